@@ -1,0 +1,179 @@
+"""What an environment is made of: problems, steps of a transcript, and the base class that grades them.
+
+A problem is immutable and its identity is a hash of its content; the split it belongs to is decided by that
+hash (envs/splits.py), so train, validation and test are disjoint whatever seeds anyone uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any, ClassVar
+
+from verifiers.types import Verdict, Verifier
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a transcript. `role` is system, user, assistant or tool."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One task with its reference answer; immutable, picklable, JSON round-trips.
+
+    Attributes:
+        prompt: what the policy reads: text, or messages for a chat model.
+        answer: the reference answer, as text.
+        solution: a worked solution, one entry per step; empty when the environment has none.
+        level: difficulty, larger is harder.
+        info: JSON-able facts that grading needs.
+        env, split, index: where it came from; filled by the framework, not part of its identity.
+    """
+
+    prompt: str | tuple[Message, ...]
+    answer: str
+    solution: tuple[str, ...] = ()
+    level: int = 1
+    info: Mapping[str, Any] = field(default_factory=dict)
+    env: str = ""
+    split: str = ""
+    index: int = -1
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits: a hash of the prompt's content. Equal content is the same problem, wherever it came from."""
+        content = self.prompt if isinstance(self.prompt, str) else [[m.role, m.content] for m in self.prompt]
+        return hashlib.sha256(json.dumps([content]).encode()).hexdigest()[:16]
+
+    @property
+    def text(self) -> str:
+        """The prompt as one string (messages joined by line breaks)."""
+        return self.prompt if isinstance(self.prompt, str) else "\n".join(m.content for m in self.prompt)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values; `Problem.from_json` gives the equal problem back."""
+        prompt: Any = self.prompt
+        if not isinstance(prompt, str):
+            prompt = [{"role": m.role, "content": m.content} for m in prompt]
+        return {
+            "id": self.id,
+            "prompt": prompt,
+            "answer": self.answer,
+            "solution": list(self.solution),
+            "level": self.level,
+            "info": dict(self.info),
+            "env": self.env,
+            "split": self.split,
+            "index": self.index,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Problem:
+        """The problem that `to_json` wrote."""
+        prompt = row["prompt"]
+        if not isinstance(prompt, str):
+            prompt = tuple(Message(m["role"], m["content"]) for m in prompt)
+        return cls(
+            prompt=prompt,
+            answer=row["answer"],
+            solution=tuple(row.get("solution", ())),
+            level=int(row.get("level", 1)),
+            info=dict(row.get("info", {})),
+            env=row.get("env", ""),
+            split=row.get("split", ""),
+            index=int(row.get("index", -1)),
+        )
+
+
+class StopReason(str, Enum):
+    """Why a transcript ended."""
+
+    COMPLETED = "completed"  # the policy gave its answer
+    MAX_TURNS = "max_turns"
+    MAX_TOKENS = "max_tokens"
+    TOOL_STOPPED = "tool_stopped"  # a tool broke its deadline or memory limit
+    PARSE_ERROR = "parse_error"  # the turn could not be read as an action
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What follows a turn of the policy.
+
+    Attributes:
+        observation: what the policy reads next; None when the transcript is over.
+        reward: dense reward of this turn.
+        stop: why the transcript ended; None while it goes on.
+    """
+
+    observation: str | None
+    reward: float = 0.0
+    stop: StopReason | None = None
+
+
+class Environment:
+    """A source of problems that can grade responses to them. Pickles; holds no mutable state.
+
+    A subclass gives `generate`; everything else has a default. Levels in `levels` are for training,
+    those in `ood_levels` for evaluation beyond it only.
+    """
+
+    name: ClassVar[str] = ""
+    levels: tuple[int, ...] = (1,)
+    ood_levels: tuple[int, ...] = ()
+    max_turns: int = 1
+    verifier: Verifier
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        """A fresh problem of `level`, drawn with `rng` alone."""
+        raise NotImplementedError(f"environment {type(self).__name__} defines no generate(rng, level)")
+
+    def problem(
+        self, index: int, *, split: str = "train", seed: int = 0, level: int | None = None
+    ) -> Problem:
+        """Problem `index` of a split: a pure function of (environment, seed, split, index, level).
+
+        Without `level`, levels alternate in the order of `levels`.
+        """
+        from envs.splits import draw_problem
+
+        return draw_problem(self, index=index, split=split, seed=seed, level=level)
+
+    def problems(
+        self, num: int | None = None, *, split: str = "train", seed: int = 0, level: int | None = None
+    ) -> Iterator[Problem]:
+        """The first `num` problems of a split, or an endless stream of them."""
+        index = 0
+        while num is None or index < num:
+            yield self.problem(index, split=split, seed=seed, level=level)
+            index += 1
+
+    def grade(self, problem: Problem, response: str) -> Verdict:
+        """The gold verdict on a response. Never raises for what the response says."""
+        return self.verifier.verify(response, problem.answer)
+
+    def render_solution(self, steps: Sequence[str], answer: str) -> str:
+        """Steps and answer as the text a policy would write: the form that `grade` reads."""
+        return "\n".join([*steps, f"#### {answer}"])
+
+    def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
+        """What follows the last turn of `transcript`; single-turn environments end at once."""
+        return Step(observation=None, stop=StopReason.COMPLETED)
+
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The closed set of words (split by spaces) that prompts and solutions use, for a word-level tiny policy.
+
+        None: the environment writes ordinary text, and a tiny policy reads characters.
+        """
+        return None

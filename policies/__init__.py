@@ -1,0 +1,1 @@
+"""Messages -> completions; tokens -> log-probabilities. torch and transformers; imports none of our packages."""

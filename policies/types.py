@@ -1,0 +1,68 @@
+"""What a policy takes and gives back.
+
+One alignment everywhere: column t of any [B, T] array speaks about tokens[:, t], and
+logprobs[:, t] = log pi(tokens[t] | tokens[<t]) at the sampling temperature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class FinishReason(str, Enum):
+    """Why a completion ended."""
+
+    STOP = "stop"  # the policy wrote an end token; it is the last token and carries a log-probability
+    LENGTH = "length"  # truncated at max_new_tokens
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How completions are drawn. temperature 0 is greedy."""
+
+    max_new_tokens: int = 128
+    temperature: float = 1.0
+    top_k: int = 0  # 0: all tokens
+    top_p: float = 1.0  # 1: all tokens
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens is {self.max_new_tokens}, expected at least 1")
+        if self.temperature < 0:
+            raise ValueError(f"temperature is {self.temperature}, expected 0 (greedy) or more")
+        if self.top_k < 0:
+            raise ValueError(f"top_k is {self.top_k}, expected 0 (off) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}, expected a number in (0, 1]")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt and the uids of the completions wanted for it.
+
+    A uid is a non-negative integer below 2**63 that names the rollout in the whole run. The token at position t
+    is drawn with randomness that depends on (seed, uid, t) alone: not on the batch, the order or the worker.
+    """
+
+    prompt: tuple[int, ...]
+    uids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the policy wrote after one prompt.
+
+    Attributes:
+        tokens: sampled token ids, the end token included when there is one.
+        logprobs: log pi of each token at the sampling temperature, over the full vocabulary.
+        text: decoded tokens, without the end token.
+        finish: why it ended.
+        version: number of the policy weights that wrote it.
+    """
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    finish: FinishReason
+    version: int = 0

@@ -1,0 +1,178 @@
+"""The vocabulary of the training loop.
+
+Axes: P problems per step, G completions per problem, B = P*G rows, T tokens. Column t of every [B, T] tensor
+speaks about tokens[:, t]; `mask` is 1 on tokens that the policy sampled (the end token included) and 0 on prompt,
+padding and tool output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from envs.types import Problem
+from policies.types import Completion, FinishReason
+from verifiers.types import Verdict
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One completion of one problem, graded and priced.
+
+    Attributes:
+        uid: names the rollout in the whole run; keys its randomness.
+        prompt_tokens, completion: what was read and written.
+        verdict: the gold verdict: always recorded, whatever the reward is made of.
+        reward: what the algorithm sees; equals the sum of `parts`.
+        parts: named reward parts, already weighted (e.g. {"correct": 1.0, "format": 0.1} or {"proxy": -0.3}).
+        action_mask: 1 per completion token that the policy sampled, 0 for tool output; None means all 1.
+        token_rewards: dense rewards, one per completion token, in addition to `reward`; None when there are none.
+    """
+
+    uid: int
+    problem: Problem
+    prompt_tokens: tuple[int, ...]
+    completion: Completion
+    verdict: Verdict
+    reward: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
+    action_mask: tuple[int, ...] | None = None
+    token_rewards: tuple[float, ...] | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """True when the length limit ended the completion."""
+        return self.completion.finish is FinishReason.LENGTH
+
+    def priced(self, parts: Mapping[str, float]) -> Trajectory:
+        """The same trajectory with these reward parts; the reward is their sum."""
+        return replace(self, parts=dict(parts), reward=float(sum(parts.values())))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The G trajectories of one problem."""
+
+    problem: Problem
+    trajectories: tuple[Trajectory, ...]
+
+    @property
+    def rewards(self) -> list[float]:
+        """The G rewards, in the order of the trajectories."""
+        return [t.reward for t in self.trajectories]
+
+    @property
+    def has_signal(self) -> bool:
+        """False when every reward is equal: a group-centred advantage is then exactly zero."""
+        return len(set(self.rewards)) > 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one update; rows keep the order of the groups until collate sorts them.
+
+    Attributes:
+        tokens: [B, T] int64, prompt then completion, padded on the right.
+        attention: [B, T] bool, True on real tokens.
+        mask: [B, T] float, 1 on sampled tokens.
+        behaviour_logprobs: [B, T] what the sampler used; 0 where mask is 0.
+        rewards: [B] scalar reward of each trajectory.
+        groups: [B] int64, index of the row's problem.
+        truncated: [B] bool, True where the length limit ended the completion.
+        token_rewards: [B, T] dense rewards in addition to `rewards`, or None.
+        old_logprobs: [B, T] log pi at the start of the update (proximal policy), or None: the behaviour serves.
+        reference_logprobs: [B, T] of the frozen reference policy, or None.
+        values: [B, T] value of the state before tokens[:, t], or None.
+        advantages, returns: [B, T], filled by the algorithm.
+        staleness: [B] int64, learner version minus the version that sampled the row.
+    """
+
+    tokens: Tensor
+    attention: Tensor
+    mask: Tensor
+    behaviour_logprobs: Tensor
+    rewards: Tensor
+    groups: Tensor
+    truncated: Tensor
+    token_rewards: Tensor | None = None
+    old_logprobs: Tensor | None = None
+    reference_logprobs: Tensor | None = None
+    values: Tensor | None = None
+    advantages: Tensor | None = None
+    returns: Tensor | None = None
+    staleness: Tensor | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """B."""
+        return int(self.tokens.shape[0])
+
+    def rows(self, index: Tensor) -> Batch:
+        """The rows at `index` [N] int64, columns cut to the longest real row among them."""
+        width = int(self.attention[index].sum(1).max()) if index.numel() else 0
+        cut: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if value is None:
+                cut[name] = None
+            elif value.dim() == 2:
+                cut[name] = value[index, :width]
+            else:
+                cut[name] = value[index]
+        return Batch(**cut)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        return Batch(**{k: None if v is None else v.to(device) for k, v in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a loss is divided by: counts over the *whole* optimizer step, all micro-batches and ranks.
+
+    A micro-batch's loss is its partial sum over these totals, so that the sum of micro-batch losses does not depend
+    on how the step was split.
+    """
+
+    num_tokens: float  # sum of mask
+    num_sequences: float  # rows with at least one sampled token
+    max_tokens: int  # the length limit, for losses with a constant divisor (Dr. GRPO)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two completions of one problem and the annotator's choice.
+
+    Attributes:
+        agrees_with_gold: True/False when exactly one of the two is gold-correct; None when gold has no opinion.
+    """
+
+    problem: Problem
+    chosen: str
+    rejected: str
+    annotator: str
+    agrees_with_gold: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return {
+            "problem": self.problem.to_json(),
+            "chosen": self.chosen,
+            "rejected": self.rejected,
+            "annotator": self.annotator,
+            "agrees_with_gold": self.agrees_with_gold,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Comparison:
+        """The comparison that `to_json` wrote."""
+        return cls(
+            Problem.from_json(row["problem"]),
+            row["chosen"],
+            row["rejected"],
+            row["annotator"],
+            row.get("agrees_with_gold"),
+        )
