@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -96,7 +96,7 @@ class Problem:
         )
 
 
-class StopReason(str, Enum):
+class StopReason(StrEnum):
     """Why a transcript ended."""
 
     COMPLETED = "completed"  # the policy gave its answer
@@ -139,9 +139,7 @@ class Environment:
         """A fresh problem of `level`, drawn with `rng` alone."""
         raise NotImplementedError(f"environment {type(self).__name__} defines no generate(rng, level)")
 
-    def problem(
-        self, index: int, *, split: str = "train", seed: int = 0, level: int | None = None
-    ) -> Problem:
+    def problem(self, index: int, *, split: str = "train", seed: int = 0, level: int | None = None) -> Problem:
         """Problem `index` of a split: a pure function of (environment, seed, split, index, level).
 
         Without `level`, levels alternate in the order of `levels`.

@@ -7,10 +7,10 @@ logprobs[:, t] = log pi(tokens[t] | tokens[<t]) at the sampling temperature.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class FinishReason(str, Enum):
+class FinishReason(StrEnum):
     """Why a completion ended."""
 
     STOP = "stop"  # the policy wrote an end token; it is the last token and carries a log-probability

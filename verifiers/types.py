@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """How a verification ended. Only CORRECT and WRONG speak about the mathematics."""
 
     CORRECT = "correct"
@@ -19,7 +19,7 @@ class Outcome(str, Enum):
     ERROR = "error"  # the verifier itself failed: counted apart, never a statement about the answer
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why, where the outcome alone does not say it."""
 
     SEVERAL_ANSWERS = "several_answers"  # announced more than once, with different values

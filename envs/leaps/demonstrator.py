@@ -48,17 +48,13 @@ class LeapDemonstrator:
             raise ValueError(f"slip is {slip}, expected a probability in [0, 1)")
         for _, probabilities in leap_law:
             if abs(sum(probabilities) - 1) > 1e-6:
-                raise ValueError(
-                    f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1"
-                )
+                raise ValueError(f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
         self.env = env
         self.slip = slip
         self.leap_law = tuple((int(top), tuple(p)) for top, p in leap_law)
         self.levels = tuple(n for n in env.levels if n <= max_level)
         if not self.levels:
-            raise ValueError(
-                f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}"
-            )
+            raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""

@@ -82,9 +82,7 @@ class Leaps(Environment):
         prompt = self._render_prompt(start, names[0], operations)
         return Problem(prompt=prompt, answer=str(value), solution=tuple(steps), level=level, info=info)
 
-    def solve(
-        self, start: int, operations: Sequence[tuple[str, str, int]], leaps: Sequence[int]
-    ) -> list[str]:
+    def solve(self, start: int, operations: Sequence[tuple[str, str, int]], leaps: Sequence[int]) -> list[str]:
         """The lines of a right solution whose i-th line carries out leaps[i] operations."""
         lines, value, done = [], start, 0
         for leap in leaps:

@@ -161,9 +161,7 @@ def _outcome(given: str | None, several: bool, met: bool, answer: str) -> Verdic
     if given is None:
         return Verdict(Outcome.NO_ANSWER, 0.0, detail="no # announces an answer")
     if several:
-        return Verdict(
-            Outcome.WRONG, 0.0, given, "more than one # announces an answer", Reason.SEVERAL_ANSWERS
-        )
+        return Verdict(Outcome.WRONG, 0.0, given, "more than one # announces an answer", Reason.SEVERAL_ANSWERS)
     if not _is_number(given):
         return Verdict(Outcome.UNPARSEABLE, 0.0, given[:80], "what follows # is not a number")
     if met:
