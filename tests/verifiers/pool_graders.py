@@ -1,0 +1,49 @@
+"""Graders for the pool's tests, in a module that grading processes can import."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from verifiers.types import Outcome, Verdict
+
+
+def obey(item: Any) -> Verdict:
+    """Do what the item says: ("sleep", s), ("loop",), ("grow",), ("exit",), ("raise",), ("stop",), ... else echo it."""
+    command, *arguments = item if isinstance(item, tuple) else ("echo", item)
+    if command == "sleep":
+        time.sleep(arguments[0])
+    elif command == "loop":
+        while True:
+            pass
+    elif command == "grow":
+        kept = []
+        while True:
+            kept.append(bytearray(1 << 24))
+    elif command == "exit":
+        os._exit(7)
+    elif command == "sys.exit":
+        sys.exit(3)
+    elif command == "segfault":
+        ctypes.string_at(0)
+    elif command == "raise":
+        raise LookupError("no such rule")
+    elif command == "recurse":
+        return obey(("recurse",))
+    elif command == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif command == "pid":
+        return Verdict(Outcome.CORRECT, 1.0, info={"pid": os.getpid(), "modules": sorted(sys.modules)})
+    elif command == "not a verdict":
+        return None  # type: ignore[return-value]
+    elif command == "unpicklable":
+        return Verdict(Outcome.CORRECT, 1.0, info={"function": lambda: None})
+    elif command == "print":
+        print("a grader that prints")
+    elif command == "allocate":
+        return Verdict(Outcome.CORRECT, 1.0, answer=str(len(bytearray(arguments[0]))))
+    return Verdict(Outcome.CORRECT, 1.0, answer=str(arguments[0]) if arguments else None)
