@@ -1,0 +1,175 @@
+"""Any Hugging Face causal language model as a policy: model, tokenizer, and the ids that end a completion.
+
+Token ids go in and come out; text is encoded once, on the way in. Published weights are always those of the plain
+model (LoRA adapters merged in), so a worker needs to know nothing about how the learner trains.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class CausalPolicy:
+    """A causal language model with its tokenizer.
+
+    Attributes:
+        model: the Hugging Face module (a `PeftModel` when LoRA is on).
+        tokenizer: its fast tokenizer.
+        stop_ids: every token id that ends a completion: the tokenizer's end token and the generation config's.
+        pad_id: what fills padding; may equal a stop id, so masks come from lengths and never from ids.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Any) -> None:
+        self.model: Any = model
+        self.tokenizer = tokenizer
+        self.stop_ids = _stop_ids(self.model, tokenizer)
+        pad = tokenizer.pad_token_id
+        self.pad_id: int = self.stop_ids[0] if pad is None else int(pad)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def is_lora(self) -> bool:
+        """True when the model carries LoRA adapters."""
+        return hasattr(self.model, "peft_config")
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights, shared ones counted once."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def encode(self, prompt: str | Messages) -> tuple[int, ...]:
+        """Token ids of a prompt; messages go through the tokenizer's chat template up to the assistant's turn."""
+        if isinstance(prompt, str):
+            return tuple(self.tokenizer(prompt, verbose=False)["input_ids"])
+        if not self.tokenizer.chat_template:
+            raise ValueError(
+                "the prompt is a list of messages and the tokenizer has no chat template; "
+                "set tokenizer.chat_template or give the prompt as text"
+            )
+        text = self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
+        ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        bos = self.tokenizer.bos_token_id
+        # A template that writes no beginning token leaves it to the tokenizer, as plain text does.
+        writes_bos = tuple(self.tokenizer("")["input_ids"][:1]) == (bos,)
+        return ids if not writes_bos or ids[:1] == (bos,) else (bos, *ids)
+
+    def encode_completion(self, text: str) -> tuple[int, ...]:
+        """Token ids of a completion, closed by the tokenizer's end token."""
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return (*ids, self.stop_ids[0])
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text of token ids without stop tokens and other special tokens."""
+        kept = [int(t) for t in tokens if t not in self.stop_ids]
+        return self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Detached CPU copies of the parameters and saved buffers by name, tied ones once, adapters merged in."""
+        named = _merged_tensors(self.model) if self.is_lora else _named_tensors(self.model)
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in named}
+
+    @torch.no_grad()
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy `weights`, as `weights()` of an equal model gave them, into this model in place.
+
+        Raises:
+            ValueError: the policy has LoRA adapters, or names or shapes differ.
+        """
+        if self.is_lora:
+            raise ValueError("published weights are those of the plain model; load them into a policy without LoRA")
+        own = dict(_named_tensors(self.model))
+        if own.keys() != weights.keys():
+            missing, unknown = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+            raise ValueError(f"weights do not fit the model: missing {missing[:5]}, unknown {unknown[:5]}")
+        for name, tensor in own.items():
+            if tensor.shape != weights[name].shape:
+                raise ValueError(
+                    f"weight {name!r} has shape {tuple(weights[name].shape)}, expected {tuple(tensor.shape)}"
+                )
+            tensor.copy_(weights[name])
+
+    def save(self, folder: str | Path) -> None:
+        """Write a folder that `load_policy`, `AutoModelForCausalLM` and `AutoTokenizer` load; adapters are merged."""
+        model = copy.deepcopy(self.model).merge_and_unload() if self.is_lora else self.model
+        model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def load_policy(
+    path_or_id: str | Path,
+    *,
+    dtype: str = "float32",
+    device: str | torch.device = "cpu",
+    trust_remote_code: bool = False,
+    lora: Mapping[str, Any] | None = None,
+) -> CausalPolicy:
+    """The policy in a Hugging Face folder or hub repository, in evaluation mode.
+
+    Args:
+        dtype: name of the weights' torch dtype: float32, bfloat16 or float16.
+        trust_remote_code: run Python code that the repository ships.
+        lora: settings of `peft.LoraConfig` (r, lora_alpha, target_modules ...) to train adapters instead of weights.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(path_or_id, dtype=_dtype(dtype), trust_remote_code=trust_remote_code)
+    if lora is not None:
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
+    tokenizer = AutoTokenizer.from_pretrained(path_or_id, trust_remote_code=trust_remote_code)
+    return CausalPolicy(model.to(device).eval(), tokenizer)
+
+
+def _dtype(name: str) -> torch.dtype:
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in known:
+        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(known)}")
+    return known[name]
+
+
+def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Ids that end a completion, the tokenizer's end token first."""
+    generation = getattr(model, "generation_config", None)
+    configured = getattr(generation, "eos_token_id", None)
+    if configured is None:
+        configured = getattr(model.config, "eos_token_id", None)
+    listed = list(configured) if isinstance(configured, list | tuple) else [configured]
+    ids = [i for i in (tokenizer.eos_token_id, *listed) if i is not None]
+    if not ids:
+        raise ValueError("neither tokenizer nor model names an end token; set tokenizer.eos_token")
+    return tuple(dict.fromkeys(int(i) for i in ids))
+
+
+def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
+    """Parameters and persistent buffers by name; a tied parameter appears once, under its first name."""
+    saved = model.state_dict().keys()
+    return [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if n in saved)]
+
+
+@torch.no_grad()
+def _merged_tensors(model: Any) -> list[tuple[str, Tensor]]:
+    """The tensors of the plain model under a PEFT model, W + sum of adapter deltas, under the plain model's names.
+
+    Nothing is merged in place: W + d - d is not W in floating point, and publishing would drift the frozen weights.
+    """
+    base = model.get_base_model()
+    deltas: dict[str, Tensor] = {}
+    for name, module in base.named_modules():
+        if hasattr(module, "get_delta_weight") and hasattr(module, "base_layer"):
+            parts = [module.get_delta_weight(a) for a in module.active_adapters if a in module.lora_A]
+            deltas[f"{name}.base_layer.weight"] = torch.stack(parts).sum(0)
+    named = [(name, t) for name, t in _named_tensors(base) if ".lora_" not in name]
+    return [(name.replace(".base_layer.", "."), t + deltas[name] if name in deltas else t) for name, t in named]

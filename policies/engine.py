@@ -1,0 +1,237 @@
+"""The sampling engine: prompts in, completions with log-probabilities out.
+
+One prefill per prompt serves all its completions; finished rows leave the batch at once and waiting prompts take their
+place. The token at position t of a rollout is drawn with a uniform number that depends on (seed, uid, t) alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from policies.causal import CausalPolicy
+from policies.decode_generic import GenericDecoder
+from policies.kv_cache import LayerStates, SlotCache
+from policies.randomness import row_keys, uniforms
+from policies.sampler import draw
+from policies.types import Completion, FinishReason, Request, Sampling
+
+BACKENDS = ("engine", "generate", "continuous")
+PREFILL_TOKENS = 1 << 14  # padded prompt tokens in one prefill batch
+SLACK_COLUMNS = 128  # columns beyond the longest row, so that rows move left only once in so many steps
+
+
+class Decoder(Protocol):
+    """The two forward passes that sampling needs; see `GenericDecoder`."""
+
+    def prefill(self, tokens: Tensor, attention: Tensor) -> tuple[Tensor, list[LayerStates]]: ...
+
+    def decode(self, tokens: Tensor, cache: SlotCache) -> Tensor: ...
+
+
+class SamplingEngine:
+    """Draws completions from a policy.
+
+    Args:
+        backend: "engine" (this module), or a reference: "generate" (transformers' generate) or "continuous"
+            (transformers' continuous batching). All give the same greedy tokens; the references draw from torch's
+            generator, so their samples depend on the batch.
+        max_rows: completions decoded at once; bounds the memory of the cache.
+        dtype: name of the dtype to decode in; None: that of the weights.
+    """
+
+    def __init__(
+        self, policy: CausalPolicy, *, backend: str = "engine", max_rows: int = 512, dtype: str | None = None
+    ) -> None:
+        if backend not in BACKENDS:
+            raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+        if max_rows < 1:
+            raise ValueError(f"max_rows is {max_rows}, expected at least 1")
+        self.policy, self.backend, self.max_rows, self.dtype = policy, backend, max_rows, dtype
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling, *, seed: int, version: int = 0
+    ) -> list[tuple[Completion, ...]]:
+        """Completions of each request, in order; one per uid. The policy's present weights are used.
+
+        Raises:
+            ValueError: an empty prompt, a uid outside [0, 2**63), a prompt that leaves no room in the model's context.
+        """
+        _check(requests, self.policy.model, sampling)
+        if not any(request.uids for request in requests):
+            return [() for _ in requests]
+        was_training = self.policy.model.training
+        self.policy.model.eval()  # dropout would make stored log-probabilities those of another policy
+        try:
+            with torch.inference_mode():
+                run = _Run(self.policy, GenericDecoder(self.policy.model), requests, sampling, seed, self.max_rows)
+                tokens, logprobs, lengths = run.finish()
+        finally:
+            self.policy.model.train(was_training)
+        return _completions(self.policy, requests, tokens, logprobs, lengths, version)
+
+
+@dataclass
+class _Row:
+    """Bookkeeping of the live rows, one entry each, in the order of the cache's rows."""
+
+    rollouts: Tensor  # [live] int64 index into the flat list of rollouts
+    keys: Tensor  # [live] int64 randomness keys
+    steps: Tensor  # [live] int64 tokens drawn so far
+    tokens: Tensor  # [live] int64 newest token
+
+
+class _Run:
+    """One call of `generate`."""
+
+    def __init__(
+        self,
+        policy: CausalPolicy,
+        decoder: Decoder,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        seed: int,
+        max_rows: int,
+    ) -> None:
+        device = policy.device
+        self.policy, self.decoder, self.requests, self.sampling = policy, decoder, requests, sampling
+        uids = [uid for request in requests for uid in request.uids]
+        self.keys = row_keys(seed, torch.tensor(uids, dtype=torch.int64, device=device))
+        self.stop_ids = torch.tensor(policy.stop_ids, device=device)
+        self.waiting = deque(_pieces(requests, max_rows))
+        self.longest_prompt = max(len(r.prompt) for r in requests if r.uids)
+        columns = self.longest_prompt + sampling.max_new_tokens + SLACK_COLUMNS
+        self.cache = SlotCache(min(max_rows, len(uids)), columns, device)
+        self.rows = _Row(*(torch.zeros(0, dtype=torch.int64, device=device) for _ in range(4)))
+        self.out_tokens = torch.zeros(len(uids), sampling.max_new_tokens, dtype=torch.int64, device=device)
+        self.out_logprobs = torch.zeros(len(uids), sampling.max_new_tokens, device=device)
+        self.out_lengths = torch.zeros(len(uids), dtype=torch.int64, device=device)
+
+    def finish(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Run until every rollout has ended: tokens and log-probabilities [R, max_new_tokens], lengths [R]."""
+        self.cache.end = self.longest_prompt
+        while self.waiting or self.cache.live:
+            if self._should_refill():
+                self._refill()
+            else:
+                self.cache.make_room(self.longest_prompt)
+                logits = self.decoder.decode(self.rows.tokens, self.cache)
+                self._draw(logits, 0)
+        return self.out_tokens, self.out_logprobs, self.out_lengths
+
+    def _should_refill(self) -> bool:
+        """Prefill when it would fill a quarter of the cache: small prefills would cost more than idle rows."""
+        if not self.waiting:
+            return False
+        free = self.cache.rows - self.cache.live
+        return free >= len(self.waiting[0][1]) and (free * 4 >= self.cache.rows or not self.cache.live)
+
+    def _refill(self) -> None:
+        """Prefill as many waiting pieces as fit and draw the first token of their rows."""
+        free = self.cache.rows - self.cache.live
+        taken: list[tuple[int, list[int]]] = []
+        width = 0
+        while self.waiting and len(self.waiting[0][1]) <= free:
+            wider = max(width, len(self.requests[self.waiting[0][0]].prompt))
+            if taken and wider * (len(taken) + 1) > PREFILL_TOKENS:
+                break
+            piece = self.waiting.popleft()
+            taken.append(piece)
+            free, width = free - len(piece[1]), wider
+        prompts = [self.requests[index].prompt for index, _ in taken]
+        logits, states, lengths = self._prefill(prompts, width)
+        device = logits.device
+        sources = torch.tensor([i for i, (_, rollouts) in enumerate(taken) for _ in rollouts], device=device)
+        rollouts = torch.tensor([r for _, piece in taken for r in piece], device=device)
+        first = self.cache.live
+        self.cache.append(states, lengths, sources)
+        zeros = torch.zeros_like(rollouts)
+        old = self.rows
+        self.rows = _Row(
+            torch.cat([old.rollouts, rollouts]),
+            torch.cat([old.keys, self.keys[rollouts]]),
+            torch.cat([old.steps, zeros]),
+            torch.cat([old.tokens, zeros]),
+        )
+        self._draw(logits[sources], first)
+
+    def _prefill(self, prompts: list[tuple[int, ...]], width: int) -> tuple[Tensor, list[LayerStates], Tensor]:
+        device = self.out_tokens.device
+        padded = [[self.policy.pad_id] * (width - len(p)) + list(p) for p in prompts]
+        lengths = torch.tensor([len(p) for p in prompts], device=device)
+        attention = torch.arange(width, device=device) >= width - lengths[:, None]
+        logits, states = self.decoder.prefill(torch.tensor(padded, device=device), attention)
+        return logits, states, lengths
+
+    def _draw(self, logits: Tensor, first: int) -> None:
+        """Draw the next token of rows `first` and after from `logits`, record it, let finished rows go."""
+        rows = self.rows
+        steps, rollouts = rows.steps[first:], rows.rollouts[first:]
+        tokens, logprobs = draw(logits, uniforms(rows.keys[first:], steps), self.sampling)
+        self.out_tokens[rollouts, steps] = tokens
+        self.out_logprobs[rollouts, steps] = logprobs
+        rows.tokens[first:] = tokens
+        rows.steps[first:] += 1
+        ended = torch.isin(tokens, self.stop_ids) | (rows.steps[first:] == self.sampling.max_new_tokens)
+        if not bool(ended.any()):
+            return
+        self.out_lengths[rollouts[ended]] = rows.steps[first:][ended]
+        kept = torch.ones(self.cache.live, dtype=torch.bool, device=ended.device)
+        kept[first:] = ~ended
+        order = self.cache.keep(kept)
+        self.rows = _Row(rows.rollouts[order], rows.keys[order], rows.steps[order], rows.tokens[order])
+
+
+def _pieces(requests: Sequence[Request], max_rows: int) -> list[tuple[int, list[int]]]:
+    """(request, flat rollout indices) in pieces that fit the cache; a group larger than the cache is split."""
+    pieces, flat = [], 0
+    for index, request in enumerate(requests):
+        rollouts = list(range(flat, flat + len(request.uids)))
+        flat += len(rollouts)
+        pieces += [(index, rollouts[i : i + max_rows]) for i in range(0, len(rollouts), max_rows)]
+    return pieces
+
+
+def _check(requests: Sequence[Request], model: Any, sampling: Sampling) -> None:
+    context = getattr(model.config, "max_position_embeddings", None)
+    for index, request in enumerate(requests):
+        if not request.prompt:
+            raise ValueError(
+                f"request {index} has an empty prompt; give at least one token, such as the beginning token"
+            )
+        if any(not 0 <= uid < 1 << 63 for uid in request.uids):
+            raise ValueError(f"request {index} has a uid outside [0, 2**63): {request.uids}")
+        if context is not None and len(request.prompt) + sampling.max_new_tokens > context:
+            raise ValueError(
+                f"request {index}: {len(request.prompt)} prompt tokens and {sampling.max_new_tokens} new ones exceed "
+                f"the model's context of {context}; shorten the prompt or lower max_new_tokens"
+            )
+
+
+def _completions(
+    policy: CausalPolicy,
+    requests: Sequence[Request],
+    tokens: Tensor,
+    logprobs: Tensor,
+    lengths: Tensor,
+    version: int,
+) -> list[tuple[Completion, ...]]:
+    token_rows, logprob_rows, length_rows = tokens.tolist(), logprobs.tolist(), lengths.tolist()
+    stop_ids = frozenset(policy.stop_ids)
+    results: list[tuple[Completion, ...]] = []
+    flat = 0
+    for request in requests:
+        group = []
+        for _ in request.uids:
+            length = length_rows[flat]
+            row = tuple(token_rows[flat][:length])
+            finish = FinishReason.STOP if row[-1] in stop_ids else FinishReason.LENGTH
+            group.append(Completion(row, tuple(logprob_rows[flat][:length]), policy.decode(row), finish, version))
+            flat += 1
+        results.append(tuple(group))
+    return results

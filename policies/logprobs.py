@@ -1,0 +1,138 @@
+"""Log-probabilities of given tokens, as the learner differentiates them.
+
+Column t speaks about tokens[:, t]: the logits that predict it come from column t - 1. The softmax is float32 whatever
+the weights are, and logits exist only for the tokens that are scored: all at once for a small vocabulary, in
+recomputed chunks for a large one, never as [B, T, V].
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+CHUNK_LOGITS = 1 << 24  # logits held at once (64 MB in float32) before the vocabulary is worked in chunks of tokens
+LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
+
+
+class TokenScores(NamedTuple):
+    """What `score_tokens` returns.
+
+    Attributes:
+        logprobs: [B, T] float32, log pi(tokens[t] | tokens[<t]); 0 in column 0, on padding and where not asked.
+        entropy: [B, T] float32 in nats of the distribution that tokens[t] was drawn from, or None if not asked.
+    """
+
+    logprobs: Tensor
+    entropy: Tensor | None
+
+
+def score_tokens(
+    model: Any,
+    tokens: Tensor,
+    attention: Tensor,
+    *,
+    temperature: float = 1.0,
+    with_entropy: bool = False,
+    where: Tensor | None = None,
+) -> TokenScores:
+    """Log-probability of every token given those before it, differentiable in the model's weights.
+
+    Dropout follows the module's mode: call it on a module in evaluation mode unless dropout is wanted.
+
+    Args:
+        model: a Hugging Face causal LM (or a PEFT model around one).
+        tokens: [B, T] int64, padded on either side.
+        attention: [B, T] bool, True on real tokens.
+        temperature: logits are divided by it, as the sampler did; above 0.
+        where: [B, T] bool, the tokens to score (for example the action mask); None: all real ones.
+    Raises:
+        ValueError: shapes differ or temperature is not positive.
+    """
+    if tokens.dim() != 2 or attention.shape != tokens.shape:
+        raise ValueError(f"tokens is {tuple(tokens.shape)} and attention {tuple(attention.shape)}, expected one [B, T]")
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}, expected a positive number (score greedy samples at 1)")
+    attention = attention.bool()
+    wanted = attention if where is None else attention & where.bool()
+    # A token needs a real predecessor: with padding on the left the first real token has none.
+    wanted = wanted[:, 1:] & attention[:, :-1]
+    targets = tokens[:, 1:][wanted]  # [N]
+    logprobs = torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device)
+    entropy = torch.zeros_like(logprobs) if with_entropy else None
+    columns = torch.zeros_like(attention)
+    columns[:, 1:] = wanted
+    scores = _score(model, tokens, attention, wanted, targets, temperature, with_entropy)
+    logprobs = logprobs.masked_scatter(columns, scores[0])
+    if entropy is not None:
+        entropy = entropy.masked_scatter(columns, scores[1])
+    return TokenScores(logprobs, entropy)
+
+
+class TokenScorer(nn.Module):
+    """`score_tokens` as a module's forward, for wrappers that must see the call (DDP, FSDP)."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, attention: Tensor, **options: Any) -> TokenScores:
+        """See `score_tokens`."""
+        return score_tokens(self.model, tokens, attention, **options)
+
+
+def trunk_inputs(tokens: Tensor, attention: Tensor) -> dict[str, Any]:
+    """Keyword arguments of a forward pass over padded rows, with positions that count real tokens only.
+
+    With all padding on the right the causal mask already hides it from every real token, so no mask is given and
+    attention runs on its fast path.
+    """
+    is_right_padded = bool((attention[:, 1:] <= attention[:, :-1]).all())
+    if is_right_padded:
+        return {"input_ids": tokens, "use_cache": False}
+    positions = (attention.long().cumsum(1) - 1).clamp_(min=0)
+    return {"input_ids": tokens, "attention_mask": attention.long(), "position_ids": positions, "use_cache": False}
+
+
+def _score(
+    model: Any,
+    tokens: Tensor,
+    attention: Tensor,
+    wanted: Tensor,
+    targets: Tensor,
+    temperature: float,
+    with_entropy: bool,
+) -> tuple[Tensor, Tensor]:
+    """([N], [N]) log-probabilities and entropies of `targets`; the entropies are empty if not asked."""
+    inputs = trunk_inputs(tokens, attention)
+    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    if any(getattr(plain.config, name, None) for name in LOGIT_TRANSFORMS):
+        logits = model(**inputs).logits[:, :-1][wanted]  # the head does more than a matmul: let the model do it
+        return _from_logits(logits, targets, temperature, with_entropy)
+    hidden = plain.base_model(**inputs).last_hidden_state[:, :-1][wanted]  # [N, H]
+    head = plain.get_output_embeddings()
+    chunk = max(1, CHUNK_LOGITS // plain.config.get_text_config().vocab_size)
+    if targets.numel() <= chunk:
+        return _from_logits(head(hidden), targets, temperature, with_entropy)
+
+    def score_chunk(part: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return _from_logits(head(part), target, temperature, with_entropy)
+
+    parts = [
+        checkpoint(score_chunk, part, target, use_reentrant=False)
+        for part, target in zip(hidden.split(chunk), targets.split(chunk), strict=True)
+    ]
+    return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts])
+
+
+def _from_logits(logits: Tensor, targets: Tensor, temperature: float, with_entropy: bool) -> tuple[Tensor, Tensor]:
+    scaled = logits.float()
+    if temperature != 1:
+        scaled = scaled / temperature
+    logprobs = scaled.log_softmax(-1)
+    # clamp: a token that the model forbids has log-probability -inf and contributes 0 x -inf = NaN
+    floor = torch.finfo(torch.float32).min
+    entropy = -(logprobs.exp() * logprobs.clamp(min=floor)).sum(-1) if with_entropy else logprobs.new_zeros(0)
+    return logprobs.gather(1, targets[:, None]).squeeze(1), entropy
