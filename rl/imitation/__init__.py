@@ -1,0 +1,1 @@
+"""Learning from solutions that someone wrote: demonstrations, own verified samples, or a teacher's."""

@@ -1,0 +1,230 @@
+"""What the imitated writer leaves behind: a fixed number of solutions of training problems, with drills mixed in.
+
+Demonstration i is a pure function of (environment, demonstrator, seed, i), and its problem belongs to the train split
+by its content; so no evaluation problem is ever demonstrated, whatever seeds the two use. Drills (one-step problems)
+are written by the same demonstrator: all that the policy has seen when practice begins is that one hand.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Protocol
+
+from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
+from envs.types import Environment, Problem
+
+KEEPS = ("all", "right")
+
+
+class Writer(Protocol):
+    """Writes solutions in its own manner (envs.demonstrations.Demonstrator)."""
+
+    levels: tuple[int, ...]
+
+    def write(self, problem: Problem, rng: random.Random) -> str:
+        """A solution of `problem` as text."""
+        ...
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One problem and the solution that the demonstrator wrote for it."""
+
+    problem: Problem
+    response: str
+    is_drill: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return {"problem": self.problem.to_json(), "response": self.response, "is_drill": self.is_drill}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Demonstration:
+        """The demonstration that `to_json` wrote."""
+        return cls(Problem.from_json(row["problem"]), row["response"], bool(row.get("is_drill", False)))
+
+
+@dataclass(frozen=True)
+class DemonstrationSource:
+    """Demonstrations by index.
+
+    Attributes:
+        env, demonstrator: whose problems, and who solves them; levels are drawn evenly from the demonstrator's
+            coverage.
+        drill_share: probability in [0, 1] that a demonstration is a drill.
+        seed: keys everything.
+        keep: "all", or "right" to have wrong solutions written again until the verifier accepts one (isolates leaps
+            from slips; a person would have had to check them).
+    """
+
+    env: Environment
+    demonstrator: Writer
+    drill_share: float = 0.3
+    seed: int = 0
+    keep: str = "all"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drill_share <= 1:
+            raise ValueError(f"drill_share is {self.drill_share}, expected a probability in [0, 1]")
+        if self.keep not in KEEPS:
+            raise ValueError(f"keep is {self.keep!r}, expected one of {', '.join(KEEPS)}")
+
+    def at(self, index: int) -> Demonstration:
+        """Demonstration `index`.
+
+        Raises:
+            ValueError: the environment has no train problem of this kind, or (keep="right") the demonstrator never
+                gets one right.
+        """
+        rng = keyed_rng("demonstration", self.env.name, self.seed, index)
+        is_drill = rng.random() < self.drill_share
+        problem = self._drill(rng) if is_drill else self._problem(index, rng)
+        for _ in range(MAX_ATTEMPTS):
+            response = self.demonstrator.write(problem, rng)
+            if self.keep == "all" or self.env.grade(problem, response).is_correct:
+                return Demonstration(problem, response, is_drill)
+        raise ValueError(f"keep='right': no right solution of problem {problem.id} in {MAX_ATTEMPTS} attempts")
+
+    def write(self, num: int, progress: Callable[[int, int], None] | None = None) -> list[Demonstration]:
+        """Demonstrations 0 .. num-1."""
+        written = []
+        for index in range(num):
+            written.append(self.at(index))
+            if progress is not None and (index + 1) % 1000 == 0:
+                progress(index + 1, num)
+        return written
+
+    def _problem(self, index: int, rng: random.Random) -> Problem:
+        level = rng.choice(self.demonstrator.levels)
+        return self.env.problem(index, split="train", seed=rng.getrandbits(32), level=level)
+
+    def _drill(self, rng: random.Random) -> Problem:
+        for _ in range(MAX_ATTEMPTS):
+            problem = self.env.drill(rng)
+            if split_of(problem) == "train":
+                return replace(problem, env=self.env.name, split="train")
+        raise ValueError(
+            f"environment {self.env.name!r}: no drill of the train split in {MAX_ATTEMPTS} draws; set drill_share to 0"
+        )
+
+
+def shuffled_epochs(examples: Sequence[Any], seed: int) -> Iterator[Any]:
+    """`examples` for ever, in a fresh order each epoch; a pure function of (examples, seed).
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not examples:
+        raise ValueError("no examples to learn from")
+    epoch = 0
+    while True:
+        order = list(range(len(examples)))
+        keyed_rng("epoch", seed, epoch).shuffle(order)
+        yield from (examples[i] for i in order)
+        epoch += 1
+
+
+class Encoder(Protocol):
+    """The part of policies.causal.CausalPolicy that turns text into tokens."""
+
+    def encode(self, prompt: Any) -> tuple[int, ...]:
+        """Tokens of a prompt: text, or messages."""
+        ...
+
+    def encode_completion(self, text: str) -> tuple[int, ...]:
+        """Tokens of a completion, with the end token."""
+        ...
+
+
+TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # prompt tokens, completion tokens
+
+
+def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
+    """A problem's prompt as the policy reads it: text, or messages through its chat template."""
+    if isinstance(problem.prompt, str):
+        return policy.encode(problem.prompt)
+    return policy.encode([{"role": m.role, "content": m.content} for m in problem.prompt])
+
+
+def encode_demonstrations(demonstrations: Sequence[Demonstration], policy: Encoder) -> list[TokenPair]:
+    """(prompt tokens, completion tokens with the end token) of each."""
+    return [(encode_prompt(policy, d.problem), policy.encode_completion(d.response)) for d in demonstrations]
+
+
+@dataclass(frozen=True)
+class DemonstratorLine:
+    """The demonstrator's own accuracy at one level, measured by the environment's verifier.
+
+    Attributes:
+        level: of the problems.
+        is_covered: the demonstrator writes demonstrations at this level; else it was only measured here.
+        num_solutions: how many were graded.
+        accuracy: share with a CORRECT verdict.
+        parts: mean of each named part of the verdicts (LEAPS: answer, arithmetic, verified).
+    """
+
+    level: int
+    is_covered: bool
+    num_solutions: int
+    accuracy: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return asdict(self)
+
+
+def measure_demonstrator(
+    env: Environment, demonstrator: Writer, problems: Sequence[Problem], *, repeats: int = 1, seed: int = 0
+) -> list[DemonstratorLine]:
+    """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times."""
+    verdicts: dict[int, list] = {}
+    for problem in problems:
+        for repeat in range(repeats):
+            rng = keyed_rng("demonstrator line", seed, problem.id, repeat)
+            response = demonstrator.write(problem, rng)
+            verdicts.setdefault(problem.level, []).append(env.grade(problem, response))
+    return [
+        DemonstratorLine(
+            level=level,
+            is_covered=level in demonstrator.levels,
+            num_solutions=len(rows),
+            accuracy=fmean(v.is_correct for v in rows),
+            parts={
+                name: fmean(v.parts.get(name, 0.0) for v in rows) for name in sorted({n for v in rows for n in v.parts})
+            },
+        )
+        for level, rows in sorted(verdicts.items())
+    ]
+
+
+def save_demonstrations(demonstrations: Sequence[Demonstration], path: Path | str) -> None:
+    """Writes one JSON object per line: {"problem", "response", "is_drill"}."""
+    with Path(path).open("w", encoding="utf-8") as file:
+        for demonstration in demonstrations:
+            file.write(json.dumps(demonstration.to_json(), ensure_ascii=False) + "\n")
+
+
+def load_demonstrations(path: Path | str) -> list[Demonstration]:
+    """What `save_demonstrations` wrote, or demonstrations from elsewhere in the same form.
+
+    Raises:
+        ValueError: a line is not such an object; says which.
+    """
+    demonstrations = []
+    with Path(path).open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                demonstrations.append(Demonstration.from_json(json.loads(line)))
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{path}:{number}: no demonstration ({error!r}); expected an object with problem and response"
+                ) from error
+    return demonstrations
