@@ -88,7 +88,7 @@ class _Process:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), file.fileno()),
                 env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONHASHSEED": "0"},
-                start_new_session=True,  # its own group: Ctrl-C reaches it through us, and a kill takes its children too
+                start_new_session=True,  # its own group: no Ctrl-C from the terminal, and a kill takes its children too
             )
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
