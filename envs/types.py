@@ -9,13 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from verifiers.types import Verdict, Verifier
+
+if TYPE_CHECKING:
+    from envs.demonstrations import Demonstrator
+    from envs.registry import EnvSpec
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,6 +44,8 @@ class Problem:
         level: difficulty, larger is harder.
         info: JSON-able facts that grading needs.
         env, split, index: where it came from; filled by the framework, not part of its identity.
+        canonical: the content that identifies the problem, where the prompt alone would not: two prompts that ask
+            the same thing (another template, another order) share one canonical text. Empty: the prompt.
     """
 
     prompt: str | tuple[Message, ...]
@@ -49,11 +56,14 @@ class Problem:
     env: str = ""
     split: str = ""
     index: int = -1
+    canonical: str = ""
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits: a hash of the prompt's content. Equal content is the same problem, wherever it came from."""
-        content = self.prompt if isinstance(self.prompt, str) else [[m.role, m.content] for m in self.prompt]
+        """16 hex digits: a hash of the content. Equal content is the same problem, wherever it came from."""
+        content: Any = self.canonical or self.prompt
+        if not isinstance(content, str):
+            content = [[m.role, m.content] for m in content]
         return hashlib.sha256(json.dumps([content]).encode()).hexdigest()[:16]
 
     @property
@@ -76,6 +86,7 @@ class Problem:
             "env": self.env,
             "split": self.split,
             "index": self.index,
+            "canonical": self.canonical,
         }
 
     @classmethod
@@ -93,6 +104,7 @@ class Problem:
             env=row.get("env", ""),
             split=row.get("split", ""),
             index=int(row.get("index", -1)),
+            canonical=row.get("canonical", ""),
         )
 
 
@@ -105,6 +117,10 @@ class StopReason(StrEnum):
     TOOL_STOPPED = "tool_stopped"  # a tool broke its deadline or memory limit
     PARSE_ERROR = "parse_error"  # the turn could not be read as an action
     ERROR = "error"
+
+
+Check: TypeAlias = Callable[[Problem, str], bool]
+Mistake: TypeAlias = Callable[[Problem], "tuple[Sequence[str], str] | None"]
 
 
 @dataclass(frozen=True)
@@ -127,23 +143,48 @@ class Environment:
 
     A subclass gives `generate`; everything else has a default. Levels in `levels` are for training,
     those in `ood_levels` for evaluation beyond it only.
+
+    Class attributes:
+        verify: how an answer is judged: the name of a verifier (`verifiers.make`), a verifier, or a function
+            (problem, answer text) -> bool for answers that are checked rather than compared (certificates).
+        mistakes: wrong rules that a demonstrator can follow: name -> function (problem) -> (steps, answer), or
+            None where the rule says nothing about the problem.
     """
 
     name: ClassVar[str] = ""
     levels: tuple[int, ...] = (1,)
     ood_levels: tuple[int, ...] = ()
     max_turns: int = 1
-    verifier: Verifier
+    template: str = ""  # name or text of a prompt template (envs/prompts.py); "": the prompt as generated
+    verify: ClassVar[str | Verifier | Check] = "exact"
+    mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})
+    spec: EnvSpec | None = None  # what rebuilds this environment in another process; set by the registry
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """The verifier that `verify` names."""
+        from envs.grading import make_verifier
+
+        return make_verifier(self.verify)
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A fresh problem of `level`, drawn with `rng` alone."""
-        raise NotImplementedError(f"environment {type(self).__name__} defines no generate(rng, level)")
+        raise TypeError(
+            f"environment {type(self).__name__} defines no generate(rng, level); define it, or override problem()"
+        )
 
     def problem(self, index: int, *, split: str = "train", seed: int = 0, level: int | None = None) -> Problem:
         """Problem `index` of a split: a pure function of (environment, seed, split, index, level).
 
-        Without `level`, levels alternate in the order of `levels`.
+        Without `level`, levels alternate in the order of `levels`. The prompt is written with `template`, which does
+        not change the problem's identity.
         """
+        from envs.prompts import present
+
+        return present(self.draw(index, split=split, seed=seed, level=level), self.template)
+
+    def draw(self, index: int, *, split: str, seed: int, level: int | None) -> Problem:
+        """Problem `index` before its template; environments over a fixed set of rows override it."""
         from envs.splits import draw_problem
 
         return draw_problem(self, index=index, split=split, seed=seed, level=level)
@@ -159,7 +200,14 @@ class Environment:
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """The gold verdict on a response. Never raises for what the response says."""
-        return self.verifier.verify(response, problem.answer)
+        from envs.grading import grade_response
+
+        return grade_response(self, problem, response)
+
+    def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
+        """The gold verdict on a conversation: on its last assistant turn, unless the environment says otherwise."""
+        turns = [message.content for message in transcript if message.role == "assistant"]
+        return self.grade(problem, turns[-1] if turns else "")
 
     def render_solution(self, steps: Sequence[str], answer: str) -> str:
         """Steps and answer as the text a policy would write: the form that `grade` reads."""
@@ -169,9 +217,31 @@ class Environment:
         """What follows the last turn of `transcript`; single-turn environments end at once."""
         return Step(observation=None, stop=StopReason.COMPLETED)
 
+    def demonstrator(self, **settings: Any) -> Demonstrator:
+        """A writer of (imperfect) solutions; see `envs.demonstrations.StepDemonstrator` for the settings."""
+        from envs.demonstrations import StepDemonstrator
+
+        return StepDemonstrator(self, **settings)
+
+    def drill(self, rng: random.Random) -> Problem:
+        """A problem that practises a single skill: by default one of the easiest level."""
+        return self.generate(rng, min(self.levels))
+
+    def corrupt(self, problem: Problem, rng: random.Random) -> tuple[str, ...]:
+        """Wrong responses that look like solutions (complete texts), for preference pairs and for checks."""
+        from envs.demonstrations import corrupt_solution
+
+        return corrupt_solution(self, problem, rng)
+
     def vocabulary(self) -> tuple[str, ...] | None:
         """The closed set of words (split by spaces) that prompts and solutions use, for a word-level tiny policy.
 
         None: the environment writes ordinary text, and a tiny policy reads characters.
         """
         return None
+
+    def __reduce__(self) -> Any:
+        """Pickles as its spec, where there is one: the other process rebuilds it from its name and settings."""
+        if self.spec is None:
+            return super().__reduce__()
+        return self.spec.build, ()

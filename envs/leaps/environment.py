@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from envs.leaps.demonstrator import LeapDemonstrator
 from envs.leaps.verifier import OPERATORS, REQUIREMENTS, LeapsVerifier, apply, render_line
+from envs.registry import environment
 from envs.types import Environment, Problem
 from verifiers.types import Verdict
 
@@ -23,6 +24,7 @@ RENDERINGS = ("symbols", "characters", "words")
 WORDS = {"+": "plus", "-": "minus", "*": "times", "=": "is"}
 
 
+@environment("leaps")
 class Leaps(Environment):
     """Chains of n operations modulo p (n = level).
 
@@ -35,8 +37,6 @@ class Leaps(Environment):
             "strict" (and the lines carry out exactly the problem's operations, under its names, in order).
         rendering: "symbols", "characters" or "words".
     """
-
-    name = "leaps"
 
     def __init__(
         self,

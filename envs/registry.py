@@ -1,0 +1,323 @@
+"""Environments by name. A name and its settings are what travels to workers; the object is built where it runs.
+
+A reference is one of
+
+    leaps                                        a built-in or registered name
+    jsonl:data/train.jsonl?prompt=q&answer=a     a name, its main setting after the colon, settings after ?
+    package.module:attribute                     an environment class, or an object made by @environment
+    path/to/file.py:attribute                    the same, in a file
+    my-plugin                                    an installed plug-in (entry points "beyond_imitation.environments")
+
+Plug-ins are looked up on a miss only, so an installed one that is broken disturbs nobody who does not name it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import json
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+from envs.builtin import BUILT_IN
+from envs.types import Check, Environment, Mistake, Problem
+from verifiers.types import Verifier
+
+ENTRY_POINT_GROUP = "beyond_imitation.environments"
+COMMON_SETTINGS = ("levels", "ood_levels", "template")  # every environment takes them
+VARIADIC = "..."
+FILE_MODULE_PREFIX = "beyond_imitation_file_"
+
+_REGISTERED: dict[str, type[Environment]] = {}
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """A name and settings that rebuild an environment in any process; pickles, and round-trips through JSON.
+
+    Attributes:
+        name: a reference without settings, e.g. "leaps" or "package.module:attribute".
+        settings: keyword arguments of the environment.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Environment:
+        """The environment."""
+        return make(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return {"name": self.name, "settings": dict(self.settings)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> EnvSpec:
+        """The spec that `to_json` wrote."""
+        return cls(row["name"], dict(row.get("settings", {})))
+
+
+class FunctionEnvironment(Environment):
+    """An environment made of one function (rng, level, **settings) -> Problem; see `environment`."""
+
+    function: ClassVar[Callable[..., Problem]]
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        """A fresh problem of `level`, drawn with `rng` alone."""
+        return type(self).function(rng, level, **self.settings)
+
+
+def environment(
+    name: str,
+    *,
+    levels: Sequence[int] | None = None,
+    ood_levels: Sequence[int] | None = None,
+    verify: str | Verifier | Check | None = None,
+    mistakes: Mapping[str, Mistake] | None = None,
+    **attributes: Any,
+) -> Callable[[Callable[..., Problem] | type[Environment]], type[Environment]]:
+    """Registers an environment: decorates a function (rng, level, **settings) -> Problem, or a subclass.
+
+    Args:
+        name: what configs and the command line call it.
+        levels, ood_levels: difficulties for training, and for evaluation beyond it; one level unless given.
+        verify: a verifier's name, a verifier, or a function (problem, answer text) -> bool; "exact" unless given.
+        mistakes: wrong rules for demonstrators; see `Environment`.
+        attributes: further class attributes, e.g. `render_solution`, `drill`, `max_turns`.
+    Returns:
+        a decorator that gives the environment's class back.
+    Raises:
+        ValueError: another environment has this name.
+    """
+    body: dict[str, Any] = {"name": name, **attributes}
+    if levels is not None:
+        body["levels"] = tuple(levels)
+    if ood_levels is not None:
+        body["ood_levels"] = tuple(ood_levels)
+    if verify is not None:
+        body["verify"] = staticmethod(verify) if inspect.isfunction(verify) else verify
+    if mistakes is not None:
+        body["mistakes"] = MappingProxyType(dict(mistakes))
+
+    def register(target: Callable[..., Problem] | type[Environment]) -> type[Environment]:
+        if isinstance(target, type):
+            cls = target
+            for key, value in body.items():
+                setattr(cls, key, value)
+        else:
+            identity = {"__doc__": target.__doc__, "__module__": target.__module__, "__qualname__": target.__qualname__}
+            cls = type(target.__name__, (FunctionEnvironment,), {**body, **identity, "function": staticmethod(target)})
+        _register(name, cls)
+        return cls
+
+    return register
+
+
+def _register(name: str, cls: type[Environment]) -> None:
+    home = BUILT_IN.get(name)
+    other = _REGISTERED.get(name)
+    is_other_home = home is not None and home != cls.__module__
+    is_other_class = other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__)
+    if is_other_home or is_other_class:
+        owner = f"{other.__module__}.{other.__qualname__}" if other else home
+        raise ValueError(f"environment {name!r} is already registered by {owner}; choose another name")
+    _REGISTERED[name] = cls
+
+
+def make(ref: str | EnvSpec, **settings: Any) -> Environment:
+    """The environment that a reference names.
+
+    Args:
+        ref: see the module's docstring. A spec gives its own settings.
+        settings: override those in the reference. Every environment also takes `levels` and `ood_levels` (a sequence,
+            or text such as "1-4" or "1,3") and `template` (a prompt template, see envs/prompts.py).
+    Raises:
+        ValueError: no environment of this name; the message names the nearest ones.
+        TypeError: a setting that the environment does not have.
+    """
+    spec = parse_reference(ref, **settings)
+    cls, main = _resolve(spec.name)
+    own = dict(spec.settings)
+    known = _parameters(cls)
+    common = {key: own.pop(key) for key in COMMON_SETTINGS if key in own and key not in known}
+    for key in ("levels", "ood_levels"):
+        for values in (own, common):
+            if key in values:
+                values[key] = parse_levels(values[key])
+    unknown = [] if VARIADIC in known else [key for key in own if key not in known]
+    if unknown:
+        near = suggest(unknown[0], [*known, *COMMON_SETTINGS])
+        raise TypeError(f"environment {spec.name!r} has no setting {unknown[0]!r}{near}; it has {', '.join(known)}")
+    env = cls(main, **own) if main is not None else cls(**own)
+    for key, value in common.items():
+        setattr(env, key, value)
+    env.spec = spec
+    return env
+
+
+def parse_reference(ref: str | EnvSpec, **settings: Any) -> EnvSpec:
+    """The spec of a reference: settings after `?` are read as JSON where they are JSON, as text otherwise."""
+    if isinstance(ref, EnvSpec):
+        return EnvSpec(ref.name, {**ref.settings, **settings})
+    name, _, query = ref.partition("?")
+    written = {key: _read_value(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    return EnvSpec(_portable(name), {**written, **settings})
+
+
+def _portable(name: str) -> str:
+    """A registered name as a reference that another process can resolve."""
+    cls = _REGISTERED.get(name)
+    if cls is None or name in BUILT_IN or name in _entry_point_names():
+        return name
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if cls.__module__ == "__main__" or (file and cls.__module__.startswith(FILE_MODULE_PREFIX)):
+        return f"{file}:{cls.__qualname__}" if file else name
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        pass
+    try:
+        return [json.loads(part) for part in text.split(",")] if "," in text else text
+    except json.JSONDecodeError:
+        return text
+
+
+def parse_levels(value: Any) -> tuple[int, ...]:
+    """Levels from a sequence, one number, or text such as "1-4" or "1,3,5"."""
+    if isinstance(value, int):
+        return (value,)
+    if not isinstance(value, str):
+        return tuple(int(level) for level in value)
+    levels: list[int] = []
+    for part in value.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdigit() or (dash and not high.isdigit()):
+            raise ValueError(f'levels are {value!r}, expected a form such as "1-4" or "1,3,5"')
+        levels += range(int(low), int(high or low) + 1)
+    return tuple(levels)
+
+
+def _parameters(cls: type[Environment]) -> list[str]:
+    """Names of an environment's settings; holds VARIADIC when it takes any."""
+    if issubclass(cls, FunctionEnvironment):
+        return list(inspect.signature(cls.function).parameters)[2:]
+    parameters = inspect.signature(cls).parameters.values()
+    return [VARIADIC if p.kind is p.VAR_KEYWORD else p.name for p in parameters]
+
+
+def _resolve(name: str) -> tuple[type[Environment], str | None]:
+    """The class behind a reference without settings, and the main setting written after the colon, if any."""
+    found = _find(name)
+    if found is not None:
+        return found, None
+    head, colon, tail = name.rpartition(":") if name.count(":") == 1 else name.partition(":")
+    if colon:
+        if head.endswith(".py"):
+            return _attribute(_load_file(head), tail, name), None
+        scheme = _find(head)
+        if scheme is not None:
+            return scheme, tail
+        if "." in head or importlib.util.find_spec(head) is not None:
+            return _attribute(importlib.import_module(head), tail, name), None
+    names = [*BUILT_IN, *_REGISTERED, *_entry_point_names()]
+    raise ValueError(
+        f"no environment is called {name!r}{suggest(name, names)}. An environment of your own is named "
+        "package.module:attribute or path/to/file.py:attribute; `beyond env list` prints the names"
+    )
+
+
+def _find(name: str) -> type[Environment] | None:
+    if name not in _REGISTERED and name in BUILT_IN:
+        importlib.import_module(BUILT_IN[name])
+        if name not in _REGISTERED:
+            raise RuntimeError(f"module {BUILT_IN[name]} registers no environment called {name!r}")
+    if name in _REGISTERED:
+        return _REGISTERED[name]
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == name:
+            return _as_class(point.load(), f"entry point {point.name} = {point.value}")
+    return None
+
+
+def _entry_point_names() -> list[str]:
+    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+
+
+def _load_file(path: str) -> ModuleType:
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise ValueError(f"environment file {path!r} does not exist (looked for {file})")
+    name = FILE_MODULE_PREFIX + file.as_posix().replace("/", "_").removesuffix(".py")
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: pickle looks classes up here
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _attribute(module: ModuleType, attribute: str, ref: str) -> type[Environment]:
+    value: Any = module
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            candidates = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Environment)]
+            raise ValueError(f"{ref}: {module.__name__} has no attribute {attribute!r}{suggest(attribute, candidates)}")
+        value = getattr(value, part)
+    return _as_class(value, ref)
+
+
+def _as_class(value: Any, ref: str) -> type[Environment]:
+    if isinstance(value, type) and issubclass(value, Environment):
+        return value
+    raise ValueError(f"{ref} is {value!r}, expected an Environment class or a function decorated with @environment")
+
+
+def suggest(name: str, names: Sequence[str]) -> str:
+    """`; did you mean 'x' or 'y'?`, or the empty string when nothing is near."""
+    near = difflib.get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def get_class(name: str) -> type[Environment]:
+    """The class of a built-in, registered or plugged-in environment.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return _resolve(name)[0]
+
+
+def list_environments() -> list[tuple[str, str]]:
+    """Names and one-line summaries: built-in, registered in this process, and installed plug-ins (not loaded)."""
+    rows = {name: _summary(get_class(name)) for name in [*BUILT_IN, *_REGISTERED]}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        rows.setdefault(point.name, f"plug-in {point.value}")
+    return sorted(rows.items())
+
+
+def _summary(cls: type[Environment]) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]

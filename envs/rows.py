@@ -1,0 +1,141 @@
+"""Environments over a fixed set of problems: data files and Hugging Face data sets.
+
+Rows come with a split of their own or are split by content. A problem that stands in two splits stays in the one
+that is evaluated (test before validation before train), duplicates are dropped, and both are counted. Index i runs
+through a split epoch by epoch, in an order shuffled by (seed, epoch); seed None keeps the order of the data.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from envs.splits import keyed_rng, split_of
+from envs.types import SPLITS, Environment, Problem
+
+EVALUATION_FIRST = ("test", "validation", "train")
+
+
+class RowsEnvironment(Environment):
+    """Base of environments whose problems are given. A subclass gives `load`."""
+
+    def load(self) -> Iterable[Problem]:
+        """All problems; `split` is set where the data decides it, empty where the content shall."""
+        raise TypeError(f"environment {type(self).__name__} defines no load()")
+
+    @cached_property
+    def rows(self) -> Mapping[str, tuple[Problem, ...]]:
+        """The problems of each split, without duplicates or overlap; read once."""
+        problems = [replace(p, split=p.split or split_of(p), env=self.name) for p in self.load()]
+        for problem in problems:
+            if problem.split not in SPLITS:
+                raise ValueError(f"a row's split is {problem.split!r}, expected one of {', '.join(SPLITS)}")
+        seen: set[str] = set()
+        rows: dict[str, tuple[Problem, ...]] = {}
+        for split in EVALUATION_FIRST:
+            kept = []
+            for problem in problems:
+                if problem.split == split and problem.id not in seen:
+                    seen.add(problem.id)
+                    kept.append(replace(problem, index=len(kept)))
+            rows[split] = tuple(kept)
+        self.num_dropped = len(problems) - len(seen)
+        return rows
+
+    @cached_property
+    def _by_level(self) -> dict[tuple[str, int | None], tuple[Problem, ...]]:
+        groups: dict[tuple[str, int | None], list[Problem]] = {}
+        for split, problems in self.rows.items():
+            for problem in problems:
+                if problem.level in self.levels:
+                    groups.setdefault((split, None), []).append(problem)
+                groups.setdefault((split, problem.level), []).append(problem)
+        return {key: tuple(group) for key, group in groups.items()}
+
+    def num_problems(self, split: str, level: int | None = None) -> int:
+        """How many different problems a split holds, of one level or of all training levels."""
+        return len(self._by_level.get((split, level), ()))
+
+    def draw(self, index: int, *, split: str = "train", seed: int | None = 0, level: int | None = None) -> Problem:
+        """Problem `index` of a split; beyond the last row a new epoch begins, in another order.
+
+        Raises:
+            ValueError: unknown split, or no row of this split and level.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        problems = self._by_level.get((split, level), ())
+        if not problems:
+            raise ValueError(f"environment {self.name!r} has no problem of split {split!r} and level {level}")
+        epoch, position = divmod(index, len(problems))
+        if seed is not None:
+            position = _order(self.name, seed, split, level, epoch, len(problems))[position]
+        return replace(problems[position], index=index)
+
+    def problems(
+        self, num: int | None = None, *, split: str = "train", seed: int | None = 0, level: int | None = None
+    ) -> Iterator[Problem]:
+        """The first `num` problems of a split, or an endless stream, epoch after epoch."""
+        index = 0
+        while num is None or index < num:
+            yield self.problem(index, split=split, seed=seed, level=level)  # type: ignore[arg-type]
+            index += 1
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        """A training problem of `level`, drawn with `rng`."""
+        problems = self._by_level.get(("train", level), ())
+        if not problems:
+            raise ValueError(f"environment {self.name!r} has no training problem of level {level}")
+        return rng.choice(problems)
+
+
+@lru_cache(maxsize=8)
+def _order(*key: Any) -> Sequence[int]:
+    order = list(range(key[-1]))
+    keyed_rng("rows", *key).shuffle(order)
+    return order
+
+
+def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file.
+
+    Raises:
+        ValueError: the file does not exist, or a line is no JSON object (named by its number).
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{file}:{number}: not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"{file}:{number}: expected an object, got {type(row).__name__}")
+            yield row
+
+
+def read_hugging_face(dataset: str, config: str | None, split: str) -> Iterator[dict[str, Any]]:
+    """The rows of one split of a Hugging Face data set (downloaded or cached by the `datasets` library)."""
+    import datasets  # here: it takes a second to import, and files need it not
+
+    yield from datasets.load_dataset(dataset, config, split=split)
+
+
+def column(row: Mapping[str, Any], name: str, source: str) -> Any:
+    """The value of a column.
+
+    Raises:
+        ValueError: there is none; the message lists those that exist.
+    """
+    if name not in row:
+        raise ValueError(f"{source}: no column {name!r}; there are {', '.join(map(repr, row))}")
+    return row[name]
