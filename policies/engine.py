@@ -6,14 +6,16 @@ place. The token at position t of a rollout is drawn with a uniform number that 
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from policies.backends import SAMPLERS, sample_with
 from policies.causal import CausalPolicy
 from policies.decode_generic import GenericDecoder
 from policies.kv_cache import LayerStates, SlotCache
@@ -21,7 +23,7 @@ from policies.randomness import row_keys, uniforms
 from policies.sampler import draw
 from policies.types import Completion, FinishReason, Request, Sampling
 
-BACKENDS = ("engine", "generate", "continuous")
+BACKENDS = ("engine", *SAMPLERS)
 PREFILL_TOKENS = 1 << 14  # padded prompt tokens in one prefill batch
 SLACK_COLUMNS = 128  # columns beyond the longest row, so that rows move left only once in so many steps
 
@@ -68,12 +70,21 @@ class SamplingEngine:
         was_training = self.policy.model.training
         self.policy.model.eval()  # dropout would make stored log-probabilities those of another policy
         try:
-            with torch.inference_mode():
-                run = _Run(self.policy, GenericDecoder(self.policy.model), requests, sampling, seed, self.max_rows)
-                tokens, logprobs, lengths = run.finish()
+            tokens, logprobs = self._sample(requests, sampling, seed)
         finally:
             self.policy.model.train(was_training)
-        return _completions(self.policy, requests, tokens, logprobs, lengths, version)
+        return _completions(self.policy, requests, tokens, logprobs, version)
+
+    def _sample(
+        self, requests: Sequence[Request], sampling: Sampling, seed: int
+    ) -> tuple[list[list[int]], list[list[float]]]:
+        """Tokens and log-probabilities of every rollout, in the flat order of requests and uids."""
+        if self.backend != "engine":
+            with torch.no_grad():
+                return sample_with(self.backend, self.policy, requests, sampling, seed=seed)
+        with torch.inference_mode():
+            decoder = GenericDecoder(self.policy.model)
+            return _Run(self.policy, decoder, requests, sampling, seed, self.max_rows).finish()
 
 
 @dataclass
@@ -112,8 +123,8 @@ class _Run:
         self.out_logprobs = torch.zeros(len(uids), sampling.max_new_tokens, device=device)
         self.out_lengths = torch.zeros(len(uids), dtype=torch.int64, device=device)
 
-    def finish(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Run until every rollout has ended: tokens and log-probabilities [R, max_new_tokens], lengths [R]."""
+    def finish(self) -> tuple[list[list[int]], list[list[float]]]:
+        """Run until every rollout has ended; tokens and log-probabilities of each."""
         self.cache.end = self.longest_prompt
         while self.waiting or self.cache.live:
             if self._should_refill():
@@ -122,7 +133,9 @@ class _Run:
                 self.cache.make_room(self.longest_prompt)
                 logits = self.decoder.decode(self.rows.tokens, self.cache)
                 self._draw(logits, 0)
-        return self.out_tokens, self.out_logprobs, self.out_lengths
+        lengths = self.out_lengths.tolist()
+        tokens, logprobs = self.out_tokens.tolist(), self.out_logprobs.tolist()
+        return [t[:n] for t, n in zip(tokens, lengths)], [p[:n] for p, n in zip(logprobs, lengths)]
 
     def _should_refill(self) -> bool:
         """Prefill when it would fill a quarter of the cache: small prefills would cost more than idle rows."""
@@ -216,22 +229,18 @@ def _check(requests: Sequence[Request], model: Any, sampling: Sampling) -> None:
 def _completions(
     policy: CausalPolicy,
     requests: Sequence[Request],
-    tokens: Tensor,
-    logprobs: Tensor,
-    lengths: Tensor,
+    tokens: Sequence[Sequence[int]],
+    logprobs: Sequence[Sequence[float]],
     version: int,
 ) -> list[tuple[Completion, ...]]:
-    token_rows, logprob_rows, length_rows = tokens.tolist(), logprobs.tolist(), lengths.tolist()
+    """The flat rows as completions, grouped by request."""
     stop_ids = frozenset(policy.stop_ids)
+    rows = iter(zip(tokens, logprobs, strict=True))
     results: list[tuple[Completion, ...]] = []
-    flat = 0
     for request in requests:
         group = []
-        for _ in request.uids:
-            length = length_rows[flat]
-            row = tuple(token_rows[flat][:length])
+        for row, logprob in itertools.islice(rows, len(request.uids)):
             finish = FinishReason.STOP if row[-1] in stop_ids else FinishReason.LENGTH
-            group.append(Completion(row, tuple(logprob_rows[flat][:length]), policy.decode(row), finish, version))
-            flat += 1
+            group.append(Completion(tuple(row), tuple(logprob), policy.decode(row), finish, version))
         results.append(tuple(group))
     return results

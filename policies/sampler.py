@@ -25,7 +25,7 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     """
     rows = max(1, MAX_SCRATCH // logits.shape[1])
     if logits.shape[0] > rows:
-        parts = [draw(l, u, sampling) for l, u in zip(logits.split(rows), uniform.split(rows), strict=True)]
+        parts = [draw(part, u, sampling) for part, u in zip(logits.split(rows), uniform.split(rows), strict=True)]
         return torch.cat([tokens for tokens, _ in parts]), torch.cat([logprobs for _, logprobs in parts])
     scaled = logits.float()
     if sampling.temperature not in (0.0, 1.0):

@@ -9,10 +9,14 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from policies.causal import CausalPolicy
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN)
@@ -80,7 +84,7 @@ def build_tiny(config: TinyConfig, *, vocabulary: Sequence[str] | None, seed: in
     return CausalPolicy(model.to(torch.float32).eval(), tokenizer)
 
 
-def _word_tokenizer(vocabulary: Sequence[str]):  # noqa: ANN202 - a lazily imported transformers class
+def _word_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerFast:
     from tokenizers.pre_tokenizers import WhitespaceSplit
 
     words = list(vocabulary)
@@ -95,14 +99,14 @@ def _word_tokenizer(vocabulary: Sequence[str]):  # noqa: ANN202 - a lazily impor
     return _fast_tokenizer(words, WhitespaceSplit(), decoder=None)
 
 
-def _character_tokenizer():  # noqa: ANN202
+def _character_tokenizer() -> PreTrainedTokenizerFast:
     from tokenizers import Regex, decoders
     from tokenizers.pre_tokenizers import Split
 
     return _fast_tokenizer(CHARACTERS, Split(Regex(r"[\s\S]"), "isolated"), decoder=decoders.Fuse())
 
 
-def _fast_tokenizer(words: Sequence[str], pre_tokenizer, decoder):  # noqa: ANN001, ANN202
+def _fast_tokenizer(words: Sequence[str], pre_tokenizer: Any, decoder: Any) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.processors import TemplateProcessing

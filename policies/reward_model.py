@@ -1,0 +1,107 @@
+"""A reward model: the policy's trunk with one score per sequence, in the Hugging Face form that trl trains.
+
+A score is read at the last *real* token, known from lengths. Hugging Face's own pooling looks for the last token that
+is not the padding id, which is one token early when the padding id doubles as the end token.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from policies.causal import CausalPolicy
+
+BATCH_TOKENS = 1 << 14  # padded tokens in one forward pass
+
+TokenPair = tuple[Sequence[int], Sequence[int]]  # prompt tokens, completion tokens
+
+
+class RewardModel:
+    """Scores (prompt, completion) pairs.
+
+    Attributes:
+        model: an `AutoModelForSequenceClassification` module with one label.
+        tokenizer: the policy's tokenizer, saved beside it.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        if model.config.num_labels != 1:
+            raise ValueError(f"the model has {model.config.num_labels} labels, expected 1 (a scalar score)")
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def from_policy(cls, policy: CausalPolicy, seed: int) -> RewardModel:
+        """The policy's trunk (copied, adapters merged) under a fresh score head drawn from `seed`."""
+        from transformers import AutoModelForSequenceClassification
+
+        source: Any = copy.deepcopy(policy.model)
+        if policy.is_lora:
+            source = source.merge_and_unload()
+        config = copy.deepcopy(source.config)
+        config.num_labels, config.pad_token_id = 1, policy.pad_id
+        config.architectures = None  # names the causal class; saving writes the right one
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = AutoModelForSequenceClassification.from_config(config)
+        model.base_model.load_state_dict(source.base_model.state_dict())
+        weight = next(source.parameters())
+        return cls(model.to(device=weight.device, dtype=weight.dtype), policy.tokenizer)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> RewardModel:
+        """The reward model that `save` (or trl's `RewardTrainer`) wrote."""
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        model = AutoModelForSequenceClassification.from_pretrained(folder)
+        return cls(model.to(device), AutoTokenizer.from_pretrained(folder))
+
+    def save(self, folder: str | Path) -> None:
+        """Write a folder that `load` and `AutoModelForSequenceClassification` read."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    @torch.no_grad()
+    def score(self, pairs: Sequence[TokenPair]) -> list[float]:
+        """One score per pair, in order; the batches are sorted by length and bounded in padded tokens.
+
+        Raises:
+            ValueError: a pair without tokens.
+        """
+        rows = [[*prompt, *completion] for prompt, completion in pairs]
+        if any(not row for row in rows):
+            raise ValueError(f"pair {rows.index([])} has no tokens")
+        self.model.eval()
+        scores = [0.0] * len(rows)
+        for batch in _batches([len(row) for row in rows]):
+            for index, score in zip(batch, self._score_rows([rows[i] for i in batch]).tolist(), strict=True):
+                scores[index] = score
+        return scores
+
+    def _score_rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """[N] float32 scores of non-empty rows; padded on the right, where a causal model cannot see the padding."""
+        device = self.model.device
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        width = max(len(row) for row in rows)
+        pad = self.model.config.pad_token_id or 0
+        tokens = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
+        hidden = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+        last = hidden[torch.arange(len(rows), device=device), lengths - 1]
+        return self.model.score(last).squeeze(-1).float()
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices in batches, longest rows first, each within BATCH_TOKENS when padded (or a single row)."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    batches: list[list[int]] = []
+    for index in order:
+        if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= BATCH_TOKENS:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
