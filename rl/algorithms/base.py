@@ -1,18 +1,61 @@
-"""What the learner asks of an algorithm: credit for a whole batch, then a loss per micro-batch.
+"""What the learner and the loop ask of an algorithm: credit for a whole batch, then a loss per micro-batch.
 
 The learner is blind to the algorithm. An algorithm is a frozen dataclass of its settings that owns advantages and
-loss; meaningless combinations of settings are refused when it is built.
+loss; meaningless combinations of settings are refused when it is built. What changes during training (an adaptive
+KL coefficient, the number of updates done) is in `state`; `after_update` gives the algorithm of the next update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
-from rl.types import Batch, Totals
+from rl.types import Batch, Group, Totals
+
+Self = TypeVar("Self", bound="Algorithm")
+
+# Every key that LossParts.sums, LossParts.maxima, derived_metrics and credit_metrics can produce.
+METRICS: Mapping[str, str] = {
+    "policy/loss": "policy part of the loss, per sampled token or completion as the algorithm aggregates",
+    "policy/entropy": "mean entropy of the next-token distribution at sampled positions, nats",
+    "policy/entropy_coefficient": "weight of the entropy bonus in force",
+    "policy/ratio_mean": "mean of pi / pi_old over sampled tokens",
+    "policy/ratio_max": "largest pi / pi_old of a sampled token",
+    "policy/kl_old": "KL(pi_old || pi) since the start of the update, k3 estimate, nats per token",
+    "policy/clip_fraction_low": "share of sampled tokens whose gradient the lower clip removed",
+    "policy/clip_fraction_high": "share of sampled tokens whose gradient (CISPO: weight) the upper clip cut",
+    "policy/clip_fraction_dual": "share of sampled tokens held by dual clip",
+    "policy/kl_reference": "KL(pi || reference), k3 estimate, nats per token",
+    "policy/kl_reference_k1": "KL(pi || reference), k1 estimate, nats per token: differs from k3 off policy",
+    "policy/kl_coefficient": "beta in force",
+    "policy/kl_loss": "KL part of the loss before beta",
+    "policy/imitation_loss": "negative log-likelihood of correct completions (VAPO)",
+    "value/loss": "value part of the loss before its coefficient",
+    "value/clip_fraction": "share of sampled tokens where value clipping won",
+    "value/mean": "mean predicted value",
+    "value/return_mean": "mean return target",
+    "value/return_square": "mean squared return target",
+    "value/error_mean": "mean of return minus value",
+    "value/error_square": "mean squared return minus value",
+    "value/explained_variance": "1 - Var(return - value) / Var(return)",
+    "mismatch/logprob_abs_diff": "mean |log pi_learner - log pi_sampler| of sampled tokens at the start of the update",
+    "mismatch/logprob_abs_diff_max": "largest |log pi_learner - log pi_sampler|",
+    "mismatch/kl": "KL(sampler || learner) at the start of the update, k3 estimate, nats per token",
+    "importance/weight_mean": "mean importance weight after its bound",
+    "importance/weight_square": "mean squared importance weight",
+    "importance/weight_max": "largest importance weight before its bound",
+    "importance/bounded_fraction": "share of sampled tokens whose weight was truncated or masked",
+    "importance/effective_sample_size": "(sum w)^2 / (n sum w^2): share of tokens that still counts",
+    "advantage/mean": "mean advantage over sampled tokens",
+    "advantage/std": "standard deviation of the advantages over sampled tokens",
+    "advantage/abs_max": "largest |advantage|",
+    "advantage/zero_rows": "share of completions whose every advantage is 0",
+    "imitation/loss": "negative log-likelihood per demonstrated token, nats",
+}
 
 
 @dataclass(frozen=True)
@@ -26,15 +69,32 @@ class Scores:
 
 @dataclass(frozen=True)
 class LossParts:
-    """A micro-batch's share of the loss, and sums from which metrics are averaged over the whole step.
+    """A micro-batch's share of the loss, and what metrics of the whole step are made from.
 
     Attributes:
         loss: scalar; the sum over the micro-batches of a step is the step's loss.
         sums: metric name -> (numerator, denominator), added up over micro-batches and ranks, then divided.
+        maxima: metric name -> value, of which the step's metric is the largest.
     """
 
     loss: Tensor
     sums: Mapping[str, tuple[Tensor | float, Tensor | float]] = field(default_factory=dict)
+    maxima: Mapping[str, Tensor | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AlgorithmState:
+    """What changes from update to update; saved in checkpoints.
+
+    Attributes:
+        updates: updates (batches of rollouts) done.
+        beta: KL coefficient in force when a controller moves it; None: the setting's own.
+        entropy_coefficient: entropy coefficient in force when a controller moves it; None: the setting's own.
+    """
+
+    updates: int = 0
+    beta: float | None = None
+    entropy_coefficient: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +104,7 @@ class Algorithm:
     Attributes:
         epochs: passes over a batch of rollouts.
         minibatches: optimizer steps per pass.
+        state: not a setting; see `after_update`.
     """
 
     name: ClassVar[str] = ""
@@ -51,6 +112,14 @@ class Algorithm:
 
     epochs: int = 1
     minibatches: int = 1
+    state: AlgorithmState = field(default=AlgorithmState(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        for setting in ("epochs", "minibatches"):
+            if getattr(self, setting) < 1:
+                raise ValueError(f"{self.name}: {setting} is {getattr(self, setting)}, expected at least 1")
+
+    # --- what must be filled in before credit ---
 
     @property
     def needs_reference(self) -> bool:
@@ -67,10 +136,77 @@ class Algorithm:
         """True when log-probabilities at the start of the update differ from the sampler's and must be computed."""
         return False
 
+    # --- groups, before they become a batch ---
+
+    @property
+    def max_refills(self) -> int:
+        """How many more rounds of problems may be sampled to replace groups that `keeps` refused; 0: never."""
+        return 0
+
+    def keeps(self, group: Group) -> bool:
+        """False when a whole group, as the reward source priced it, is to be replaced by another problem's."""
+        return True
+
+    def shape_rewards(self, groups: Sequence[Group], max_tokens: int) -> list[Group]:
+        """The groups with the algorithm's own reward parts added; `max_tokens` is the completions' length limit."""
+        return list(groups)
+
+    # --- batches ---
+
     def credit(self, batch: Batch) -> Batch:
         """The batch with `advantages` (and `returns`, where a value model is trained) filled in."""
         raise NotImplementedError(f"algorithm {type(self).__name__} defines no credit(batch)")
 
+    def active_rows(self, batch: Batch) -> Tensor:
+        """[B] bool of a credited batch: False where the row's gradient is exactly zero, so that it may be skipped.
+
+        Totals still count the skipped rows: they are part of what the loss is divided by.
+        """
+        return torch.ones(batch.num_rows, dtype=torch.bool, device=batch.mask.device)
+
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
         """The loss of a micro-batch, already divided by `totals`."""
         raise NotImplementedError(f"algorithm {type(self).__name__} defines no loss(batch, scores, totals)")
+
+    # --- from update to update ---
+
+    def after_update(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
+        """The algorithm for the next update, given this update's metrics and its number of completions."""
+        return replace(self, state=replace(self.state, updates=self.state.updates + 1))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: JSON values."""
+        return dict(vars(self.state))
+
+    def with_state(self: Self, state: Mapping[str, Any]) -> Self:
+        """The algorithm as it was when `state_dict` gave `state`."""
+        return replace(self, state=AlgorithmState(**state))
+
+
+def derived_metrics(means: Mapping[str, float]) -> dict[str, float]:
+    """Metrics that are no mean themselves, made from the step's means."""
+    out: dict[str, float] = {}
+    if "value/return_square" in means:
+        variance = means["value/return_square"] - means["value/return_mean"] ** 2
+        residual = means["value/error_square"] - means["value/error_mean"] ** 2
+        out["value/explained_variance"] = 1.0 - residual / variance if variance > 0 else 0.0
+    if "importance/weight_square" in means:
+        square = means["importance/weight_square"]
+        out["importance/effective_sample_size"] = means["importance/weight_mean"] ** 2 / square if square > 0 else 0.0
+    return out
+
+
+def credit_metrics(batch: Batch) -> dict[str, float]:
+    """Statistics of a credited batch's advantages over sampled tokens; empty for a batch without advantages."""
+    if batch.advantages is None:
+        return {}
+    sampled = batch.advantages[batch.mask.bool()].double()
+    if not sampled.numel():
+        return {}
+    zero_rows = ((batch.advantages == 0) | ~batch.mask.bool()).all(1)
+    return {
+        "advantage/mean": float(sampled.mean()),
+        "advantage/std": float(sampled.std(correction=0)),
+        "advantage/abs_max": float(sampled.abs().max()),
+        "advantage/zero_rows": float(zero_rows.double().mean()),
+    }

@@ -1,0 +1,48 @@
+"""GRPO done right: no division by the group's deviation, no division by the completion's own length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from rl.algorithms.grpo import check_clip
+from rl.algorithms.policy_gradient import PolicyGradient, scaled_group_advantages
+from rl.algorithms.settings import Scale
+from rl.functional.aggregation import Aggregation
+from rl.functional.objectives import Objective, clipped, token_ratio
+from rl.types import Batch
+
+
+@dataclass(frozen=True)
+class DrGrpo(PolicyGradient):
+    """Dr. GRPO (arXiv:2503.20783).
+
+    A_i = r_i - mean_g;  loss = sum of the clipped surrogate over tokens / (completions x length limit). Its expected
+    gradient is (G-1)/G of the true one, divided by the length limit: the learning rate absorbs both.
+
+    Attributes:
+        clip_low, clip_high: the ratio is kept in [1 - clip_low, 1 + clip_high].
+    """
+
+    name: ClassVar[str] = "dr_grpo"
+
+    aggregation: Aggregation = Aggregation.CONSTANT
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_clip(self.name, self.clip_low, self.clip_high)
+        if self.aggregation not in (Aggregation.CONSTANT, Aggregation.SEQUENCE_SUM):
+            raise ValueError(
+                f"dr_grpo: aggregation {self.aggregation} divides by lengths that the policy chooses, which is the "
+                "bias Dr. GRPO removes: use constant or sequence_sum, or the algorithm grpo"
+            )
+
+    def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        return scaled_group_advantages(rewards, batch, Scale.NONE)
+
+    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)
