@@ -1,0 +1,284 @@
+"""Models of the people who compare two solutions: what they notice, what they like, how noisily they choose.
+
+A choice has three layers, each a cause of its own in a study of RLHF:
+
+    audit    perceives each solution as right or wrong: wrong lines are noticed with a skill that falls with the leap
+    taste    likes length (or brevity), confidence, tidiness, or the way experts write
+    choice   P(A over B) = flip-noise over sigmoid((w (c_A - c_B) + taste_A - taste_B) / temperature + position bias)
+
+Probabilities are exact: the audit's two outcomes per solution are summed out, not sampled twice.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Protocol
+
+from rl.preference.readings import Reading
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Probabilities that the first is preferred, that the second is, and that the annotator calls it a tie."""
+
+    first: float
+    second: float
+    tie: float = 0.0
+
+
+class Annotator(Protocol):
+    """Compares two completions of one problem, in the order in which they are shown."""
+
+    name: str
+
+    @property
+    def judgements_per_pair(self) -> int:
+        """How many human judgements one label costs."""
+        ...
+
+    def choice(self, first: Reading, second: Reading) -> Choice:
+        """The probabilities of the three answers."""
+        ...
+
+    def perceives_right(self, reading: Reading) -> float:
+        """Probability that this solution, read alone, is taken for right."""
+        ...
+
+
+class Audit(Protocol):
+    """How an annotator judges one solution."""
+
+    def perceives_right(self, reading: Reading) -> float:
+        """Probability that the solution is taken for right."""
+        ...
+
+
+@dataclass(frozen=True)
+class GoldAudit:
+    """Sees the gold verdict: the audit of a perfect annotator."""
+
+    def perceives_right(self, reading: Reading) -> float:
+        """1 for a gold-correct solution, else 0."""
+        return float(reading.is_correct)
+
+
+@dataclass(frozen=True)
+class LimitedAudit:
+    """Notices a wrong line of leap k in a problem of level n with probability skill * decay^(k-1) * fatigue^(n-4)+.
+
+    A malformed line, and an end that does not follow from the lines, are noticed with `notice_malformed`; a solution
+    without any noticed fault is still taken for wrong with probability `false_alarm`.
+
+    Where the environment reports no lines, the skill is about the outcome alone: a wrong solution is one fault of
+    leap 1, so it is noticed with skill * fatigue^(n-4)+.
+    """
+
+    skill: float = 0.8
+    decay: float = 0.65
+    fatigue: float = 0.95
+    rested_level: int = 4  # fatigue begins beyond this level
+    notice_malformed: float = 0.95
+    false_alarm: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("skill", "decay", "fatigue", "notice_malformed", "false_alarm"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected a probability in [0, 1]")
+
+    def notices(self, leap: int, level: int) -> float:
+        """Probability of noticing one wrong line; leap 0 is a malformed line."""
+        if leap == 0:
+            return self.notice_malformed
+        return self.skill * self.decay ** (leap - 1) * self.fatigue ** max(level - self.rested_level, 0)
+
+    def perceives_right(self, reading: Reading) -> float:
+        """(1 - false_alarm) times the probability that every fault escapes."""
+        if reading.wrong_leaps is None:
+            faults: tuple[int, ...] = () if reading.is_correct else (1,)
+        else:
+            faults = reading.wrong_leaps
+        escapes = 1 - self.false_alarm
+        for leap in faults:
+            escapes *= 1 - self.notices(leap, reading.level)
+        return escapes * (1 - self.notice_malformed if reading.has_conclusion_error else 1)
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What an annotator likes beside correctness; every weight may have either sign, 0 is indifferent.
+
+    Attributes:
+        length: per unit of relative length (lines per operation).
+        confidence: for a text that asserts its certainty.
+        format: for a well-formed solution.
+        expertise: per nat of mean log-probability of a line's leap under `leap_law` ("that is how experts write").
+        leap_law: rows (largest level, probabilities of leaps 1, 2, ...), needed when expertise is not 0.
+    """
+
+    length: float = 0.0
+    confidence: float = 0.0
+    format: float = 0.0
+    expertise: float = 0.0
+    leap_law: Sequence[tuple[int, Sequence[float]]] = ()
+
+    def __post_init__(self) -> None:
+        if self.expertise and not self.leap_law:
+            raise ValueError("taste for expertise needs a leap_law, e.g. envs.leaps.DEFAULT_LEAP_LAW")
+
+    def score(self, reading: Reading) -> float:
+        """How much the solution is liked, in units of utility."""
+        liked = self.length * reading.relative_length
+        liked += self.confidence * reading.is_confident + self.format * reading.is_well_formed
+        return liked + (self.expertise * self._expert_likelihood(reading) if self.expertise else 0.0)
+
+    def _expert_likelihood(self, reading: Reading) -> float:
+        leaps = [leap for leap in reading.leaps or () if leap]
+        law = next((row for top, row in self.leap_law if reading.level <= top), self.leap_law[-1][1])
+        rare = 1e-3  # a leap that experts never take is unusual, not infinitely bad
+        chances = [max(law[leap - 1], rare) if leap <= len(law) else rare for leap in leaps]
+        return sum(map(math.log, chances)) / len(chances) if chances else math.log(rare)
+
+
+@dataclass(frozen=True)
+class ModelledAnnotator:
+    """An annotator made of an audit, a taste and a noisy choice.
+
+    Attributes:
+        correctness: weight w of perceived correctness.
+        temperature: tau of the Bradley-Terry choice; larger is noisier.
+        flip: probability that the answer is recorded the wrong way round.
+        position_bias: added to the logit of the solution shown first.
+        tie_margin: utilities that differ by no more than this are called a tie; negative: never a tie (equal
+            utilities are then a coin flip).
+    """
+
+    name: str = "annotator"
+    audit: Audit = field(default_factory=LimitedAudit)
+    taste: Taste = field(default_factory=Taste)
+    correctness: float = 1.0
+    temperature: float = 0.25
+    flip: float = 0.0
+    position_bias: float = 0.0
+    tie_margin: float = -1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.flip < 0.5:
+            raise ValueError(f"flip is {self.flip}, expected a probability in [0, 0.5)")
+        if self.temperature < 0:
+            raise ValueError(f"temperature is {self.temperature}, expected 0 (no noise) or more")
+
+    @property
+    def judgements_per_pair(self) -> int:
+        """One person, one judgement."""
+        return 1
+
+    def perceives_right(self, reading: Reading) -> float:
+        """Probability that this solution is taken for right."""
+        return self.audit.perceives_right(reading)
+
+    def choice(self, first: Reading, second: Reading) -> Choice:
+        """Sums over what the audit may perceive of either solution."""
+        right_first, right_second = self.perceives_right(first), self.perceives_right(second)
+        liking = self.taste.score(first) - self.taste.score(second)
+        prefers, tie = 0.0, 0.0
+        for seen_first, seen_second in product((0, 1), repeat=2):
+            chance = right_first if seen_first else 1 - right_first
+            chance *= right_second if seen_second else 1 - right_second
+            advantage = self.correctness * (seen_first - seen_second) + liking
+            if abs(advantage) <= self.tie_margin:
+                tie += chance
+            else:
+                prefers += chance * self._prefers_first(advantage)
+        rest = 1 - tie - prefers
+        return Choice((1 - self.flip) * prefers + self.flip * rest, (1 - self.flip) * rest + self.flip * prefers, tie)
+
+    def _prefers_first(self, advantage: float) -> float:
+        if self.temperature == 0 and advantage != 0:
+            return float(advantage > 0)
+        logit = (advantage / self.temperature if self.temperature else 0.0) + self.position_bias
+        return 1 / (1 + math.exp(-max(min(logit, 500.0), -500.0)))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Several raters with their own audits and tastes.
+
+    Attributes:
+        raters: the people.
+        vote: "one": each pair goes to one rater drawn evenly (disagreement becomes label noise); "majority": all of
+            them judge it and most votes win, an even split being a tie; costs len(raters) judgements.
+    """
+
+    raters: Sequence[Annotator]
+    vote: str = "one"
+    name: str = "panel"
+
+    def __post_init__(self) -> None:
+        if not self.raters:
+            raise ValueError("raters is empty, expected at least one annotator")
+        if self.vote not in ("one", "majority"):
+            raise ValueError(f"vote is {self.vote!r}, expected 'one' or 'majority'")
+
+    @property
+    def judgements_per_pair(self) -> int:
+        """How many raters look at a pair."""
+        return len(self.raters) if self.vote == "majority" else 1
+
+    def perceives_right(self, reading: Reading) -> float:
+        """Mean over the raters."""
+        return sum(rater.perceives_right(reading) for rater in self.raters) / len(self.raters)
+
+    def choice(self, first: Reading, second: Reading) -> Choice:
+        """The panel's answer: a mixture of the raters, or the exact distribution of their vote."""
+        choices = [rater.choice(first, second) for rater in self.raters]
+        if self.vote == "one":
+            n = len(choices)
+            return Choice(*(sum(getattr(c, side) for c in choices) / n for side in ("first", "second", "tie")))
+        lead = {0: 1.0}  # votes for the first minus votes for the second -> probability
+        for c in choices:
+            lead = _add_vote(lead, c)
+        first_wins = sum(p for votes, p in lead.items() if votes > 0)
+        second_wins = sum(p for votes, p in lead.items() if votes < 0)
+        return Choice(first_wins, second_wins, lead.get(0, 0.0))
+
+
+def _add_vote(lead: Mapping[int, float], choice: Choice) -> dict[int, float]:
+    after: dict[int, float] = {}
+    for votes, chance in lead.items():
+        for change, probability in ((1, choice.first), (-1, choice.second), (0, choice.tie)):
+            after[votes + change] = after.get(votes + change, 0.0) + chance * probability
+    return after
+
+
+def draw(choice: Choice, rng: random.Random) -> str:
+    """ "first", "second" or "tie", with these probabilities."""
+    u = rng.random()
+    if u < choice.first:
+        return "first"
+    return "second" if u < choice.first + choice.second else "tie"
+
+
+PRESETS: Mapping[str, Callable[[], ModelledAnnotator]] = {
+    # gold verdicts, no noise; equal verdicts are a tie: what is lost with it is the cost of learning a proxy at all
+    "perfect": lambda: ModelledAnnotator("perfect", GoldAudit(), temperature=0.0, tie_margin=0.0),
+    # limited skill alone
+    "careful": lambda: ModelledAnnotator("careful", flip=0.05),
+    # and a taste: for short solutions, or for long ones
+    "concise": lambda: ModelledAnnotator("concise", taste=Taste(length=-1.5), flip=0.05),
+    "verbose": lambda: ModelledAnnotator("verbose", taste=Taste(length=0.5), flip=0.05),
+}
+
+
+def make_annotator(preset: str, **changes: object) -> ModelledAnnotator:
+    """The annotator of a preset (perfect, careful, concise, verbose), with some of its fields changed.
+
+    Raises:
+        ValueError: unknown preset.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"annotator is {preset!r}, expected one of {', '.join(PRESETS)}")
+    return replace(PRESETS[preset](), **changes)  # type: ignore[arg-type]
