@@ -39,7 +39,8 @@ def tokenize(text: str) -> list[str]:
     Raises:
         ValueError: something else stands there, or the text is over the limits.
     """
-    tokens, at = [], 0
+    tokens: list[str] = []
+    at = 0
     text = text.rstrip()
     while at < len(text):
         match = _TOKEN.match(text, at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 from envs.registry import EnvSpec
@@ -63,7 +62,7 @@ def grade_response(env: Environment, problem: Problem, response: str) -> Verdict
     return grade_by_check(verify, problem, response)
 
 
-def grade_by_check(check: Callable[[Problem, str], bool], problem: Problem, response: str) -> Verdict:
+def grade_by_check(check: Check, problem: Problem, response: str) -> Verdict:
     """The verdict of a function (problem, answer text) -> bool on the one answer that the response announces.
 
     A check reads untrusted text: it says False, or raises ValueError, for whatever it cannot read.

@@ -160,7 +160,8 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     if unknown:
         near = suggest(unknown[0], [*known, *COMMON_SETTINGS])
         raise TypeError(f"environment {spec.name!r} has no setting {unknown[0]!r}{near}; it has {', '.join(known)}")
-    env = cls(main, **own) if main is not None else cls(**own)
+    build: Callable[..., Environment] = cls
+    env = build(main, **own) if main is not None else build(**own)
     for key, value in common.items():
         setattr(env, key, value)
     env.spec = spec

@@ -38,7 +38,7 @@ class RowsEnvironment(Environment):
         seen: set[str] = set()
         rows: dict[str, tuple[Problem, ...]] = {}
         for split in EVALUATION_FIRST:
-            kept = []
+            kept: list[Problem] = []
             for problem in problems:
                 if problem.split == split and problem.id not in seen:
                     seen.add(problem.id)

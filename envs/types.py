@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from verifiers.types import Verdict, Verifier
 
@@ -119,8 +119,20 @@ class StopReason(StrEnum):
     ERROR = "error"
 
 
-Check: TypeAlias = Callable[[Problem, str], bool]
-Mistake: TypeAlias = Callable[[Problem], "tuple[Sequence[str], str] | None"]
+class Check(Protocol):
+    """Says whether an answer solves a problem; False or ValueError for text that it cannot read."""
+
+    def __call__(self, problem: Problem, answer: str, /) -> bool:
+        """True when `answer` is right."""
+        ...
+
+
+class Mistake(Protocol):
+    """A wrong rule: what someone who follows it writes for a problem."""
+
+    def __call__(self, problem: Problem, /) -> tuple[Sequence[str], str] | None:
+        """(steps, answer); None where the rule says nothing about the problem."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cached_property
 
 from envs.leaps.demonstrator import LeapDemonstrator
 from envs.leaps.verifier import OPERATORS, REQUIREMENTS, LeapsVerifier, apply, render_line
@@ -66,7 +67,11 @@ class Leaps(Environment):
         self.ood_levels = tuple(ood_levels)
         self.require = require
         self.rendering = rendering
-        self.verifier = LeapsVerifier(modulus, require)
+
+    @cached_property
+    def verifier(self) -> LeapsVerifier:
+        """Reads solutions line by line."""
+        return LeapsVerifier(self.modulus, self.require)
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A chain of `level` operations with random names, operators and operands."""
