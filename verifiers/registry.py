@@ -1,0 +1,102 @@
+"""Verifiers by name, so that a config, a command line or a worker process can say which one."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from verifiers.types import Verifier
+
+BUILT_IN = {
+    "symbolic": "verifiers.symbolic:SymbolicVerifier",
+    "numeric": "verifiers.numeric:NumericVerifier",
+    "exact": "verifiers.exact:ExactVerifier",
+    "choice": "verifiers.choice:ChoiceVerifier",
+    "constraint": "verifiers.constraint:ConstraintVerifier",
+    "substitution": "verifiers.substitution:SubstitutionVerifier",
+    "antiderivative": "verifiers.antiderivative:AntiderivativeVerifier",
+    "steps": "verifiers.steps:StepsVerifier",
+    "format": "verifiers.format:FormatVerifier",
+    "weighted": "verifiers.combine:WeightedVerifier",
+    "all_of": "verifiers.combine:AllOf",
+    "any_of": "verifiers.combine:AnyOf",
+}
+
+
+def make(name: str, **settings: Any) -> Verifier:
+    """The verifier called `name`, made with `settings`.
+
+    Args:
+        name: a built-in name (`list_verifiers`), "package.module:attribute" or "path/to/file.py:attribute"; the
+            attribute is a class or function that takes the settings, or a verifier itself.
+        settings: keyword arguments of that verifier.
+    Raises:
+        ValueError: no such name or attribute, or a setting that it does not take.
+        TypeError: what was found is no verifier.
+    """
+    target = BUILT_IN.get(name, name)
+    if ":" not in target:
+        near = difflib.get_close_matches(name, BUILT_IN, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"unknown verifier {name!r}{hint} Known: {', '.join(BUILT_IN)}, or 'package.module:attribute', "
+            "or 'path/to/file.py:attribute'"
+        )
+    found = _load(target)
+    if isinstance(found, type) or not isinstance(found, Verifier):
+        found = _call(found, name, settings)
+    elif settings:
+        raise ValueError(f"{name!r} is a verifier already made; it takes no settings, got {sorted(settings)}")
+    if not isinstance(found, Verifier):
+        raise TypeError(f"{name!r} gave {found!r}, which has no method verify(response, answer)")
+    return found
+
+
+def list_verifiers() -> list[tuple[str, str]]:
+    """(name, first line of its documentation) of every built-in verifier."""
+    lines = []
+    for name, target in BUILT_IN.items():
+        lines.append((name, (inspect.getdoc(_load(target)) or "").partition("\n")[0]))
+    return lines
+
+
+def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:
+    if not callable(factory):
+        raise TypeError(f"{name!r} is {factory!r}: neither a verifier nor a class or function that makes one")
+    try:
+        inspect.signature(factory).bind(**settings)
+    except TypeError as error:
+        raise ValueError(f"verifier {name!r} does not take {settings}: {error}; it takes {inspect.signature(factory)}") from error
+    return factory(**settings)
+
+
+def _load(target: str) -> Any:
+    """The attribute of "package.module:attribute" or "path/to/file.py:attribute"."""
+    location, _, attribute = target.rpartition(":")
+    try:
+        module = _load_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
+    except (ImportError, FileNotFoundError) as error:
+        raise ValueError(f"verifier {target!r}: cannot import {location!r}: {error}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise ValueError(f"verifier {target!r}: {location!r} has no attribute {attribute!r}") from error
+
+
+def _load_file(path: Path) -> Any:
+    """The module in a file, loaded once per process."""
+    path = path.resolve()
+    name = f"verifiers_file_{path.stem}_{abs(hash(str(path))):x}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise FileNotFoundError(f"no Python file at {path}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
