@@ -1,0 +1,158 @@
+"""Groups of trajectories to tensors, and a batch to micro-batches.
+
+Rows keep the order of the groups; only micro-batches are sorted by length, so that padding is small and nothing that
+the algorithm computes over the batch depends on how it is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rl.types import Batch, Group, Trajectory
+
+# Work that a micro-batch costs beside its tokens (Python, kernel launches), counted in tokens: it decides when a
+# further cut saves more padding than it costs.
+MICRO_BATCH_OVERHEAD_TOKENS = 160
+
+
+def collate(groups: Sequence[Group], *, pad_id: int, learner_version: int) -> Batch:
+    """The batch of all trajectories, right-padded, in the order of the groups.
+
+    Args:
+        groups: priced groups; `Batch.groups` numbers them by position, whatever their problems' ids.
+        pad_id: token id written on padding; never attended to, never trained on.
+        learner_version: the policy version that will be updated; a row's staleness is counted back from it.
+    Raises:
+        ValueError: no trajectory, or a trajectory whose log-probabilities or action mask do not fit its tokens.
+    """
+    rows = [trajectory for group in groups for trajectory in group.trajectories]
+    if not rows:
+        raise ValueError("collate got no trajectories: a batch needs at least one")
+    for row in rows:
+        _check(row)
+    prompts = [len(row.prompt_tokens) for row in rows]
+    completions = [len(row.completion.tokens) for row in rows]
+    layout = _Layout(prompts, completions)
+    tokens = layout.fill((row.prompt_tokens + row.completion.tokens for row in rows), pad_id, np.int64)
+    mask = layout.completions(
+        (row.action_mask if row.action_mask is not None else (1,) * n for row, n in zip(rows, completions)), np.float32
+    )
+    logprobs = layout.completions((row.completion.logprobs for row in rows), np.float32)
+    dense = None
+    if any(row.token_rewards is not None for row in rows):
+        dense = layout.completions((row.token_rewards or (0.0,) * n for row, n in zip(rows, completions)), np.float32)
+    return Batch(
+        tokens=tokens,
+        attention=torch.from_numpy(layout.attention),
+        mask=mask,
+        behaviour_logprobs=logprobs * mask,  # tool output carries no decision of the sampler
+        rewards=torch.tensor([row.reward for row in rows], dtype=torch.float32),
+        groups=torch.tensor([p for p, group in enumerate(groups) for _ in group.trajectories]),
+        truncated=torch.tensor([row.is_truncated for row in rows]),
+        token_rewards=dense,
+        staleness=torch.tensor([learner_version - row.completion.version for row in rows]),
+    )
+
+
+def collate_pairs(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: int) -> Batch:
+    """The batch of (prompt tokens, completion tokens) pairs for supervised training; the mask is on completions.
+
+    Rewards and behaviour log-probabilities are 0 and every pair is a group of its own.
+    """
+    if not pairs:
+        raise ValueError("collate_pairs got no pairs: a batch needs at least one")
+    layout = _Layout([len(prompt) for prompt, _ in pairs], [len(completion) for _, completion in pairs])
+    tokens = layout.fill(((*prompt, *completion) for prompt, completion in pairs), pad_id, np.int64)
+    size = len(pairs)
+    return Batch(
+        tokens=tokens,
+        attention=torch.from_numpy(layout.attention),
+        mask=torch.from_numpy(layout.is_completion.astype(np.float32)),
+        behaviour_logprobs=torch.zeros(tokens.shape),
+        rewards=torch.zeros(size),
+        groups=torch.arange(size),
+        truncated=torch.zeros(size, dtype=torch.bool),
+    )
+
+
+def micro_batches(lengths: Tensor, max_tokens: int, *, overhead: int = MICRO_BATCH_OVERHEAD_TOKENS) -> list[Tensor]:
+    """Row indices of each micro-batch: sorted by length, cut where padding plus overhead is least.
+
+    Minimises sum over micro-batches of (rows x longest row + overhead) subject to rows x longest <= max_tokens, by
+    dynamic programming over the distinct lengths. A row longer than `max_tokens` gets a micro-batch of its own.
+    Longest rows come first, so that a batch that does not fit in memory fails at once.
+
+    Args:
+        lengths: [B] int64, real tokens of each row.
+    """
+    order = torch.argsort(lengths, descending=True, stable=True)
+    pieces = _pieces(lengths[order].tolist(), max_tokens)
+    starts = np.array([start for start, _ in pieces] + [len(order)])
+    longest = np.array([length for _, length in pieces])
+    best = np.zeros(len(pieces) + 1)  # best[i]: least cost of the rows before piece i
+    cut = np.zeros(len(pieces) + 1, dtype=np.int64)
+    for end in range(1, len(pieces) + 1):
+        cost = (starts[end] - starts[:end]) * longest[:end]
+        single = np.arange(end) == end - 1  # one piece alone is always allowed
+        total = np.where((cost <= max_tokens) | single, best[:end] + cost + overhead, np.inf)
+        cut[end] = int(np.argmin(total))
+        best[end] = total[cut[end]]
+    found = []
+    end = len(pieces)
+    while end > 0:
+        found.append(order[starts[cut[end]] : starts[end]])
+        end = int(cut[end])
+    return found[::-1]
+
+
+def _pieces(lengths: list[int], max_tokens: int) -> list[tuple[int, int]]:
+    """(first row, length) of runs of rows of one length, none of more than `max_tokens` tokens."""
+    pieces: list[tuple[int, int]] = []
+    for row, length in enumerate(lengths):
+        start, current = pieces[-1] if pieces else (0, -1)
+        if length != current or (row - start + 1) * length > max_tokens:
+            pieces.append((row, length))
+    return pieces
+
+
+class _Layout:
+    """Where the real tokens of ragged rows go in a right-padded array."""
+
+    def __init__(self, prompts: Sequence[int], completions: Sequence[int]) -> None:
+        prompt = np.asarray(prompts)[:, None]
+        length = prompt + np.asarray(completions)[:, None]
+        columns = np.arange(max(int(length.max()), 1))[None, :]
+        self.attention = columns < length  # [B, T]
+        self.is_completion = self.attention & (columns >= prompt)  # [B, T]
+
+    def fill(self, rows: object, pad: float, dtype: type) -> Tensor:
+        """[B, T] of the rows' values on real tokens, `pad` elsewhere."""
+        return self._scatter(self.attention, rows, pad, dtype)
+
+    def completions(self, rows: object, dtype: type) -> Tensor:
+        """[B, T] of the rows' values on completion tokens, 0 elsewhere."""
+        return self._scatter(self.is_completion, rows, 0, dtype)
+
+    @staticmethod
+    def _scatter(where: np.ndarray, rows: object, pad: float, dtype: type) -> Tensor:
+        values = np.full(where.shape, pad, dtype=dtype)
+        # boolean indexing walks row by row: the order in which the rows are written one after another
+        values[where] = np.fromiter((value for row in rows for value in row), dtype=dtype)  # type: ignore[attr-defined]
+        return torch.from_numpy(values)
+
+
+def _check(row: Trajectory) -> None:
+    size = len(row.completion.tokens)
+    for name, values in (
+        ("logprobs", row.completion.logprobs),
+        ("action_mask", row.action_mask),
+        ("token_rewards", row.token_rewards),
+    ):
+        if values is not None and len(values) != size:
+            raise ValueError(
+                f"trajectory {row.uid} has {size} completion tokens but {len(values)} {name}: expected one per token"
+            )

@@ -1,0 +1,403 @@
+"""The learner: fills in what the algorithm needs, asks it for credit, takes optimizer steps.
+
+It is blind to the algorithm. Every loss of an optimizer step is divided by one normaliser, counted over all of its
+rows before the first forward pass, so the result depends neither on how the step is cut into micro-batches nor on how
+many processes share it. The loop runs on rank 0; the other ranks `follow` and do their share of the micro-batches.
+Dropout is off throughout: it would make the policy that is trained another one than the policy that sampled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
+from torch import Tensor, nn
+
+from policies.causal import CausalPolicy
+from policies.logprobs import TokenScorer, TokenScores
+from policies.value import ValueModel
+from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
+from rl.collate import micro_batches
+from rl.metrics import StepSums
+from rl.modules import load_trainable_weights, prepare_for_training, trainable_weights
+from rl.optimizer import Optimizer, OptimizerSettings, gradients
+from rl.types import Batch, Totals
+
+__all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings"]
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss or its gradient is NaN or infinite; the optimizer step was not applied and the weights are intact."""
+
+
+class Learner:
+    """Trains a policy, and a value model beside it where the algorithm has one.
+
+    Args:
+        policy: trained in place; its weights must be float32 (use `autocast` for bfloat16 arithmetic).
+        micro_tokens: largest rows x longest row of a forward and backward pass; bounds memory.
+        temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
+        autocast: None or "bf16": arithmetic of the passes; the master weights stay float32.
+        value_model, value_optimizer: the critic and its settings (default: those of the policy).
+        value_pretraining: updates at the start in which only the value model learns.
+        reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
+        seed: shuffles the minibatches.
+        threads: torch threads of this process; None leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        policy: CausalPolicy,
+        algorithm: Algorithm,
+        optimizer: OptimizerSettings,
+        *,
+        micro_tokens: int = 16384,
+        temperature: float = 1.0,
+        autocast: str | None = None,
+        value_model: ValueModel | None = None,
+        value_optimizer: OptimizerSettings | None = None,
+        value_pretraining: int = 0,
+        reference: CausalPolicy | None = None,
+        gradient_checkpointing: bool = False,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        if autocast not in (None, "bf16"):
+            raise ValueError(f"autocast is {autocast!r}, expected None (float32) or 'bf16'")
+        if temperature <= 0:
+            raise ValueError(f"temperature is {temperature}: a policy gradient needs sampling at a positive one")
+        if algorithm.needs_values != (value_model is not None):
+            have = "no value model was given" if value_model is None else "a value model was given"
+            wants = "needs" if algorithm.needs_values else "has no use for"
+            raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.policy = policy
+        self.algorithm = algorithm
+        self.value_model = value_model
+        self.micro_tokens = micro_tokens
+        self.temperature = temperature
+        self.value_pretraining = value_pretraining
+        self.seed = seed
+        self.updates = 0
+        self.steps = 0
+        self._autocast = autocast
+        prepare_for_training(policy.model, gradient_checkpointing)
+        self._scorer = TokenScorer(policy.model)
+        self._reference: TokenScorer | None = self._scorer if policy.is_lora else None
+        if reference is not None:
+            self._reference = TokenScorer(reference.model.requires_grad_(False).eval())
+        if algorithm.needs_reference and self._reference is None:
+            raise ValueError(f"algorithm {algorithm.name!r} needs a reference policy, and none was given")
+        self.device = next(policy.model.parameters()).device
+        self._accelerator = Accelerator(cpu=self.device.type == "cpu")
+        self._optimizer = Optimizer(policy.model, optimizer)
+        self._value_optimizer: Optimizer | None = None
+        if value_model is not None:
+            prepare_for_training(value_model, False)
+            self._value_optimizer = Optimizer(value_model, value_optimizer or optimizer)
+        self._share_weights()
+
+    # ------------------------------------------------------------------ what the loop calls (on rank 0)
+
+    def update(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
+        """One update on a batch of rollouts: fill, credit, epochs x minibatches of optimizer steps.
+
+        Args:
+            batch: priced rollouts; its advantages are overwritten.
+            max_tokens: the length limit of the sampler, for losses with a constant divisor; None: the longest
+                completion of the batch.
+        Returns:
+            metrics by the names of rl/metrics.py, each a mean over the whole update.
+        Raises:
+            NonFiniteLossError: the step that showed it was not applied.
+        """
+        self._lead("update", batch, max_tokens)
+        return self._update(batch, max_tokens)
+
+    def step(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
+        """One optimizer step on a batch whose advantages are filled (supervised losses use none)."""
+        self._lead("step", batch, max_tokens)
+        return self._step(batch, max_tokens)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The policy's weights on the CPU, for the workers."""
+        self._lead("weights")
+        return self._weights()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the learner's future depends on: a tree of mappings, tensors and plain numbers."""
+        self._lead("state_dict")
+        return self._state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken."""
+        self._lead("load_state_dict", dict(state))
+        self._load_state_dict(state)
+
+    def close(self) -> None:
+        """Lets the other ranks return from `follow`."""
+        self._lead("close")
+
+    # ------------------------------------------------------------------ several processes
+
+    @property
+    def is_main(self) -> bool:
+        """True in the process that runs the loop; the others call `follow`."""
+        return bool(self._accelerator.is_main_process)
+
+    @property
+    def world(self) -> int:
+        """Processes that share every step."""
+        return int(self._accelerator.num_processes)
+
+    def follow(self) -> None:
+        """Does this rank's share of whatever rank 0 calls, until it closes."""
+        while True:
+            call: list[Any] = [None]
+            broadcast_object_list(call)
+            name, arguments = call[0]
+            if name == "close":
+                return
+            getattr(self, f"_{name}")(*arguments)
+
+    def _lead(self, name: str, *arguments: Any) -> None:
+        if self.world > 1:
+            broadcast_object_list([(name, arguments)])
+
+    def _share_weights(self) -> None:
+        """Every rank starts from rank 0's weights."""
+        if self.world == 1:
+            return
+        for module in self._modules():
+            for tensor in [*module.parameters(), *module.buffers()]:
+                torch.distributed.broadcast(tensor.data, src=0)
+
+    def _sum_over_ranks(self, tensor: Tensor) -> Tensor:
+        return tensor if self.world == 1 else cast(Tensor, self._accelerator.reduce(tensor, reduction="sum"))
+
+    def _sum_gradients(self) -> None:
+        """One sum over ranks for the whole step: each rank holds a partial sum over the same totals."""
+        if self.world == 1:
+            return
+        for optimizer in self._optimizers():
+            for parameter in optimizer.parameters:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+        shares = gradients(self._optimizers())
+        flat = self._sum_over_ranks(torch.cat([share.reshape(-1) for share in shares]))
+        for share, total in zip(shares, flat.split([share.numel() for share in shares])):
+            share.copy_(total.view_as(share))
+
+    def _modules(self) -> list[nn.Module]:
+        return [self.policy.model, *([self.value_model] if self.value_model is not None else [])]
+
+    def _optimizers(self) -> list[Optimizer]:
+        return [self._optimizer, *([self._value_optimizer] if self._value_optimizer is not None else [])]
+
+    # ------------------------------------------------------------------ one update
+
+    def _update(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
+        batch = self.algorithm.credit(self.fill(batch))
+        max_tokens = max_tokens or _longest(batch)
+        sums = StepSums()
+        for epoch in range(self.algorithm.epochs):
+            for rows in self._minibatches(batch.num_rows, epoch):
+                part = batch if rows is None else batch.rows(rows)
+                sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
+        metrics = {**credit_metrics(batch), **_reference_kl(batch), **self._metrics(sums)}
+        self.updates += 1
+        self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
+        return metrics
+
+    def _step(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
+        return self._metrics(self._optimizer_step(batch, max_tokens or _longest(batch)))
+
+    def _metrics(self, sums: StepSums) -> dict[str, float]:
+        means = sums.metrics()
+        return {**means, **derived_metrics(means), "learner/steps": float(self.steps)}
+
+    def fill(self, batch: Batch) -> Batch:
+        """The batch with the log-probabilities and values that the algorithm's credit and loss read.
+
+        Reference log-probabilities are filled whenever there is a reference, for the KL metric at least.
+        """
+        columns: dict[str, Tensor] = {}
+        if self.algorithm.needs_old_logprobs:
+            columns["old_logprobs"] = self._column(batch, lambda part: self._score(self._scorer, part).logprobs)
+        if self._reference is not None:
+            columns["reference_logprobs"] = self._column(batch, self._score_reference)
+        if self.value_model is not None:
+            value_model = self.value_model
+            columns["values"] = self._column(batch, lambda part: value_model(part.tokens, part.attention))
+        return replace(batch, **columns) if columns else batch
+
+    @torch.no_grad()
+    def _column(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
+        """[B, T] of what `score` says about each micro-batch."""
+        filled = torch.zeros(batch.tokens.shape)
+        for rows in self._share(batch, None):
+            part = batch.rows(rows).to(self.device)
+            with self._arithmetic():
+                scores = score(part)
+            filled[rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
+        return self._sum_over_ranks(filled)
+
+    def _minibatches(self, num_rows: int, epoch: int) -> list[Tensor | None]:
+        """Rows of each optimizer step of an epoch; None: all. Shuffled by (seed, update, epoch) alone."""
+        if self.algorithm.minibatches == 1:
+            return [None]
+        if num_rows < self.algorithm.minibatches:
+            raise ValueError(f"a batch of {num_rows} rows cannot be cut into {self.algorithm.minibatches} minibatches")
+        key = (self.seed * 1_000_003 + self.updates) * 1009 + epoch
+        order = torch.randperm(num_rows, generator=torch.Generator().manual_seed(key % 2**63))
+        return list(order.tensor_split(self.algorithm.minibatches))
+
+    # ------------------------------------------------------------------ one optimizer step
+
+    def _optimizer_step(self, batch: Batch, max_tokens: int, *, with_entropy: bool = False) -> StepSums:
+        totals = _totals(batch, max_tokens)
+        active = self._active_rows(batch)
+        sums = StepSums()
+        for rows in self._share(batch, active):
+            part = batch.rows(rows).to(self.device)
+            scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
+            parts = self.algorithm.loss(part, scores, totals)
+            if parts.loss.requires_grad:
+                parts.loss.backward()
+            sums.observe(parts)
+        self._sum_gradients()
+        if self.world > 1:
+            sums.gather(gather_object([sums.share()]))
+        self._apply(sums)
+        skipped = 0 if active is None else batch.num_rows - active.numel()
+        sums.add("learner/skipped", skipped, batch.num_rows)
+        sums.add("learner/tokens", totals.num_tokens)
+        sums.add("learner/loss", sums.loss)
+        return sums
+
+    def _apply(self, sums: StepSums) -> None:
+        norms = [optimizer.clip() for optimizer in self._optimizers()]
+        values = [float(norm) for norm in norms]
+        if not all(math.isfinite(value) for value in (sums.loss, *values)):
+            for optimizer in self._optimizers():
+                optimizer.forget()
+            raise NonFiniteLossError(
+                f"loss {sums.loss} with gradient norm {values[0]} at optimizer step {self.steps + 1}: "
+                "the step was not applied; lower the learning rate or look at the rewards of this step"
+            )
+        sums.add("learner/grad_norm", values[0])
+        if self._is_pretraining:
+            self._optimizer.forget()
+        else:
+            sums.add("learner/lr", self._optimizer.step(self.steps))
+        if self._value_optimizer is not None:
+            sums.add("learner/value_grad_norm", values[1])
+            self._value_optimizer.step(self.steps)
+        self.steps += 1
+
+    @property
+    def _is_pretraining(self) -> bool:
+        """True while only the value model learns."""
+        return self.value_model is not None and self.updates < self.value_pretraining
+
+    def _active_rows(self, batch: Batch) -> Tensor | None:
+        """Rows that can move a weight; None: all of them."""
+        active = self.algorithm.active_rows(batch)
+        return None if bool(active.all()) else active.nonzero().squeeze(1)
+
+    def _share(self, batch: Batch, rows: Tensor | None) -> list[Tensor]:
+        """This rank's micro-batches: row indices into `batch`."""
+        lengths = batch.attention.sum(1)
+        cuts = micro_batches(lengths if rows is None else lengths[rows], self.micro_tokens)
+        if rows is not None:
+            cuts = [rows[cut] for cut in cuts]
+        return cuts[self._accelerator.process_index :: self.world]
+
+    def _scores(self, part: Batch, with_entropy: bool) -> Scores:
+        frozen = torch.no_grad() if self._is_pretraining else contextlib.nullcontext()
+        with self._arithmetic():
+            with frozen:
+                scores = self._score(self._scorer, part, with_entropy=with_entropy)
+            values = self.value_model(part.tokens, part.attention).float() if self.value_model is not None else None
+        return Scores(scores.logprobs, scores.entropy, values)
+
+    def _score(self, scorer: TokenScorer, part: Batch, *, with_entropy: bool = False) -> TokenScores:
+        scores = scorer(
+            part.tokens,
+            part.attention,
+            temperature=self.temperature,
+            with_entropy=with_entropy,
+            where=part.mask > 0,  # a prompt's log-probabilities are nobody's business: skip its part of the head
+        )
+        return cast(TokenScores, scores)
+
+    def _score_reference(self, part: Batch) -> Tensor:
+        if self._reference is not self._scorer:
+            return self._score(cast(TokenScorer, self._reference), part).logprobs
+        with self.policy.model.disable_adapter():  # a LoRA policy without its adapters is its own start
+            return self._score(self._scorer, part).logprobs
+
+    def _arithmetic(self) -> contextlib.AbstractContextManager[Any]:
+        if self._autocast is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    # ------------------------------------------------------------------ state
+
+    def _weights(self) -> dict[str, Tensor]:
+        return self.policy.weights()
+
+    def _state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "policy": trainable_weights(self.policy.model),
+            "optimizer": self._optimizer.state_dict(),
+            "algorithm": self.algorithm.state_dict(),
+            "steps": self.steps,
+            "updates": self.updates,
+        }
+        if self.value_model is not None and self._value_optimizer is not None:
+            state["value"] = trainable_weights(self.value_model)
+            state["value_optimizer"] = self._value_optimizer.state_dict()
+        return state
+
+    def _load_state_dict(self, state: Mapping[str, Any]) -> None:
+        load_trainable_weights(self.policy.model, state["policy"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self.value_model is not None and self._value_optimizer is not None:
+            load_trainable_weights(self.value_model, state["value"])
+            self._value_optimizer.load_state_dict(state["value_optimizer"])
+        self.algorithm = self.algorithm.with_state(state["algorithm"])
+        self.steps = int(state["steps"])
+        self.updates = int(state["updates"])
+
+
+def _totals(batch: Batch, max_tokens: int) -> Totals:
+    """The normaliser of an optimizer step: all of its rows, skipped ones included."""
+    return Totals(
+        num_tokens=float(batch.mask.sum(dtype=torch.float64)),
+        num_sequences=float((batch.mask.sum(1) > 0).sum()),
+        max_tokens=max_tokens,
+    )
+
+
+def _longest(batch: Batch) -> int:
+    """Sampled tokens of the longest completion."""
+    return max(1, int(batch.mask.sum(1).max()))
+
+
+def _reference_kl(batch: Batch) -> dict[str, float]:
+    """KL(sampling policy || reference), estimated on the sampled tokens: the mean of log pi - log reference."""
+    if batch.reference_logprobs is None:
+        return {}
+    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs) * batch.mask
+    total = float(log_ratio.double().sum())
+    per_token = total / float(batch.mask.sum())
+    # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any
+    return {"policy/kl": total / batch.num_rows, "policy/kl_token": per_token, "policy/kl_reference_k1": per_token}

@@ -1,0 +1,227 @@
+"""The one list of metric names, and how rollouts become numbers.
+
+A name is `family/what`. A `*` stands for a name that the run brings with it (a reward part, a verdict part, an
+outcome, a level, a phase). Everything is a mean over the whole step: counts are added first and divided once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from policies.types import FinishReason
+from rl.algorithms.base import METRICS as ALGORITHM_METRICS
+from rl.algorithms.base import LossParts
+from rl.types import Group, Trajectory
+from verifiers.types import Outcome
+
+METRICS: Mapping[str, str] = {
+    **ALGORITHM_METRICS,
+    # what the algorithm saw
+    "reward/mean": "mean reward of the step's completions",
+    "reward/std": "standard deviation of the rewards over the step",
+    "reward/part/*": "mean of a named reward part; the parts add up to reward/mean",
+    # what the verifier says, whatever the reward is made of
+    "gold/correct": "share of completions that the gold verifier calls correct",
+    "gold/score": "mean gold score",
+    "gold/part/*": "mean of a named measurement of the gold verdict, over the verdicts that have it",
+    "gold/correct/level/*": "gold/correct among the problems of one level",
+    "outcome/*": "share of completions by outcome of verification",
+    "finish/*": "share of completions by finish reason (stop, length)",
+    # groups
+    "groups/count": "problems of the step",
+    "groups/no_signal": "share of groups whose rewards are all equal: no advantage, no gradient",
+    "groups/all_right": "share of groups without signal in which every completion is gold-correct",
+    "groups/all_wrong": "share of groups without signal in which no completion is gold-correct",
+    "groups/sampled": "groups sampled for the step, those filtered by dynamic sampling included",
+    "groups/kept": "share of the sampled groups that were trained on",
+    # completions
+    "completion/tokens_mean": "mean tokens of a completion, end token included",
+    "completion/tokens_max": "tokens of the longest completion",
+    "completion/distinct": "mean share of distinct texts within a group",
+    # the policy, beside what the algorithm measures
+    "policy/kl": "KL(sampling policy || start) per completion, nats: mean sum of log pi - log reference, k1 estimate",
+    "policy/kl_token": "the same per sampled token",
+    "policy/version": "policy version after the update",
+    "policy/staleness_mean": "mean learner version minus sampling version",
+    "policy/staleness_max": "largest learner version minus sampling version",
+    # the learner
+    "learner/loss": "loss of the optimizer step (mean over the steps of an update)",
+    "learner/grad_norm": "gradient norm before clipping",
+    "learner/value_grad_norm": "gradient norm of the value model before clipping",
+    "learner/lr": "learning rate of the optimizer step",
+    "learner/steps": "optimizer steps taken so far",
+    "learner/tokens": "sampled tokens that the loss was divided by",
+    "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
+    "curriculum/*": "weight or success estimate of a level",
+    "eval/*": "held-out evaluation during training",
+    # the machine
+    "time/step_seconds": "wall time of the step",
+    "time/*_seconds": "wall time of a phase: rollout, price, collate, update, publish, record, evaluate, checkpoint",
+    "speed/sampled_tokens_per_second": "sampled tokens over the rollout's wall time",
+    "speed/learner_tokens_per_second": "prompt and completion tokens of the batch over the update's wall time",
+    "speed/mfu": "model FLOP per second of the whole step over the machine's measured matmul rate",
+    "tokens/sampled_total": "tokens sampled since the start of the stage, filtered groups included",
+    "workers/idle": "share of the rollout time in which workers waited",
+}
+
+
+def is_known(name: str) -> bool:
+    """True when `name` is in the list, or fits one of its `*` names."""
+    return name in METRICS or any(fnmatchcase(name, pattern) for pattern in METRICS if "*" in pattern)
+
+
+class Sums:
+    """Numerators and denominators of named means, added up over micro-batches, ranks and steps.
+
+    The mean of means is not the mean: a micro-batch with few tokens must count for few.
+    """
+
+    def __init__(self) -> None:
+        self._totals: dict[str, list[float]] = {}
+
+    def add(self, name: str, numerator: float, denominator: float = 1.0) -> None:
+        """Adds one share."""
+        total = self._totals.setdefault(name, [0.0, 0.0])
+        total[0] += numerator
+        total[1] += denominator
+
+    def update(self, other: Mapping[str, tuple[float, float]]) -> None:
+        """Adds every share of `other`."""
+        for name, (numerator, denominator) in other.items():
+            self.add(name, numerator, denominator)
+
+    def pairs(self) -> dict[str, tuple[float, float]]:
+        """name -> (numerator, denominator)."""
+        return {name: (total[0], total[1]) for name, total in self._totals.items()}
+
+    def means(self) -> dict[str, float]:
+        """name -> numerator / denominator; a name whose denominator is 0 is left out: there was nothing to average."""
+        return {name: n / d for name, (n, d) in self._totals.items() if d}
+
+
+Share = tuple[float, dict[str, tuple[float, float]], dict[str, float]]
+
+
+class StepSums:
+    """What an optimizer step adds up over micro-batches and ranks: the loss, named means, maxima."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self._means = Sums()
+        self._maxima: dict[str, float] = {}
+
+    def add(self, name: str, numerator: float, denominator: float = 1.0) -> None:
+        """Adds one share of a named mean."""
+        self._means.add(name, numerator, denominator)
+
+    def observe(self, parts: LossParts) -> None:
+        """Adds a micro-batch. All its numbers come to the CPU in one copy."""
+        numbers: list[Tensor | float] = [parts.loss, *(x for pair in parts.sums.values() for x in pair)]
+        numbers += parts.maxima.values()
+        device = parts.loss.device
+        values = torch.stack([torch.as_tensor(x, device=device).detach().double() for x in numbers]).tolist()
+        self.loss += values[0]
+        for index, name in enumerate(parts.sums):
+            self._means.add(name, values[1 + 2 * index], values[2 + 2 * index])
+        for name, value in zip(parts.maxima, values[1 + 2 * len(parts.sums) :]):
+            self._raise(name, value)
+
+    def share(self) -> Share:
+        """This rank's share, as plain numbers."""
+        return self.loss, self._means.pairs(), dict(self._maxima)
+
+    def gather(self, shares: Sequence[Share]) -> None:
+        """Becomes the sum of all ranks' shares, its own among them."""
+        self.loss, self._means, self._maxima = 0.0, Sums(), {}
+        for share in shares:
+            self._take(share)
+
+    def merge(self, other: StepSums) -> None:
+        """Adds another optimizer step of the same update."""
+        self._take(other.share())
+
+    def metrics(self) -> dict[str, float]:
+        """Means and maxima by name."""
+        return {**self._means.means(), **self._maxima}
+
+    def _take(self, share: Share) -> None:
+        loss, pairs, maxima = share
+        self.loss += loss
+        self._means.update(pairs)
+        for name, value in maxima.items():
+            self._raise(name, value)
+
+    def _raise(self, name: str, value: float) -> None:
+        self._maxima[name] = max(self._maxima.get(name, value), value)
+
+
+def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    """Numbers of priced groups: reward beside gold, outcomes, groups without signal, lengths, finish reasons.
+
+    Raises:
+        ValueError: no trajectories.
+    """
+    rows = [row for group in groups for row in group.trajectories]
+    if not rows:
+        raise ValueError("rollout_metrics got no trajectories: a step has at least one")
+    rewards = np.array([row.reward for row in rows], dtype=np.float64)
+    tokens = [len(row.completion.tokens) for row in rows]
+    return {
+        "reward/mean": float(rewards.mean()),
+        "reward/std": float(rewards.std()),
+        **_part_means("reward/part", (row.parts for row in rows), len(rows)),
+        **_gold(rows),
+        **_shares("outcome", Outcome, [row.verdict.outcome for row in rows]),
+        **_shares("finish", FinishReason, [row.completion.finish for row in rows]),
+        **_group_metrics(groups),
+        "completion/tokens_mean": float(np.mean(tokens)),
+        "completion/tokens_max": float(max(tokens)),
+    }
+
+
+def _gold(rows: Sequence[Trajectory]) -> dict[str, float]:
+    means = Sums()
+    for row in rows:
+        correct = float(row.verdict.is_correct)
+        means.add("gold/correct", correct)
+        means.add("gold/score", row.verdict.score)
+        means.add(f"gold/correct/level/{row.problem.level}", correct)
+        for name, value in row.verdict.parts.items():
+            means.add(f"gold/part/{name}", value)
+    return means.means()
+
+
+def _group_metrics(groups: Sequence[Group]) -> dict[str, float]:
+    silent = [group for group in groups if not group.has_signal]
+    right = sum(all(row.verdict.is_correct for row in group.trajectories) for group in silent)
+    wrong = sum(not any(row.verdict.is_correct for row in group.trajectories) for group in silent)
+    distinct = [
+        len({row.completion.tokens for row in group.trajectories}) / len(group.trajectories) for group in groups
+    ]
+    return {
+        "groups/count": float(len(groups)),
+        "groups/no_signal": len(silent) / len(groups),
+        "groups/all_right": right / len(groups),
+        "groups/all_wrong": wrong / len(groups),
+        "completion/distinct": float(np.mean(distinct)),
+    }
+
+
+def _part_means(prefix: str, parts: Iterable[Mapping[str, float]], num_rows: int) -> dict[str, float]:
+    """Means over all rows, so that the parts add up to the mean reward."""
+    totals: dict[str, float] = defaultdict(float)
+    for row in parts:
+        for name, value in row.items():
+            totals[name] += value
+    return {f"{prefix}/{name}": total / num_rows for name, total in totals.items()}
+
+
+def _shares(prefix: str, names: Iterable[str], values: Sequence[str]) -> dict[str, float]:
+    counts = Counter(values)
+    return {f"{prefix}/{name}": counts[name] / len(values) for name in names}

@@ -1,0 +1,57 @@
+"""What the learner does to a torch module before and around training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+
+def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> None:
+    """Float32 weights, no dropout, and recomputation of activations where asked.
+
+    Raises:
+        ValueError: trainable weights of half precision, which would lose every small update.
+    """
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad and parameter.dtype is not torch.float32:
+            raise ValueError(
+                f"weight {name!r} is {parameter.dtype}: Adam's small updates vanish in it; "
+                "load the policy as float32 and set autocast='bf16' for speed"
+            )
+    for child in module.modules():
+        if isinstance(child, nn.Dropout):
+            child.p = 0.0
+        elif isinstance(getattr(child, "attention_dropout", None), float):
+            child.attention_dropout = 0.0  # type: ignore[assignment]
+    module.eval()
+    if gradient_checkpointing:
+        # transformers recomputes in training mode only; with every dropout at 0 the modes compute the same
+        cast(Any, module).gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if hasattr(module, "enable_input_require_grads"):
+            module.enable_input_require_grads()
+        module.train()
+
+
+def trainable_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Copies of the trainable parameters by name."""
+    named = module.named_parameters()
+    return {name: parameter.detach().cpu().clone() for name, parameter in named if parameter.requires_grad}
+
+
+@torch.no_grad()
+def load_trainable_weights(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    own = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    if own.keys() != state.keys():
+        different = sorted(own.keys() ^ state.keys())
+        raise ValueError(
+            f"the checkpoint is of another model: {len(different)} weights differ by name, first {different[0]!r}"
+        )
+    for name, parameter in own.items():
+        if parameter.shape != state[name].shape:
+            raise ValueError(
+                f"the checkpoint's {name!r} has shape {tuple(state[name].shape)}, the model's {tuple(parameter.shape)}"
+            )
+        parameter.copy_(state[name])
