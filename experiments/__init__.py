@@ -1,0 +1,1 @@
+"""Configs, launch, run folders, studies, comparison, report. Imports everything; nothing imports it."""

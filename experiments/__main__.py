@@ -1,0 +1,218 @@
+"""The command line: `beyond VERB`, also `python -m experiments VERB`.
+
+Only light modules are imported here, so that `--help` answers at once; torch is imported by the verb that needs it,
+after the config was validated.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.errors import EXIT_CHECK_FAILED, EXIT_RUN_FAILED, UserError
+
+app = typer.Typer(
+    name="beyond",
+    help="Take language models past imitation on mathematics: RL beside RLHF, same start, same budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+env_app = typer.Typer(help="Environments: list, show, check, play, new.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(env_app, name="env")
+
+Configs = Annotated[list[str], typer.Argument(help="YAML files, left to right, or names of shipped configs.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", help="dotted.key=value; may be repeated.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default runs/NAME.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
+
+
+@app.command()
+def study(
+    config: Configs,
+    override: Overrides = None,
+    seeds: Seeds = None,
+    output: Output = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every arm of a config from one shared start, then compare them and write the report."""
+    from experiments.loading import load_experiment
+
+    experiment = load_experiment(config, [*(override or []), *([f"seeds=[{seeds}]"] if seeds else [])])
+    folder = output or Path("runs") / experiment.name
+    from experiments.study import run_study
+
+    run_study(experiment, folder, resume=resume, quiet=quiet)
+
+
+@app.command()
+def run(
+    config: Configs,
+    arm: Annotated[str | None, typer.Option("--arm", help="Which arm; default: the first of the config.")] = None,
+    override: Overrides = None,
+    seeds: Seeds = None,
+    output: Output = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run one arm of a config (with its start), evaluate it and write the report."""
+    from experiments.errors import did_you_mean
+    from experiments.loading import load_experiment
+
+    experiment = load_experiment(config, [*(override or []), *([f"seeds=[{seeds}]"] if seeds else [])])
+    chosen = arm or next(iter(experiment.arms))
+    if chosen not in experiment.arms:
+        raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
+    one = experiment.model_copy(update={"arms": {chosen: experiment.arms[chosen]}})
+    from experiments.study import run_study
+
+    run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
+
+
+@app.command()
+def sweep(
+    config: Configs,
+    grid: Annotated[list[str], typer.Option("--grid", help="key=v1,v2,...; may be repeated: all combinations run.")],
+    override: Overrides = None,
+    output: Output = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study for every combination of a grid of settings and print one table."""
+    from experiments.sweep import run_sweep
+
+    run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet)
+
+
+@app.command()
+def check(config: Configs, override: Overrides = None) -> None:
+    """Validate a config, build every component it names, and print the plan. Trains nothing."""
+    from experiments.loading import load_experiment
+
+    experiment = load_experiment(config, override or [])
+    from experiments.plan import print_plan
+
+    print_plan(experiment)
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Two or more study or seed/arm folders.")],
+    level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
+    metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
+) -> None:
+    """Compare evaluations on the same problems: paired difference, interval, exact McNemar."""
+    from experiments.compare import print_comparison
+
+    print_comparison(folders, level=level, metric=metric)
+
+
+@app.command("eval")
+def evaluate(
+    policy: Annotated[str, typer.Argument(help="A policy folder, a run folder, or a hub id.")],
+    env: Annotated[str, typer.Option("--env", help="Environment, e.g. leaps or 'jsonl:file.jsonl'.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    levels: Annotated[str, typer.Option(help="e.g. 1-4 or 1,3; default: all of the environment.")] = "",
+    problems: Annotated[int, typer.Option("--problems", "-n", help="Per level.")] = 100,
+    samples: Annotated[int, typer.Option("--samples", "-k", help="Completions per problem.")] = 8,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Length limit of a completion.")] = 128,
+    seed: Annotated[int, typer.Option(help="Of problems and sampling.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+) -> None:
+    """Evaluate a policy on fresh problems: greedy, mean@k and unbiased pass@k, by level."""
+    from experiments.evaluation import evaluate_command
+
+    evaluate_command(
+        policy,
+        env,
+        split=split,
+        levels=levels,
+        per_level=problems,
+        samples=samples,
+        temperature=temperature,
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        device=device,
+        output=output,
+    )
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A study folder.")]) -> None:
+    """Write report.html, report.md and report.json of a study again."""
+    from experiments.report import write_report
+
+    print(write_report(folder))
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(help="A run folder (…/seed-0/rl) or a policy folder.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder to write.")],
+) -> None:
+    """Copy a trained policy as a Hugging Face folder with a model card."""
+    from experiments.export import export_policy
+
+    print(export_policy(run_folder, to))
+
+
+@app.command("ls")
+def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs")) -> None:
+    """List studies with their state and headline."""
+    from experiments.listing import print_runs
+
+    print_runs(root)
+
+
+@app.command("configs")
+def list_configs() -> None:
+    """List the shipped configs."""
+    from experiments.loading import CONFIG_FOLDER
+
+    for path in sorted(CONFIG_FOLDER.glob("*.yaml")):
+        print(f"{path.stem:<16} {path.read_text().splitlines()[0].lstrip('# ')}")
+
+
+@env_app.command("list")
+def env_list() -> None:
+    """Names and one-line summaries."""
+    from envs.registry import list_environments
+
+    for name, summary in list_environments():
+        print(f"{name:<24} {summary}")
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in one or two lines and an exit code, never a traceback."""
+    try:
+        _check_packages()
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _check_packages() -> None:
+    """Refuses to start with somebody else's package under one of our names."""
+    import verifiers
+
+    if not hasattr(verifiers, "Verdict"):
+        raise UserError(
+            f"the package `verifiers` was found at {verifiers.__file__}, which is another project of that name; "
+            "use a fresh virtual environment, or run `python -m experiments` from the root of this project"
+        )
+
+
+__all__ = ["EXIT_CHECK_FAILED", "EXIT_RUN_FAILED", "app", "main"]
+
+if __name__ == "__main__":
+    main()

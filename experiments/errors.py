@@ -1,0 +1,27 @@
+"""A user's mistake: shown in one or two lines that say what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_USAGE = 2  # the command line or a config is wrong
+EXIT_RUN_FAILED = 3
+EXIT_CHECK_FAILED = 4
+
+
+class UserError(Exception):
+    """Shown without a traceback; the process ends with `exit_code`."""
+
+    def __init__(self, message: str, exit_code: int = EXIT_USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known name, else `; known: a, b, c`."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

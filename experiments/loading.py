@@ -1,0 +1,133 @@
+"""YAML file(s) + dotted overrides -> a validated Experiment, or an error that says what to write instead.
+
+`base: other.yaml` (relative to the file) is read first; later files and overrides win. Mappings merge, lists replace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from experiments.config import Experiment
+from experiments.errors import UserError, did_you_mean
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 1e-4 as text; here it is a number, as everyone means it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+CONFIG_FOLDER = Path(__file__).parent / "configs"
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` on top: mappings merge key by key, everything else replaces.
+
+    A mapping that names another component (`name`) replaces the old one, whose settings would not fit.
+    """
+    renamed = "name" in over and over["name"] != base.get("name")
+    out = {} if renamed else dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        out[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return out
+
+
+def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment that config files, left to right, and `key=value` overrides describe.
+
+    Raises:
+        UserError: a missing file, broken YAML, unknown key, wrong type or value.
+    """
+    raw: dict[str, Any] = {}
+    for file in files:
+        raw = merge(raw, _read(find_config(file)))
+    for text in overrides:
+        raw = merge(raw, _parse_override(text))
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(error))) from error
+
+
+def find_config(name: str | Path) -> Path:
+    """A path as given, or the shipped config of that name (`demo` is experiments/configs/demo.yaml)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = CONFIG_FOLDER / (path.name if path.suffix else f"{path.name}.yaml")
+    if shipped.is_file() and len(path.parts) == 1:
+        return shipped
+    names = [p.stem for p in CONFIG_FOLDER.glob("*.yaml")]
+    raise UserError(f"no config file {str(name)!r}{did_you_mean(str(name), names)}")
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(), Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} holds a {type(raw).__name__}, expected `key: value` lines")
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    target = (path.parent / base).resolve()
+    if target in seen or not target.is_file():
+        problem = "includes itself" if target in seen else "is not a file"
+        raise UserError(f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}")
+    return merge(_read(target, (*seen, path.resolve())), raw)
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"override {text!r} is not of the form key=value, e.g. rl.steps=300")
+    try:
+        parsed: Any = yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"override {text!r}: the value is not valid YAML") from error
+    for part in reversed(key.strip().split(".")):
+        parsed = {part: parsed}
+    return parsed
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(p) for p in item["loc"])
+        if item["type"] == "extra_forbidden":
+            parent, key = item["loc"][:-1], str(item["loc"][-1])
+            lines.append(f"unknown key {where!r}{did_you_mean(key, _fields_at(parent))}")
+        elif item["type"] == "missing":
+            lines.append(f"{where!r} is missing: it has no default")
+        else:
+            given = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
+            message = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{where + ': ' if where else ''}{message[0].lower() + message[1:]}{given}")
+    return lines
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the section at a location of the config."""
+    model: type[BaseModel] = Experiment
+    parts = iter(location)
+    for part in parts:
+        annotation = model.model_fields[str(part)].annotation
+        if get_origin(annotation) is dict:
+            next(parts, None)  # the key of the mapping, such as an arm's name
+        sections = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not sections:
+            return []
+        model = sections[0]
+    return list(model.model_fields)

@@ -1,0 +1,158 @@
+"""Folders of runs and studies: what is written where, and never twice. The formats are in docs/run-folder.md.
+
+A folder is never shared: using one that exists is refused unless resuming. Small files are written beside and renamed,
+so a reader never sees half of one; logs are appended line by line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import UserError
+
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "ray", "sympy", "datasets", "tokenizers", "numpy")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON beside `path` and renames it there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file; a UserError names a missing or broken one."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: is {path.parent} a folder of a run or study?") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON (line {error.lineno})") from error
+
+
+def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Appends one line per row and flushes."""
+    with path.open("a") as file:
+        for row in rows:
+            file.write(json.dumps(finite(row)) + "\n")
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file; nothing when it does not exist. A torn last line (a killed writer) is left out."""
+    if not path.exists():
+        return
+    with path.open() as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def finite(value: Any) -> Any:
+    """`value` with every non-finite number as null: JSON has no NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return value
+
+
+def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
+    """What produced a run: git state, package versions, machine, command, time."""
+    root = Path(__file__).parent.parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None  # no git on this machine: the versions below still say what ran
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "uncommitted": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "command": list(argv) or sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+class RunFolder:
+    """One stage of one seed of a study: its logs, status and artefacts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._began = time.time()
+        self._status_written = 0.0
+        self.num_non_finite = 0
+
+    @property
+    def policy(self) -> Path:
+        """The trained policy, a Hugging Face folder."""
+        return self.path / "policy"
+
+    @property
+    def is_done(self) -> bool:
+        """True once the stage ran to its end."""
+        return self.state == "done"
+
+    @property
+    def state(self) -> str:
+        """new, running, interrupted, failed or done."""
+        file = self.path / "status.json"
+        return str(read_json(file)["state"]) if file.exists() else "new"
+
+    def status(self, state: str, *, done: int = 0, total: int = 0, note: str = "", force: bool = True) -> None:
+        """Writes status.json (heartbeat, progress, time left); at most once a second unless `force`."""
+        now = time.time()
+        if not force and now - self._status_written < 1:
+            return
+        self._status_written = now
+        seconds = now - self._began
+        left = seconds / done * (total - done) if 0 < done < total else None
+        row = {"state": state, "done": done, "total": total, "note": note, "pid": os.getpid()}
+        write_json(self.path / "status.json", {**row, "seconds": seconds, "seconds_left": left, "heartbeat": now})
+
+    def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Appends a row to metrics.jsonl."""
+        self.num_non_finite += sum(isinstance(v, float) and not math.isfinite(v) for v in values.values())
+        row = {"stage": stage, "step": step, "wall_seconds": time.time() - self._began, **values}
+        append_jsonl(self.path / "metrics.jsonl", [row])
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl; where a resumed run wrote a step again, the last row of that step counts."""
+        rows = {(row["stage"], row["step"]): row for row in read_jsonl(self.path / "metrics.jsonl")}
+        return list(rows.values())
+
+
+def new_folder(path: Path, *, resume: bool) -> Path:
+    """`path`, created; an existing one is refused unless resuming.
+
+    Raises:
+        UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or cannot be made.
+    """
+    used = path.exists() and any(path.iterdir()) if path.is_dir() else path.exists()
+    if used and not resume:
+        raise UserError(f"{path} exists already: add --resume to go on with it, or --output another folder")
+    if resume and not used:
+        raise UserError(f"nothing to resume: {path} does not exist or is empty")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}") from error
+    return path
