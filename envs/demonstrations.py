@@ -8,13 +8,11 @@ Each is a setting of `StepDemonstrator`, which serves every environment whose pr
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from envs.mistakes import ARITHMETIC_MISTAKES
-from envs.splits import keyed_rng
 from envs.worksteps import perturb, perturb_text, redo, split_step
 
 if TYPE_CHECKING:
@@ -38,14 +36,6 @@ class Demonstrator(Protocol):
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner, as the text of a response."""
         ...
-
-
-@dataclass(frozen=True)
-class Demonstration:
-    """A problem and what a demonstrator wrote for it."""
-
-    problem: Problem
-    text: str
 
 
 class StepDemonstrator:
@@ -160,22 +150,6 @@ def _check_names(what: str, given: Mapping[str, float], known: Sequence[str]) ->
     for name in given:
         if name not in known:
             raise ValueError(f"no {what} is called {name!r}; there are {', '.join(known) or 'none'}")
-
-
-def demonstrations(
-    env: Environment,
-    demonstrator: Demonstrator,
-    num: int,
-    *,
-    split: str = "train",
-    seed: int = 0,
-) -> Iterator[Demonstration]:
-    """The first `num` demonstrations of a split; the i-th is a pure function of (env, demonstrator, split, seed, i)."""
-    levels = demonstrator.levels
-    for index in range(num):
-        problem = env.problem(index, split=split, seed=seed, level=levels[index % len(levels)])
-        rng = keyed_rng("demonstration", env.name, seed, split, index)
-        yield Demonstration(problem, demonstrator.write(problem, rng))
 
 
 def corrupt_solution(env: Environment, problem: Problem, rng: random.Random, num: int = 1) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from envs.registry import EnvSpec
 from envs.types import Check, Environment, Problem
+from verifiers import registry
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
 MAX_RESPONSE_CHARACTERS = 100_000
@@ -39,16 +41,16 @@ class EnvGrader:
         self.__init__(state["spec"])  # type: ignore[misc]
 
 
-def make_verifier(verify: str | Verifier | Check) -> Verifier:
+def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifier:
     """The verifier that an environment's `verify` stands for.
 
     Raises:
         TypeError: `verify` is a check of (problem, answer), which has no form without the problem.
     """
     if isinstance(verify, str):
-        import verifiers
-
-        return verifiers.make(verify)
+        return registry.make(verify)
+    if isinstance(verify, Mapping):
+        return registry.make(**verify)
     if isinstance(verify, Verifier):
         return verify
     raise TypeError(f"{verify!r} is judged together with its problem; use env.grade(problem, response)")
@@ -57,7 +59,7 @@ def make_verifier(verify: str | Verifier | Check) -> Verifier:
 def grade_response(env: Environment, problem: Problem, response: str) -> Verdict:
     """The verdict of the environment's verifier, or of its check, on a response."""
     verify = env.verify
-    if isinstance(verify, str | Verifier):
+    if isinstance(verify, str | Mapping | Verifier):
         return env.verifier.verify(response, problem.answer)
     return grade_by_check(verify, problem, response)
 

@@ -84,7 +84,7 @@ def environment(
     *,
     levels: Sequence[int] | None = None,
     ood_levels: Sequence[int] | None = None,
-    verify: str | Verifier | Check | None = None,
+    verify: str | Mapping[str, Any] | Verifier | Check | None = None,
     mistakes: Mapping[str, Mistake] | None = None,
     **attributes: Any,
 ) -> Callable[[Callable[..., Problem] | type[Environment]], type[Environment]]:
@@ -93,7 +93,8 @@ def environment(
     Args:
         name: what configs and the command line call it.
         levels, ood_levels: difficulties for training, and for evaluation beyond it; one level unless given.
-        verify: a verifier's name, a verifier, or a function (problem, answer text) -> bool; "exact" unless given.
+        verify: a verifier's name, {"name": ..., **settings}, a verifier, or a function (problem, answer) -> bool;
+            "exact" unless given.
         mistakes: wrong rules for demonstrators; see `Environment`.
         attributes: further class attributes, e.g. `render_solution`, `drill`, `max_turns`.
     Returns:

@@ -157,8 +157,9 @@ class Environment:
     those in `ood_levels` for evaluation beyond it only.
 
     Class attributes:
-        verify: how an answer is judged: the name of a verifier (`verifiers.make`), a verifier, or a function
-            (problem, answer text) -> bool for answers that are checked rather than compared (certificates).
+        verify: how an answer is judged: the name of a verifier (`verifiers.make`), {"name": ..., **settings}, a
+            verifier, or a function (problem, answer text) -> bool for answers that are checked rather than compared
+            (certificates).
         mistakes: wrong rules that a demonstrator can follow: name -> function (problem) -> (steps, answer), or
             None where the rule says nothing about the problem.
     """
@@ -168,7 +169,7 @@ class Environment:
     ood_levels: tuple[int, ...] = ()
     max_turns: int = 1
     template: str = ""  # name or text of a prompt template (envs/prompts.py); "": the prompt as generated
-    verify: ClassVar[str | Verifier | Check] = "exact"
+    verify: ClassVar[str | Mapping[str, Any] | Verifier | Check] = "exact"
     mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})
     spec: EnvSpec | None = None  # what rebuilds this environment in another process; set by the registry
 
