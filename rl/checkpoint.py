@@ -1,0 +1,223 @@
+"""Checkpoints that survive being killed at any moment.
+
+A checkpoint is a folder: tensors.safetensors, state.json, and manifest.json with the size and SHA-256 of both. It is
+written under a name that no reader looks at, flushed to disk, and renamed: it is there whole or not at all. The one
+before is kept; one that does not match its manifest is named, and the one before it is used. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+FORMAT = 1
+TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
+PREFIX, WRITING = "step-", ".writing-"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be written or read; the message says what to do."""
+
+
+class TornCheckpointError(CheckpointError):
+    """A checkpoint does not match its manifest: it was cut short or changed after it was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read and found whole.
+
+    Attributes:
+        step: steps done when it was written.
+        state: the tree that was saved.
+    """
+
+    step: int
+    state: dict[str, Any]
+    path: Path
+
+
+class Checkpoints:
+    """The checkpoints of one stage, newest first in `latest`.
+
+    Args:
+        folder: made when the first checkpoint is written; belongs to this stage alone.
+        keep: whole checkpoints to keep, at least 2: the newest may turn out torn.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 2) -> None:
+        if keep < 2:
+            raise ValueError(f"keep is {keep}, expected at least 2: a torn checkpoint needs one before it")
+        self.folder = Path(folder)
+        self.keep = keep
+
+    def save(self, step: int, state: Mapping[str, Any]) -> Path:
+        """Writes the checkpoint of `step`: a tree of mappings whose leaves are tensors and JSON values.
+
+        Raises:
+            CheckpointError: no space, no permission or another error of the disk. Earlier checkpoints are intact.
+        """
+        target = self.folder / f"{PREFIX}{step:08d}"
+        writing = self.folder / f"{WRITING}{step:08d}-{os.getpid()}"
+        with _explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            try:
+                _write(writing, step, state)
+                if target.exists():
+                    shutil.rmtree(target)
+                os.replace(writing, target)
+                _flush(self.folder)
+            finally:
+                shutil.rmtree(writing, ignore_errors=True)  # gone already when all went well
+            for old in self.paths()[self.keep :]:
+                shutil.rmtree(old)
+        return target
+
+    def latest(self, warn: Callable[[str], None]) -> Checkpoint | None:
+        """The newest whole checkpoint; None when there is none at all.
+
+        Args:
+            warn: told the name and the fault of each torn checkpoint that is passed over.
+        Raises:
+            CheckpointError: there are checkpoints and every one of them is torn.
+        """
+        paths = self.paths()
+        for path in paths:
+            try:
+                return read_checkpoint(path)
+            except TornCheckpointError as error:
+                warn(f"{error}; using the checkpoint before it")
+        if paths:
+            raise CheckpointError(
+                f"every checkpoint in {self.folder} is torn ({', '.join(path.name for path in paths)}): "
+                "remove the folder to start this stage anew"
+            )
+        return None
+
+    def paths(self) -> list[Path]:
+        """Folders of the written checkpoints, newest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted((path for path in self.folder.iterdir() if path.name.startswith(PREFIX)), reverse=True)
+
+    def _sweep(self) -> None:
+        """Removes what a killed process left half-written."""
+        for path in self.folder.glob(f"{WRITING}*"):
+            shutil.rmtree(path)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in `path`, after its checksums were compared.
+
+    Raises:
+        TornCheckpointError: a file is missing, cut short, changed, or of an unknown format.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(
+                f"checkpoint {path} has format {manifest['format']}, this version reads {FORMAT}: "
+                "resume with the version that wrote it"
+            )
+        for name, expected in manifest["files"].items():
+            if name not in (TENSORS, STATE):
+                raise TornCheckpointError(f"checkpoint {path.name} lists an unknown file {name!r}")
+            found = _digest(path / name)
+            if found != expected:
+                raise TornCheckpointError(f"checkpoint {path.name} is torn: {name} does not match its checksum")
+        state = _join(json.loads((path / STATE).read_text()), load_file(path / TENSORS))
+        return Checkpoint(int(manifest["step"]), state, path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise TornCheckpointError(f"checkpoint {path.name} is torn: {Path(error.filename).name} is missing") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise TornCheckpointError(f"checkpoint {path.name} is torn: {type(error).__name__}: {error}") from error
+
+
+def _write(folder: Path, step: int, state: Mapping[str, Any]) -> None:
+    folder.mkdir()
+    tensors: dict[str, Tensor] = {}
+    plain = _split(state, "", tensors)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
+    (folder / STATE).write_text(json.dumps(plain))
+    files = {name: _digest(folder / name) for name in (TENSORS, STATE)}
+    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "step": step, "files": files}))
+    for name in (TENSORS, STATE, MANIFEST):
+        _flush(folder / name)
+    _flush(folder)
+
+
+def _split(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """The tree with each tensor moved to `tensors` under its path, and its path left in its place."""
+    if isinstance(tree, Tensor):
+        tensors[path] = tree
+        return {"$tensor": path}
+    if isinstance(tree, Mapping):
+        return {str(key): _split(value, f"{path}/{key}", tensors) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_split(value, f"{path}/{index}", tensors) for index, value in enumerate(tree)]
+    return tree
+
+
+def _join(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """What `_split` took apart."""
+    if isinstance(tree, dict):
+        if tree.keys() == {"$tensor"}:
+            return tensors[tree["$tensor"]]
+        return {key: _join(value, tensors) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_join(value, tensors) for value in tree]
+    return tree
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _flush(path: Path) -> None:
+    """Waits until the file's or folder's content is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turns an error of the disk into a message that says what to do."""
+    advice = {
+        errno.ENOSPC: "the disk is full: free some space and resume",
+        errno.EDQUOT: "the disk quota is used up: free some space and resume",
+        errno.EACCES: "permission denied: make the folder writable and resume",
+        errno.EPERM: "permission denied: make the folder writable and resume",
+        errno.EROFS: "the file system is read-only: choose another run folder",
+    }
+    try:
+        yield
+    except OSError as error:
+        what = advice.get(error.errno or 0, f"{error.strerror or error}: correct it and resume")
+        raise CheckpointError(
+            f"cannot write a checkpoint to {folder}: {what}; the last good checkpoint is intact"
+        ) from error
+    except SafetensorError as error:
+        what = advice[errno.ENOSPC] if "os error 28" in str(error) else str(error)
+        raise CheckpointError(
+            f"cannot write a checkpoint to {folder}: {what}; the last good checkpoint is intact"
+        ) from error

@@ -1,0 +1,380 @@
+"""The training loop: one iteration reads as the steps of `Training.iteration`.
+
+RL and RLHF are the same walk; they differ in the reward source. The gold verdict is recorded beside whatever reward is
+optimised, at every step. The unit of work does not depend on how many workers there are, and everything that the next
+step depends on is in the checkpoint, so a resumed run is the undisturbed one bit for bit.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from envs.types import Problem
+from policies.types import Sampling
+from rl.checkpoint import Checkpoints
+from rl.collate import collate
+from rl.health import Health, HealthLimits
+from rl.learner import Learner, NonFiniteLossError
+from rl.metrics import rollout_metrics
+from rl.recorder import Recorder
+from rl.rewards import RewardSource
+from rl.rollout import SHARD_PROBLEMS, collect, make_shards
+from rl.types import Batch, Group
+from rl.workers.types import ShardFailed, ShardResult, Workers, WorkersLost
+
+
+class ProblemSource(Protocol):
+    """Where a step's problems come from: a pure function of (seed, step, position) and of its own state."""
+
+    def problems(self, step: int, num: int, *, first: int = 0) -> Sequence[Problem]:
+        """Problems `first` to `first + num` of a step; later rounds of the same step ask for later positions."""
+        ...
+
+    def observe(self, groups: Sequence[Group]) -> None:
+        """Told what became of the problems, once per step."""
+        ...
+
+    def metrics(self) -> Mapping[str, float]:
+        """Numbers for the record, such as the weight of each level."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Size and pace of a stage."""
+
+    steps: int  # updates
+    problems_per_step: int = 48  # P
+    group_size: int = 8  # G, completions per problem
+    sampling: Sampling = field(default_factory=Sampling)
+    shard_size: int = SHARD_PROBLEMS  # problems per unit of work; part of nothing that is sampled
+    max_staleness: int = 0  # updates that may happen between sampling and training; 0: synchronous
+    evaluate_every: int = 0  # steps; 0: never during training
+    checkpoint_every: int = 0  # steps; 0: only at the end and when stopped
+    rollout_timeout_seconds: float = 3600.0  # longest wait for a step's completions
+    health: HealthLimits = field(default_factory=HealthLimits)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "problems_per_step", "group_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.max_staleness < 0:
+            raise ValueError(f"max_staleness is {self.max_staleness}, expected 0 (synchronous) or more")
+        if self.sampling.top_k or self.sampling.top_p < 1:
+            raise ValueError(
+                f"training samples with top_k {self.sampling.top_k} and top_p {self.sampling.top_p}: the learner's "
+                "log-probabilities are of the whole vocabulary, so the gradient would be biased; use top_k 0, top_p 1"
+            )
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a stage ended.
+
+    Attributes:
+        steps: updates done since the stage began, those before a resume included.
+        sampled_tokens: tokens sampled since the stage began, filtered groups included.
+        reason: "done", "stopped" (on request; resume goes on) or "non_finite_loss".
+        metrics: those of the last step.
+    """
+
+    steps: int
+    sampled_tokens: int
+    seconds: float
+    reason: str
+    metrics: Mapping[str, float]
+
+
+def train(
+    *,
+    learner: Learner,
+    workers: Workers,
+    problems: ProblemSource,
+    reward: RewardSource,
+    settings: TrainSettings,
+    recorder: Recorder,
+    stage: str = "rl",
+    checkpoints: Checkpoints | None = None,
+    evaluate: Callable[[int], Mapping[str, float]] | None = None,
+) -> TrainResult:
+    """Trains the learner's policy for `settings.steps` updates, going on from the newest checkpoint if there is one.
+
+    Args:
+        workers: given the learner's weights before the first rollout and after every update.
+        checkpoints: None: nothing is saved and the stage cannot be resumed.
+        evaluate: step -> metrics of held-out problems, recorded as `eval/<name>`.
+    Raises:
+        ValueError: the learner scores at another temperature than the workers sample at.
+        CheckpointError: a checkpoint could not be written; earlier ones are intact.
+        WorkersLost, TimeoutError: no completions are to be had; a checkpoint of the last update was written.
+    """
+    if learner.temperature != settings.sampling.temperature:
+        raise ValueError(
+            f"the learner scores at temperature {learner.temperature} and the workers sample at "
+            f"{settings.sampling.temperature}: build the learner with the sampling temperature"
+        )
+    run = Training(
+        learner=learner,
+        workers=workers,
+        problems=problems,
+        reward=reward,
+        settings=settings,
+        recorder=recorder,
+        stage=stage,
+        checkpoints=checkpoints,
+        evaluate=evaluate,
+    )
+    return run.run()
+
+
+@dataclass
+class Training:
+    """One stage in progress."""
+
+    learner: Learner
+    workers: Workers
+    problems: ProblemSource
+    reward: RewardSource
+    settings: TrainSettings
+    recorder: Recorder
+    stage: str
+    checkpoints: Checkpoints | None
+    evaluate: Callable[[int], Mapping[str, float]] | None
+
+    step: int = 0
+    sampled_tokens: int = 0
+    last_metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.settings.health)
+        self._seconds: dict[str, float] = {}
+        self._saved_step = -1
+
+    def run(self) -> TrainResult:
+        """Iterations until the last step, a request to stop, or a loss that is not finite."""
+        began = time.perf_counter()
+        reason = "done"
+        self.resume()
+        self.workers.publish(self.learner.weights(), self.learner.updates)
+        try:
+            while self.step < self.settings.steps:
+                if self.recorder.stop_requested:
+                    reason = "stopped"
+                    break
+                self.iteration()
+        except NonFiniteLossError as error:
+            self.recorder.warn(self.stage, f"stopped after step {self.step}: {error}")
+            reason = "non_finite_loss"
+        except (WorkersLost, ShardFailed, TimeoutError):
+            self.save()  # raised while waiting for completions: the last update is whole
+            raise
+        self.save()
+        return TrainResult(self.step, self.sampled_tokens, time.perf_counter() - began, reason, self.last_metrics)
+
+    def iteration(self) -> None:
+        """One update, from problems to published weights."""
+        began, self._seconds = time.perf_counter(), {}
+        groups, sampled = self.rollouts()
+        batch = self.collate(groups) if groups else None
+        update = self.update(batch) if batch is not None else {}
+        self.publish()
+        self.problems.observe(sampled)
+        self.step += 1
+        self.sampled_tokens += sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
+        metrics = {**self.rollout_metrics(groups, sampled), **update, **self.curriculum_metrics()}
+        metrics |= self.timings(time.perf_counter() - began, batch, sampled)
+        self.record(metrics, sampled)
+        self.evaluate_and_save()
+
+    # ------------------------------------------------------------------ the parts of an iteration
+
+    def rollouts(self) -> tuple[list[Group], list[Group]]:
+        """(groups to train on, all groups sampled): sampled, graded, priced, and refilled as the algorithm asks."""
+        algorithm, wanted = self.learner.algorithm, self.settings.problems_per_step
+        kept: list[Group] = []
+        sampled: list[Group] = []
+        for _ in range(1 + algorithm.max_refills):
+            with self.phase("rollout"):
+                graded = self.sample(wanted - len(kept), first=len(sampled))
+            with self.phase("price"):
+                priced = self.reward.price(graded)
+                priced = algorithm.shape_rewards(priced, self.settings.sampling.max_new_tokens)
+            sampled += priced
+            kept += [group for group in priced if algorithm.keeps(group)]
+            if len(kept) >= wanted:
+                break
+        return kept, sampled
+
+    def sample(self, num: int, *, first: int) -> list[Group]:
+        """Graded groups of problems `first` to `first + num` of this step."""
+        shards = make_shards(
+            self.problems.problems(self.step, num, first=first),
+            group_size=self.settings.group_size,
+            step=self.step,
+            shard_size=self.settings.shard_size,
+            sampling=self.settings.sampling,
+            version=self.learner.updates,
+            first_position=first,
+        )
+        return collect(
+            self.workers,
+            shards,
+            timeout_seconds=self.settings.rollout_timeout_seconds,
+            on_wait=lambda message: self.recorder.warn(self.stage, message),
+            on_result=self._note_result,
+        )
+
+    def collate(self, groups: Sequence[Group]) -> Batch:
+        """The tensors of the update."""
+        with self.phase("collate"):
+            return collate(groups, pad_id=self.learner.policy.pad_id, learner_version=self.learner.updates)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Fill, credit, epochs x minibatches of optimizer steps."""
+        with self.phase("update"):
+            return self.learner.update(batch, max_tokens=self.settings.sampling.max_new_tokens)
+
+    def publish(self) -> None:
+        """Gives the workers the new weights."""
+        with self.phase("publish"):
+            self.workers.publish(self.learner.weights(), self.learner.updates)
+
+    def record(self, metrics: dict[str, float], sampled: Sequence[Group]) -> None:
+        """Tells the recorder what happened, and a person what is wrong."""
+        self.last_metrics = metrics
+        self.recorder.metrics(self.stage, self.step, metrics)
+        self.recorder.samples(self.stage, self.step, sampled)
+        for message in self.health.check(metrics):
+            self.recorder.warn(self.stage, f"step {self.step}: {message}")
+        gold, reward = metrics["gold/correct"], metrics["reward/mean"]
+        self.recorder.progress(self.stage, self.step, self.settings.steps, f"gold {gold:.3f}  reward {reward:.3f}")
+
+    def evaluate_and_save(self) -> None:
+        """Held-out evaluation and checkpoint, each at its own pace."""
+        every = self.settings.evaluate_every
+        if self.evaluate is not None and every and self.step % every == 0:
+            began = time.perf_counter()
+            held_out = {f"eval/{name}": value for name, value in self.evaluate(self.step).items()}
+            held_out["time/evaluate_seconds"] = time.perf_counter() - began
+            self.recorder.metrics(self.stage, self.step, held_out)
+        every = self.settings.checkpoint_every
+        if every and self.step % every == 0:
+            self.save()
+
+    # ------------------------------------------------------------------ metrics
+
+    def rollout_metrics(self, groups: Sequence[Group], sampled: Sequence[Group]) -> dict[str, float]:
+        """Numbers of everything that was sampled, and how much of it was trained on."""
+        staleness = [
+            self.learner.updates - 1 - row.completion.version for group in groups for row in group.trajectories
+        ]
+        return {
+            **rollout_metrics(sampled),
+            "groups/sampled": float(len(sampled)),
+            "groups/kept": len(groups) / len(sampled),
+            "policy/version": float(self.learner.updates),
+            "policy/staleness_mean": sum(staleness) / len(staleness) if staleness else 0.0,
+            "policy/staleness_max": float(max(staleness, default=0)),
+            "tokens/sampled_total": float(self.sampled_tokens),
+        }
+
+    def curriculum_metrics(self) -> dict[str, float]:
+        """What the problem source reports."""
+        return {f"curriculum/{name}": value for name, value in self.problems.metrics().items()}
+
+    def timings(self, seconds: float, batch: Batch | None, sampled: Sequence[Group]) -> dict[str, float]:
+        """Wall time by phase, and speeds."""
+        tokens = sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
+        rates = {"speed/sampled_tokens_per_second": tokens / max(self._seconds["rollout"], 1e-9)}
+        if batch is not None:
+            learned = float(batch.attention.sum())
+            rates["speed/learner_tokens_per_second"] = learned / max(self._seconds["update"], 1e-9)
+        phases = {f"time/{name}_seconds": value for name, value in self._seconds.items()}
+        return {"time/step_seconds": seconds, **phases, **rates}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Adds the wall time of a block to a phase of this step."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
+
+    def _note_result(self, result: ShardResult) -> None:
+        for name, value in result.seconds.items():
+            key = f"worker_{name}"
+            self._seconds[key] = self._seconds.get(key, 0.0) + value
+
+    # ------------------------------------------------------------------ state
+
+    def save(self) -> None:
+        """Writes a checkpoint of this step boundary, once."""
+        if self.checkpoints is None or self._saved_step == self.step:
+            return
+        with self.phase("checkpoint"):
+            self.checkpoints.save(self.step, self.state_dict())
+        self._saved_step = self.step
+
+    def resume(self) -> None:
+        """Goes on from the newest whole checkpoint, if there is one."""
+        if self.checkpoints is None:
+            return
+        found = self.checkpoints.latest(lambda message: self.recorder.warn(self.stage, message))
+        if found is None:
+            return
+        self.load_state_dict(found.state)
+        self._saved_step = self.step
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the stage depends on."""
+        return {
+            "step": self.step,
+            "sampled_tokens": self.sampled_tokens,
+            "learner": self.learner.state_dict(),
+            "problems": self.problems.state_dict(),
+            "health": self.health.state_dict(),
+            "random": random_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken."""
+        self.step = int(state["step"])
+        self.sampled_tokens = int(state["sampled_tokens"])
+        self.learner.load_state_dict(state["learner"])
+        self.problems.load_state_dict(state["problems"])
+        self.health.load_state_dict(state["health"])
+        load_random_state(state["random"])
+
+
+def random_state() -> dict[str, Any]:
+    """States of the global generators: ours are keyed and need none, a plug-in's component may use them."""
+    version, words, gauss = random.getstate()
+    state: dict[str, Any] = {"python": [version, list(words), gauss], "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def load_random_state(state: Mapping[str, Any]) -> None:
+    """Restores what `random_state` gave."""
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
