@@ -12,7 +12,7 @@ from typing import Any
 from verifiers.types import Outcome, Verdict, Verifier
 
 
-def _resolve(part: Verifier | str | Mapping[str, Any]) -> Verifier:
+def resolve(part: Verifier | str | Mapping[str, Any]) -> Verifier:
     """A verifier from itself, from its name, or from {"name": ..., **settings} as configs write it."""
     if isinstance(part, Verifier):
         return part
@@ -48,7 +48,7 @@ class WeightedVerifier:
             raise ValueError(f"weights are for {sorted(weights)}, parts are {sorted(parts)}; give one weight per part")
         if min(weights.values()) < 0 or sum(weights.values()) <= 0:
             raise ValueError(f"weights must not be negative and must not all be 0, got {weights}")
-        self.parts = {name: _resolve(part) for name, part in parts.items()}
+        self.parts = {name: resolve(part) for name, part in parts.items()}
         self.weights = weights
         self.decides = next(iter(parts)) if decides is None else decides
         if self.decides not in self.parts:
@@ -81,7 +81,7 @@ class AllOf:
     def __init__(self, parts: Mapping[str, Verifier | str | Mapping[str, Any]]) -> None:
         if not parts:
             raise ValueError("AllOf needs at least one part")
-        self.parts = {name: _resolve(part) for name, part in parts.items()}
+        self.parts = {name: resolve(part) for name, part in parts.items()}
 
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first failure are not asked."""
@@ -100,7 +100,7 @@ class AnyOf:
     def __init__(self, parts: Sequence[Verifier | str | Mapping[str, Any]]) -> None:
         if not parts:
             raise ValueError("AnyOf needs at least one part")
-        self.parts = [_resolve(part) for part in parts]
+        self.parts = [resolve(part) for part in parts]
 
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first CORRECT one are not asked."""

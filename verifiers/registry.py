@@ -71,7 +71,9 @@ def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:
     try:
         inspect.signature(factory).bind(**settings)
     except TypeError as error:
-        raise ValueError(f"verifier {name!r} does not take {settings}: {error}; it takes {inspect.signature(factory)}") from error
+        raise ValueError(
+            f"verifier {name!r} does not take {settings}: {error}; it takes {inspect.signature(factory)}"
+        ) from error
     return factory(**settings)
 
 

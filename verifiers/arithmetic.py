@@ -1,0 +1,320 @@
+"""Arithmetic claims in running text: `16 - 3 = 13`, `$9 * 2 = $18`, `20% of 50` left alone. Exact, never executed.
+
+A claim is a chain of closed expressions joined by `=`. Units after numbers are skipped, money signs and thousands
+separators are read; where the text may mean something else (a letter beside a number, two numbers side by side),
+no claim is made of it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+MAX_TOKENS = 600
+MAX_DIGITS = 40
+MAX_BITS = 2048
+MAX_DEPTH = 40
+MAX_EXPONENT = 64
+MAX_UNIT_TOKENS = 8
+FLOAT_NOISE = Fraction(1, 10**9)  # relative; calculators print 8.294400000000001
+
+_NOTE = re.compile(r"<<([^<>]*)>>")
+_LATEX = (
+    (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"((\1)/(\2))"),
+    (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])"), "*"),
+    (re.compile(r"\\div(?![a-zA-Z])"), "/"),
+    (re.compile(r"\\(?:left|right)|\\[,;! ]|\\(?=[$%])"), ""),
+)
+_TOKEN = re.compile(
+    r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)|([A-Za-zµ°]+)|(\*\*|[-+*/^()=%])|(\s+)|(.)", re.DOTALL
+)
+_VULGAR = re.compile("[¼½¾⅐-⅞]")
+FRACTION_SLASH = "\u2044"
+_SAME = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "**": "^"}
+_DROPPED = frozenset("$€£")
+_ARTICLES = frozenset(("a", "A", "I"))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """left = right, both as written, with their exact values, and whether they agree (up to stated rounding)."""
+
+    left: str
+    right: str
+    left_value: Fraction
+    right_value: Fraction
+    holds: bool
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str  # number, word, op, break
+    text: str
+    glued: bool = False  # no space before it
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side of `=`.
+
+    `values`: what it may stand for ("20%" is 1/5 and, as a result, 20); `places`: decimals of a lone number, else None;
+    `is_number`: it is a lone number.
+    """
+
+    text: str
+    values: tuple[Fraction, ...]
+    places: int | None
+    is_number: bool
+
+
+def claims_of(text: str) -> list[Claim]:
+    """Every arithmetic claim in one step of text; a note `<<...>>` is read apart from the prose around it."""
+    claims = [claim for note in _NOTE.findall(text) for claim in _claims_in(note)]
+    return claims + _claims_in(_NOTE.sub("", text))
+
+
+def evaluate(tokens: list[str]) -> Fraction:
+    """The exact value of a list of numbers, operators and parentheses.
+
+    Raises:
+        ValueError: no such expression, or over the limits.
+        ZeroDivisionError: a division by zero.
+    """
+    reader = _Reader(tokens)
+    value = reader.sum(0)
+    if reader.peek() != "":
+        raise ValueError(f"{reader.peek()!r} is out of place")
+    return value
+
+
+class _Reader:
+    """Recursive descent over sum, product, sign, power, atom; every value is bounded."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self) -> str:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def sum(self, depth: int) -> Fraction:
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        value = self.product(depth)
+        while self.peek() in ("+", "-"):
+            sign = 1 if self.take() == "+" else -1
+            value = _bounded(value + sign * self.product(depth))
+        return value
+
+    def product(self, depth: int) -> Fraction:
+        value = self.signed(depth)
+        while self.peek() in ("*", "/", "("):
+            if self.peek() == "(" or self.take() == "*":  # 2(3 + 4) is a product too
+                value = _bounded(value * self.signed(depth))
+            else:
+                value = _bounded(value / self.signed(depth))
+        return value
+
+    def signed(self, depth: int) -> Fraction:
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        if self.peek() in ("-", "+"):
+            return (-1 if self.take() == "-" else 1) * self.signed(depth + 1)
+        return self.power(depth)
+
+    def power(self, depth: int) -> Fraction:
+        base = self.atom(depth)
+        if self.peek() != "^":
+            return base
+        self.take()
+        exponent = self.signed(depth + 1)
+        if exponent.denominator != 1 or abs(exponent) > MAX_EXPONENT:
+            raise ValueError(f"exponent {exponent} is not a whole number up to {MAX_EXPONENT}")
+        return _bounded(base ** int(exponent))
+
+    def atom(self, depth: int) -> Fraction:
+        token = self.peek()
+        if token == "(":
+            self.take()
+            value = self.sum(depth + 1)
+            if self.peek() != ")":
+                raise ValueError("a parenthesis is not closed")
+            self.take()
+        elif token and (token[0].isdigit() or token[0] == "."):
+            if len(token) > MAX_DIGITS:
+                raise ValueError(f"a number of over {MAX_DIGITS} digits")
+            value = Fraction(self.take().replace(",", "").rstrip("."))
+        else:
+            raise ValueError(f"expected a number, found {token or 'the end'!r}")
+        while self.peek() == "%":
+            self.take()
+            value /= 100
+        return value
+
+
+def _bounded(value: Fraction) -> Fraction:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+        raise ValueError(f"a value of over {MAX_BITS} bits")
+    return value
+
+
+def _claims_in(text: str) -> list[Claim]:
+    claims = []
+    tokens = _tokenize(text)
+    has_words = any(token.kind == "word" for token in tokens)
+    for chain in _chains(tokens):
+        sides = [_side(side) for side in chain]
+        if has_words and sides[0] is not None and sides[0].is_number:
+            sides[0] = None  # prose: "3 miles less than Reggie = 20 - 3", "15 gallons = 120 pints"
+        for left, right in pairwise(sides):
+            is_conversion = has_words and left is not None and right is not None and left.is_number and right.is_number
+            if left is not None and right is not None and not is_conversion:  # 12 inches = 1 foot
+                claims.append(_claim(left, right))
+    return claims
+
+
+def _tokenize(text: str) -> list[_Token]:
+    for pattern, replacement in _LATEX:
+        text = pattern.sub(replacement, text)
+    text = _VULGAR.sub(lambda match: f"({unicodedata.normalize('NFKC', match[0]).replace(FRACTION_SLASH, '/')})", text)
+    tokens: list[_Token] = []
+    glued = False
+    for number, word, op, space, other in _TOKEN.findall(text):
+        if len(tokens) >= MAX_TOKENS:
+            break
+        if space:
+            glued = False
+            tokens += [_Token("break", "\n")] if "\n" in space else []
+            continue
+        symbol = _SAME.get(op or other, op or other)
+        if number:
+            tokens.append(_Token("number", number, glued))
+        elif word:
+            is_times = (
+                word in ("x", "X") and tokens and (tokens[-1].kind in ("number", "word") or tokens[-1].text == ")")
+            )
+            tokens.append(_Token("times" if is_times else "word", word, glued))
+        elif symbol in "-+*/^()=%":
+            tokens.append(_Token("op", symbol, glued))
+        elif symbol not in _DROPPED:
+            tokens.append(_Token("break", symbol, glued))
+        glued = symbol not in _DROPPED or glued
+    return _read_times(tokens)
+
+
+def _read_times(tokens: list[_Token]) -> list[_Token]:
+    """`5 x 3`, `5 pens x $3`: the letter is a multiplication sign before a number, and a word anywhere else."""
+    read = []
+    for index, token in enumerate(tokens):
+        if token.kind != "times":
+            read.append(token)
+        elif index + 1 < len(tokens) and (tokens[index + 1].kind == "number" or tokens[index + 1].text == "("):
+            read.append(_Token("op", "*"))
+        else:
+            read.append(_Token("word", token.text, token.glued))
+    return read
+
+
+def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
+    """Maximal runs of numbers and operators with an `=` in them, split at the `=`."""
+    run: list[str] = []
+    spoiled = False  # a letter beside a number: algebra, not arithmetic
+    index = 0
+    while index <= len(tokens):
+        token = tokens[index] if index < len(tokens) else _Token("break", "")
+        if token.kind == "number" and run and (run[-1][0].isdigit() or run[-1] == ")"):
+            spoiled = True  # two numbers side by side: a mixed number, a list, or a slip of the tokenizer
+        after = _after_unit(tokens, index, run)
+        if after is not None:
+            index = after
+            continue
+        is_aside = token.text == "(" and not token.glued and bool(run) and run[-1][0].isdigit()  # "= 4 (15 minutes)"
+        if token.kind in ("number", "op") and not is_aside:
+            run.append(token.text)
+            index += 1
+            continue
+        if "=" in run and not spoiled and not _is_letter_after_number(token, run):
+            yield _split(run)
+        # an operator left hanging (`25 pupils + his 1 teacher`): the next run is only a part of the expression
+        spoiled = _is_operand(tokens, index) or (bool(run) and run[-1] in "+-*/^(")
+        run = []
+        index += 1
+
+
+def _is_letter_after_number(token: _Token, run: list[str]) -> bool:
+    """`7 = 3x` and `7 = 3 x`: algebra."""
+    return token.kind == "word" and len(token.text) == 1 and token.text not in _ARTICLES and run[-1] not in "=+-*/^("
+
+
+def _is_operand(tokens: list[_Token], index: int) -> bool:
+    """True for a word that the operator or bracket after it works on (`x + 3`, `f(2)`, `x2`): algebra of some kind."""
+    if tokens[index : index + 1] == [] or tokens[index].kind != "word" or index + 1 >= len(tokens):
+        return False
+    after = tokens[index + 1]
+    return (after.kind == "op" and after.text in "+-*/^") or (
+        after.glued and (after.text == "(" or after.kind == "number")
+    )
+
+
+def _after_unit(tokens: list[_Token], index: int, run: list[str]) -> int | None:
+    """Past a unit (`eggs`, `per day`, `dollars/egg`, `/hour`) between a number and an operator; None elsewhere."""
+    if not run or not (run[-1][0].isdigit() or run[-1] in ")%"):
+        return None
+    end = index
+    while end < len(tokens) and end - index < MAX_UNIT_TOKENS:
+        over = tokens[end].text == "/"
+        word = end + over
+        if word >= len(tokens) or tokens[word].kind != "word" or len(tokens[word].text) == 1:
+            break
+        end = word + 1
+    is_operator = end < len(tokens) and tokens[end].kind == "op" and tokens[end].text in "+-*/=)"
+    return end if end > index and is_operator else None
+
+
+def _split(run: list[str]) -> list[list[str]]:
+    sides: list[list[str]] = [[]]
+    for text in run:
+        if text == "=":
+            sides.append([])
+        else:
+            sides[-1].append(text)
+    return sides
+
+
+def _side(tokens: list[str]) -> _Side | None:
+    """What one side stands for; None when it is no closed expression."""
+    try:
+        value = evaluate(tokens)
+    except (ValueError, ZeroDivisionError):
+        return None
+    values = [value]
+    if tokens[-1:] == ["%"]:
+        values.append(value * 100)  # "0.2 * 100 = 20%"
+    places = None
+    numbers = [token for token in tokens if token[0].isdigit() or token[0] == "."]
+    if len(numbers) == 1 and "." in numbers[0].rstrip("."):
+        places = len(numbers[0].partition(".")[2])
+    return _Side(" ".join(tokens), tuple(values), places, len(numbers) == len(tokens) == 1)
+
+
+def _claim(left: _Side, right: _Side) -> Claim:
+    holds = any(_agrees(a, b, left.places, right.places) for a in left.values for b in right.values)
+    return Claim(left.text, right.text, left.values[0], right.values[0], holds)
+
+
+def _agrees(a: Fraction, b: Fraction, places_a: int | None, places_b: int | None) -> bool:
+    """Equal, or a decimal that is the other side rounded (either way at the last place written)."""
+    if a == b:
+        return True
+    if places_a is None and places_b is None:
+        return False
+    places = max(places for places in (places_a, places_b) if places is not None)
+    return abs(a - b) <= max(Fraction(1, 10**places), FLOAT_NOISE * abs(a)) and places > 0
