@@ -1,0 +1,266 @@
+"""Answers: lists, relations, sets, conditions. The top layer of the grammar and its entry point `parse`.
+
+What is no mathematics becomes `Text`: an answer such as "Evelyn" is compared as words, never guessed at as a product
+of letters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verifiers.normalize import canonical_words, normalize
+from verifiers.parse.lexer import Lexer, Token
+from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
+from verifiers.parse.terms import TermParser
+from verifiers.parse.tree import Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Rel, Sym, Text
+
+_SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
+_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_DROP_AT_ENDS = " \t\n$.;,"
+_SETS = {"integer": "Z", "integers": "Z", "real": "R", "reals": "R", "natural": "N", "positive": "N", "rational": "Q",
+         "complex": "C", "nonnegative": "N"}  # fmt: skip
+_QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary", "any"))
+
+
+def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True) -> Expr:
+    """The tree of one answer in LaTeX or plain notation.
+
+    Args:
+        text: the answer alone, without the sentence around it.
+        limits: bounds on its size.
+        thousands: read a bare `1,234` as one number; else as a list of two.
+    Raises:
+        OverBudgetError: larger than the limits.
+        ParseError: empty, or malformed and without words.
+    """
+    if len(text) > limits.chars:
+        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {limits.chars}")
+    cleaned = normalize(text).strip(_DROP_AT_ENDS)
+    if text.rstrip().endswith("\\$"):
+        cleaned += "$"
+    if not cleaned:
+        raise ParseError("empty answer")
+    cleaned = _TIMES_TEN.sub("*", cleaned)
+    try:
+        parser = Parser(Lexer(cleaned, limits, thousands=thousands).run(), limits)
+        parser.latex = "\\" in cleaned
+        return parser.whole()
+    except OverBudgetError:
+        raise
+    except (ParseError, ValueError) as error:
+        words = canonical_words(cleaned)
+        if re.search(r"[^\W\d_]{2}", words):
+            return Text(words)
+        raise ParseError(str(error)) from error
+
+
+class Parser(TermParser):
+    """Answer > clause > relation > expression."""
+
+    def whole(self) -> Expr:
+        """The whole text as one answer."""
+        self.tokens = [token for token in self.tokens if token.kind != "skip"]
+        value = self.answer(("end",))
+        while self.token.kind in (".", "?", "!"):
+            self.take()
+        if self.token.kind != "end":
+            raise ParseError(f"did not expect {self.token.value!r} after the answer")
+        return value
+
+    def answer(self, closers: tuple[str, ...]) -> Expr:
+        """Clauses joined by commas, `and`, `or`; a list as soon as there is a separator."""
+        items: list[Expr] = []
+        kind = "list"
+        separated = False
+        while True:
+            while self._separates(closers):
+                token = self.take()
+                separated = separated or bool(items)
+                if token.kind in ("and", "or"):
+                    kind = token.kind
+            if self.token.kind == "where" and items and "where" not in closers:
+                return self._conditioned(_joined(items, kind, separated))
+            if self._closes(closers):
+                break
+            item = self.clause()
+            if items and _declares(item) and not _declares(items[0]):
+                return _family(_joined(items, kind, len(items) > 1), item)
+            items.append(item)
+            if self.token.kind not in _SEPARATORS and not self._closes(closers):
+                if self.token.kind == "dots":
+                    self.take()
+                    items.append(Dots())
+                    continue
+                if self.token.kind == "." and closers == ("end",):
+                    self.take()
+                    continue
+                if self.token.kind == "forall":
+                    return self._conditioned(_joined(items, kind, separated))
+                if items and _labelled(item) and self._label_ahead():
+                    separated = True  # a = -2 \ b = -2
+                    continue
+                raise ParseError(f"did not expect {self.token.value or self.token.kind!r}")
+        if not items:
+            raise ParseError("nothing to read")
+        return _joined(items, kind, separated)
+
+    def _closes(self, closers: tuple[str, ...]) -> bool:
+        token = self.token
+        return token.kind == "end" or token.kind in closers
+
+    def _separates(self, closers: tuple[str, ...]) -> bool:
+        kind = self.token.kind
+        return kind in _SEPARATORS and kind != "where" and kind not in closers
+
+    def _label_ahead(self) -> bool:
+        return self.token.kind == "sym" and self.ahead().kind == "rel" and self.ahead().value == "="
+
+    def clause(self) -> Expr:
+        """A relation, a quantified statement, a label with its value, or words."""
+        token = self.token
+        if token.kind in ("forall", "exists"):
+            return self._quantified()
+        if token.kind == "word" or (token.kind in ("where", "unit", "in") and self.ahead().kind in ("word", "rel", "unit", "sym")):
+            return self._words()
+        if token.kind == "sym" and token.in_text and self.ahead().kind == "word" and self.ahead().in_text:
+            return self._words()
+        if token.kind == "rel" and token.value in ("=", "approx"):
+            self.take()
+            return self.clause()
+        if token.kind == "rel":
+            return self._relation(Sym("_"))
+        return self._relation(self._head_or_expression())
+
+    def _head_or_expression(self) -> Expr:
+        return self.expression()
+
+    def _relation(self, left: Expr) -> Expr:
+        ops: list[str] = []
+        sides = [left]
+        while True:
+            op = self._relation_sign()
+            if op is None:
+                break
+            ops.append(op)
+            sides.append(self.expression())
+        return Rel(tuple(ops), tuple(sides)) if ops else left
+
+    def _relation_sign(self) -> str | None:
+        token = self.token
+        if token.kind == "rel":
+            self.take()
+            if self.token.kind == "rel" and token.value in ("<", ">") and self.token.value == "=":
+                self.take()
+                return token.value + "="
+            return "in" if token.value == "ni" else token.value
+        if token.kind == "not" and self.ahead().kind == "rel":
+            self.take()
+            return {"in": "notin", "=": "!="}.get(self.take().value, "not")
+        if token.kind == "in" and self.starts_after_in():
+            self.take()
+            return "in"
+        if token.kind == "!" and self.ahead() == Token("rel", "=", False):
+            self.position += 2
+            return "!="
+        return None
+
+    def starts_after_in(self) -> bool:
+        """Whether `in` is membership (something follows) rather than inches."""
+        return self.ahead().kind in ("(", "[", "open", "bb", "const", "{")
+
+    def _quantified(self) -> Expr:
+        self.take()
+        condition = self.clause()
+        while self.token.kind in (",", ":", "where", "|"):
+            self.take()
+        if self.token.kind in ("end", ")", "}"):
+            return Group("forall", (condition,))
+        return Group("forall", (condition, self.clause()))
+
+    def _words(self) -> Expr:
+        """Words: a label ("Minimum: 1", "the answer is 5") or a text answer."""
+        parts: list[str] = []
+        while self.token.kind not in ("end", ",", ";", ")", "]", "}", "close", "row", "&", "endenv"):
+            token = self.token
+            if parts and token.kind in ("rel", ":") and token.value in ("=", ":"):
+                self.take()
+                return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
+            if parts and token.kind == "word" and token.value.lower() in ("is", "equals", "are") and not self._all_words():
+                self.take()
+                return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
+            if token.kind in ("and", "or") and self.ahead().kind != "end":
+                break
+            if token.kind in ("rel", "^", "frac", "sqrt", "*", "/", "+", "big", "int", "begin"):
+                raise ParseError("mathematics among words")
+            parts.append(self.take().value)
+        words = canonical_words(" ".join(parts))
+        return Sym(parts[0]) if len(parts) == 1 and parts[0].isalpha() and len(parts[0]) == 1 else Text(words)
+
+    def _all_words(self) -> bool:
+        rest = self.tokens[self.position + 1 :]
+        return not rest or rest[0].kind in ("word", "not", "end", "where")
+
+    def set_items(self) -> Expr:
+        r"""What stands in \{ ... \}: items, or head | condition. The opening brace is taken."""
+        if self.token.kind == "close":
+            self.take()
+            return Const("empty")
+        self.heads += 1
+        start = self.position
+        head = self.clause()
+        self.heads -= 1
+        if self.token.kind in ("|", ":"):
+            self.take()
+            condition = self.answer(("close",))
+            self.expect("close", "set")
+            return Builder(head, condition)
+        self.position = start
+        inner = self.answer(("close",))
+        self.expect("close", "set")
+        if isinstance(inner, Group) and inner.kind in ("list", "and", "or"):
+            return Group("set", inner.items)
+        return Group("set", (inner,))
+
+    def _conditioned(self, body: Expr) -> Expr:
+        """`body for some integer t`, `body where k in Z`: declared parameters and the words of the condition."""
+        rest = self.tokens[self.position :]
+        depth = 0
+        for token in rest:
+            depth += (token.kind in ("(", "[", "{", "open")) - (token.kind in (")", "]", "}", "close"))
+            if depth < 0 or token.kind in ("endenv", "&", "row"):
+                raise ParseError("a condition inside brackets")
+        self.position = len(self.tokens) - 1
+        names = [token.value for token in rest if token.kind == "sym"]
+        condition = " ".join(token.value for token in rest if token.kind not in ("end", "where", ",", "forall"))
+        declared = any(token.value in _SETS or token.value in _QUANTIFIERS or token.kind in ("forall", "bb") for token in rest)
+        if not declared and not any(token.kind == "rel" for token in rest):
+            raise ParseError("words after the answer")
+        return Family(body, tuple(dict.fromkeys(names)) if declared else (), condition)
+
+
+def _joined(items: list[Expr], kind: str, separated: bool) -> Expr:
+    if len(items) == 1 and not separated:
+        return items[0]
+    if len(items) == 1 and separated:
+        return Group("list", tuple(items))
+    return Group("list" if kind == "list" else kind, tuple(items))
+
+
+def _labelled(expr: Expr) -> bool:
+    return isinstance(expr, Rel) and expr.ops == ("=",)
+
+
+def _declares(expr: Expr) -> bool:
+    """Whether a clause only declares a parameter, such as `k in Z`."""
+    return isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and isinstance(expr.sides[1], Const)
+
+
+def _family(body: Expr, declaration: Expr) -> Expr:
+    assert isinstance(declaration, Rel)
+    symbol, domain = declaration.sides
+    assert isinstance(symbol, Sym)
+    assert isinstance(domain, Const)
+    return Family(body, (symbol.name,), f"{symbol.name} in {domain.name}")
+
+
+__all__ = ["Interval", "Num", "Op", "Parser", "parse"]

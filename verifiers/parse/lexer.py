@@ -1,0 +1,224 @@
+r"""Text -> tokens. One regular expression; LaTeX and plain notation give the same tokens.
+
+The grammar sees no `\left`, no `\,`, no `\dfrac`: spelling variants end here. Each token remembers whether white
+space came before it, because `2 1/2` is a mixed number and `21/2` is not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from verifiers.parse import words
+from verifiers.parse.limits import Limits, OverBudgetError, ParseError
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """kind: num, sym, func, const, op, rel, open, close, cmd, text, unit, word, sep, and, or, end ..."""
+
+    kind: str
+    value: str
+    spaced: bool = False
+    in_text: bool = False
+
+
+# A group separator needs exactly three digits after it; inside brackets only the unmistakable `{,}` and `,\!` count.
+_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|,)\d{3})+(?!\d)(?![.]\d*,\d)"
+_SPACE_GROUPED = r"\d{1,3}(?:\ \d{3})+(?!\d)"
+_SAFE_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,)\d{3})+(?!\d)"
+_LEXER = re.compile(
+    rf"""
+      (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace|displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|hfill|medspace|smallskip|nobreak|relax|middle)(?![a-zA-Z])\.?)+)
+    | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
+    | (?P<num>\d+\.(?=\s*\\(?:overline|dot)(?![a-zA-Z]))|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
+    | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
+    | (?P<word>[A-Za-z]+)
+    | (?P<rel><=>|=>|<=|>=|!=|==|<>|:=|=<|->|<|>|=)
+    | (?P<pow>\*\*|\^)
+    | (?P<op>\+-|\+/-|[-+*/])
+    | (?P<dots>\.\.\.+)
+    | (?P<punct>[()\[\]{{}}|,;:!'_%&^$?"@\#`])
+    | (?P<point>\.)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_TEXT_COMMANDS = frozenset(
+    (
+        "text", "mbox", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "rm", "hbox", "operatorname", "textup",
+        "textnormal", "emph", "mathsf", "mathtt", "underline",
+    )
+)  # fmt: skip
+_FONT_COMMANDS = frozenset(
+    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "bar", "tilde", "overrightarrow",
+     "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc", "color")
+)  # fmt: skip
+_DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline", "notag", "nonumber"))
+
+
+class Lexer:
+    """Turns one answer into tokens."""
+
+    def __init__(self, text: str, limits: Limits, *, thousands: bool) -> None:
+        self.text = text
+        self.limits = limits
+        self.thousands = thousands
+        self.tokens: list[Token] = []
+        self.depth = 0  # of round, square and curly set brackets, where a comma separates items
+
+    def run(self) -> list[Token]:
+        """The tokens, an `end` token last.
+
+        Raises:
+            OverBudgetError: more characters, tokens or digits than the limits.
+            ParseError: a character that the grammar has no use for.
+        """
+        if len(self.text) > self.limits.chars:
+            raise OverBudgetError(f"answer of {len(self.text)} characters; the limit is {self.limits.chars}")
+        self._scan(self.text, in_text=False)
+        self.tokens.append(Token("end", ""))
+        return self.tokens
+
+    def _emit(self, kind: str, value: str, spaced: bool, in_text: bool = False) -> None:
+        if len(self.tokens) >= self.limits.tokens:
+            raise OverBudgetError(f"more than {self.limits.tokens} tokens")
+        self.tokens.append(Token(kind, value, spaced, in_text))
+
+    def _scan(self, text: str, *, in_text: bool) -> None:
+        position, spaced = 0, in_text
+        while position < len(text):
+            found = _LEXER.match(text, position)
+            assert found is not None  # `other` matches any character
+            kind = found.lastgroup or ""
+            value = found[0]
+            position = found.end()
+            if kind == "space":
+                spaced = True
+                continue
+            if kind in ("grouped", "groupedfraction"):
+                position = self._grouped(found, spaced)
+            elif kind == "num":
+                self._number(value, spaced)
+            elif kind == "cmd":
+                position = self._command(text, value, position, spaced, in_text)
+            elif kind == "word":
+                self._word(value, spaced, in_text)
+            else:
+                self._sign(kind, value, spaced, in_text)
+            spaced = False
+
+    def _grouped(self, found: re.Match[str], spaced: bool) -> int:
+        whole = found[0]
+        if "," in whole.replace("{,}", "").replace(",\\!", "").replace("\\!,", "") and (self.depth or not self.thousands):
+            first = re.match(r"\d+", whole)
+            assert first is not None
+            self._number(first[0], spaced)
+            return found.start() + first.end()
+        self._number(re.sub(r"[^\d.]", "", whole), spaced)
+        return found.end()
+
+    def _number(self, value: str, spaced: bool) -> None:
+        if len(value) > self.limits.digits:
+            raise OverBudgetError(f"number of {len(value)} digits; the limit is {self.limits.digits}")
+        self._emit("num", value, spaced)
+
+    def _sign(self, kind: str, value: str, spaced: bool, in_text: bool) -> None:
+        if kind == "rel":
+            self._emit("rel", words.RELATIONS[value], spaced)
+        elif kind == "pow":
+            self._emit("^", "^", spaced)
+        elif kind == "op":
+            self._emit("pm" if len(value) > 1 else value, value, spaced)
+        elif kind == "dots":
+            self._emit("dots", value, spaced)
+        elif kind == "punct":
+            if value in "([":
+                self.depth += 1
+            elif value in ")]":
+                self.depth = max(0, self.depth - 1)
+            if value in "$`\"":
+                if value == "$" and self._currency():
+                    self._emit("currency", "$", spaced)
+                return
+            self._emit(value, value, spaced, in_text)
+        elif kind == "point":
+            self._emit(".", ".", spaced)
+        elif value in words.CURRENCY_SIGNS:
+            self._emit("currency", value, spaced)
+        else:
+            raise ParseError(f"unexpected character {value!r}")
+
+    def _currency(self) -> bool:
+        return False  # a bare dollar is math mode; `\$` is money
+
+    def _command(self, text: str, value: str, position: int, spaced: bool, in_text: bool) -> int:
+        name = value[1:].rstrip("*")
+        if name in _TEXT_COMMANDS:
+            inner, position = _braced(text, position)
+            self._scan_text(inner, name)
+            return position
+        if name in _DROPPED:
+            if name in ("phantom", "hphantom", "vphantom", "label", "tag"):
+                _, position = _braced(text, position)
+            return position
+        if name in _FONT_COMMANDS:
+            return position
+        if name == "xrightarrow":
+            _, position = _braced(text, position)
+            name = "to"
+        kind, canonical = words.command(name)
+        if kind is None:
+            raise ParseError(f"unknown command {value}")
+        if kind == "open":
+            self.depth += 1
+        elif kind == "close":
+            self.depth = max(0, self.depth - 1)
+        self._emit(kind, canonical, spaced)
+        return position
+
+    def _scan_text(self, inner: str, command: str) -> None:
+        stripped = inner.strip()
+        if not stripped:
+            return
+        if command == "operatorname":
+            stripped = stripped.lower() if stripped.lower() in words.FUNCTIONS else stripped
+        self._scan(stripped, in_text=True)
+
+    def _word(self, value: str, spaced: bool, in_text: bool) -> None:
+        kind, canonical = words.word(value)
+        if kind is not None and not (in_text and kind == "sym"):
+            self._emit(kind, canonical, spaced, in_text)
+        elif len(value) == 1:
+            self._emit("sym", value, spaced, in_text)
+        elif in_text or not _splits(value):
+            self._emit("word", value, spaced, in_text)
+        else:
+            for index, (piece_kind, piece) in enumerate(words.split_letters(value)):
+                self._emit(piece_kind, piece, spaced and index == 0)
+
+
+def _splits(run: str) -> bool:
+    """Whether a run of letters is a product of one-letter symbols rather than a word."""
+    if len(run) <= 3:
+        return run.lower() not in words.SHORT_WORDS
+    return len(run) <= 8 and (run in words.ALPHABET or run in words.ALPHABET.upper()) or words.ends_in_function(run)
+
+
+def _braced(text: str, position: int) -> tuple[str, int]:
+    """The content of the brace group (or the single character) at `position`, and where it ends."""
+    while position < len(text) and text[position] in " \t\n":
+        position += 1
+    if position >= len(text):
+        return "", position
+    if text[position] != "{":
+        return text[position], position + 1
+    depth = 0
+    for index in range(position, len(text)):
+        if text[index] == "{" and text[index - 1] != "\\":
+            depth += 1
+        elif text[index] == "}" and text[index - 1] != "\\":
+            depth -= 1
+            if depth == 0:
+                return text[position + 1 : index], index + 1
+    return text[position + 1 :], len(text)

@@ -1,0 +1,38 @@
+"""Rebuild a tree with some nodes replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+from verifiers.parse.tree import Const, Expr
+
+
+def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """`expr` with every node for which `change` returns a node replaced by it, top down, and the rest rebuilt."""
+    changed = change(expr)
+    if changed is not None:
+        return changed
+    if not expr.children:
+        return expr
+    updates = {}
+    for spec in fields(expr):
+        value = getattr(expr, spec.name)
+        rebuilt = _rebuilt(value, change)
+        if rebuilt is not value:
+            updates[spec.name] = rebuilt
+    return replace(expr, **updates) if updates else expr
+
+
+def _rebuilt(value: object, change: Callable[[Expr], Expr | None]) -> object:
+    if isinstance(value, Expr):
+        return transform(value, change)
+    if isinstance(value, tuple):
+        parts = tuple(_rebuilt(part, change) for part in value)
+        return parts if any(new is not old for new, old in zip(parts, value)) else value
+    return value
+
+
+def substitute_constant(expr: Expr, name: str, value: Expr) -> Expr:
+    """`expr` with the constant of that name replaced."""
+    return transform(expr, lambda node: value if isinstance(node, Const) and node.name == name else None)

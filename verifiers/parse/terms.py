@@ -1,0 +1,296 @@
+"""Sums, products and powers: the arithmetic layer of the grammar, above atoms and below relations."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from verifiers import units
+from verifiers.parse import words
+from verifiers.parse.atoms import AtomParser
+from verifiers.parse.limits import ParseError
+from verifiers.parse.tree import BaseNum, Bound, Call, Const, Dots, Expr, Num, Op, Quantity, Ratio, SetOp, Sym, num
+
+_STARTS = frozenset(
+    ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape", "overline",
+     "bb", "begin", "currency", "||")
+)  # fmt: skip
+_NO_NUMBER_AFTER = (Num, Sym)
+
+
+class TermParser(AtomParser):
+    """set expression > sum > product > signed factor > power."""
+
+    def expression(self) -> Expr:
+        """A set expression or ratio: the widest thing that a relation stands between."""
+        self.enter()
+        left = self.ratio()
+        while self.token.kind == "setop":
+            op = self.take().value
+            right = self.ratio()
+            if isinstance(left, SetOp) and left.op == op and op != "minus":
+                left = SetOp(op, (*left.args, right))
+            else:
+                left = SetOp(op, (left, right))
+        self.depth -= 1
+        return left
+
+    def ratio(self) -> Expr:
+        """a : b : c, or just a sum."""
+        first = self.sum()
+        if self.token.kind != ":" or self.heads or self.ahead().kind in ("end", ":"):
+            return first
+        items = [first]
+        while self.accept(":"):
+            items.append(self.sum())
+        return Ratio(tuple(items))
+
+    def sum(self) -> Expr:
+        """Terms joined by + - ± ∓."""
+        terms: list[Expr] = []
+        left: Expr | None = None
+        if self.token.kind in ("pm", "mp"):
+            op = self.take().kind
+            left = Op(op, (num(0), self.product()))
+        else:
+            left = self.product()
+        while True:
+            kind = self.token.kind
+            if kind == "+":
+                if self.ahead().kind == "dots":
+                    self.take()
+                    self.take()
+                    terms.append(left)
+                    left = Dots()
+                    continue
+                self.take()
+                terms.append(left)
+                left = self.product()
+            elif kind == "-":
+                self.take()
+                terms.append(left)
+                left = negated(self.product())
+            elif kind in ("pm", "mp"):
+                self.take()
+                whole = Op("add", (*terms, left)) if terms else left
+                terms, left = [], Op(kind, (whole, self.product()))
+            else:
+                break
+        return Op("add", (*terms, left)) if terms else left
+
+    def product(self) -> Expr:
+        """Factors joined by * / mod, or standing side by side; a unit may follow."""
+        left = self.signed()
+        while True:
+            kind = self.token.kind
+            if kind == "*":
+                self.take()
+                if self.accept("dots"):
+                    left = Op("mul", (left, Dots()))
+                    continue
+                left = times(left, self.signed())
+            elif kind == "/":
+                self.take()
+                left = Op("div", (left, self.signed()))
+            elif kind == "mod":
+                self.take()
+                left = Op("mod", (left, self.signed()))
+            elif kind == "over":
+                self.take()
+                return Op("div", (left, self.product()))
+            elif kind == "choose":
+                self.take()
+                left = Call("binomial", (left, self.signed()))
+            elif kind == "pmod":
+                self.take()
+                left = Op("mod", (left, self.signed()))
+            elif self.starts_factor():
+                if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER):
+                    left = self.mixed(left)
+                    continue
+                if self._unit_letter():
+                    break
+                left = self.joined(left)
+            else:
+                break
+        return self.with_unit(left)
+
+    def joined(self, left: Expr) -> Expr:
+        """`left` beside the next factor: a product, or a mixed number such as 6\\frac{1}{64}."""
+        whole = self.tokens[self.position - 1].kind == "num" and isinstance(left, Num) and left.places is None
+        is_fraction = self.token.kind == "frac"
+        right = self.power()
+        if whole and is_fraction and isinstance(left, Num):
+            part = _proper_fraction(right)
+            if part is not None:
+                return num(left.value + (part if left.value >= 0 else -part))
+        return times(left, right)
+
+    def mixed(self, left: Expr) -> Expr:
+        """`6 1/64` in plain text.
+
+        Raises:
+            ParseError: two numbers side by side that are no mixed number.
+        """
+        slash, bottom = self.ahead(), self.ahead(2)
+        whole = isinstance(left, Num) and left.places is None and self.token.spaced
+        if whole and slash.kind == "/" and bottom.kind == "num" and self.token.value.isdigit() and bottom.value.isdigit():
+            part = Fraction(int(self.token.value), int(bottom.value) or 1)
+            if 0 < part < 1:
+                self.position += 3
+                assert isinstance(left, Num)
+                return num(left.value + (part if left.value >= 0 else -part))
+        raise ParseError("two numbers side by side")
+
+    def starts_factor(self) -> bool:
+        """Whether the next token can begin a factor that is multiplied without a sign."""
+        token = self.token
+        if token.kind == "|":
+            return not self.bars and not self.heads
+        if token.kind not in _STARTS:
+            return False
+        if token.kind == "sym" and token.in_text and (units.is_unit(token.value) or token.value == "a"):
+            return False
+        if token.kind == "[" and self.bars == 0 and self.ahead().kind == "end":
+            return False
+        if token.kind == "func" and token.value in ("min",) and self.ahead().kind not in ("(", "{", "_"):
+            return False
+        if token.kind == "currency":
+            return self.ahead().kind == "num"
+        return not (self.integrals and token.kind == "sym" and token.value == "d" and self.ahead().kind == "sym")
+
+    def signed(self) -> Expr:
+        """A factor with signs before it."""
+        if self.token.kind not in ("-", "+", "pm", "mp", "not"):
+            return self.power()
+        self.enter()
+        kind = self.take().kind
+        value = self.signed()
+        self.depth -= 1
+        if kind == "+":
+            return value
+        if kind == "-":
+            return negated(value)
+        return Op("not", (value,)) if kind == "not" else Op(kind, (num(0), value))
+
+    def with_unit(self, value: Expr) -> Expr:
+        """`value` with the unit words that follow it, if any."""
+        token = self.token
+        if token.kind == "scale":
+            self.take()
+            return self.with_unit(times(value, num(int(token.value))))
+        if token.kind == "in" and self.ahead().kind in ("end", ",", "and", "or", ".", "^"):
+            self.take()
+            return Quantity(value, "inch" + self._unit_power())
+        if token.kind == "currency":
+            self.take()
+            return Quantity(value, token.value)
+        if self._unit_here():
+            return self._quantity(value)
+        return value
+
+    def _unit_letter(self) -> bool:
+        token = self.token
+        return token.kind == "sym" and self._unit_here()
+
+    def _unit_here(self) -> bool:
+        token = self.token
+        if token.kind in ("unit", "word"):
+            return True
+        if token.kind == "func" and token.value == "min":
+            return True
+        if token.kind != "sym" or len(token.value) != 1 or not units.is_unit(token.value):
+            return token.kind == "sym" and token.in_text and token.value == "a"
+        if token.in_text:
+            return True
+        previous = self.tokens[self.position - 1]
+        return (
+            not self.latex
+            and previous.kind == "num"
+            and token.spaced
+            and self.ahead().kind in ("end", "/", "^", ",", ".")
+        )
+
+    def _quantity(self, value: Expr) -> Expr:
+        """Unit words: `square cm`, `m/s`, `cm^2`, `stuffed goats`.
+
+        Raises:
+            ParseError: the words say something about the number ("5 is wrong", "5 or maybe 6").
+        """
+        parts: list[str] = []
+        exponent, known, sign = "", True, ""
+        while True:
+            token = self.token
+            if token.kind in ("unit", "word", "func", "where", "in") or (token.kind == "sym" and (token.in_text or units.is_unit(token.value))):
+                lowered = token.value.lower()
+                if token.kind == "where" and lowered == "with":
+                    break
+                if token.kind in ("where", "in") and not parts:
+                    break
+                if token.kind == "where":
+                    break
+                self.take()
+                if lowered == "per":
+                    sign = "/"
+                elif lowered in units.PREFIX_WORDS:
+                    exponent = f"^{units.PREFIX_WORDS[lowered]}"
+                elif lowered in words.ORDINALS and not parts:
+                    continue
+                elif lowered in words.NOT_A_UNIT:
+                    raise ParseError(f"{token.value!r} after a number is no unit")
+                else:
+                    is_known = units.is_unit(token.value)
+                    known = known and is_known
+                    parts.append(sign + (units.canonical(token.value) if is_known else lowered) + (self._unit_power() or exponent))
+                    sign, exponent = "", ""
+            elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
+                self.take()
+                sign = "/"
+            elif token.kind in ("*", ".") and parts and self.ahead().kind in ("unit",):
+                self.take()
+            else:
+                break
+            if len(parts) > 6:
+                raise ParseError("too many words after a number")
+        if not parts:
+            return value
+        return Quantity(value, " ".join(parts).replace(" /", "/"), known)
+
+    def _unit_power(self) -> str:
+        if self.token.kind != "^":
+            return ""
+        self.take()
+        braced = self.accept("{")
+        negative = self.accept("-")
+        exponent = self.expect("num").value
+        if braced:
+            self.expect("}")
+        return f"^{'-' if negative else ''}{exponent}"
+
+
+def negated(value: Expr) -> Expr:
+    """-value, folded into a number where it is one."""
+    if isinstance(value, Num):
+        return Num(-value.value, value.places)
+    if isinstance(value, Quantity):
+        return Quantity(negated(value.value), value.unit, value.known)
+    return Op("neg", (value,))
+
+
+def times(left: Expr, right: Expr) -> Expr:
+    """left * right, flat."""
+    if isinstance(left, Op) and left.op == "mul":
+        return Op("mul", (*left.args, right))
+    return Op("mul", (left, right))
+
+
+def _proper_fraction(expr: Expr) -> Fraction | None:
+    if isinstance(expr, Op) and expr.op == "div":
+        top, bottom = expr.args
+        if isinstance(top, Num) and isinstance(bottom, Num) and top.places is None and bottom.places is None and bottom.value:
+            part = top.value / bottom.value
+            if 0 < part < 1:
+                return part
+    return None
+
+
+__all__ = ["BaseNum", "Bound", "Const", "TermParser", "negated", "times"]

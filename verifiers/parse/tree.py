@@ -1,0 +1,278 @@
+"""The expression tree: the only thing that the parser makes and that the verifiers compute with.
+
+A closed set of frozen node types. Numbers are exact (`Fraction`), so nothing is rounded before it is compared;
+a number remembers how many decimals it was written with, because only a decimal reference allows a tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """Base of every node."""
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """The sub-expressions, left to right."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Num(Expr):
+    """An exact rational. `places`: digits after the point if it was written as a decimal, else None."""
+
+    value: Fraction
+    places: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sym(Expr):
+    """A free symbol: one letter, a Greek name, a subscripted name (`a_n`), or a word that we do not read."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Const(Expr):
+    """A named constant: pi, e, i, inf, or a named set (R, Q, Z, N, C), empty."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Expr):
+    """An operator: add, mul, div, pow, neg, pm, mp, fact, dfact, percent, degree, mod, cross, not."""
+
+    op: str
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expr):
+    """A known function by its canonical name: sin, arcsin, sqrt, root(x, n), log(x, base), abs, floor, binom ..."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Expr):
+    """An unknown function applied: f(x), f'(x), f^{-1}(x). The name carries primes and inverse marks."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+
+@dataclass(frozen=True, slots=True)
+class Bound(Expr):
+    """A calculus operator that binds a variable: sum, prod, int, lim, diff.
+
+    `low` and `high` are None where not written (indefinite integral); for lim, `low` is the point and `side`
+    is "+", "-" or ""; for diff, `order` is how often.
+    """
+
+    kind: str
+    body: Expr
+    variable: str
+    low: Expr | None = None
+    high: Expr | None = None
+    side: str = ""
+    order: int = 1
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(part for part in (self.body, self.low, self.high) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rel(Expr):
+    """A chain of relations, e.g. -2 <= x < 7: `sides` has one more entry than `ops`.
+
+    ops: = != < > <= >= approx in notin subset equiv divides implies iff to perp parallel sim
+    """
+
+    ops: tuple[str, ...]
+    sides: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.sides
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Expr):
+    """Several expressions. kind: tuple (ordered), list (written bare), set, and, or, square ([...], not two items)."""
+
+    kind: str
+    items: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class Interval(Expr):
+    """A real interval, or, if both ends are closed, perhaps a list of two."""
+
+    low: Expr
+    high: Expr
+    closed_low: bool
+    closed_high: bool
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class SetOp(Expr):
+    """union, intersection, minus, complement of sets."""
+
+    op: str
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+
+@dataclass(frozen=True, slots=True)
+class Builder(Expr):
+    """{ head | condition }."""
+
+    head: Expr
+    condition: Expr
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.head, self.condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(Expr):
+    """Rows of equal length. kind: matrix, or det for vertical bars."""
+
+    rows: tuple[tuple[Expr, ...], ...]
+    kind: str = "matrix"
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(entry for row in self.rows for entry in row)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases(Expr):
+    """A piecewise definition: (value, condition) pairs; a system of equations has condition None."""
+
+    branches: tuple[tuple[Expr, Expr | None], ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(part for branch in self.branches for part in branch if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity(Expr):
+    """A value with a unit. `unit` is canonical text such as "cm^2" or "m/s"; `known` says we know its dimension."""
+
+    value: Expr
+    unit: str
+    known: bool = True
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio(Expr):
+    """a : b : c."""
+
+    items: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class BaseNum(Expr):
+    """Digits in a stated base, e.g. 204_5."""
+
+    value: Fraction
+    base: int
+
+
+@dataclass(frozen=True, slots=True)
+class Family(Expr):
+    """An expression with declared parameters: "... for some integer t", "k in Z"."""
+
+    body: Expr
+    parameters: tuple[str, ...]
+    condition: str = ""
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return (self.body,)
+
+
+@dataclass(frozen=True, slots=True)
+class Dots(Expr):
+    """An ellipsis inside a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Expr):
+    """Words that are no mathematics, in canonical form (lower case, single spaces)."""
+
+    words: str
+
+
+def num(value: int | Fraction) -> Num:
+    """The exact number as a node."""
+    return Num(Fraction(value))
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every node of the tree, the root first."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(node.children))
+
+
+def free_symbols(expr: Expr) -> frozenset[str]:
+    """Names of the symbols that no calculus operator binds."""
+    if isinstance(expr, Sym):
+        return frozenset((expr.name,))
+    names: frozenset[str] = frozenset()
+    if isinstance(expr, Bound):
+        inner = free_symbols(expr.body)
+        if not (expr.kind == "diff" or (expr.kind == "int" and expr.low is None)):
+            inner -= {expr.variable}
+        names = inner
+        for end in (expr.low, expr.high):
+            if end is not None:
+                names |= free_symbols(end)
+        return names
+    for child in expr.children:
+        names |= free_symbols(child)
+    return names
