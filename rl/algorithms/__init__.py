@@ -6,15 +6,41 @@ import difflib
 from typing import Any
 
 from rl.algorithms.base import METRICS, Algorithm, AlgorithmState, LossParts, Scores
+from rl.algorithms.cispo import Cispo
+from rl.algorithms.dapo import Dapo
+from rl.algorithms.distill import Distill
 from rl.algorithms.dr_grpo import DrGrpo
+from rl.algorithms.gpg import Gpg
 from rl.algorithms.grpo import Grpo
+from rl.algorithms.gspo import Gspo
+from rl.algorithms.max_rl import MaxRl
 from rl.algorithms.ppo import Ppo
 from rl.algorithms.reinforce import Reinforce
+from rl.algorithms.reinforce_pp import ReinforcePlusPlus
 from rl.algorithms.rloo import Rloo
 from rl.algorithms.settings import Correction, Kl, Placement, Scale, build
 from rl.algorithms.sft import Sft
+from rl.algorithms.vapo import Vapo
 
-ALGORITHMS: dict[str, type[Algorithm]] = {kind.name: kind for kind in (Reinforce, Rloo, Grpo, DrGrpo, Ppo, Sft)}
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    kind.name: kind
+    for kind in (
+        Reinforce,
+        ReinforcePlusPlus,
+        Rloo,
+        Grpo,
+        DrGrpo,
+        Dapo,
+        Gspo,
+        Cispo,
+        Gpg,
+        MaxRl,
+        Ppo,
+        Vapo,
+        Sft,
+        Distill,
+    )
+}
 
 __all__ = [
     "ALGORITHMS",

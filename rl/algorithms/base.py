@@ -89,12 +89,14 @@ class AlgorithmState:
     Attributes:
         updates: updates (batches of rollouts) done.
         beta: KL coefficient in force when a controller moves it; None: the setting's own.
-        entropy_coefficient: entropy coefficient in force when a controller moves it; None: the setting's own.
+        entropy_coefficient: entropy coefficient when a controller moves it; None: the setting's own.
+        entropy: policy entropy of the last update, where a controller watches it; None before the first.
     """
 
     updates: int = 0
     beta: float | None = None
     entropy_coefficient: float | None = None
+    entropy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ class Algorithm:
     def needs_old_logprobs(self) -> bool:
         """True when log-probabilities at the start of the update differ from the sampler's and must be computed."""
         return False
+
+    @property
+    def trains_policy(self) -> bool:
+        """False in updates in which only the value model learns."""
+        return True
 
     # --- groups, before they become a batch ---
 

@@ -25,6 +25,7 @@ from rl.functional.advantages import (
 )
 from rl.functional.aggregation import Aggregation, aggregate
 from rl.functional.correction import importance_weights
+from rl.functional.entropy import adapt_entropy_coefficient
 from rl.functional.kl import adapt_beta, kl_k1, kl_k3, kl_loss
 from rl.functional.masked import clean, masked_sum
 from rl.functional.objectives import Objective, token_ratio
@@ -32,6 +33,7 @@ from rl.types import Batch, Totals
 
 Self = TypeVar("Self", bound="PolicyGradient")
 KL_OFF = Kl()
+ENTROPY_STEP, ENTROPY_LARGEST = 0.005, 1.0  # of the adaptive coefficient; TRL's values
 Sums = dict[str, tuple[Tensor | float, Tensor | float]]
 
 
@@ -42,6 +44,8 @@ class PolicyGradient(Algorithm):
     Attributes:
         aggregation: how token losses become the loss.
         entropy_coefficient: weight of the mean token entropy, subtracted from the loss; 0: off.
+        entropy_target: when given, the coefficient moves by 0.005 per update, up while the entropy is at or below this
+            many nats per token, down above it, and acts only at or below it.
         kl: penalty for leaving the reference policy; off by default.
         correction: importance correction from sampler to learner; None: the sampler's log-probabilities serve as
             the old ones, so the ratio itself spans both.
@@ -52,6 +56,7 @@ class PolicyGradient(Algorithm):
 
     aggregation: Aggregation = Aggregation.TOKEN_MEAN
     entropy_coefficient: float = 0.0
+    entropy_target: float | None = None
     kl: Kl = KL_OFF
     correction: Correction | None = None
 
@@ -62,6 +67,11 @@ class PolicyGradient(Algorithm):
                 f"{self.name}: {self.epochs} epochs x {self.minibatches} minibatches would reuse samples of an older "
                 "policy, and this objective has no ratio to account for it: use 1 x 1, or an algorithm with a ratio"
             )
+
+        if self.entropy_coefficient < 0:
+            raise ValueError(f"{self.name}: entropy_coefficient is {self.entropy_coefficient}, a bonus: expected >= 0")
+        if self.entropy_target is not None and self.entropy_target <= 0:
+            raise ValueError(f"{self.name}: entropy_target is {self.entropy_target}, expected nats per token > 0")
 
     # --- what an algorithm fills in ---
 
@@ -85,8 +95,17 @@ class PolicyGradient(Algorithm):
         return self.kl.beta > 0
 
     @property
+    def entropy_weight(self) -> float:
+        """Weight of the entropy bonus in force."""
+        if self.entropy_target is None:
+            return self.entropy_coefficient
+        if self.state.entropy is None or self.state.entropy > self.entropy_target:
+            return 0.0
+        return self.entropy_coefficient if self.state.entropy_coefficient is None else self.state.entropy_coefficient
+
+    @property
     def needs_entropy(self) -> bool:
-        return self.entropy_coefficient != 0
+        return self.entropy_weight != 0
 
     @property
     def needs_old_logprobs(self) -> bool:
@@ -135,6 +154,26 @@ class PolicyGradient(Algorithm):
         kl = metrics["policy/kl_reference_k1"]
         beta = adapt_beta(self.beta, kl, target=self.kl.target, horizon=self.kl.horizon, num_samples=num_sequences)
         return replace(following, state=replace(following.state, beta=beta))
+
+    def _with_adapted_beta(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
+        if self.kl.target is None:
+            return self
+        kl = metrics["policy/kl_reference_k1"]
+        beta = adapt_beta(self.beta, kl, target=self.kl.target, horizon=self.kl.horizon, num_samples=num_sequences)
+        return replace(self, state=replace(self.state, beta=beta))
+
+    def _with_adapted_entropy(self: Self, metrics: Mapping[str, float]) -> Self:
+        if self.entropy_target is None:
+            return self
+        held, entropy = self.state.entropy_coefficient, metrics["policy/entropy"]
+        coefficient = adapt_entropy_coefficient(
+            self.entropy_coefficient if held is None else held,
+            entropy,
+            target=self.entropy_target,
+            step=ENTROPY_STEP,
+            largest=ENTROPY_LARGEST,
+        )
+        return replace(self, state=replace(self.state, entropy_coefficient=coefficient, entropy=entropy))
 
     # --- parts of credit and loss ---
 
@@ -215,12 +254,13 @@ class PolicyGradient(Algorithm):
         """Coefficient times the mean token entropy; a mean over tokens whatever the policy loss is divided by."""
         if scores.entropy is None:
             if self.needs_entropy:
-                raise ValueError(f"{self.name}: entropy_coefficient is {self.entropy_coefficient}, scores.entropy None")
+                raise ValueError(f"{self.name}: the entropy bonus weighs {self.entropy_weight}, scores.entropy is None")
             return 0.0
         sums["policy/entropy"] = (masked_sum(scores.entropy.detach(), mask), mask.sum())
+        sums["policy/entropy_coefficient"] = (self.entropy_weight * mask.sum(), mask.sum())
         if not self.needs_entropy:
             return 0.0
-        return self.entropy_coefficient * aggregate(scores.entropy, mask, totals, Aggregation.TOKEN_MEAN)
+        return self.entropy_weight * aggregate(scores.entropy, mask, totals, Aggregation.TOKEN_MEAN)
 
 
 def scaled_group_advantages(rewards: Tensor, batch: Batch, scale: Scale) -> Tensor:

@@ -68,7 +68,6 @@ class Ppo(PolicyGradient):
 
     @property
     def trains_policy(self) -> bool:
-        """False during the value model's warm-up."""
         return self.state.updates >= self.value_warmup
 
     def credit(self, batch: Batch) -> Batch:

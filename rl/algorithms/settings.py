@@ -156,6 +156,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             raise ValueError(f"{where} is {value!r}, expected one of {', '.join(m.value for m in hint)}") from error
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise ValueError(f"{where} is {value!r}, expected {hint.__name__}")
+    plain: type = hint
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        raise ValueError(f"{where} is {value!r}, expected {plain.__name__}")
     return value

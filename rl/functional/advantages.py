@@ -56,6 +56,35 @@ def leave_one_out(rewards: Tensor, groups: Tensor) -> Tensor:
     return clean(rewards - baseline, scored & (counts > 1) & ~_all_equal(rewards, groups))
 
 
+def mean_normalised(rewards: Tensor, groups: Tensor) -> Tensor:
+    """Advantage over the group's mean, in units of that mean; 0 where the mean is 0.
+
+    A_i = (r_i - mean_g) / mean_g                                          (MaxRL, arXiv:2602.02710)
+
+    Args:
+        rewards: [B] float, >= 0; NaN where nothing could score the completion.
+    Raises:
+        ValueError: a negative reward, for which the ratio means nothing.
+    """
+    if bool((rewards < 0).any()):
+        raise ValueError(f"mean-normalised advantages need rewards >= 0, and the smallest is {float(rewards.min())}")
+    _, sums, counts, _ = _group_sums(rewards, groups)
+    mean = sums / counts.clamp(min=1)
+    return torch.where(mean > 0, group_mean(rewards, groups) / mean.clamp(min=1e-30), torch.zeros_like(mean))
+
+
+def signal_scale(rewards: Tensor, groups: Tensor) -> Tensor:
+    """B / (B - M), M the completions in groups of equal rewards; scalar, 1 when all groups are such.
+
+    Makes up for the groups that carry no gradient but are counted in the loss's divisor (GPG, arXiv:2504.02546).
+    Groups that are all right count as without signal just as those that are all wrong.
+    """
+    silent = (_all_equal(rewards, groups)).sum()
+    total = rewards.numel()
+    kept = total - silent
+    return torch.where(kept > 0, total / kept.clamp(min=1), torch.ones_like(kept)).to(rewards.dtype)
+
+
 def group_std(rewards: Tensor, groups: Tensor, *, ddof: int = SCALE_DDOF) -> Tensor:
     """Standard deviation of each row's group, [B]; 0 in groups with fewer than ddof + 1 scored rows."""
     scored, sums, counts, _ = _group_sums(rewards, groups)
@@ -152,6 +181,17 @@ def position_baseline(returns: Tensor, mask: Tensor) -> Tensor:
     counts = kept.new_zeros(size).index_add(0, position.flatten(), sampled.to(kept.dtype).flatten())
     others = counts[position] - 1
     return clean((sums[position] - kept) / others.clamp(min=1), sampled & (others > 0))
+
+
+def length_adaptive_lambda(lengths: Tensor, alpha: float) -> Tensor:
+    """GAE's lambda per row, 1 - 1 / (alpha n), kept within [0, 1].              (VAPO, arXiv:2504.05118)
+
+    Long completions need a lambda near 1, or the final reward never reaches their first tokens.
+
+    Args:
+        lengths: [B] sampled tokens.
+    """
+    return (1.0 - 1.0 / (alpha * lengths.clamp(min=1))).clamp(0.0, 1.0)
 
 
 def at_last_token(rewards: Tensor, mask: Tensor) -> Tensor:

@@ -1,0 +1,55 @@
+"""On-policy distillation: the student writes, the teacher says how likely it would have written each token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from torch import Tensor
+
+from rl.algorithms.grpo import check_clip
+from rl.algorithms.policy_gradient import PolicyGradient
+from rl.functional.aggregation import Aggregation
+from rl.functional.distillation import sampled_reverse_kl
+from rl.functional.masked import clean
+from rl.functional.objectives import Objective, clipped, token_ratio
+from rl.types import Batch
+
+
+@dataclass(frozen=True)
+class Distill(PolicyGradient):
+    """On-policy distillation by sampled reverse KL (arXiv:2306.13649; as a policy gradient in arXiv:2306.08543).
+
+    A_t = log teacher(a_t) - log pi_old(a_t);  PPO's clipped surrogate. The teacher stands where other algorithms have
+    the reference policy, and must share the student's vocabulary. Rewards are not read. The gradient is that of
+    the per-token KL(student || teacher) on the student's own completions: what a token does to later states is left
+    out, which is what makes it low in variance.
+
+    Attributes:
+        clip_low, clip_high: the ratio is kept in [1 - clip_low, 1 + clip_high].
+    """
+
+    name: ClassVar[str] = "distill"
+
+    aggregation: Aggregation = Aggregation.TOKEN_MEAN
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_clip(self.name, self.clip_low, self.clip_high)
+        if self.kl.beta > 0:
+            raise ValueError("distill: the teacher takes the place of the reference, so kl.beta > 0 means nothing here")
+
+    @property
+    def needs_reference(self) -> bool:
+        return True
+
+    def credit(self, batch: Batch) -> Batch:
+        if batch.reference_logprobs is None:
+            raise ValueError("distill: the teacher's log-probabilities are missing (batch.reference_logprobs is None)")
+        advantages = sampled_reverse_kl(self._old_logprobs(batch), batch.reference_logprobs)
+        return replace(batch, advantages=clean(advantages, batch.mask))
+
+    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -1,0 +1,49 @@
+"""GSPO: GRPO with the importance ratio of the whole completion, normalised by its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from rl.algorithms.grpo import check_clip
+from rl.algorithms.policy_gradient import PolicyGradient, scaled_group_advantages
+from rl.algorithms.rloo import check_sequence_aggregation
+from rl.algorithms.settings import Scale
+from rl.functional.aggregation import Aggregation
+from rl.functional.objectives import Objective, clipped, geometric_ratio
+from rl.types import Batch
+
+
+@dataclass(frozen=True)
+class Gspo(PolicyGradient):
+    """GSPO (arXiv:2507.18071).
+
+    s_i = exp(mean_t (log pi - log pi_old));  loss = -mean_i min(s_i A_i, clip(s_i, 1 - low, 1 + high) A_i). The mean
+    log-ratio of a completion moves far less than a token's, hence clip bounds of a few 1e-4. A KL penalty enters the
+    reward as a sum over the completion.
+
+    Attributes:
+        scale: what centred rewards are divided by.
+        clip_low, clip_high: s_i is kept in [1 - clip_low, 1 + clip_high].
+    """
+
+    name: ClassVar[str] = "gspo"
+    sequence_level: ClassVar[bool] = True
+
+    aggregation: Aggregation = Aggregation.SEQUENCE_MEAN
+    scale: Scale = Scale.GROUP_STD
+    clip_low: float = 3e-4
+    clip_high: float = 4e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_clip(self.name, self.clip_low, self.clip_high)
+        check_sequence_aggregation(self.name, self.aggregation)
+
+    def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        return scaled_group_advantages(rewards, batch, self.scale)
+
+    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        return clipped(geometric_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)
