@@ -1,9 +1,26 @@
 """The table of built-in environments: name -> module that registers it. Modules load when a name is first used."""
 
-BUILT_IN: dict[str, str] = {
-    "leaps": "envs.leaps.environment",
-    "jsonl": "envs.jsonl",
-    "hf": "envs.jsonl",
-    "gsm8k": "envs.gsm8k",
-    "math": "envs.math_dataset",
+_MODULES: dict[str, tuple[str, ...]] = {
+    "envs.leaps.environment": ("leaps",),
+    "envs.arithmetic": ("arithmetic_chain", "addition", "multiplication", "division", "fractions"),
+    "envs.number_theory": (
+        "modular_arithmetic",
+        "modular_power",
+        "gcd_bezout",
+        "factorisation",
+        "modular_inverse",
+        "chinese_remainder",
+    ),
+    "envs.equations": ("linear_equations", "linear_systems", "quadratics", "inequalities"),
+    "envs.polynomials": ("polynomial_expansion", "polynomial_factoring", "polynomial_division"),
 }
+
+_DATA: dict[str, tuple[str, ...]] = {
+    "envs.jsonl": ("jsonl", "hf"),
+    "envs.gsm8k": ("gsm8k",),
+    "envs.math_dataset": ("math",),
+}
+
+PROCEDURAL: dict[str, str] = {name: module for module, names in _MODULES.items() for name in names}
+NEEDS_DATA: dict[str, str] = {name: module for module, names in _DATA.items() for name in names}
+BUILT_IN: dict[str, str] = {**PROCEDURAL, **NEEDS_DATA}

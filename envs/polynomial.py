@@ -1,0 +1,217 @@
+"""Polynomials in one variable with exact coefficients: written, read from untrusted text, multiplied, differentiated.
+
+A polynomial is a tuple of Fractions, the coefficient of x^i at place i, without zeros at the end; () is zero.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+MAX_DEGREE = 60
+MAX_CHARACTERS = 600
+MAX_BITS = 2048
+MAX_DEPTH = 30
+
+Polynomial = tuple[Fraction, ...]
+_TOKEN = re.compile(r"\s*(\d+|\*\*|[a-z]|[-+*/^()])", re.ASCII)
+
+
+def polynomial(*coefficients: int | Fraction) -> Polynomial:
+    """The polynomial with these coefficients, that of x^0 first."""
+    values = [Fraction(c) for c in coefficients]
+    while values and values[-1] == 0:
+        values.pop()
+    return tuple(values)
+
+
+def add(a: Polynomial, b: Polynomial) -> Polynomial:
+    """a + b."""
+    width = max(len(a), len(b))
+    return polynomial(*((a[i] if i < len(a) else 0) + (b[i] if i < len(b) else 0) for i in range(width)))
+
+
+def multiply(a: Polynomial, b: Polynomial) -> Polynomial:
+    """a * b."""
+    total = [Fraction(0)] * (len(a) + len(b))
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            total[i + j] += x * y
+    return polynomial(*total)
+
+
+def differentiate(a: Polynomial) -> Polynomial:
+    """The derivative of a."""
+    return polynomial(*(i * c for i, c in enumerate(a) if i))
+
+
+def divide(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial, list[tuple[Fraction, int, Polynomial]]]:
+    """(quotient, remainder, rows): a row is (coefficient, exponent, what is left after it)."""
+    quotient = [Fraction(0)] * max(1, len(a) - len(b) + 1)
+    rest, rows = a, []
+    while len(rest) >= len(b):
+        coefficient, exponent = rest[-1] / b[-1], len(rest) - len(b)
+        quotient[exponent] = coefficient
+        shifted = (Fraction(0),) * exponent + tuple(-coefficient * c for c in b)
+        rest = add(rest, shifted)
+        rows.append((coefficient, exponent, rest))
+    return polynomial(*quotient), rest, rows
+
+
+def value_at(a: Polynomial, x: Fraction | int) -> Fraction:
+    """a(x), by Horner's rule."""
+    total = Fraction(0)
+    for coefficient in reversed(a):
+        total = total * x + coefficient
+    return total
+
+
+def write(a: Sequence[Fraction | int], variable: str = "x") -> str:
+    """`3x^2 - 4x + 1`; fractions as `(3/4)x^2`."""
+    terms = []
+    for exponent in range(len(a) - 1, -1, -1):
+        coefficient = a[exponent]
+        if not coefficient:
+            continue
+        sign = "-" if coefficient < 0 else "+"
+        terms.append((sign, write_term(abs(coefficient), exponent, variable)))
+    if not terms:
+        return "0"
+    first = ("-" if terms[0][0] == "-" else "") + terms[0][1]
+    return first + "".join(f" {sign} {term}" for sign, term in terms[1:])
+
+
+def write_term(coefficient: Fraction | int, exponent: int, variable: str = "x") -> str:
+    """`3x^2`, `x`, `(3/4)x`, `5`."""
+    if exponent == 0:
+        return str(coefficient)
+    power = variable if exponent == 1 else f"{variable}^{exponent}"
+    if coefficient == 1:
+        return power
+    if coefficient == -1:
+        return f"-{power}"
+    text = str(coefficient)
+    return f"({text}){power}" if "/" in text else f"{text}{power}"
+
+
+def read(text: str, variable: str = "x") -> Polynomial:
+    """The polynomial that a text stands for: sums, products, powers, division by numbers, implicit multiplication.
+
+    Raises:
+        ValueError: no polynomial in `variable`, or over the limits.
+    """
+    product = read_factors(text, variable)
+    total = polynomial(1)
+    for factor in product:
+        total = _bounded(multiply(total, factor))
+    return total
+
+
+def read_factors(text: str, variable: str = "x") -> list[Polynomial]:
+    """The factors of a text that is a product at its top level (one factor otherwise): 2(x - 1)(x + 3) has three.
+
+    Raises:
+        ValueError: as `read`.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"over {MAX_CHARACTERS} characters")
+    tokens: list[str] = []
+    at, text = 0, text.rstrip(" .")
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None or (match[1].isalpha() and match[1] != variable):
+            raise ValueError(f"{text[at : at + 10]!r} does not belong into a polynomial in {variable}")
+        tokens.append("^" if match[1] == "**" else match[1])
+        at = match.end()
+    reader = _Reader(tokens, variable)
+    factors = reader.sum(0)
+    if reader.at != len(tokens):
+        raise ValueError(f"{tokens[reader.at]!r} is out of place")
+    return factors
+
+
+class _Reader:
+    """Recursive descent; every rule returns the factors of its top-level product."""
+
+    def __init__(self, tokens: list[str], variable: str) -> None:
+        self.tokens, self.variable, self.at = tokens, variable, 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def sum(self, depth: int) -> list[Polynomial]:
+        if depth > MAX_DEPTH:
+            raise ValueError(f"over {MAX_DEPTH} levels deep")
+        factors = self.product(depth)
+        while self.peek() in ("+", "-") and self.peek():
+            sign = 1 if self.tokens[self.at] == "+" else -1
+            self.at += 1
+            right = _product(self.product(depth))
+            factors = [add(_product(factors), multiply(polynomial(sign), right))]
+        return factors
+
+    def product(self, depth: int) -> list[Polynomial]:
+        if self.peek() in ("-", "+") and self.peek():
+            sign = self.tokens[self.at]
+            self.at += 1
+            if depth > MAX_DEPTH:
+                raise ValueError(f"over {MAX_DEPTH} levels deep")
+            factors = self.product(depth + 1)
+            return [polynomial(-1), *factors] if sign == "-" else factors
+        factors = self.power(depth)
+        while self.peek() and (self.peek() in "*/(" or self.peek().isalnum()):
+            operator = self.peek()
+            if operator in "*/":
+                self.at += 1
+            right = self.power(depth)
+            if operator != "/":
+                factors += right
+                continue
+            divisor = _product(right)
+            if len(divisor) != 1:
+                raise ValueError("division by something other than a number")
+            factors.append(polynomial(1 / divisor[0]))
+        return factors
+
+    def power(self, depth: int) -> list[Polynomial]:
+        base = self.atom(depth)
+        if self.peek() != "^":
+            return base
+        exponent = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else ""
+        if not exponent.isdigit() or len(exponent) > 2 or int(exponent) > MAX_DEGREE:
+            raise ValueError(f"an exponent is {exponent!r}, expected an integer up to {MAX_DEGREE}")
+        self.at += 2
+        return [_product(base)] * int(exponent)
+
+    def atom(self, depth: int) -> list[Polynomial]:
+        token = self.peek()
+        self.at += 1
+        if token.isdigit():
+            if len(token) > MAX_DEGREE:
+                raise ValueError("a number is too long")
+            return [polynomial(int(token))]
+        if token == self.variable:
+            return [polynomial(0, 1)]
+        if token != "(":
+            raise ValueError(f"{token!r} is out of place" if token else "the expression ends too early")
+        factors = self.sum(depth + 1)
+        if self.peek() != ")":
+            raise ValueError("a parenthesis is not closed")
+        self.at += 1
+        return factors
+
+
+def _product(factors: Sequence[Polynomial]) -> Polynomial:
+    total = polynomial(1)
+    for factor in factors:
+        total = _bounded(multiply(total, factor))
+    return total
+
+
+def _bounded(a: Polynomial) -> Polynomial:
+    if len(a) > MAX_DEGREE + 1:
+        raise ValueError(f"degree over {MAX_DEGREE}")
+    if any(c.numerator.bit_length() + c.denominator.bit_length() > MAX_BITS for c in a):
+        raise ValueError(f"coefficients over {MAX_BITS} bits")
+    return a
