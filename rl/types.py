@@ -148,6 +148,8 @@ class Comparison:
 
     Attributes:
         agrees_with_gold: True/False when exactly one of the two is gold-correct; None when gold has no opinion.
+        chosen_tokens, rejected_tokens: what the policy sampled, the end token included when there was one; None for
+            texts from elsewhere. Encoding the text again may give other tokens, and hides that a text was truncated.
     """
 
     problem: Problem
@@ -155,6 +157,8 @@ class Comparison:
     rejected: str
     annotator: str
     agrees_with_gold: bool | None = None
+    chosen_tokens: tuple[int, ...] | None = None
+    rejected_tokens: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -164,15 +168,20 @@ class Comparison:
             "rejected": self.rejected,
             "annotator": self.annotator,
             "agrees_with_gold": self.agrees_with_gold,
+            "chosen_tokens": None if self.chosen_tokens is None else list(self.chosen_tokens),
+            "rejected_tokens": None if self.rejected_tokens is None else list(self.rejected_tokens),
         }
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Comparison:
         """The comparison that `to_json` wrote."""
+        chosen_tokens, rejected_tokens = row.get("chosen_tokens"), row.get("rejected_tokens")
         return cls(
             Problem.from_json(row["problem"]),
             row["chosen"],
             row["rejected"],
             row["annotator"],
             row.get("agrees_with_gold"),
+            None if chosen_tokens is None else tuple(chosen_tokens),
+            None if rejected_tokens is None else tuple(rejected_tokens),
         )

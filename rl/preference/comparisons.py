@@ -160,6 +160,8 @@ def comparison(pair: Pair, judgement: Judgement, annotator: str) -> Comparison:
         rejected=rejected.completion.text,
         annotator=annotator,
         agrees_with_gold=None if gold[0] == gold[1] else gold[0],
+        chosen_tokens=chosen.completion.tokens,
+        rejected_tokens=rejected.completion.tokens,
     )
 
 

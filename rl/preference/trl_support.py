@@ -1,0 +1,187 @@
+"""What the trl trainers are given and denied here.
+
+trl's own preparation joins prompt and completion as text, encodes them and adds the end token to every completion. Here
+the tokens are those that the policy sampled: a truncated completion stays without an end, and no token is split or
+merged anew. Batches are cut from windows sorted by length, which halves the padding of mixed levels; gradient
+checkpointing and bfloat16, which trl turns on by default, are off unless there is a GPU that needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from envs.splits import keyed_rng
+from rl.imitation.demonstrations import TokenPair, encode_prompt
+from rl.recorder import Recorder
+from rl.types import Comparison
+
+if TYPE_CHECKING:
+    from policies.causal import CausalPolicy
+
+WINDOW_BATCHES = 16  # batches sorted by length together
+
+
+def token_pairs(comparison: Comparison, policy: CausalPolicy) -> tuple[TokenPair, TokenPair]:
+    """(prompt tokens, completion tokens) of the chosen and of the rejected completion.
+
+    Sampled tokens are used where they spell the recorded text under this policy's tokenizer; a text from elsewhere (a
+    person, another tokenizer) is encoded and closed by the end token.
+    """
+    prompt = encode_prompt(policy, comparison.problem)
+    sides = ((comparison.chosen, comparison.chosen_tokens), (comparison.rejected, comparison.rejected_tokens))
+    chosen, rejected = (
+        tokens if tokens is not None and policy.decode(tokens) == text else policy.encode_completion(text)
+        for text, tokens in sides
+    )
+    return (prompt, chosen), (prompt, rejected)
+
+
+def split_by_problem(
+    comparisons: Sequence[Comparison], held_out: float, seed: int
+) -> tuple[list[Comparison], list[Comparison]]:
+    """Comparisons to train on, and those of a share of the problems kept apart: no problem is on both sides."""
+    problems = sorted({c.problem.id for c in comparisons})
+    keyed_rng("held-out comparisons", seed).shuffle(problems)
+    kept = set(problems[: round(held_out * len(problems))])
+    return (
+        [c for c in comparisons if c.problem.id not in kept],
+        [c for c in comparisons if c.problem.id in kept],
+    )
+
+
+class BucketedSampler(Sampler[int]):
+    """Indices whose consecutive runs of `batch_size` have similar lengths; a fresh order each epoch, keyed by seed."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = keyed_rng("bucketed epoch", self.seed, self.epoch)
+        self.epoch += 1
+        order = list(range(len(self.lengths)))
+        rng.shuffle(order)
+        batches = []
+        window = self.batch_size * WINDOW_BATCHES
+        for start in range(0, len(order), window):
+            part = sorted(order[start : start + window], key=lambda i: self.lengths[i])
+            batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
+        ragged = [b for b in batches if len(b) < self.batch_size]  # at most one: only the last window is short
+        full = [b for b in batches if len(b) == self.batch_size]
+        rng.shuffle(full)
+        for batch in [*full, *ragged]:
+            yield from batch
+
+
+def pretokenized(trainer_class: type) -> type:
+    """A trl trainer that takes tokens as they are and draws batches of similar length.
+
+    The dataset needs the columns that the trainer's collator reads, and `length`.
+    """
+
+    class PretokenizedTrainer(trainer_class):  # type: ignore[misc,valid-type]
+        def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+            return dataset
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+            dataset = self.train_dataset if train_dataset is None else train_dataset
+            return BucketedSampler(dataset["length"], self.args.per_device_train_batch_size, self.args.seed)
+
+    PretokenizedTrainer.__name__ = trainer_class.__name__  # trl prints and saves the class's name
+    return PretokenizedTrainer
+
+
+def training_arguments(
+    output_dir: Path | str, *, epochs: float, batch_size: int, lr: float, seed: int, max_steps: int = -1
+) -> dict[str, Any]:
+    """Arguments that all trl configs share: no checkpoints, no reporting, no progress bar, float32 on a CPU."""
+    has_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(output_dir),
+        "num_train_epochs": epochs,
+        "max_steps": max_steps,
+        "per_device_train_batch_size": batch_size,
+        "learning_rate": lr,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 5,
+        "seed": seed,
+        "use_cpu": not has_gpu,
+        "bf16": has_gpu and torch.cuda.is_bf16_supported(),
+        "activation_checkpointing": False,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "logging_steps": 10,
+        "max_length": None,
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": has_gpu,
+    }
+
+
+def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str]) -> Any:
+    """A trainer callback that passes the named logs to the recorder and honours its request to stop."""
+    from transformers import TrainerCallback
+
+    class Report(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            values = {f"{prefix}/{name.split('/')[-1]}": float(logs[name]) for name in names if name in (logs or {})}
+            if values:
+                recorder.metrics(stage, state.global_step, values)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+            recorder.progress(stage, state.global_step, state.max_steps)
+            if recorder.stop_requested:
+                control.should_training_stop = True
+            return control
+
+    return Report()
+
+
+@contextlib.contextmanager
+def contained_trainer(seed: int) -> Iterator[None]:
+    """Keeps what a trl trainer does to the process inside: it seeds every global random state."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global state is the point
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Errors only, and no progress bars through the live display."""
+    from transformers.utils import logging
+
+    verbosity, shows_progress = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shows_progress:
+            logging.enable_progress_bar()
+
+
+def train_quietly(trainer: Any) -> int:
+    """Runs the trainer without its printed logs; the optimizer steps taken."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    return int(trainer.train().global_step)
