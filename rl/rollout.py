@@ -238,13 +238,12 @@ def collect(
         now = time.monotonic()
         if now - began > timeout_seconds:
             raise TimeoutError(f"{describe_wait(workers, missing, now - began)}\n{workers.stacks()}")
-        for result in workers.poll(min(1.0, began + timeout_seconds - now)):
-            if result.shard_id in missing:  # a shard is counted once, however often it was tried
-                missing.discard(result.shard_id)
-                done[result.shard_id] = result
-                last_news = last_warning = time.monotonic()
-                if on_result:
-                    on_result(result)
+        for result in workers.poll(min(1.0, began + timeout_seconds - now), missing):
+            missing.discard(result.shard_id)
+            done[result.shard_id] = result
+            last_news = last_warning = time.monotonic()
+            if on_result:
+                on_result(result)
         if on_wait and missing and time.monotonic() - last_warning > WARN_SECONDS:
             last_warning = time.monotonic()
             on_wait(describe_wait(workers, missing, last_warning - last_news))

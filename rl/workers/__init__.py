@@ -50,6 +50,9 @@ def make_workers(executor: str, spec: WorkerSpec, num_workers: int = 1, **settin
 
         return InlineWorkers(spec)
     if executor == "ray":
+        from rl.workers.cluster import start_ray
+
+        start_ray(settings.get("address"), num_cpus=num_workers * spec.threads + 1)  # before anything imports ray
         from rl.workers.ray import RayWorkers
 
         return RayWorkers(spec, num_workers, **settings)

@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
@@ -43,14 +43,16 @@ class InlineWorkers:
             raise ValueError(f"shard {shard.id} is in flight already; a shard may be submitted again after its result")
         self._queue.append(shard)
 
-    def poll(self, timeout_seconds: float) -> list[ShardResult]:
+    def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Runs the next queued shard, if any, and returns all whose verdicts are there."""
         if self._queue:
             self._pending.append(self._start(self._queue.popleft()))
-        if self._pending and not self._queue:
-            wait([p.verdicts for p in self._pending], timeout=timeout_seconds, return_when="FIRST_COMPLETED")
-        done = [p for p in self._pending if p.verdicts.done()]
-        self._pending = [p for p in self._pending if not p.verdicts.done()]
+        asked = [p for p in self._pending if wanted is None or p.shard.id in wanted]
+        if asked and not self._queue:
+            wait([p.verdicts for p in asked], timeout=timeout_seconds, return_when="FIRST_COMPLETED")
+        done = [p for p in asked if p.verdicts.done()]
+        gone = {p.shard.id for p in done}
+        self._pending = [p for p in self._pending if p.shard.id not in gone]
         self._num_done += len(done)
         return [self.engine.finish(p) for p in done]
 
@@ -70,7 +72,7 @@ class InlineWorkers:
             )
         ]
 
-    def cancel(self, shard_ids: Sequence[int]) -> None:
+    def cancel(self, shard_ids: Collection[int]) -> None:
         """Forgets the shards."""
         gone = set(shard_ids)
         self._queue = deque(s for s in self._queue if s.id not in gone)

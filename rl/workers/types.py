@@ -6,7 +6,7 @@ shard says everything that its samples depend on, so any worker, at any time, ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -149,8 +149,11 @@ class Workers(Protocol):
         """
         ...
 
-    def poll(self, timeout_seconds: float) -> list[ShardResult]:
+    def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Shards that finished; waits at most about `timeout_seconds` for the first of them.
+
+        Args:
+            wanted: ids to return; results of others stay for a later call. None: all.
 
         Raises:
             WorkersLost: work is queued and no worker is left.
@@ -162,7 +165,7 @@ class Workers(Protocol):
         """One row per worker."""
         ...
 
-    def cancel(self, shard_ids: Sequence[int]) -> None:
+    def cancel(self, shard_ids: Collection[int]) -> None:
         """Forgets shards: those waiting are not started, results of those running are dropped."""
         ...
 

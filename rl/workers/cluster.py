@@ -1,0 +1,71 @@
+"""Starting Ray on this machine, or joining a cluster. Importing this module does not import Ray.
+
+A Ray that we start listens on the loopback interface only, shows no dashboard and keeps its logs to itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+
+OBJECT_STORE_BYTES = 512 << 20
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
+_lock = threading.Lock()
+
+
+def start_ray(
+    address: str | None = None, *, num_cpus: int | None = None, object_store_bytes: int = OBJECT_STORE_BYTES
+) -> bool:
+    """Starts a local Ray, or joins the cluster at `address`; does nothing when this process is connected already.
+
+    May be called from a background thread while something else runs; a second caller waits for the first.
+
+    Args:
+        address: None for a Ray of our own, "auto" for the cluster of this machine, or host:port.
+        num_cpus: CPUs that a local Ray gives out; None: as many as the machine has.
+        object_store_bytes: shared memory for weights and results, of a local Ray.
+    Returns:
+        True when this call connected.
+    Raises:
+        ConnectionError: no cluster answers at `address`.
+    """
+    with _lock:
+        if address is None:
+            if "ray" in sys.modules and os.environ.get(_LOOPBACK) != "0" and not sys.modules["ray"].is_initialized():
+                logging.getLogger(__name__).warning(
+                    "ray was imported before start_ray(); its services may listen on more than the loopback interface"
+                )
+            os.environ.setdefault(_LOOPBACK, "0")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        if ray.is_initialized():
+            return False
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+        if address is not None:
+            try:
+                ray.init(address=address, **quiet)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise ConnectionError(
+                    f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
+                    "or leave the address out to run on this machine"
+                ) from error
+            return True
+        ray.init(
+            num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
+            include_dashboard=False,
+            object_store_memory=object_store_bytes,
+            **quiet,
+        )
+        return True
+
+
+def stop_ray() -> None:
+    """Disconnects, and ends a Ray that this process started."""
+    with _lock:
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
