@@ -101,7 +101,8 @@ class ImitationSection(Section):
     num_demonstrations: Positive = 20_000
     drill_share: Probability = 0.3  # share of one-step problems with right solutions
     step_accuracy: Probability = 0.95  # stop once single steps are right this often
-    steps: Positive = 3000  # at most
+    steps: Positive = 3000  # optimizer steps at most
+    min_steps: Annotated[int, Field(ge=0)] = 0  # optimizer steps before the target may end it
     batch_size: Positive = 64  # demonstrations per optimizer step
     optimizer: OptimizerSection = OptimizerSection(lr=2e-3, schedule="cosine", warmup_steps=100)
 
@@ -117,7 +118,8 @@ class RLSection(Section):
     optimizer: OptimizerSection = OptimizerSection()
     curriculum: Component = Component(name="edge")
     micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
-    autocast: Literal["bfloat16", "float16"] | None = None
+    value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
+    autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
     checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
     evaluate_every: Annotated[int, Field(ge=0)] = 25  # steps between evaluations on validation problems; 0: off
@@ -127,10 +129,11 @@ class RewardModelSection(Section):
     """The Bradley-Terry reward model."""
 
     members: Positive = 1  # ensemble size
-    rule: Literal["mean", "min", "mean_minus_std"] = "mean"
+    combine: Literal["mean", "min", "mean_minus_std"] = "mean"  # of the members' scores
     epochs: Positive = 2
     lr: Rate = 5e-4
     batch_size: Positive = 64  # pairs
+    held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
 
 
 class DPOSection(Section):
@@ -148,7 +151,6 @@ class PreferenceSection(Section):
 
     annotator: Component = Component(name="concise")
     num_pairs: Positive = 4000  # label budget
-    validation_share: Probability = 0.1  # pairs kept back to measure the reward model
     reward_model: RewardModelSection = RewardModelSection()
     dpo: DPOSection = DPOSection()
 
@@ -161,6 +163,7 @@ class EvaluationSection(Section):
     num_samples: Positive = 16  # completions per problem at sampling.temperature
     sampling: SamplingSection = SamplingSection()
     validation_problems: Positive = 64  # per evaluation during training
+    validation_samples: Positive = 4  # completions of each
     headline_level: int | None = None  # level of the one-line answer; None: all levels together
 
 
@@ -180,8 +183,8 @@ class WorkersSection(Section):
 class ArmSection(Section):
     """What is done with the shared start."""
 
-    method: Literal["rl", "dpo", "imitation", "expert_iteration"] = "rl"
-    reward: Component = Component(name="verifier")  # rl: verifier, proxy (reward model), or a control
+    method: Literal["rl", "dpo"] = "rl"
+    reward: Component = Component(name="verifier")  # rl: verifier, proxy (the reward model), or a control
     rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
 
 

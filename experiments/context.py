@@ -1,0 +1,189 @@
+"""One seed of a study: the objects that its stages share, built from the config once.
+
+Components are resolved here, by name, so that a mistake in a config is told before anything is trained.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from envs.registry import EnvSpec
+from envs.types import Environment, Problem
+from experiments.config import Component, Experiment, OptimizerSection, SamplingSection
+from experiments.display import Display
+from experiments.errors import UserError
+from experiments.recording import RunRecorder
+from experiments.runs import RunFolder
+from experiments.stop import StopSwitch
+from policies.causal import CausalPolicy, load_policy
+from policies.types import Sampling
+from rl.optimizer import OptimizerSettings
+from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
+
+T = TypeVar("T")
+FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
+
+
+def build(what: str, component: Component, factory: Callable[..., T]) -> T:
+    """`factory(name, **settings)`; a component that cannot be built is a user's mistake.
+
+    Raises:
+        UserError: unknown name or setting, or a value that the component refuses.
+    """
+    try:
+        return factory(component.name, **component.settings)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        raise UserError(f"{what}: {error}") from error
+
+
+def build_env(component: Component) -> tuple[EnvSpec, Environment]:
+    """The environment and the spec that travels to workers."""
+    from envs.registry import make, parse_reference
+
+    env = build("env", component, make)
+    return parse_reference(component.name, **component.settings), env
+
+
+def sampling_of(section: SamplingSection) -> Sampling:
+    """The policies' settings from the config's."""
+    return Sampling(**section.model_dump())
+
+
+def optimizer_of(section: OptimizerSection, total_steps: int) -> OptimizerSettings:
+    """The learner's settings from the config's."""
+    return OptimizerSettings(**section.model_dump(), total_steps=total_steps)
+
+
+@dataclass
+class SeedContext:
+    """What the stages of one seed share.
+
+    Attributes:
+        root: folder of this seed; stage folders lie in it.
+        test, validation: frozen problems, the same for every arm and seed of the study.
+    """
+
+    experiment: Experiment
+    seed: int
+    root: Path
+    test: list[Problem]
+    validation: list[Problem]
+    display: Display
+    stop: StopSwitch
+    _version: int = FIRST_VERSION
+    _workers: Workers | None = field(default=None, repr=False)
+
+    @cached_property
+    def env_spec(self) -> EnvSpec:
+        """What workers build their environment from."""
+        return build_env(self.experiment.env)[0]
+
+    @cached_property
+    def env(self) -> Environment:
+        """The environment, in this process."""
+        return build_env(self.experiment.env)[1]
+
+    def folder(self, name: str) -> RunFolder:
+        """The folder of a stage or arm of this seed."""
+        return RunFolder(self.root / name)
+
+    def recorder(self, folder: RunFolder) -> RunRecorder:
+        """A recorder for a stage."""
+        return RunRecorder(folder, self.display, self.stop, tensorboard=self.experiment.tensorboard)
+
+    def initial_policy(self) -> CausalPolicy:
+        """The policy before imitation: a tiny one from scratch, or the model that the config names."""
+        section = self.experiment.policy
+        if section.tiny is not None:
+            from policies.tiny import TinyConfig, build_tiny
+
+            config = TinyConfig(**section.tiny.model_dump())
+            policy = build_tiny(config, vocabulary=self.env.vocabulary(), seed=self.seed)
+            policy.model.to(section.device)
+            return policy
+        assert section.path is not None
+        return self.load(section.path)
+
+    def load(self, path: str | Path, *, trainable: bool = False) -> CausalPolicy:
+        """A policy from a folder or hub id, with the config's dtype and device.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        section = self.experiment.policy
+        lora = {"r": section.lora_rank} if trainable and section.lora_rank else None
+        try:
+            return load_policy(
+                path,
+                dtype=section.dtype,
+                device=section.device,
+                trust_remote_code=section.trust_remote_code,
+                lora=lora,
+            )
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"policy: cannot load {str(path)!r} as a Hugging Face causal LM: {reason}") from error
+
+    @property
+    def start_policy(self) -> Path:
+        """The folder of the policy that every arm starts from."""
+        return self.root / "start" / "policy"
+
+    @property
+    def initial_folder(self) -> Path:
+        """The folder that workers load; the weights of every stage are published to them."""
+        return self.root / "start" / "initial"
+
+    def workers(self) -> Workers:
+        """The rollout workers of this seed, made on first use."""
+        if self._workers is None:
+            section = self.experiment.workers
+            spec = WorkerSpec(
+                policy=PolicySpec(
+                    folder=str(self.initial_folder.resolve()),
+                    dtype=self.experiment.policy.dtype,
+                    device=self.experiment.policy.device,
+                    trust_remote_code=self.experiment.policy.trust_remote_code,
+                ),
+                env=self.env_spec,
+                seed=self.seed,
+                threads=section.threads,
+                backend=section.backend,
+                deadline_seconds=section.deadline_seconds,
+                memory_bytes=section.memory_megabytes << 20,
+            )
+            settings: dict[str, Any] = {}
+            if section.executor == "ray":
+                settings["address"] = section.address
+            self._workers = make_workers(section.executor, spec, section.num, **settings)
+        return self._workers
+
+    def publish(self, policy: CausalPolicy) -> int:
+        """Gives the workers these weights under a fresh version, and returns it."""
+        self._version += 1
+        self.workers().publish(policy.weights(), self._version)
+        return self._version
+
+    def close(self) -> None:
+        """Ends the workers."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+
+
+def start_executor(experiment: Experiment) -> threading.Thread | None:
+    """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
+    if experiment.workers.executor != "ray":
+        return None
+    from rl.workers.ray import start_ray
+
+    thread = threading.Thread(
+        target=start_ray, kwargs={"address": experiment.workers.address}, name="start-ray", daemon=True
+    )
+    thread.start()
+    return thread

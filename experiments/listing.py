@@ -1,0 +1,41 @@
+"""`beyond ls`: studies under a folder, with their state and headline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.errors import UserError
+from experiments.results import load_study
+from experiments.runs import read_json
+
+
+def print_runs(root: Path) -> None:
+    """One row per study found below `root`.
+
+    Raises:
+        UserError: there is none.
+    """
+    folders = sorted(path.parent for path in root.rglob("study.json"))
+    if not folders:
+        raise UserError(f"no study below {root}: run one with `beyond study demo`")
+    table = Table()
+    for column in ("study", "state", "seeds", "step-verified accuracy (sampled)"):
+        table.add_column(column)
+    for folder in folders:
+        study = read_json(folder / "study.json")
+        table.add_row(str(folder), study["state"], str(len(study["seeds"])), _headline(folder))
+    Console().print(table)
+
+
+def _headline(folder: Path) -> str:
+    try:
+        results = load_study(folder)
+    except UserError:
+        return "not evaluated yet"
+    level = results.headline_level
+    return "  ".join(
+        f"{name} {policy.values('sampled', 'verified', level).mean():.2f}" for name, policy in results.policies.items()
+    )

@@ -1,0 +1,79 @@
+"""`beyond check`: builds every component that a config names, and says what the study would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.config import Experiment
+from experiments.errors import UserError
+
+
+def check_components(experiment: Experiment) -> None:
+    """Builds environment, demonstrator, algorithms, rewards, curricula and annotator; trains and samples nothing.
+
+    Raises:
+        UserError: one of them cannot be built.
+    """
+    from rl.curriculum import make_curriculum
+
+    from experiments.arms import check_reward
+    from experiments.context import build, build_env
+    from rl.algorithms import make as make_algorithm
+    from rl.preference.annotators import make_annotator
+
+    env = build_env(experiment.env)[1]
+    if experiment.imitation is not None:
+        try:
+            env.demonstrator(**experiment.imitation.demonstrator)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"imitation.demonstrator: {error}") from error
+    build("preference.annotator", experiment.preference.annotator, make_annotator)
+    for name, arm in experiment.arms.items():
+        section = experiment.rl_of(name)
+        build(f"{name}: rl.algorithm", section.algorithm, make_algorithm)
+        build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
+        if arm.method == "rl":
+            check_reward(arm.reward)
+    level = experiment.evaluation.headline_level
+    levels = experiment.evaluation.levels or (*env.levels, *env.ood_levels)
+    if level is not None and level not in levels:
+        raise UserError(f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}")
+    path = experiment.policy.path
+    if path is not None and path.startswith((".", "/", "~")) and not Path(path).expanduser().is_dir():
+        raise UserError(f"policy.path: {path!r} is not a folder")
+
+
+def print_plan(experiment: Experiment) -> None:
+    """Checks the components, then prints stages, sizes and what will be sampled."""
+    check_components(experiment)
+    from experiments.context import build_env
+
+    env = build_env(experiment.env)[1]
+    policy = experiment.policy
+    shape = f"tiny {policy.tiny.layers} x {policy.tiny.hidden}" if policy.tiny else policy.path
+    print(f"{experiment.name}: environment {experiment.env.name}, policy {shape}, seeds {list(experiment.seeds)}")
+    imitation = experiment.imitation
+    if imitation is not None:
+        print(
+            f"  start          imitation of {imitation.num_demonstrations:,} demonstrations, at most "
+            f"{imitation.steps:,} steps of {imitation.batch_size}"
+        )
+    for name, arm in experiment.arms.items():
+        section = experiment.rl_of(name)
+        if arm.method == "rl":
+            rollouts = section.steps * section.problems_per_step * section.group_size
+            print(
+                f"  {name:<14} {section.algorithm.name} against {arm.reward.name}: {section.steps} steps x "
+                f"{section.problems_per_step} problems x {section.group_size} = {rollouts:,} completions, at most "
+                f"{rollouts * section.sampling.max_new_tokens:,} tokens"
+            )
+        else:
+            print(f"  {name:<14} {arm.method} on {experiment.preference.num_pairs:,} labelled pairs")
+    section = experiment.evaluation
+    levels = section.levels or (*env.levels, *env.ood_levels)
+    print(
+        f"  evaluation     {section.problems_per_level} problems x {len(levels)} levels x {section.num_samples} samples"
+        " and one greedy, for the start and every arm"
+    )
+    workers = experiment.workers
+    print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")

@@ -1,0 +1,196 @@
+"""A study: per seed one shared start, every arm from it on the same budget, the same frozen test for all.
+
+    seed-S/start         demonstrator, imitation, the policy that every arm starts from
+    seed-S/preferences   labelled pairs and the reward model, when an arm needs them
+    seed-S/<arm>         training and evaluation of an arm
+
+Each stage is done once: a resumed study goes on where it stopped. What each stage came to is in study.json.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from envs.types import Problem
+from experiments.config import Experiment
+from experiments.display import Display
+from experiments.errors import EXIT_RUN_FAILED, UserError
+from experiments.runs import RunFolder, new_folder, provenance, read_json, write_json
+from experiments.stop import EXIT_INTERRUPTED, StopSwitch
+
+
+class StudyInterrupted(Exception):
+    """A stop was requested; everything up to here is on disk."""
+
+
+@dataclass
+class Study:
+    """A study in progress."""
+
+    experiment: Experiment
+    folder: Path
+    display: Display
+    stop: StopSwitch
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """All stages of all seeds, then the table and the report."""
+        from experiments.context import SeedContext, build_env, start_executor
+        from experiments.evaluation import frozen_problems, save_problems
+
+        section = self.experiment.evaluation
+        env = build_env(self.experiment.env)[1]
+        test = frozen_problems(env, section, "test")
+        validation = frozen_problems(env, section, "validation")
+        self.hashes.update(
+            (name, save_problems(self.folder / "problems", name, problems))
+            for name, problems in (("test", test), ("validation", validation))
+        )
+        start_executor(self.experiment)
+        for seed in self.experiment.seeds:
+            context = SeedContext(
+                self.experiment, seed, self.folder / f"seed-{seed}", test, validation, self.display, self.stop
+            )
+            try:
+                self._run_seed(context, test)
+            finally:
+                context.close()
+
+    def _run_seed(self, context: Any, test: list[Problem]) -> None:
+        from experiments.arms import needs_preferences, needs_reward_model, run_arm
+        from experiments.preferences import collect_preferences, fit_proxy
+        from experiments.start import make_start
+
+        arms = self.experiment.arms
+        start = context.folder("start")
+        self._stage(context.seed, "imitation", start, lambda: make_start(context))
+        self._evaluate(context, "start", start, test)
+        if any(needs_preferences(arm) for arm in arms.values()):
+            pairs = context.folder("preferences")
+            self._stage(context.seed, "preferences", pairs, lambda: collect_preferences(context))
+            if any(needs_reward_model(arm) for arm in arms.values()):
+                model = RunFolder(pairs.path / "reward_model")
+                self._stage(context.seed, "reward_model", model, lambda: fit_proxy(context))
+        for name in arms:
+            folder = context.folder(name)
+            self._stage(context.seed, name, folder, lambda name=name: run_arm(context, name))
+            self._evaluate(context, name, folder, test)
+
+    def _evaluate(self, context: Any, name: str, folder: RunFolder, test: list[Problem]) -> None:
+        from experiments.context import sampling_of
+        from experiments.evaluation import record_evaluation
+        from rl.evaluate import evaluate
+
+        section = self.experiment.evaluation
+
+        def work() -> None:
+            version = context.publish(context.load(folder.policy))
+            found = evaluate(
+                context.workers(),
+                test,
+                num_samples=section.num_samples,
+                sampling=sampling_of(section.sampling),
+                version=version,
+            )
+            record_evaluation(folder.path, found, policy=name, split="test")
+
+        self._stage(context.seed, f"test {name}", RunFolder(folder.path / "test"), work)
+
+    def _stage(self, seed: int, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:
+        """Runs a stage that is not done yet; `work` returns False when it was interrupted."""
+        row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(self.folder))}
+        if folder.is_done:
+            seconds = float(read_json(folder.path / "status.json")["seconds"])
+            self.stages.append({**row, "seconds": seconds})
+            return
+        if self.stop.requested:
+            raise StudyInterrupted
+        label = name if len(self.experiment.seeds) == 1 else f"{name} ({seed})"
+        self.display.begin(name)
+        folder.status("running")
+        began = time.time()
+        try:
+            finished = work() is not False
+        except BaseException:
+            folder.status("failed")
+            raise
+        if not finished:
+            folder.status("interrupted")
+            raise StudyInterrupted
+        folder.status("done")
+        self.stages.append({**row, "seconds": time.time() - began})
+        self.display.end(label)
+        self.write("running")
+
+    def write(self, state: str) -> None:
+        """Writes study.json."""
+        row = {
+            "name": self.experiment.name,
+            "state": state,
+            "seeds": list(self.experiment.seeds),
+            "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
+            "problems": self.hashes,
+            "stages": self.stages,
+        }
+        write_json(self.folder / "study.json", row)
+
+
+def run_study(experiment: Experiment, folder: Path, *, resume: bool = False, quiet: bool = False) -> Path:
+    """Runs (or resumes) a study into `folder` and returns the path of its report.
+
+    Raises:
+        UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
+    """
+    config_file = folder / "config.yaml"
+    new_folder(folder, resume=resume)
+    resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+    if resume and config_file.exists() and config_file.read_text() != resolved:
+        raise UserError(
+            f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
+            f"-o {folder}), or start a new folder"
+        )
+    config_file.write_text(resolved)
+    write_json(folder / "provenance.json", provenance())
+    from experiments.plan import check_components
+
+    check_components(experiment)
+    display = Display(quiet=quiet)
+    with StopSwitch() as stop:
+        study = Study(experiment, folder, display, stop)
+        try:
+            with display:
+                study.run()
+        except StudyInterrupted:
+            study.write("interrupted")
+            print(f"stopped; go on with: beyond study {config_file} -o {folder} --resume", file=sys.stderr)
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except UserError:
+            study.write("failed")
+            raise
+        except _expected_failures() as error:
+            study.write("failed")
+            raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
+    study.write("done")
+    from experiments.report import write_report
+    from experiments.tables import print_study
+
+    report = write_report(folder)
+    print_study(folder)
+    print(f"report: {report}")
+    return report
+
+
+def _expected_failures() -> tuple[type[BaseException], ...]:
+    """Failures of the machine rather than of the code: told in a line, with the last checkpoint intact."""
+    from rl.checkpoint import CheckpointError
+    from rl.workers import WorkersLost
+
+    return (CheckpointError, WorkersLost, TimeoutError)
