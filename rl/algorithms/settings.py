@@ -144,7 +144,7 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             return None
         return _convert(value, next(o for o in options if o is not type(None)), where)
     if is_dataclass(hint):
-        if isinstance(value, hint):
+        if type(value) is hint:
             return value
         if isinstance(value, Mapping):
             return build(hint, value, where=where)  # type: ignore[arg-type]
