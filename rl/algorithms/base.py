@@ -138,11 +138,6 @@ class Algorithm:
         """True when log-probabilities at the start of the update differ from the sampler's and must be computed."""
         return False
 
-    @property
-    def trains_policy(self) -> bool:
-        """False in updates in which only the value model learns."""
-        return True
-
     # --- groups, before they become a batch ---
 
     @property

@@ -11,6 +11,8 @@ from rl.functional.aggregation import Aggregation
 from rl.functional.rewards import soft_overlong_penalty
 from rl.types import Group, Trajectory
 
+OVERLONG = "overlong"  # name of the penalty among a trajectory's reward parts
+
 
 @dataclass(frozen=True)
 class Dapo(Grpo):
@@ -47,7 +49,7 @@ class Dapo(Grpo):
             raise ValueError("dapo: overlong_penalty only acts with overlong_share > 0")
 
     def keeps(self, group: Group) -> bool:
-        return self.max_refills == 0 or group.has_signal
+        return self.max_refills == 0 or len({_task_reward(t) for t in group.trajectories}) > 1
 
     def shape_rewards(self, groups: Sequence[Group], max_tokens: int) -> list[Group]:
         if self.overlong_share == 0:
@@ -60,5 +62,12 @@ class Dapo(Grpo):
         for trajectory in group.trajectories:
             length = len(trajectory.completion.tokens)
             penalty = self.overlong_penalty * soft_overlong_penalty(length, limit=max_tokens, buffer=buffer)
-            shaped.append(trajectory.priced({**trajectory.parts, "overlong": penalty}))
+            shaped.append(trajectory.priced({**trajectory.parts, OVERLONG: penalty}))
         return shaped
+
+
+def _task_reward(trajectory: Trajectory) -> float:
+    """The reward without the penalty for length: a group that is all right carries no signal however long it is."""
+    if OVERLONG not in trajectory.parts:
+        return trajectory.reward
+    return sum(value for name, value in trajectory.parts.items() if name != OVERLONG)

@@ -24,7 +24,8 @@ class Ppo(PolicyGradient):
 
     Token reward = -beta k1_t, plus the completion's reward at its last token; advantages by GAE, whitened over the
     batch; clipped surrogate; squared value error. A truncated completion has failed: the value after its last token
-    is 0, as in every implementation for language models.
+    is 0, as in every implementation for language models. Value pre-training is the learner's (`value_pretraining`): in
+    those updates the policy is not stepped.
 
     Attributes:
         gamma: discount per sampled token.
@@ -33,7 +34,6 @@ class Ppo(PolicyGradient):
         whiten_advantages: mean 0 and deviation 1 over the whole batch.
         value_coefficient: weight of the value loss.
         value_clip: change of a value per update that still has gradient, in reward units; None: no clipping.
-        value_warmup: updates at the start in which only the value model learns.
     """
 
     name: ClassVar[str] = "ppo"
@@ -49,7 +49,6 @@ class Ppo(PolicyGradient):
     whiten_advantages: bool = True
     value_coefficient: float = 0.5
     value_clip: float | None = None
-    value_warmup: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,12 +62,6 @@ class Ppo(PolicyGradient):
             )
         if self.value_clip is not None and self.value_clip <= 0:
             raise ValueError(f"{self.name}: value_clip is {self.value_clip}, expected > 0 or None")
-        if self.value_warmup < 0:
-            raise ValueError(f"{self.name}: value_warmup is {self.value_warmup}, expected 0 or more updates")
-
-    @property
-    def trains_policy(self) -> bool:
-        return self.state.updates >= self.value_warmup
 
     def credit(self, batch: Batch) -> Batch:
         if batch.values is None:
@@ -93,8 +86,7 @@ class Ppo(PolicyGradient):
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
         policy = super().loss(batch, scores, totals)
         value = self._value_term(batch, scores, totals)
-        policy_loss = policy.loss if self.trains_policy else policy.loss * 0.0
-        return LossParts(policy_loss + value.loss, {**policy.sums, **value.sums}, policy.maxima)
+        return LossParts(policy.loss + value.loss, {**policy.sums, **value.sums}, policy.maxima)
 
     def _token_rewards(self, batch: Batch, mask: Tensor) -> Tensor:
         """[B, T] dense rewards, the completion's reward at its last token, and the KL penalty."""

@@ -22,9 +22,9 @@ class Vapo(Ppo):
 
     Value targets with lambda 1 (the sampled return); policy advantages with lambda_i = 1 - 1 / (alpha n_i), n_i the
     completion's length; clip-higher; token-level loss; plus mu times the negative log-likelihood of correct
-    completions. The value model learns alone for the first `value_warmup` updates. Differs from the paper: lambda_i is
-    kept within [0, 1] (short completions would make it negative), and the likelihood term is divided by all sampled
-    tokens of the step, so that it weighs with the share of correct completions.
+    completions. The learner's `value_pretraining` (50 updates in the paper) lets the value model learn alone first.
+    Differs from the paper: lambda_i is kept within [0, 1] (short completions would make it negative), and the
+    likelihood term is divided by all sampled tokens of the step, so that it weighs with the share of correct ones.
 
     Attributes:
         length_alpha: alpha above.
@@ -36,7 +36,6 @@ class Vapo(Ppo):
 
     lam: float = 1.0  # of the value targets
     clip_high: float = 0.28
-    value_warmup: int = 50
     length_alpha: float = 0.05
     imitation_coefficient: float = 0.1
     correct_above: float = 0.5
@@ -55,7 +54,7 @@ class Vapo(Ppo):
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
         parts = super().loss(batch, scores, totals)
-        if self.imitation_coefficient == 0 or not self.trains_policy:
+        if self.imitation_coefficient == 0:
             return parts
         correct = batch.mask * (batch.rewards > self.correct_above).unsqueeze(1)
         nll = -clean(scores.logprobs, correct)
