@@ -11,6 +11,7 @@ import sys
 import threading
 
 OBJECT_STORE_BYTES = 512 << 20
+REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
 
@@ -40,6 +41,7 @@ def start_ray(
             os.environ.setdefault(_LOOPBACK, "0")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", REPORTED_BY_US)
         import ray
 
         if ray.is_initialized():

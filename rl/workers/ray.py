@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHARDS_PER_WORKER = 2  # one is generated while the last one is verified
 MAX_ATTEMPTS = 2  # a shard that raises this often is at fault itself
 STACKS_SECONDS = 5.0
+CLOSE_SECONDS = 2.0  # for processes to end by themselves
 
 
 class RayWorkers:
@@ -144,7 +145,13 @@ class RayWorkers:
             self._events.put(lambda: None)
             self._thread.join()
             for slot in self._slots:
-                self._kill(slot)
+                if slot.actor is not None:
+                    ray.kill(slot.actor)
+            patience = time.monotonic() + CLOSE_SECONDS
+            while any(s.has_process(self._node) for s in self._slots) and time.monotonic() < patience:
+                time.sleep(0.02)
+            for slot in self._slots:
+                slot.kill_process(self._node)
 
     def _ready(self, wanted: Collection[int] | None) -> list[int]:
         return [i for i in self._results if wanted is None or i in wanted]

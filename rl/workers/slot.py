@@ -112,9 +112,17 @@ class Slot:
                 return f"did not {call} within {patience.limit(call):.0f} s"
         return ""
 
+    def has_process(self, own_node: str) -> bool:
+        """Whether the process is on this machine and still runs (and is not a newcomer with its number)."""
+        if not self.pid or self.node != own_node:
+            return False
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes().startswith(b"ray::")
+        return False
+
     def kill_process(self, own_node: str) -> None:
         """Kills the process on this machine: Ray asks a process to end itself, which a stopped one cannot hear."""
-        if self.pid and self.node == own_node and _is_actor(self.pid):
+        if self.has_process(own_node):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
@@ -133,10 +141,3 @@ class Slot:
             busy_seconds=self.busy_seconds,
             idle_seconds=self.idle_seconds,
         )
-
-
-def _is_actor(pid: int) -> bool:
-    """Whether the process is still the one we mean, and not a newcomer with its number."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::")
-    return False

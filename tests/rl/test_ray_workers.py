@@ -1,0 +1,123 @@
+"""Ray workers give the samples of inline ones bit for bit, whatever happens to their processes."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from policies.types import Sampling
+from rl.rollout import collect, make_shards
+from rl.workers import ShardFailed, WorkersLost, WorkerState, make_workers
+
+pytestmark = pytest.mark.ray
+SAMPLING = Sampling(max_new_tokens=24)
+
+
+def content(groups):
+    """Everything but wall times."""
+    return [
+        (t.uid, t.problem.id, t.prompt_tokens, t.completion, t.verdict.outcome, dict(t.verdict.parts))
+        for group in groups
+        for t in group.trajectories
+    ]
+
+
+@pytest.fixture(scope="module")
+def workers(worker_spec):
+    from rl.workers.slot import Patience
+
+    patience = Patience(heartbeat_seconds=0.2, stall_seconds=3.0)
+    workers = make_workers("ray", worker_spec, 2, patience=patience)
+    yield workers
+    workers.close()
+
+
+@pytest.fixture(scope="module")
+def expected(inline_workers, tiny_policy, leaps_problems):
+    """Inline samples of one step with published weights."""
+    inline_workers.publish(changed_weights(tiny_policy), 1)
+    return content(collect(inline_workers, shards(leaps_problems)))
+
+
+def changed_weights(policy):
+    return {name: weight * 1.5 for name, weight in policy.weights().items()}
+
+
+def shards(problems, **changes):
+    settings = {"group_size": 4, "step": 0, "shard_size": 2, "sampling": SAMPLING, "version": 1}
+    return make_shards(problems, **{**settings, **changes})
+
+
+def wait_until(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "condition not met in time"
+        time.sleep(0.02)
+
+
+def states(workers):
+    return [h.state for h in workers.health()]
+
+
+def all_healthy(workers):
+    return all(state is WorkerState.HEALTHY for state in states(workers))
+
+
+def test_samples_equal_those_of_inline_bit_for_bit(workers, expected, tiny_policy, leaps_problems):
+    workers.publish(changed_weights(tiny_policy), 1)
+    results = []
+    groups = collect(workers, shards(leaps_problems), timeout_seconds=200, on_result=results.append)
+    assert content(groups) == expected
+    assert {r.version for r in results} == {1}
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_worker_changes_no_sample_and_is_replaced(workers, expected, leaps_problems, fault):
+    wait_until(lambda: all_healthy(workers))
+    victim = workers._slots[0]
+    restarts = victim.restarts
+    for shard in shards(leaps_problems):
+        workers.submit(shard)
+    os.kill(victim.pid, fault)
+    done = {}
+    while len(done) < 8:
+        done.update({r.shard_id: r for r in workers.poll(120.0)})
+    groups = [g for shard in shards(leaps_problems) for g in done[shard.id].groups]
+    assert content(groups) == expected
+    wait_until(lambda: victim.restarts == restarts + 1 and all_healthy(workers))
+    assert [h.version for h in workers.health()] == [1, 1]  # the new process got the weights before it served
+    assert workers.poll(0.1) == []  # nothing comes twice
+
+
+def test_an_exception_in_a_shard_is_raised_with_its_cause_and_the_workers_live_on(workers, expected, leaps_problems):
+    wait_until(lambda: all_healthy(workers))
+    bad = make_shards(leaps_problems[:1], group_size=1, step=5, sampling=Sampling(max_new_tokens=100_000), version=1)
+    with pytest.raises(ShardFailed, match="100000") as caught:
+        collect(workers, bad, timeout_seconds=60)
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert content(collect(workers, shards(leaps_problems), timeout_seconds=60)) == expected
+
+
+def test_a_wait_that_runs_out_says_what_was_waited_for(workers, leaps_problems):
+    wait_until(lambda: all_healthy(workers))
+    for slot in workers._slots:
+        os.kill(slot.pid, signal.SIGSTOP)
+    with pytest.raises(TimeoutError, match=r"waiting for 8 shard\(s\).*worker-0"):
+        collect(workers, shards(leaps_problems), timeout_seconds=0.5)
+    for slot in workers._slots:
+        os.kill(slot.pid, signal.SIGCONT)
+    workers.cancel([shard.id for shard in shards(leaps_problems)])
+
+
+def test_workers_that_cannot_load_end_the_wait_with_their_error(worker_spec, leaps_problems):
+    from dataclasses import replace
+
+    from rl.workers import PolicySpec
+
+    lost = make_workers("ray", replace(worker_spec, policy=PolicySpec("/no/such/folder")), 1)
+    try:
+        with pytest.raises(WorkersLost, match="no/such/folder"):
+            collect(lost, shards(leaps_problems), timeout_seconds=120)
+    finally:
+        lost.close()
