@@ -180,7 +180,7 @@ def start_executor(experiment: Experiment) -> threading.Thread | None:
     """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
     if experiment.workers.executor != "ray":
         return None
-    from rl.workers.ray import start_ray
+    from rl.workers.cluster import start_ray
 
     thread = threading.Thread(
         target=start_ray, kwargs={"address": experiment.workers.address}, name="start-ray", daemon=True
