@@ -259,9 +259,17 @@ def _is_operand(tokens: list[_Token], index: int) -> bool:
     if tokens[index : index + 1] == [] or tokens[index].kind != "word" or index + 1 >= len(tokens):
         return False
     after = tokens[index + 1]
-    return (after.kind == "op" and after.text in "+-*/^") or (
-        after.glued and (after.text == "(" or after.kind == "number")
-    )
+    if after.kind == "op" and after.text in "+-*/^":
+        # `it is -3 + 5`: a sign, not a difference
+        is_sign = (
+            len(tokens[index].text) > 1
+            and after.text in "+-"
+            and not after.glued
+            and index + 2 < len(tokens)
+            and tokens[index + 2].glued
+        )
+        return not is_sign
+    return after.glued and (after.text == "(" or after.kind == "number")
 
 
 def _after_unit(tokens: list[_Token], index: int, run: list[str]) -> int | None:

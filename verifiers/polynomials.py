@@ -8,13 +8,13 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
+from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
 
 Polynomial = tuple[Fraction, ...]
 
 MAX_DEGREE = 24
 MAX_BITS = 4096
-MAX_NODES = 500
 
 
 class NotPolynomial(ValueError):
@@ -172,6 +172,9 @@ def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
     Raises:
         NotPolynomial: another kind of expression.
     """
+    branches = sign_branches(expr)
+    if len(branches) == 2:
+        return multiply(*(equation_polynomial(branch, variable) for branch in branches))
     match expr:
         case Rel(("=",), (left, right)):
             t, b = rational_function(left, variable)
@@ -182,9 +185,27 @@ def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
         case Group("or" | "list", items):
             product: Polynomial = (Fraction(1),)
             for item in items:
-                product = multiply(product, equation_polynomial(item, variable))
+                # in `x = 2, 3` and `x = 2 or 3` the later values are bare
+                equation = item if isinstance(item, Rel | Group) else Rel(("=",), (Sym(variable), item))
+                product = multiply(product, equation_polynomial(equation, variable))
             return product
     raise NotPolynomial(f"{type(expr).__name__} is no equation in {variable}")
+
+
+def sign_branches(expr: Expr) -> list[Expr]:
+    r"""The expression with every \pm read as + (and \mp as -), then the other way; itself where there is none."""
+
+    def chosen(plus: bool) -> Expr:
+        def change(node: Expr) -> Expr | None:
+            if not isinstance(node, Op) or node.op not in ("pm", "mp"):
+                return None
+            left, right = (transform(arg, change) for arg in node.args)
+            return Op("add", (left, right if plus == (node.op == "pm") else Op("neg", (right,))))
+
+        return transform(expr, change)
+
+    plus, minus = chosen(True), chosen(False)
+    return [plus] if plus == minus else [plus, minus]
 
 
 def _without_roots_of(top: Polynomial, bottom: Polynomial) -> Polynomial:

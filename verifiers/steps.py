@@ -110,8 +110,8 @@ def _equation(step: str) -> tuple[str, Polynomial] | None:
 
 
 def _is_equation(expr: Expr) -> bool:
-    if isinstance(expr, Group):
-        return all(_is_equation(item) for item in expr.items)
+    if isinstance(expr, Group):  # the later values of `x = 2, 3` are bare
+        return _is_equation(expr.items[0]) and all(_is_equation(item) or not free_symbols(item) for item in expr.items)
     return isinstance(expr, Rel) and expr.ops == ("=",)
 
 
