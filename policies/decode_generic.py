@@ -2,41 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from policies.kv_cache import LayerStates, SlotCache
+from policies import sampler
+from policies.kv_cache import SlotCache
+from policies.randomness import uniforms
+from policies.types import Sampling
 
 
 class GenericDecoder:
-    """Runs the Hugging Face module on the engine's cache."""
+    """Runs the Hugging Face module on a `SlotCache`; see `Decoder` in policies/engine.py."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(
+        self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int, device: torch.device
+    ) -> None:
+        self.model, self.pad_id, self.device = model, pad_id, device
+        self.cache = SlotCache(rows, longest_prompt, max_new_tokens, device)
 
-    def prefill(self, tokens: Tensor, attention: Tensor) -> tuple[Tensor, list[LayerStates]]:
-        """Logits [n, V] after each prompt and the layers' states, of prompts [n, L] padded on the left."""
+    @property
+    def live(self) -> int:
+        """Rows in use."""
+        return self.cache.live
+
+    def admit(self, prompts: Sequence[Sequence[int]], sources: Sequence[int]) -> Tensor:
+        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V]."""
+        width = max(len(p) for p in prompts)
+        tokens = torch.tensor([[*[self.pad_id] * (width - len(p)), *p] for p in prompts], device=self.device)
+        lengths = torch.tensor([len(p) for p in prompts], device=self.device)
+        attention = torch.arange(width, device=self.device) >= width - lengths[:, None]
         cache = DynamicCache()
         logits = self._forward(tokens, attention, (attention.cumsum(1) - 1).clamp_(min=0), cache)
         if any(type(layer) is not DynamicLayer for layer in cache.layers):
             raise ValueError(
                 f"{type(self.model).__name__} keeps more than keys and values per layer; use backend='generate'"
             )
-        return logits, [(layer.keys, layer.values) for layer in cache.layers]
+        rows = torch.tensor(sources, device=self.device)
+        self.cache.append([(layer.keys, layer.values) for layer in cache.layers], lengths, rows)
+        return logits[rows]
 
-    def decode(self, tokens: Tensor, cache: SlotCache) -> Tensor:
-        """Logits [live, V] after writing `tokens` [live] to the cache's next column."""
+    def step(self, tokens: Tensor) -> Tensor:
+        """Logits [live, V] after each row's newest token [live]."""
+        cache = self.cache
+        cache.make_room()
         begin = cache.begin
         starts = cache.starts[: cache.live, None]
-        attention = torch.arange(begin, cache.end + 1, device=tokens.device) >= starts
-        positions = cache.end - starts
+        attention = torch.arange(begin, cache.end + 1, device=self.device) >= starts
         layers = [_SlotLayer(cache, index, begin) for index in range(len(cache.keys))]
-        logits = self._forward(tokens[:, None], attention, positions, Cache(layers=layers))
+        logits = self._forward(tokens[:, None], attention, cache.end - starts, Cache(layers=layers))
         cache.end += 1
         return logits
+
+    def keep(self, kept: Tensor) -> Tensor:
+        """Drop all rows but `kept` (bool [live]); returns [new live] the old index of each row."""
+        return self.cache.keep(kept)
+
+    def draw(self, logits: Tensor, keys: Tensor, steps: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+        """See `sampler.draw`."""
+        return sampler.draw(logits, uniforms(keys, steps), sampling)
 
     def _forward(self, tokens: Tensor, attention: Tensor, positions: Tensor, cache: Cache) -> Tensor:
         output = self.model(

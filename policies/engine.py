@@ -18,22 +18,32 @@ from torch import Tensor
 from policies.backends import SAMPLERS, sample_with
 from policies.causal import CausalPolicy
 from policies.decode_generic import GenericDecoder
-from policies.kv_cache import LayerStates, SlotCache
-from policies.randomness import row_keys, uniforms
-from policies.sampler import draw
+from policies.decode_native import NativeDecoder, why_not_native
+from policies.randomness import row_keys
 from policies.types import Completion, FinishReason, Request, Sampling
 
 BACKENDS = ("engine", *SAMPLERS)
 PREFILL_TOKENS = 1 << 14  # padded prompt tokens in one prefill batch
-SLACK_COLUMNS = 128  # columns beyond the longest row, so that rows move left only once in so many steps
 
 
 class Decoder(Protocol):
-    """The two forward passes that sampling needs; see `GenericDecoder`."""
+    """The forward passes and the cache that sampling needs: rows join, step together, and leave."""
 
-    def prefill(self, tokens: Tensor, attention: Tensor) -> tuple[Tensor, list[LayerStates]]: ...
+    @property
+    def live(self) -> int:
+        """Rows in use."""
 
-    def decode(self, tokens: Tensor, cache: SlotCache) -> Tensor: ...
+    def admit(self, prompts: Sequence[Sequence[int]], sources: Sequence[int]) -> Tensor:
+        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V]."""
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """Logits [live, V] after each row's newest token [live]; valid until the next call."""
+
+    def keep(self, kept: Tensor) -> Tensor:
+        """Drop all rows but `kept` (bool [live]); returns [new live] the old index of each row."""
+
+    def draw(self, logits: Tensor, keys: Tensor, steps: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+        """Tokens and log-probabilities, as `sampler.draw` with the uniform numbers of (keys, steps)."""
 
 
 class SamplingEngine:
@@ -83,12 +93,26 @@ class SamplingEngine:
             with torch.no_grad():
                 return sample_with(self.backend, self.policy, requests, sampling, seed=seed)
         with torch.inference_mode():
-            decoder = GenericDecoder(self.policy.model)
-            return _Run(self.policy, decoder, requests, sampling, seed, self.max_rows).finish()
+            return _Run(
+                self._decoder(requests, sampling), self.policy, requests, sampling, seed, self.max_rows
+            ).finish()
+
+    def _decoder(self, requests: Sequence[Request], sampling: Sampling) -> Decoder:
+        """A decoder with room for the call's rollouts, or for max_rows of them."""
+        model = self.policy.model
+        limits = {
+            "rows": min(self.max_rows, sum(len(request.uids) for request in requests)),
+            "longest_prompt": max(len(request.prompt) for request in requests if request.uids),
+            "max_new_tokens": sampling.max_new_tokens,
+            "pad_id": self.policy.pad_id,
+        }
+        if why_not_native(model, torch.float32) is None:
+            return NativeDecoder(model, **limits)
+        return GenericDecoder(model, **limits, device=self.policy.device)
 
 
 @dataclass
-class _Row:
+class _Rows:
     """Bookkeeping of the live rows, one entry each, in the order of the cache's rows."""
 
     rollouts: Tensor  # [live] int64 index into the flat list of rollouts
@@ -102,102 +126,89 @@ class _Run:
 
     def __init__(
         self,
-        policy: CausalPolicy,
         decoder: Decoder,
+        policy: CausalPolicy,
         requests: Sequence[Request],
         sampling: Sampling,
         seed: int,
         max_rows: int,
     ) -> None:
         device = policy.device
-        self.policy, self.decoder, self.requests, self.sampling = policy, decoder, requests, sampling
         uids = [uid for request in requests for uid in request.uids]
+        self.decoder, self.requests, self.sampling, self.max_rows = decoder, requests, sampling, max_rows
         self.keys = row_keys(seed, torch.tensor(uids, dtype=torch.int64, device=device))
         self.stop_ids = torch.tensor(policy.stop_ids, device=device)
         self.waiting = deque(_pieces(requests, max_rows))
-        self.longest_prompt = max(len(r.prompt) for r in requests if r.uids)
-        columns = self.longest_prompt + sampling.max_new_tokens + SLACK_COLUMNS
-        self.cache = SlotCache(min(max_rows, len(uids)), columns, device)
-        self.rows = _Row(*(torch.zeros(0, dtype=torch.int64, device=device) for _ in range(4)))
+        self.rows = _Rows(*(torch.zeros(0, dtype=torch.int64, device=device) for _ in range(4)))
         self.out_tokens = torch.zeros(len(uids), sampling.max_new_tokens, dtype=torch.int64, device=device)
         self.out_logprobs = torch.zeros(len(uids), sampling.max_new_tokens, device=device)
         self.out_lengths = torch.zeros(len(uids), dtype=torch.int64, device=device)
 
     def finish(self) -> tuple[list[list[int]], list[list[float]]]:
         """Run until every rollout has ended; tokens and log-probabilities of each."""
-        self.cache.end = self.longest_prompt
-        while self.waiting or self.cache.live:
+        while self.waiting or self.decoder.live:
             if self._should_refill():
                 self._refill()
             else:
-                self.cache.make_room(self.longest_prompt)
-                logits = self.decoder.decode(self.rows.tokens, self.cache)
-                self._draw(logits, 0)
+                self._draw(self.decoder.step(self.rows.tokens), first=0)
+        if bool(self.out_logprobs.isnan().any()):
+            raise FloatingPointError("the policy's logits are not finite; its weights have diverged")
         lengths = self.out_lengths.tolist()
         tokens, logprobs = self.out_tokens.tolist(), self.out_logprobs.tolist()
         return [t[:n] for t, n in zip(tokens, lengths)], [p[:n] for p, n in zip(logprobs, lengths)]
 
     def _should_refill(self) -> bool:
-        """Prefill when it would fill a quarter of the cache: small prefills would cost more than idle rows."""
+        """Prefill when it would fill a quarter of the rows: small prefills would cost more than idle rows."""
         if not self.waiting:
             return False
-        free = self.cache.rows - self.cache.live
-        return free >= len(self.waiting[0][1]) and (free * 4 >= self.cache.rows or not self.cache.live)
+        free = self.max_rows - self.decoder.live
+        return free >= len(self.waiting[0][1]) and (free * 4 >= self.max_rows or not self.decoder.live)
 
     def _refill(self) -> None:
         """Prefill as many waiting pieces as fit and draw the first token of their rows."""
-        free = self.cache.rows - self.cache.live
-        taken: list[tuple[int, list[int]]] = []
-        width = 0
-        while self.waiting and len(self.waiting[0][1]) <= free:
-            wider = max(width, len(self.requests[self.waiting[0][0]].prompt))
-            if taken and wider * (len(taken) + 1) > PREFILL_TOKENS:
-                break
-            piece = self.waiting.popleft()
-            taken.append(piece)
-            free, width = free - len(piece[1]), wider
-        prompts = [self.requests[index].prompt for index, _ in taken]
-        logits, states, lengths = self._prefill(prompts, width)
-        device = logits.device
-        sources = torch.tensor([i for i, (_, rollouts) in enumerate(taken) for _ in rollouts], device=device)
-        rollouts = torch.tensor([r for _, piece in taken for r in piece], device=device)
-        first = self.cache.live
-        self.cache.append(states, lengths, sources)
-        zeros = torch.zeros_like(rollouts)
-        old = self.rows
-        self.rows = _Row(
+        taken = self._take()
+        sources = [index for index, (_, rollouts) in enumerate(taken) for _ in rollouts]
+        rollouts = torch.tensor([r for _, piece in taken for r in piece], device=self.keys.device)
+        first = self.decoder.live
+        logits = self.decoder.admit([self.requests[index].prompt for index, _ in taken], sources)
+        old, zeros = self.rows, torch.zeros_like(rollouts)
+        self.rows = _Rows(
             torch.cat([old.rollouts, rollouts]),
             torch.cat([old.keys, self.keys[rollouts]]),
             torch.cat([old.steps, zeros]),
             torch.cat([old.tokens, zeros]),
         )
-        self._draw(logits[sources], first)
+        self._draw(logits, first)
 
-    def _prefill(self, prompts: list[tuple[int, ...]], width: int) -> tuple[Tensor, list[LayerStates], Tensor]:
-        device = self.out_tokens.device
-        padded = [[self.policy.pad_id] * (width - len(p)) + list(p) for p in prompts]
-        lengths = torch.tensor([len(p) for p in prompts], device=device)
-        attention = torch.arange(width, device=device) >= width - lengths[:, None]
-        logits, states = self.decoder.prefill(torch.tensor(padded, device=device), attention)
-        return logits, states, lengths
+    def _take(self) -> list[tuple[int, list[int]]]:
+        """The waiting pieces that fit the free rows and one prefill batch."""
+        free, width = self.max_rows - self.decoder.live, 0
+        taken: list[tuple[int, list[int]]] = []
+        while self.waiting and len(self.waiting[0][1]) <= free:
+            width = max(width, len(self.requests[self.waiting[0][0]].prompt))
+            if taken and width * (len(taken) + 1) > PREFILL_TOKENS:
+                break
+            taken.append(self.waiting.popleft())
+            free -= len(taken[-1][1])
+        return taken
 
     def _draw(self, logits: Tensor, first: int) -> None:
         """Draw the next token of rows `first` and after from `logits`, record it, let finished rows go."""
         rows = self.rows
         steps, rollouts = rows.steps[first:], rows.rollouts[first:]
-        tokens, logprobs = draw(logits, uniforms(rows.keys[first:], steps), self.sampling)
+        tokens, logprobs = self.decoder.draw(logits, rows.keys[first:], steps, self.sampling)
         self.out_tokens[rollouts, steps] = tokens
         self.out_logprobs[rollouts, steps] = logprobs
         rows.tokens[first:] = tokens
         rows.steps[first:] += 1
-        ended = torch.isin(tokens, self.stop_ids) | (rows.steps[first:] == self.sampling.max_new_tokens)
+        ended = (tokens[:, None] == self.stop_ids).any(1) | (rows.steps[first:] == self.sampling.max_new_tokens)
         if not bool(ended.any()):
             return
         self.out_lengths[rollouts[ended]] = rows.steps[first:][ended]
-        kept = torch.ones(self.cache.live, dtype=torch.bool, device=ended.device)
+        kept = torch.ones(self.decoder.live, dtype=torch.bool, device=ended.device)
         kept[first:] = ~ended
-        order = self.cache.keep(kept)
-        self.rows = _Row(rows.rollouts[order], rows.keys[order], rows.steps[order], rows.tokens[order])
+        order = self.decoder.keep(kept)
+        self.rows = _Rows(rows.rollouts[order], rows.keys[order], rows.steps[order], rows.tokens[order])
 
 
 def _pieces(requests: Sequence[Request], max_rows: int) -> list[tuple[int, list[int]]]:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+SLACK_COLUMNS = 128  # columns beyond the longest row, so that rows move left only once in so many steps
+
 LayerStates = tuple[Tensor, Tensor]  # keys, values: each [n, heads, T, head_dim]
 
 
@@ -26,13 +28,14 @@ class SlotCache:
         end: the column that the next token of every live row is written to.
     """
 
-    def __init__(self, rows: int, columns: int, device: torch.device) -> None:
-        self.rows, self.columns = rows, columns
+    def __init__(self, rows: int, longest_prompt: int, max_new_tokens: int, device: torch.device) -> None:
+        self.rows, self.longest_prompt = rows, longest_prompt
+        self.columns = longest_prompt + max_new_tokens + SLACK_COLUMNS
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
         self.starts = torch.zeros(rows, dtype=torch.int64, device=device)
         self.live = 0
-        self.end = 0
+        self.end = longest_prompt  # so that any prompt can join and end here
 
     @property
     def begin(self) -> int:
@@ -50,8 +53,6 @@ class SlotCache:
         first, last, width = self.live, self.live + sources.numel(), states[0][0].shape[2]
         if not self.keys:
             self._allocate(states)
-        if self.live == 0:
-            self.end = max(self.end, width)
         for layer, (keys, values) in enumerate(states):
             self.keys[layer][first:last, :, self.end - width : self.end] = keys[sources]
             self.values[layer][first:last, :, self.end - width : self.end] = values[sources]
@@ -76,22 +77,18 @@ class SlotCache:
         self.live = count
         return order
 
-    def make_room(self, floor: int) -> None:
-        """Move all rows to the left if the next column does not exist; `end` stays at `floor` or more."""
+    def make_room(self) -> None:
+        """Move all rows to the left if the next column does not exist; room for the longest prompt stays before it."""
         if self.end < self.columns:
             return
-        shift = min(self.begin, self.end - floor)
+        begin = self.begin
+        shift = min(begin, self.end - self.longest_prompt)
         if shift < 1:
             raise RuntimeError(f"a row of the key/value cache outgrew its {self.columns} columns")
-        begin = self.begin
         for tensor in (*self.keys, *self.values):
             tensor[: self.live, :, begin - shift : self.end - shift] = tensor[: self.live, :, begin : self.end].clone()
         self.starts[: self.live] -= shift
         self.end -= shift
-
-    def clear(self) -> None:
-        """Forget all rows; the memory stays."""
-        self.live = self.end = 0
 
     def _allocate(self, states: Sequence[LayerStates]) -> None:
         def empty(like: Tensor) -> Tensor:
