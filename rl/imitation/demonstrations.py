@@ -15,20 +15,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
 
+from envs.demonstrations import Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Problem
 
 KEEPS = ("all", "right")
-
-
-class Writer(Protocol):
-    """Writes solutions in its own manner (envs.demonstrations.Demonstrator)."""
-
-    levels: tuple[int, ...]
-
-    def write(self, problem: Problem, rng: random.Random) -> str:
-        """A solution of `problem` as text."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class DemonstrationSource:
     """
 
     env: Environment
-    demonstrator: Writer
+    demonstrator: Demonstrator
     drill_share: float = 0.3
     seed: int = 0
     keep: str = "all"
@@ -180,7 +171,7 @@ class DemonstratorLine:
 
 
 def measure_demonstrator(
-    env: Environment, demonstrator: Writer, problems: Sequence[Problem], *, repeats: int = 1, seed: int = 0
+    env: Environment, demonstrator: Demonstrator, problems: Sequence[Problem], *, repeats: int = 1, seed: int = 0
 ) -> list[DemonstratorLine]:
     """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times."""
     verdicts: dict[int, list] = {}

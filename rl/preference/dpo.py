@@ -86,6 +86,7 @@ class DpoCard:
         chosen_shift: mean log pi(chosen) - log ref(chosen); often negative: both sides fall, the rejected one faster.
         accuracy: share of held-out pairs with h > 0 after the fit.
         tokens_trained: prompt and completion tokens passed forward and backward.
+        interrupted: a stop was requested before the last step.
     """
 
     num_pairs: int
@@ -97,6 +98,7 @@ class DpoCard:
     accuracy: float | None
     tokens_trained: int
     seconds: float
+    interrupted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -114,6 +116,8 @@ def fit_dpo(
     stage: str = "dpo",
 ) -> DpoCard:
     """Fits the policy in `policy_folder` to `comparisons` and writes it, with its card, to `out_folder`.
+
+    After a requested stop nothing is written and the card says `interrupted`: the fit begins anew next time.
 
     Args:
         reference_folder: the start policy that h is measured from; None: `policy_folder` itself.
@@ -136,7 +140,6 @@ def fit_dpo(
         steps = _train(policy, reference, pairs, settings, recorder, stage)
         after = log_ratios(policy, reference, sample)
         held_out_after = log_ratios(policy, reference, held_out_pairs)
-        policy.save(out_folder)
     card = DpoCard(
         num_pairs=len(pairs),
         num_held_out=len(held_out),
@@ -147,7 +150,12 @@ def fit_dpo(
         accuracy=_mean([float(c > r) for c, r in held_out_after]) if held_out_after else None,
         tokens_trained=sum(len(p) + len(c) for pair in pairs for p, c in pair) * settings.epochs,
         seconds=time.perf_counter() - began,
+        interrupted=recorder.stop_requested,
     )
+    if card.interrupted:
+        return card
+    with quiet_transformers():
+        policy.save(out_folder)
     (Path(out_folder) / CARD_FILE).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")
     return card
 

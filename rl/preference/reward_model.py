@@ -80,6 +80,7 @@ class RewardModelCard:
         spread: mean over held-out completions of the members' standard deviation, in normalised units.
         normalisers: (mean, std) of each member on start-policy completions.
         tokens_trained: prompt and completion tokens passed forward and backward, all epochs and members.
+        interrupted: a stop was requested before the last step.
     """
 
     num_pairs: int
@@ -95,6 +96,7 @@ class RewardModelCard:
     penalty: float
     tokens_trained: int
     seconds: float
+    interrupted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -112,6 +114,8 @@ def fit_reward_model(
     stage: str = "reward_model",
 ) -> RewardModelCard:
     """Fits reward models to `comparisons` and writes them, their normalisers and the card to `out_folder`.
+
+    After a requested stop nothing is written and the card says `interrupted`: the fit begins anew next time.
 
     Args:
         policy_folder: the start policy, in Hugging Face form; every member starts from its trunk.
@@ -151,8 +155,10 @@ def fit_reward_model(
             held_out_pairs=[token_pairs(c, policy) for c in held_out],
             tokens=tokens,
             began=began,
+            interrupted=recorder.stop_requested,
         )
-        _save(members, card, Path(out_folder))
+        if not card.interrupted:
+            _save(members, card, Path(out_folder))
     return card
 
 
@@ -258,6 +264,7 @@ def _card(
     held_out_pairs: Sequence[PairOfPairs],
     tokens: int,
     began: float,
+    interrupted: bool,
 ) -> RewardModelCard:
     margins = _margins(reward, held_out_pairs)
     decisive = [(c.agrees_with_gold, m > 0) for c, m in zip(held_out, margins) if c.agrees_with_gold is not None]
@@ -277,6 +284,7 @@ def _card(
         penalty=reward.penalty,
         tokens_trained=tokens,
         seconds=time.perf_counter() - began,
+        interrupted=interrupted,
     )
 
 
