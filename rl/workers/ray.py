@@ -56,8 +56,10 @@ class RayWorkers:
     ) -> None:
         if num_workers < 1:
             raise ValueError(f"num_workers is {num_workers}, expected at least 1")
-        cpus = spec.threads if cpus_per_worker is None else cpus_per_worker
+        cpus = float(spec.threads) if cpus_per_worker is None else cpus_per_worker
         start_ray(address, num_cpus=int(num_workers * cpus) + 1)
+        if address is None and num_workers * cpus > ray.cluster_resources().get("CPU", 0.0):
+            cpus = 0.0  # a Ray that was started for fewer: its only machine is shared, as threads share it
         self.spec = spec
         self.patience = patience or Patience()
         self._actor_class = ray.remote(RolloutActor).options(
@@ -73,6 +75,7 @@ class RayWorkers:
         self._attempts: dict[int, int] = {}
         self._weights: Any = None  # reference in the object store; None: the folder's weights serve
         self._version = 0
+        self._edition = 0  # counts publications: two of them may carry the same version
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._changed = threading.Condition()  # guards what the caller's thread reads: the five below
         self._in_flight: set[int] = set()
@@ -210,24 +213,25 @@ class RayWorkers:
     def _on_setup(self, slot: Slot, _: None) -> None:
         slot.state = WorkerState.STALE
         if self._weights is None:
-            self._on_echo(slot, self._version)
+            self._on_echo(0, slot, self._version)
         else:
             self._send_weights(slot)
 
     def _send_weights(self, slot: Slot) -> None:
         if "load weights" not in slot.calls:
             echo = slot.actor.load.remote(self._version, self._weights)
-            self._call(slot, echo, "load weights", self._on_echo)
+            self._call(slot, echo, "load weights", partial(self._on_echo, self._edition))
 
-    def _on_echo(self, slot: Slot, version: int) -> None:
+    def _on_echo(self, edition: int, slot: Slot, version: int) -> None:
         slot.version = version
-        if version != self._version:
+        if edition != self._edition:
             self._send_weights(slot)
         elif slot.state is WorkerState.STALE:
             slot.state = WorkerState.HEALTHY
 
     def _on_publish(self, weights: Any, version: int) -> None:
         self._weights, self._version = weights, version
+        self._edition += 1
         for slot in self._slots:
             if slot.state in (WorkerState.HEALTHY, WorkerState.SUSPECT, WorkerState.STALE):
                 slot.state = WorkerState.STALE
