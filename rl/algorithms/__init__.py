@@ -18,6 +18,7 @@ from rl.algorithms.ppo import Ppo
 from rl.algorithms.reinforce import Reinforce
 from rl.algorithms.reinforce_pp import ReinforcePlusPlus
 from rl.algorithms.rloo import Rloo
+from rl.algorithms.sapo import Sapo
 from rl.algorithms.settings import Correction, Kl, Placement, Scale, build
 from rl.algorithms.sft import Sft
 from rl.algorithms.vapo import Vapo
@@ -33,6 +34,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
         Dapo,
         Gspo,
         Cispo,
+        Sapo,
         Gpg,
         MaxRl,
         Ppo,

@@ -87,3 +87,14 @@ def cispo(logprobs: Tensor, ratio: Tensor, advantages: Tensor, *, cap: float, fl
         raise ValueError(f"cispo cap is {cap}: it is the absolute bound of the ratio, expected at least 1 (e.g. 5)")
     weight = ratio.detach().clamp(floor, cap)
     return Objective(-weight * advantages * logprobs, ratio, ratio < floor, ratio > cap)
+
+
+def soft_gate(ratio: Tensor, advantages: Tensor, *, positive: float, negative: float) -> Objective:
+    """-A (4 / tau) sigmoid(tau (ratio - 1)), tau by the sign of A: a smooth trust region.   (SAPO, arXiv:2511.20347)
+
+    Its slope in the ratio is A at ratio 1 and fades on both sides. Nothing is clipped, so no fraction is reported.
+    """
+    tau = torch.where(advantages > 0, positive, negative).to(ratio.dtype)
+    gate = (tau * (ratio - 1)).sigmoid() * 4 / tau
+    never = torch.zeros_like(ratio, dtype=torch.bool)
+    return Objective(-gate * advantages, ratio, never, never)

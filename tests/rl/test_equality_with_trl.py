@@ -1,0 +1,401 @@
+"""Loss and gradient equal those of TRL 1.16 on the same frozen batch.
+
+TRL's own loss methods run on a stand-in for the trainer that hands them fixed log-probabilities, so what is compared
+is the mathematics: no model, no sampling. Differences in convention are stated where they are bridged.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from rl.algorithms import Algorithm, Scores, make
+from rl.functional.preference import bradley_terry_loss, dpo_loss, ipo_loss, kto_loss
+from rl.types import Batch, Totals
+
+LIMIT = 9  # length limit of the completions
+GROUP = 3
+
+
+class FakeAccelerator:
+    """One process."""
+
+    device = torch.device("cpu")
+    num_processes = 1
+    sync_gradients = True
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        return tensor
+
+    gather_for_metrics = gather
+
+    def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
+        return tensor
+
+
+def frozen_batch(seed: int = 0) -> tuple[Batch, Tensor]:
+    """Four groups of three completions, one of them without signal, and current log-probabilities."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, width = 4 * GROUP, LIMIT
+    lengths = torch.randint(1, width + 1, (rows,), generator=generator)
+    mask = (torch.arange(width) < lengths.unsqueeze(1)).double()
+    old = -torch.rand(rows, width, generator=generator, dtype=torch.float64) * 3
+    current = old + 0.3 * torch.randn(rows, width, generator=generator, dtype=torch.float64)
+    rewards = torch.randn(rows, generator=generator, dtype=torch.float64)
+    rewards[:GROUP] = 1.0
+    batch = Batch(
+        tokens=torch.zeros(rows, width, dtype=torch.long),
+        attention=mask.bool(),
+        mask=mask,
+        behaviour_logprobs=old,
+        rewards=rewards,
+        groups=torch.arange(4).repeat_interleave(GROUP),
+        truncated=torch.zeros(rows, dtype=torch.bool),
+        reference_logprobs=old + 0.2 * torch.randn(rows, width, generator=generator, dtype=torch.float64),
+    )
+    return batch, current
+
+
+def ours(algorithm: Algorithm, batch: Batch, current: Tensor, entropy: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Loss and its gradient with respect to the log-probabilities."""
+    logprobs = current.clone().requires_grad_()
+    totals = Totals(float(batch.mask.sum()), float(batch.num_rows), LIMIT)
+    loss = algorithm.loss(algorithm.credit(batch), Scores(logprobs, entropy), totals).loss
+    return loss.detach(), torch.autograd.grad(loss, logprobs)[0]
+
+
+def trl_stub(logprobs: Tensor, **settings: Any) -> SimpleNamespace:
+    """What GRPOTrainer._compute_loss and RLOOTrainer._compute_loss read from the trainer."""
+    defaults = {
+        "accelerator": FakeAccelerator(),
+        "aux_loss_enabled": False,
+        "beta": 0.0,
+        "current_gradient_accumulation_steps": 1,
+        "epsilon_low": 0.2,
+        "epsilon_high": 0.2,
+        "importance_sampling_level": "token",
+        "max_completion_length": LIMIT,
+        "model": SimpleNamespace(training=True),
+        "off_policy_mask_threshold": None,
+        "top_entropy_quantile": 1.0,
+        "use_adaptive_entropy": False,
+        "use_vllm": False,
+        "vllm_importance_sampling_correction": False,
+        "entropy_coef": 0.0,
+        "_entropy_bonus_enabled": False,
+        "_metrics": {"train": defaultdict(list)},
+        "args": SimpleNamespace(
+            delta=None,
+            use_bias_correction_kl=False,
+            steps_per_generation=1,
+            sapo_temperature_pos=1.0,
+            sapo_temperature_neg=1.05,
+        ),
+    }
+    stub = SimpleNamespace(**{**defaults, **settings})
+    stub._get_per_token_logps_and_entropies = lambda *_, **__: (logprobs, torch.ones_like(logprobs), None)
+    return stub
+
+
+def trl_inputs(batch: Batch, advantages: Tensor, **more: Any) -> dict[str, Any]:
+    ones = torch.ones(batch.num_rows, 1, dtype=torch.long)
+    return {
+        "prompt_ids": ones,
+        "prompt_mask": ones,
+        "completion_ids": batch.tokens,
+        "completion_mask": batch.mask,
+        "advantages": advantages,
+        "old_per_token_logps": batch.behaviour_logprobs,
+        "ref_per_token_logps": batch.reference_logprobs,
+        "num_items_in_batch": batch.mask.sum(),
+        **more,
+    }
+
+
+def trl_grpo(
+    batch: Batch, current: Tensor, scale: str = "group", args: Any = None, **settings: Any
+) -> tuple[Tensor, Tensor]:
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.utils import nanstd
+
+    # the advantages are made inside _generate_and_score_completions; these are its lines
+    grouped = batch.rewards.view(-1, GROUP)
+    advantages = batch.rewards - torch.nanmean(grouped, dim=1).repeat_interleave(GROUP)
+    if scale == "group":
+        advantages = advantages / (nanstd(grouped, dim=1).repeat_interleave(GROUP) + 1e-4)
+    elif scale == "batch":
+        advantages = advantages / (nanstd(batch.rewards) + 1e-4)
+    logprobs = current.clone().requires_grad_()
+    stub = trl_stub(logprobs, **settings)
+    for name, value in (args or {}).items():
+        setattr(stub.args, name, value)
+    loss = GRPOTrainer._compute_loss(stub, None, trl_inputs(batch, advantages))
+    return loss.detach(), torch.autograd.grad(loss, logprobs)[0]
+
+
+def assert_same(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> None:
+    assert first[1].abs().max() > 1e-4, "a gradient of 0 compares nothing"
+    torch.testing.assert_close(first[0], second[0], rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(first[1], second[1], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", ["none", "group", "batch"])
+def test_grpo(scale: str) -> None:
+    batch, current = frozen_batch()
+    name = {"none": "none", "group": "group_std", "batch": "batch_std"}[scale]
+    assert_same(ours(make("grpo", scale=name), batch, current), trl_grpo(batch, current, scale, loss_type="grpo"))
+
+
+def test_bnpo_is_grpo_with_the_token_mean() -> None:
+    batch, current = frozen_batch()
+    assert_same(
+        ours(make("grpo", aggregation="token_mean"), batch, current), trl_grpo(batch, current, loss_type="bnpo")
+    )
+
+
+def test_dr_grpo() -> None:
+    batch, current = frozen_batch()
+    assert_same(ours(make("dr_grpo"), batch, current), trl_grpo(batch, current, "none", loss_type="dr_grpo"))
+
+
+def test_dapo() -> None:
+    batch, current = frozen_batch()
+    assert_same(ours(make("dapo"), batch, current), trl_grpo(batch, current, loss_type="dapo", epsilon_high=0.28))
+
+
+def test_gspo() -> None:
+    batch, current = frozen_batch()
+    expected = trl_grpo(
+        batch,
+        current,
+        loss_type="grpo",
+        importance_sampling_level="sequence",
+        epsilon_low=0.05,
+        epsilon_high=0.08,
+    )
+    assert_same(ours(make("gspo", clip_low=0.05, clip_high=0.08), batch, current), expected)
+
+
+def test_cispo_with_an_absolute_cap() -> None:
+    # TRL clamps at `epsilon_high` itself, so the same number is the absolute cap in both
+    batch, current = frozen_batch()
+    expected = trl_grpo(batch, current, loss_type="cispo", epsilon_high=1.2)
+    assert_same(ours(make("cispo", cap=1.2), batch, current), expected)
+
+
+def test_sapo() -> None:
+    batch, current = frozen_batch()
+    assert_same(ours(make("sapo"), batch, current), trl_grpo(batch, current, loss_type="sapo"))
+
+
+@pytest.mark.parametrize(("estimator", "corrected"), [("grpo_k3_legacy", False), ("k3_ratio", True)])
+def test_kl_in_the_loss(estimator: str, corrected: bool) -> None:
+    batch, current = frozen_batch()
+    kl = {"beta": 0.1, "placement": "loss", "estimator": estimator}
+    expected = trl_grpo(batch, current, loss_type="grpo", beta=0.1, args={"use_bias_correction_kl": corrected})
+    assert_same(ours(make("grpo", kl=kl), batch, current), expected)
+
+
+def test_entropy_bonus() -> None:
+    batch, current = frozen_batch()
+    expected = trl_grpo(batch, current, loss_type="grpo", _entropy_bonus_enabled=True, entropy_coef=0.05)
+    actual = ours(make("grpo", entropy_coefficient=0.05), batch, current, entropy=torch.ones_like(current))
+    assert_same(actual, expected)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.2])
+def test_rloo(beta: float) -> None:
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    batch, current = frozen_batch()
+    kl = ((batch.behaviour_logprobs - batch.reference_logprobs) * batch.mask).sum(1)
+    rewards = (batch.rewards - beta * kl).view(-1, GROUP)  # the lines of _generate_and_score_completions
+    advantages = rewards - (rewards.sum(1, keepdim=True) - rewards) / (GROUP - 1)
+    logprobs = current.clone().requires_grad_()
+    old = (batch.behaviour_logprobs * batch.mask).sum(1)
+    inputs = trl_inputs(batch, advantages.flatten(), old_logps=old)
+    loss = RLOOTrainer._compute_loss(trl_stub(logprobs), None, inputs)
+    expected = loss.detach(), torch.autograd.grad(loss, logprobs)[0]
+    assert_same(ours(make("rloo", kl={"beta": beta}), batch, current), expected)
+
+
+# --- preferences ---
+
+
+class FakeModel:
+    """Returns fixed per-token log-probabilities in the layout that TRL's fused head has: [N, T-1]."""
+
+    training = True
+
+    def __init__(self, log_probs: Tensor) -> None:
+        self.log_probs = log_probs
+
+    def __call__(self, **inputs: Any) -> SimpleNamespace:
+        zeros = torch.zeros_like(self.log_probs)
+        return SimpleNamespace(log_probs=self.log_probs, entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
+
+
+def pairs(seed: int = 3, rows: int = 8, width: int = 7) -> tuple[Tensor, Tensor, Tensor]:
+    """(completion mask [N, T], policy [N, T-1], reference [N, T-1]): one prompt token, then completions."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(2, width + 1, (rows,), generator=generator)
+    mask = (torch.arange(width) < lengths.unsqueeze(1)).long()
+    mask[:, 0] = 0
+    policy = -torch.rand(rows, width - 1, generator=generator, dtype=torch.float64) * mask[:, 1:]
+    reference = -torch.rand(rows, width - 1, generator=generator, dtype=torch.float64) * mask[:, 1:]
+    return mask, policy, reference
+
+
+def preference_stub(model: FakeModel, reference: FakeModel, **settings: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{
+            "accelerator": FakeAccelerator(),
+            "args": SimpleNamespace(gradient_checkpointing_kwargs=None),
+            "aux_loss_enabled": False,
+            "beta": 0.3,
+            "f_divergence_type": "reverse_kl",
+            "label_smoothing": 0.0,
+            "ld_alpha": None,
+            "loss_weights": [1.0],
+            "model": model,
+            "precompute_ref_logps": False,
+            "ref_model": reference,
+            "use_weighting": False,
+            "_metrics": {"train": defaultdict(list)},
+            "_total_train_tokens": 0,
+            "_tp_size": 1,
+            **settings,
+        }
+    )
+
+
+def trl_dpo(loss_type: str, **settings: Any) -> tuple[Tensor, Tensor]:
+    from trl.trainer import dpo_trainer
+
+    mask, policy, reference = pairs()
+    policy.requires_grad_()
+    model = FakeModel(policy)
+    stub = preference_stub(model, FakeModel(reference), loss_types=[loss_type], **settings)
+    inputs = {"input_ids": torch.ones_like(mask), "attention_mask": torch.ones_like(mask), "completion_mask": mask}
+    with pytest.MonkeyPatch.context() as patch:  # the stand-in is no torch module
+        patch.setattr(dpo_trainer, "disable_gradient_checkpointing", _nothing)
+        patch.setattr(dpo_trainer, "is_peft_model", lambda _: False)
+        loss = dpo_trainer.DPOTrainer._compute_loss(stub, model, inputs, False)
+    return loss.detach(), torch.autograd.grad(loss, policy)[0]
+
+
+class _nothing:
+    def __init__(self, *_: Any) -> None: ...
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def our_pairs() -> tuple[Tensor, list[Tensor], tuple[Tensor, Tensor]]:
+    """(leaf, the four sums that our losses take, the lengths of chosen and rejected)."""
+    mask, policy, reference = pairs()
+    policy.requires_grad_()
+    chosen, rejected = policy.sum(1).chunk(2)
+    reference_chosen, reference_rejected = reference.sum(1).chunk(2)
+    lengths = mask.sum(1).chunk(2)
+    return policy, [chosen, rejected, reference_chosen, reference_rejected], (lengths[0], lengths[1])
+
+
+def with_gradient(loss: Tensor, leaf: Tensor) -> tuple[Tensor, Tensor]:
+    return loss.mean().detach(), torch.autograd.grad(loss.mean(), leaf)[0]
+
+
+def test_dpo() -> None:
+    leaf, sums, _ = our_pairs()
+    assert_same(with_gradient(dpo_loss(*sums, beta=0.3), leaf), trl_dpo("sigmoid"))
+
+
+def test_ipo_with_lengths() -> None:
+    leaf, sums, (chosen, rejected) = our_pairs()
+    loss = ipo_loss(*sums, tau=0.3, chosen_lengths=chosen, rejected_lengths=rejected)
+    assert_same(with_gradient(loss, leaf), trl_dpo("ipo"))
+
+
+def test_ipo_without_lengths_sums_as_the_paper_writes_it() -> None:
+    # log-ratios 1.0 (2 tokens) and -0.5 (5 tokens), tau 0.5: h = 1.5 -> 0.25; per token h = 0.5 + 0.1 = 0.6 -> 0.16
+    sums = torch.tensor([1.0]), torch.tensor([-0.5]), torch.zeros(1), torch.zeros(1)
+    assert float(ipo_loss(*sums, tau=0.5)) == pytest.approx(0.25)
+    lengths = {"chosen_lengths": torch.tensor([2.0]), "rejected_lengths": torch.tensor([5.0])}
+    assert float(ipo_loss(*sums, tau=0.5, **lengths)) == pytest.approx(0.16)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.5])  # without and with a positive KL estimate
+def test_kto(shift: float) -> None:
+    from trl.trainer import kto_trainer
+
+    mask, policy, reference = pairs()
+    labels = torch.tensor([True, False, True, True, False, False, True, False])
+    policy.requires_grad_()
+    mismatched = reference.sum(1).flip(0) + shift
+    kl_logps = {True: mismatched, False: reference.sum(1).flip(0)}
+    model, reference_model = FakeModel(policy), FakeModel(reference)
+    stub = preference_stub(
+        model,
+        reference_model,
+        loss_type="kto",
+        calculate_KL=True,
+        desirable_weight=1.2,
+        undesirable_weight=0.7,
+        _compute_kl_logps=lambda which, _: kl_logps[which is model],
+    )
+    inputs = {
+        "input_ids": torch.ones_like(mask),
+        "attention_mask": torch.ones_like(mask),
+        "completion_mask": mask,
+        "label": labels,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kto_trainer, "disable_gradient_checkpointing", _nothing)
+        patch.setattr(kto_trainer, "is_peft_model", lambda _: False)
+        loss = kto_trainer.KTOTrainer._compute_loss(stub, model, inputs, False)
+    expected = loss.detach(), torch.autograd.grad(loss, policy)[0]
+    actual = kto_loss(
+        policy.sum(1),
+        reference.sum(1),
+        labels,
+        kl_logps[True],
+        kl_logps[False],
+        beta=0.3,
+        desirable_weight=1.2,
+        undesirable_weight=0.7,
+    )
+    assert_same(with_gradient(actual, policy), expected)
+
+
+@pytest.mark.parametrize("margin", [None, 0.4])
+@pytest.mark.parametrize("centering", [0.0, 0.05])
+def test_reward_model(margin: float | None, centering: float) -> None:
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    scores = torch.randn(8, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    stub = SimpleNamespace(
+        accelerator=FakeAccelerator(),
+        args=SimpleNamespace(center_rewards_coefficient=centering or None),
+        model=SimpleNamespace(training=True),
+        _metrics={"train": defaultdict(list)},
+        _total_train_tokens=0,
+        _tp_size=1,
+    )
+    inputs: dict[str, Any] = {"attention_mask": torch.ones(8, 3)}
+    if margin is not None:
+        inputs["margin"] = torch.full((4,), margin, dtype=torch.float64)
+
+    def model(margin: Tensor | None = None, **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(logits=scores)
+
+    loss = RewardTrainer.compute_loss(stub, model, inputs)
+    expected = loss.detach(), torch.autograd.grad(loss, scores)[0]
+    chosen, rejected = scores.squeeze(1).chunk(2)
+    actual = bradley_terry_loss(chosen, rejected, margin=margin or 0.0, centering=centering)
+    assert_same(with_gradient(actual, scores), expected)
