@@ -1,0 +1,10 @@
+"""Answer equivalence. Cheap checks first: the same tree, then exact numbers, then random points of a finite field or
+high-precision arithmetic, then a symbolic evaluation. A mismatch at a point is final.
+
+    equivalent(parse("1/2"), parse("0.5")).equal   # True
+"""
+
+from verifiers.equivalence.core import equivalent
+from verifiers.equivalence.types import Judgement, Settings
+
+__all__ = ["Judgement", "Settings", "equivalent"]

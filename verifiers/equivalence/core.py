@@ -1,0 +1,328 @@
+"""The order in which kinds of answers are tried: words, sets of reals, several values, relations, single values."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import permutations
+
+from verifiers.equivalence.collections import Collection, collection, compare_collections, compare_entries, has_signs
+from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, labelled
+from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
+from verifiers.equivalence.relations import compare_relations
+from verifiers.equivalence.scalars import compare_scalars, is_unevaluated
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import (
+    Cases,
+    Const,
+    Dots,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Matrix,
+    Num,
+    Op,
+    Rel,
+    Sym,
+    Text,
+    free_symbols,
+    walk,
+)
+from verifiers.types import Reason
+
+_CONSTANTS_OF_INTEGRATION = frozenset(("C", "c", "K", "k", "C_1", "c_1", "const"))
+_DEFAULT = Settings()
+
+
+def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Judgement:
+    """Whether `answer` says what `reference` says.
+
+    Symmetric except where the reference sets the terms: its decimals allow rounding, its unit may be left out, and
+    only the answer is refused for contradicting itself or being left unevaluated.
+    """
+    try:
+        if not settings.allow_unevaluated and is_unevaluated(answer) and not is_unevaluated(reference):
+            return no("an operation is left to work out", Reason.UNEVALUATED)
+        return _compare(answer, reference, settings)
+    except ContradictionError as error:
+        return no(str(error), Reason.CONTRADICTION)
+    except OverBudgetError as error:
+        return no(str(error), Reason.OVER_BUDGET)
+    except RecursionError:
+        return no("nested too deeply", Reason.OVER_BUDGET)
+
+
+def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if answer == reference:
+        if isinstance(answer, Dots):
+            return no("dots alone are no answer")
+        return yes("the same expression", "text")
+    if isinstance(answer, Family) or isinstance(reference, Family):
+        return _compare_families(answer, reference, settings)
+    if isinstance(answer, Text) or isinstance(reference, Text):
+        return _compare_words(answer, reference)
+    as_sets = _compare_as_sets(answer, reference, settings)
+    if as_sets is not None:
+        return as_sets
+    as_several = _compare_as_several(answer, reference, settings)
+    if as_several is not None:
+        return as_several
+    return _compare_single(answer, reference, settings)
+
+
+def _compare_words(answer: Expr, reference: Expr) -> Judgement:
+    if isinstance(answer, Text) and isinstance(reference, Text):
+        same = answer.words == reference.words
+        return yes("the same words", "text") if same else no("different words", method="text")
+    words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
+    assert isinstance(words, Text)
+    if isinstance(other, Sym) and other.name.casefold() == words.words:
+        return yes("the same word", "text")
+    value = labelled(other).value if isinstance(other, Rel) else other
+    if isinstance(value, Text) and value.words == words.words:
+        return yes("the same words", "text")
+    return no("words, where mathematics is expected" if words is answer else "mathematics, where words are expected", method="text")
+
+
+def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """As sets of reals, if one of the two can only be that; None if this reading does not apply."""
+    if not (is_setlike(reference) or is_setlike(answer)):
+        return None
+    if isinstance(answer, Interval) and isinstance(reference, Interval) and not _listlike(answer, reference):
+        return compare_sets(answer, reference, settings)
+    if _both_closed_pairs(answer, reference):
+        return None
+    try:
+        return compare_sets(_unlabelled(answer), _unlabelled(reference), settings)
+    except NotARealSetError:
+        return None
+
+
+def _listlike(first: Expr, second: Expr) -> bool:
+    return has_signs(first) or has_signs(second)
+
+
+def _both_closed_pairs(first: Expr, second: Expr) -> bool:
+    """[1, 2] beside a bare list or tuple is a list written in square brackets."""
+    for one, other in ((first, second), (second, first)):
+        if isinstance(one, Interval) and one.closed_low and one.closed_high and isinstance(other, Group) and other.kind in ("list", "square"):
+            return True
+    return False
+
+
+def _unlabelled(expr: Expr) -> Expr:
+    """A set behind a label: A = (1, 2), or "domain: x > 1"."""
+    if isinstance(expr, Rel) and expr.ops == ("=",) and (is_setlike(expr.sides[1]) or isinstance(expr.sides[1], Group)):
+        return expr.sides[1]
+    return expr
+
+
+def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    left, right = collection(answer), collection(reference)
+    if left is None and right is None:
+        return None
+    judged = _compare_collections(left, right, answer, reference, settings)
+    if not judged and (has_signs(answer) or has_signs(reference)):
+        again = _compare_collections(
+            collection(answer, independent_signs=True), collection(reference, independent_signs=True), answer, reference, settings
+        )
+        return again if again else judged
+    return judged
+
+
+def _compare_collections(left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if left is None or right is None:
+        vector = _compare_vector(answer, reference, left, right, settings)
+        if vector is not None:
+            return vector
+        if right is None and left is not None and left.explicit_set and len(left.items) == 1:
+            return _compare(left.items[0].value, reference, settings)
+        if left is None and right is not None and right.explicit_set and len(right.items) == 1:
+            return _compare(answer, right.items[0].value, settings)
+        count = "one value" if left is None else f"{len(left.items)} values"
+        expected = "one" if right is None else str(len(right.items))
+        return no(f"{count}, expected {expected}")
+    return compare_collections(left, right, _compare, settings)
+
+
+def _compare_vector(
+    answer: Expr, reference: Expr, left: Collection | None, right: Collection | None, settings: Settings
+) -> Judgement | None:
+    """A column or row matrix beside a tuple, or nested lists beside a matrix."""
+    matrix, items = (labelled(answer).value, right) if left is None else (labelled(reference).value, left)
+    if not isinstance(matrix, Matrix) or items is None:
+        return None
+    if all(isinstance(entry.value, Group | Interval) for entry in items.items) and len(items.items) == len(matrix.rows):
+        rows = [collection(entry.value) for entry in items.items]
+        cells = tuple(tuple(cell.value for cell in row.items) if row else () for row in rows)
+        other = Matrix(cells)
+    elif len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
+        flat = tuple(entry.value for entry in items.items)
+        other = Matrix((flat,) if len(matrix.rows) == 1 else tuple((value,) for value in flat))
+        if items.explicit_set or (not items.ordered and not items.ranked and len(flat) > 1):
+            return no("a list where a vector is expected")
+    else:
+        return None
+    return _compare_matrices(matrix, other, settings) if left is None else _compare_matrices(other, matrix, settings)
+
+
+def _compare_matrices(answer: Matrix, reference: Matrix, settings: Settings) -> Judgement:
+    shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (answer, reference)]
+    if shapes[0] != shapes[1] or any(len(row) != shapes[0][1] for row in (*answer.rows, *reference.rows)):
+        return no(f"shape {shapes[0]}, expected {shapes[1]}")
+    for mine, theirs in zip(answer.children, reference.children):
+        judged = _compare(mine, theirs, settings)
+        if not judged:
+            return no(f"an entry differs: {judged.detail}", judged.reason, judged.method)
+    return yes("the same entries", "structure")
+
+
+def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    mine, theirs = labelled(answer), labelled(reference)
+    if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
+        return _compare_equations(mine, theirs, settings)
+    if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
+        return _compare_other_labels(answer, reference, mine, theirs, settings)
+    if mine.label is not None and theirs.label is None and mine.label == reference:
+        return no("the name of the unknown is no value")
+    if mine.value is not answer or theirs.value is not reference:
+        judged = compare_entries(mine, theirs, _compare, settings)
+        if judged or not (isinstance(answer, Rel) and isinstance(reference, Rel)):
+            return judged
+        return compare_relations(answer, reference, settings)
+    return _compare_atoms(answer, reference, settings)
+
+
+def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
+        return _compare_matrices(answer, reference, settings)
+    if isinstance(answer, Cases) and isinstance(reference, Cases):
+        return _compare_cases(answer, reference, settings)
+    if any(isinstance(node, Dots) for node in (*walk(answer), *walk(reference))):
+        return no("an expression with dots is compared as written")
+    structured = (Matrix, Cases, Group, Interval)
+    if isinstance(answer, structured) != isinstance(reference, structured):
+        return no("different kinds of answer")
+    judged = compare_scalars(answer, reference, settings)
+    if judged:
+        return judged
+    renamed = _same_up_to_constant(answer, reference)
+    if renamed is not None:
+        return compare_scalars(renamed, reference, settings)
+    return judged
+
+
+def _same_up_to_constant(answer: Expr, reference: Expr) -> Expr | None:
+    """`answer` with its constant of integration named as in the reference; None if they have none."""
+    mine, theirs = _constant_term(answer), _constant_term(reference)
+    if mine is None or theirs is None or mine == theirs:
+        return None
+    if Sym(theirs) in answer.children or free_symbols(answer) & {theirs}:
+        return None
+    return transform(answer, lambda node: Sym(theirs) if node == Sym(mine) else None)
+
+
+def _constant_term(expr: Expr) -> str | None:
+    if not (isinstance(expr, Op) and expr.op == "add"):
+        return None
+    names = [arg.name for arg in expr.args if isinstance(arg, Sym) and arg.name in _CONSTANTS_OF_INTEGRATION]
+    if len(names) != 1 or sum(1 for node in walk(expr) if node == Sym(names[0])) != 1:
+        return None
+    return names[0]
+
+
+def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:
+    if isinstance(mine.value, Rel) and isinstance(theirs.value, Rel):
+        return compare_relations(mine.value, theirs.value, settings)
+    if isinstance(mine.value, Rel):
+        equation, value, label = mine.value, theirs.value, theirs.label
+        if label is None and equation.ops == ("=",) and is_quantity_label(equation.sides[0]) and not free_symbols(value):
+            zero = Num(_ZERO)
+            if not free_symbols(equation.sides[1]) and equation.sides[1] != zero and not isinstance(value, Text):
+                return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
+    else:
+        equation, value, label = theirs.value, mine.value, mine.label
+    if label is not None:
+        other = Rel(("=",), (label, value))
+        pair = (equation, other) if equation is mine.value else (other, equation)
+        return compare_relations(*pair, settings)
+    return no("an equation and a value")
+
+
+_ZERO = Fraction(0)
+
+
+def _compare_other_labels(answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:
+    """y = 5 for x = 5 is another unknown; 2 = y for y = 2 and x = 3 + 0y are settled as equations."""
+    if isinstance(answer, Rel) and isinstance(reference, Rel) and "approx" not in answer.ops + reference.ops:
+        if isinstance(mine.label, Sym) and isinstance(theirs.label, Sym) and len(mine.label.name) > 1 and " " in mine.label.name:
+            return compare_entries(mine, theirs, _compare, settings)  # "the answer = 5"
+        if len(answer.sides) == 2 == len(reference.sides):
+            return compare_relations(answer, reference, settings)
+    return no("a value for another name")
+
+
+def _compare_cases(answer: Cases, reference: Cases, settings: Settings) -> Judgement:
+    if len(answer.branches) != len(reference.branches):
+        return no("a different number of cases")
+    remaining = list(reference.branches)
+    for value, condition in answer.branches:
+        for branch in remaining:
+            if _compare(value, branch[0], settings) and _same_condition(condition, branch[1], settings):
+                remaining.remove(branch)
+                break
+        else:
+            return no("a case that the reference does not have")
+    return yes("the same cases", "structure")
+
+
+def _same_condition(first: Expr | None, second: Expr | None, settings: Settings) -> bool:
+    if first is None or second is None:
+        return first is second
+    return bool(_compare(first, second, settings))
+
+
+def _compare_families(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
+    mine = answer if isinstance(answer, Family) else None
+    theirs = reference if isinstance(reference, Family) else None
+    left, right = (mine.body if mine else answer), (theirs.body if theirs else reference)
+    judged = _compare(left, right, settings)
+    if judged:
+        if mine and theirs and not _same_conditions(mine, theirs):
+            return no("the conditions differ")
+        return judged
+    names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
+    targets = [name for name in _parameter_names(theirs, right, left) if name in free_symbols(right)]
+    if names and len(names) == len(targets) <= 3:
+        for chosen in permutations(targets):
+            renaming = dict(zip(names, chosen))
+            if free_symbols(left) & set(chosen) - set(names):
+                continue
+            renamed = transform(left, lambda node, to=renaming: Sym(to[node.name]) if isinstance(node, Sym) and node.name in to else None)
+            again = _compare(renamed, right, settings)
+            if again:
+                return yes("the same family with renamed parameters", again.method)
+    return judged
+
+
+def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:
+    if family is not None and family.parameters:
+        return list(family.parameters)
+    label = labelled(body).label
+    named = free_symbols(label) if label is not None else frozenset()
+    return sorted(free_symbols(body) - free_symbols(other) - named)
+
+
+def _same_conditions(first: Family, second: Family) -> bool:
+    return _numbers_of(first.condition) == _numbers_of(second.condition)
+
+
+def _numbers_of(condition: str) -> list[str]:
+    return re.findall(r"\d+|!=|<=|>=|<|>", condition)
+
+
+__all__ = ["Const", "equivalent"]

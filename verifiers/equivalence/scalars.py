@@ -1,0 +1,356 @@
+"""Equality of two single values: numbers and expressions in free symbols.
+
+In order: same tree, exact rationals, random points of a finite field (a mismatch is final; agreement at several
+points of a field with 2^61 elements is a proof up to a chance of about (degree / 2^61)^points), then real and complex
+points at high precision (a mismatch is final), then, for calculus operators only, a symbolic evaluation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from verifiers import units
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.evaluate import PRIME, InexactError, UndefinedError, exact, modular, numeric
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Apply, BaseNum, Bound, Call, Const, Expr, Num, Op, Quantity, Ratio, Sym, walk
+from verifiers.types import Reason
+
+_UNEVALUATED_CALLS = frozenset(("gcd", "lcm", "det"))
+_RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
+_MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
+
+
+def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    """Whether two values are equal."""
+    if answer == reference:
+        return yes("the same expression", "structure")
+    if isinstance(answer, BaseNum) != isinstance(reference, BaseNum):
+        return no("only one of the two states a base", Reason.FORMAT)
+    if isinstance(answer, Quantity) or isinstance(reference, Quantity):
+        return _compare_quantities(answer, reference, settings)
+    if _is(answer, "percent") != _is(reference, "percent"):
+        return _compare_percent(answer, reference, settings)
+    if _is(answer, "degree") != _is(reference, "degree"):
+        return _compare_degrees(answer, reference, settings)
+    if isinstance(answer, Ratio) or isinstance(reference, Ratio):
+        return _compare_ratios(answer, reference, settings)
+    return compare_values(answer, reference, settings)
+
+
+def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    """Equality of two unit-free values."""
+    if settings.tolerance is not None or settings.relative_tolerance is not None:
+        judged = _within_tolerance(answer, reference, settings)
+        if judged is not None:
+            return judged
+    try:
+        left, right = exact(answer, None, settings.limits), exact(reference, None, settings.limits)
+    except (InexactError, OverBudgetError):
+        pass
+    except UndefinedError as error:
+        return no(f"no value: {error}")
+    else:
+        return _compare_rationals(answer, left, reference, right)
+    answer, reference = _opaque(answer), _opaque(reference)
+    names = sorted(_names(answer) | _names(reference))
+    judged = _compare_modular(answer, reference, names, settings)
+    if judged is not None:
+        return judged
+    if _has_calculus(answer) or _has_calculus(reference):
+        return _compare_symbolic(answer, reference, settings)
+    return _compare_numeric(answer, reference, names, settings)
+
+
+def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction) -> Judgement:
+    if left == right:
+        return yes("equal rational numbers", "exact")
+    step = decimal_step(reference)
+    if step is not None and abs(left - right) * 2 <= step and not _is_decimal(answer):
+        return yes(f"rounds to the decimal reference (within {float(step / 2):g})", "tolerance")
+    return no("different rational numbers", method="exact")
+
+
+def decimal_step(reference: Expr) -> Fraction | None:
+    """The unit of the last digit of a decimal reference (0.01 for 3.14); None if it is exact or too short to round to."""
+    if isinstance(reference, Num):
+        if not reference.places or reference.places < 0:
+            return None
+        digits = str(abs(reference.value.numerator * 10**reference.places // reference.value.denominator))
+        return Fraction(1, 10**reference.places) if len(digits) >= _MIN_SIGNIFICANT else None
+    if isinstance(reference, Op) and reference.op in ("neg", "percent", "degree"):
+        step = decimal_step(reference.args[0])
+        return step / 100 if step is not None and reference.op == "percent" else step
+    if isinstance(reference, Op) and reference.op == "mul" and len(reference.args) == 2:
+        step = decimal_step(reference.args[0])
+        scale = reference.args[1]
+        if step is not None and isinstance(scale, Op) and scale.op == "pow" and scale.args[0] == Num(Fraction(10)):
+            return step * exact(scale)
+    return None
+
+
+def _is_decimal(expr: Expr) -> bool:
+    return any(isinstance(node, Num) and node.places is not None for node in walk(expr)) or isinstance(expr, Num)
+
+
+def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    try:
+        left, right = numeric(answer, None, settings.digits), numeric(reference, None, settings.digits)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return None
+    allowed = max(settings.tolerance or 0.0, (settings.relative_tolerance or 0.0) * float(abs(right)))
+    gap = float(abs(left - right))
+    if gap <= allowed * (1 + 1e-12):
+        return yes(f"within the stated tolerance {allowed:g}", "tolerance")
+    return no(f"differs by {gap:.6g}; the stated tolerance is {allowed:g}", method="tolerance")
+
+
+def _compare_modular(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Judgement | None:
+    rng = random.Random(20_011)
+    points = settings.points if names else 2
+    agreed = attempts = 0
+    while agreed < points and attempts < points + 3:
+        attempts += 1
+        values = {name: rng.randrange(2, PRIME) for name in names}
+        prime = PRIME if names else _PRIMES[attempts % len(_PRIMES)]
+        try:
+            left = modular(answer, values, prime)
+            right = modular(reference, values, prime)
+        except UndefinedError:
+            continue
+        except (InexactError, OverBudgetError):
+            return None
+        if left != right:
+            return no("different values at a random point of a finite field", method="modular")
+        agreed += 1
+    if not agreed:
+        return no("no value: a denominator vanishes everywhere")
+    return yes(f"the same rational function (equal at {agreed} random points of a finite field)", "modular")
+
+
+_PRIMES = (PRIME, (1 << 89) - 1, (1 << 107) - 1, (1 << 127) - 1)
+
+
+def _compare_numeric(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Judgement:
+    if not names:
+        return _compare_constants(answer, reference, settings)
+    rng = random.Random(77_003)
+    both_real = complex_agreed = 0
+    from verifiers.numbers import context
+
+    ctx = context(settings.digits)
+    for attempt in range(settings.points * 4):
+        low, high = _RANGES[attempt % len(_RANGES)]
+        values = {name: ctx.mpf(low + (high - low) * rng.random()) for name in names}
+        if attempt % 7 == 6:
+            values = {name: ctx.mpf(rng.randrange(2, 9)) for name in names}
+        try:
+            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+        except (UndefinedError, OverBudgetError):
+            continue
+        except InexactError as error:
+            return no(f"cannot evaluate {error}")
+        real = (_is_real(left), _is_real(right))
+        if real == (True, True):
+            if not _close(left, right, settings.digits):
+                return no("different values at a random real point", method="numeric")
+            both_real += 1
+        elif real == (False, False):
+            complex_agreed += _close(left, right, settings.digits)
+        if both_real >= settings.points:
+            return yes(f"equal at {both_real} random real points to {settings.digits - 10} digits", "numeric")
+    if both_real >= 2 or (both_real == 0 and complex_agreed >= settings.points):
+        return yes(f"equal at {both_real or complex_agreed} random points", "numeric")
+    return no("not defined together at enough points", method="numeric")
+
+
+def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    try:
+        right = numeric(reference, None, settings.digits)
+        left = numeric(answer, None, settings.digits)
+    except UndefinedError as error:
+        return no(f"no finite value: {error}")
+    except OverBudgetError as error:
+        return no(str(error), Reason.OVER_BUDGET)
+    except InexactError as error:
+        return no(f"cannot evaluate {error}")
+    if not _close(left, right, settings.digits):
+        step = decimal_step(reference)
+        if step is not None and _is_real(left) and not _is_decimal(answer) and abs(left - right) * 2 <= float(step):
+            return yes(f"rounds to the decimal reference (within {float(step / 2):g})", "tolerance")
+        return no("different numbers", method="numeric")
+    high = settings.digits * 3
+    try:
+        if _close(numeric(answer, None, high), numeric(reference, None, high), high):
+            return yes(f"equal to {high - 10} digits", "numeric")
+    except (UndefinedError, OverBudgetError, InexactError):
+        pass
+    return no(f"different beyond {settings.digits} digits", method="numeric")
+
+
+def _close(left: Any, right: Any, digits: int) -> bool:
+    size = max(abs(left), abs(right))
+    gap = abs(left - right)
+    return bool(gap <= size * 10 ** (10 - digits)) or bool(size < 10 ** (12 - digits) and gap < 10 ** (12 - digits))
+
+
+def _is_real(value: Any) -> bool:
+    imaginary = getattr(value, "imag", 0)
+    return abs(imaginary) <= abs(value) * 1e-25
+
+
+def _names(expr: Expr) -> set[str]:
+    found = {node.name for node in walk(expr) if isinstance(node, Sym)}
+    return found - {node.variable for node in walk(expr) if isinstance(node, Bound)}
+
+
+def _opaque(expr: Expr) -> Expr:
+    """Applications of unknown functions as symbols of their own."""
+    if not any(isinstance(node, Apply) for node in walk(expr)):
+        return expr
+    return transform(expr, lambda node: Sym(f"{node.name}({node.args!r})") if isinstance(node, Apply) else None)
+
+
+def _has_calculus(expr: Expr) -> bool:
+    return any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
+
+
+def _finite(node: Bound) -> bool:
+    if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
+        return False
+    try:
+        exact(node.low), exact(node.high)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return False
+    return True
+
+
+def is_unevaluated(expr: Expr) -> bool:
+    """Whether the expression still asks for an operation: integral, sum, product, limit, derivative, gcd, lcm, det, mod."""
+    return any(
+        isinstance(node, Bound)
+        or (isinstance(node, Call) and node.name in _UNEVALUATED_CALLS)
+        or (isinstance(node, Op) and node.op == "mod")
+        for node in walk(expr)
+    )
+
+
+def _compare_symbolic(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    from verifiers.equivalence.proof import worked_out
+
+    if _renamed_bound(answer) == _renamed_bound(reference):
+        return yes("the same expression up to the name of the bound variable", "structure")
+    if not settings.allow_unevaluated and _has_calculus(answer) and not _has_calculus(reference):
+        return no("an operator is left to work out", Reason.UNEVALUATED)
+    left, right = worked_out(answer, settings), worked_out(reference, settings)
+    if left is None or right is None:
+        return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
+    return compare_values(left, right, settings)
+
+
+def _renamed_bound(expr: Expr) -> Expr:
+    def rename(node: Expr) -> Expr | None:
+        if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
+            return None
+        old, new = node.variable, Sym("#bound")
+        body = transform(node.body, lambda inner: new if inner == Sym(old) else None)
+        return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
+
+    return transform(expr, rename)
+
+
+def _is(expr: Expr, op: str) -> bool:
+    return isinstance(expr, Op) and (expr.op == op or (expr.op == "neg" and _is(expr.args[0], op)))
+
+
+def strip_op(expr: Expr, op: str) -> Expr:
+    """`expr` without its percent or degree sign."""
+    return transform(expr, lambda node: node.args[0] if isinstance(node, Op) and node.op == op else None)
+
+
+def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    judged = compare_values(answer, reference, settings)
+    if judged or not settings.percent_as_number:
+        return judged
+    bare = compare_values(strip_op(answer, "percent"), strip_op(reference, "percent"), settings)
+    return yes("the same number of percent", bare.method) if bare else judged
+
+
+def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    bare = compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
+    if bare:
+        return yes("the same number of degrees", bare.method)
+    with_pi = any(isinstance(node, Const) and node.name == "pi" for node in (*walk(answer), *walk(reference)))
+    return compare_values(answer, reference, settings) if with_pi else bare
+
+
+def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    left = answer.items if isinstance(answer, Ratio) else _as_pair(answer)
+    right = reference.items if isinstance(reference, Ratio) else _as_pair(reference)
+    if len(left) != len(right):
+        return no("ratios of different length")
+    for index in range(1, len(left)):
+        crossed = compare_values(
+            Op("mul", (left[0], right[index])), Op("mul", (right[0], left[index])), settings
+        )
+        if not crossed:
+            return crossed
+        if _is_zero(left[0]) and _is_zero(left[index]):
+            return no("ratio of zeros")
+    if _is_zero(left[0]) != _is_zero(right[0]) or all(_is_zero(item) for item in left):
+        return no("different ratios")
+    if _is_clock(left) != _is_clock(right):
+        return no("a time of day and a ratio")
+    if _is_clock(left) and left != right:
+        return no("different times of day")
+    return yes("the same ratio", "exact")
+
+
+def _is_clock(items: tuple[Expr, ...]) -> bool:
+    return len(items) > 1 and items[1] == Num(Fraction(0))
+
+
+def _is_zero(expr: Expr) -> bool:
+    try:
+        return exact(expr) == 0
+    except (InexactError, UndefinedError, OverBudgetError):
+        return False
+
+
+def _as_pair(expr: Expr) -> tuple[Expr, ...]:
+    return (expr, Num(Fraction(1)))
+
+
+def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if not isinstance(answer, Quantity):
+        if settings.require_units:
+            return no("the unit is missing", Reason.UNITS)
+        assert isinstance(reference, Quantity)
+        return compare_scalars(answer, reference.value, settings)
+    if not isinstance(reference, Quantity):
+        return compare_scalars(answer.value, reference, settings)
+    if answer.unit == reference.unit:
+        return compare_scalars(answer.value, reference.value, settings)
+    left, right = units.dimension(answer.unit), units.dimension(reference.unit)
+    if left is None or right is None:
+        if answer.known and reference.known:
+            return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS)
+        if _share_noun(answer.unit, reference.unit) or not (answer.known or reference.known):
+            return compare_scalars(answer.value, reference.value, settings)
+        return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS)
+    if left.powers != right.powers:
+        if not left.powers or not right.powers:  # "square units" of a figure drawn in centimetres
+            return compare_scalars(answer.value, reference.value, settings)
+        judged = compare_scalars(answer.value, reference.value, settings)
+        return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS) if judged else judged
+    scaled = Op("mul", (answer.value, Num(left.size / right.size)))
+    judged = compare_scalars(scaled, reference.value, settings)
+    return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
+
+
+def _share_noun(first: str, second: str) -> bool:
+    return bool({word.rstrip("s") for word in first.split()} & {word.rstrip("s") for word in second.split()})
