@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envs.types import Environment, Problem
 from policies.types import Completion, Request, Sampling
@@ -213,15 +213,28 @@ def torch_threads(threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def collect(
+def collect(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
+    """The groups of all shards, in the order of the shards.
+
+    Args:
+        waiting: see `gather`.
+    """
+    listed = list(shards)
+    for shard in listed:
+        workers.submit(shard)
+    results = gather(workers, [shard.id for shard in listed], **waiting)
+    return [group for shard in listed for group in results[shard.id].groups]
+
+
+def gather(
     workers: Workers,
-    shards: Iterable[Shard],
+    shard_ids: Iterable[int],
     *,
     timeout_seconds: float = 3600.0,
     on_wait: Callable[[str], None] | None = None,
     on_result: Callable[[ShardResult], None] | None = None,
-) -> list[Group]:
-    """The groups of all shards, in the order of the shards; the one place where a synchronous loop waits.
+) -> dict[int, ShardResult]:
+    """The results of submitted shards by id; the one place where a loop waits. Results of other shards stay.
 
     Args:
         timeout_seconds: for everything together.
@@ -231,8 +244,7 @@ def collect(
         TimeoutError: some shards are missing; says which, what the workers are doing, and shows their stacks.
         WorkersLost, ShardFailed: see `Workers.poll`.
     """
-    order = [shard.id for shard in shards_submitted(workers, shards)]
-    missing, done = set(order), {}
+    missing, done = set(shard_ids), {}
     began = last_news = last_warning = time.monotonic()
     while missing:
         now = time.monotonic()
@@ -247,15 +259,7 @@ def collect(
         if on_wait and missing and time.monotonic() - last_warning > WARN_SECONDS:
             last_warning = time.monotonic()
             on_wait(describe_wait(workers, missing, last_warning - last_news))
-    return [group for shard_id in order for group in done[shard_id].groups]
-
-
-def shards_submitted(workers: Workers, shards: Iterable[Shard]) -> list[Shard]:
-    """The shards, after each was handed to the workers."""
-    listed = list(shards)
-    for shard in listed:
-        workers.submit(shard)
-    return listed
+    return done
 
 
 def describe_wait(workers: Workers, missing: Iterable[int], seconds: float) -> str:

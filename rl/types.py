@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from envs.types import Problem
+from envs.types import Message, Problem
 from policies.types import Completion, FinishReason
 from verifiers.types import Verdict
 
@@ -31,6 +31,7 @@ class Trajectory:
         parts: named reward parts, already weighted (e.g. {"correct": 1.0, "format": 0.1} or {"proxy": -0.3}).
         action_mask: 1 per completion token that the policy sampled, 0 for tool output; None means all 1.
         token_rewards: dense rewards, one per completion token, in addition to `reward`; None when there are none.
+        transcript: the whole conversation of a multi-turn environment; None for a single turn.
     """
 
     uid: int
@@ -42,6 +43,12 @@ class Trajectory:
     parts: Mapping[str, float] = field(default_factory=dict)
     action_mask: tuple[int, ...] | None = None
     token_rewards: tuple[float, ...] | None = None
+    transcript: tuple[Message, ...] | None = None
+
+    @property
+    def response(self) -> str | tuple[Message, ...]:
+        """What the verifier judges: the text, or the conversation where there was more than one turn."""
+        return self.completion.text if self.transcript is None else self.transcript
 
     @property
     def is_truncated(self) -> bool:
