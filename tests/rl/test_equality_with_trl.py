@@ -69,7 +69,7 @@ def ours(algorithm: Algorithm, batch: Batch, current: Tensor, entropy: Tensor | 
     return loss.detach(), torch.autograd.grad(loss, logprobs)[0]
 
 
-def trl_stub(logprobs: Tensor, **settings: Any) -> SimpleNamespace:
+def trl_stub(logprobs: Tensor, **settings: Any) -> Any:
     """What GRPOTrainer._compute_loss and RLOOTrainer._compute_loss read from the trainer."""
     defaults = {
         "accelerator": FakeAccelerator(),
@@ -213,6 +213,7 @@ def test_rloo(beta: float) -> None:
     from trl.trainer.rloo_trainer import RLOOTrainer
 
     batch, current = frozen_batch()
+    assert batch.reference_logprobs is not None
     kl = ((batch.behaviour_logprobs - batch.reference_logprobs) * batch.mask).sum(1)
     rewards = (batch.rewards - beta * kl).view(-1, GROUP)  # the lines of _generate_and_score_completions
     advantages = rewards - (rewards.sum(1, keepdim=True) - rewards) / (GROUP - 1)
@@ -251,7 +252,7 @@ def pairs(seed: int = 3, rows: int = 8, width: int = 7) -> tuple[Tensor, Tensor,
     return mask, policy, reference
 
 
-def preference_stub(model: FakeModel, reference: FakeModel, **settings: Any) -> SimpleNamespace:
+def preference_stub(model: FakeModel, reference: FakeModel, **settings: Any) -> Any:
     return SimpleNamespace(
         **{
             "accelerator": FakeAccelerator(),
@@ -379,7 +380,7 @@ def test_reward_model(margin: float | None, centering: float) -> None:
     from trl.trainer.reward_trainer import RewardTrainer
 
     scores = torch.randn(8, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
-    stub = SimpleNamespace(
+    stub: Any = SimpleNamespace(
         accelerator=FakeAccelerator(),
         args=SimpleNamespace(center_rewards_coefficient=centering or None),
         model=SimpleNamespace(training=True),
