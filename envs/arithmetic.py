@@ -11,8 +11,8 @@ from envs.answers import grouped, read_tuple, same_number
 from envs.registry import environment
 from envs.types import Problem
 
-PLACES = ("ones", "tens", "hundreds", "thousands", "ten thousands", "hundred thousands", "millions", "ten millions")
-PLACES = (*PLACES, "hundred millions", "billions")
+_SMALL = ("ones", "tens", "hundreds", "thousands", "ten thousands", "hundred thousands")
+PLACES = (*_SMALL, "millions", "ten millions", "hundred millions", "billions")
 
 
 @environment("arithmetic_chain", levels=(1, 2, 3, 4, 5, 6), ood_levels=(7, 8, 10), verify=same_number)

@@ -33,6 +33,10 @@ class Demonstrator(Protocol):
         """The levels that it writes solutions for (its coverage)."""
         ...
 
+    def covers(self, problem: Problem) -> bool:
+        """False for problems that it never solves, also within its levels (a skill that nobody demonstrates)."""
+        ...
+
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner, as the text of a response."""
         ...
@@ -84,6 +88,10 @@ class StepDemonstrator:
             raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
         _check_names("mistake", self.mistakes, [*env.mistakes, *ARITHMETIC_MISTAKES])
         _check_names("style", self.styles, STYLES)
+
+    def covers(self, problem: Problem) -> bool:
+        """True for every problem of its levels."""
+        return problem.level in self.levels
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""

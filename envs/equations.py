@@ -51,7 +51,8 @@ def _row(coefficients: Sequence[Fraction | int], names: str) -> str:
     terms = [(c, n) for c, n in zip(coefficients, names) if c]
     text = write_term(terms[0][0], 1, terms[0][1])
     for coefficient, name in terms[1:]:
-        text += f" {'-' if coefficient < 0 else '+'} {write_term(abs(coefficient), 1, name)}"
+        sign, size = ("-", -coefficient) if coefficient < 0 else ("+", coefficient)
+        text += f" {sign} {write_term(size, 1, name)}"
     return f"{text} = {coefficients[-1]}"
 
 

@@ -1,6 +1,7 @@
 """Polynomials in one variable with exact coefficients: written, read from untrusted text, multiplied, differentiated.
 
-A polynomial is a tuple of Fractions, the coefficient of x^i at place i, without zeros at the end; () is zero.
+A polynomial is a tuple of integers and fractions, the coefficient of x^i at place i, without zeros at the end; ()
+is zero. Whole coefficients are int: Fractions cost ten times as much, and most coefficients are whole.
 """
 
 from __future__ import annotations
@@ -14,13 +15,22 @@ MAX_CHARACTERS = 600
 MAX_BITS = 2048
 MAX_DEPTH = 30
 
-Polynomial = tuple[Fraction, ...]
+Coefficient = int | Fraction
+Polynomial = tuple[Coefficient, ...]
 _TOKEN = re.compile(r"\s*(\d+|\*\*|[a-z]|[-+*/^()])", re.ASCII)
 
 
-def polynomial(*coefficients: int | Fraction) -> Polynomial:
+def polynomial(*coefficients: Coefficient) -> Polynomial:
     """The polynomial with these coefficients, that of x^0 first."""
-    values = [Fraction(c) for c in coefficients]
+    return _trimmed([whole(c) for c in coefficients])
+
+
+def whole(value: Coefficient) -> Coefficient:
+    """The same number, as an int where it is one."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def _trimmed(values: list[Coefficient]) -> Polynomial:
     while values and values[-1] == 0:
         values.pop()
     return tuple(values)
@@ -28,16 +38,20 @@ def polynomial(*coefficients: int | Fraction) -> Polynomial:
 
 def add(a: Polynomial, b: Polynomial) -> Polynomial:
     """a + b."""
-    width = max(len(a), len(b))
-    return polynomial(*((a[i] if i < len(a) else 0) + (b[i] if i < len(b) else 0) for i in range(width)))
+    if len(a) < len(b):
+        a, b = b, a
+    return _trimmed([*(whole(x + y) for x, y in zip(a, b)), *a[len(b) :]])
 
 
 def multiply(a: Polynomial, b: Polynomial) -> Polynomial:
     """a * b."""
-    total = [Fraction(0)] * (len(a) + len(b))
+    if len(a) == 1 and a[0] == 1:
+        return b
+    total: list[Coefficient] = [0] * (len(a) + len(b))
     for i, x in enumerate(a):
-        for j, y in enumerate(b):
-            total[i + j] += x * y
+        if x:
+            for j, y in enumerate(b):
+                total[i + j] += x * y
     return polynomial(*total)
 
 
@@ -46,43 +60,41 @@ def differentiate(a: Polynomial) -> Polynomial:
     return polynomial(*(i * c for i, c in enumerate(a) if i))
 
 
-def divide(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial, list[tuple[Fraction, int, Polynomial]]]:
+def divide(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial, list[tuple[Coefficient, int, Polynomial]]]:
     """(quotient, remainder, rows): a row is (coefficient, exponent, what is left after it)."""
-    quotient = [Fraction(0)] * max(1, len(a) - len(b) + 1)
+    quotient: list[Coefficient] = [0] * max(1, len(a) - len(b) + 1)
     rest, rows = a, []
     while len(rest) >= len(b):
-        coefficient, exponent = rest[-1] / b[-1], len(rest) - len(b)
+        coefficient, exponent = whole(Fraction(rest[-1]) / b[-1]), len(rest) - len(b)
         quotient[exponent] = coefficient
-        shifted = (Fraction(0),) * exponent + tuple(-coefficient * c for c in b)
-        rest = add(rest, shifted)
+        rest = add(rest, polynomial(*[0] * exponent, *(-coefficient * c for c in b)))
         rows.append((coefficient, exponent, rest))
     return polynomial(*quotient), rest, rows
 
 
-def value_at(a: Polynomial, x: Fraction | int) -> Fraction:
+def value_at(a: Polynomial, x: Coefficient) -> Coefficient:
     """a(x), by Horner's rule."""
-    total = Fraction(0)
+    total: Coefficient = 0
     for coefficient in reversed(a):
         total = total * x + coefficient
     return total
 
 
-def write(a: Sequence[Fraction | int], variable: str = "x") -> str:
+def write(a: Sequence[Coefficient], variable: str = "x") -> str:
     """`3x^2 - 4x + 1`; fractions as `(3/4)x^2`."""
     terms = []
     for exponent in range(len(a) - 1, -1, -1):
         coefficient = a[exponent]
-        if not coefficient:
-            continue
-        sign = "-" if coefficient < 0 else "+"
-        terms.append((sign, write_term(abs(coefficient), exponent, variable)))
+        if coefficient:
+            size = -coefficient if coefficient < 0 else coefficient
+            terms.append(("-" if coefficient < 0 else "+", write_term(size, exponent, variable)))
     if not terms:
         return "0"
     first = ("-" if terms[0][0] == "-" else "") + terms[0][1]
     return first + "".join(f" {sign} {term}" for sign, term in terms[1:])
 
 
-def write_term(coefficient: Fraction | int, exponent: int, variable: str = "x") -> str:
+def write_term(coefficient: Coefficient, exponent: int, variable: str = "x") -> str:
     """`3x^2`, `x`, `(3/4)x`, `5`."""
     if exponent == 0:
         return str(coefficient)
@@ -169,9 +181,9 @@ class _Reader:
                 factors += right
                 continue
             divisor = _product(right)
-            if len(divisor) != 1:
+            if len(divisor) != 1:  # also the zero polynomial
                 raise ValueError("division by something other than a number")
-            factors.append(polynomial(1 / divisor[0]))
+            factors.append(polynomial(1 / Fraction(divisor[0])))
         return factors
 
     def power(self, depth: int) -> list[Polynomial]:

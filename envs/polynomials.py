@@ -28,7 +28,7 @@ def polynomial_expansion(rng: random.Random, level: int) -> Problem:
     product, steps = multiply(a, b), []
     for exponent, coefficient in reversed(list(enumerate(a))):
         if coefficient:
-            row = multiply((Fraction(0),) * exponent + (coefficient,), b)
+            row = multiply(polynomial(*[0] * exponent, coefficient), b)
             steps.append(f"{write_term(coefficient, exponent)} * ({write(b)}) = {write(row)}")
     steps.append(f"together: {write(product)}")
     return Problem(f"Expand ({write(a)})({write(b)}).", write(product), tuple(steps))
@@ -56,7 +56,7 @@ def polynomial_factoring(rng: random.Random, level: int) -> Problem:
     steps, rest = [], product
     for factor in factors[:-1]:
         quotient, _, _ = divide(rest, factor)
-        root = -factor[0] / factor[1]
+        root = -Fraction(factor[0]) / factor[1]
         steps.append(f"x = {root} is a root: {write(rest)} = ({write(factor)})({write(quotient)})")
         rest = quotient
     answer = "".join(f"({write(factor)})" for factor in factors)

@@ -56,6 +56,10 @@ class LeapDemonstrator:
         if not self.levels:
             raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
 
+    def covers(self, problem: Problem) -> bool:
+        """True for every problem of its levels."""
+        return problem.level in self.levels
+
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""
         operations = [tuple(operation) for operation in problem.info["operations"]]

@@ -1,0 +1,91 @@
+"""Combinatorics and probability, with exact integers and fractions."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from fractions import Fraction
+
+from envs.answers import same_number
+from envs.registry import environment
+from envs.types import Problem
+
+COLOURS = ("red", "blue", "green", "white", "black")
+LETTERS = "ABCDEFGH"
+
+
+@environment("combinatorics", levels=(1, 2, 3), ood_levels=(4,), verify=same_number)
+def combinatorics(rng: random.Random, level: int) -> Problem:
+    """Choices (1), committees from two groups (2), words with repeated letters (3), lattice paths with a stop (4)."""
+    if level == 1:
+        n = rng.randint(8, 99)
+        k = rng.randint(2, 5)
+        top = " * ".join(str(n - i) for i in range(k))
+        steps = [f"({top}) / {math.factorial(k)} = {math.comb(n, k)}"]
+        what = rng.choice(("books from a shelf of", "players from a squad of", "cards from a pack of", "seats out of"))
+        return Problem(f"In how many ways can {k} {what} {n} be chosen?", str(math.comb(n, k)), tuple(steps))
+    if level == 2:
+        n, m = rng.randint(5, 14), rng.randint(5, 14)
+        a, b = rng.randint(1, 4), rng.randint(1, 4)
+        x, y = math.comb(n, a), math.comb(m, b)
+        prompt = f"A committee needs {a} of {n} teachers and {b} of {m} students. How many committees are possible?"
+        steps = [f"choose {a} of {n}: {x}", f"choose {b} of {m}: {y}", f"{x} * {y} = {x * y}"]
+        return Problem(prompt, str(x * y), tuple(steps))
+    if level == 3:
+        size = rng.randint(6, 10)
+        word = "".join(rng.choice(LETTERS[: rng.randint(3, 6)]) for _ in range(size))
+        counts = sorted(Counter(word).values(), reverse=True)
+        divisor = math.prod(map(math.factorial, counts))
+        value = math.factorial(size) // divisor
+        steps = [f"letters repeat {', '.join(map(str, counts))} times", f"{size}! is {math.factorial(size)}"]
+        steps.append(f"{math.factorial(size)} / {divisor} = {value}")
+        return Problem(f"How many different words can be written with the letters of {word}?", str(value), tuple(steps))
+    a, b = rng.randint(2, 7), rng.randint(2, 7)
+    c, d = rng.randint(2, 7), rng.randint(2, 7)
+    x, y = math.comb(a + b, a), math.comb(c + d, c)
+    prompt = f"How many shortest grid paths lead from (0, 0) to ({a + c}, {b + d}) through ({a}, {b})?"
+    steps = [f"to the stop: choose {a} of {a + b}: {x}", f"from there: choose {c} of {c + d}: {y}"]
+    return Problem(prompt, str(x * y), (*steps, f"{x} * {y} = {x * y}"))
+
+
+@environment("probability", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+def probability(rng: random.Random, level: int) -> Problem:
+    """Balls without replacement (level: how many are drawn); the chance that all have given colours in order."""
+    colours = rng.sample(COLOURS, rng.randint(2, 4))
+    counts = {colour: rng.randint(3 + level, 12 + level) for colour in colours}
+    drawn = [rng.choice(colours) for _ in range(level)]
+    urn = ", ".join(f"{n} {colour}" for colour, n in counts.items())
+    left, total, chance, steps = dict(counts), sum(counts.values()), Fraction(1), []
+    for colour in drawn:
+        part = Fraction(left[colour], total)
+        if chance == 1:
+            steps.append(f"{left[colour]} / {total} = {part}")
+        else:
+            steps.append(f"({chance}) * {left[colour]} / {total} = {chance * part}")
+        chance *= part
+        left[colour] -= 1
+        total -= 1
+    order = f"the ball is {drawn[0]}" if level == 1 else f"the colours are {', '.join(drawn)} in this order"
+    number = "one ball is" if level == 1 else f"{level} balls are"
+    prompt = f"An urn holds {urn} balls; {number} drawn without replacement. What is the probability that {order}?"
+    return Problem(prompt, str(chance), tuple(steps))
+
+
+@environment("dice", levels=(2, 3), ood_levels=(4,), verify=same_number)
+def dice(rng: random.Random, level: int) -> Problem:
+    """The chance of a sum with dice of different sizes (level: number of dice), by counting."""
+    sides = sorted(rng.randint(4, 12) for _ in range(level))
+    ways = Counter({0: 1})
+    steps = []
+    for size in sides:
+        ways = Counter(
+            {total: sum(ways[total - face] for face in range(1, size + 1)) for total in range(1, sum(sides) + 1)}
+        )
+    target = rng.randint(level + 1, sum(sides) - 1)
+    count, total = ways[target], math.prod(sides)
+    steps = [f"all outcomes: {' * '.join(map(str, sides))} = {total}", f"outcomes with sum {target}: {count}"]
+    steps.append(f"{count} / {total} = {Fraction(count, total)}")
+    names = ", ".join(f"a {size}-sided" for size in sides)
+    prompt = f"Dice are rolled: {names} die. What is the probability that they sum to {target}?"
+    return Problem(prompt, str(Fraction(count, total)), tuple(steps))

@@ -1,0 +1,85 @@
+"""Environments in which a policy may call tools: products too long for the head, an exact calculator at hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from envs.answers import same_number
+from envs.registry import environment
+from envs.tools.calls import Call, Form, InlineForm, JsonForm, MalformedCall
+from envs.tools.run import Toolbox
+from envs.tools.schema import Tool
+from envs.tools.standard import calculator, python, symbolic
+from envs.types import Environment, Message, Problem, Step, StopReason
+
+TOOLS: dict[str, Tool] = {t.name: t for t in (calculator, symbolic, python)}
+FORMS: dict[str, type[InlineForm] | type[JsonForm]] = {"inline": InlineForm, "json": JsonForm}
+
+
+class ToolEnvironment(Environment):
+    """Base of environments with tools: a turn that ends in a call is answered, any other turn ends the transcript.
+
+    Args:
+        tools: tools, or names of built-in ones.
+        form: "inline" (character-level policies) or "json" (chat models).
+        max_turns: turns of the policy, the answer included.
+    """
+
+    def __init__(self, tools: Sequence[Tool | str] = ("calculator",), form: str = "inline", max_turns: int = 8) -> None:
+        for name in tools:
+            if isinstance(name, str) and name not in TOOLS:
+                raise ValueError(f"no built-in tool is called {name!r}; there are {', '.join(TOOLS)}")
+        if form not in FORMS:
+            raise ValueError(f"form is {form!r}, expected one of {', '.join(FORMS)}")
+        self.tools = tuple(TOOLS[t] if isinstance(t, str) else t for t in tools)
+        self.form: Form = FORMS[form]()
+        self.max_turns = max_turns
+
+    @cached_property
+    def toolbox(self) -> Toolbox:
+        """The processes that run the tools; started at the first call."""
+        return Toolbox(self.tools)
+
+    @property
+    def tool_schemas(self) -> list[dict[str, Any]]:
+        """The schemas for `apply_chat_template(tools=...)`."""
+        return [tool.schema for tool in self.tools]
+
+    def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
+        """The result of the call that the last turn makes; the end when it makes none."""
+        turns = [message for message in transcript if message.role == "assistant"]
+        try:
+            call = self.form.read(turns[-1].content if turns else "")
+        except MalformedCall as error:
+            return Step(self.form.write_result(f"error: {error}"))
+        if call is None:
+            return Step(None, stop=StopReason.COMPLETED)
+        if len(turns) >= self.max_turns:
+            return Step(None, stop=StopReason.MAX_TURNS)
+        result = self.toolbox.call(call)
+        if result.stop is not None:
+            return Step(None, stop=result.stop)
+        return Step(self.form.write_result(result.text))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "toolbox"}
+
+
+@environment("calculator_use", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+class CalculatorUse(ToolEnvironment):
+    """Long products and sums to be worked out with a calculator, `[4821 * 977]` (level: operations)."""
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        """A chain of operations on numbers of three to five digits."""
+        total = rng.randrange(100, 100_000)
+        text, steps = str(total), []
+        for i in range(level):
+            op, number = rng.choice("*+-" if i else "*"), rng.randrange(100, 100_000 if i else 1000)
+            call = Call("calculator", {"expression": f"{total} {op} {number}"})
+            total = {"*": total * number, "+": total + number, "-": total - number}[op]
+            steps.append(self.form.write_call(call) + self.form.write_result(str(total)))
+            text = f"({text}) {op} {number}" if " " in text else f"{text} {op} {number}"
+        return Problem(f"Compute {text}.", str(total), tuple(steps))
