@@ -396,7 +396,7 @@ def _reference_kl(batch: Batch) -> dict[str, float]:
     """KL(sampling policy || reference), estimated on the sampled tokens: the mean of log pi - log reference."""
     if batch.reference_logprobs is None:
         return {}
-    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs) * batch.mask
+    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
     total = float(log_ratio.double().sum())
     per_token = total / float(batch.mask.sum())
     # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any

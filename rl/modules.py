@@ -29,7 +29,7 @@ def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> Non
     module.eval()
     if gradient_checkpointing:
         # transformers recomputes in training mode only; with every dropout at 0 the modes compute the same
-        cast(Any, module).gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        cast(Any, module).activation_checkpointing_enable({"use_reentrant": False})
         if hasattr(module, "enable_input_require_grads"):
             module.enable_input_require_grads()
         module.train()

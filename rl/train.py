@@ -164,6 +164,7 @@ class Training:
         self.health = Health(self.settings.health)
         self._seconds: dict[str, float] = {}
         self._saved_step = -1
+        self._problems_state: dict[str, Any] | None = None  # before this step drew its problems; None between steps
 
     def run(self) -> TrainResult:
         """Iterations until the last step, a request to stop, or a loss that is not finite."""
@@ -181,7 +182,7 @@ class Training:
             self.recorder.warn(self.stage, f"stopped after step {self.step}: {error}")
             reason = "non_finite_loss"
         except (WorkersLost, ShardFailed, TimeoutError):
-            self.save()  # raised while waiting for completions: the last update is whole
+            self.save()  # raised while waiting for completions: the last update is whole, its step not begun
             raise
         self.save()
         return TrainResult(self.step, self.sampled_tokens, time.perf_counter() - began, reason, self.last_metrics)
@@ -189,11 +190,15 @@ class Training:
     def iteration(self) -> None:
         """One update, from problems to published weights."""
         began, self._seconds = time.perf_counter(), {}
+        self._problems_state = self.problems.state_dict()
         groups, sampled = self.rollouts()
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
+        if batch is None:
+            self.recorder.warn(self.stage, f"step {self.step + 1}: no group was left to train on; nothing was updated")
         self.publish()
         self.problems.observe(sampled)
+        self._problems_state = None
         self.step += 1
         self.sampled_tokens += sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
         metrics = {**self.rollout_metrics(groups, sampled), **update, **self.curriculum_metrics()}
@@ -347,7 +352,7 @@ class Training:
             "step": self.step,
             "sampled_tokens": self.sampled_tokens,
             "learner": self.learner.state_dict(),
-            "problems": self.problems.state_dict(),
+            "problems": self.problems.state_dict() if self._problems_state is None else self._problems_state,
             "health": self.health.state_dict(),
             "random": random_state(),
         }

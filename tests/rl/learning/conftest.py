@@ -64,7 +64,7 @@ class LetterWorkers:
     def submit(self, shard: Any) -> None:
         self.queue.append(shard)
 
-    def poll(self, timeout_seconds: float) -> list[Any]:
+    def poll(self, timeout_seconds: float, wanted: Any = None) -> list[Any]:
         from policies.types import Request
         from rl.types import Group, Trajectory
         from rl.workers.types import ShardResult

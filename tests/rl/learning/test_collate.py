@@ -103,7 +103,9 @@ def test_no_cut_of_the_sorted_rows_is_cheaper(lengths, overhead):
         for size in range(len(ordered))
         for cuts in itertools.combinations(range(1, len(ordered)), size)
     )
-    found = [[lengths[i] for i in cut.tolist()] for cut in micro_batches(torch.tensor(lengths), 10**6, overhead=overhead)]
+    found = [
+        [lengths[i] for i in cut.tolist()] for cut in micro_batches(torch.tensor(lengths), 10**6, overhead=overhead)
+    ]
     assert cost(found, overhead) == best
 
 

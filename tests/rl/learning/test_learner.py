@@ -269,7 +269,9 @@ def test_lora_trains_adapters_and_takes_its_base_as_reference(world, batch, tmp_
     assert all("lora" in name for name in learner.state_dict()["policy"])
     merged, plain = learner.weights(), world.policy().weights()
     assert merged.keys() == plain.keys()
-    assert not torch.equal(merged["model.layers.0.self_attn.q_proj.weight"], plain["model.layers.0.self_attn.q_proj.weight"])
+    assert not torch.equal(
+        merged["model.layers.0.self_attn.q_proj.weight"], plain["model.layers.0.self_attn.q_proj.weight"]
+    )
 
 
 def test_state_goes_round(world, batch):
