@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.registry import EnvSpec
-from envs.types import Check, Environment, Problem
+from envs.types import Check, Environment, Message, Problem
 from verifiers import registry
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
@@ -18,7 +18,7 @@ _ANNOUNCED = re.compile(r"####[ \t]*([^\n]*)")
 
 
 class EnvGrader:
-    """Grades (problem, response) pairs of one environment; built lazily, once per process.
+    """Grades (problem, response or conversation) pairs of one environment; built lazily, once per process.
 
     What a `verifiers.pool.VerifierPool` pickles into its workers: it holds the spec, never the environment.
     """
@@ -27,12 +27,14 @@ class EnvGrader:
         self.spec = spec
         self._env: Environment | None = None
 
-    def __call__(self, item: tuple[Problem, str]) -> Verdict:
-        """The verdict on one response."""
+    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
+        """The verdict on one response, or on a conversation."""
         if self._env is None:
             self._env = self.spec.build()
         problem, response = item
-        return self._env.grade(problem, response)
+        if isinstance(response, str):
+            return self._env.grade(problem, response)
+        return self._env.grade_transcript(problem, response)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"spec": self.spec}

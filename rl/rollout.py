@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envs.types import Environment, Problem
-from policies.types import Completion, Request, Sampling
+from policies.types import Request, Sampling
+from rl.turns import Written, converse
 from rl.types import Group, Trajectory
 from rl.workers.types import Shard, ShardResult, Workers, WorkerSpec
 from verifiers.types import Verdict
@@ -83,7 +84,7 @@ class PendingShard:
 
     shard: Shard
     prompts: tuple[tuple[int, ...], ...]
-    completions: tuple[tuple[Completion, ...], ...]
+    written: tuple[tuple[Written, ...], ...]
     verdicts: Future[list[Verdict]]
     version: int
     generate_seconds: float
@@ -92,7 +93,7 @@ class PendingShard:
     @property
     def num_tokens(self) -> int:
         """Tokens that the policy sampled."""
-        return sum(len(c.tokens) for group in self.completions for c in group)
+        return sum(w.num_sampled for group in self.written for w in group)
 
 
 class RolloutEngine:
@@ -140,14 +141,17 @@ class RolloutEngine:
         idle = began - self._idle_since
         prompts = tuple(self.encode(problem) for problem in shard.problems)
         requests = [Request(prompt, uids) for prompt, uids in zip(prompts, shard.uids)]
-        with torch_threads(self.spec.threads):
-            written = self.sampler.generate(requests, shard.sampling, seed=self.spec.seed, version=self.version)
-        items = [(p, c.text) for p, completions in zip(shard.problems, written) for c in completions]
+        written = self._write(shard.problems, requests, shard.sampling)
+        items = [
+            (problem, w.completion.text if w.transcript is None else w.transcript)
+            for problem, group in zip(shard.problems, written)
+            for w in group
+        ]
         self._idle_since = time.perf_counter()
         return PendingShard(
             shard=shard,
             prompts=prompts,
-            completions=tuple(written),
+            written=tuple(written),
             verdicts=self.pool.submit(items),
             version=self.version,
             generate_seconds=self._idle_since - began,
@@ -164,12 +168,12 @@ class RolloutEngine:
         verdicts = iter(pending.verdicts.result(timeout_seconds))
         waited = time.perf_counter() - began
         groups = []
-        for problem, uids, prompt, completions in zip(
-            pending.shard.problems, pending.shard.uids, pending.prompts, pending.completions
+        for problem, uids, prompt, written in zip(
+            pending.shard.problems, pending.shard.uids, pending.prompts, pending.written
         ):
             rows = tuple(
-                Trajectory(uid=uid, problem=problem, prompt_tokens=prompt, completion=c, verdict=next(verdicts))
-                for uid, c in zip(uids, completions)
+                Trajectory(uid=uid, problem=problem, prompt_tokens=prompt, verdict=next(verdicts), **vars(w))
+                for uid, w in zip(uids, written)
             )
             groups.append(Group(problem, rows))
         seconds = {"generate": pending.generate_seconds, "grade": waited, "idle": pending.idle_seconds}
@@ -192,6 +196,23 @@ class RolloutEngine:
         if isinstance(prompt, str):
             return tuple(self.policy.encode(prompt))
         return tuple(self.policy.encode([{"role": m.role, "content": m.content} for m in prompt]))
+
+    def _write(
+        self, problems: Sequence[Problem], requests: Sequence[Request], sampling: Sampling
+    ) -> list[tuple[Written, ...]]:
+        with torch_threads(self.spec.threads):
+            if self.env.max_turns > 1:
+                return converse(
+                    self.env,
+                    self.policy,
+                    self.sampler,
+                    list(zip(problems, requests)),
+                    sampling,
+                    seed=self.spec.seed,
+                    version=self.version,
+                )
+            written = self.sampler.generate(requests, sampling, seed=self.spec.seed, version=self.version)
+        return [tuple(map(Written, group)) for group in written]
 
     def close(self) -> None:
         """Ends the verifier processes."""
