@@ -1,0 +1,58 @@
+"""Letters of multiple-choice answers: `(B)`, `B.`, `B) 12`, `\\textbf{(B)}\\ 12`, `Option B`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from verifiers.normalize import canonical_words
+
+_COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)\b|[{}$*`]|\\[ ,;:!]|~")
+_LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
+_LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
+_NAMED = re.compile(r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)")
+_FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
+_SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")
+_DENIED = re.compile(r"(?i)\b(?:not|n't|isn't|neither|except|wrong|incorrect|eliminate[sd]?|or)\b")
+
+
+@dataclass(frozen=True)
+class ChoiceText:
+    """A letter with the words of its option ("" when only the letter is given)."""
+
+    letter: str
+    words: str = ""
+
+
+def read_choice(text: str) -> ChoiceText | None:
+    """The letter (and option text) that an answer consists of; None if it is no choice."""
+    if len(text) > 2_000:
+        return None
+    plain = " ".join(_COMMANDS.sub(" ", text).split())
+    alone = _LETTER.fullmatch(plain)
+    if alone:
+        return ChoiceText(alone[1])
+    leading = _LEADING.fullmatch(plain)
+    if leading and not _SEVERAL.match(plain):
+        letter = leading[1] or leading[2] or leading[3]
+        if leading[3] and letter in ("A", "I") and not re.match(r"[A-Z][a-z]", leading[4]):
+            return None  # the article, not an option
+        return ChoiceText(letter, canonical_words(leading[4]))
+    return None
+
+
+def find_choice(text: str) -> str | None:
+    """The letter that a sentence settles on ("I think the correct answer is C"); None if none or several."""
+    line = " ".join(_COMMANDS.sub(" ", text[-2_000:]).split())
+    if _SEVERAL.search(line[-200:]):
+        return None
+    for pattern in (_FINAL, _NAMED):
+        found = [match[1] for match in pattern.finditer(line)]
+        if found and not _DENIED.search(line[max(0, line.rfind(found[-1]) - 30) : line.rfind(found[-1])]):
+            return found[-1]
+    return None
+
+
+def is_choice_reference(text: str) -> bool:
+    """Whether a reference is one option letter, alone or with its text."""
+    return read_choice(text) is not None

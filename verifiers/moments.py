@@ -1,0 +1,69 @@
+"""Dates and times of day: July 4, 2020 is 4 July 2020; 3:00 PM is 15:00 where the reference says which half of the day."""
+
+from __future__ import annotations
+
+import re
+
+_MONTHS = {name: index + 1 for index, name in enumerate(
+    ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+)}  # fmt: skip
+_MONTHS |= {name[:3]: index for name, index in list(_MONTHS.items())} | {"sept": 9}
+_TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
+_MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_MONTH_FIRST = re.compile(rf"({_MONTH_NAME})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
+_DAY_FIRST = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH_NAME})\.?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_WEEKDAY = re.compile(r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)day),?\s*", re.IGNORECASE)
+_NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:!]")
+
+
+def same_moment(answer: str, reference: str) -> bool | None:
+    """Whether two dates or two times of day are the same; None if one of them is neither."""
+    if len(answer) > 60 or len(reference) > 60:
+        return None
+    first, second = _plain(answer), _plain(reference)
+    dates = _date(first), _date(second)
+    if dates[0] is not None and dates[1] is not None:
+        return dates[0] == dates[1]
+    times = _time(first), _time(second)
+    if times[0] is None or times[1] is None:
+        return None
+    (mine, my_half), (theirs, their_half) = times
+    if my_half == their_half or (my_half is not None and their_half is not None):
+        return mine == theirs
+    return mine == theirs or (mine[0] % 12 == theirs[0] % 12 and mine[1:] == theirs[1:] and their_half is None and my_half is False)
+
+
+def _plain(text: str) -> str:
+    return " ".join(_NOISE.sub(" ", text).split())
+
+
+def _date(text: str) -> tuple[int | None, int, int] | None:
+    text = _WEEKDAY.sub("", text)
+    found = _ISO.fullmatch(text)
+    if found:
+        return int(found[1]), int(found[2]), int(found[3])
+    found = _MONTH_FIRST.fullmatch(text)
+    if found:
+        return (int(found[3]) if found[3] else None), _MONTHS[found[1].lower()], int(found[2])
+    found = _DAY_FIRST.fullmatch(text)
+    if found:
+        return (int(found[3]) if found[3] else None), _MONTHS[found[2].lower()], int(found[1])
+    return None
+
+
+def _time(text: str) -> tuple[tuple[int, int, int], bool | None] | None:
+    """((hour, minute, second) of 24, whether afternoon was written; None when no half of the day is)."""
+    found = _TIME.fullmatch(text)
+    if not found or (found[2] is None and found[4] is None):
+        return None
+    hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
+    if hour > 24 or minute > 59 or second > 59:
+        return None
+    half = found[4].lower().replace(".", "") if found[4] else None
+    if half is None:
+        return (hour, minute, second), None
+    if hour > 12:
+        return None
+    afternoon = half in ("pm", "noon")
+    return (hour % 12 + (12 if afternoon else 0), minute, second), afternoon

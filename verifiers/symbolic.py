@@ -1,0 +1,303 @@
+"""The general verifier: any form of mathematical answer, against a reference of any form.
+
+Extract, read, compare. Equal text and equal plain numbers are settled without a parser; the rest goes through the
+expression tree. The verdict says by which argument.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from verifiers import moments
+from verifiers.choicetext import ChoiceText, find_choice, read_choice
+from verifiers.equivalence import Judgement, Settings, equivalent
+from verifiers.equivalence.types import no, yes
+from verifiers.extract import ALL_PLACES, Extraction, Place, extract_answer, strip_reasoning
+from verifiers.normalize import canonical_words
+from verifiers.numeric import Number, read_number
+from verifiers.parse import Expr, OverBudgetError, ParseError, parse
+from verifiers.parse.limits import DEFAULT_LIMITS
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Call, Dots, Num, Text, num, walk
+from verifiers.types import Outcome, Reason, Verdict
+
+_SPACES = re.compile(r"\s+|\\[,;!: ]")
+_GROUPING = re.compile(r"\d,\d{3}(?!\d)")
+_DECIMAL_COMMA = re.compile(r"-?\d{1,12},\d{1,2}")
+_REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
+_WEAK = frozenset((Place.BARE, Place.FORMULA, Place.LAST))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference answer, read once."""
+
+    text: str
+    tree: Expr
+    number: Number | None
+    choice: ChoiceText | None
+    alternatives: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class SymbolicVerifier:
+    """Judges whether the announced answer is mathematically the reference.
+
+    Attributes:
+        places: where the answer may stand in the response; training environments pass `TRAINING_PLACES`.
+        strict: an answer announced more than once with different values is wrong (else the last announcement counts).
+        allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
+        tolerance: absolute difference that counts as equal; None: only a decimal reference allows rounding.
+        relative_tolerance: the same, as a fraction of the reference.
+        percent_as_number: `10` answers `10%`, and the other way round.
+        require_units: a reference with a unit asks for the unit.
+        question: text of the problem; an answer that only copies an expression from it while the reference is
+            another text is an echo. "" turns this off.
+    """
+
+    places: Sequence[Place | str] = ALL_PLACES
+    strict: bool = False
+    allow_unevaluated: bool = False
+    tolerance: float | None = None
+    relative_tolerance: float | None = None
+    percent_as_number: bool = True
+    require_units: bool = False
+    question: str = field(default="", repr=False)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The same settings as the equivalence check takes them."""
+        return Settings(
+            tolerance=self.tolerance,
+            relative_tolerance=self.relative_tolerance,
+            allow_unevaluated=self.allow_unevaluated,
+            percent_as_number=self.percent_as_number,
+            require_units=self.require_units,
+        )
+
+    def verify(self, response: str, answer: str) -> Verdict:
+        """The verdict on `response`.
+
+        Raises:
+            ValueError: the reference is empty or cannot be read.
+        """
+        started = time.perf_counter()
+        reference = read_reference(answer)
+        extraction = extract_answer(response, self.places)
+        if extraction.answer is None or not extraction.answer.strip():
+            return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
+        outcome, text, judged = self._judge_candidates(extraction, reference, response)
+        if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
+            return _verdict(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
+        if outcome is Outcome.CORRECT and self.question and self._echoes(text, reference):
+            return _verdict(Outcome.WRONG, text, "copied from the question", started, Reason.ECHO)
+        return _verdict(outcome, text, judged.detail, started, judged.reason)
+
+    def _judge_candidates(self, extraction: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
+        """The judgement on the first reading of the announcement that is of the reference's kind."""
+        assert extraction.answer is not None
+        first: tuple[Outcome, str, Judgement] | None = None
+        for text in (extraction.answer, *extraction.fallbacks):
+            outcome, judged, readable = self._judge(text, reference)
+            if outcome is Outcome.CORRECT or (readable and reference.choice is None):
+                return outcome, text, judged
+            first = first or (outcome, text, judged)
+        if reference.choice is not None and extraction.place in (*_WEAK, Place.ANNOUNCED):
+            letter = find_choice(extraction.answer)
+            if letter is not None:
+                same = letter == reference.choice.letter
+                judged = yes(f"settles on {letter}", "text") if same else no(f"settles on {letter}", method="text")
+                return (Outcome.CORRECT if same else Outcome.WRONG), letter, judged
+        assert first is not None
+        return first
+
+    def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+        """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
+        if text == reference.text or _squeezed(text) == _squeezed(reference.text):
+            return Outcome.CORRECT, yes("the same text", "text"), True
+        if reference.choice is not None:
+            judged = _judge_choice(text, reference.choice)
+            if judged is not None:
+                return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
+        number = read_number(text)
+        if number is not None and reference.number is not None and self.tolerance is None and self.relative_tolerance is None:
+            settled = self._judge_numbers(number, reference.number)
+            if settled is not None:
+                return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
+        return self._judge_trees(text, reference)
+
+    def _judge_numbers(self, number: Number, reference: Number) -> Judgement | None:
+        if number.percent == reference.percent:
+            if number.value == reference.value:
+                return yes("equal numbers", "exact")
+            both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
+            return no("different numbers", method="exact") if both_plain else None
+        return None
+
+    def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+        try:
+            tree = read(text)
+        except OverBudgetError as error:
+            return Outcome.UNPARSEABLE, no(str(error), Reason.OVER_BUDGET), True
+        except ParseError as error:
+            return Outcome.UNPARSEABLE, no(f"cannot read the answer: {error}"), False
+        judged = self._compare(tree, text, reference)
+        readable = not isinstance(tree, Text) or isinstance(reference.tree, Text)
+        return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
+
+    def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
+        first = equivalent(tree, reference.tree, self.settings)
+        if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
+            return first
+        moment = moments.same_moment(text, reference.text)
+        if moment is not None:
+            return yes("the same moment", "text") if moment else first
+        for other_tree, other_reference in self._other_readings(tree, text, reference):
+            judged = equivalent(other_tree, other_reference, self.settings)
+            if judged:
+                return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
+        return first
+
+    def _other_readings(self, tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+        """Readings of ambiguous notation: 1,234 as a list; 2,74 as a decimal; log with base 10."""
+        for other in reference.alternatives:
+            yield tree, other
+        if _GROUPING.search(text) or _GROUPING.search(reference.text):
+            lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
+            if lists[0] is not None and lists[1] is not None:
+                yield lists[0], lists[1]
+        bare = text.strip(" $")
+        if _DECIMAL_COMMA.fullmatch(bare) and isinstance(reference.tree, Num) and reference.tree.places:
+            decimal = _try_read(bare.replace(",", "."), thousands=True)
+            if decimal is not None:
+                yield decimal, reference.tree
+        mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
+        if mine is not None or theirs is not None:
+            yield mine or tree, theirs or reference.tree
+
+    def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
+        """Whether any explicit announcement outside the reasoning block has another value."""
+        for place in self.places:
+            if Place(place) in _WEAK and Place(place) is not chosen.place:
+                continue
+            found = chosen if Place(place) is chosen.place else extract_answer(response, (place,))
+            if found.answer is None:
+                continue
+            for text in (*found.others, *(() if found is chosen else (found.answer,))):
+                readings = (text, *found.fallbacks) if text is found.answer else (text,)
+                judged = [self._judge(reading, reference) for reading in readings]
+                if any(outcome is Outcome.CORRECT for outcome, _, _ in judged):
+                    continue
+                if any(readable for _, _, readable in judged) or found.place in (Place.BOXED, Place.TAG):
+                    return True
+        return False
+
+    def _echoes(self, text: str, reference: Reference) -> bool:
+        plain = _squeezed(text)
+        return len(plain) > 3 and plain != _squeezed(reference.text) and plain in _squeezed(self.question)
+
+
+def read_reference(answer: str) -> Reference:
+    """The reference answer, read once and kept.
+
+    Raises:
+        ValueError: it is empty or cannot be read.
+    """
+    found = _read_reference(answer)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _read_reference(answer: str) -> Reference | str:
+    text = answer
+    if "boxed" in answer or "####" in answer or "<answer>" in answer:
+        extraction = extract_answer(answer, _REFERENCE_PLACES)
+        text = extraction.answer or answer
+    text = strip_reasoning(text).strip()
+    if not text.strip(" $.\n\\"):
+        return f"reference {answer[:80]!r} holds no answer"
+    try:
+        tree = read(text)
+    except ParseError as error:
+        words = canonical_words(text)
+        if not any(sign.isalnum() for sign in words):
+            return f"reference {answer[:80]!r} cannot be read: {error}"
+        tree = Text(words)
+    if isinstance(tree, Dots):
+        return f"reference {answer[:80]!r} holds no answer"
+    return Reference(text, tree, read_number(text), read_choice(text), _reference_alternatives(text))
+
+
+def _reference_alternatives(text: str) -> tuple[Expr, ...]:
+    """Other texts that a reference states for the same value: `x = 3 \\text{ (or } ...)` is not one; `A ≈ 1.2` is in the tree."""
+    return ()
+
+
+def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:
+    choice = read_choice(text)
+    if choice is not None:
+        if choice.letter == reference.letter:
+            return yes("the same option", "text")
+        return no("another option", method="text")
+    if reference.words and canonical_words(text) == reference.words:
+        return yes("the words of the option", "text")
+    return None
+
+
+@lru_cache(maxsize=16_384)
+def _cached_parse(text: str) -> Expr | ParseError:
+    try:
+        return parse(text, DEFAULT_LIMITS)
+    except ParseError as error:
+        return error
+
+
+def read(text: str) -> Expr:
+    """The tree of an answer text (cached).
+
+    Raises:
+        ParseError: as in `parse`.
+    """
+    found = _cached_parse(text) if len(text) <= DEFAULT_LIMITS.chars else None
+    if found is None:
+        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {DEFAULT_LIMITS.chars}")
+    if isinstance(found, ParseError):
+        raise found
+    return found
+
+
+def _try_read(text: str, *, thousands: bool) -> Expr | None:
+    try:
+        return parse(text, DEFAULT_LIMITS, thousands=thousands)
+    except ParseError:
+        return None
+
+
+def _with_common_logs(tree: Expr) -> Expr | None:
+    """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
+    if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
+        return None
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Call) and node.name == "log" and len(node.args) == 1:
+            return Call("log", (transform(node.args[0], change), num(10)))
+        return None
+
+    return transform(tree, change)
+
+
+def _squeezed(text: str) -> str:
+    return _SPACES.sub("", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")).strip("$")
+
+
+def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:
+    score = 1.0 if outcome is Outcome.CORRECT else 0.0
+    if outcome is Outcome.CORRECT:
+        reason = None
+    return Verdict(outcome, score, text, detail, reason, seconds=time.perf_counter() - started)
