@@ -1,0 +1,1 @@
+"""Measurements that the README and results quote; each module is a command, `python -m experiments.bench.NAME`."""

@@ -1,0 +1,144 @@
+"""Other graders of mathematical answers behind one signature, for `experiments.bench.verifiers`.
+
+Each takes (response, reference) as a training loop would give them: the answer stands in a box in the response.
+They run in grading processes, since several of them hang; every verdict carries the CPU seconds that it took.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+
+from verifiers.types import Outcome, Verdict
+
+Grade = Callable[[str, str], bool]
+
+
+class TimedGrader:
+    """Grades (response, reference) with the peer of that name; picklable, loads the peer where it is used."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+
+    def __call__(self, item: tuple[str, str]) -> Verdict:
+        """CORRECT or WRONG, with `info["cpu_seconds"]`. What the peer raises reaches the pool, which counts it."""
+        grade = load(self.peer)
+        start = time.process_time()
+        is_right = grade(*item)
+        seconds = time.process_time() - start
+        outcome = Outcome.CORRECT if is_right else Outcome.WRONG
+        return Verdict(outcome, float(is_right), info={"cpu_seconds": seconds})
+
+
+@cache
+def load(peer: str) -> Grade:
+    """The grader called `peer`, warmed up."""
+    grade = PEERS[peer]()
+    grade("\\boxed{\\frac{1}{2}}", "0.5")
+    return grade
+
+
+def ours(places: tuple[str, ...] | None = None) -> Grade:
+    """The symbolic verifier, as environments make it by default."""
+    import verifiers
+
+    verifier = verifiers.make("symbolic")
+    return lambda response, reference: verifier.verify(response, reference).is_correct
+
+
+def math_verify(box_only: bool) -> Grade:
+    """Math-Verify: with its default extraction, or as verl and trl configure it for rewards (LaTeX, box first)."""
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    if not box_only:
+        return lambda response, reference: verify(parse(boxed(reference)), parse(response))
+    config = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]
+
+    def grade(response: str, reference: str) -> bool:
+        return verify(parse(boxed(reference)), parse(response, extraction_config=config, extraction_mode="first_match"))
+
+    return grade
+
+
+def trl_accuracy() -> Grade:
+    """trl's `accuracy_reward`."""
+    from trl.rewards import accuracy_reward
+
+    def grade(response: str, reference: str) -> bool:
+        (reward,) = accuracy_reward([[{"role": "assistant", "content": response}]], [boxed(reference)])
+        return bool(reward)
+
+    return grade
+
+
+def same_text() -> Grade:
+    """The last box is the reference, character for character."""
+    return lambda response, reference: (last_box(response) or "").strip() == reference.strip()
+
+
+def same_normal_text() -> Grade:
+    """The MATH data set's comparison of normalised strings."""
+    return lambda response, reference: normal(last_box(response) or "") == normal(reference)
+
+
+def same_number() -> Grade:
+    """The last number of the response is the reference's last number: the usual GSM8K grader."""
+    return lambda response, reference: (found := last_number(response)) is not None and found == last_number(reference)
+
+
+PEERS: dict[str, Callable[[], Grade]] = {
+    "beyond imitation (symbolic)": ours,
+    "math_verify (default)": lambda: math_verify(box_only=False),
+    "math_verify (reward config)": lambda: math_verify(box_only=True),
+    "trl accuracy_reward": trl_accuracy,
+    "string: MATH normalisation": same_normal_text,
+    "string: equal text": same_text,
+    "string: last number": same_number,
+}
+OURS = "beyond imitation (symbolic)"
+
+
+def boxed(text: str) -> str:
+    """The reference in the form that the peers parse: boxed, unless it announces its answer itself."""
+    return text if "\\boxed" in text or "$" in text else f"\\boxed{{{text}}}"
+
+
+def last_box(text: str) -> str | None:
+    """What stands in the last \\boxed{...}; None without one."""
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return None
+    depth = 0
+    for position in range(start + 6, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return text[start + 7 : position]
+    return None
+
+
+def last_number(text: str) -> Fraction | None:
+    """The last number written in the text."""
+    numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", text)
+    return Fraction(numbers[-1].replace(",", "")) if numbers else None
+
+
+def normal(text: str) -> str:
+    """The normal form of the MATH data set (hendrycks/math at 357963a, modeling/math_equivalence.py), shortened."""
+    for old, new in _REPLACED:
+        text = text.replace(old, new)
+    text = re.sub(r"\\text\{\s.*$", "", text)  # units
+    text = re.sub(r"(?<![\d])\.(\d)", r"0.\1", text)
+    text = re.sub(r"^[a-zA-Z]{1,2}\s*=\s*", "", text)
+    text = re.sub(r"\\sqrt\s*(\w)", r"\\sqrt{\1}", text).replace(" ", "")
+    text = re.sub(r"\\frac(\d)(\d)", r"\\frac{\1}{\2}", text)
+    text = "\\frac{1}{2}" if text == "0.5" else text
+    return re.sub(r"^(-?\d+)/(-?\d+)$", r"\\frac{\1}{\2}", text)
+
+
+_REPLACED = (
+    ("\n", ""), ("\\!", ""), ("\\\\", "\\"), ("tfrac", "frac"), ("dfrac", "frac"), ("\\left", ""), ("\\right", ""),
+    ("^{\\circ}", ""), ("^\\circ", ""), ("\\$", ""), ("\\%", ""), ("%", ""),
+)  # fmt: skip
