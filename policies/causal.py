@@ -6,8 +6,9 @@ model (LoRA adapters merged in), so a worker needs to know nothing about how the
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ class CausalPolicy:
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load_policy`, `AutoModelForCausalLM` and `AutoTokenizer` load; adapters are merged."""
         model = copy.deepcopy(self.model).merge_and_unload() if self.is_lora else self.model
-        model.save_pretrained(folder)
+        with quiet():
+            model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
@@ -124,7 +126,9 @@ def load_policy(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(path_or_id, dtype=_dtype(dtype), trust_remote_code=trust_remote_code)
+    model = AutoModelForCausalLM.from_pretrained(
+        path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
+    )
     if lora is not None:
         from peft import LoraConfig, get_peft_model
 
@@ -133,7 +137,22 @@ def load_policy(
     return CausalPolicy(model.to(device).eval(), tokenizer)
 
 
-def _dtype(name: str) -> torch.dtype:
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of transformers inside: they would tear a live display apart."""
+    from transformers.utils import logging
+
+    was_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            logging.enable_progress_bar()
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """The torch dtype of a name that configs may use."""
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if name not in known:
         raise ValueError(f"dtype is {name!r}, expected one of {', '.join(known)}")

@@ -18,11 +18,10 @@ from policies.types import Sampling
 class GenericDecoder:
     """Runs the Hugging Face module on a `SlotCache`; see `Decoder` in policies/engine.py."""
 
-    def __init__(
-        self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int, device: torch.device
-    ) -> None:
-        self.model, self.pad_id, self.device = model, pad_id, device
-        self.cache = SlotCache(rows, longest_prompt, max_new_tokens, device)
+    def __init__(self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int) -> None:
+        weight = next(model.parameters())
+        self.model, self.pad_id, self.device = model, pad_id, weight.device
+        self.cache = SlotCache(rows, longest_prompt, max_new_tokens, weight.device, weight.dtype)
 
     @property
     def live(self) -> int:

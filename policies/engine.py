@@ -6,6 +6,7 @@ place. The token at position t of a rollout is drawn with a uniform number that 
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import deque
 from collections.abc import Sequence
@@ -16,13 +17,16 @@ import torch
 from torch import Tensor
 
 from policies.backends import SAMPLERS, sample_with
-from policies.causal import CausalPolicy
+from policies.causal import CausalPolicy, torch_dtype
 from policies.decode_generic import GenericDecoder
+from policies.decode_lean import LeanDecoder
 from policies.decode_native import NativeDecoder, why_not_native
+from policies.llama_weights import why_not_lean
 from policies.randomness import row_keys
 from policies.types import Completion, FinishReason, Request, Sampling
 
 BACKENDS = ("engine", *SAMPLERS)
+DECODERS = ("auto", "native", "lean", "generic")
 PREFILL_TOKENS = 1 << 14  # padded prompt tokens in one prefill batch
 
 
@@ -55,16 +59,28 @@ class SamplingEngine:
             generator, so their samples depend on the batch.
         max_rows: completions decoded at once; bounds the memory of the cache.
         dtype: name of the dtype to decode in; None: that of the weights.
+        decoder: "native" (compiled kernels: Llama-shaped, float32, CPU), "lean" (plain torch: Llama-shaped, any dtype
+            and device, CUDA graphs), "generic" (the model's own forward) or "auto", the first that serves the model.
     """
 
     def __init__(
-        self, policy: CausalPolicy, *, backend: str = "engine", max_rows: int = 512, dtype: str | None = None
+        self,
+        policy: CausalPolicy,
+        *,
+        backend: str = "engine",
+        max_rows: int = 512,
+        dtype: str | None = None,
+        decoder: str = "auto",
     ) -> None:
         if backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+        if decoder not in DECODERS:
+            raise ValueError(f"decoder is {decoder!r}, expected one of {', '.join(DECODERS)}")
         if max_rows < 1:
             raise ValueError(f"max_rows is {max_rows}, expected at least 1")
-        self.policy, self.backend, self.max_rows, self.dtype = policy, backend, max_rows, dtype
+        self.policy, self.backend, self.max_rows, self.decoder = policy, backend, max_rows, decoder
+        self.dtype = None if dtype is None else torch_dtype(dtype)
+        self._lean: LeanDecoder | None = None  # kept between calls for its captured graphs
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, *, seed: int, version: int = 0
@@ -92,23 +108,50 @@ class SamplingEngine:
         if self.backend != "engine":
             with torch.no_grad():
                 return sample_with(self.backend, self.policy, requests, sampling, seed=seed)
-        with torch.inference_mode():
-            return _Run(
-                self._decoder(requests, sampling), self.policy, requests, sampling, seed, self.max_rows
-            ).finish()
-
-    def _decoder(self, requests: Sequence[Request], sampling: Sampling) -> Decoder:
-        """A decoder with room for the call's rollouts, or for max_rows of them."""
-        model = self.policy.model
         limits = {
             "rows": min(self.max_rows, sum(len(request.uids) for request in requests)),
             "longest_prompt": max(len(request.prompt) for request in requests if request.uids),
             "max_new_tokens": sampling.max_new_tokens,
             "pad_id": self.policy.pad_id,
         }
-        if why_not_native(model, torch.float32) is None:
+        with torch.inference_mode():
+            run = _Run(self._make_decoder(limits), self.policy, requests, sampling, seed, limits["rows"])
+            return run.finish()
+
+    def _make_decoder(self, limits: dict[str, int]) -> Decoder:
+        """A decoder with room for `limits`, on the policy's present weights."""
+        model = self.policy.model
+        dtype = self.dtype or next(model.parameters()).dtype
+        choice = choose_decoder(model, dtype, self.decoder)
+        if choice == "native":
             return NativeDecoder(model, **limits)
-        return GenericDecoder(model, **limits, device=self.policy.device)
+        if choice == "lean":
+            if self._lean is None or not self._lean.fits(model, **limits):
+                self._lean = LeanDecoder(model, **limits, dtype=dtype)
+            else:
+                self._lean.refresh()
+            return self._lean
+        if next(model.parameters()).dtype != dtype:
+            model = copy.deepcopy(model).to(dtype)
+        return GenericDecoder(model, **limits)
+
+
+def choose_decoder(model: Any, dtype: torch.dtype, wanted: str = "auto") -> str:
+    """The name of the decoder that serves a model: `wanted`, or for "auto" the fastest one that can.
+
+    Raises:
+        ValueError: the wanted decoder cannot serve the model.
+    """
+    reasons = {
+        "native": lambda: why_not_native(model, dtype),
+        "lean": lambda: why_not_lean(model),
+        "generic": lambda: None,
+    }
+    if wanted != "auto":
+        if reason := reasons[wanted]():
+            raise ValueError(f"decoder {wanted!r} cannot serve this model: {reason}; use decoder='auto'")
+        return wanted
+    return next(name for name, why_not in reasons.items() if why_not() is None)
 
 
 @dataclass

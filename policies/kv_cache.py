@@ -28,8 +28,11 @@ class SlotCache:
         end: the column that the next token of every live row is written to.
     """
 
-    def __init__(self, rows: int, longest_prompt: int, max_new_tokens: int, device: torch.device) -> None:
-        self.rows, self.longest_prompt = rows, longest_prompt
+    def __init__(
+        self, rows: int, longest_prompt: int, max_new_tokens: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.rows, self.longest_prompt, self.max_new_tokens = rows, longest_prompt, max_new_tokens
+        self.dtype = dtype
         self.columns = longest_prompt + max_new_tokens + SLACK_COLUMNS
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
@@ -54,8 +57,8 @@ class SlotCache:
         if not self.keys:
             self._allocate(states)
         for layer, (keys, values) in enumerate(states):
-            self.keys[layer][first:last, :, self.end - width : self.end] = keys[sources]
-            self.values[layer][first:last, :, self.end - width : self.end] = values[sources]
+            self.keys[layer][first:last, :, self.end - width : self.end] = keys[sources].to(self.dtype)
+            self.values[layer][first:last, :, self.end - width : self.end] = values[sources].to(self.dtype)
         self.starts[first:last] = self.end - lengths[sources]
         self.live = last
 
@@ -90,10 +93,14 @@ class SlotCache:
         self.starts[: self.live] -= shift
         self.end -= shift
 
+    def clear(self) -> None:
+        """Forget all rows; the memory stays."""
+        self.live, self.end = 0, self.longest_prompt
+
     def _allocate(self, states: Sequence[LayerStates]) -> None:
         def empty(like: Tensor) -> Tensor:
             # zeros: a masked column has weight 0, and 0 x NaN from uninitialised memory would be NaN
-            return like.new_zeros(self.rows, like.shape[1], self.columns, like.shape[3])
+            return like.new_zeros(self.rows, like.shape[1], self.columns, like.shape[3], dtype=self.dtype)
 
         self.keys = [empty(keys) for keys, _ in states]
         self.values = [empty(values) for _, values in states]

@@ -46,6 +46,8 @@ class LlamaWeights:
 def why_not_lean(model: Any) -> str | None:
     """Why `read_llama` cannot serve a model, or None when it can."""
     config = model.config
+    if hasattr(model, "peft_config"):
+        return "the model carries adapters"
     if config.model_type not in MODEL_TYPES:
         return f"model type {config.model_type!r} is not one of {MODEL_TYPES}"
     if config.hidden_act != "silu":

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from policies.causal import CausalPolicy
+from policies.causal import CausalPolicy, quiet
 
 BATCH_TOKENS = 1 << 14  # padded tokens in one forward pass
 
@@ -58,12 +58,14 @@ class RewardModel:
         """The reward model that `save` (or trl's `RewardTrainer`) wrote."""
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        model = AutoModelForSequenceClassification.from_pretrained(folder)
+        with quiet():
+            model = AutoModelForSequenceClassification.from_pretrained(folder)
         return cls(model.to(device), AutoTokenizer.from_pretrained(folder))
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` and `AutoModelForSequenceClassification` read."""
-        self.model.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     @torch.no_grad()

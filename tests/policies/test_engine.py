@@ -1,0 +1,374 @@
+"""The sampling engine: what it draws, what it records, and that neither depends on the batch."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+from policies import sampler
+from policies.causal import CausalPolicy
+from policies.engine import SamplingEngine
+from policies.logprobs import score_tokens
+from policies.native import load_kernels
+from policies.randomness import GOLDEN_GAMMA, row_keys, splitmix64, uniforms
+from policies.tiny import TinyConfig, build_tiny
+from policies.types import FinishReason, Request, Sampling
+
+WORDS = [str(i) for i in range(60)]
+DECODERS = ("native", "lean", "generic")
+
+
+def tiny(seed=0, **config):
+    return build_tiny(
+        TinyConfig(**{"layers": 2, "hidden": 32, "heads": 2, "context": 128, **config}), vocabulary=WORDS, seed=seed
+    )
+
+
+def sharpened(policy, scale=3.0):
+    """The same policy with larger logits: a freshly initialised one is almost uniform and tests little."""
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            if parameter.dim() == 2:
+                parameter.mul_(scale)
+    return policy
+
+
+def other_model(kind):
+    """A policy whose model is of another family, with the tiny tokenizer."""
+    base = tiny()
+    shape = {"vocab_size": len(base.tokenizer), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128}
+    ends = {"eos_token_id": 2, "pad_token_id": 0, "bos_token_id": 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        if kind == "qwen2":
+            model = Qwen2ForCausalLM(Qwen2Config(**shape, **heads, **ends))
+            for layer in model.model.layers:  # biases start at zero, where a decoder that drops them would pass
+                for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj):
+                    torch.nn.init.normal_(projection.bias)
+        elif kind == "qwen3":
+            model = Qwen3ForCausalLM(Qwen3Config(**shape, **heads, **ends, head_dim=16))
+            for layer in model.model.layers:
+                torch.nn.init.uniform_(layer.self_attn.q_norm.weight, 0.5, 1.5)
+                torch.nn.init.uniform_(layer.self_attn.k_norm.weight, 0.5, 1.5)
+        else:
+            config = GPT2Config(vocab_size=shape["vocab_size"], n_embd=32, n_layer=2, n_head=2, n_positions=128, **ends)
+            model = GPT2LMHeadModel(config)
+    return sharpened(CausalPolicy(model.eval(), base.tokenizer))
+
+
+def make_requests(policy, count=6, group=4, first_uid=0):
+    prompts = [policy.encode(" ".join(str((7 * i + j) % 60) for j in range(3 + 5 * i % 11))) for i in range(count)]
+    return [
+        Request(prompt, tuple(range(first_uid + i * group, first_uid + (i + 1) * group)))
+        for i, prompt in enumerate(prompts)
+    ]
+
+
+def tokens_of(groups):
+    return [[completion.tokens for completion in group] for group in groups]
+
+
+def skip_without_compiler(decoder):
+    if decoder == "native" and load_kernels() is None:
+        pytest.skip("no C compiler")
+
+
+def teacher_forced(policy, request, completion, temperature=1.0):
+    tokens = torch.tensor([[*request.prompt, *completion.tokens]])
+    attention = torch.ones_like(tokens, dtype=torch.bool)
+    with torch.no_grad():
+        scores = score_tokens(policy.model, tokens, attention, temperature=temperature)
+    return scores.logprobs[0, len(request.prompt) :]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("kind", ["llama", "llama-gqa-tied", "qwen2", "qwen3"])
+def test_greedy_tokens_equal_transformers_generate(kind, decoder):
+    skip_without_compiler(decoder)
+    llamas = {"llama": {}, "llama-gqa-tied": {"heads": 4, "kv_heads": 2, "tie_embeddings": True}}
+    policy = sharpened(tiny(**llamas[kind])) if kind in llamas else other_model(kind)
+    requests = make_requests(policy, group=1)
+    ours = SamplingEngine(policy, decoder=decoder).generate(requests, Sampling(20, temperature=0), seed=0)
+    for request, (completion,) in zip(requests, ours, strict=True):
+        theirs = policy.model.generate(torch.tensor([request.prompt]), max_new_tokens=20, do_sample=False)
+        assert completion.tokens == tuple(theirs[0, len(request.prompt) :].tolist())
+
+
+def test_other_architectures_run_through_their_own_forward():
+    policy = other_model("gpt2")
+    requests = make_requests(policy, group=1)
+    engine = SamplingEngine(policy)
+    for request, (completion,) in zip(
+        requests, engine.generate(requests, Sampling(20, temperature=0), seed=0), strict=True
+    ):
+        theirs = policy.model.generate(torch.tensor([request.prompt]), max_new_tokens=20, do_sample=False)
+        assert completion.tokens == tuple(theirs[0, len(request.prompt) :].tolist())
+
+
+@pytest.mark.parametrize("backend", ["generate", "continuous"])
+def test_reference_backends_give_the_engines_greedy_tokens(backend):
+    policy = sharpened(tiny())
+    requests, sampling = make_requests(policy, count=3, group=2), Sampling(8, temperature=0)
+    reference = SamplingEngine(policy, backend=backend).generate(requests, sampling, seed=0)
+    ours = SamplingEngine(policy).generate(requests, sampling, seed=0)
+    assert tokens_of(reference) == tokens_of(ours)
+    for mine, theirs in zip(sum(ours, ()), sum(reference, ()), strict=True):
+        assert mine.logprobs == pytest.approx(theirs.logprobs, abs=1e-5)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "sampling", [Sampling(24), Sampling(24, temperature=0.6), Sampling(24, 1.3, top_k=5, top_p=0.8)]
+)
+def test_stored_logprobs_equal_teacher_forcing(decoder, sampling):
+    skip_without_compiler(decoder)
+    policy = sharpened(tiny())
+    requests = make_requests(policy)
+    groups = SamplingEngine(policy, decoder=decoder).generate(requests, sampling, seed=5)
+    for request, group in zip(requests, groups, strict=True):
+        for completion in group:
+            expected = teacher_forced(policy, request, completion, sampling.temperature)
+            assert completion.logprobs == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_rollouts_tokens_do_not_depend_on_its_batch(decoder):
+    skip_without_compiler(decoder)
+    policy = sharpened(tiny(), 2.0)
+    requests = make_requests(policy, count=8, group=5)
+    sampling = Sampling(40)
+    whole = tokens_of(SamplingEngine(policy, decoder=decoder).generate(requests, sampling, seed=9))
+    # fewer rows than one group: groups are split, rows refilled many times, in reversed order
+    cramped = SamplingEngine(policy, decoder=decoder, max_rows=3).generate(requests[::-1], sampling, seed=9)
+    assert tokens_of(cramped)[::-1] == whole
+    alone = [
+        SamplingEngine(policy, decoder=decoder).generate([Request(r.prompt, r.uids[1:2])], sampling, seed=9)
+        for r in requests
+    ]
+    assert [group[0][0].tokens for group in alone] == [group[1] for group in whole]
+    assert len({len(tokens) for group in whole for tokens in group}) > 5, "lengths must be ragged for this test to bite"
+
+
+@pytest.mark.parametrize("decoder", ["lean", "generic"])
+def test_decoders_draw_the_same_samples_as_the_compiled_one(decoder):
+    skip_without_compiler("native")
+    policy = sharpened(tiny(), 2.0)
+    requests = make_requests(policy)
+    for sampling in (Sampling(30, 0.9), Sampling(30, 1.0, top_p=0.9), Sampling(30, 1.0, top_k=7)):
+        native = SamplingEngine(policy, decoder="native").generate(requests, sampling, seed=2)
+        assert tokens_of(SamplingEngine(policy, decoder=decoder).generate(requests, sampling, seed=2)) == tokens_of(
+            native
+        )
+
+
+def test_seed_and_uid_name_the_sample():
+    policy = tiny()
+    request = make_requests(policy, count=1, group=4)[0]
+    engine = SamplingEngine(policy)
+    first = tokens_of(engine.generate([request], Sampling(12), seed=1))[0]
+    assert tokens_of(engine.generate([request], Sampling(12), seed=1))[0] == first
+    assert tokens_of(engine.generate([request], Sampling(12), seed=2))[0] != first
+    assert len(set(first)) == 4
+    swapped = Request(request.prompt, request.uids[::-1])
+    assert tokens_of(engine.generate([swapped], Sampling(12), seed=1))[0] == first[::-1]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(1), Sampling(1, 0.5), Sampling(1, 1.0, top_k=6), Sampling(1, 1.0, top_p=0.7), Sampling(1, 2.0, 12, 0.9)],
+)
+def test_sampled_tokens_follow_the_softmax(decoder, sampling):
+    skip_without_compiler(decoder)
+    policy = sharpened(tiny(), 2.0)
+    prompt = policy.encode("1 2 3")
+    with torch.no_grad():
+        logits = policy.model(torch.tensor([prompt])).logits[0, -1].double() / sampling.temperature
+    expected = nucleus(logits.softmax(-1), sampling)
+    count = 6000
+    (group,) = SamplingEngine(policy, decoder=decoder, max_rows=8192).generate(
+        [Request(prompt, tuple(range(count)))], sampling, seed=4
+    )
+    drawn = torch.bincount(torch.tensor([c.tokens[0] for c in group]), minlength=len(expected)).double()
+    assert drawn[expected == 0].sum() == 0
+    kept = expected > 0
+    assert stats.chisquare(drawn[kept], expected[kept] * count).pvalue > 1e-4
+
+
+def nucleus(probabilities, sampling):
+    """The sampling distribution by the definitions: keep the k likeliest, then the smallest set of mass >= p."""
+    kept = probabilities.clone()
+    ranks = sorted(range(len(kept)), key=lambda i: -float(kept[i]))
+    if sampling.top_k:
+        kept[ranks[sampling.top_k :]] = 0
+    kept /= kept.sum()
+    if sampling.top_p < 1:
+        mass = 0.0
+        for index in ranks:
+            if mass >= sampling.top_p:
+                kept[index] = 0
+            mass += float(kept[index])
+    return kept / kept.sum()
+
+
+def test_later_tokens_follow_the_softmax_given_the_earlier_ones():
+    # the joint of two tokens, against exact enumeration: catches a stale cache or a reused uniform number
+    policy = sharpened(build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=["a", "b", "c"], seed=1), 4.0)
+    prompt = policy.encode("a b")
+    with torch.no_grad():
+        first = policy.model(torch.tensor([prompt])).logits[0, -1].double().softmax(-1)
+        second = [
+            policy.model(torch.tensor([[*prompt, t]])).logits[0, -1].double().softmax(-1) for t in range(len(first))
+        ]
+    expected = {(t,): float(first[t]) for t in policy.stop_ids}
+    for t, p in enumerate(first.tolist()):
+        if t not in policy.stop_ids:
+            expected |= {(t, u): p * q for u, q in enumerate(second[t].tolist())}
+    count = 8000
+    (group,) = SamplingEngine(policy, max_rows=1000).generate(
+        [Request(prompt, tuple(range(count)))], Sampling(2), seed=0
+    )
+    drawn = dict.fromkeys(expected, 0)
+    for completion in group:
+        drawn[completion.tokens] += 1
+    common = [key for key, p in expected.items() if p * count >= 5]
+    rest = count - sum(drawn[key] for key in common)
+    observed = [drawn[key] for key in common] + [rest]
+    theory = [expected[key] * count for key in common]
+    assert stats.chisquare(observed, [*theory, count - sum(theory)]).pvalue > 1e-4
+
+
+def test_completions_end_at_the_first_of_several_stop_ids():
+    policy = sharpened(tiny())
+    requests, sampling = make_requests(policy, count=4, group=8), Sampling(30)
+    full = tokens_of(SamplingEngine(policy).generate(requests, sampling, seed=3))
+    policy.stop_ids = (*policy.stop_ids, 20, 21, 22)
+    cut = SamplingEngine(policy).generate(requests, sampling, seed=3)
+    for before, after in zip(full, cut, strict=True):
+        for long, completion in zip(before, after, strict=True):
+            ends = [i for i, t in enumerate(long) if t in policy.stop_ids]
+            assert completion.tokens == (long[: ends[0] + 1] if ends else long)
+            assert (completion.finish is FinishReason.STOP) == bool(ends)
+            assert len(completion.logprobs) == len(completion.tokens)
+
+
+def test_a_padding_id_that_is_the_end_token_changes_nothing():
+    policy = tiny()
+    requests = make_requests(policy)
+    expected = SamplingEngine(policy).generate(requests, Sampling(16), seed=1)
+    policy.pad_id = policy.stop_ids[0]
+    for decoder in ("auto", "generic"):
+        got = SamplingEngine(policy, decoder=decoder, max_rows=5).generate(requests, Sampling(16), seed=1)
+        assert tokens_of(got) == tokens_of(expected)
+        assert [c.finish for g in got for c in g] == [c.finish for g in expected for c in g]
+
+
+def test_a_group_shares_one_prefill(monkeypatch):
+    policy = tiny()
+    requests = make_requests(policy, count=3, group=8)
+    rows = []
+    forward = policy.model.model.forward
+    monkeypatch.setattr(
+        policy.model.model,
+        "forward",
+        lambda input_ids, **kw: rows.append(tuple(input_ids.shape)) or forward(input_ids=input_ids, **kw),
+    )
+    SamplingEngine(policy).generate(requests, Sampling(4), seed=0)
+    assert rows[0] == (3, max(len(r.prompt) for r in requests))
+
+
+def test_weights_are_read_anew_by_every_call():
+    policy, other = tiny(seed=0), tiny(seed=1)
+    requests = make_requests(policy)
+    engine = SamplingEngine(policy)
+    engine.generate(requests, Sampling(8), seed=0)
+    policy.load_weights(other.weights())
+    assert tokens_of(engine.generate(requests, Sampling(8), seed=0)) == tokens_of(
+        SamplingEngine(other).generate(requests, Sampling(8), seed=0)
+    )
+
+
+def test_dropout_is_off_while_sampling_and_the_mode_comes_back():
+    policy = other_model("gpt2")  # has dropout 0.1
+    requests = make_requests(policy)
+    expected = tokens_of(SamplingEngine(policy).generate(requests, Sampling(8), seed=0))
+    policy.model.train()
+    assert tokens_of(SamplingEngine(policy).generate(requests, Sampling(8), seed=0)) == expected
+    assert policy.model.training
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_diverged_weights_are_an_error(decoder):
+    skip_without_compiler(decoder)
+    policy = tiny()
+    with torch.no_grad():
+        policy.model.lm_head.weight[5] = math.nan
+    with pytest.raises(FloatingPointError, match="diverged"):
+        SamplingEngine(policy, decoder=decoder).generate(make_requests(policy), Sampling(4), seed=0)
+
+
+def test_mistakes_are_refused_with_what_to_do():
+    policy = tiny()
+    engine = SamplingEngine(policy)
+    with pytest.raises(ValueError, match="empty prompt"):
+        engine.generate([Request((), (0,))], Sampling(4), seed=0)
+    with pytest.raises(ValueError, match="uid"):
+        engine.generate([Request((1,), (-1,))], Sampling(4), seed=0)
+    with pytest.raises(ValueError, match="context of 128"):
+        engine.generate([Request((1,) * 100, (0,))], Sampling(64), seed=0)
+    with pytest.raises(ValueError, match="backend"):
+        SamplingEngine(policy, backend="vllm")
+    with pytest.raises(ValueError, match="gpt2"):
+        SamplingEngine(other_model("gpt2"), decoder="lean").generate([Request((1,), (0,))], Sampling(4), seed=0)
+
+
+def test_requests_without_uids_get_no_completions():
+    policy = tiny()
+    prompt = policy.encode("1")
+    groups = SamplingEngine(policy).generate(
+        [Request(prompt, ()), Request(prompt, (3,)), Request(prompt, ())], Sampling(4), seed=0
+    )
+    assert [len(group) for group in groups] == [0, 1, 0]
+    assert SamplingEngine(policy).generate([], Sampling(4), seed=0) == []
+
+
+def test_long_completions_move_through_a_short_cache():
+    # more tokens than the generic cache has columns: rows are moved to the left while others wait
+    policy = sharpened(tiny(context=700), 2.0)
+    requests = make_requests(policy, count=30, group=2)
+    narrow = SamplingEngine(policy, decoder="generic", max_rows=6).generate(requests, Sampling(80), seed=6)
+    assert tokens_of(narrow) == tokens_of(
+        SamplingEngine(policy, decoder="generic").generate(requests, Sampling(80), seed=6)
+    )
+
+
+def test_uniform_numbers_are_uniform_and_independent_of_neighbours():
+    keys = row_keys(0, torch.arange(400))
+    numbers = uniforms(keys[:, None], torch.arange(100)[None])
+    assert stats.kstest(numbers.flatten().numpy(), "uniform").pvalue > 1e-3
+    # neighbouring uids, neighbouring positions and neighbouring seeds are uncorrelated: |r| < 5 / sqrt(40,000)
+    shifted = uniforms(row_keys(1, torch.arange(400))[:, None], torch.arange(100)[None])
+    for a, b in ((numbers[1:], numbers[:-1]), (numbers[:, 1:], numbers[:, :-1]), (numbers, shifted)):
+        assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) < 0.025
+
+
+def test_splitmix64_equals_the_published_sequence():
+    # first outputs of the reference implementation (Vigna, prng.di.unimi.it/splitmix64.c) for state 1234567
+    gamma = torch.tensor(GOLDEN_GAMMA)
+    states = [torch.tensor(1234567) + i * gamma for i in range(3)]
+    assert [int(splitmix64(s)) % (1 << 64) for s in states] == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+    ]
+
+
+def test_inverse_cdf_never_picks_an_impossible_token():
+    logits = torch.tensor([[-math.inf, 0.0, -math.inf, 0.0, -math.inf]]).repeat(4, 1)
+    uniform = torch.tensor([0.0, 0.4999, 0.5, 1 - 2.0**-53], dtype=torch.float64)
+    tokens, logprobs = sampler.draw(logits, uniform, Sampling(1))
+    assert tokens.tolist() == [1, 1, 3, 3]
+    assert logprobs.tolist() == pytest.approx([math.log(0.5)] * 4)
