@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 
@@ -43,3 +45,9 @@ def inline_workers(worker_spec):
     workers = make_workers("inline", worker_spec)
     yield workers
     workers.close()
+
+
+@pytest.fixture(scope="session")
+def trouble_ref():
+    """Reference of an environment whose grader crashes, hangs or raises on request."""
+    return f"{Path(__file__).parent / 'trouble_env.py'}:Trouble"
