@@ -34,6 +34,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "envs.polynomials": ("polynomial_expansion", "polynomial_factoring", "polynomial_division"),
 }
 
+_COMBINED: dict[str, tuple[str, ...]] = {"envs.mixture": ("mixture",)}
+
 _DATA: dict[str, tuple[str, ...]] = {
     "envs.jsonl": ("jsonl", "hf"),
     "envs.gsm8k": ("gsm8k",),
@@ -41,5 +43,8 @@ _DATA: dict[str, tuple[str, ...]] = {
 }
 
 PROCEDURAL: dict[str, str] = {name: module for module, names in _MODULES.items() for name in names}
+NEEDS_COMBINED: dict[str, tuple[str, ...]] = {"envs.mixture": ("mixture",)}
+
 NEEDS_DATA: dict[str, str] = {name: module for module, names in _DATA.items() for name in names}
-BUILT_IN: dict[str, str] = {**PROCEDURAL, **NEEDS_DATA}
+COMBINED: dict[str, str] = {name: module for module, names in _COMBINED.items() for name in names}
+BUILT_IN: dict[str, str] = {**PROCEDURAL, **COMBINED, **NEEDS_DATA}

@@ -98,7 +98,7 @@ def derivatives_functions(rng: random.Random, level: int) -> Problem:
     name = rng.choice(sorted(FUNCTIONS))
     inside = _draw(rng, 1 if level in (1, 3) else 2)
     if name in ("log", "sqrt"):  # positive near 0 and above: the function must be defined
-        inside = polynomial(rng.randint(1, 9), *(abs(c) for c in inside[1:]))
+        inside = polynomial(rng.randint(1, 9), *(max(c, -c) for c in inside[1:]))
     function, slope = (text.format(u=write(inside)) for text in FUNCTIONS[name])
     inner = write(differentiate(inside))
     chain = f"({inner})*({slope})"
@@ -197,10 +197,11 @@ def sums(rng: random.Random, level: int) -> Problem:
         steps = [f"{a} * (({q})^{n} - 1) / ({q} - 1) = {value}"]
         prompt = f"Sum the first {n} terms of {a}, {a * q}, {a * q * q}, ..."
     elif level == 3:
-        a, q = rng.choice([k for k in range(-30, 31) if k]), Fraction(rng.choice((-1, 1)) * rng.randint(1, 7), 8)
-        value = a / (1 - q)
-        steps = [f"1 {signed(-q)} = {1 - q}", f"{a} / ({1 - q}) = {value}"]
-        prompt = f"Sum the infinite series {a} + ({a * q}) + ({a * q * q}) + ..."
+        a = rng.choice([k for k in range(-30, 31) if k])
+        ratio = Fraction(rng.choice((-1, 1)) * rng.randint(1, 7), 8)
+        value = a / (1 - ratio)
+        steps = [f"1 {signed(-ratio)} = {1 - ratio}", f"{a} / ({1 - ratio}) = {value}"]
+        prompt = f"Sum the infinite series {a} + ({a * ratio}) + ({a * ratio * ratio}) + ..."
     elif level == 4:
         a, b = rng.randint(1, 9), rng.randint(-9, 9)
         squares, numbers = n * (n + 1) * (2 * n + 1) // 6, n * (n + 1) // 2

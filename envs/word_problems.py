@@ -45,7 +45,8 @@ def word_problems(rng: random.Random, level: int, distractors: int = 2, shuffle:
         names = [f"the number of {owner}'s {thing}" for owner in rng.sample(OWNERS, level + distractors)]
         start = rng.randint(3, 30)
         known, sentences = [(names[0], start)], [f"{names[0]} is {start}."]
-        steps, needs = [f"{names[0]} is {start}"], [[]]
+        steps = [f"{names[0]} is {start}"]
+        needs: list[list[int]] = [[]]
         for name in names[1:]:
             value, sentence, step, used = _define(rng, name, known)
             known.append((name, value))

@@ -18,12 +18,12 @@ CPU_SECONDS = 2
 MEMORY_BYTES = 256 << 20
 
 _NODES = (
-    ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.While, ast.If, ast.Break, ast.Continue,
-    ast.Pass, ast.FunctionDef, ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Call, ast.keyword, ast.Name,
-    ast.Load, ast.Store, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.Set,
-    ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.Subscript, ast.Slice,
-    ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.Assert, ast.operator, ast.unaryop, ast.boolop,
-    ast.cmpop,
+    ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.While, ast.If, ast.Break,
+    ast.Continue, ast.Pass, ast.FunctionDef, ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Call,
+    ast.keyword, ast.Name, ast.Load, ast.Store, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
+    ast.IfExp, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.comprehension, ast.Subscript, ast.Slice, ast.Attribute, ast.JoinedStr, ast.FormattedValue, ast.Starred,
+    ast.Assert, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 _ATTRIBUTES = {
     "append", "extend", "pop", "insert", "sort", "reverse", "index", "count", "add", "remove", "discard", "update",
