@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 SCORE_ROWS = 64  # rows scored at once
+PAGE_TOKENS, MAX_ROWS, MAX_BATCH_TOKENS = 32, 512, 4096  # bounds of continuous batching's cache and batches
 
 Sampler = Callable[[CausalPolicy, list[tuple[int, ...]], Sampling], list[list[int]]]
 
@@ -54,8 +55,20 @@ def _generate(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sa
 
 def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sampling) -> list[list[int]]:
     """transformers' continuous batching; prompts must be unique keys there, so results are ordered by request id."""
+    from transformers import ContinuousBatchingConfig
+
+    longest = max(len(p) for p in prompts) + sampling.max_new_tokens
+    # Sized by the work: left to itself it takes most of the memory, and on a CPU seconds to touch it.
+    memory = ContinuousBatchingConfig(
+        page_size=PAGE_TOKENS,
+        num_blocks=min(len(prompts), MAX_ROWS) * (-(-longest // PAGE_TOKENS) + 1),
+        max_batch_tokens=MAX_BATCH_TOKENS,
+    )
     results = policy.model.generate_batch(
-        inputs=[list(p) for p in prompts], generation_config=_generation_config(policy, sampling), progress_bar=False
+        inputs=[list(p) for p in prompts],
+        generation_config=_generation_config(policy, sampling),
+        continuous_batching_config=memory,
+        progress_bar=False,
     )
     # Request ids are "req_0", "req_1" ...: text order would put 10 before 2.
     ordered = sorted(results.values(), key=lambda output: int(str(output.request_id).rsplit("_", 1)[-1]))

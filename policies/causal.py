@@ -126,9 +126,10 @@ def load_policy(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(
-        path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
-    )
+    with quiet():
+        model = AutoModelForCausalLM.from_pretrained(
+            path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
+        )
     if lora is not None:
         from peft import LoraConfig, get_peft_model
 
