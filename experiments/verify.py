@@ -27,7 +27,7 @@ PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True)
 class Row:
-    """One response to grade. `line` counts from 1; `label` is None where the file has none; `group` names its source."""
+    """One response to grade. `line` counts from 1; `label` is None where the file has none; `group`: its source."""
 
     line: int
     response: str
@@ -105,10 +105,12 @@ class Summary:
             self.disagreements.append(record(row, verdict))
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
+        data = {name: value for name, value in vars(self).items() if name != "agreement"}
+        data["outcomes"], data["reasons"] = dict(self.outcomes), dict(self.reasons)
+        data["groups"] = {name: dict(counts) for name, counts in self.groups.items()}
         data["accuracy"] = self.accuracy
         if self.agreement is not None:
-            data["agreement"]["accuracy"] = self.agreement.accuracy
+            data["agreement"] = asdict(self.agreement) | {"accuracy": self.agreement.accuracy}
         return data
 
 
@@ -128,8 +130,8 @@ def read_jsonl(path: Path, *, response_field: str, answer_field: str, label_fiel
         ValueError: a line is no JSON object or lacks a field, with file and line.
     """
     for line, data in _json_lines(path):
-        label = None if label_field is None else _label(_dig(data, label_field, path, line), path, line)
         response, answer = (str(_dig(data, name, path, line)) for name in (response_field, answer_field))
+        label = None if label_field is None else _label(_dig(data, label_field, path, line), path, line)
         yield Row(line, response, answer, label)
 
 
@@ -223,7 +225,7 @@ def verify_file(
     settings = dict(settings or {})
     if format == "gsm8k-solutions":
         rows = list(read_gsm8k_solutions(path))
-        settings.setdefault("places", (GSM8K_MARKER,))
+        settings.setdefault("places", ("announced",))
     elif format == "jsonl":
         rows = list(read_jsonl(path, response_field=response_field, answer_field=answer_field, label_field=label_field))
     else:
