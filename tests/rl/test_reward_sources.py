@@ -58,7 +58,7 @@ def test_a_verifier_failure_is_neutral_among_its_siblings():
 
 
 def test_an_unknown_weight_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'veriffied' measures nothing.*answer, verified"):
+    with pytest.raises(ValueError, match=r"'veriffied' measures nothing.*answer, verified"):
         VerifierReward({"veriffied": 1.0}).price([group(RIGHT)])
     # a text that could not be judged has no parts, and that is no mistake of the config
     assert VerifierReward({"verified": 1.0}).price([group(SILENT)])[0].rewards == [0]

@@ -1,0 +1,215 @@
+"""Expert iteration, best-of-n and distillation: what is kept, what is chosen, what it costs."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pytest
+import torch
+
+from envs.types import Problem
+from policies.types import Completion, FinishReason, Sampling
+from rl.algorithms import make
+from rl.imitation.best_of_n import best_of_n, chosen_probabilities, verifier_scores
+from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
+from rl.imitation.distill import OnPolicySettings, distill_on_policy, distill_samples
+from rl.imitation.expert_iteration import (
+    ExpertIterationSettings,
+    expert_iteration,
+    keep_verified,
+    token_examples,
+)
+from rl.imitation.sft import SftSettings, fit_sft
+from rl.learner import Learner
+from rl.optimizer import OptimizerSettings
+from rl.recorder import SilentRecorder
+from rl.types import Group, Trajectory
+from verifiers.types import Outcome, Verdict
+
+
+def group(name: str, *rows: tuple[str, bool], finish: FinishReason = FinishReason.STOP) -> Group:
+    problem = Problem(name, "1")
+    trajectories = []
+    for i, (text, right) in enumerate(rows):
+        verdict = Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right))
+        completion = Completion(tuple(range(len(text))), (0.0,) * len(text), text, finish)
+        trajectories.append(Trajectory(i, problem, (1, 2), completion, verdict))
+    return Group(problem, tuple(trajectories))
+
+
+def test_only_verified_solutions_are_kept_each_once():
+    rows = [group("p", ("a", True), ("b", False), ("a", True), ("c", True)), group("q", ("d", False))]
+    assert sorted(t.completion.text for t in keep_verified(rows, 10, seed=0)) == ["a", "c"]
+
+
+def test_a_problem_that_comes_twice_shares_one_quota():
+    rows = [group("p", ("a", True), ("b", True)), group("p", ("b", True), ("c", True), ("d", True))]
+    kept = keep_verified(rows, 3, seed=0)
+    assert len(kept) == 3
+    assert len({t.completion.text for t in kept}) == 3
+
+
+def test_which_solutions_are_kept_is_drawn_evenly_and_keyed():
+    rows = [group(f"p{i}", ("a", True), ("b", True), ("c", True), ("d", True)) for i in range(400)]
+    kept = keep_verified(rows, 1, seed=0)
+    counts = [sum(t.completion.text == text for t in kept) for text in "abcd"]
+    assert all(60 < count < 140 for count in counts)  # 100 each, standard deviation 8.7
+    assert kept == keep_verified(rows, 1, seed=0)
+    assert kept != keep_verified(rows, 1, seed=1)
+
+
+def test_truncated_solutions_are_never_kept():
+    assert keep_verified([group("p", ("a", True), finish=FinishReason.LENGTH)], 1, seed=0) == []
+
+
+def test_examples_are_the_sampled_tokens():
+    (kept,) = keep_verified([group("p", ("abc", True))], 1, seed=0)
+    assert token_examples([kept]) == [((1, 2), (0, 1, 2))]
+
+
+def test_best_of_n_is_the_mean_over_all_subsets():
+    scores, right = [0.3, 0.9, 0.1, 0.9, 0.5], [1, 0, 0, 1, 1]
+    for n in range(1, 6):
+        brute = 0.0
+        subsets = list(combinations(range(5), n))
+        for subset in subsets:
+            top = max(scores[i] for i in subset)
+            tied = [i for i in subset if scores[i] == top]
+            brute += sum(right[i] for i in tied) / len(tied) / len(subsets)
+        chances = chosen_probabilities(scores, n)
+        assert sum(chances) == pytest.approx(1)
+        assert sum(p * r for p, r in zip(chances, right)) == pytest.approx(brute)
+
+
+def test_best_of_n_with_the_verifier_is_pass_at_n():
+    rows = [("a", True), ("b", False), ("c", False), ("d", False)]
+    groups = [group("p", *rows), group("q", *[(t, False) for t, _ in rows])]
+    points = best_of_n(groups, verifier_scores(groups), [1, 2, 4])
+    # p: 1 - C(3, n) / C(4, n) = 1/4, 1/2, 1; q: 0
+    assert [p.gold for p in points] == pytest.approx([0.125, 0.25, 0.5])
+    assert [p.tokens for p in points] == [1.0, 2.0, 4.0]
+    assert points[1].kl == pytest.approx(math.log(2) - 0.5)
+    with pytest.raises(ValueError, match=r"1 \.\. 4"):
+        best_of_n(groups, verifier_scores(groups), [5])
+
+
+SAMPLING = Sampling(max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def one_step_policy(leaps_env):
+    """A tiny policy that has seen enough one-operation problems to solve some."""
+    from policies.tiny import TinyConfig, build_tiny
+
+    config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
+    policy = build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=0)
+    learner = Learner(policy, make("sft"), OptimizerSettings(lr=1e-2, warmup_steps=10))
+    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.0), drill_share=1.0)
+    examples = shuffled_epochs(encode_demonstrations(source.write(600), policy), 0)
+    fit_sft(learner, examples, SftSettings(max_steps=150, batch_size=32, target=None), SilentRecorder())
+    return policy
+
+
+@pytest.fixture(scope="module")
+def workers(one_step_policy, tmp_path_factory):
+    from envs.registry import EnvSpec
+    from rl.workers import make_workers
+    from rl.workers.types import PolicySpec, WorkerSpec
+
+    folder = tmp_path_factory.mktemp("student")
+    one_step_policy.save(folder)
+    made = make_workers("inline", WorkerSpec(policy=PolicySpec(str(folder)), env=EnvSpec("leaps"), seed=1))
+    yield made
+    made.close()
+
+
+def drills(env, first: int, num: int):
+    return [env.problem(first + i, level=1) for i in range(num)]
+
+
+def copy_of(policy):
+    import copy
+
+    twin = copy.copy(policy)
+    twin.model = copy.deepcopy(policy.model)
+    return twin
+
+
+def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, workers, leaps_env):
+    learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-2))
+    settings = ExpertIterationSettings(
+        rounds=2, problems_per_round=48, group_size=8, max_per_problem=2, epochs=12, batch_size=16, sampling=SAMPLING
+    )
+    recorder, seen = SilentRecorder(), []
+    reports = expert_iteration(
+        learner, workers, lambda r: drills(leaps_env, 0, 48), settings, recorder, after_round=seen.append
+    )
+    assert reports == seen
+    first, second = reports
+    assert 0 < first.success < 1
+    assert second.success > first.success + 0.1
+    assert first.kept <= 2 * 48
+    assert second.learned_from == first.kept + second.kept  # pooled
+    assert first.steps == 12 * first.kept // 16
+    assert first.tokens_sampled >= 48 * 8  # at least one token each
+    assert first.tokens_trained > 0
+
+
+def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, leaps_env):
+    from policies.tiny import TinyConfig, build_tiny
+
+    config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
+    learner = Learner(
+        build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=1), make("sft"), OptimizerSettings(lr=1e-3)
+    )
+    before = learner.weights()
+    settings = ExpertIterationSettings(rounds=1, problems_per_round=4, group_size=2, sampling=SAMPLING)
+    recorder = SilentRecorder()
+    (report,) = expert_iteration(learner, workers, lambda r: drills(leaps_env, 0, 4), settings, recorder)
+    assert (report.success, report.kept, report.steps) == (0.0, 0, 0)
+    assert "nothing to learn from" in recorder.warnings[0][1]
+    assert all(torch.equal(before[name], weight) for name, weight in learner.weights().items())
+
+
+def test_off_policy_distillation_imitates_verified_samples_and_counts_the_cost(one_step_policy):
+    learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-3))
+    groups = [group("p", ("ab", True), ("c", False)), group("q", ("d", True))]
+    settings = SftSettings(max_steps=3, batch_size=2, target=None)
+    result = distill_samples(learner, groups, settings, SilentRecorder(), teacher_parameters=1000)
+    assert (result.sampled, result.kept, result.steps) == (3, 2, 3)
+    # teacher wrote (2 + 2) + (2 + 1) + (2 + 1) tokens; the student read 3 batches of 2 rows of 3.5 tokens on average
+    assert (result.cost.teacher_tokens, result.cost.student_tokens_trained) == (10, 21)
+    assert result.cost.flop == 2 * 1000 * 10 + 6 * learner.policy.num_parameters * 21
+    with pytest.raises(ValueError, match="nothing to distil"):
+        distill_samples(learner, [group("p", ("c", False))], settings, SilentRecorder(), teacher_parameters=1)
+
+
+def test_on_policy_distillation_approaches_the_teacher(one_step_policy, workers, leaps_env):
+    student, generator = copy_of(one_step_policy), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in student.model.parameters():  # a disturbed teacher: the same size, some nats away
+            weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
+    learner = Learner(student, make("distill"), OptimizerSettings(lr=1e-2), reference=copy_of(one_step_policy))
+    settings = OnPolicySettings(steps=25, problems_per_step=16, group_size=2, sampling=SAMPLING)
+    result = distill_on_policy(
+        learner,
+        workers,
+        lambda step, num: drills(leaps_env, 16 * step, num),
+        settings,
+        SilentRecorder(),
+        teacher=one_step_policy,
+    )
+    assert result.steps == 25
+    assert result.reverse_kl_last < 0.8 * result.reverse_kl_first
+    assert result.cost.student_tokens_trained > result.cost.student_tokens_sampled > 0
+
+
+def test_a_teacher_with_other_words_is_refused(one_step_policy, workers, leaps_env):
+    from envs.leaps import Leaps
+    from policies.tiny import TinyConfig, build_tiny
+
+    other = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=Leaps(modulus=7).vocabulary(), seed=0)
+    learner = Learner(copy_of(one_step_policy), make("distill"), OptimizerSettings(lr=1e-3), reference=other)
+    with pytest.raises(ValueError, match="different vocabularies"):
+        distill_on_policy(learner, workers, lambda s, n: [], OnPolicySettings(), SilentRecorder(), teacher=other)
