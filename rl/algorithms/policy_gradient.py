@@ -20,6 +20,7 @@ from rl.functional.advantages import (
     batch_std,
     group_mean,
     group_std,
+    leave_one_out,
     position_baseline,
     returns_to_go,
 )
@@ -115,11 +116,9 @@ class PolicyGradient(Algorithm):
         rewards = batch.rewards
         if batch.token_rewards is not None:
             rewards = rewards + masked_sum(batch.token_rewards, batch.mask, 1)
-        if self.kl.in_reward and self.sequence_level:
-            rewards = rewards - self.beta * self._reference_k1(batch).sum(1)
         advantages = self.row_advantages(rewards, batch).unsqueeze(1).expand(batch.mask.shape)
-        if self.kl.in_reward and not self.sequence_level:
-            advantages = advantages + self._kl_advantages(batch, scored=~batch.rewards.isnan())
+        if self.kl.in_reward:
+            advantages = advantages + self._kl_advantages(batch)
         return replace(batch, advantages=clean(advantages, batch.mask))
 
     def active_rows(self, batch: Batch) -> Tensor:
@@ -194,13 +193,20 @@ class PolicyGradient(Algorithm):
             raise ValueError(f"{self.name}: kl.beta is {self.kl.beta} and batch.reference_logprobs is None")
         return clean(kl_k1(self._old_logprobs(batch), batch.reference_logprobs), batch.mask)
 
-    def _kl_advantages(self, batch: Batch, scored: Tensor) -> Tensor:
-        """[B, T] minus beta times the KL from each token on, over a baseline of the other rows at that position.
+    def _kl_advantages(self, batch: Batch) -> Tensor:
+        """[B, T] minus beta times the KL, over a leave-one-out baseline.
 
-        Added after centring and scaling, so that beta is in units of the advantage.
+        Per token: the KL from that token on, over the other rows' at that position. Per completion, where the
+        algorithm knows no finer credit: its whole KL, over its siblings'. Added after the rewards were centred and
+        scaled: inside, a group of equal rewards would have its KL noise blown up to unit size.
         """
+        scored = ~batch.rewards.isnan()
+        penalty = -self.beta * self._reference_k1(batch)
+        if self.sequence_level:
+            whole = penalty.sum(1).masked_fill(~scored, torch.nan)
+            return leave_one_out(whole, batch.groups).unsqueeze(1).expand(batch.mask.shape)
         mask = batch.mask * scored.unsqueeze(1)
-        penalty = returns_to_go(-self.beta * self._reference_k1(batch), mask)
+        penalty = returns_to_go(penalty, mask)
         return penalty - position_baseline(penalty, mask)
 
     def _importance(

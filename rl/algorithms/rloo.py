@@ -21,8 +21,8 @@ class Rloo(PolicyGradient):
 
     A_i = r_i - mean of the siblings' rewards;  loss = mean over completions of the clipped surrogate on the
     probability ratio of the whole completion. At ratio 1 its gradient is REINFORCE's, unbiased. Differs from the
-    paper: the ratio and its clip (as TRL has them) allow several minibatches. A KL penalty enters the reward as a sum
-    over the completion.
+    paper: the ratio and its clip (as TRL has them) allow several minibatches. A KL penalty enters the
+    reward as a sum over the completion.
 
     Attributes:
         clip_low, clip_high: the completion's ratio is kept in [1 - clip_low, 1 + clip_high].

@@ -14,6 +14,14 @@ pytestmark = pytest.mark.ray
 SAMPLING = Sampling(max_new_tokens=24)
 
 
+@pytest.fixture(scope="module")
+def inline_workers(worker_spec):
+    """Workers of this module's own: its tests publish weights."""
+    workers = make_workers("inline", worker_spec)
+    yield workers
+    workers.close()
+
+
 def content(groups):
     """Everything but wall times."""
     return [

@@ -1,0 +1,204 @@
+"""Sampling ahead: what is admitted when, how old samples may be, and replay from the log."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs.leaps.environment import Leaps
+from policies.types import Completion, FinishReason, Sampling
+from rl.curriculum import EdgeCurriculum
+from rl.rollout import collect, make_shards
+from rl.rollout_log import RolloutLog
+from rl.stream import Pace, Replay, RolloutStream
+from rl.types import Group, Trajectory
+from rl.workers.types import ShardResult
+from verifiers.types import Outcome, Verdict
+
+SAMPLING = Sampling(max_new_tokens=4)
+
+
+class ScriptedWorkers:
+    """Workers whose progress a test decides: `work(n)` runs the next n queued shards with the weights of now."""
+
+    def __init__(self, lag=0):
+        self.version, self.lag = 0, lag
+        self.queue, self.done, self.submitted = [], [], []
+
+    def publish(self, weights, version):
+        self.version = version
+
+    def submit(self, shard):
+        assert shard.id not in {s.id for s in self.queue} | {r.shard_id for r in self.done}
+        self.queue.append(shard)
+        self.submitted.append(shard)
+
+    def work(self, num):
+        for shard in self.queue[:num]:
+            version = max(0, self.version - self.lag)
+            self.done.append(ShardResult(shard.id, tuple(answer(shard, version)), version, "scripted"))
+        del self.queue[:num]
+
+    def poll(self, timeout_seconds, wanted=None):
+        if not any(r.shard_id in wanted for r in self.done):
+            self.work(1)
+        ready = [r for r in self.done if r.shard_id in wanted]
+        self.done = [r for r in self.done if r.shard_id not in wanted]
+        return ready
+
+    def cancel(self, shard_ids):
+        self.queue = [s for s in self.queue if s.id not in shard_ids]
+        self.done = [r for r in self.done if r.shard_id not in shard_ids]
+
+    def health(self):
+        return []
+
+    def stacks(self):
+        return ""
+
+
+def answer(shard, version):
+    """One token per completion, which depends on the uid and the weights' version alone."""
+    for problem, uids in zip(shard.problems, shard.uids):
+        rows = []
+        for uid in uids:
+            done = Completion((hash((uid, version)) % 50,), (-1.0,), "", FinishReason.STOP, version)
+            verdict = Verdict(Outcome.CORRECT, 1.0) if uid % 3 else Verdict(Outcome.WRONG, 0.0)
+            rows.append(Trajectory(uid, problem, (1,), done, verdict))
+        yield Group(problem, tuple(rows))
+
+
+def pace(eta, steps=6):
+    return Pace(steps, problems_per_step=4, group_size=2, sampling=SAMPLING, shard_size=2, max_staleness=eta)
+
+
+def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, log=None):
+    """The loop without a learner: version = step."""
+    consumed = []
+    for step in range(first_step, steps):
+        workers.publish({}, step)
+        groups = source.groups(step, 4, version=step)
+        workers.work(work(step))  # while the learner would update
+        curriculum.observe(groups)
+        if log:
+            log.write(step, groups, version=step)
+        consumed.append(groups)
+    return consumed
+
+
+def test_without_staleness_a_stream_is_the_synchronous_loop():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    streamed = run(workers, RolloutStream(workers, curriculum, pace(0)), curriculum, 6, work=lambda step: 9)
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    for step, groups in enumerate(streamed):
+        workers.publish({}, step)
+        shards = make_shards(
+            curriculum.problems(step, 4), group_size=2, step=step, shard_size=2, sampling=SAMPLING, version=step
+        )
+        assert collect(workers, shards) == groups
+        curriculum.observe(groups)
+
+
+@settings(max_examples=30, deadline=None)
+@given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6))
+def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work):
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(eta))
+    seen = []
+    for step in range(6):
+        workers.publish({}, step)
+        groups = stream.groups(step, 4, version=step)
+        admitted = sum(len(shard.problems) for shard in workers.submitted)
+        assert admitted <= (eta + step + 1) * 4
+        assert all(0 <= step - row.completion.version <= eta for group in groups for row in group.trajectories)
+        seen += [row.uid for group in groups for row in group.trajectories]
+        assert [uid >> 34 for uid in seen[-8:]] == [step] * 8
+        workers.work(work[step])
+    assert len(set(seen)) == len(seen) == 6 * 8
+    assert not workers.queue  # nothing is sampled for steps that do not come
+    assert not workers.done
+
+
+def test_idle_workers_sample_the_next_step_with_the_weights_of_now():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    consumed = run(workers, RolloutStream(workers, curriculum, pace(1)), curriculum, 3, work=lambda step: 9)
+    ages = [{step - row.completion.version for g in groups for row in g.trajectories} for step, groups in
+            enumerate(consumed)]  # fmt: skip
+    assert ages == [{0}, {1}, {1}]
+
+
+def test_what_is_too_old_is_dropped_and_sampled_again():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers(lag=5)
+    stream = RolloutStream(workers, curriculum, pace(0))
+    run(workers, stream, curriculum, 1)
+    workers.publish({}, 4)
+    poll = workers.poll
+
+    def recover(timeout_seconds, wanted=None):
+        found = poll(timeout_seconds, wanted)
+        workers.lag = 0
+        return found
+
+    workers.poll = recover  # the first of two shards is served by version 0, everything later by version 4
+    groups = stream.groups(1, 4, version=4)
+    assert {row.completion.version for group in groups for row in group.trajectories} == {4}
+    assert stream.num_dropped == 4
+
+
+def test_an_asynchronous_run_is_replayed_from_its_log(tmp_path):
+    log = RolloutLog(tmp_path)
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(2))
+    consumed = run(workers, stream, curriculum, 6, work=lambda step: (3, 0, 1, 4, 0, 2)[step], log=log)
+    ages = {step - row.completion.version for step, gs in enumerate(consumed) for g in gs for row in g.trajectories}
+    assert len(ages) > 1  # else this is not the asynchronous case
+    again = EdgeCurriculum(Leaps())
+    assert run(ScriptedWorkers(), Replay(log, again, pace(2)), again, 6) == consumed
+    assert again.state_dict() == curriculum.state_dict()
+
+
+def test_replay_refuses_the_log_of_another_run(tmp_path):
+    log = RolloutLog(tmp_path)
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    run(workers, RolloutStream(workers, curriculum, pace(0)), curriculum, 2, log=log)
+    other = EdgeCurriculum(Leaps(), seed=1)
+    with pytest.raises(ValueError, match="not those of this configuration and seed"):
+        Replay(log, other, pace(0)).groups(0, 4, version=0)
+    with pytest.raises(ValueError, match="consumed by version 0, replayed by 3"):
+        Replay(log, EdgeCurriculum(Leaps()), pace(0)).groups(0, 4, version=3)
+
+
+def test_a_resumed_stream_asks_the_problems_that_were_drawn_ahead():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(2))
+    run(workers, stream, curriculum, 2)
+    saved = json.loads(json.dumps([stream.state_dict(), curriculum.state_dict()]))
+    undisturbed = run(workers, stream, curriculum, 6, first_step=2)
+
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum.load_state_dict(saved[1])
+    stream = RolloutStream(workers, curriculum, pace(2))
+    stream.load_state_dict(saved[0])
+    resumed = run(workers, stream, curriculum, 6, first_step=2)
+    assert [[g.problem for g in groups] for groups in resumed] == [
+        [g.problem for g in groups] for groups in undisturbed
+    ]
+
+
+def test_later_rounds_of_a_step_get_their_own_positions():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(1))
+    groups = [*stream.groups(0, 4, version=0), *stream.groups(0, 3, first=4, version=0)]
+    assert [group.trajectories[0].uid >> 14 for group in groups] == list(range(7))
+    assert len({group.problem.id for group in groups}) == 7
+
+
+def test_a_closed_stream_leaves_nothing_in_the_workers():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(3))
+    stream.groups(0, 4, version=0)
+    workers.work(1)
+    stream.close()
+    assert not workers.queue
+    assert not workers.done
