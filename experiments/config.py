@@ -139,7 +139,7 @@ class RewardModelSection(Section):
 class DPOSection(Section):
     """Direct preference optimisation on the same pairs."""
 
-    loss: Literal["sigmoid", "ipo"] = "sigmoid"
+    loss: Literal["dpo", "ipo", "robust", "hinge", "kto"] = "dpo"
     beta: Rate = 0.1
     epochs: Positive = 1
     lr: Rate = 1e-4

@@ -19,14 +19,14 @@ PLAIN_SECONDS = 10.0  # between two lines in a pipe
 SHOWN = (  # metric, label, format
     ("reward/mean", "reward", "{:.3f}"),
     ("gold/correct", "gold", "{:.3f}"),
-    ("gold/verified", "verified", "{:.3f}"),
-    ("policy/kl_reference", "kl", "{:.2f}"),
+    ("gold/part/verified", "verified", "{:.3f}"),
+    ("policy/kl", "kl", "{:.2f}"),
     ("policy/entropy", "entropy", "{:.2f}"),
-    ("groups/with_advantage", "signal", "{:.0%}"),
-    ("completions/length_mean", "tokens", "{:.1f}"),
-    ("completions/truncated", "truncated", "{:.1%}"),
-    ("loss", "loss", "{:.4f}"),
-    ("throughput/tokens_per_second", "tok/s", "{:,.0f}"),
+    ("groups/no_signal", "no signal", "{:.0%}"),
+    ("completion/tokens_mean", "tokens", "{:.1f}"),
+    ("finish/length", "truncated", "{:.1%}"),
+    ("learner/loss", "loss", "{:.4f}"),
+    ("speed/sampled_tokens_per_second", "tok/s", "{:,.0f}"),
 )
 
 

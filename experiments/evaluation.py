@@ -13,6 +13,7 @@ from experiments.errors import UserError
 from experiments.runs import append_jsonl, read_jsonl, write_json
 
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SAMPLES_PER_LEVEL = 3  # completions kept as text
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds
 
 
@@ -71,6 +72,21 @@ def record_evaluation(folder: Path, evaluation: Any, *, policy: str, split: str,
         **evaluation.to_json(),
     }
     append_jsonl(folder / "evals.jsonl", [row])
+
+
+def save_test_samples(folder: Path, groups: Sequence[Any], num_problems: int) -> None:
+    """Writes test_samples.jsonl: the greedy completion of the first problems of every level, never hand-picked."""
+    from experiments.recording import sample_row
+
+    taken: dict[int, int] = {}
+    rows = []
+    for group in groups[-num_problems:]:  # the greedy completions come after the sampled ones
+        level = group.problem.level
+        taken[level] = taken.get(level, 0) + 1
+        if taken[level] <= SAMPLES_PER_LEVEL:
+            rows.append(sample_row(group.trajectories[0]))
+    (folder / "test_samples.jsonl").unlink(missing_ok=True)
+    append_jsonl(folder / "test_samples.jsonl", rows)
 
 
 def read_evaluation(folder: Path, split: str = "test") -> dict[str, Any]:

@@ -31,13 +31,16 @@ CONFIG_FOLDER = Path(__file__).parent / "configs"
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `over` on top: mappings merge key by key, everything else replaces.
 
-    A mapping that names another component (`name`) replaces the old one, whose settings would not fit.
+    A nested mapping that names another component (`name`) replaces the old one, whose settings would not fit.
     """
-    renamed = "name" in over and over["name"] != base.get("name")
-    out = {} if renamed else dict(base)
+    out = dict(base)
     for key, value in over.items():
         old = out.get(key)
-        out[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            names_another = "name" in value and value["name"] != old.get("name")
+            out[key] = dict(value) if names_another else merge(old, value)
+        else:
+            out[key] = value
     return out
 
 

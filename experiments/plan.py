@@ -69,10 +69,10 @@ def print_plan(experiment: Experiment) -> None:
             )
         else:
             print(f"  {name:<14} {arm.method} on {experiment.preference.num_pairs:,} labelled pairs")
-    section = experiment.evaluation
-    levels = section.levels or (*env.levels, *env.ood_levels)
+    evaluation = experiment.evaluation
+    levels = evaluation.levels or (*env.levels, *env.ood_levels)
     print(
-        f"  evaluation     {section.problems_per_level} problems x {len(levels)} levels x {section.num_samples} samples"
+        f"  evaluation     {evaluation.problems_per_level} problems x {len(levels)} levels x {evaluation.num_samples} samples"
         " and one greedy, for the start and every arm"
     )
     workers = experiment.workers

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,12 @@ class Study:
                 self._stage(context.seed, "reward_model", model, lambda: fit_proxy(context))
         for name in arms:
             folder = context.folder(name)
-            self._stage(context.seed, name, folder, lambda name=name: run_arm(context, name))
+            self._stage(context.seed, name, folder, partial(run_arm, context, name))
             self._evaluate(context, name, folder, test)
 
     def _evaluate(self, context: Any, name: str, folder: RunFolder, test: list[Problem]) -> None:
         from experiments.context import sampling_of
-        from experiments.evaluation import record_evaluation
+        from experiments.evaluation import record_evaluation, save_test_samples
         from rl.evaluate import evaluate
 
         section = self.experiment.evaluation
@@ -99,6 +100,7 @@ class Study:
                 num_samples=section.num_samples,
                 sampling=sampling_of(section.sampling),
                 version=version,
+                on_groups=lambda groups: save_test_samples(folder.path, groups, len(test)),
             )
             record_evaluation(folder.path, found, policy=name, split="test")
 

@@ -48,23 +48,25 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     """The arms' table at a level."""
     where = "all levels" if level is None else f"level {level}"
     seeds = len(results.seeds)
+    rows = arm_rows(results, level)
+    k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
     table = Table(title=f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)")
-    k = next((row["pass_k"] for row in arm_rows(results, level) if "pass_k" in row), 1)
-    for column in ("", "sampled (T=1) [95 %]", "greedy", "answer", f"pass@{k}", "over the start", "KL", "tokens"):
-        table.add_column(column, justify="left" if not column else "right")
-    for row in arm_rows(results, level):
-        greedy = row.get("greedy")
-        tokens = row.get("tokens")
+    for column in ("", "sampled", "95 %", "greedy", "answer", f"pass@{k}", "over start", "KL"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for row in rows:
+        sampled, over = row["sampled"], row.get("over_start")
+        is_interval = isinstance(sampled, Interval)
         table.add_row(
             row["arm"],
-            _figure(row["sampled"]),
-            _figure(greedy.value if greedy else None),
+            _figure(sampled.value if is_interval else sampled),
+            f"{sampled.low:.2f}-{sampled.high:.2f}" if is_interval else "",
+            _figure(row["greedy"].value if "greedy" in row else None),
             _figure(row["answer"]),
             _figure(row.get("pass")),
-            _signed(row.get("over_start")),
+            f"{over.value:+.3f}{'*' if over.excludes_zero else ''}" if over else "",
             _figure(row.get("kl"), 1),
-            f"{tokens / 1e6:.2f} M" if tokens else "",
         )
+    table.caption = "* the 95 % interval of the paired difference excludes 0"
     return table
 
 
@@ -99,11 +101,5 @@ def print_evaluation(evaluation: Any, title: str) -> None:
     Console().print(table)
 
 
-def _figure(value: float | Interval | None, digits: int = 3) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, Interval) else f"{value:.{digits}f}"
-
-
-def _signed(value: Interval | None) -> str:
-    return "" if value is None else f"{value.value:+.3f} [{value.low:+.3f}, {value.high:+.3f}]"
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

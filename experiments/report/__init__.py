@@ -1,0 +1,70 @@
+"""The report of a study: report.html (one file, no network), report.md and report.json, all from the same figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment as Templates
+from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
+
+from experiments.report.figures import study_figures
+from experiments.results import load_study
+from experiments.runs import finite, write_json
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(folder: Path) -> Path:
+    """Writes the report of a study into its folder and returns the path of the HTML file.
+
+    Raises:
+        UserError: the folder holds no evaluated study.
+    """
+    from experiments.report.charts import study_charts
+
+    results = load_study(folder)
+    figures = study_figures(results)
+    write_json(folder / "report.json", finite(figures))
+    templates = _templates()
+    charts = study_charts(results, figures)
+    page = templates.get_template("report.html.j2").render(charts=charts, **figures)
+    html = folder / "report.html"
+    html.write_text(page, encoding="utf-8")
+    (folder / "report.md").write_text(templates.get_template("report.md.j2").render(**figures), encoding="utf-8")
+    return html
+
+
+def _templates() -> Templates:
+    templates = Templates(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html", "html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["share"] = _share
+    templates.filters["signed"] = _signed
+    templates.filters["clock"] = _clock
+    return templates
+
+
+def _share(value: Any) -> str:
+    """A share as .93, or an interval as .93 [.91, .95]; a dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, dict):
+        return f"{value['value']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
+    return f"{value:.2f}"
+
+
+def _signed(value: Any) -> str:
+    """A difference with its sign and interval."""
+    if value is None:
+        return "–"
+    return f"{value['value']:+.2f} [{value['low']:+.2f}, {value['high']:+.2f}]"
+
+
+def _clock(seconds: float | None) -> str:
+    """m:ss; a dash for nothing."""
+    return "–" if not seconds else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,96 @@
+"""The sentences at the top of a report: what was claimed beforehand, what was measured, whether it held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.arms import PROXY
+from experiments.results import START, StudyResults
+from experiments.stats import Interval, hierarchical_bootstrap, wilson
+
+PROXY_RISE = 0.5  # standard deviations of the start's completions
+GOLD_RISE = 0.03  # share of verified solutions that counts as a rise
+
+
+def study_claims(results: StudyResults) -> list[dict[str, Any]]:
+    """Claims about the headline level: each with a sentence, the figures, and "held", "not held" or "undecided"."""
+    claims: list[dict[str, Any]] = []
+    level = results.headline_level
+    where = f"at level {level}" if level is not None else "over all levels"
+    human = results.demonstrator(level)
+    start = results.policies[START]
+    if human is not None:
+        sampled = start.interval("sampled", "verified", level)
+        claims.append(
+            _claim(
+                f"Imitation stays far below its demonstrator {where}",
+                f"the policy that imitates samples a verified solution {_show(sampled)} of the time, "
+                f"its demonstrator {human:.2f}",
+                _below(sampled, human / 2),
+            )
+        )
+    for name in results.arms:
+        arm = results.experiment.arms[name]
+        policy = results.policies[name]
+        if arm.method == "rl" and arm.reward.name == "verifier" and human is not None:
+            sampled = policy.interval("sampled", "verified", level)
+            greedy = policy.interval("greedy", "verified", level)
+            for kind, interval in (("samples", sampled), ("decodes greedily", greedy)):
+                claims.append(
+                    _claim(
+                        f"{name} passes the demonstrator {where} when it {kind}",
+                        f"{_show(interval)} verified, demonstrator {human:.2f}",
+                        _above(interval, human),
+                    )
+                )
+        if arm.method == "rl" and arm.reward.name == PROXY:
+            claims.append(_proxy_claim(results, name, level, where))
+    return claims
+
+
+def _proxy_claim(results: StudyResults, name: str, level: int | None, where: str) -> dict[str, Any]:
+    rises = []
+    for seed in results.seeds:
+        curve = [value for _, value in results.curve(name, "reward/part/proxy", seed)]
+        tail = max(1, len(curve) // 10)
+        rises.append(sum(curve[-tail:]) / tail - sum(curve[:tail]) / tail)
+    rise = sum(rises) / len(rises)
+    gain = hierarchical_bootstrap(
+        results.policies[name].values("sampled", "verified", level)
+        - results.policies[START].values("sampled", "verified", level)
+    )
+    if rise < PROXY_RISE or gain.low > GOLD_RISE:
+        verdict = "not held"
+    else:
+        verdict = "held" if gain.high < GOLD_RISE else "undecided"
+    return _claim(
+        f"{name}: the proxy rises while gold does not {where}",
+        f"proxy {rise:+.2f} standard deviations over training, verified accuracy {gain.value:+.2f} "
+        f"[{gain.low:+.2f}, {gain.high:+.2f}] against the start",
+        verdict,
+    )
+
+
+def demonstrator_interval(successes: float, trials: float) -> Interval:
+    """The demonstrator's accuracy with Wilson's interval."""
+    return wilson(successes, trials)
+
+
+def _claim(sentence: str, measured: str, verdict: str) -> dict[str, Any]:
+    return {"sentence": sentence, "measured": measured, "verdict": verdict}
+
+
+def _above(interval: Interval, line: float) -> str:
+    if interval.low > line:
+        return "held"
+    return "not held" if interval.value <= line else "undecided"
+
+
+def _below(interval: Interval, line: float) -> str:
+    if interval.high < line:
+        return "held"
+    return "not held" if interval.value >= line else "undecided"
+
+
+def _show(interval: Interval) -> str:
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

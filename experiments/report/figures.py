@@ -1,0 +1,175 @@
+"""All figures of a report as plain JSON: tables, curves, cards, claims, samples, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from experiments.arms import PROXY
+from experiments.evaluation import PASS_AT
+from experiments.report.claims import study_claims
+from experiments.report.samples import side_by_side
+from experiments.results import START, StudyResults
+from experiments.runs import read_json, read_jsonl
+from experiments.stats import Interval
+from experiments.tables import arm_rows
+
+LABELS = {START: "imitation (start)"}
+
+
+def study_figures(results: StudyResults) -> dict[str, Any]:
+    """Everything that the templates and charts show."""
+    level = results.headline_level
+    policies = list(results.policies)
+    experiment = results.experiment
+    return {
+        "name": experiment.name,
+        "seeds": list(results.seeds),
+        "state": results.study["state"],
+        "headline_level": level,
+        "labels": {name: LABELS.get(name, name) for name in policies},
+        "claims": study_claims(results),
+        "headline": plain_rows(arm_rows(results, level)),
+        "overall": plain_rows(arm_rows(results, None)),
+        "levels": by_level(results),
+        "trained_levels": trained_levels(results),
+        "pass_at": pass_curves(results),
+        "curves": {name: training_curves(results, name) for name in results.arms},
+        "held_out": {name: held_out_curve(results, name) for name in results.arms},
+        "proxy_arms": [n for n in results.arms if experiment.arms[n].method == "rl" and is_proxy(results, n)],
+        "labeller": results.card("preferences/labeller.json", results.seeds[0]),
+        "reward_model": results.card("preferences/reward_model/reward.json", results.seeds[0]),
+        "imitation": results.card("start/imitation.json", results.seeds[0]),
+        "samples": side_by_side(results),
+        "warnings": {
+            name: [(seed, m) for seed in results.seeds for m in results.warnings(name, seed)] for name in results.arms
+        },
+        "stages": results.study["stages"],
+        "total_seconds": sum(row["seconds"] for row in results.study["stages"]),
+        "provenance": read_json(results.folder / "provenance.json"),
+        "problems": results.study["problems"],
+        "config": (results.folder / "config.yaml").read_text(),
+    }
+
+
+def is_proxy(results: StudyResults, arm: str) -> bool:
+    """True when the arm maximises the learned reward model."""
+    return results.experiment.arms[arm].reward.name == PROXY
+
+
+def plain_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the arms' table with intervals as mappings and every column present."""
+    columns = (
+        "arm",
+        "sampled",
+        "greedy",
+        "answer",
+        "pass_k",
+        "pass",
+        "over_start",
+        "mcnemar_p",
+        "kl",
+        "tokens",
+        "seconds",
+    )
+    return [{c: plain(row.get(c)) for c in columns} for row in rows]
+
+
+def plain(value: Any) -> Any:
+    """An interval as a mapping; everything else as it is."""
+    return asdict(value) if isinstance(value, Interval) else value
+
+
+def trained_levels(results: StudyResults) -> dict[str, list[int]]:
+    """Levels that demonstrations cover, and levels of RL prompts."""
+    from experiments.context import build_env
+
+    env = build_env(results.experiment.env)[1]
+    covered = [line["level"] for lines in results.demonstrators[:1] for line in lines if line["is_covered"]]
+    return {"demonstrations": covered, "rl": list(env.levels), "beyond": list(env.ood_levels)}
+
+
+def by_level(results: StudyResults) -> dict[str, Any]:
+    """Accuracy of every policy at every level: sampled and greedy, verified and answers."""
+    levels = results.policies[START].levels()
+    table: dict[str, Any] = {"levels": levels, "demonstrator": [results.demonstrator(lv) for lv in levels]}
+    for name, policy in results.policies.items():
+        table[name] = {
+            "sampled": [plain(policy.interval("sampled", "verified", lv)) for lv in levels],
+            "greedy": [float(policy.values("greedy", "verified", lv).mean()) for lv in levels],
+            "answer": [float(policy.values("sampled", "answer", lv).mean()) for lv in levels],
+        }
+    return table
+
+
+def pass_curves(results: StudyResults) -> dict[str, Any]:
+    """Unbiased pass@k at the headline level and at every trained level above it, verified and by answer alone."""
+    num_samples = results.policies[START].evaluations[0]["num_samples"]
+    ks = [k for k in PASS_AT if k <= num_samples]
+    levels = results.policies[START].levels()
+    first = results.headline_level or levels[0]
+    shown = [lv for lv in levels if lv >= first][:3]
+    curves = {
+        str(lv): {
+            name: {of: [policy.pass_at(k, of, lv) for k in ks] for of in ("verified", "answer")}
+            for name, policy in results.policies.items()
+        }
+        for lv in shown
+    }
+    return {"ks": ks, "levels": curves}
+
+
+def training_curves(results: StudyResults, arm: str) -> dict[str, Any]:
+    """Per seed: step, sampled tokens, KL, gold and reward of every training step."""
+    names = {
+        "gold": "gold/correct",
+        "verified": "gold/part/verified",
+        "reward": "reward/mean",
+        "proxy": "reward/part/proxy",
+        "kl": "policy/kl",
+        "entropy": "policy/entropy",
+        "length": "completion/tokens_mean",
+        "no_signal": "groups/no_signal",
+        "truncated": "finish/length",
+        "tokens": "tokens/sampled_total",
+    }
+    curves = {}
+    for seed in results.seeds:
+        rows = [row for row in results.metrics(arm, seed) if row.get("reward/mean") is not None]
+        columns = {key: [row.get(metric) for row in rows] for key, metric in names.items()}
+        curves[str(seed)] = {"step": [row["step"] for row in rows], **columns}
+    return curves
+
+
+def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
+    """Per seed: accuracy and leap profile on validation problems over training."""
+    curves = {}
+    for seed in results.seeds:
+        tokens = dict(results.curve(arm, "tokens/sampled_total", seed))
+        rows = [
+            row
+            for row in read_jsonl(results.folder / f"seed-{seed}" / arm / "evals.jsonl")
+            if row["split"] == "validation" and row["step"] is not None
+        ]
+        latest = {row["step"]: row for row in rows}
+        steps = sorted(latest)
+        curves[str(seed)] = {
+            "step": steps,
+            "tokens": [tokens.get(float(s)) for s in steps],
+            "verified": [latest[s]["summary"]["mean_verified"] for s in steps],
+            "answer": [latest[s]["summary"]["mean_answer"] for s in steps],
+            "leaps": [leap_shares(latest[s]) for s in steps],
+        }
+    return curves
+
+
+def leap_shares(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Share of solution lines by leap; "0" is malformed; empty where the environment has no leaps."""
+    counts: dict[str, int] = {}
+    for row in evaluation["rows"]:
+        for leap, count in row.get("leaps", {}).items():
+            key = leap if int(leap) < 4 else "4+"
+            counts[key] = counts.get(key, 0) + count
+    total = sum(counts.values())
+    return {key: counts[key] / total for key in sorted(counts)} if total else {}
