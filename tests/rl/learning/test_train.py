@@ -46,7 +46,8 @@ LEARNING = replace(SETTINGS, steps=25, sampling=Sampling(max_new_tokens=1))  # o
 
 @pytest.mark.parametrize("algorithm", ["grpo", "dr_grpo", "rloo", "reinforce", "ppo"])
 def test_the_policy_learns_to_repeat_a_letter(world, algorithm):
-    _, recorder, result = run(world, algorithm=algorithm, settings=LEARNING)
+    lr = 3e-3 if algorithm == "ppo" else 1e-2  # PPO takes four optimizer steps per update
+    _, recorder, result = run(world, algorithm=algorithm, settings=LEARNING, lr=lr)
     curve = gold(recorder)
     assert sum(curve[:3]) / 3 < 0.35
     assert sum(curve[-5:]) / 5 > 0.9
