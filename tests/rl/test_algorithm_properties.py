@@ -4,6 +4,7 @@ order they stand never matter; what is masked is never read and gets exactly zer
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from rl.algorithms import ALGORITHMS, Algorithm, Scores, make
 from rl.types import Batch, Totals
 
 LIMIT = 6
-TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12}
 RL = sorted(set(ALGORITHMS) - {"sft", "distill"})
 VARIANTS: list[tuple[str, dict]] = [
     *((name, {}) for name in sorted(ALGORITHMS)),
@@ -78,6 +79,12 @@ def gradients(algorithm: Algorithm, batch: Batch, scores: Scores, totals: Totals
     return loss.detach(), {k: torch.zeros_like(leaf) if g is None else g for (k, leaf), g in zip(leaves.items(), found)}
 
 
+def take(batch: Batch, index: Tensor) -> Batch:
+    """The rows at `index`, columns as they are."""
+    rows: dict[str, Any] = {k: None if v is None else v[index] for k, v in vars(batch).items()}
+    return Batch(**rows)
+
+
 def pick(scores: Scores, index: Tensor) -> Scores:
     return Scores(*(v[index] for v in (scores.logprobs, scores.entropy, scores.values) if v is not None))
 
@@ -101,8 +108,7 @@ def test_how_a_step_is_cut_into_micro_batches_never_matters(name: str, options: 
     cut = data.draw(st.integers(1, batch.num_rows - 1))
     partial = torch.zeros((), dtype=torch.float64)
     for part in (order[:cut], order[cut:]):
-        rows = {k: None if v is None else v[part] for k, v in vars(batch).items()}
-        loss, found = gradients(algorithm, Batch(**rows), pick(scores, part), totals)
+        loss, found = gradients(algorithm, take(batch, part), pick(scores, part), totals)
         partial = partial + loss
         for key, gradient in found.items():
             torch.testing.assert_close(gradient, whole_gradients[key][part], **TOLERANCE)
@@ -133,7 +139,7 @@ def test_the_order_of_rows_and_the_names_of_groups_never_matter(name: str, optio
     algorithm = make(name, **options)
     credited = algorithm.credit(batch)
     order = torch.tensor(data.draw(st.permutations(range(batch.num_rows))))
-    shuffled = Batch(**{k: None if v is None else v[order] for k, v in vars(batch).items()})
+    shuffled = take(batch, order)
     shuffled = algorithm.credit(replace(shuffled, groups=7 * shuffled.groups + 100))
     if credited.advantages is not None:
         torch.testing.assert_close(shuffled.advantages, credited.advantages[order], **TOLERANCE)
@@ -161,7 +167,9 @@ def test_masked_positions_are_never_read_and_get_zero_gradient(name: str, option
     poisoned, poisoned_scores = map_columns(replace(batch, mask=torch.zeros(0)), scores, poison)
     poisoned = algorithm.credit(replace(poisoned, mask=batch.mask))
     if poisoned.advantages is not None:
-        assert torch.equal(poisoned.advantages, algorithm.credit(batch).advantages)
+        clean = algorithm.credit(batch).advantages
+        assert clean is not None
+        assert torch.equal(poisoned.advantages, clean)
         poisoned = replace(poisoned, advantages=poison(poisoned.advantages))
     actual, actual_gradients = gradients(algorithm, poisoned, poisoned_scores, totals)
     assert torch.equal(actual, expected)
@@ -222,10 +230,9 @@ def test_a_step_without_its_inactive_rows_has_the_same_loss(case) -> None:
     algorithm = make("dr_grpo")
     credited = algorithm.credit(replace(batch, token_rewards=None))
     index = algorithm.active_rows(credited).nonzero().squeeze(1)
-    rows = Batch(**{k: None if v is None else v[index] for k, v in vars(credited).items()})
     totals = totals_of(batch)
     torch.testing.assert_close(
-        gradients(algorithm, rows, pick(scores, index), totals)[0],
+        gradients(algorithm, take(credited, index), pick(scores, index), totals)[0],
         gradients(algorithm, credited, scores, totals)[0],
         **TOLERANCE,
     )
