@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
-from envs.answers import grouped, read_tuple, same_number
+from envs.answers import grouped, read_tuple
 from envs.registry import environment
 from envs.types import Problem
 
@@ -15,7 +15,7 @@ _SMALL = ("ones", "tens", "hundreds", "thousands", "ten thousands", "hundred tho
 PLACES = (*_SMALL, "millions", "ten millions", "hundred millions", "billions")
 
 
-@environment("arithmetic_chain", levels=(1, 2, 3, 4, 5, 6), ood_levels=(7, 8, 10), verify=same_number)
+@environment("arithmetic_chain", levels=(1, 2, 3, 4, 5, 6), ood_levels=(7, 8, 10), verify="numeric")
 def arithmetic_chain(rng: random.Random, level: int, largest: int = 20) -> Problem:
     """Chains of +, - and * with precedence: `Compute 7 + 3 * 12 - 5.` (level: operations)."""
     numbers = [rng.randint(2, largest) for _ in range(level + 1)]
@@ -59,7 +59,7 @@ def _forget_carries(problem: Problem) -> tuple[Sequence[str], str]:
     "addition",
     levels=(2, 3, 4, 5),
     ood_levels=(6, 7, 8),
-    verify=same_number,
+    verify="numeric",
     mistakes={"forget_carries": _forget_carries},
 )
 def addition(rng: random.Random, level: int) -> Problem:
@@ -73,7 +73,7 @@ def _partial_products(a: int, b: int) -> list[tuple[int, int]]:
     return [(a, int(digit) * 10**place) for place, digit in enumerate(reversed(str(b))) if digit != "0"]
 
 
-@environment("multiplication", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("multiplication", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def multiplication(rng: random.Random, level: int) -> Problem:
     """Multiplication by partial products (level: digits of the second factor; the first has one more)."""
     a = rng.randrange(10**level, 10 ** (level + 1))
@@ -107,7 +107,7 @@ def division(rng: random.Random, level: int) -> Problem:
     return Problem(f"Divide {dividend} by {divisor}; give quotient and remainder.", answer, tuple(steps))
 
 
-@environment("fractions", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("fractions", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def fractions(rng: random.Random, level: int, largest: int = 12) -> Problem:
     """Sums, differences, products and quotients of fractions, left to right (level: operations)."""
     terms = [Fraction(rng.randint(1, largest), rng.randint(2, largest)) for _ in range(level + 1)]

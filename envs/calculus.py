@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
-from envs.answers import same_number, signed
+from envs.answers import signed
 from envs.polynomial import (
     Polynomial,
     add,
@@ -139,7 +139,7 @@ def antiderivatives(rng: random.Random, level: int) -> Problem:
     return Problem(f"Integrate {text}.", answer, tuple(steps), info={"integrand": write(integrand)})
 
 
-@environment("definite_integrals", levels=(1, 2), ood_levels=(3, 4), verify=same_number)
+@environment("definite_integrals", levels=(1, 2), ood_levels=(3, 4), verify="numeric")
 def definite_integrals(rng: random.Random, level: int) -> Problem:
     """Definite integrals of polynomials, exact (level: degree)."""
     f = _draw(rng, level, 15)
@@ -152,7 +152,7 @@ def definite_integrals(rng: random.Random, level: int) -> Problem:
     return Problem(f"Integrate {write(f)} from x = {low} to x = {high}.", str(top - bottom), tuple(steps))
 
 
-@environment("limits", levels=(1, 2, 3), ood_levels=(4,), verify=same_number)
+@environment("limits", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
 def limits(rng: random.Random, level: int) -> Problem:
     """Limits of rational functions: at infinity (1), with a common root of order 1, 2 and more (2, 3, 4)."""
     if level == 1:
@@ -182,7 +182,7 @@ def limits(rng: random.Random, level: int) -> Problem:
     return Problem(prompt, str(value), tuple(steps))
 
 
-@environment("sums", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("sums", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def sums(rng: random.Random, level: int) -> Problem:
     """Closed sums: arithmetic (1), geometric (2), infinite geometric (3), of squares (4), telescoping (5)."""
     n = rng.randint(10, 80)

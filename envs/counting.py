@@ -7,7 +7,6 @@ import random
 from collections import Counter
 from fractions import Fraction
 
-from envs.answers import same_number
 from envs.registry import environment
 from envs.types import Problem
 
@@ -15,7 +14,7 @@ COLOURS = ("red", "blue", "green", "white", "black")
 LETTERS = "ABCDEFGH"
 
 
-@environment("combinatorics", levels=(1, 2, 3), ood_levels=(4,), verify=same_number)
+@environment("combinatorics", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
 def combinatorics(rng: random.Random, level: int) -> Problem:
     """Choices (1), committees from two groups (2), words with repeated letters (3), lattice paths with a stop (4)."""
     if level == 1:
@@ -49,7 +48,7 @@ def combinatorics(rng: random.Random, level: int) -> Problem:
     return Problem(prompt, str(x * y), (*steps, f"{x} * {y} = {x * y}"))
 
 
-@environment("probability", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("probability", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def probability(rng: random.Random, level: int) -> Problem:
     """Balls without replacement (level: how many are drawn); the chance that all have given colours in order."""
     colours = rng.sample(COLOURS, rng.randint(2, 4))
@@ -72,7 +71,7 @@ def probability(rng: random.Random, level: int) -> Problem:
     return Problem(prompt, str(chance), tuple(steps))
 
 
-@environment("dice", levels=(2, 3), ood_levels=(4,), verify=same_number)
+@environment("dice", levels=(2, 3), ood_levels=(4,), verify="numeric")
 def dice(rng: random.Random, level: int) -> Problem:
     """The chance of a sum with dice of different sizes (level: number of dice), by counting."""
     sides = sorted(rng.randint(4, 12) for _ in range(level))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from envs.answers import grouped, read_fraction, same_number, same_set, same_tuple, signed
+from envs.answers import grouped, read_fraction, same_set, same_tuple, signed
 from envs.polynomial import multiply, polynomial, write, write_term
 from envs.registry import environment
 from envs.types import Problem
@@ -25,7 +25,7 @@ def _lose_the_sign_when_moving(problem: Problem) -> tuple[Sequence[str], str] | 
     "linear_equations",
     levels=(1, 2, 3, 4),
     ood_levels=(5, 6),
-    verify=same_number,
+    verify="numeric",
     mistakes={"keep_sign_when_moving": _lose_the_sign_when_moving},
 )
 def linear_equations(rng: random.Random, level: int) -> Problem:

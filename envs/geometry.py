@@ -7,7 +7,7 @@ import random
 import re
 from fractions import Fraction
 
-from envs.answers import read_fraction, same_number, signed
+from envs.answers import read_fraction, signed
 from envs.registry import environment
 from envs.types import Problem
 
@@ -75,7 +75,7 @@ def lengths(rng: random.Random, level: int) -> Problem:
     return Problem(f"{prompt} Give the exact value.", answer, (*steps, f"square root of {square}: {answer}"))
 
 
-@environment("polygon_areas", levels=(3, 4), ood_levels=(5, 6), verify=same_number)
+@environment("polygon_areas", levels=(3, 4), ood_levels=(5, 6), verify="numeric")
 def polygon_areas(rng: random.Random, level: int) -> Problem:
     """Areas of polygons from their corners, by the shoelace formula (level: corners)."""
     while True:
@@ -98,7 +98,7 @@ def polygon_areas(rng: random.Random, level: int) -> Problem:
     return Problem(f"Find the area of the polygon with corners {listed}.", str(total), tuple(steps))
 
 
-@environment("angles", levels=(1, 2, 3), ood_levels=(4,), verify=same_number)
+@environment("angles", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
 def angles(rng: random.Random, level: int) -> Problem:
     """Angles in degrees: in a triangle (1), quadrilateral (2), with unknown multiples (3), in regular polygons (4)."""
     if level <= 2:

@@ -10,11 +10,27 @@ from typing import Any
 from envs.registry import EnvSpec
 from envs.types import Check, Environment, Message, Problem
 from verifiers import registry
+from verifiers.extract import TRAINING_PLACES, extract_answer
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
 MAX_RESPONSE_CHARACTERS = 100_000
 MAX_ANSWER_CHARACTERS = 2_000
-_ANNOUNCED = re.compile(r"####[ \t]*([^\n]*)")
+MAX_NESTED_FRACTIONS = 5
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LATEX = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\\(?:left|right|displaystyle)(?![a-z])|\$|\\[,;:! ]", ""),
+        (r"\\(?:cdot|times)(?![a-z])", "*"),
+        (r"\\cup(?![a-z])", "U"),
+        (r"\\infty(?![a-z])", "inf"),
+        (r"\\emptyset(?![a-z])", "{}"),
+        (r"\\sqrt\s*\{([^{}]*)\}", r"sqrt(\1)"),
+        (r"\\text\s*\{([^{}]*)\}", r"\1"),
+        (r"\^\{(\w+)\}", r"^\1"),
+        (r"\\([{}])", r"\1"),
+    )
+)
 
 
 class EnvGrader:
@@ -87,17 +103,36 @@ def grade_by_check(check: Check, problem: Problem, response: str) -> Verdict:
 
 
 def announced_answer(response: str) -> tuple[str | None, Verdict | None]:
-    """The text after the only `####`, or the verdict that says why there is none."""
+    """The one answer that a response announces, in plain text, or the verdict that says why there is none."""
     if len(response) > MAX_RESPONSE_CHARACTERS:
         detail = f"over {MAX_RESPONSE_CHARACTERS} characters"
         return None, Verdict(Outcome.UNPARSEABLE, 0.0, detail=detail, reason=Reason.OVER_BUDGET)
-    answers = [a.strip() for a in _ANNOUNCED.findall(response)]
-    if not answers or not answers[-1]:
-        return None, Verdict(Outcome.NO_ANSWER, 0.0, detail="no #### announces an answer")
-    if len(set(answers)) > 1:
-        detail = "#### announces several answers"
-        return None, Verdict(Outcome.WRONG, 0.0, answers[-1][:80], detail, Reason.SEVERAL_ANSWERS)
-    if len(answers[-1]) > MAX_ANSWER_CHARACTERS:
+    found = extract_answer(response, TRAINING_PLACES)
+    if not found.answer:
+        return None, Verdict(Outcome.NO_ANSWER, 0.0, detail=found.detail)
+    if any(other != found.answer for other in found.others):
+        detail = "several answers are announced"
+        return None, Verdict(Outcome.WRONG, 0.0, found.answer[:80], detail, Reason.SEVERAL_ANSWERS)
+    if len(found.answer) > MAX_ANSWER_CHARACTERS:
         detail = f"the answer has over {MAX_ANSWER_CHARACTERS} characters"
-        return None, Verdict(Outcome.UNPARSEABLE, 0.0, answers[-1][:80], detail, Reason.OVER_BUDGET)
-    return answers[-1], None
+        return None, Verdict(Outcome.UNPARSEABLE, 0.0, found.answer[:80], detail, Reason.OVER_BUDGET)
+    return plain_text(found.answer), None
+
+
+def plain_text(answer: str) -> str:
+    r"""An answer without the LaTeX of chat models: `\frac{3}{4}` is 3/4, `x^{2} \cdot y` is x^2 * y."""
+    if "\\" not in answer and "$" not in answer and "{" not in answer:
+        return answer
+    for _ in range(MAX_NESTED_FRACTIONS):
+        shorter = _FRACTION.sub(_write_fraction, answer)
+        if shorter == answer:
+            break
+        answer = shorter
+    for pattern, replacement in _LATEX:
+        answer = pattern.sub(replacement, answer)
+    return answer.strip()
+
+
+def _write_fraction(match: re.Match[str]) -> str:
+    top, bottom = match[1], match[2]
+    return f"{top}/{bottom}" if top.lstrip("-").isdigit() and bottom.isdigit() else f"(({top})/({bottom}))"

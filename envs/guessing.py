@@ -6,14 +6,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from envs.answers import read_integer, same_number
+from envs.answers import read_integer
 from envs.grading import announced_answer
 from envs.registry import environment
 from envs.types import Environment, Message, Problem, Step, StopReason
 from verifiers.types import Outcome, Verdict
 
 
-@environment("guess_number", levels=(5, 6, 7), ood_levels=(8, 9), verify=same_number)
+@environment("guess_number", levels=(5, 6, 7), ood_levels=(8, 9), verify="numeric")
 class GuessNumber(Environment):
     """Find a hidden number from "higher" and "lower"; the range has 2^level numbers, and bisection just suffices.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from envs.answers import grouped, read_tuple, same_number
+from envs.answers import grouped, read_tuple
 from envs.registry import environment
 from envs.types import Problem
 
@@ -55,7 +55,7 @@ def minor(rows: Matrix, column: int) -> list[list[Fraction | int]]:
     return [[*row[:column], *row[column + 1 :]] for row in rows[1:]]
 
 
-@environment("determinants", levels=(2, 3), ood_levels=(4,), verify=same_number)
+@environment("determinants", levels=(2, 3), ood_levels=(4,), verify="numeric")
 def determinants(rng: random.Random, level: int) -> Problem:
     """Determinants by expansion along the first row (level: size)."""
     rows = _draw(rng, level, 12 if level == 2 else 9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from envs.answers import read_integer, read_tuple, same_number
+from envs.answers import read_integer, read_tuple
 from envs.expressions import evaluate, tokenize
 from envs.registry import environment
 from envs.types import Problem
@@ -13,7 +13,7 @@ from envs.types import Problem
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 
 
-@environment("modular_arithmetic", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify=same_number)
+@environment("modular_arithmetic", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify="numeric")
 def modular_arithmetic(rng: random.Random, level: int, largest: int = 97) -> Problem:
     """Sums and products modulo a prime from 29 to 97, reduced at every step (level: operations)."""
     modulus = rng.choice(PRIMES[9:])
@@ -29,7 +29,7 @@ def modular_arithmetic(rng: random.Random, level: int, largest: int = 97) -> Pro
     return Problem(f"Compute {text} modulo {modulus}.", str(total), tuple(steps))
 
 
-@environment("modular_power", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify=same_number)
+@environment("modular_power", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify="numeric")
 def modular_power(rng: random.Random, level: int) -> Problem:
     """Powers modulo a prime by square and multiply (level: binary digits of the exponent, less two)."""
     prime = rng.choice(PRIMES[8:])
@@ -131,7 +131,7 @@ def modular_inverse(rng: random.Random, level: int) -> Problem:
     return Problem(f"Find the inverse of {number} modulo {modulus}.", str(inverse), tuple(steps), info=info)
 
 
-@environment("chinese_remainder", levels=(2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("chinese_remainder", levels=(2, 3), ood_levels=(4, 5), verify="numeric")
 def chinese_remainder(rng: random.Random, level: int) -> Problem:
     """The smallest x >= 0 with given remainders modulo coprime numbers (level: congruences)."""
     moduli: list[int] = []

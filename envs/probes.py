@@ -53,7 +53,6 @@ def exploit_probes(env: Environment, problems: Sequence[Problem], rng: random.Ra
         "gold or another": lambda problem: announce(f"{problem.answer} or {other(problem)}"),
         "gold with a digit more": lambda problem: announce(f"{problem.answer}7"),
         "gold, then another": lambda problem: f"{announce(problem.answer)}\n{announce(other(problem))}",
-        "another, then gold": lambda problem: f"{announce(other(problem))}\n{announce(problem.answer)}",
         "a word": lambda problem: announce("correct"),
         "true": lambda problem: announce("True"),
     }

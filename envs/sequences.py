@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from envs.answers import same_number, signed
+from envs.answers import signed
 from envs.registry import environment
 from envs.types import Problem
 
@@ -16,7 +16,7 @@ def _differences(terms: list[int]) -> list[list[int]]:
     return rows
 
 
-@environment("sequences", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("sequences", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def sequences(rng: random.Random, level: int) -> Problem:
     """The next term: constant differences of order 1, 2, 3 ... up to the level."""
     start = [rng.randint(-20, 20) for _ in range(level)]
@@ -35,7 +35,7 @@ def sequences(rng: random.Random, level: int) -> Problem:
     return Problem(f"Give the next term of {', '.join(map(str, shown))}.", str(answer), tuple(steps))
 
 
-@environment("recurrences", levels=(2, 3, 4), ood_levels=(6, 8), verify=same_number)
+@environment("recurrences", levels=(2, 3, 4), ood_levels=(6, 8), verify="numeric")
 def recurrences(rng: random.Random, level: int) -> Problem:
     """A term of a(n) = p a(n-1) + q a(n-2) (level: how many terms are to be computed)."""
     p, q = rng.choice((1, 2, 3, -1)), rng.choice((1, 2, -1, -2, 3))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from envs.answers import same_number
 from envs.registry import environment
 from envs.tools.calls import Call, Form, InlineForm, JsonForm, MalformedCall
 from envs.tools.run import Toolbox
@@ -68,7 +67,7 @@ class ToolEnvironment(Environment):
         return {key: value for key, value in vars(self).items() if key != "toolbox"}
 
 
-@environment("calculator_use", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_number)
+@environment("calculator_use", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 class CalculatorUse(ToolEnvironment):
     """Long products and sums to be worked out with a calculator, `[4821 * 977]` (level: operations)."""
 

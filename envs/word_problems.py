@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 
-from envs.answers import same_number
 from envs.registry import environment
 from envs.types import Problem
 
@@ -37,7 +36,7 @@ def _define(rng: random.Random, name: str, known: list[tuple[str, int]]) -> tupl
     return total, f"{name} is {first} and {other} together.", f"{name}: {value} + {addend} = {total}", [i, j]
 
 
-@environment("word_problems", levels=(2, 3, 4, 5), ood_levels=(6, 8, 10), verify=same_number)
+@environment("word_problems", levels=(2, 3, 4, 5), ood_levels=(6, 8, 10), verify="numeric")
 def word_problems(rng: random.Random, level: int, distractors: int = 2, shuffle: bool = True) -> Problem:
     """Quantities defined by one another, shuffled, with distractors (level: definitions that the answer needs)."""
     thing = rng.choice(THINGS)
