@@ -43,7 +43,9 @@ class AntiderivativeVerifier(ExpressionVerifier):
             integrand = parse(answer)
             if isinstance(integrand, Bound) and integrand.kind == "int" and integrand.low is None:
                 integrand = integrand.body
-            agree(integrand, integrand)
+            agree(integrand, integrand)  # it has values
+            if has_long_decimals(integrand):
+                raise ParseError("a decimal this long is no exact value")
         except (ParseError, InexactError, UndefinedError) as error:
             raise ValueError(f"the reference {answer!r:.200} is no integrand: {error}") from error
         return integrand

@@ -71,12 +71,18 @@ def evaluate(expr: Expr, operators: Sequence[str] = OPERATORS) -> tuple[Fraction
         case Num(value):
             return value, [value]
         case Op(op, args) if op in _SIGNS:
-            if _SIGNS[op] not in operators and not (op == "add" and "-" in operators):
-                raise NotArithmeticError(f"the operator {_SIGNS[op]} is not allowed")
+            needed = {"-" if _is_negative(part) else "+" for part in args[1:]} if op == "add" else {_SIGNS[op]}
+            if refused := needed - set(operators):
+                raise NotArithmeticError(f"the operator {' '.join(refused)} is not allowed")
             parts = [evaluate(part, operators) for part in args]
             used = [number for _, numbers in parts for number in numbers]
             return _apply(op, [value for value, _ in parts]), used
     raise NotArithmeticError(f"expected numbers and {' '.join(operators)}, found {_describe(expr)}")
+
+
+def _is_negative(expr: Expr) -> bool:
+    """True for a term that is written with a minus: the tree of `3 - 1` is a sum."""
+    return (isinstance(expr, Num) and expr.value < 0) or (isinstance(expr, Op) and expr.op == "neg")
 
 
 def _apply(op: str, values: list[Fraction]) -> Fraction:
@@ -145,7 +151,9 @@ class ConstraintVerifier(ExpressionVerifier):
             return no(str(error), Reason.FORMAT)
         except ZeroDivisionError:
             return no("it divides by zero")
-        fault = self._misuse(Counter(used), Counter(reference.numbers))
+        given = Counter(reference.numbers)
+        # the tree of `8 - 3` holds -3; unless -3 is given, that is a use of 3
+        fault = self._misuse(Counter(n if n in given else abs(n) for n in used), given)
         if fault:
             return no(fault, Reason.FORMAT)
         if value != reference.target:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifiers.arithmetic import claims_of
@@ -66,12 +66,14 @@ def test_what_may_mean_something_else_is_no_claim(text: str) -> None:
     assert claims_of(text) == []
 
 
+@settings(deadline=None)
 @given(st.integers(-999, 999), st.integers(-999, 999), st.integers(1, 99))
 def test_a_true_sum_holds_and_a_changed_one_does_not(a: int, b: int, error: int) -> None:
     assert [claim.holds for claim in claims_of(f"So we have {a} + {b} = {a + b} coins")] == [True]
     assert [claim.holds for claim in claims_of(f"So we have {a} + {b} = {a + b + error} coins")] == [False]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_without_error(text: str) -> None:
     check_steps(text.splitlines())
