@@ -91,8 +91,14 @@ class DemonstrationSource:
         return written
 
     def _problem(self, index: int, rng: random.Random) -> Problem:
-        level = rng.choice(self.demonstrator.levels)
-        return self.env.problem(index, split="train", seed=rng.getrandbits(32), level=level)
+        # A demonstrator may also leave out problems within its levels: skills that nobody demonstrates.
+        covers = getattr(self.demonstrator, "covers", lambda problem: True)
+        for _ in range(MAX_ATTEMPTS):
+            level = rng.choice(self.demonstrator.levels)
+            problem = self.env.problem(index, split="train", seed=rng.getrandbits(32), level=level)
+            if covers(problem):
+                return problem
+        raise ValueError(f"the demonstrator covers none of {MAX_ATTEMPTS} problems of its levels")
 
     def _drill(self, rng: random.Random) -> Problem:
         for _ in range(MAX_ATTEMPTS):
