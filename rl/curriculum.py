@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from envs.splits import keyed_rng
@@ -45,7 +45,9 @@ class Curriculum:
                 f"those of environment {env.name!r}"
             )
         self._next = dict.fromkeys(self.levels, 0)  # index of the next problem to look at
-        self._asked: dict[int, set[bytes]] = {level: set() for level in self.levels}  # since the level's epoch began
+        self._asked: dict[int, dict[bytes, None]] = {
+            level: {} for level in self.levels
+        }  # since the level's epoch began
         self._epochs = dict.fromkeys(self.levels, 0)
         self._num_asked = 0
 
@@ -108,7 +110,7 @@ class Curriculum:
             self._next[level] += 1
             key = bytes.fromhex(problem.id)
             if key not in asked:
-                asked.add(key)
+                asked[key] = None
                 self._num_asked += 1
                 return problem
             repeats += 1
@@ -203,9 +205,9 @@ def make_curriculum(name: str, env: Environment, **settings: Any) -> Curriculum:
     return CURRICULA[name](env, **settings)
 
 
-def _pack(ids: set[bytes]) -> str:
-    return base64.b64encode(b"".join(sorted(ids))).decode()
+def _pack(ids: Iterable[bytes]) -> str:
+    return base64.b64encode(b"".join(ids)).decode()
 
 
-def _unpack(text: str) -> set[bytes]:
-    return {chunk for (chunk,) in struct.iter_unpack("8s", base64.b64decode(text))}
+def _unpack(text: str) -> dict[bytes, None]:
+    return {chunk: None for (chunk,) in struct.iter_unpack("8s", base64.b64decode(text))}

@@ -25,13 +25,15 @@ from rl.learner import Learner, NonFiniteLossError
 from rl.metrics import rollout_metrics
 from rl.recorder import Recorder
 from rl.rewards import RewardSource
-from rl.rollout import SHARD_PROBLEMS, collect, make_shards
+from rl.rollout import SHARD_PROBLEMS
+from rl.rollout_log import RolloutLog
+from rl.stream import Pace, Replay, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, ShardResult, Workers, WorkersLost
 
 
 class ProblemSource(Protocol):
-    """Where a step's problems come from: a pure function of (seed, step, position) and of its own state."""
+    """Where problems come from (rl/curriculum.py): a function of (seed, step, position) and of its own state."""
 
     def problems(self, step: int, num: int, *, first: int = 0) -> Sequence[Problem]:
         """Problems `first` to `first + num` of a step; later rounds of the same step ask for later positions."""
@@ -81,6 +83,18 @@ class TrainSettings:
                 "log-probabilities are of the whole vocabulary, so the gradient would be biased; use top_k 0, top_p 1"
             )
 
+    @property
+    def pace(self) -> Pace:
+        """How rollouts are cut and scheduled."""
+        return Pace(
+            num_steps=self.steps,
+            problems_per_step=self.problems_per_step,
+            group_size=self.group_size,
+            sampling=self.sampling,
+            shard_size=self.shard_size,
+            max_staleness=self.max_staleness,
+        )
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -111,6 +125,8 @@ def train(
     stage: str = "rl",
     checkpoints: Checkpoints | None = None,
     evaluate: Callable[[int], Mapping[str, float]] | None = None,
+    log: RolloutLog | None = None,
+    replay: RolloutLog | None = None,
 ) -> TrainResult:
     """Trains the learner's policy for `settings.steps` updates, going on from the newest checkpoint if there is one.
 
@@ -118,6 +134,8 @@ def train(
         workers: given the learner's weights before the first rollout and after every update.
         checkpoints: None: nothing is saved and the stage cannot be resumed.
         evaluate: step -> metrics of held-out problems, recorded as `eval/<name>`.
+        log: every step's priced groups are written to it; None: they are not kept.
+        replay: train on the groups of this log, in place of sampling: an asynchronous run again, to the same weights.
     Raises:
         ValueError: the learner scores at another temperature than the workers sample at.
         CheckpointError: a checkpoint could not be written; earlier ones are intact.
@@ -138,6 +156,8 @@ def train(
         stage=stage,
         checkpoints=checkpoints,
         evaluate=evaluate,
+        log=log,
+        replay=replay,
     )
     return run.run()
 
@@ -155,6 +175,8 @@ class Training:
     stage: str
     checkpoints: Checkpoints | None
     evaluate: Callable[[int], Mapping[str, float]] | None
+    log: RolloutLog | None = None
+    replay: RolloutLog | None = None
 
     step: int = 0
     sampled_tokens: int = 0
@@ -164,7 +186,21 @@ class Training:
         self.health = Health(self.settings.health)
         self._seconds: dict[str, float] = {}
         self._saved_step = -1
-        self._problems_state: dict[str, Any] | None = None  # before this step drew its problems; None between steps
+        self._drawn_from: dict[str, Any] | None = None  # state before this step drew its problems; None between steps
+        settings = self.settings
+        pace = Pace(
+            num_steps=settings.steps,
+            problems_per_step=settings.problems_per_step,
+            group_size=settings.group_size,
+            sampling=settings.sampling,
+            shard_size=settings.shard_size,
+            max_staleness=settings.max_staleness,
+        )
+        self.source: RolloutSource = (
+            Replay(self.replay, self.problems, pace)
+            if self.replay is not None
+            else RolloutStream(self.workers, self.problems, pace)
+        )
 
     def run(self) -> TrainResult:
         """Iterations until the last step, a request to stop, or a loss that is not finite."""
@@ -184,21 +220,27 @@ class Training:
         except (WorkersLost, ShardFailed, TimeoutError):
             self.save()  # raised while waiting for completions: the last update is whole, its step not begun
             raise
+        finally:
+            self.source.close()
         self.save()
+        self.source.close()
         return TrainResult(self.step, self.sampled_tokens, time.perf_counter() - began, reason, self.last_metrics)
 
     def iteration(self) -> None:
         """One update, from problems to published weights."""
         began, self._seconds = time.perf_counter(), {}
-        self._problems_state = self.problems.state_dict()
+        self._drawn_from, version = self.drawing_state(), self.learner.updates
         groups, sampled = self.rollouts()
+        if self.log is not None:
+            self.log.write(self.step, sampled, version=self.learner.updates)
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
         if batch is None:
             self.recorder.warn(self.stage, f"step {self.step + 1}: no group was left to train on; nothing was updated")
         self.publish()
+        self.keep(sampled, version)
         self.problems.observe(sampled)
-        self._problems_state = None
+        self._drawn_from = None
         self.step += 1
         self.sampled_tokens += sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
         metrics = {**self.rollout_metrics(groups, sampled), **update, **self.curriculum_metrics()}
@@ -215,7 +257,15 @@ class Training:
         sampled: list[Group] = []
         for _ in range(1 + algorithm.max_refills):
             with self.phase("rollout"):
-                graded = self.sample(wanted - len(kept), first=len(sampled))
+                graded = self.source.groups(
+                    self.step,
+                    wanted - len(kept),
+                    first=len(sampled),
+                    version=self.learner.updates,
+                    timeout_seconds=self.settings.rollout_timeout_seconds,
+                    on_wait=lambda message: self.recorder.warn(self.stage, message),
+                    on_result=self._note_result,
+                )
             with self.phase("price"):
                 priced = self.reward.price(graded)
                 priced = algorithm.shape_rewards(priced, self.settings.sampling.max_new_tokens)
@@ -224,25 +274,6 @@ class Training:
             if len(kept) >= wanted:
                 break
         return kept, sampled
-
-    def sample(self, num: int, *, first: int) -> list[Group]:
-        """Graded groups of problems `first` to `first + num` of this step."""
-        shards = make_shards(
-            self.problems.problems(self.step, num, first=first),
-            group_size=self.settings.group_size,
-            step=self.step,
-            shard_size=self.settings.shard_size,
-            sampling=self.settings.sampling,
-            version=self.learner.updates,
-            first_position=first,
-        )
-        return collect(
-            self.workers,
-            shards,
-            timeout_seconds=self.settings.rollout_timeout_seconds,
-            on_wait=lambda message: self.recorder.warn(self.stage, message),
-            on_result=self._note_result,
-        )
 
     def collate(self, groups: Sequence[Group]) -> Batch:
         """The tensors of the update."""
@@ -258,6 +289,12 @@ class Training:
         """Gives the workers the new weights."""
         with self.phase("publish"):
             self.workers.publish(self.learner.weights(), self.learner.updates)
+
+    def keep(self, sampled: Sequence[Group], version: int) -> None:
+        """Writes what this step consumed to the rollout log."""
+        if self.log is not None:
+            with self.phase("log"):
+                self.log.write(self.step, sampled, version=version)
 
     def record(self, metrics: dict[str, float], sampled: Sequence[Group]) -> None:
         """Tells the recorder what happened, and a person what is wrong."""
@@ -337,14 +374,15 @@ class Training:
         self._saved_step = self.step
 
     def resume(self) -> None:
-        """Goes on from the newest whole checkpoint, if there is one."""
+        """Goes on from the newest whole checkpoint, if there is one; what was logged after it is sampled again."""
         if self.checkpoints is None:
             return
         found = self.checkpoints.latest(lambda message: self.recorder.warn(self.stage, message))
-        if found is None:
-            return
-        self.load_state_dict(found.state)
-        self._saved_step = self.step
+        if found is not None:
+            self.load_state_dict(found.state)
+            self._saved_step = self.step
+        if self.log is not None:
+            self.log.truncate(self.step)  # steps after the checkpoint are done, and written, again
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the stage depends on."""
@@ -352,17 +390,27 @@ class Training:
             "step": self.step,
             "sampled_tokens": self.sampled_tokens,
             "learner": self.learner.state_dict(),
-            "problems": self.problems.state_dict() if self._problems_state is None else self._problems_state,
+            **(self.drawing_state() if self._drawn_from is None else self._drawn_from),
             "health": self.health.state_dict(),
             "random": random_state(),
         }
+
+    def drawing_state(self) -> dict[str, Any]:
+        """Where the problems of the next step come from."""
+        return {"problems": self.problems.state_dict(), "source": self.source.state_dict()}
+
+    def draws_state(self) -> dict[str, Any]:
+        """Which problems were drawn, and which of them not yet trained on."""
+        return {"problems": self.problems.state_dict(), "rollouts": self.source.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken."""
         self.step = int(state["step"])
         self.sampled_tokens = int(state["sampled_tokens"])
         self.learner.load_state_dict(state["learner"])
-        self.problems.load_state_dict(state["problems"])
+        self.problems.load_state_dict(state["draws"]["problems"])
+        self.source.load_state_dict(state["draws"]["rollouts"])
+        self.source.load_state_dict(state["source"])
         self.health.load_state_dict(state["health"])
         load_random_state(state["random"])
 
