@@ -27,6 +27,7 @@ class Place(StrEnum):
 
 TRAINING_PLACES = (Place.TAG, Place.BOXED, Place.HASHES, Place.ANNOUNCED)
 ALL_PLACES = tuple(Place)
+_MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_TAIL = 200_000  # characters at the end of a response that are searched
 
 
@@ -90,6 +91,7 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
+_SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
 _DIGIT = re.compile(r"\d")
 
 
@@ -214,11 +216,12 @@ def _hashes(text: str) -> Extraction | None:
 
 def _announced(text: str) -> Extraction | None:
     payloads: list[tuple[int, str]] = []
-    for match in _ANNOUNCEMENTS.finditer(text):
+    matches = list(_ANNOUNCEMENTS.finditer(text))
+    for match in matches[-_MAX_ANNOUNCEMENTS:]:
         payload = _sentence(text, match.end())
         if payload:
             payloads.append((match.start(), payload))
-    for match in _A_LINE.finditer(text):
+    for match in list(_A_LINE.finditer(text))[-_MAX_ANNOUNCEMENTS:]:
         payloads.append((match.start(), match[1].strip()))
     if not payloads:
         return None
@@ -263,8 +266,8 @@ def _formula_fallbacks(text: str) -> tuple[str, ...]:
 def _formula(text: str) -> Extraction | None:
     if "$" not in text and "\\(" not in text and "\\[" not in text:
         return None
-    sentences = [part for part in re.split(r"\n\s*\n|(?<=[.!?。])\s+(?=[A-Z])", text[-4_000:]) if part.strip()]
-    for sentence in reversed(sentences[-3:]):
+    sentences = [part for part in _SENTENCES.split(text[-4_000:]) if _DIGIT.search(part) or "$" in part or "\\" in part]
+    for sentence in reversed(sentences[-1:]):
         found = [next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(sentence)]
         found = [piece for piece in found if piece]
         if not found:

@@ -93,10 +93,20 @@ def normalize(text: str) -> str:
     return text.strip()
 
 
+def trim(text: str) -> str:
+    """Without white space, formula signs and the full stop of the sentence around an answer."""
+    text = text.strip(" \t\n$")
+    while text and text[-1] in ".;,$ \n\t" and not text.endswith(("...", "\\;", "\\,", "\\ ", "\\$")):
+        text = text[:-1]
+    return text.lstrip(" \t\n$;,")
+
+
 def _undouble(text: str) -> str:
     r"""`\\frac` -> `\frac` where the whole text is escaped twice; a `\\` before a command in a matrix is a row break."""
-    if _DOUBLED.search(text) and not re.search(r"(?<!\\)\\(?:\\\\)*(?=[a-zA-Z])", text):
-        return text.replace("\\\\", "\\")
+    if not _DOUBLED.search(text):
+        return text
+    if "\\begin" not in text or not re.search(r"(?<!\\)\\(?:\\\\)*(?=[a-zA-Z])", text):
+        return re.sub(r"\\\\(?=[a-zA-Z{}%$,;!])", r"\\", text) if "\\begin" not in text else text.replace("\\\\", "\\")
     return text
 
 

@@ -12,13 +12,13 @@ from verifiers.extract import ALL_PLACES, Place, extract_answer
 from verifiers.normalize import chinese_number
 from verifiers.types import Outcome, Reason, Verdict
 
-_PLAIN = re.compile(r"([+-]?)(\d{1,400})(?:\.(\d{1,400}))?")
+_PLAIN = re.compile(r"([+-]?)(\d{0,400})(?:\.(\d{1,400}))?(?<=\d)")
 _FRACTION = re.compile(r"([+-]?\d{1,400})\s*/\s*(\d{1,400})")
 _LATEX_FRACTION = re.compile(r"([+-]?)\\[dt]?frac\{([+-]?\d{1,400})\}\{([+-]?\d{1,400})\}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
 _SEPARATORS = re.compile(r"[^\d.+-]")
-_AROUND = " \t\n$.*"
-_CURRENCY = re.compile(r"^([+-]?)\s*(?:\\?\$|€|£|¥)\s*|\s*(?:\\?\$|€|£|¥|dollars?|usd|euros?|cents?)$", re.IGNORECASE)
+_AROUND = " \t\n$*"
+_CURRENCY = re.compile(r"^([+-]?)\s*(?:\\?\$|€|£|¥)\s*|\s*(?:\\?\$|€|£|¥|dollars?|usd|euros?)$", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*(?:\\?%|percent|pct)$", re.IGNORECASE)
 
 
@@ -29,6 +29,7 @@ class Number:
     value: Fraction
     places: int | None = None
     percent: bool = False
+    money: bool = False
 
 
 def read_number(text: str) -> Number | None:
@@ -39,17 +40,21 @@ def read_number(text: str) -> Number | None:
     if found:
         return _decimal(found)
     stripped = text.strip(_AROUND)
+    if stripped.endswith(".") and not stripped.endswith(".."):
+        stripped = stripped[:-1].rstrip(_AROUND)
     if not stripped or not any(sign.isdigit() for sign in stripped):
         return _chinese(stripped)
+    money = "$" in text.strip().strip("$")
     percent = _PERCENT.search(stripped)
     if percent:
         stripped = stripped[: percent.start()].strip()
     elif "$" in stripped or stripped[0] in "€£¥\\-+" or stripped[-1] in "€£¥$sSrRdD":
-        stripped = _CURRENCY.sub(r"\1", stripped).strip()
+        without = _CURRENCY.sub(r"\1", stripped).strip()
+        money, stripped = without != stripped, without
     number = _unsigned_forms(stripped.replace("−", "-"))
     if number is None:
         return None
-    return Number(number.value, number.places, bool(percent))
+    return Number(number.value, number.places, bool(percent), money)
 
 
 def _unsigned_forms(text: str) -> Number | None:
@@ -76,7 +81,7 @@ def _decimal(found: re.Match[str]) -> Number:
     if decimals is None:
         value = Fraction(int(whole))
     else:
-        value = Fraction(int(whole + decimals), 10 ** len(decimals))
+        value = Fraction(int((whole or "0") + decimals), 10 ** len(decimals))
     return Number(-value if sign == "-" else value, len(decimals) if decimals else None)
 
 

@@ -25,9 +25,9 @@ from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Call, Dots, Num, Text, num, walk
 from verifiers.types import Outcome, Reason, Verdict
 
-_SPACES = re.compile(r"\s+|\\[,;!: ]")
+_SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
-_DECIMAL_COMMA = re.compile(r"-?\d{1,12},\d{1,2}")
+_DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
 _REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
 _WEAK = frozenset((Place.BARE, Place.FORMULA, Place.LAST))
 
@@ -40,7 +40,6 @@ class Reference:
     tree: Expr
     number: Number | None
     choice: ChoiceText | None
-    alternatives: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class SymbolicVerifier:
         return self._judge_trees(text, reference)
 
     def _judge_numbers(self, number: Number, reference: Number) -> Judgement | None:
-        if number.percent == reference.percent:
+        if number.percent == reference.percent and not (number.money and reference.money):
             if number.value == reference.value:
                 return yes("equal numbers", "exact")
             both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
@@ -164,15 +163,12 @@ class SymbolicVerifier:
 
     def _other_readings(self, tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
         """Readings of ambiguous notation: 1,234 as a list; 2,74 as a decimal; log with base 10."""
-        for other in reference.alternatives:
-            yield tree, other
         if _GROUPING.search(text) or _GROUPING.search(reference.text):
             lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
             if lists[0] is not None and lists[1] is not None:
                 yield lists[0], lists[1]
-        bare = text.strip(" $")
-        if _DECIMAL_COMMA.fullmatch(bare) and isinstance(reference.tree, Num) and reference.tree.places:
-            decimal = _try_read(bare.replace(",", "."), thousands=True)
+        if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text) and _has_decimals(reference.tree):
+            decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text), thousands=True)
             if decimal is not None:
                 yield decimal, reference.tree
         mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
@@ -231,12 +227,7 @@ def _read_reference(answer: str) -> Reference | str:
         tree = Text(words)
     if isinstance(tree, Dots):
         return f"reference {answer[:80]!r} holds no answer"
-    return Reference(text, tree, read_number(text), read_choice(text), _reference_alternatives(text))
-
-
-def _reference_alternatives(text: str) -> tuple[Expr, ...]:
-    """Other texts that a reference states for the same value: `x = 3 \\text{ (or } ...)` is not one; `A ≈ 1.2` is in the tree."""
-    return ()
+    return Reference(text, tree, read_number(text), read_choice(text))
 
 
 def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:
@@ -270,6 +261,10 @@ def read(text: str) -> Expr:
     if isinstance(found, ParseError):
         raise found
     return found
+
+
+def _has_decimals(tree: Expr) -> bool:
+    return any(isinstance(node, Num) and node.places for node in walk(tree))
 
 
 def _try_read(text: str, *, thousands: bool) -> Expr | None:

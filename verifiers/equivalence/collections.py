@@ -104,8 +104,11 @@ def _from_items(items: Sequence[Expr], *, ordered: bool, explicit_set: bool) -> 
     entries = [labelled(item) for item in items]
     labels = [entry.label for entry in entries]
     names = {_base(label) for label in labels if label is not None}
-    ranked = not ordered and len(names) == len(entries) and None not in labels and len(entries) > 1
+    ranked = not (names <= _EXTREMES) and not ordered and len(names) == len(entries) and None not in labels and len(entries) > 1
     return Collection(tuple(entries), ordered, explicit_set and not ranked, ranked)
+
+
+_EXTREMES = frozenset(("maximum", "minimum", "max", "min", "largest", "smallest", "greatest", "least", "maximum value", "minimum value"))
 
 
 def _base(label: Expr) -> str:
@@ -136,9 +139,14 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     if left.ordered or right.ordered or left.ranked or right.ranked:
         return _compare_in_order(left.items, right.items, compare, settings)
     first, second = left.items, right.items
-    if left.explicit_set or right.explicit_set:
+    if left.explicit_set or right.explicit_set or _points(left) and _points(right):
         first, second = _distinct(first, compare, settings), _distinct(second, compare, settings)
     return _compare_any_order(first, second, compare, settings)
+
+
+def _points(items: Collection) -> bool:
+    """Whether the items are tuples: a list of solutions, in which a repeated one counts once."""
+    return all(isinstance(entry.value, Group) and entry.value.kind == "tuple" for entry in items.items)
 
 
 def _all_labelled(items: Collection) -> bool:

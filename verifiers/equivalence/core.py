@@ -73,7 +73,21 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     return _compare_single(answer, reference, settings)
 
 
+_MEANINGS: dict[str, Expr] = {
+    **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number", "every real number"), Const("R")),
+    **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
+    **dict.fromkeys(("empty set", "null set", "no solution", "no solutions", "no real solutions", "no real solution"), Const("empty")),
+    **dict.fromkeys(("positive infinity", "plus infinity", "infinite"), Const("inf")),
+    **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
+    "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
+}  # fmt: skip
+
+
 def _compare_words(answer: Expr, reference: Expr) -> Judgement:
+    if isinstance(answer, Text) != isinstance(reference, Text):
+        mine, theirs = (_MEANINGS.get(side.words, side) if isinstance(side, Text) else side for side in (answer, reference))
+        if mine == theirs or (not isinstance(mine, Text) and not isinstance(theirs, Text) and _compare(mine, theirs, _DEFAULT)):
+            return yes("words for the same thing", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
         same = answer.words == reference.words
         return yes("the same words", "text") if same else no("different words", method="text")
@@ -138,14 +152,19 @@ def _compare_collections(left: Collection | None, right: Collection | None, answ
         vector = _compare_vector(answer, reference, left, right, settings)
         if vector is not None:
             return vector
-        if right is None and left is not None and left.explicit_set and len(left.items) == 1:
+        if right is None and left is not None and _single(answer, left):
             return _compare(left.items[0].value, reference, settings)
-        if left is None and right is not None and right.explicit_set and len(right.items) == 1:
+        if left is None and right is not None and _single(reference, right):
             return _compare(answer, right.items[0].value, settings)
         count = "one value" if left is None else f"{len(left.items)} values"
         expected = "one" if right is None else str(len(right.items))
         return no(f"{count}, expected {expected}")
     return compare_collections(left, right, _compare, settings)
+
+
+def _single(expr: Expr, items: Collection) -> bool:
+    """{5} and [5] stand for 5; (5,) does not."""
+    return len(items.items) == 1 and (items.explicit_set or (isinstance(expr, Group) and expr.kind == "square"))
 
 
 def _compare_vector(
@@ -239,12 +258,13 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
         return compare_relations(mine.value, theirs.value, settings)
     if isinstance(mine.value, Rel):
         equation, value, label = mine.value, theirs.value, theirs.label
-        if label is None and equation.ops == ("=",) and is_quantity_label(equation.sides[0]) and not free_symbols(value):
-            zero = Num(_ZERO)
-            if not free_symbols(equation.sides[1]) and equation.sides[1] != zero and not isinstance(value, Text):
-                return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
+        if label is None and _states_number(equation) and not free_symbols(value):
+            return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
     else:
+        assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
+        if label is None and _states_number(equation) and not free_symbols(value):
+            return _compare(value, equation.sides[1], settings)
     if label is not None:
         other = Rel(("=",), (label, value))
         pair = (equation, other) if equation is mine.value else (other, equation)
@@ -252,7 +272,11 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
     return no("an equation and a value")
 
 
-_ZERO = Fraction(0)
+def _states_number(equation: Rel) -> bool:
+    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
+    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
+        return False
+    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
 
 
 def _compare_other_labels(answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:

@@ -327,11 +327,15 @@ def _as_pair(expr: Expr) -> tuple[Expr, ...]:
 
 def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     if not isinstance(answer, Quantity):
+        assert isinstance(reference, Quantity)
         if settings.require_units:
             return no("the unit is missing", Reason.UNITS)
-        assert isinstance(reference, Quantity)
+        if _other_measure(answer, reference):
+            return no(f"another measure than {reference.unit}", Reason.UNITS)
         return compare_scalars(answer, reference.value, settings)
     if not isinstance(reference, Quantity):
+        if _other_measure(reference, answer):
+            return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
         return compare_scalars(answer.value, reference, settings)
     if answer.unit == reference.unit:
         return compare_scalars(answer.value, reference.value, settings)
@@ -350,6 +354,11 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
     scaled = Op("mul", (answer.value, Num(left.size / right.size)))
     judged = compare_scalars(scaled, reference.value, settings)
     return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
+
+
+def _other_measure(plain: Expr, quantity: Quantity) -> bool:
+    """Whether a percentage or an angle stands beside a unit that measures something else."""
+    return quantity.known and (_is(plain, "percent") or (_is(plain, "degree") and quantity.unit not in ("celsius", "fahrenheit")))
 
 
 def _share_noun(first: str, second: str) -> bool:

@@ -25,6 +25,7 @@ from verifiers.parse.tree import (
     Quantity,
     Rel,
     Sym,
+    Text,
     num,
 )
 
@@ -75,6 +76,9 @@ class AtomParser(TokenStream):
                 self.take()
                 base = Sym(base.name + "'") if isinstance(base, Sym) else base
                 base = self._called(base) if isinstance(base, Sym) else base
+            elif kind == "_" and isinstance(base, Op) and base.op == "pow" and isinstance(base.args[0], Sym):
+                self.take()  # v^2_0 is v_0^2
+                base = Op("pow", (Sym(f"{base.args[0].name}_{self.raw_group()}"), base.args[1]))
             elif kind == "^c":
                 self.take()
                 base = Op("complement", (base,))
@@ -128,7 +132,10 @@ class AtomParser(TokenStream):
             return _negated(value) if sign == "-" else value
         if self.token.kind == "*":
             raise ParseError("nothing after ^")
-        value = self.group() if self.token.kind == "{" else self.atom()
+        if self.token.kind == "num" and self.ahead().kind == "_":
+            value: Expr = literal(self.take().value, self.limits.bits)  # the subscript belongs to the base: v^2_0
+        else:
+            value = self.group() if self.token.kind == "{" else self.atom()
         if self.token.kind == "^":
             value = self._raised(value)
         elif self.token.kind == "!" and not self.latex:
@@ -184,8 +191,8 @@ class AtomParser(TokenStream):
     def _based(self, text: str) -> Expr:
         self.take()
         base = self.group() if self.token.kind == "{" else self._base_word()
-        if isinstance(base, Sym):
-            base = num(_DIGIT_WORDS.get(base.name.lower(), 0))
+        if isinstance(base, Sym | Text):
+            base = num(_DIGIT_WORDS.get((base.name if isinstance(base, Sym) else base.words).lower(), 0))
         if not (isinstance(base, Num) and base.value.denominator == 1 and 2 <= base.value <= 36):
             raise ParseError("a base must be an integer from 2 to 36")
         radix = int(base.value)
@@ -576,7 +583,10 @@ class AtomParser(TokenStream):
 
     def cell(self) -> Expr:
         """One cell of an environment: an answer up to &, a row break or the end."""
-        return self.answer(("&", "row", "endenv"))
+        while self.token.kind == "where" and self.ahead().kind not in ("&", "row", "endenv"):
+            self.take()
+        value = self.answer(("&", "row", "endenv"))
+        return value.items[0] if isinstance(value, Group) and value.kind == "list" and len(value.items) == 1 else value
 
     def dots(self) -> Expr:
         """An ellipsis."""
@@ -620,6 +630,8 @@ def bracketed(opener: str, inner: Expr, closer: str) -> Expr:
         return Interval(low, high, opener == "[", closer == "]")
     if (opener, closer) != ("[", "]"):
         raise ParseError(f"brackets {opener} {closer} do not match")
+    if isinstance(inner, Matrix):
+        return inner
     return Group("square", items)
 
 

@@ -7,16 +7,16 @@ of letters.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
-from verifiers.normalize import canonical_words, normalize
+from verifiers.normalize import canonical_words, normalize, trim
 from verifiers.parse.lexer import Lexer, Token
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
 from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Rel, Sym, Text
+from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Rel, Sym, Text
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
-_DROP_AT_ENDS = " \t\n$.;,"
 _SETS = {"integer": "Z", "integers": "Z", "real": "R", "reals": "R", "natural": "N", "positive": "N", "rational": "Q",
          "complex": "C", "nonnegative": "N"}  # fmt: skip
 _QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary", "any"))
@@ -35,9 +35,7 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     """
     if len(text) > limits.chars:
         raise OverBudgetError(f"answer of {len(text)} characters; the limit is {limits.chars}")
-    cleaned = normalize(text).strip(_DROP_AT_ENDS)
-    if text.rstrip().endswith("\\$"):
-        cleaned += "$"
+    cleaned = trim(normalize(text))
     if not cleaned:
         raise ParseError("empty answer")
     cleaned = _TIMES_TEN.sub("*", cleaned)
@@ -106,6 +104,8 @@ class Parser(TermParser):
 
     def _closes(self, closers: tuple[str, ...]) -> bool:
         token = self.token
+        if token.kind == "[":  # closes ]a, b[ only after an item
+            return "[" in closers and self.tokens[self.position - 1].kind not in ("[", "(", "]", ",", ";")
         return token.kind == "end" or token.kind in closers
 
     def _separates(self, closers: tuple[str, ...]) -> bool:
@@ -127,12 +127,33 @@ class Parser(TermParser):
         if token.kind == "rel" and token.value in ("=", "approx"):
             self.take()
             return self.clause()
+        label = self._function_label()
+        if label is not None:
+            return self._relation(label)
         if token.kind == "rel":
             return self._relation(Sym("_"))
-        return self._relation(self._head_or_expression())
+        return self._relation(self.expression())
 
-    def _head_or_expression(self) -> Expr:
-        return self.expression()
+    def _function_label(self) -> Expr | None:
+        """`x(t) =` names a function, whatever the letter; anywhere else it would be a product."""
+        if self.token.kind != "sym" or self.ahead().kind not in ("(", "_"):
+            return None
+        start = self.position
+        name = self.take().value
+        if self.accept("_"):
+            name += "_" + self.raw_group()
+        args: list[Expr] = []
+        if self.accept("("):
+            while self.token.kind in ("sym", "num") and self.ahead().kind in (",", ")"):
+                token = self.take()
+                args.append(Sym(token.value) if token.kind == "sym" else Num(Fraction(token.value)))
+                if self.accept(")"):
+                    if self.token.kind == "rel" and self.token.value == "=":
+                        return Apply(name, tuple(args))
+                    break
+                self.take()
+        self.position = start
+        return None
 
     def _relation(self, left: Expr) -> Expr:
         ops: list[str] = []

@@ -169,13 +169,29 @@ class Lexer:
             name = "to"
         kind, canonical = words.command(name)
         if kind is None:
-            raise ParseError(f"unknown command {value}")
+            return self._glued(value, position, spaced)
         if kind == "open":
             self.depth += 1
         elif kind == "close":
             self.depth = max(0, self.depth - 1)
         self._emit(kind, canonical, spaced)
         return position
+
+    def _glued(self, value: str, position: int, spaced: bool) -> int:
+        r"""A command with letters glued to it, such as `\\quadx` or `\\pir`: the longest known command, then the rest.
+
+        Raises:
+            ParseError: no beginning of it is a command.
+        """
+        for length in range(len(value) - 1, 2, -1):
+            name = value[1:length]
+            if name in ("quad", "qquad", "left", "right"):
+                return position - (len(value) - length)
+            kind, canonical = words.command(name)
+            if kind is not None and len(name) >= 2 and len(value) - length <= 3:
+                self._emit(kind, canonical, spaced)
+                return position - (len(value) - length)
+        raise ParseError(f"unknown command {value}")
 
     def _scan_text(self, inner: str, command: str) -> None:
         stripped = inner.strip()

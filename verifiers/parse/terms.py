@@ -14,6 +14,7 @@ _STARTS = frozenset(
     ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape", "overline",
      "bb", "begin", "currency", "||")
 )  # fmt: skip
+_AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
 _NO_NUMBER_AFTER = (Num, Sym)
 
 
@@ -150,8 +151,8 @@ class TermParser(AtomParser):
             return False
         if token.kind == "sym" and token.in_text and (units.is_unit(token.value) or token.value == "a"):
             return False
-        if token.kind == "[" and self.bars == 0 and self.ahead().kind == "end":
-            return False
+        if token.kind == "[" and self.ahead().kind in _AFTER_INTERVAL:
+            return False  # the closing bracket of ]a, b[
         if token.kind == "func" and token.value in ("min",) and self.ahead().kind not in ("(", "{", "_"):
             return False
         if token.kind == "currency":
