@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from experiments.errors import EXIT_CHECK_FAILED, EXIT_RUN_FAILED, UserError
+from experiments.cli import env, grading
+from experiments.errors import UserError
 
 app = typer.Typer(
     name="beyond",
@@ -22,8 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-env_app = typer.Typer(help="Environments: list, show, check, play, new.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(env_app, name="env")
+app.add_typer(env.app, name="env")
 
 Configs = Annotated[list[str], typer.Argument(help="YAML files, left to right, or names of shipped configs.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", help="dotted.key=value; may be repeated.")]
@@ -182,13 +182,8 @@ def list_configs() -> None:
         print(f"{path.stem:<16} {path.read_text().splitlines()[0].lstrip('# ')}")
 
 
-@env_app.command("list")
-def env_list() -> None:
-    """Names and one-line summaries."""
-    from envs.registry import list_environments
-
-    for name, summary in list_environments():
-        print(f"{name:<24} {summary}")
+app.command()(grading.verify)
+app.command()(grading.rescore)
 
 
 def main() -> None:
@@ -211,8 +206,6 @@ def _check_packages() -> None:
             "use a fresh virtual environment, or run `python -m experiments` from the root of this project"
         )
 
-
-__all__ = ["EXIT_CHECK_FAILED", "EXIT_RUN_FAILED", "app", "main"]
 
 if __name__ == "__main__":
     main()

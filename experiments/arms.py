@@ -9,8 +9,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from rl.curriculum import make_curriculum
-
 from experiments.config import ArmSection, Component, RLSection
 from experiments.context import SeedContext, build, optimizer_of, sampling_of
 from experiments.evaluation import record_evaluation
@@ -19,9 +17,11 @@ from experiments.runs import RunFolder, write_json
 from policies.value import ValueModel
 from rl.algorithms import make as make_algorithm
 from rl.checkpoint import Checkpoints
+from rl.curriculum import make_curriculum
 from rl.evaluate import evaluate
 from rl.learner import Learner
 from rl.rewards import RewardSource, make_reward
+from rl.rollout_log import RolloutLog
 from rl.train import TrainSettings, train
 
 PROXY = "proxy"  # the arm's reward is the reward model of this seed
@@ -83,6 +83,7 @@ def _practise(context: SeedContext, name: str, arm: ArmSection) -> bool:
         stage=name,
         checkpoints=Checkpoints(folder.path / "checkpoints"),
         evaluate=held_out,
+        log=RolloutLog(folder.path / "rollouts") if section.log_rollouts else None,
     )
     recorder.close()
     if result.reason == "stopped":

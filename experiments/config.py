@@ -122,7 +122,8 @@ class RLSection(Section):
     autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
     checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
-    evaluate_every: Annotated[int, Field(ge=0)] = 25  # steps between evaluations on validation problems; 0: off
+    log_rollouts: bool = True  # keep every graded completion of every step, compressed
+    evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off
 
 
 class RewardModelSection(Section):

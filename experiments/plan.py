@@ -14,11 +14,10 @@ def check_components(experiment: Experiment) -> None:
     Raises:
         UserError: one of them cannot be built.
     """
-    from rl.curriculum import make_curriculum
-
     from experiments.arms import check_reward
     from experiments.context import build, build_env
     from rl.algorithms import make as make_algorithm
+    from rl.curriculum import make_curriculum
     from rl.preference.annotators import make_annotator
 
     env = build_env(experiment.env)[1]
@@ -72,8 +71,8 @@ def print_plan(experiment: Experiment) -> None:
     evaluation = experiment.evaluation
     levels = evaluation.levels or (*env.levels, *env.ood_levels)
     print(
-        f"  evaluation     {evaluation.problems_per_level} problems x {len(levels)} levels x {evaluation.num_samples} samples"
-        " and one greedy, for the start and every arm"
+        f"  test           {evaluation.problems_per_level} problems x {len(levels)} levels x "
+        f"{evaluation.num_samples} samples and one greedy, for the start and every arm"
     )
     workers = experiment.workers
     print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")

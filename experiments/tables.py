@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -50,7 +51,8 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     seeds = len(results.seeds)
     rows = arm_rows(results, level)
     k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
-    table = Table(title=f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)")
+    title = f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)"
+    table = Table(title=title, box=SIMPLE, padding=(0, 1))
     for column in ("", "sampled", "95 %", "greedy", "answer", f"pass@{k}", "over start", "KL"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for row in rows:

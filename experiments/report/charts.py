@@ -186,7 +186,7 @@ def _health(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
 
 
 def _axes(count: int, *titles: str) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(8.6 if count > 1 else 6.6, 3.2), layout="constrained")
+    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
     panels = figure.subplots(1, count, squeeze=False)[0]
     for axes, title in zip(panels, titles):
         axes.set_title(title)

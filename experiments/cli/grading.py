@@ -1,0 +1,84 @@
+"""`beyond verify` and `beyond rescore`: judge responses, from a file, from the command line, or from a run's log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.errors import UserError
+
+
+def verify(
+    source: Annotated[str, typer.Argument(help="A JSONL file, or one response.")],
+    reference: Annotated[str | None, typer.Argument(help="Reference answer, with one response.")] = None,
+    verifier: Annotated[str, typer.Option(help="symbolic, numeric, exact, ... or package.module:attr.")] = "symbolic",
+    form: Annotated[str, typer.Option("--format", help="jsonl, or gsm8k-solutions.")] = "jsonl",
+    response_field: Annotated[str, typer.Option(help="Dotted path in each row.")] = "response",
+    answer_field: Annotated[str, typer.Option(help="Dotted path in each row.")] = "answer",
+    label_field: Annotated[str | None, typer.Option(help="Dotted path of a right/wrong label, if any.")] = None,
+    places: Annotated[str, typer.Option(help="Comma-separated places where an answer counts.")] = "",
+    workers: Annotated[int, typer.Option(help="Verifier processes.")] = 2,
+    deadline: Annotated[float, typer.Option(help="Seconds per response; then its process is killed.")] = 2.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSONL file of verdicts.")] = None,
+    disagreements: Annotated[int, typer.Option(help="Disagreements with the labels to show.")] = 10,
+) -> None:
+    """Grade a JSONL of (response, reference answer), or one pair: `beyond verify '\\boxed{1/2}' 0.5`."""
+    from rich.console import Console
+
+    from experiments.verify import render_summary, render_verdict, verify_file, verify_pair
+
+    settings = {"places": tuple(places.split(","))} if places else {}
+    console = Console()
+    try:
+        if reference is not None:
+            verdict = verify_pair(source, reference, verifier=verifier, settings=settings, deadline=deadline)
+            console.print(render_verdict(verdict, reference))
+            return
+        if not Path(source).is_file():
+            raise UserError(f"{source!r} is not a file; to grade one response, give its reference answer after it")
+        summary = verify_file(
+            source,
+            response_field=response_field,
+            answer_field=answer_field,
+            label_field=label_field,
+            format=form,
+            verifier=verifier,
+            settings=settings,
+            workers=workers,
+            deadline=deadline,
+            output=output,
+        )
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(str(error)) from error
+    console.print(render_summary(summary, max_disagreements=disagreements))
+
+
+def rescore(
+    run: Annotated[Path, typer.Argument(help="A run folder with a rollout log, e.g. runs/demo/seed-0/rl.")],
+    env: Annotated[str, typer.Option("--env", help="Environment whose grading judges, e.g. 'leaps?require=strict'.")],
+    workers: Annotated[int, typer.Option(help="Verifier processes.")] = 2,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+) -> None:
+    """Judge the stored rollouts of a run again with another verifier, and print the agreement. Samples nothing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from envs.registry import make, parse_reference
+    from experiments.runs import write_json
+    from rl.rollout_log import rescore_run
+
+    try:
+        make(env)
+        found = rescore_run(run, parse_reference(env), workers=workers)
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(str(error)) from error
+    table = Table(title=f"{found.num_responses:,} responses: agreement {found.agreement:.2%}, kappa {found.kappa:.3f}")
+    for column in ("stored verdict", "new verdict", "responses"):
+        table.add_column(column, justify="right" if column == "responses" else "left")
+    for row in found.to_json()["table"]:
+        table.add_row(row["stored"], row["new"], f"{row['count']:,}")
+    Console().print(table)
+    if output is not None:
+        write_json(output, found.to_json())
