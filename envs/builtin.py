@@ -36,15 +36,17 @@ _MODULES: dict[str, tuple[str, ...]] = {
 
 _COMBINED: dict[str, tuple[str, ...]] = {"envs.mixture": ("mixture",)}
 
-_DATA: dict[str, tuple[str, ...]] = {
+_GIVEN: dict[str, tuple[str, ...]] = {
     "envs.jsonl": ("jsonl", "hf"),
     "envs.gsm8k": ("gsm8k",),
     "envs.math_dataset": ("math",),
+    "envs.adapters.reasoning_gym": ("rg",),
+    "envs.adapters.gymnasium": ("gym",),
 }
 
 PROCEDURAL: dict[str, str] = {name: module for module, names in _MODULES.items() for name in names}
 NEEDS_COMBINED: dict[str, tuple[str, ...]] = {"envs.mixture": ("mixture",)}
 
-NEEDS_DATA: dict[str, str] = {name: module for module, names in _DATA.items() for name in names}
+NEEDS_DATA: dict[str, str] = {name: module for module, names in _GIVEN.items() for name in names}
 COMBINED: dict[str, str] = {name: module for module, names in _COMBINED.items() for name in names}
 BUILT_IN: dict[str, str] = {**PROCEDURAL, **COMBINED, **NEEDS_DATA}
