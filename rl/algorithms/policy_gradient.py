@@ -148,11 +148,9 @@ class PolicyGradient(Algorithm):
 
     def after_update(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
         following = super().after_update(metrics, num_sequences)
-        if self.kl.target is None:
-            return following
-        kl = metrics["policy/kl_reference_k1"]
-        beta = adapt_beta(self.beta, kl, target=self.kl.target, horizon=self.kl.horizon, num_samples=num_sequences)
-        return replace(following, state=replace(following.state, beta=beta))
+        return following._with_adapted_beta(metrics, num_sequences)._with_adapted_entropy(metrics)
+
+    # --- from update to update ---
 
     def _with_adapted_beta(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
         if self.kl.target is None:
