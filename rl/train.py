@@ -187,19 +187,10 @@ class Training:
         self._seconds: dict[str, float] = {}
         self._saved_step = -1
         self._drawn_from: dict[str, Any] | None = None  # state before this step drew its problems; None between steps
-        settings = self.settings
-        pace = Pace(
-            num_steps=settings.steps,
-            problems_per_step=settings.problems_per_step,
-            group_size=settings.group_size,
-            sampling=settings.sampling,
-            shard_size=settings.shard_size,
-            max_staleness=settings.max_staleness,
-        )
         self.source: RolloutSource = (
-            Replay(self.replay, self.problems, pace)
+            Replay(self.replay, self.problems, self.settings.pace)
             if self.replay is not None
-            else RolloutStream(self.workers, self.problems, pace)
+            else RolloutStream(self.workers, self.problems, self.settings.pace)
         )
 
     def run(self) -> TrainResult:
@@ -223,7 +214,6 @@ class Training:
         finally:
             self.source.close()
         self.save()
-        self.source.close()
         return TrainResult(self.step, self.sampled_tokens, time.perf_counter() - began, reason, self.last_metrics)
 
     def iteration(self) -> None:
@@ -231,8 +221,6 @@ class Training:
         began, self._seconds = time.perf_counter(), {}
         self._drawn_from, version = self.drawing_state(), self.learner.updates
         groups, sampled = self.rollouts()
-        if self.log is not None:
-            self.log.write(self.step, sampled, version=self.learner.updates)
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
         if batch is None:
@@ -375,9 +363,9 @@ class Training:
 
     def resume(self) -> None:
         """Goes on from the newest whole checkpoint, if there is one; what was logged after it is sampled again."""
-        if self.checkpoints is None:
-            return
-        found = self.checkpoints.latest(lambda message: self.recorder.warn(self.stage, message))
+        found = None
+        if self.checkpoints is not None:
+            found = self.checkpoints.latest(lambda message: self.recorder.warn(self.stage, message))
         if found is not None:
             self.load_state_dict(found.state)
             self._saved_step = self.step
@@ -399,17 +387,12 @@ class Training:
         """Where the problems of the next step come from."""
         return {"problems": self.problems.state_dict(), "source": self.source.state_dict()}
 
-    def draws_state(self) -> dict[str, Any]:
-        """Which problems were drawn, and which of them not yet trained on."""
-        return {"problems": self.problems.state_dict(), "rollouts": self.source.state_dict()}
-
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken."""
         self.step = int(state["step"])
         self.sampled_tokens = int(state["sampled_tokens"])
         self.learner.load_state_dict(state["learner"])
-        self.problems.load_state_dict(state["draws"]["problems"])
-        self.source.load_state_dict(state["draws"]["rollouts"])
+        self.problems.load_state_dict(state["problems"])
         self.source.load_state_dict(state["source"])
         self.health.load_state_dict(state["health"])
         load_random_state(state["random"])
