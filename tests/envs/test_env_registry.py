@@ -1,0 +1,161 @@
+"""Environments by name: references, settings, errors that help, specs that travel to other processes."""
+
+import json
+import pickle
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import envs.registry as registry
+from envs import EnvGrader, EnvSpec, Environment, Problem, environment, list_environments, make
+from envs.builtin import BUILT_IN, PROCEDURAL
+from envs.registry import get_class, parse_levels, parse_reference
+
+FILE = '''
+from envs import Problem, environment
+
+@environment("{name}", levels=(1, 2), verify="numeric")
+def doubled(rng, level, largest=10):
+    """Doubles a number."""
+    n = rng.randint(-largest**level, largest**level)
+    return Problem(f"Double {{n}}.", str(2 * n), (f"2 * {{n}} = {{2 * n}}",))
+'''
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FILE.format(name=f"doubled_{tmp_path.name}"))
+    return path
+
+
+def test_settings_are_read_from_the_reference():
+    spec = parse_reference("leaps?modulus=13&operands=2,3&rendering=words&levels=1-3", require="strict")
+    assert spec == EnvSpec(
+        "leaps",
+        {"modulus": 13, "operands": [2, 3], "rendering": "words", "levels": "1-3", "require": "strict"},
+    )
+    env = spec.build()
+    assert (env.modulus, env.operands, env.levels, env.rendering) == (13, (2, 3), (1, 2, 3), "words")
+
+
+@pytest.mark.parametrize(("given", "levels"), [("1-4", (1, 2, 3, 4)), ("1,3", (1, 3)), (2, (2,)), ([1, 5], (1, 5))])
+def test_levels_are_written_in_several_forms(given, levels):
+    assert parse_levels(given) == levels
+
+
+def test_levels_in_another_form_are_refused():
+    with pytest.raises(ValueError, match='"1-4"'):
+        parse_levels("easy")
+
+
+def test_every_environment_takes_levels_and_template():
+    env = make("countdown", levels="2-3", ood_levels=[4], template="chat")
+    assert (env.levels, env.ood_levels, env.problem(0).prompt[0].role) == ((2, 3), (4,), "user")
+
+
+def test_a_misspelt_name_is_answered_with_the_near_ones():
+    with pytest.raises(ValueError, match="did you mean 'countdown'"):
+        make("countdwn")
+
+
+def test_a_misspelt_setting_is_answered_with_the_near_ones():
+    with pytest.raises(TypeError, match="did you mean 'largest'"):
+        make("countdown", largst=9)
+    with pytest.raises(TypeError, match="did you mean 'modulus'"):
+        make("leaps", modulos=9)
+
+
+def test_a_taken_name_is_refused():
+    with pytest.raises(ValueError, match="already registered"):
+
+        @environment("countdown")
+        def other(rng, level):
+            """Not countdown."""
+
+
+def test_an_environment_in_a_file(file):
+    env = make(f"{file}:doubled?largest=3")
+    assert env.settings == {"largest": 3}
+    assert env.grade(Problem("Double 3.", "6"), "#### 6").is_correct
+
+
+def test_an_environment_in_a_file_travels_to_a_fresh_process(file):
+    env = make(f"{file}:doubled")
+    code = (
+        "import json, sys, pickle\nfrom envs import EnvSpec\n"
+        "spec = EnvSpec.from_json(json.loads(sys.argv[1]))\nprint(json.dumps(spec.build().problem(3).to_json()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(env.spec.to_json())], capture_output=True, text=True, check=True
+    )
+    assert Problem.from_json(json.loads(done.stdout)) == env.problem(3)
+
+
+def test_a_function_in_a_module_gets_a_reference_that_others_can_import(file):
+    name = make(f"{file}:doubled").name
+    assert make(name).spec.name == f"{file}:doubled"
+
+
+def test_files_and_attributes_that_do_not_exist_are_named(file, tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        make(f"{tmp_path}/absent.py:doubled")
+    with pytest.raises(ValueError, match="did you mean 'doubled'"):
+        make(f"{file}:doubld")
+    with pytest.raises(ValueError, match="expected an Environment class"):
+        make(f"{file}:Problem")
+
+
+def test_a_module_attribute():
+    assert make("envs.leaps.environment:Leaps").modulus == 31
+
+
+def test_plug_ins_load_only_when_they_are_named(monkeypatch):
+    loaded = []
+
+    class Point(EntryPoint):
+        def load(self):
+            loaded.append(self.name)
+            return super().load()
+
+    points = [
+        Point(name="plugged", value="envs.leaps.environment:Leaps", group=registry.ENTRY_POINT_GROUP),
+        Point(name="broken", value="no_such_module:Thing", group=registry.ENTRY_POINT_GROUP),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    make("countdown")
+    assert loaded == []
+    assert ("plugged", "plug-in envs.leaps.environment:Leaps") in list_environments()
+    assert make("plugged").problem(0).env == "leaps"
+    assert loaded == ["plugged"]
+
+
+def test_environments_pickle_through_their_spec():
+    env = make("composition?digits=5")
+    again = pickle.loads(pickle.dumps(env))
+    assert again.problem(4) == env.problem(4)
+    assert again.demonstrated == env.demonstrated
+
+
+def test_the_grader_pickles_without_its_environment():
+    grader = EnvGrader(EnvSpec("countdown"))
+    problem = make("countdown").problem(0)
+    assert grader((problem, f"#### {problem.answer}")).is_correct
+    assert grader.__getstate__() == {"spec": EnvSpec("countdown")}
+    assert pickle.loads(pickle.dumps(grader))((problem, "#### 1")).is_correct is False
+
+
+def test_the_table_of_built_ins_is_what_the_modules_register():
+    for name, module in BUILT_IN.items():
+        cls = get_class(name)
+        assert (cls.name, cls.__module__) == (name, module)
+    listed = dict(list_environments())
+    assert set(BUILT_IN) <= set(listed)
+    assert all(len(listed[name]) > 20 for name in PROCEDURAL)
+
+
+def test_a_class_needs_generate():
+    with pytest.raises(TypeError, match="defines no generate"):
+        Environment().problem(0)
