@@ -279,8 +279,10 @@ def _inverse(value: int, prime: int) -> int:
     return pow(value, -1, prime)
 
 
-def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40, limits: Limits = DEFAULT_LIMITS) -> Any:
+def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40, limits: Limits = DEFAULT_LIMITS, *, real: bool = False) -> Any:
     """The value of `expr` with `digits` significant digits, an mpmath real or complex number.
+
+    With `real`, a part that leaves the real numbers (the root of a negative number) makes the whole undefined.
 
     Raises:
         InexactError: something without a numeric value stands in it.
@@ -289,7 +291,7 @@ def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 4
     """
     from verifiers.numbers import Numeric  # mpmath loads only when a number is irrational
 
-    return Numeric(values or {}, digits, limits).result(expr)
+    return Numeric(values or {}, digits, limits, real=real).result(expr)
 
 
 __all__ = [

@@ -71,11 +71,14 @@ _ANNOUNCEMENTS = re.compile(
         \s*\**\s*(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：=]|(?=\$|\\\(|\\\[))
     | (?:最终)?(?:正确)?(?:答案|结果|答)(?:应该|应当)?(?:是|为|：|:|等于)
     | \b(?:la\s+)?(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban|svar)\b(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige))?
-        \s*(?:es|est|é|è|ist|lautet|to|adalah|är|:)(?:\s*:)?
+        \s*(?:est|es|ist|é|è|lautet|to|adalah|är|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?
     | (?:ответ|відповідь)\s*(?::|—|-|это)?
     | (?:정답|답)\s*(?:은|는|:)
     | (?:答え|正解)は?\s*[:：]?
-    | उत्तर\s*(?:है|:)
+    | (?:उत्तर|উত্তর|పరిష్కారం|பதில்)\s*(?:है|হল|হলো|:)?\s*:?
+    | คำตอบ\s*(?:คือ|:)
+    | (?:cevap|yanıt|jibu|sagot|đáp\s+án|απάντηση|תשובה|válasz|răspuns|vastaus|antwoord|odpověď)\s*(?:is|ni|là|είναι|:)?\s*:?
+    | 所以选|故选|选(?=\s*[A-J])
     | (?:الجواب|الإجابة)(?:\s+(?:هو|هي))?\s*:?
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
@@ -92,6 +95,8 @@ _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
 _SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
+_JOINING_WORDS = frozenset(("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
+                            "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "prime", "degrees", "mod", "to"))  # fmt: skip
 _DIGIT = re.compile(r"\d")
 
 
@@ -251,7 +256,18 @@ def _bare(text: str) -> Extraction | None:
     stripped = text.strip()
     if not stripped or len(stripped) > 6_000 or stripped.count("\n") > 60:
         return None
-    return Extraction(_plain(stripped), Place.BARE, _formula_fallbacks(stripped))
+    fallbacks = _formula_fallbacks(stripped)
+    if fallbacks and _is_prose(stripped):
+        return Extraction(fallbacks[0], Place.FORMULA, (*fallbacks[1:], _plain(stripped)))
+    return Extraction(_plain(stripped), Place.BARE, fallbacks)
+
+
+def _is_prose(text: str) -> bool:
+    """Whether formulas stand inside a sentence, rather than words inside an answer."""
+    if "$" not in text and "\\(" not in text and "\\[" not in text:
+        return False
+    outside, count = _MATH.subn(" ", text)
+    return count > 0 and any(word.lower() not in _JOINING_WORDS for word in re.findall(r"[^\W\d_]{2,}", outside))
 
 
 def _formula_fallbacks(text: str) -> tuple[str, ...]:
@@ -324,10 +340,14 @@ def _reduced(payload: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(piece for piece in found if piece))
 
 
+_COPULA_AFTER = re.compile(r"(?<=[0-9A-Za-z$)}%])\s*(?:입니다|이다|예요|です|である|だ|है|हैं|হয়|dir|dır)\s*[.。।]?$")
+
+
 def _plain(text: str) -> str:
     """Without Markdown marks and formula delimiters around the whole."""
     text = _SPECIAL.sub("", text).strip().strip("*_`").strip()
-    while text[-1:] in (".", "。", ",") and not text.endswith(("..", "\\,")):
+    text = _COPULA_AFTER.sub("", text)
+    while text[-1:] in (".", "。", ",", "।") and not text.endswith(("..", "\\,")):
         text = text[:-1].rstrip()
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):

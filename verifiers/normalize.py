@@ -28,7 +28,7 @@ _CHARACTERS = {
     "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2061": "", "\u2062": "", "\u2063": "",
     "’": "'", "‘": "'", "“": '"', "”": '"', "，": ",", "、": ",", "；": ";", "：": ":", "（": "(", "）": ")", "［": "[",
     "］": "]", "｛": "{", "｝": "}", "＝": "=", "＜": "<", "＞": ">", "＋": "+", "％": "%", "。": ".", "【": "[", "】": "]",
-    "＄": "$", "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
+    "＄": "$", "或": r" \text{ or } ", "且": r" \text{ and } ", "和": r" \text{ and } ", "与": r" \text{ and } ", "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "ζ": "zeta", "η": "eta",
@@ -45,6 +45,7 @@ _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙ�
 _SUPERSCRIPT_RUN = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _SUBSCRIPT_RUN = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _VULGAR = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
+_CIRCLED_RUN = re.compile("[①-⑳]+(?:\\s*[,、]?\\s*[①-⑳]+)*")
 _ROOT_SIGN = re.compile(r"([√∛])\s*(\d+(?:\.\d+)?|[A-Za-zπ])")
 _CHINESE_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]+")
@@ -74,6 +75,8 @@ _HTML = (
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
 )
 _NEEDS_ESCAPE_REPAIR = re.compile(r"[\x07\x08\x0b\x0c\t\r]|\n(?:eq|otin|abla)\b")
+_ENUMERATED = re.compile(r"\s*\(1\)\s*[^\s,)]")
+_PART_MARK = re.compile(r"[;,.]?\s*\(\d\)(?!\s*[\^!])")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
 
@@ -90,11 +93,15 @@ def normalize(text: str) -> str:
         text = _undouble(text)
     if not text.isascii():
         text = _ascii(text)
+    if _ENUMERATED.match(text) and "(2)" in text:
+        text = "\\langle " + _PART_MARK.sub(" ; ", text).strip(" ;") + " \\rangle"
     return text.strip()
 
 
 def trim(text: str) -> str:
     """Without white space, formula signs and the full stop of the sentence around an answer."""
+    if "\\(" in text or "\\[" in text or "\\)" in text:
+        text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = text.strip(" \t\n$")
     while text and text[-1] in ".;,$ \n\t" and not text.endswith(("...", "\\;", "\\,", "\\ ", "\\$")):
         text = text[:-1]
@@ -114,6 +121,7 @@ def _ascii(text: str) -> str:
     text = _ROOT_SIGN.sub(lambda found: ("\\sqrt{" if found[1] == "√" else "\\sqrt[3]{") + found[2] + "}", text)
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[sign] for sign in run[0]) + "}", text)
     text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[sign] for sign in run[0]) + "}", text)
+    text = _CIRCLED_RUN.sub(lambda run: ", ".join(unicodedata.normalize("NFKC", sign) for sign in run[0] if not sign.isspace() and sign not in ",、"), text)
     text = _VULGAR.sub(_vulgar, text)
     text = text.translate(_TRANSLATION)
     if text.isascii():
@@ -161,7 +169,9 @@ def canonical_words(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold()
     text = re.sub(r"[{}$\\\"'`*.,;:!?()\[\]]", " ", text)
     words = [word for word in re.split(r"[\s_]+", text) if word and word not in _ARTICLES]
+    if len(words) > 1 and words[0] == "a" and len(words[1]) > 2:
+        words = words[1:]
     return " ".join(words)
 
 
-_ARTICLES = frozenset(("the", "a", "an")) - {"a"}
+_ARTICLES = frozenset(("the", "an"))

@@ -31,7 +31,8 @@ def context(digits: int) -> Any:
 class Numeric:
     """Evaluates one tree at one point."""
 
-    def __init__(self, values: Mapping[str, Any], digits: int, limits: Limits) -> None:
+    def __init__(self, values: Mapping[str, Any], digits: int, limits: Limits, *, real: bool = False) -> None:
+        self.real = real
         self.ctx = context(digits)
         self.values = values
         self.digits = digits
@@ -66,9 +67,9 @@ class Numeric:
         if isinstance(expr, Const):
             return self._constant(expr.name)
         if isinstance(expr, Op):
-            return self._op(expr)
+            return self._within(self._op(expr))
         if isinstance(expr, Call):
-            return self._call(expr)
+            return self._within(self._call(expr))
         if isinstance(expr, BaseNum):
             return ctx.mpf(expr.value.numerator) / expr.value.denominator
         if isinstance(expr, Bound):
@@ -76,6 +77,11 @@ class Numeric:
         if isinstance(expr, Matrix) and expr.kind == "det":
             return self._determinant(expr)
         raise InexactError(type(expr).__name__)
+
+    def _within(self, value: Any) -> Any:
+        if self.real and isinstance(value, self.ctx.mpc):
+            raise UndefinedError("not a real number")
+        return value
 
     def _constant(self, name: str) -> Any:
         if name == "pi":
@@ -195,7 +201,7 @@ class Numeric:
             raise OverBudgetError("series too long")
         total = self.ctx.mpf(0 if expr.kind == "sum" else 1)
         for index in range(int(low), int(high) + 1):
-            inner = Numeric({**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits)
+            inner = Numeric({**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits, real=self.real)
             term = inner.value(expr.body)
             total = total + term if expr.kind == "sum" else self._sized(total * term)
         return total

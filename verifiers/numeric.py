@@ -16,6 +16,8 @@ _PLAIN = re.compile(r"([+-]?)(\d{0,400})(?:\.(\d{1,400}))?(?<=\d)")
 _FRACTION = re.compile(r"([+-]?\d{1,400})\s*/\s*(\d{1,400})")
 _LATEX_FRACTION = re.compile(r"([+-]?)\\[dt]?frac\{([+-]?\d{1,400})\}\{([+-]?\d{1,400})\}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
+_POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d{1,400})?|\.\d{3},\d{1,400})")
+_SPACE_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,400})?")
 _SEPARATORS = re.compile(r"[^\d.+-]")
 _AROUND = " \t\n$*"
 _CURRENCY = re.compile(r"^([+-]?)\s*(?:\\?\$|€|£|¥)\s*|\s*(?:\\?\$|€|£|¥|dollars?|usd|euros?)$", re.IGNORECASE)
@@ -70,8 +72,11 @@ def _unsigned_forms(text: str) -> Number | None:
         bottom = int(found[3])
         sign = -1 if found[1] == "-" else 1
         return Number(Fraction(sign * int(found[2]), bottom)) if bottom else None
-    if _GROUPED.fullmatch(text):
-        found = _PLAIN.fullmatch(_SEPARATORS.sub("", text))
+    if _POINT_GROUPED.fullmatch(text):
+        found = _PLAIN.fullmatch(text.replace(".", "").replace(",", "."))
+        return _decimal(found) if found else None
+    if _GROUPED.fullmatch(text) or _SPACE_GROUPED.fullmatch(text):
+        found = _PLAIN.fullmatch(_SEPARATORS.sub("", text if "." in text or _GROUPED.fullmatch(text) else text.replace(",", ".")))
         return _decimal(found) if found else None
     return None
 

@@ -28,6 +28,7 @@ from verifiers.types import Outcome, Reason, Verdict
 _SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
+_POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
 _REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
 _WEAK = frozenset((Place.BARE, Place.FORMULA, Place.LAST))
 
@@ -78,6 +79,12 @@ class SymbolicVerifier:
             require_units=self.require_units,
         )
 
+    def warm_up(self) -> None:
+        """Import what proofs and high-precision evaluation need, before a deadline runs."""
+        import sympy  # noqa: F401
+
+        import verifiers.numbers  # noqa: F401
+
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on `response`.
 
@@ -99,6 +106,8 @@ class SymbolicVerifier:
     def _judge_candidates(self, extraction: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
+        if extraction.place in _WEAK and _squeezed(response) == _squeezed(reference.text):
+            return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
         first: tuple[Outcome, str, Judgement] | None = None
         for text in (extraction.answer, *extraction.fallbacks):
             outcome, judged, readable = self._judge(text, reference)
@@ -171,6 +180,10 @@ class SymbolicVerifier:
             decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text), thousands=True)
             if decimal is not None:
                 yield decimal, reference.tree
+        if _POINT_GROUPED.search(text):
+            grouped = _try_read(_POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text), thousands=True)
+            if grouped is not None:
+                yield grouped, reference.tree
         mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
         if mine is not None or theirs is not None:
             yield mine or tree, theirs or reference.tree

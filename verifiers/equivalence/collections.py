@@ -67,11 +67,9 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
         inner = collection(value)
         if inner is not None and value is not expr:
             return inner
-    if has_signs(value):
-        inner_items = collection(value) if isinstance(value, Group) else None
-        if inner_items is None:
-            readings = expand_signs(value, independent=independent_signs)
-            return Collection(tuple(Labelled(found.label, reading) for reading in readings), False, True)
+    if has_signs(value) and not isinstance(value, Group):
+        readings = expand_signs(value, independent=independent_signs)
+        return Collection(tuple(Labelled(found.label, reading) for reading in readings), False, True)
     if isinstance(value, Interval) and value.closed_low and value.closed_high:
         return Collection((Labelled(None, value.low), Labelled(None, value.high)), True, False)
     if isinstance(value, Cases) and all(condition is None for _, condition in value.branches):
@@ -170,11 +168,18 @@ def compare_entries(mine: Labelled, theirs: Labelled, compare: Compare, settings
     judged = compare(mine.value, theirs.value, settings)
     if judged:
         return judged
+    if isinstance(mine.value, Rel) != isinstance(theirs.value, Rel):
+        return compare(_restored(mine), _restored(theirs), settings) if mine.label or theirs.label else judged
     for left in (mine.value, *mine.alternatives):
         for right in (theirs.value, *theirs.alternatives):
             if (left is not mine.value or right is not theirs.value) and compare(left, right, settings):
                 return yes("equal in one of the stated forms", "structure")
     return judged
+
+
+def _restored(entry: Labelled) -> Expr:
+    """The equation that a label and its value were."""
+    return Rel(("=",), (entry.label, entry.value)) if entry.label is not None else entry.value
 
 
 def _compare_in_order(left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings) -> Judgement:

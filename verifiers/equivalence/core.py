@@ -222,8 +222,7 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
         return _compare_cases(answer, reference, settings)
     if any(isinstance(node, Dots) for node in (*walk(answer), *walk(reference))):
         return no("an expression with dots is compared as written")
-    structured = (Matrix, Cases, Group, Interval)
-    if isinstance(answer, structured) != isinstance(reference, structured):
+    if _is_structured(answer) != _is_structured(reference):
         return no("different kinds of answer")
     judged = compare_scalars(answer, reference, settings)
     if judged:
@@ -232,6 +231,10 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     if renamed is not None:
         return compare_scalars(renamed, reference, settings)
     return judged
+
+
+def _is_structured(expr: Expr) -> bool:
+    return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
 
 
 def _same_up_to_constant(answer: Expr, reference: Expr) -> Expr | None:

@@ -8,7 +8,7 @@ from verifiers.equivalence.scalars import _names, _opaque, compare_values
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, modular, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Expr, Op, Rel
+from verifiers.parse.tree import Expr, Op, Rel, Sym
 
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
@@ -23,7 +23,10 @@ def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Judgem
     if left_op.ops[0] != right_op.ops[0]:
         return no(f"relation {answer.ops[0]}, expected {reference.ops[0]}")
     op = left_op.ops[0]
-    if op in ("=", "!=", "<", "<="):
+    if op == "=":
+        judged = _proportional(_difference(left_op), _difference(right_op), settings, signed=False)
+        return judged if judged else _solved_for(left_op, right_op, settings) or judged
+    if op in ("!=", "<", "<="):
         return _proportional(_difference(left_op), _difference(right_op), settings, signed=op in ("<", "<="))
     same = all(compare_values(mine, theirs, settings) for mine, theirs in zip(left_op.sides, right_op.sides))
     return yes("the same relation", "structure") if same else no("the sides differ")
@@ -52,6 +55,38 @@ def _oriented(relation: Rel) -> Rel:
 
 def _difference(relation: Rel) -> Expr:
     return _opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
+
+
+def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None:
+    """y = 1/x beside x y = 1: the solved form satisfies the other equation, which is linear in y. None if it does not apply."""
+    for solved, other in ((first, second), (second, first)):
+        name, value = solved.sides
+        if not isinstance(name, Sym) or name.name in _names(value) or name.name not in _names(other):
+            continue
+        names = sorted(_names(value) | _names(other) - {name.name})
+        if _linear_and_satisfied(_difference(other), name.name, value, names):
+            return yes("the same equation, solved for one unknown", "modular")
+    return None
+
+
+def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list[str]) -> bool:
+    rng = random.Random(91_009)
+    agreed = 0
+    for _ in range(6):
+        point = {name: rng.randrange(2, PRIME) for name in names}
+        try:
+            solution = modular(value, point)
+            if modular(equation, {**point, unknown: solution}):
+                return False
+            at = [modular(equation, {**point, unknown: place}) for place in (2, 3, 4)]
+        except UndefinedError:
+            continue
+        except (InexactError, OverBudgetError):
+            return False
+        if (at[0] - 2 * at[1] + at[2]) % PRIME or (at[1] - at[0]) % PRIME == 0:
+            return False
+        agreed += 1
+    return agreed >= 3
 
 
 def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Judgement:

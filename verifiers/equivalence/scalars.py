@@ -138,34 +138,48 @@ _PRIMES = (PRIME, (1 << 89) - 1, (1 << 107) - 1, (1 << 127) - 1)
 def _compare_numeric(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Judgement:
     if not names:
         return _compare_constants(answer, reference, settings)
-    rng = random.Random(77_003)
-    both_real = complex_agreed = 0
+    has_i = any(node == Const("i") for node in (*walk(answer), *walk(reference)))
+    if not has_i:
+        judged = _agree_at_points(answer, reference, names, settings, real=True)
+        if judged is not None:
+            return judged
+    judged = _agree_at_points(answer, reference, names, settings, real=False)
+    return judged or no("not defined together at enough points", method="numeric")
+
+
+def _agree_at_points(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings, *, real: bool) -> Judgement | None:
+    """Compare at random points; with `real`, a point where any part leaves the reals does not count. None: too few points."""
     from verifiers.numbers import context
 
     ctx = context(settings.digits)
+    rng = random.Random(77_003)
+    both_real = complex_agreed = 0
     for attempt in range(settings.points * 4):
         low, high = _RANGES[attempt % len(_RANGES)]
         values = {name: ctx.mpf(low + (high - low) * rng.random()) for name in names}
         if attempt % 7 == 6:
             values = {name: ctx.mpf(rng.randrange(2, 9)) for name in names}
         try:
-            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+            left = numeric(answer, values, settings.digits, real=real)
+            right = numeric(reference, values, settings.digits, real=real)
         except (UndefinedError, OverBudgetError):
             continue
         except InexactError as error:
             return no(f"cannot evaluate {error}")
-        real = (_is_real(left), _is_real(right))
-        if real == (True, True):
+        kinds = (_is_real(left), _is_real(right))
+        if kinds == (True, True):
             if not _close(left, right, settings.digits):
                 return no("different values at a random real point", method="numeric")
             both_real += 1
-        elif real == (False, False):
-            complex_agreed += _close(left, right, settings.digits)
+        elif kinds == (False, False):
+            if not _close(left, right, settings.digits):
+                return no("different values at a random complex point", method="numeric")
+            complex_agreed += 1
         if both_real >= settings.points:
             return yes(f"equal at {both_real} random real points to {settings.digits - 10} digits", "numeric")
     if both_real >= 2 or (both_real == 0 and complex_agreed >= settings.points):
         return yes(f"equal at {both_real or complex_agreed} random points", "numeric")
-    return no("not defined together at enough points", method="numeric")
+    return None
 
 
 def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:

@@ -50,7 +50,7 @@ class AtomParser(TokenStream):
     def product(self) -> Expr: ...  # type: ignore[empty-body]
     def signed(self) -> Expr: ...  # type: ignore[empty-body]
     def starts_factor(self) -> bool: ...  # type: ignore[empty-body]
-    def set_items(self) -> Expr: ...  # type: ignore[empty-body]
+    def set_items(self, closer: str = "close") -> Expr: ...  # type: ignore[empty-body]
 
     def power(self) -> Expr:
         """An atom with its postfixes: powers, factorials, percent and degree signs."""
@@ -447,6 +447,9 @@ class AtomParser(TokenStream):
                 if self.token.kind == "end":
                     raise ParseError("empty group")
                 return self.power()
+            head = self.ahead().kind if self.token.kind == "sym" else ""
+            if head in ("|", ":") or (head == "rel" and self.ahead().value == "in"):
+                return self.set_items("}")
             inner = self.answer(("}",))
             self.expect("}")
         return inner

@@ -13,7 +13,7 @@ from verifiers.normalize import canonical_words, normalize, trim
 from verifiers.parse.lexer import Lexer, Token
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
 from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Rel, Sym, Text
+from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Ratio, Rel, Sym, Text, free_symbols
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
@@ -92,6 +92,11 @@ class Parser(TermParser):
                 if self.token.kind == "." and closers == ("end",):
                     self.take()
                     continue
+                if self.token.kind == "(" and self.condition_bracket():
+                    body = _joined(items, kind, separated)
+                    condition = self.bracket()
+                    items, kind, separated = [Family(body, _declared_names(condition), repr(condition))], "list", False
+                    continue
                 if self.token.kind == "forall":
                     return self._conditioned(_joined(items, kind, separated))
                 if items and _labelled(item) and self._label_ahead():
@@ -121,6 +126,8 @@ class Parser(TermParser):
         if token.kind in ("forall", "exists"):
             return self._quantified()
         if token.kind == "word" or (token.kind in ("where", "unit", "in") and self.ahead().kind in ("word", "rel", "unit", "sym")):
+            return self._words()
+        if token.kind == "sym" and token.value in ("a", "A") and self.ahead().kind == "word" and not token.in_text:
             return self._words()
         if token.kind == "sym" and token.in_text and self.ahead().kind == "word" and self.ahead().in_text:
             return self._words()
@@ -164,6 +171,8 @@ class Parser(TermParser):
                 break
             ops.append(op)
             sides.append(self.expression())
+        if ops == ["to"] and not free_symbols(sides[0]) and not free_symbols(sides[1]):
+            return Ratio(tuple(sides))
         return Rel(tuple(ops), tuple(sides)) if ops else left
 
     def _relation_sign(self) -> str | None:
@@ -221,10 +230,9 @@ class Parser(TermParser):
         rest = self.tokens[self.position + 1 :]
         return not rest or rest[0].kind in ("word", "not", "end", "where")
 
-    def set_items(self) -> Expr:
+    def set_items(self, closer: str = "close") -> Expr:
         r"""What stands in \{ ... \}: items, or head | condition. The opening brace is taken."""
-        if self.token.kind == "close":
-            self.take()
+        if self.accept(closer):
             return Const("empty")
         self.heads += 1
         start = self.position
@@ -232,12 +240,12 @@ class Parser(TermParser):
         self.heads -= 1
         if self.token.kind in ("|", ":"):
             self.take()
-            condition = self.answer(("close",))
-            self.expect("close", "set")
+            condition = self.answer((closer,))
+            self.expect(closer)
             return Builder(head, condition)
         self.position = start
-        inner = self.answer(("close",))
-        self.expect("close", "set")
+        inner = self.answer((closer,))
+        self.expect(closer)
         if isinstance(inner, Group) and inner.kind in ("list", "and", "or"):
             return Group("set", inner.items)
         return Group("set", (inner,))
@@ -273,15 +281,28 @@ def _labelled(expr: Expr) -> bool:
 
 def _declares(expr: Expr) -> bool:
     """Whether a clause only declares a parameter, such as `k in Z`."""
-    return isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and isinstance(expr.sides[1], Const)
+    return isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and _is_domain(expr.sides[1])
+
+
+def _is_domain(expr: Expr) -> bool:
+    """Z, N, R and their marked forms, also written as plain letters."""
+    if isinstance(expr, Op) and expr.op == "pow":
+        return _is_domain(expr.args[0])
+    return isinstance(expr, Const) or (isinstance(expr, Sym) and expr.name[:1] in "ZNRQ" and len(expr.name) <= 3)
+
+
+def _declared_names(condition: Expr) -> tuple[str, ...]:
+    """The parameters that a bracketed condition declares."""
+    if isinstance(condition, Rel) and condition.ops == ("in",) and isinstance(condition.sides[0], Sym):
+        return (condition.sides[0].name,)
+    return ()
 
 
 def _family(body: Expr, declaration: Expr) -> Expr:
     assert isinstance(declaration, Rel)
-    symbol, domain = declaration.sides
+    symbol = declaration.sides[0]
     assert isinstance(symbol, Sym)
-    assert isinstance(domain, Const)
-    return Family(body, (symbol.name,), f"{symbol.name} in {domain.name}")
+    return Family(body, (symbol.name,), "")
 
 
 __all__ = ["Interval", "Num", "Op", "Parser", "parse"]

@@ -8,7 +8,7 @@ from verifiers import units
 from verifiers.parse import words
 from verifiers.parse.atoms import AtomParser
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import BaseNum, Bound, Call, Const, Dots, Expr, Num, Op, Quantity, Ratio, SetOp, Sym, num
+from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
 
 _STARTS = frozenset(
     ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape", "overline",
@@ -120,6 +120,10 @@ class TermParser(AtomParser):
         whole = self.tokens[self.position - 1].kind == "num" and isinstance(left, Num) and left.places is None
         is_fraction = self.token.kind == "frac"
         right = self.power()
+        if isinstance(left, Sym):
+            applied = _applied(left, right)
+            if applied is not None:
+                return applied
         if whole and is_fraction and isinstance(left, Num):
             part = _proper_fraction(right)
             if part is not None:
@@ -145,6 +149,8 @@ class TermParser(AtomParser):
     def starts_factor(self) -> bool:
         """Whether the next token can begin a factor that is multiplied without a sign."""
         token = self.token
+        if token.kind == "(" and self.condition_bracket():
+            return False
         if token.kind == "|":
             return not self.bars and not self.heads
         if token.kind not in _STARTS:
@@ -158,6 +164,17 @@ class TermParser(AtomParser):
         if token.kind == "currency":
             return self.ahead().kind == "num"
         return not (self.integrals and token.kind == "sym" and token.value == "d" and self.ahead().kind == "sym")
+
+    def condition_bracket(self) -> bool:
+        """Whether a bracket states a condition, such as (k in Z) or (n >= 2), rather than a factor."""
+        previous = self.tokens[self.position - 1] if self.position else None
+        if previous is not None and previous.kind == "sym" and not self.token.spaced:
+            return False  # P(X > 2)
+        distance = 1
+        while self.ahead(distance).kind in ("sym", ",", "where") and distance < 8:
+            distance += 1
+        following = self.ahead(distance)
+        return distance > 1 and following.kind == "rel" and following.value in ("in", ">=", ">", "<", "<=", "!=")
 
     def signed(self) -> Expr:
         """A factor with signs before it."""
@@ -186,8 +203,21 @@ class TermParser(AtomParser):
             self.take()
             return Quantity(value, token.value)
         if self._unit_here():
-            return self._quantity(value)
+            return self._compound(self._quantity(value))
         return value
+
+    def _compound(self, first: Expr) -> Expr:
+        """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
+        while isinstance(first, Quantity) and self.token.kind == "num" and self.ahead().kind in ("unit", "func", "sym", "in"):
+            second = self.product()
+            if not isinstance(second, Quantity):
+                raise ParseError("two numbers side by side")
+            whole, part = units.dimension(first.unit), units.dimension(second.unit)
+            if whole is None or part is None or whole.powers != part.powers:
+                raise ParseError("amounts of different dimensions side by side")
+            scaled = times(second.value, num(part.size / whole.size))
+            first = Quantity(Op("add", (first.value, scaled)), first.unit)
+        return first
 
     def _unit_letter(self) -> bool:
         token = self.token
@@ -268,6 +298,20 @@ class TermParser(AtomParser):
         return f"^{'-' if negative else ''}{exponent}"
 
 
+def _applied(left: Sym, right: Expr) -> Expr | None:
+    """C(5, 2) and P(5, 2) are counts; P(X > 2) is a name."""
+    if isinstance(right, Group) and right.kind == "tuple" and len(right.items) == 2 and left.name in ("C", "P"):
+        top, bottom = right.items
+        if not all(isinstance(item, Num | Sym | Op) for item in right.items):
+            return None
+        if left.name == "C":
+            return Call("binomial", right.items)
+        return Op("div", (Op("fact", (top,)), Op("fact", (Op("add", (top, negated(bottom))),))))
+    if isinstance(right, Rel):
+        return Apply(left.name, (right,))
+    return None
+
+
 def negated(value: Expr) -> Expr:
     """-value, folded into a number where it is one."""
     if isinstance(value, Num):
@@ -294,4 +338,3 @@ def _proper_fraction(expr: Expr) -> Fraction | None:
     return None
 
 
-__all__ = ["BaseNum", "Bound", "Const", "TermParser", "negated", "times"]
