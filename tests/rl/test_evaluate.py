@@ -1,0 +1,122 @@
+"""Evaluation: counts by hand, estimators by enumeration, frozen problem sets, stable random numbers."""
+
+import itertools
+import json
+
+import pytest
+
+from envs.types import Problem
+from policies.types import Completion, FinishReason, Sampling
+from rl.evaluate import Evaluation, ProblemRow, evaluate, problem_row, problem_set_hash
+from rl.rollout import collect, make_shards
+from rl.types import Group, Trajectory
+from verifiers.types import Outcome, Verdict
+
+SAMPLING = Sampling(max_new_tokens=8)
+
+
+def row(c, n=4, level=1, greedy=None, **fields):
+    return ProblemRow(
+        "id", level, n, c_answer=c, c_verified=fields.pop("c_verified", c), greedy_answer=greedy, **fields
+    )
+
+
+def evaluation(rows, num_samples=4):
+    return Evaluation(tuple(rows), "hash", num_samples, SAMPLING)
+
+
+def group(*verdicts, finish=FinishReason.STOP):
+    problem = Problem("p", "1", level=3)
+    rows = [
+        Trajectory(i, problem, (1,), Completion((1,) * (i + 1), (0.0,) * (i + 1), "", finish), verdict)
+        for i, verdict in enumerate(verdicts)
+    ]
+    return Group(problem, tuple(rows))
+
+
+GUESSED = Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "verified": 0.0}, info={"leaps": [1, 2]})
+PROVED = Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "verified": 1.0}, info={"leaps": [1, 1, 1]})
+PLAIN = Verdict(Outcome.CORRECT, 1.0)
+WRONG = Verdict(Outcome.WRONG, 0.0)
+
+
+def test_a_row_counts_answers_and_verified_solutions_apart():
+    found = problem_row(Problem("p", "1", level=3), group(GUESSED, PROVED, WRONG), group(GUESSED))
+    assert (found.level, found.n, found.c_answer, found.c_verified) == (3, 3, 2, 1)
+    assert (found.greedy_answer, found.greedy_verified) == (True, False)
+    assert found.mean_tokens == 2  # (1 + 2 + 3) / 3
+    assert found.outcomes == {"correct": 2, "wrong": 1}
+    assert found.parts == {"answer": 2, "verified": 1}
+    assert found.leaps == {"1": 4, "2": 1}
+
+
+def test_without_parts_the_outcome_counts_for_both():
+    found = problem_row(Problem("p", "1"), group(PLAIN, WRONG), None)
+    assert (found.c_answer, found.c_verified, found.greedy_answer) == (1, 1, None)
+
+
+def test_figures_by_hand():
+    found = evaluation([row(4, greedy=True), row(1, greedy=False), row(0, level=2, greedy=False)])
+    assert found.mean_at_k() == pytest.approx((1 + 0.25 + 0) / 3)
+    assert found.greedy("answer") == pytest.approx(1 / 3)
+    assert found.at(1).mean_at_k() == pytest.approx(0.625)
+    assert set(found.by_level()) == {1, 2}
+    assert evaluation([row(1)]).greedy() is None
+
+
+def test_pass_at_k_is_the_chance_over_all_subsets():
+    # of the C(4, 2) = 6 pairs from {right, wrong, wrong, wrong}, 3 hold the right one
+    subsets = list(itertools.combinations([1, 0, 0, 0], 2))
+    expected = sum(map(any, subsets)) / len(subsets)
+    assert evaluation([row(1)]).pass_at_k(2) == pytest.approx(expected) == pytest.approx(0.5)
+    figures = evaluation([row(1, c_verified=0)]).summary(ks=(1, 2, 8))
+    assert figures["pass@2_answer"] == pytest.approx(0.5)
+    assert figures["pass@2_verified"] == 0
+    assert "pass@8_answer" not in figures  # four samples say nothing about eight
+
+
+def test_truncation_and_verifier_failures_are_shares_of_all_samples():
+    rows = [row(0, truncated=3, outcomes={"error": 1, "timeout": 2}), row(0, outcomes={"wrong": 4})]
+    figures = evaluation(rows).summary()
+    assert (figures["truncated"], figures["error"], figures["timeout"]) == (3 / 8, 1 / 8, 2 / 8)
+
+
+def test_only_evaluations_of_the_same_problems_are_comparable():
+    problems = [Problem("1 + 1 ?", "2"), Problem("2 + 2 ?", "4")]
+    assert problem_set_hash(problems) == problem_set_hash(list(problems))
+    other = problem_set_hash([problems[0], Problem("2 + 2 ?", "5")])
+    assert len({problem_set_hash(problems), problem_set_hash(problems[::-1]), other}) == 3
+    one, two = (Evaluation((), problem_set_hash(p), 1, SAMPLING) for p in (problems, problems[:1]))
+    one.check_comparable(one)
+    with pytest.raises(ValueError, match="different problem sets"):
+        one.check_comparable(two)
+
+
+def test_an_evaluation_is_repeatable_and_survives_json(inline_workers, leaps_problems):
+    first = evaluate(inline_workers, leaps_problems, num_samples=3, sampling=SAMPLING, shard_size=4)
+    again = evaluate(inline_workers, leaps_problems, num_samples=3, sampling=SAMPLING, shard_size=4)
+    assert first.rows == again.rows
+    assert [r.id for r in first.rows] == [p.id for p in leaps_problems]
+    assert all(r.n == 3 and r.greedy_answer is not None for r in first.rows)
+    assert Evaluation.from_json(json.loads(json.dumps(first.to_json()))) == first
+
+
+def test_evaluation_leaves_the_shards_of_training_alone(inline_workers, leaps_problems):
+    shards = make_shards(leaps_problems[:4], group_size=2, step=0, shard_size=2, sampling=SAMPLING)
+    expected = collect(inline_workers, shards)
+    for shard in shards:
+        inline_workers.submit(shard)
+    evaluate(inline_workers, leaps_problems[:2], num_samples=1, sampling=SAMPLING)
+    done = {}
+    while len(done) < 2:
+        done.update({r.shard_id: r for r in inline_workers.poll(5.0)})
+    groups = [g for shard in shards for g in done[shard.id].groups]
+    completions = [[t.completion for t in g.trajectories] for g in groups]
+    assert completions == [[t.completion for t in g.trajectories] for g in expected]
+
+
+def test_nothing_to_evaluate_is_refused(inline_workers, leaps_problems):
+    with pytest.raises(ValueError, match="no problems"):
+        evaluate(inline_workers, [], num_samples=1, sampling=SAMPLING)
+    with pytest.raises(ValueError, match="num_samples is 0"):
+        evaluate(inline_workers, leaps_problems, num_samples=0, sampling=SAMPLING, include_greedy=False)
