@@ -45,12 +45,22 @@ class EnvGrader:
 
     def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
         """The verdict on one response, or on a conversation."""
-        if self._env is None:
-            self._env = self.spec.build()
+        env = self._ready()
         problem, response = item
         if isinstance(response, str):
-            return self._env.grade(problem, response)
-        return self._env.grade_transcript(problem, response)
+            return env.grade(problem, response)
+        return env.grade_transcript(problem, response)
+
+    def warm_up(self) -> None:
+        """Build the environment and let its verifier import what it needs, before a deadline runs."""
+        verifier = getattr(self._ready(), "verifier", None)
+        if hasattr(verifier, "warm_up"):
+            verifier.warm_up()
+
+    def _ready(self) -> Environment:
+        if self._env is None:
+            self._env = self.spec.build()
+        return self._env
 
     def __getstate__(self) -> dict[str, Any]:
         return {"spec": self.spec}

@@ -92,6 +92,10 @@ class AnswerVerifier(ABC):
 class ExpressionVerifier(AnswerVerifier):
     """An AnswerVerifier whose answers are expressions: a subclass judges the tree."""
 
+    def warm_up(self) -> None:
+        """Import what high-precision evaluation needs, before a deadline runs."""
+        import verifiers.numbers  # noqa: F401
+
     @abstractmethod
     def judge(self, expr: Expr, reference: Any) -> Judgement:
         """Whether the expression is an answer to the reference; OverBudgetError may pass."""

@@ -5,11 +5,19 @@ One part decides the outcome, so a well-formed wrong answer is WRONG, whatever i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from verifiers.types import Outcome, Verdict, Verifier
+
+
+def warm_up_all(parts: Iterable[Verifier]) -> None:
+    """Let every part import what it needs, before a deadline runs."""
+    for part in parts:
+        warm_up = getattr(part, "warm_up", None)
+        if warm_up is not None:
+            warm_up()
 
 
 def resolve(part: Verifier | str | Mapping[str, Any]) -> Verifier:
@@ -54,6 +62,10 @@ class WeightedVerifier:
         if self.decides not in self.parts:
             raise ValueError(f"decides={self.decides!r} is not a part; parts are {sorted(self.parts)}")
 
+    def warm_up(self) -> None:
+        """Warm up every part."""
+        warm_up_all(self.parts.values())
+
     def verify(self, response: str, answer: str) -> Verdict:
         """The deciding part's verdict with the weighted score and every part by name."""
         verdicts = {name: verifier.verify(response, answer) for name, verifier in self.parts.items()}
@@ -83,6 +95,10 @@ class AllOf:
             raise ValueError("AllOf needs at least one part")
         self.parts = {name: resolve(part) for name, part in parts.items()}
 
+    def warm_up(self) -> None:
+        """Warm up every part."""
+        warm_up_all(self.parts.values())
+
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first failure are not asked."""
         named: dict[str, float] = {}
@@ -101,6 +117,10 @@ class AnyOf:
         if not parts:
             raise ValueError("AnyOf needs at least one part")
         self.parts = [resolve(part) for part in parts]
+
+    def warm_up(self) -> None:
+        """Warm up every part."""
+        warm_up_all(self.parts)
 
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first CORRECT one are not asked."""

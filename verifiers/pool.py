@@ -109,8 +109,8 @@ class _Process:
         if problem is not None:
             self.kill()
             raise RuntimeError(
-                f"the grader cannot be loaded in a grading process: {problem}. "
-                "Define it in an importable module, not in __main__ or inside a function"
+                f"the grader cannot be loaded in a grading process: {problem} "
+                "(it must be defined in an importable module, not in __main__ or inside a function)"
             )
 
     def send(self, payload: bytes, seconds: float) -> None:
@@ -411,7 +411,8 @@ class VerifierPool:
             verdicts = pool.grade(items)
 
     Args:
-        grader: item -> Verdict; pickled once into every worker, so it must be importable there.
+        grader: item -> Verdict; pickled once into every worker, so it must be importable there. Its method
+            `warm_up()`, if it has one, is called there first: imports then count against nobody's deadline.
         workers: processes.
         deadline_seconds: wall time of one item. Past it the process is killed (also a stopped one) and the item is
             judged TIMEOUT.

@@ -115,12 +115,16 @@ class _Worker:
         return bytes(parts)
 
     def load_grader(self) -> bool:
-        """Unpickle the grader and report; False when it cannot be loaded (the parent says why)."""
+        """Unpickle and warm up the grader and report; False when it cannot be loaded (the parent says why)."""
         payload = self.receive()
         if payload is None:
             return False
         try:
             self.grader = pickle.loads(payload)
+            # imports and caches that no item should pay for with its deadline
+            warm_up = getattr(self.grader, "warm_up", None)
+            if warm_up is not None:
+                warm_up()
         except Exception as error:  # importing the grader's module may raise anything: the parent raises it to the user
             self.send(pickle.dumps(f"{type(error).__name__}: {error}"))
             return False
@@ -138,7 +142,7 @@ class _Worker:
 
     def grade_batch(self, items: Sequence[bytes]) -> bool:
         """Grade one batch, sending verdicts as they come; False when the process should be replaced."""
-        sent, done = 0, []
+        sent, done = 0, list[Verdict]()
         flushed = time.monotonic()
         for index, item in enumerate(items):
             now = time.monotonic()
@@ -170,6 +174,7 @@ def _die_with_parent(parent: int) -> None:
 def main(channel_fd: int, page_fd: int, parent: int, memory_bytes: int) -> None:
     """Serve one parent until it hangs up."""
     _die_with_parent(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is a verdict, not a file
     os.dup2(2, 1)  # what a grader prints goes to stderr
     for fd in (channel_fd, page_fd):
         os.set_inheritable(fd, False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from verifiers.combine import warm_up_all
 from verifiers.pool import VerifierPool
 from verifiers.registry import make
 from verifiers.types import Outcome, Verdict, Verifier
@@ -26,9 +27,16 @@ class VerifierGrader:
     def __call__(self, item: tuple[str, str]) -> Verdict:
         """The verdict on one pair."""
         response, answer = item
+        return self._ready().verify(response, answer)
+
+    def warm_up(self) -> None:
+        """Make the verifier and let it import what it needs, before a deadline runs."""
+        warm_up_all([self._ready()])
+
+    def _ready(self) -> Verifier:
         if self._made is None:
             self._made = make(self.verifier, **self.settings) if isinstance(self.verifier, str) else self.verifier
-        return self._made.verify(response, answer)
+        return self._made
 
     def __getstate__(self) -> dict[str, Any]:
         return {"verifier": self.verifier, "settings": self.settings, "_made": None}
@@ -63,7 +71,11 @@ class RewardFunc:
     ) -> None:
         self.grader = VerifierGrader(verifier, **settings)
         self.answer_column = answer_column
-        self.limits = {"workers": workers, "deadline_seconds": deadline_seconds, "memory_bytes": memory_bytes}
+        self.limits: dict[str, Any] = {
+            "workers": workers,
+            "deadline_seconds": deadline_seconds,
+            "memory_bytes": memory_bytes,
+        }
         self.__name__ = verifier if isinstance(verifier, str) else type(verifier).__name__  # trl logs under this name
         self._pool: VerifierPool | None = None
 

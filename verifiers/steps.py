@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from verifiers.arithmetic import Claim, claims_of
-from verifiers.combine import resolve
+from verifiers.combine import resolve, warm_up_all
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.tree import Expr, Group, Rel
 from verifiers.polynomials import NotPolynomial, Polynomial, equation_polynomial, has_same_real_roots
@@ -137,6 +137,10 @@ class StepsVerifier:
         self.answer = resolve(answer)
         self.require_steps = require_steps
         self.algebra = algebra
+
+    def warm_up(self) -> None:
+        """Let the answer's verifier import what it needs."""
+        warm_up_all([self.answer])
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on the answer, with the first wrong step."""

@@ -41,6 +41,7 @@ class Reference:
     tree: Expr
     number: Number | None
     choice: ChoiceText | None
+    squeezed: str
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ class SymbolicVerifier:
     def _judge_candidates(self, extraction: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
-        if extraction.place in _WEAK and _squeezed(response) == _squeezed(reference.text):
+        if extraction.place in _WEAK and len(response) < 4_000 and _squeezed(response) == reference.squeezed:
             return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
         first: tuple[Outcome, str, Judgement] | None = None
-        for text in (extraction.answer, *extraction.fallbacks):
+        for text in _readings(extraction):
             outcome, judged, readable = self._judge(text, reference)
             if outcome is Outcome.CORRECT or (readable and reference.choice is None):
                 return outcome, text, judged
@@ -125,7 +126,7 @@ class SymbolicVerifier:
 
     def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
         """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
-        if text == reference.text or _squeezed(text) == _squeezed(reference.text):
+        if text == reference.text or _squeezed(text) == reference.squeezed:
             return Outcome.CORRECT, yes("the same text", "text"), True
         if reference.choice is not None:
             judged = _judge_choice(text, reference.choice)
@@ -158,12 +159,12 @@ class SymbolicVerifier:
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
+        moment = moments.same_moment(text, reference.text)
+        if moment is not None:
+            return yes("the same moment", "text") if moment else no("another moment", method="text")
         first = equivalent(tree, reference.tree, self.settings)
         if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
             return first
-        moment = moments.same_moment(text, reference.text)
-        if moment is not None:
-            return yes("the same moment", "text") if moment else first
         for other_tree, other_reference in self._other_readings(tree, text, reference):
             judged = equivalent(other_tree, other_reference, self.settings)
             if judged:
@@ -207,7 +208,14 @@ class SymbolicVerifier:
 
     def _echoes(self, text: str, reference: Reference) -> bool:
         plain = _squeezed(text)
-        return len(plain) > 3 and plain != _squeezed(reference.text) and plain in _squeezed(self.question)
+        return len(plain) > 3 and plain != reference.squeezed and plain in _squeezed(self.question)
+
+
+def _readings(extraction: Extraction) -> Iterator[str]:
+    """The announced text, then shorter readings of it, worked out only if they are asked for."""
+    if extraction.answer is not None:
+        yield extraction.answer
+        yield from extraction.fallbacks
 
 
 def read_reference(answer: str) -> Reference:
@@ -240,7 +248,7 @@ def _read_reference(answer: str) -> Reference | str:
         tree = Text(words)
     if isinstance(tree, Dots):
         return f"reference {answer[:80]!r} holds no answer"
-    return Reference(text, tree, read_number(text), read_choice(text))
+    return Reference(text, tree, read_number(text), read_choice(text), _squeezed(text))
 
 
 def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:

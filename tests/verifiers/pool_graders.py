@@ -47,3 +47,19 @@ def obey(item: Any) -> Verdict:
     elif command == "allocate":
         return Verdict(Outcome.CORRECT, 1.0, answer=str(len(bytearray(arguments[0]))))
     return Verdict(Outcome.CORRECT, 1.0, answer=str(arguments[0]) if arguments else None)
+
+
+class SlowToStart:
+    """Takes a second to get ready, and then no time at all."""
+
+    def __init__(self) -> None:
+        self.is_ready = False
+
+    def warm_up(self) -> None:
+        """What imports would do."""
+        time.sleep(1.0)
+        self.is_ready = True
+
+    def __call__(self, item: Any) -> Verdict:
+        """Whether it was warmed up first."""
+        return Verdict(Outcome.CORRECT if self.is_ready else Outcome.WRONG, float(self.is_ready))

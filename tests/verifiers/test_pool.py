@@ -16,19 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pool_graders import obey
+from pool_graders import SlowToStart, obey
 
 from verifiers.pool import VerifierPool
 from verifiers.types import Outcome, Reason
 
 DEADLINE = 0.5
+MEMORY = 1 << 26
 SLACK = 0.2  # what the pool promises on top of the deadline
 REPLACEMENT = 2.0  # starting a new process on a loaded machine; not part of the promise
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    with VerifierPool(obey, workers=2, deadline_seconds=DEADLINE, memory_bytes=1 << 28) as pool:
+    with VerifierPool(obey, workers=2, deadline_seconds=DEADLINE, memory_bytes=MEMORY) as pool:
         pool.grade([0])
         yield pool
 
@@ -135,7 +136,7 @@ def test_a_worker_killed_at_work_is_a_crash_of_that_item_only() -> None:
 
 
 def test_memory_is_granted_up_to_the_limit(pool: VerifierPool) -> None:
-    within, beyond = pool.grade([("allocate", 1 << 26), ("allocate", 1 << 29)])
+    within, beyond = pool.grade([("allocate", MEMORY // 4), ("allocate", 4 * MEMORY)])
     assert within.is_correct
     assert beyond.reason is Reason.OUT_OF_MEMORY
 
@@ -174,6 +175,11 @@ def test_workers_are_light_and_not_forks() -> None:
     assert not {"torch", "ray", "transformers", "sympy", "numpy"} & set(verdict.info["modules"])
 
 
+def test_getting_ready_counts_against_no_deadline() -> None:
+    with VerifierPool(SlowToStart(), deadline_seconds=0.3) as pool:
+        assert pool.grade([1])[0].is_correct
+
+
 def test_printing_graders_do_not_disturb_the_channel(pool: VerifierPool) -> None:
     assert pool.grade([("print", "said")])[0].answer == "said"
 
@@ -195,7 +201,7 @@ def test_failures_are_not_remembered() -> None:
 
 
 def test_stats_count_each_kind_of_failure_apart() -> None:
-    with VerifierPool(obey, deadline_seconds=DEADLINE, memory_bytes=1 << 28) as pool:
+    with VerifierPool(obey, deadline_seconds=DEADLINE, memory_bytes=MEMORY) as pool:
         pool.grade([1, ("loop",), ("exit",), ("grow",), ("raise",), 2])
         stats = pool.stats
     assert {name: stats[name] for name in ("graded", "timeouts", "crashes", "out_of_memory", "errors")} == {
@@ -278,7 +284,7 @@ def test_descriptors_threads_and_children_do_not_pile_up() -> None:
 SCRIPT = """
 import os, sys, time
 sys.path[:0] = {path!r}
-from pool_graders import obey
+from pool_graders import SlowToStart, obey
 from verifiers.pool import VerifierPool
 pool = VerifierPool(obey, deadline_seconds=60.0)
 print(pool.grade([("pid",)])[0].info["pid"], flush=True)
