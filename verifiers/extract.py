@@ -8,7 +8,7 @@ policy rewarded for those would learn to scatter numbers, so training environmen
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,16 +38,21 @@ class Extraction:
     Attributes:
         answer: its text; None when nothing is announced.
         place: where it stood.
-        fallbacks: shorter readings of the same announcement, to be tried when `answer` is no mathematics.
+        shorter: gives `fallbacks`, worked out only when they are needed.
         others: earlier announcements in the same kind of place, oldest first.
         detail: why there is no answer.
     """
 
     answer: str | None
     place: Place | None = None
-    fallbacks: tuple[str, ...] = ()
+    shorter: Callable[[], tuple[str, ...]] = tuple
     others: tuple[str, ...] = ()
     detail: str = ""
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """Shorter readings of the same announcement, to be tried when `answer` is no mathematics."""
+        return self.shorter()
 
 
 _REASONING = r"think|thinking|thought|reasoning|reason|scratchpad|analysis|reflection"
@@ -96,7 +101,7 @@ _NUMBER = re.compile(
 )
 _SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
 _JOINING_WORDS = frozenset(("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
-                            "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "prime", "degrees", "mod", "to"))  # fmt: skip
+                            "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal", "equals", "equal", "prime", "degrees", "mod", "to"))  # fmt: skip
 _DIGIT = re.compile(r"\d")
 
 
@@ -144,9 +149,12 @@ def _tag(text: str) -> Extraction | None:
     if boxed is not None:
         return boxed
     inner = found[-1]
+    return Extraction(_plain(inner), Place.TAG, lambda: _tag_fallbacks(inner), tuple(found[:-1]))
+
+
+def _tag_fallbacks(inner: str) -> tuple[str, ...]:
     announced = _announced(inner)
-    fallbacks = ((announced.answer, *announced.fallbacks) if announced and announced.answer else ()) + _reduced(inner)
-    return Extraction(_plain(inner), Place.TAG, fallbacks, tuple(found[:-1]))
+    return ((announced.answer, *announced.fallbacks) if announced and announced.answer else ()) + _reduced(inner)
 
 
 def boxes(text: str) -> tuple[list[tuple[int, int, str]], bool]:
@@ -203,11 +211,11 @@ def _boxed(text: str) -> Extraction | None:
         run.insert(0, box)
     others = tuple(box[2].strip() for box in filled[: -len(run)])
     if len(run) > 1:
-        return Extraction(", ".join(box[2].strip() for box in run), Place.BOXED, (), others)
+        return Extraction(", ".join(box[2].strip() for box in run), Place.BOXED, others=others)
     content = run[0][2].strip()
     if _PERCENT_AFTER.match(text, run[0][1]) and "%" not in content:
         content += "\\%"
-    return Extraction(content, Place.BOXED, (), others)
+    return Extraction(content, Place.BOXED, others=others)
 
 
 def _hashes(text: str) -> Extraction | None:
@@ -216,7 +224,7 @@ def _hashes(text: str) -> Extraction | None:
     found = [match[1].strip() for match in _HASHES.finditer(text) if match[1].strip()]
     if not found:
         return None
-    return Extraction(_plain(found[-1]), Place.HASHES, (), tuple(found[:-1]))
+    return Extraction(_plain(found[-1]), Place.HASHES, others=tuple(found[:-1]))
 
 
 def _announced(text: str) -> Extraction | None:
@@ -232,7 +240,7 @@ def _announced(text: str) -> Extraction | None:
         return None
     payloads.sort()
     payload = payloads[-1][1]
-    return Extraction(_plain(payload), Place.ANNOUNCED, _reduced(payload), tuple(_plain(other) for _, other in payloads[:-1]))
+    return Extraction(_plain(payload), Place.ANNOUNCED, lambda: _reduced(payload), tuple(_plain(other) for _, other in payloads[:-1]))
 
 
 def _sentence(text: str, start: int) -> str:
@@ -256,10 +264,11 @@ def _bare(text: str) -> Extraction | None:
     stripped = text.strip()
     if not stripped or len(stripped) > 6_000 or stripped.count("\n") > 60:
         return None
-    fallbacks = _formula_fallbacks(stripped)
-    if fallbacks and _is_prose(stripped):
-        return Extraction(fallbacks[0], Place.FORMULA, (*fallbacks[1:], _plain(stripped)))
-    return Extraction(_plain(stripped), Place.BARE, fallbacks)
+    if _is_prose(stripped):
+        fallbacks = _formula_fallbacks(stripped)
+        if fallbacks:
+            return Extraction(fallbacks[0], Place.FORMULA, lambda: (*fallbacks[1:], _plain(stripped)))
+    return Extraction(_plain(stripped), Place.BARE, lambda: _formula_fallbacks(stripped))
 
 
 def _is_prose(text: str) -> bool:
@@ -290,7 +299,7 @@ def _formula(text: str) -> Extraction | None:
             continue
         if _NEGATED.search(_MATH.sub(" ", sentence)) or (len(found) > 1 and _HEDGED.search(sentence)):
             return None
-        return Extraction(found[-1], Place.FORMULA, (), tuple(found[:-1]))
+        return Extraction(found[-1], Place.FORMULA, others=tuple(found[:-1]))
     return None
 
 
@@ -314,7 +323,7 @@ def _last(text: str) -> Extraction | None:
         if numbers:
             candidates.append(numbers[-1])
         if candidates:
-            return Extraction(candidates[0], Place.LAST, tuple(candidates[1:]))
+            return Extraction(candidates[0], Place.LAST, lambda: tuple(candidates[1:]))
     return None
 
 

@@ -10,6 +10,7 @@ _MONTHS = {name: index + 1 for index, name in enumerate(
 _MONTHS |= {name[:3]: index for name, index in list(_MONTHS.items())} | {"sept": 9}
 _TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
 _MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_HINT = re.compile(r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"({_MONTH_NAME})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
 _DAY_FIRST = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH_NAME})\.?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -19,7 +20,7 @@ _NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:!]")
 
 def same_moment(answer: str, reference: str) -> bool | None:
     """Whether two dates or two times of day are the same; None if one of them is neither."""
-    if len(answer) > 60 or len(reference) > 60:
+    if len(answer) > 60 or len(reference) > 60 or not (_HINT.search(answer) and _HINT.search(reference)):
         return None
     first, second = _plain(answer), _plain(reference)
     dates = _date(first), _date(second)
@@ -29,6 +30,8 @@ def same_moment(answer: str, reference: str) -> bool | None:
     if times[0] is None or times[1] is None:
         return None
     (mine, my_half), (theirs, their_half) = times
+    if my_half is None and their_half is None:
+        return None  # h:mm alone may be a ratio: the tree decides
     if my_half == their_half or (my_half is not None and their_half is not None):
         return mine == theirs
     return mine == theirs or (mine[0] % 12 == theirs[0] % 12 and mine[1:] == theirs[1:] and their_half is None and my_half is False)

@@ -9,7 +9,7 @@ from itertools import product
 from verifiers.equivalence.labels import Labelled, labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Cases, Const, Dots, Expr, Group, Interval, Matrix, Op, Rel, Sym, walk
+from verifiers.parse.tree import Cases, Const, Dots, Expr, Group, Interval, Matrix, Op, Rel, Sym, marks, walk
 
 Compare = Callable[[Expr, Expr, Settings], Judgement]
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
@@ -28,7 +28,8 @@ class Collection:
 
 def has_signs(expr: Expr) -> bool:
     """Whether a plus-minus sign stands in the expression."""
-    return any(isinstance(node, Op) and node.op in ("pm", "mp") for node in walk(expr))
+    found = marks(expr)
+    return "Op:pm" in found or "Op:mp" in found
 
 
 def expand_signs(expr: Expr, *, independent: bool) -> tuple[Expr, ...]:

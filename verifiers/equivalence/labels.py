@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from verifiers.evaluate import InexactError, UndefinedError, exact, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Num, Op, Quantity, Ratio, Rel, Sym, free_symbols, walk
+from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Num, Op, Quantity, Ratio, Rel, Sym, free_symbols, marks
 
 _APPROXIMATION = 0.02  # how far "≈ 3.01" may be from the exact value that it follows, relative
 
@@ -106,7 +106,7 @@ def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
 
 
 def _opaque_names(expr: Expr) -> bool:
-    return any(isinstance(node, Sym | Apply) for node in walk(expr))
+    return not marks(expr).isdisjoint(("Sym", "Apply"))
 
 
 def check_chain(expr: Rel) -> None:
@@ -150,7 +150,7 @@ def _constant(expr: Expr) -> object | None:
         return None
     if isinstance(expr, Num):
         return expr.value
-    if _opaque_names(expr) or any(isinstance(node, Op) and node.op in ("percent", "degree") for node in walk(expr)):
+    if _opaque_names(expr) or not marks(expr).isdisjoint(("Op:percent", "Op:degree")):
         return None
     try:
         return exact(expr)

@@ -17,10 +17,10 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, exact, modular, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Apply, BaseNum, Bound, Call, Const, Expr, Num, Op, Quantity, Ratio, Sym, walk
+from verifiers.parse.tree import Apply, BaseNum, Bound, Expr, Num, Op, Quantity, Ratio, Sym, marks, walk
 from verifiers.types import Reason
 
-_UNEVALUATED_CALLS = frozenset(("gcd", "lcm", "det"))
+_UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
 _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
 
@@ -138,8 +138,7 @@ _PRIMES = (PRIME, (1 << 89) - 1, (1 << 107) - 1, (1 << 127) - 1)
 def _compare_numeric(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Judgement:
     if not names:
         return _compare_constants(answer, reference, settings)
-    has_i = any(node == Const("i") for node in (*walk(answer), *walk(reference)))
-    if not has_i:
+    if "Const:i" not in marks(answer) and "Const:i" not in marks(reference):
         judged = _agree_at_points(answer, reference, names, settings, real=True)
         if judged is not None:
             return judged
@@ -218,19 +217,23 @@ def _is_real(value: Any) -> bool:
 
 
 def _names(expr: Expr) -> set[str]:
+    if "Sym" not in marks(expr):
+        return set()
     found = {node.name for node in walk(expr) if isinstance(node, Sym)}
+    if "Bound" not in marks(expr):
+        return found
     return found - {node.variable for node in walk(expr) if isinstance(node, Bound)}
 
 
 def _opaque(expr: Expr) -> Expr:
     """Applications of unknown functions as symbols of their own."""
-    if not any(isinstance(node, Apply) for node in walk(expr)):
+    if "Apply" not in marks(expr):
         return expr
     return transform(expr, lambda node: Sym(f"{node.name}({node.args!r})") if isinstance(node, Apply) else None)
 
 
 def _has_calculus(expr: Expr) -> bool:
-    return any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
+    return "Bound" in marks(expr) and any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
 
 
 def _finite(node: Bound) -> bool:
@@ -245,12 +248,7 @@ def _finite(node: Bound) -> bool:
 
 def is_unevaluated(expr: Expr) -> bool:
     """Whether the expression still asks for an operation: integral, sum, product, limit, derivative, gcd, lcm, det, mod."""
-    return any(
-        isinstance(node, Bound)
-        or (isinstance(node, Call) and node.name in _UNEVALUATED_CALLS)
-        or (isinstance(node, Op) and node.op == "mod")
-        for node in walk(expr)
-    )
+    return not _UNEVALUATED.isdisjoint(marks(expr))
 
 
 def _compare_symbolic(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
@@ -298,7 +296,7 @@ def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judge
     bare = compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
     if bare:
         return yes("the same number of degrees", bare.method)
-    with_pi = any(isinstance(node, Const) and node.name == "pi" for node in (*walk(answer), *walk(reference)))
+    with_pi = "Const:pi" in marks(answer) or "Const:pi" in marks(reference)
     return compare_values(answer, reference, settings) if with_pi else bare
 
 

@@ -2,6 +2,6 @@
 
 from verifiers.parse.grammar import parse
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
-from verifiers.parse.tree import Expr, free_symbols, walk
+from verifiers.parse.tree import Expr, free_symbols, marks, walk
 
-__all__ = ["Expr", "Limits", "OverBudgetError", "ParseError", "free_symbols", "parse", "walk"]
+__all__ = ["Expr", "Limits", "OverBudgetError", "ParseError", "free_symbols", "marks", "parse", "walk"]

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 
-@dataclass(frozen=True, slots=True)
 class Expr:
     """Base of every node."""
+
+    __slots__ = ("_marks",)  # what `marks` found, kept with the node; no part of its value
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -257,6 +258,21 @@ def walk(expr: Expr) -> Iterator[Expr]:
         node = stack.pop()
         yield node
         stack.extend(reversed(node.children))
+
+
+def marks(expr: Expr) -> frozenset[str]:
+    """Which kinds of nodes stand in the tree: class names, and `Op:pm`, `Call:gcd`, `Const:i` for those with names."""
+    try:
+        return expr._marks
+    except AttributeError:
+        own = {type(expr).__name__}
+        if isinstance(expr, Op):
+            own.add("Op:" + expr.op)
+        elif isinstance(expr, Call | Const):
+            own.add(f"{type(expr).__name__}:{expr.name}")
+        found = frozenset(own).union(*(marks(child) for child in expr.children))
+        object.__setattr__(expr, "_marks", found)
+        return found
 
 
 def free_symbols(expr: Expr) -> frozenset[str]:
