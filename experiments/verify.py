@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verifiers.pool import VerifierPool
+from verifiers.registry import make
 from verifiers.reward_funcs import VerifierGrader
 from verifiers.types import Outcome, Verdict, Verifier
 
@@ -219,7 +220,7 @@ def verify_file(
         progress: called with the number of rows graded so far.
     Raises:
         FileNotFoundError: no file at `path`.
-        ValueError: a line or a reference cannot be used, with file and line.
+        ValueError: a line or a reference cannot be used, with file and line; or there is no such verifier or setting.
     """
     path = Path(path)
     settings = dict(settings or {})
@@ -230,6 +231,7 @@ def verify_file(
         rows = list(read_jsonl(path, response_field=response_field, answer_field=answer_field, label_field=label_field))
     else:
         raise ValueError(f"unknown format {format!r}; expected 'jsonl' or 'gsm8k-solutions'")
+    make(verifier, **settings)  # a wrong name or setting is said here, not by every grading process
     grader = VerifierGrader(verifier, **settings)
     with VerifierPool(grader, workers=workers, deadline_seconds=deadline, key=lambda item: item) as pool:
         check_references(pool, rows, path)
@@ -299,7 +301,10 @@ def verify_pair(
     Raises:
         ValueError: the reference cannot be used.
     """
-    with VerifierPool(VerifierGrader(verifier, **dict(settings or {})), deadline_seconds=deadline) as pool:
+    settings = dict(settings or {})
+    if isinstance(verifier, str):
+        make(verifier, **settings)
+    with VerifierPool(VerifierGrader(verifier, **settings), deadline_seconds=deadline) as pool:
         check_references(pool, [Row(1, response, answer)], Path("the command line"))
         return pool.grade([(response, answer)])[0]
 

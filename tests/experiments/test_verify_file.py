@@ -100,6 +100,13 @@ def test_unknown_formats_and_missing_files_are_refused(tmp_path: Path) -> None:
         verify_file(tmp_path, format="csv", verifier=FIXED)
 
 
+def test_a_verifier_that_does_not_exist_is_named(labelled: Path) -> None:
+    with pytest.raises(ValueError, match="did you mean 'symbolic'"):
+        verify_file(labelled, verifier="symbolik")
+    with pytest.raises(ValueError, match="does not take"):
+        verify_pair("4", "4", verifier="symbolic", settings={"place": "boxed"})
+
+
 def test_an_empty_file_is_an_empty_summary(tmp_path: Path) -> None:
     summary = verify_file(write(tmp_path / "rows.jsonl", []), verifier=FIXED)
     assert (summary.rows, summary.accuracy) == (0, 0.0)
