@@ -317,8 +317,30 @@ def length_reward(weight: float = 0.01) -> VerifierReward:
     return VerifierReward({"tokens": weight})
 
 
+def process_reward(
+    tokenizer: str, *, right: float = 0.0, wrong: float = 1.0, separators: str = ";\n", **weights: float
+) -> VerifierReward:
+    """Outcome weights (default: correct 1) and dense rewards on the steps of the solution, see `StepReward`.
+
+    Args:
+        tokenizer: Hugging Face folder or id of the policy, whose tokenizer says which token ends a step.
+    """
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(tokenizer)
+    # end tokens are left out of the text, so that no step ends on the letters of "<eos>"
+    steps = StepReward(
+        lambda tokens: loaded.decode(list(tokens), skip_special_tokens=True),
+        separators=separators,
+        right=right,
+        wrong=wrong,
+    )
+    return VerifierReward(weights or {"correct": 1.0}, steps)
+
+
 REWARDS: Mapping[str, Callable[..., RewardSource]] = {
     "verifier": VerifierReward,
+    "process": process_reward,
     "coin_flip": CoinFlipReward,
     "well_formed": well_formed_reward,
     "length": length_reward,

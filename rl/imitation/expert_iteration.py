@@ -129,7 +129,7 @@ def expert_iteration(
         one report per finished round; fewer than `rounds` after a requested stop.
     """
     start = copy.deepcopy(learner.state_dict())  # the optimizer goes on writing into its own state
-    pooled: list[Trajectory] = []
+    pooled: dict[tuple[str, str], Trajectory] = {}  # a solution found again in a later round counts once
     reports: list[RoundReport] = []
     workers.publish(learner.weights(), 0)
     for number in range(settings.rounds):
@@ -138,10 +138,10 @@ def expert_iteration(
         began = time.perf_counter()
         groups = _sample(workers, problems(number), settings, number, recorder, stage)
         kept = keep_verified(groups, settings.max_per_problem, settings.seed + number)
-        pooled = [*pooled, *kept] if settings.pool else kept
+        pooled = {**(pooled if settings.pool else {}), **{(t.problem.id, t.completion.text): t for t in kept}}
         if settings.restart:
             learner.load_state_dict(start)
-        steps, trained = _learn(learner, pooled, settings, recorder, stage, number)
+        steps, trained = _learn(learner, list(pooled.values()), settings, recorder, stage, number)
         workers.publish(learner.weights(), number + 1)
         reports.append(_report(groups, kept, len(pooled), number, steps, trained, time.perf_counter() - began))
         recorder.metrics(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rl.preference.readings import Reading
+from rl.preference.annotators import Annotator
+from rl.preference.readings import Reading, read
+from rl.types import Group
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,34 @@ def labeller_card(
             for level in levels
         },
     )
+
+
+@dataclass(frozen=True)
+class Misjudgement:
+    """How often an annotator is misled by a policy's completions: rises where the policy learns to convince.
+
+    Attributes:
+        false_positive_rate: mean probability that a gold-wrong completion is taken for right; None without one.
+        false_negative_rate: mean probability that a gold-right completion is taken for wrong; None without one.
+        num_wrong, num_right: completions that the two are means over.
+    """
+
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+    num_wrong: int
+    num_right: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
+        return asdict(self)
+
+
+def misjudgement(groups: Sequence[Group], annotator: Annotator) -> Misjudgement:
+    """The annotator's error rates on these completions; measure it by checkpoint (Wen et al. 2409.12822)."""
+    readings = [read(t) for group in groups for t in group.trajectories]
+    wrong = [annotator.perceives_right(r) for r in readings if not r.is_correct]
+    right = [1 - annotator.perceives_right(r) for r in readings if r.is_correct]
+    return Misjudgement(_mean(wrong), _mean(right), len(wrong), len(right))
 
 
 def _is_decisive(judgement: Judgement) -> bool:

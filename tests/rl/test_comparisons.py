@@ -7,7 +7,7 @@ import random
 import pytest
 
 from policies.types import Completion, FinishReason
-from rl.preference.annotators import GoldAudit, ModelledAnnotator, Panel, Taste, make_annotator
+from rl.preference.annotators import GoldAudit, LimitedAudit, ModelledAnnotator, Panel, Taste, make_annotator
 from rl.preference.comparisons import (
     ContrastingPairs,
     RankedPairs,
@@ -18,6 +18,7 @@ from rl.preference.comparisons import (
     load_comparisons,
     save_comparisons,
 )
+from rl.preference.labeller_card import misjudgement
 from rl.types import Group, Trajectory
 
 
@@ -100,6 +101,15 @@ def test_the_card_by_level_adds_up(groups):
     assert sum(part.num_judgements for part in card.by_level.values()) == 200
     assert sum(part.num_decisive for part in card.by_level.values()) == card.num_decisive
     assert card.to_json()["by_level"].keys() == {str(level) for level in card.by_level}
+
+
+def test_misjudgement_is_measured_on_any_policys_completions(groups):
+    perfect = misjudgement(groups, make_annotator("perfect"))
+    assert (perfect.false_positive_rate, perfect.false_negative_rate) == (0.0, 0.0)
+    blind = misjudgement(groups, ModelledAnnotator(audit=LimitedAudit(skill=0, notice_malformed=0, false_alarm=0.1)))
+    assert blind.false_positive_rate == pytest.approx(0.9)
+    assert blind.false_negative_rate == pytest.approx(0.1)
+    assert blind.num_right + blind.num_wrong == 60 * 6
 
 
 def test_equal_seeds_give_equal_labels(groups):

@@ -146,3 +146,22 @@ def test_rewards_are_made_by_name():
     assert make_reward("verifier", weights={"verified": 1.0}) == VerifierReward({"verified": 1.0})
     with pytest.raises(ValueError, match="coin_flip"):
         make_reward("coin")
+
+
+def test_process_rewards_find_the_lines_of_a_real_tokenizer(leaps_env, tiny_policy, tmp_path):
+    tiny_policy.save(tmp_path)
+    problem = next(p for p in leaps_env.problems() if p.level == 2)
+    lines = [*problem.solution]
+    name, op, operand = problem.info["operations"][1]
+    lines[1] = leaps_env.write_line([(name, op, operand)], (int(problem.answer) + 1) % 31)
+    text = leaps_env.render_solution(lines, problem.answer)
+    tokens = tiny_policy.encode_completion(text)
+    verdict = leaps_env.grade(problem, text)
+    row = Trajectory(0, problem, (), Completion(tokens, (0.0,) * len(tokens), text, FinishReason.STOP), verdict)
+    source = make_reward("process", tokenizer=str(tmp_path), right=0.5, wrong=0.25)
+    priced = source.price([Group(problem, (row,))])[0].trajectories[0]
+    # two lines of six words each, then "# answer <eos>": three steps share .5, the second line is the first wrong one
+    assert len(tokens) == 15
+    expected = {5: 0.5 / 3, 11: -0.25}
+    assert priced.token_rewards == pytest.approx([expected.get(i, 0.0) for i in range(15)])
+    assert priced.parts == {"correct": 1.0}

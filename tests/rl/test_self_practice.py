@@ -150,7 +150,7 @@ def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, wo
     assert 0 < first.success < 1
     assert second.success > first.success + 0.1
     assert first.kept <= 2 * 48
-    assert second.learned_from == first.kept + second.kept  # pooled
+    assert max(first.kept, second.kept) < second.learned_from <= first.kept + second.kept  # pooled, each once
     assert first.steps == 12 * first.kept // 16
     assert first.tokens_sampled >= 48 * 8  # at least one token each
     assert first.tokens_trained > 0
