@@ -168,6 +168,7 @@ def test_clipped_surrogate_by_hand(ratio: float, advantage: float, loss: float, 
     objective = clipped(leaf, row(advantage), low=0.2, high=0.28, dual=3.0)
     assert float(objective.loss.detach()) == pytest.approx(loss)
     assert float(torch.autograd.grad(objective.loss.sum(), leaf)[0]) == pytest.approx(slope)
+    assert objective.clipped_dual is not None
     flags = objective.clipped_low | objective.clipped_high | objective.clipped_dual
     assert bool(flags) is (slope == 0)
 
