@@ -9,32 +9,19 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from verifiers.pool import VerifierPool
 from verifiers.registry import make
 from verifiers.reward_funcs import VerifierGrader
 from verifiers.types import Outcome, Verdict, Verifier
 
 CHUNK = 4096  # rows handed to the pool at a time: bounds memory, and progress is reported between chunks
-TRUE_LABELS = frozenset({"true", "1", "correct", "yes"})
-FALSE_LABELS = frozenset({"false", "0", "incorrect", "wrong", "no"})
-GSM8K_MARKER = "A:"
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One response to grade. `line` counts from 1; `label` is None where the file has none; `group`: its source."""
-
-    line: int
-    response: str
-    answer: str
-    label: bool | None = None
-    group: str = ""
 
 
 @dataclass
@@ -121,75 +108,6 @@ def record(row: Row, verdict: Verdict) -> dict[str, Any]:
     return {key: value for key, value in head.items() if value not in (None, "")} | {"verdict": verdict.to_json()}
 
 
-# --- reading
-
-
-def read_jsonl(path: Path, *, response_field: str, answer_field: str, label_field: str | None) -> Iterator[Row]:
-    """One row per line; fields are dotted paths (`solutions.0.text`).
-
-    Raises:
-        ValueError: a line is no JSON object or lacks a field, with file and line.
-    """
-    for line, data in _json_lines(path):
-        response, answer = (str(_dig(data, name, path, line)) for name in (response_field, answer_field))
-        label = None if label_field is None else _label(_dig(data, label_field, path, line), path, line)
-        yield Row(line, response, answer, label)
-
-
-def read_gsm8k_solutions(path: Path) -> Iterator[Row]:
-    """The labelled outputs published with GSM8K: each line holds several systems' solutions of one question.
-
-    The answer follows `A:`, in the systems' solutions and in the ground truth
-    (github.com/openai/grade-school-math at 3101c7d, example_model_solutions.jsonl).
-    """
-    for line, data in _json_lines(path):
-        truth = str(_dig(data, "ground_truth", path, line))
-        answer = truth.rpartition(GSM8K_MARKER)[2].strip()
-        systems = [name for name, value in data.items() if isinstance(value, dict) and "solution" in value]
-        if not systems:
-            raise ValueError(f'{path}:{line}: no system; expected fields like {{"solution": ..., "is_correct": ...}}')
-        for name in systems:
-            label = _label(data[name].get("is_correct"), path, line)
-            yield Row(line, str(data[name]["solution"]), answer, label, name)
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
-        for line, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                data = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{line}: not JSON: {error}") from error
-            if not isinstance(data, dict):
-                raise ValueError(f"{path}:{line}: expected a JSON object, got {type(data).__name__}")
-            yield line, data
-
-
-def _dig(data: Any, name: str, path: Path, line: int) -> Any:
-    """The value at a dotted path; a key that itself contains dots is found too."""
-    if isinstance(data, dict) and name in data:
-        return data[name]
-    value = data
-    for part in name.split("."):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            known = ", ".join(data) if isinstance(data, dict) else "none"
-            raise ValueError(f"{path}:{line}: no field {name!r}; fields are: {known}")
-    return value
-
-
-def _label(value: Any, path: Path, line: int) -> bool:
-    text = str(value).strip().lower()
-    if text in TRUE_LABELS | FALSE_LABELS:
-        return text in TRUE_LABELS
-    raise ValueError(f"{path}:{line}: label {value!r} is neither right nor wrong; write true or false")
-
-
 # --- grading
 
 
@@ -249,8 +167,8 @@ def verify_file(
     return summary
 
 
-def check_references(pool: VerifierPool, rows: Sequence[Row], path: Path) -> None:
-    """Raise for the first reference that the verifier cannot use.
+def check_references(pool: VerifierPool, rows: Sequence[Row], path: Path | None) -> None:
+    """Raise ValueError for the first reference that the verifier cannot use, with file and line.
 
     A verifier raises ValueError for such a reference; the pool reports that as ERROR, whatever the response.
     """
@@ -261,7 +179,9 @@ def check_references(pool: VerifierPool, rows: Sequence[Row], path: Path) -> Non
         first_line.items(), pool.grade([("", answer) for answer in first_line]), strict=True
     ):
         if verdict.outcome in (Outcome.ERROR, Outcome.TIMEOUT):
-            raise ValueError(f"{path}:{line}: the reference {answer!r:.200} cannot be used: {verdict.detail}")
+            place = "" if path is None else f"{path}:{line}: "
+            cause = verdict.detail.removeprefix("the grader raised ValueError: ")
+            raise ValueError(f"{place}the reference {answer!r:.200} cannot be used: {cause}")
 
 
 def _graded(pool: VerifierPool, rows: Sequence[Row], progress: Callable[[int], None] | None) -> Iterable[Verdict]:
@@ -305,7 +225,7 @@ def verify_pair(
     if isinstance(verifier, str):
         make(verifier, **settings)
     with VerifierPool(VerifierGrader(verifier, **settings), deadline_seconds=deadline) as pool:
-        check_references(pool, [Row(1, response, answer)], Path("the command line"))
+        check_references(pool, [Row(1, response, answer)], None)
         return pool.grade([(response, answer)])[0]
 
 
