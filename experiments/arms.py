@@ -25,6 +25,7 @@ from rl.rollout_log import RolloutLog
 from rl.train import TrainSettings, train
 
 PROXY = "proxy"  # the arm's reward is the reward model of this seed
+PROCESS = "process"  # the reward reads the start policy's tokens
 
 
 def needs_preferences(arm: ArmSection) -> bool:
@@ -125,12 +126,14 @@ def _reward(context: SeedContext, name: str, settings: dict[str, Any]) -> Reward
 
         folder = context.root / "preferences" / "reward_model"
         return load_reward(folder, device=context.experiment.policy.device, **settings)
+    if name == PROCESS:
+        settings = {"tokenizer": str(context.start_policy), **settings}
     return make_reward(name, **settings)
 
 
 def check_reward(component: Component) -> None:
-    """Builds a reward source where that needs no trained model; raises UserError for one that cannot be built."""
-    if component.name != PROXY:
+    """Builds a reward source where that needs no model; raises UserError for one that cannot be built."""
+    if component.name not in (PROXY, PROCESS):
         build("reward", component, make_reward)
 
 
@@ -148,6 +151,8 @@ def _fit_dpo(context: SeedContext, name: str) -> bool:
         recorder,
         stage=name,
     )
-    write_json(folder.path / "training.json", card.to_json())
     recorder.close()
+    if card.interrupted:
+        return False
+    write_json(folder.path / "training.json", card.to_json())
     return True

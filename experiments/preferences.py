@@ -6,13 +6,14 @@ import random
 from typing import Any
 
 from experiments.context import SeedContext, build, sampling_of
-from experiments.runs import write_json
+from experiments.runs import read_json, write_json
 from rl.preference.annotators import make_annotator
 from rl.preference.comparisons import collect_comparisons, load_comparisons, save_comparisons
 from rl.rollout import collect, make_shards
 from rl.types import Comparison, Group
 
 COLLECTION_STEP = 1 << 27  # step number of the collection in rollout uids: no training step reaches it
+NORMALISING_COMPLETIONS = 1000  # of the start: proxies have mean 0 and standard deviation 1 on them
 PROBLEM_OFFSET = 50_000_000  # first problem index: no training prompt is one of these
 
 
@@ -26,7 +27,10 @@ def collect_preferences(context: SeedContext) -> None:
     per_problem = context.experiment.rl.group_size // 2 or 1
     comparisons, card = collect_comparisons(groups, annotator, section.num_pairs, rng, max_per_problem=per_problem)
     save_comparisons(comparisons, folder.path / "comparisons.jsonl")
-    tokens = sum(len(t.completion.tokens) for g in groups for t in g.trajectories)
+    rows = [t for group in groups for t in group.trajectories]
+    tokens = sum(len(t.completion.tokens) for t in rows)
+    start = [[t.prompt_tokens, t.completion.tokens] for t in rows[:NORMALISING_COMPLETIONS]]
+    write_json(folder.path / "start_completions.json", start)
     write_json(folder.path / "labeller.json", {**card.to_json(), "tokens_sampled": tokens})
 
 
@@ -60,13 +64,21 @@ def comparisons_of(context: SeedContext) -> list[Comparison]:
     return load_comparisons(context.root / "preferences" / "comparisons.jsonl")
 
 
-def fit_proxy(context: SeedContext) -> None:
-    """Fits the Bradley-Terry reward model (or ensemble) into preferences/reward_model."""
+def fit_proxy(context: SeedContext) -> bool:
+    """Fits the Bradley-Terry reward model (or ensemble) into preferences/reward_model; False when interrupted."""
     from rl.preference.reward_model import RewardModelSettings, fit_reward_model
 
     folder = context.folder("preferences")
     section = context.experiment.preference.reward_model
     settings = RewardModelSettings(**section.model_dump(), seed=context.seed)
     recorder = context.recorder(folder)
-    fit_reward_model(context.start_policy, comparisons_of(context), settings, folder.path / "reward_model", recorder)
+    card = fit_reward_model(
+        context.start_policy,
+        comparisons_of(context),
+        settings,
+        folder.path / "reward_model",
+        recorder,
+        start_completions=[(tuple(p), tuple(c)) for p, c in read_json(folder.path / "start_completions.json")],
+    )
     recorder.close()
+    return not card.interrupted

@@ -145,9 +145,19 @@ class Study:
         write_json(self.folder / "study.json", row)
 
 
-def run_study(experiment: Experiment, folder: Path, *, resume: bool = False, quiet: bool = False) -> Path:
+def run_study(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    display: Display | None = None,
+) -> Path:
     """Runs (or resumes) a study into `folder` and returns the path of its report.
 
+    Args:
+        quiet: print the tables and nothing else.
+        display: where progress is shown; None: the terminal.
     Raises:
         UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
     """
@@ -164,7 +174,7 @@ def run_study(experiment: Experiment, folder: Path, *, resume: bool = False, qui
     from experiments.plan import check_components
 
     check_components(experiment)
-    display = Display(quiet=quiet)
+    display = display or Display(quiet=quiet)
     with StopSwitch() as stop:
         study = Study(experiment, folder, display, stop)
         try:

@@ -1,0 +1,329 @@
+"""A whole GRPO step: trl's GRPOTrainer beside ours, on the same model, prompts, group size, lengths and optimizer step.
+
+    python -m experiments.bench.step [--repeats 3] [--threads 1] [--autocast bf16] [--out results/bench_step.json]
+
+1.8 million parameters (Llama-shaped, random), 32 prompts of 8 to 24 tokens x 8 completions of at most 64 tokens; one of
+32 near-equally likely tokens ends a completion, so lengths are ragged (mean about 28). The reward is the parity of the
+number of words. Both do everything a step has: sampling, grading, advantages, one AdamW step, publishing weights; ours
+also grades in killable processes and records its metrics. First, losses and gradients of both are compared on one
+frozen batch. Then they take turns (A B A B ...); the second step of each turn counts. CPU-seconds include child
+processes. Writes JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psutil
+import torch
+
+from envs.registry import EnvSpec
+from envs.types import Environment, Problem
+from policies.causal import CausalPolicy, load_policy
+from policies.tiny import TinyConfig, build_tiny
+from policies.types import Sampling
+from rl.algorithms import make
+from rl.collate import collate
+from rl.curriculum import Curriculum
+from rl.learner import Learner, OptimizerSettings
+from rl.recorder import SilentRecorder
+from rl.rewards import VerifierReward
+from rl.rollout import collect, make_shards
+from rl.train import TrainSettings, train
+from rl.types import Batch
+from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
+from verifiers.types import Outcome, Verdict
+
+MODEL = TinyConfig(layers=4, hidden=192, heads=6)
+WORDS = tuple(f"w{i}" for i in range(28))  # and four special tokens: 32
+PROMPTS, GROUP_SIZE, MAX_NEW_TOKENS = 32, 8, 64
+MICRO_ROWS = 32  # trl's rows per forward and backward pass
+SETTINGS: dict[str, Any] = {"lr": 1e-5, "betas": (0.9, 0.95)}
+
+
+class Parity(Environment):
+    """Prompts of 8 to 24 words; a response with an even number of words is right."""
+
+    name = "parity"
+
+    def generate(self, rng: Random, level: int) -> Problem:
+        return Problem(prompt=" ".join(rng.choices(WORDS, k=rng.randint(7, 23))), answer="even")
+
+    def grade(self, problem: Problem, response: str) -> Verdict:
+        right = parity_reward(response)
+        return Verdict(Outcome.CORRECT if right else Outcome.WRONG, right)
+
+
+def parity_reward(text: str) -> float:
+    """1 for an even number of words."""
+    return float(len(text.split()) % 2 == 0)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One measured step."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    sampled_tokens: float  # per step
+
+
+class Clock:
+    """CPU time of this process and its children, and wall time, since it was started."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self.start()
+
+    def start(self) -> None:
+        """Starts again."""
+        self._cpu, self._wall = self._read(), time.perf_counter()
+
+    def stop(self, tokens: float) -> Timing:
+        """The time since the start."""
+        return Timing(self._read() - self._cpu, time.perf_counter() - self._wall, tokens)
+
+    def _read(self) -> float:
+        members = [self._process, *self._process.children(recursive=True)]
+        return sum(sum(member.cpu_times()[:2]) for member in members)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare, measure, print, write."""
+    parser = argparse.ArgumentParser(description="A whole GRPO step beside trl's.")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--autocast", default=None, choices=["bf16"], help="arithmetic of our learner")
+    parser.add_argument("--executor", default="inline", choices=["inline", "ray"])
+    parser.add_argument("--workers", type=int, default=1, help="rollout workers of executor ray")
+    parser.add_argument("--out", type=Path, default=Path("results/bench_step.json"))
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        build_tiny(MODEL, vocabulary=WORDS, seed=0).save(folder)
+        spec = WorkerSpec(PolicySpec(folder), EnvSpec("experiments.bench.step:Parity"), threads=options.threads)
+        workers = make_workers(options.executor, spec, options.workers)
+        try:
+            frozen = compare(folder, workers)
+            print(f"frozen batch: {frozen}")
+            turns = [
+                (time_trl(folder, turn), time_ours(folder, workers, turn, options.autocast))
+                for turn in range(options.repeats)
+            ]
+        finally:
+            workers.close()
+    report = summarise(turns, frozen) | {
+        "options": {key: str(value) for key, value in vars(options).items()},
+        "machine": {"processor": platform.processor(), "cpus": os.cpu_count(), "load": os.getloadavg()},
+        "torch": torch.__version__,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps({key: report[key] for key in ("trl", "ours", "ratio")}, indent=1))
+
+
+def summarise(turns: Sequence[tuple[Timing, Timing]], frozen: dict[str, float]) -> dict[str, Any]:
+    """Medians of each side and of the ratio within a turn."""
+    sides = {"trl": [a for a, _ in turns], "ours": [b for _, b in turns]}
+    report: dict[str, Any] = {"frozen_batch": frozen}
+    for side, timings in sides.items():
+        rows = [asdict(timing) for timing in timings]
+        report[side] = {key: statistics.median(row[key] for row in rows) for key in rows[0]} | {"turns": rows}
+    report["ratio"] = {
+        key: statistics.median(getattr(a, key) / getattr(b, key) for a, b in turns)
+        for key in ("cpu_seconds", "wall_seconds")
+    }
+    return report
+
+
+# ---------------------------------------------------------------------- ours
+
+
+class StepClock(SilentRecorder):
+    """Times the second step of a stage: from the record of the first to its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.timing: Timing | None = None
+
+    def metrics(self, stage: str, step: int, values: Any) -> None:
+        """Called once per step."""
+        super().metrics(stage, step, values)
+        if step == 1:
+            self.clock.start()
+        else:
+            self.timing = self.clock.stop(values["completion/tokens_mean"] * PROMPTS * GROUP_SIZE)
+
+
+def time_ours(folder: str, workers: Workers, turn: int, autocast: str | None) -> Timing:
+    """The second of two steps of `rl.train`."""
+    recorder = StepClock()
+    train(
+        learner=our_learner(load_policy(folder), autocast),
+        workers=workers,
+        problems=Curriculum(Parity(), seed=turn),
+        reward=VerifierReward(),
+        settings=TrainSettings(
+            steps=2,
+            problems_per_step=PROMPTS,
+            group_size=GROUP_SIZE,
+            sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+        ),
+        recorder=recorder,
+    )
+    assert recorder.timing is not None
+    return recorder.timing
+
+
+def our_learner(policy: CausalPolicy, autocast: str | None = None) -> Learner:
+    """GRPO as trl computes it: group deviation, clip 0.2, mean over completions of means over tokens."""
+    return Learner(policy, make("grpo"), OptimizerSettings(**SETTINGS), autocast=autocast)
+
+
+# ---------------------------------------------------------------------- trl
+
+
+def trl_trainer(folder: str, output: str, seed: int, callback: Any = None) -> Any:
+    """A GRPOTrainer with the same setting."""
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import GRPOConfig, GRPOTrainer
+
+    problems = Curriculum(Parity(), seed=seed).problems(0, 2 * PROMPTS)
+    config = GRPOConfig(
+        output_dir=output,
+        per_device_train_batch_size=MICRO_ROWS,
+        gradient_accumulation_steps=PROMPTS * GROUP_SIZE // MICRO_ROWS,
+        num_generations=GROUP_SIZE,
+        max_completion_length=MAX_NEW_TOKENS,
+        max_steps=2,
+        learning_rate=SETTINGS["lr"],
+        adam_beta2=SETTINGS["betas"][1],
+        lr_scheduler_type="constant",
+        loss_type="grpo",
+        beta=0.0,
+        top_k=0,
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        disable_dropout=True,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        logging_steps=1000,
+        seed=seed,
+    )
+    return GRPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(folder),
+        reward_funcs=lambda completions, **_: [parity_reward(text) for text in completions],
+        args=config,
+        train_dataset=Dataset.from_list([{"prompt": problem.text} for problem in problems]),
+        processing_class=AutoTokenizer.from_pretrained(folder),
+        callbacks=[callback] if callback else None,
+    )
+
+
+def time_trl(folder: str, turn: int) -> Timing:
+    """The second of two optimizer steps of GRPOTrainer, generation included."""
+    from transformers import TrainerCallback
+
+    class SecondStep(TrainerCallback):
+        """Stops the clock at the end of each step; the last one counts."""
+
+        clock = Clock()
+        timing: Timing | None = None
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            self.clock.start()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            self.timing = self.clock.stop(0.0)
+
+    callback = SecondStep()
+    with tempfile.TemporaryDirectory() as output:
+        trainer = trl_trainer(folder, output, turn, callback)
+        trainer.train()
+        lengths = trainer._metrics["train"]["completions/mean_length"]
+    assert callback.timing is not None
+    tokens = lengths[-1] * PROMPTS * GROUP_SIZE if lengths else 0.0
+    return Timing(callback.timing.cpu_seconds, callback.timing.wall_seconds, tokens)
+
+
+# ---------------------------------------------------------------------- the same loss
+
+
+def compare(folder: str, workers: Workers) -> dict[str, float]:
+    """Loss and gradient of both on one batch, under slightly different weights than sampled it.
+
+    Raises:
+        AssertionError: they differ, so that timing them would compare different work.
+    """
+    policy = load_policy(folder)
+    workers.publish(policy.weights(), 0)
+    shards = make_shards(
+        Curriculum(Parity(), seed=99).problems(0, 4),
+        group_size=GROUP_SIZE,
+        step=0,
+        sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+    )
+    groups = VerifierReward().price(collect(workers, shards))
+    generator = torch.Generator().manual_seed(0)
+    for parameter in policy.model.parameters():
+        parameter.data += 0.01 * torch.randn(parameter.shape, generator=generator)
+    learner = our_learner(policy)
+    batch = learner.algorithm.credit(collate(groups, pad_id=policy.pad_id, learner_version=0))
+    before = {name: parameter.detach().clone() for name, parameter in policy.model.named_parameters()}
+    ours = learner.step(batch)
+    with tempfile.TemporaryDirectory() as output:
+        trainer = trl_trainer(folder, output, 0)
+        trainer.model.load_state_dict(before)
+        trainer.model.eval()
+        loss = trainer._compute_loss(trainer.model, trl_inputs(batch, policy.pad_id))
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), 1e9)
+    found = {
+        "our_loss": ours["learner/loss"],
+        "trl_loss": float(loss.detach()),
+        "our_gradient_norm": ours["learner/grad_norm"],
+        "trl_gradient_norm": float(norm),
+    }
+    assert abs(found["our_loss"] - found["trl_loss"]) < 1e-4, found
+    assert abs(found["our_gradient_norm"] / found["trl_gradient_norm"] - 1) < 1e-2, found
+    return found
+
+
+def trl_inputs(batch: Batch, pad_id: int) -> dict[str, torch.Tensor]:
+    """The batch as trl lays it out: prompts padded on the left, completions on the right."""
+    sampled = batch.mask.bool()
+    completions = [row[mask] for row, mask in zip(batch.tokens, sampled)]
+    prompts = [row[real & ~mask] for row, real, mask in zip(batch.tokens, batch.attention, sampled)]
+    old = [row[mask] for row, mask in zip(batch.behaviour_logprobs, sampled)]
+
+    def pad(rows: list[torch.Tensor], value: float, side: str = "right") -> torch.Tensor:
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value, padding_side=side)
+
+    assert batch.advantages is not None
+    return {
+        "prompt_ids": pad(prompts, pad_id, "left"),
+        "prompt_mask": pad([torch.ones_like(row) for row in prompts], 0, "left"),
+        "completion_ids": pad(completions, pad_id),
+        "completion_mask": pad([torch.ones_like(row) for row in completions], 0),
+        "old_per_token_logps": pad(old, 0.0),
+        "advantages": torch.stack([row[mask][0] for row, mask in zip(batch.advantages, sampled)]),
+    }
+
+
+if __name__ == "__main__":
+    main()

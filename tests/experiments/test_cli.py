@@ -1,0 +1,83 @@
+"""The command line as a new user meets it."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def beyond(*arguments, timeout=120, **kwargs):
+    command = [sys.executable, "-m", "experiments", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **kwargs)
+
+
+def test_help_imports_no_torch():
+    code = (
+        "import sys; sys.argv = ['beyond', '--help']\n"
+        "from experiments.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'ray', 'trl', 'sympy', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "study" in done.stdout
+
+
+def test_help_answers_in_about_a_second():
+    began = time.process_time(), time.perf_counter()
+    assert beyond("--help").returncode == 0
+    assert time.perf_counter() - began[1] < 10  # under a second on a quiet machine; the bound is for a busy one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("study", "demoo"), "no config file 'demoo'; did you mean 'demo'?"),
+        (("study", "demo", "-s", "rl.stpes=1"), "unknown key 'rl.stpes'; did you mean 'steps'?"),
+        (("check", "mini", "-s", "env=leap"), "no environment is called 'leap'"),
+        (("check", "mini", "-s", "env.moduls=7"), "moduls"),
+        (("check", "mini", "-s", "rl.algorithm=gropo"), "did you mean 'grpo'"),
+        (("check", "mini", "-s", "rl.algorithm.clop=1"), "no setting 'clop'"),
+        (("check", "mini", "-s", "preference.annotator=grumpy"), "expected one of perfect"),
+        (("check", "mini", "-s", "arms.rl.reward=money"), "expected one of"),
+        (("check", "mini", "-s", "evaluation.headline_level=9"), "headline_level is 9"),
+        (("run", "mini", "--arm", "rll"), "no arm 'rll'; did you mean 'rl'?"),
+        (("compare", "nowhere"), "nowhere"),
+        (("verify", "nofile.jsonl"), "is not a file"),
+        (("env", "show", "leapss"), "did you mean"),
+        (("export", "nowhere", "--to", "x"), "holds no trained policy"),
+        (("sweep", "mini", "--grid", "rl.steps"), "is not of the form key=v1,v2"),
+    ],
+)
+def test_a_users_mistake_is_one_or_two_lines_and_exit_code_2(tmp_path, arguments, told):
+    done = beyond(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+
+
+def test_check_prints_the_plan_and_trains_nothing(tmp_path):
+    done = beyond("check", "mini", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 steps x 8 problems x 4 = 128 completions" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_pair_is_judged_and_explained():
+    done = beyond("verify", r"so \boxed{\frac{1}{2}}", "0.5")
+    assert done.returncode == 0, done.stderr
+    assert "CORRECT" in done.stdout
+    assert "because" in done.stdout
+
+
+def test_another_package_called_verifiers_is_told_apart(tmp_path):
+    (tmp_path / "verifiers").mkdir()
+    (tmp_path / "verifiers" / "__init__.py").write_text("")
+    code = "import sys; sys.path.insert(0, '.'); from experiments.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "another project of that name" in done.stderr

@@ -1,0 +1,125 @@
+"""Configs: what is merged, what is refused, and what the refusal says."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.config import Component, Experiment
+from experiments.errors import UserError
+from experiments.loading import CONFIG_FOLDER, find_config, load_experiment, merge
+
+MINIMAL = "name: x\nenv: leaps\npolicy: {tiny: {layers: 2}}\n"
+
+
+@pytest.fixture
+def minimal(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_FOLDER.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_config_is_valid(path):
+    assert load_experiment([path]).arms
+
+
+def test_resolved_config_rebuilds_the_experiment():
+    experiment = load_experiment(["demo"])
+    assert Experiment.model_validate(experiment.model_dump(mode="json")) == experiment
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("rl.stpes=3", "unknown key 'rl.stpes'; did you mean 'steps'?"),
+        ("arms.rl.mehtod=rl", "unknown key 'arms.rl.mehtod'; did you mean 'method'?"),
+        ("rl.optimizer.lrr=1", "unknown key 'rl.optimizer.lrr'; did you mean 'lr'?"),
+        (
+            "rl.steps=many",
+            "rl.steps: input should be a valid integer, unable to parse string as an integer (got 'many')",
+        ),
+        ("rl.optimizer.lr=-1", "rl.optimizer.lr: input should be greater than 0 (got -1)"),
+        ("arms.rl.method=magic", "arms.rl.method: input should be 'rl' or 'dpo' (got 'magic')"),
+        ("policy.path=somewhere", "exactly one of `path`"),
+        ("rl.steps", "is not of the form key=value"),
+        ("arms={}", "arms is empty"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_was_expected(minimal, override, told):
+    with pytest.raises(UserError) as caught:
+        load_experiment([minimal], [override])
+    assert told in str(caught.value)
+
+
+def test_every_mistake_of_a_config_is_told_at_once(minimal):
+    with pytest.raises(UserError) as caught:
+        load_experiment([minimal], ["rl.stpes=3", "evaluation.num_samples=x"])
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_missing_file_names_the_nearest_shipped_config():
+    with pytest.raises(UserError, match="did you mean 'demo'"):
+        find_config("demoo")
+
+
+def test_broken_yaml_is_a_users_mistake(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("name: [")
+    with pytest.raises(UserError, match="is not valid YAML"):
+        load_experiment([path])
+
+
+def test_base_that_includes_itself_is_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("base: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("base: a.yaml\n")
+    with pytest.raises(UserError, match="includes itself"):
+        load_experiment([tmp_path / "a.yaml"])
+
+
+def test_base_is_read_first_and_lists_replace(tmp_path, minimal):
+    child = tmp_path / "child.yaml"
+    child.write_text("base: x.yaml\nname: child\nseeds: [4, 5]\nrl: {steps: 7}\n")
+    experiment = load_experiment([child], ["rl.optimizer.lr=3e-5"])
+    assert (experiment.name, experiment.seeds, experiment.rl.steps) == ("child", (4, 5), 7)
+    assert experiment.rl.optimizer.lr == 3e-5
+    assert experiment.policy.tiny is not None
+
+
+def test_naming_another_component_drops_the_old_ones_settings():
+    merged = merge({"algorithm": {"name": "grpo", "clip": 0.2}}, {"algorithm": {"name": "ppo"}})
+    assert merged == {"algorithm": {"name": "ppo"}}
+    same = merge({"algorithm": {"name": "grpo", "clip": 0.2}}, {"algorithm": {"name": "grpo", "scale": "none"}})
+    assert same == {"algorithm": {"name": "grpo", "clip": 0.2, "scale": "none"}}
+
+
+def test_component_short_and_long_forms_are_equal():
+    assert Component.model_validate("leaps") == Component.model_validate({"name": "leaps"})
+    long = Component.model_validate({"name": "leaps", "modulus": 7})
+    assert long.settings == {"modulus": 7}
+    assert Component.model_validate(long.model_dump()) == long
+
+
+def test_an_arm_changes_only_its_own_rl_settings(minimal):
+    experiment = load_experiment([minimal], ["arms={a: {method: rl, rl: {steps: 9}}, b: {method: rl}}"])
+    assert experiment.rl_of("a").steps == 9
+    assert experiment.rl_of("b").steps == experiment.rl.steps
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*Experiment.model_fields, "x"]), json_values, max_size=5))
+def test_any_mapping_is_an_experiment_or_a_users_mistake(tmp_path_factory, raw):
+    import yaml
+
+    path: Path = tmp_path_factory.mktemp("fuzz") / "c.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    with contextlib.suppress(UserError):  # anything else is a defect
+        assert load_experiment([path]).arms
