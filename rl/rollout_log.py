@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from verifiers.types import Outcome, Verdict
 
 FORMAT = 1
 COMPRESSION = 1  # fastest; token lists shrink to about a third
+RESCORE_BATCH = 1024  # responses judged at a time
 EXAMPLES = 20  # disagreements that a rescoring keeps in full
 _NAME = re.compile(r"step-(\d{8})\.jsonl\.gz")
 
@@ -249,9 +251,9 @@ def rescore(groups: Iterable[Group], grade: Callable[[Sequence[tuple[Problem, An
     """
     table: Counter[tuple[Outcome, Outcome]] = Counter()
     disagreements: list[tuple[Trajectory, Verdict]] = []
-    for group in groups:
-        rows = group.trajectories
-        for row, verdict in zip(rows, grade([(row.problem, row.response) for row in rows]), strict=True):
+    rows = (row for group in groups for row in group.trajectories)
+    while batch := list(itertools.islice(rows, RESCORE_BATCH)):
+        for row, verdict in zip(batch, grade([(row.problem, row.response) for row in batch]), strict=True):
             table[row.verdict.outcome, verdict.outcome] += 1
             if row.verdict.is_correct != verdict.is_correct and len(disagreements) < EXAMPLES:
                 disagreements.append((row, verdict))

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+from typing import Any
 
 OBJECT_STORE_BYTES = 512 << 20
 REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
@@ -47,7 +48,7 @@ def start_ray(
         if ray.is_initialized():
             return False
         logging.getLogger("ray").setLevel(logging.ERROR)
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
         if address is not None:
             try:
                 ray.init(address=address, **quiet)
