@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
 
 from policies import sampler
 from policies.llama_weights import LlamaLayer, LlamaWeights, read_llama, why_not_lean
@@ -42,10 +41,11 @@ class NativeDecoder:
     """See `Decoder` in policies/engine.py."""
 
     def __init__(self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int) -> None:
+        del pad_id  # nothing is padded
         kernels = load_kernels()
         if kernels is None:
             raise RuntimeError("the native decoder needs a C compiler; use decoder='lean'")
-        self.kernels, self.model, self.pad_id = kernels, model, pad_id
+        self.kernels = kernels
         self.weights = read_llama(model, positions=longest_prompt + max_new_tokens, dtype=torch.float32)
         self.pages = PageTables(rows, longest_prompt, max_new_tokens)
         weights = self.weights
@@ -63,53 +63,53 @@ class NativeDecoder:
         return self.pages.live
 
     def admit(self, prompts: Sequence[Sequence[int]], sources: Sequence[int]) -> Tensor:
-        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V]."""
-        lengths = torch.tensor([len(p) for p in prompts])
-        width = int(lengths.max())
-        tokens = torch.tensor([[*p, *[self.pad_id] * (width - len(p))] for p in prompts])
-        cache = DynamicCache()
-        # Padding is on the right, out of sight of the causal mask.
-        hidden = self.model.model(input_ids=tokens, past_key_values=cache, use_cache=True).last_hidden_state
-        logits = self.model.lm_head(hidden[torch.arange(len(prompts)), lengths - 1])
-        tables = self.pages.admit([len(p) for p in prompts], sources)
-        for pool, layer in zip(self.pools, cache.layers, strict=True):
-            keys, values = layer.keys.contiguous(), layer.values.contiguous()
-            for index, (prompt, table) in enumerate(zip(prompts, tables, strict=True)):
-                self._fill(pool, keys[index], values[index], len(prompt), table)
-        return logits[torch.tensor(sources)]
+        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V].
 
-    def _fill(self, pool: Tensor, keys: Tensor, values: Tensor, length: int, table: np.ndarray) -> None:
-        kv_heads, width, dim = keys.shape
-        self.kernels.fill_pages(
-            keys.data_ptr(), values.data_ptr(), kv_heads, width, dim, length, pool.data_ptr(), table.ctypes.data
-        )
+        Prompt tokens are rows of the same kernels, packed without padding: each writes its key and value before it
+        attends, and rows are taken in order, so a token sees exactly those before it.
+        """
+        lengths = [len(p) for p in prompts]
+        tables = self.pages.admit(lengths, sources)
+        tokens = torch.tensor([token for prompt in prompts for token in prompt])
+        row_tables = np.repeat(tables, lengths, axis=0)
+        seen = np.concatenate([np.arange(1, n + 1) for n in lengths])
+        hidden = self._forward(tokens, row_tables, np.zeros_like(seen), seen, _Buffers(len(seen), self.weights))
+        last = torch.from_numpy(np.cumsum(lengths) - 1)
+        return (hidden[last] @ self.weights.head)[torch.tensor(sources)]
 
     def step(self, tokens: Tensor) -> Tensor:
         """Logits [live, V] after each row's newest token [live]."""
         self.pages.extend()
-        rows, weights, kernels = self.live, self.weights, self.kernels
-        if self.buffers is None or self.buffers.rows != rows:
-            self.buffers = _Buffers(rows, weights)
-        b, pages = self.buffers, self.pages
-        tables, prompts, owns = pages.tables.ctypes.data, pages.prompts.ctypes.data, pages.owns.ctypes.data
-        hidden_size, mlp = weights.norm.shape[0], weights.layers[0].down.shape[0]
+        if self.buffers is None or self.buffers.rows != self.live:
+            self.buffers = _Buffers(self.live, self.weights)
+        pages = self.pages
+        hidden = self._forward(tokens, pages.tables, pages.prompts, pages.owns, self.buffers)
+        return torch.mm(hidden, self.weights.head, out=self.buffers.logits)
+
+    def _forward(
+        self, tokens: Tensor, row_tables: np.ndarray, prompts: np.ndarray, owns: np.ndarray, b: _Buffers
+    ) -> Tensor:
+        """Normalised hidden states [n, H] of one new token per row, its key and value written to its newest page."""
+        weights, kernels, rows = self.weights, self.kernels, tokens.shape[0]
+        tables_at, prompts_at, owns_at = row_tables.ctypes.data, prompts.ctypes.data, owns.ctypes.data
+        width, mlp, eps, scores_at = b.x.shape[1], b.gated.shape[1], weights.norm_eps, self.scores.data_ptr()
         x = torch.index_select(weights.embedding, 0, tokens, out=b.x)
         for layer, shape, pool in zip(weights.layers, self.shapes, self.pools, strict=True):
-            kernels.rms_norm(b.x_at, layer.input_norm.data_ptr(), b.h_at, rows, hidden_size, weights.norm_eps)
+            kernels.rms_norm(b.x_at, layer.input_norm.data_ptr(), b.h_at, rows, width, eps)
             if layer.qkv_bias is None:
                 torch.mm(b.h, layer.qkv, out=b.qkv)
             else:
                 torch.addmm(layer.qkv_bias, b.h, layer.qkv, out=b.qkv)
             kernels.attend(
-                shape, b.qkv_at, pool.data_ptr(), tables, prompts, owns, rows, self.scores.data_ptr(), b.attended_at
+                shape, b.qkv_at, pool.data_ptr(), tables_at, prompts_at, owns_at, rows, scores_at, b.attended_at
             )
             x.addmm_(b.attended, layer.output)
-            kernels.rms_norm(b.x_at, layer.mlp_norm.data_ptr(), b.h_at, rows, hidden_size, weights.norm_eps)
+            kernels.rms_norm(b.x_at, layer.mlp_norm.data_ptr(), b.h_at, rows, width, eps)
             torch.mm(b.h, layer.gate_up, out=b.gate_up)
             kernels.silu_mul(b.gate_up_at, b.gated_at, rows, mlp)
             x.addmm_(b.gated, layer.down)
-        kernels.rms_norm(b.x_at, weights.norm.data_ptr(), b.h_at, rows, hidden_size, weights.norm_eps)
-        return torch.mm(b.h, weights.head, out=b.logits)
+        kernels.rms_norm(b.x_at, weights.norm.data_ptr(), b.h_at, rows, width, eps)
+        return b.h
 
     def keep(self, kept: Tensor) -> Tensor:
         """Drop all rows but `kept` (bool [live]); returns [new live] the old index of each row."""
@@ -149,16 +149,17 @@ class PageTables:
         self._shared: dict[int, tuple[np.ndarray, int]] = {}  # prompt -> its pages, rows that still use them
         self._next_prompt = 0
 
-    def admit(self, lengths: Sequence[int], sources: Sequence[int]) -> list[np.ndarray]:
-        """Page numbers for each prompt, and a row per entry of `sources` on the pages of that prompt."""
-        tables = [np.array([self._free.pop() for _ in range(_pages(n))], dtype=np.int32) for n in lengths]
+    def admit(self, lengths: Sequence[int], sources: Sequence[int]) -> np.ndarray:
+        """Tables [len(lengths), width] of new prompts, and a row per entry of `sources` on the pages of that prompt."""
+        tables = np.zeros((len(lengths), self.width), dtype=np.int32)
         users = np.bincount(np.asarray(sources), minlength=len(lengths))
-        for index, table in enumerate(tables):
-            self._shared[self._next_prompt + index] = (table, int(users[index]))
-        for row, source in enumerate(sources, start=self.live):
-            self.tables[row, : len(tables[source])] = tables[source]
-            self.prompts[row], self.owns[row] = lengths[source], 0
-            self._owner[row] = self._next_prompt + source
+        for index, length in enumerate(lengths):
+            tables[index, : _pages(length)] = [self._free.pop() for _ in range(_pages(length))]
+            self._shared[self._next_prompt + index] = (tables[index, : _pages(length)], int(users[index]))
+        rows = slice(self.live, self.live + len(sources))
+        self.tables[rows] = tables[sources]
+        self.prompts[rows], self.owns[rows] = np.asarray(lengths)[sources], 0
+        self._owner[rows] = self._next_prompt + np.asarray(sources)
         self.live += len(sources)
         self._next_prompt += len(lengths)
         return tables

@@ -48,7 +48,6 @@ SIGNATURES = {
     "rms_norm": (_POINTER, _POINTER, _POINTER, _INT, _INT, _FLOAT),
     "silu_mul": (_POINTER, _POINTER, _INT, _INT),
     "attend": (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT, _POINTER, _POINTER),
-    "fill_pages": (_POINTER, _POINTER, _INT, _INT, _INT, _INT, _POINTER, _POINTER),
     "draw_tokens": (_POINTER, _INT, _INT, _FLOAT, ctypes.c_int, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER),
 }
 

@@ -170,6 +170,7 @@ static void attend_head(const Attention *a, const float *q, const float *pool, i
 // Rotates queries and keys, writes keys and values of the new token to the row's newest own page, attends.
 //   qkv [rows, (heads + 2 kv_heads) * dim], overwritten; pool: this layer's pages; tables [rows, table_width];
 //   prompts, owns [rows]: tokens in prompt pages and in own pages, the new token included in `owns`.
+//   Rows are taken in order and write before they attend, so the tokens of one prompt may be rows of one call.
 //   scores: scratch of table_width * PAGE floats; out [rows, heads * dim].
 void attend(const Attention *a, float *qkv, float *pool, const int32_t *tables, const int64_t *prompts,
             const int64_t *owns, int64_t rows, float *scores, float *out) {
@@ -195,19 +196,6 @@ void attend(const Attention *a, float *qkv, float *pool, const int32_t *tables, 
             }
         }
     }
-}
-
-// Copies the first `length` positions of a prefilled prompt, keys and values [kv_heads, width, dim], to its pages.
-void fill_pages(const float *keys, const float *values, int64_t kv_heads, int64_t width, int64_t dim, int64_t length,
-                float *pool, const int32_t *table) {
-    const int64_t head_floats = 2 * dim * PAGE, page_floats = kv_heads * head_floats;
-    for (int64_t g = 0; g < kv_heads; g++)
-        for (int64_t t = 0; t < length; t++) {
-            float *page = pool + table[t / PAGE] * page_floats + g * head_floats;
-            const int64_t column = t % PAGE;
-            for (int64_t d = 0; d < dim; d++) page[d * PAGE + column] = keys[(g * width + t) * dim + d];
-            memcpy(page + dim * PAGE + column * dim, values + (g * width + t) * dim, dim * sizeof(float));
-        }
 }
 
 static inline uint64_t splitmix64(uint64_t x) {

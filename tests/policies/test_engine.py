@@ -1,14 +1,18 @@
 """The sampling engine: what it draws, what it records, and that neither depends on the batch."""
 
+import functools
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
+from policies import engine as engine_module
 from policies import sampler
 from policies.causal import CausalPolicy
+from policies.decode_native import PageTables
 from policies.engine import SamplingEngine
 from policies.logprobs import score_tokens
 from policies.native import load_kernels
@@ -266,18 +270,82 @@ def test_a_padding_id_that_is_the_end_token_changes_nothing():
         assert [c.finish for g in got for c in g] == [c.finish for g in expected for c in g]
 
 
-def test_a_group_shares_one_prefill(monkeypatch):
+@pytest.mark.parametrize("decoder", ["lean", "generic"])
+def test_a_group_shares_one_prefill(decoder, monkeypatch):
     policy = tiny()
     requests = make_requests(policy, count=3, group=8)
-    rows = []
+    shapes = []
     forward = policy.model.model.forward
-    monkeypatch.setattr(
-        policy.model.model,
-        "forward",
-        lambda input_ids, **kw: rows.append(tuple(input_ids.shape)) or forward(input_ids=input_ids, **kw),
-    )
-    SamplingEngine(policy).generate(requests, Sampling(4), seed=0)
-    assert rows[0] == (3, max(len(r.prompt) for r in requests))
+
+    def spy(input_ids=None, **rest):
+        shapes.append(tuple(input_ids.shape))
+        return forward(input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(policy.model.model, "forward", spy)
+    SamplingEngine(policy, decoder=decoder).generate(requests, Sampling(4), seed=0)
+    assert shapes[0] == (3, max(len(r.prompt) for r in requests))
+
+
+def test_pages_of_a_prompt_are_stored_once_and_come_back():
+    tables = PageTables(rows=8, longest_prompt=40, max_new_tokens=33)
+    free = len(tables._free)
+    tables.admit([40, 5], [0, 0, 0, 1, 1])  # 3 pages and 1 page, whatever the number of rows
+    assert len(tables._free) == free - 4
+    for _ in range(17):  # a second page of 16 own tokens per row
+        tables.extend()
+    assert len(tables._free) == free - 4 - 5 * 2
+    used = {int(page) for row in range(5) for page in tables.tables[row, tables_of(tables, row)]}
+    assert len(used) == 4 + 10, "no page belongs to two owners"
+    order = tables.keep(np.array([False, True, False, True, False]))
+    assert order.tolist() == [1, 3]
+    assert len(tables._free) == free - 4 - 2 * 2
+    tables.keep(np.array([False, False]))
+    assert sorted(tables._free) == list(range(tables.count))
+
+
+def tables_of(tables, row):
+    """Columns of a row's table that are in use."""
+    return slice(0, -(-int(tables.prompts[row]) // 16) + -(-int(tables.owns[row]) // 16))
+
+
+@pytest.mark.parametrize("lengths", [(1, 15, 16, 17, 31, 32, 33, 48)])
+def test_prompts_of_every_length_around_a_page_continue_as_generate_does(lengths):
+    skip_without_compiler("native")
+    policy = sharpened(tiny())
+    requests = [Request(tuple((7 * j) % 50 + 4 for j in range(n)), (n,)) for n in lengths]
+    for request, (completion,) in zip(
+        requests,
+        SamplingEngine(policy, decoder="native").generate(requests, Sampling(40, temperature=0), seed=0),
+        strict=True,
+    ):
+        theirs = policy.model.generate(torch.tensor([request.prompt]), max_new_tokens=40, do_sample=False)
+        assert completion.tokens == tuple(theirs[0, len(request.prompt) :].tolist())
+
+
+def test_bucketed_steps_of_the_lean_decoder_equal_exact_ones(monkeypatch):
+    # the shapes that CUDA graphs replay, run eagerly: dead rows and masked columns must not matter
+    policy = sharpened(tiny(), 2.0)
+    requests = make_requests(policy, count=7, group=3)
+    expected = tokens_of(SamplingEngine(policy, decoder="lean").generate(requests, Sampling(30), seed=8))
+    engine = SamplingEngine(policy, decoder="lean", max_rows=12)
+    exact = engine_module.LeanDecoder
+    monkeypatch.setattr(engine_module, "LeanDecoder", functools.partial(exact, bucketed=True))
+    for _ in range(2):  # the second call reuses memory and buckets of the first
+        assert tokens_of(engine.generate(requests, Sampling(30), seed=8)) == expected
+    assert isinstance(engine._lean, exact)
+    assert len(engine._lean.graphs) > 1
+
+
+def test_bfloat16_decoding_follows_the_float32_policy():
+    policy = sharpened(tiny())
+    requests = make_requests(policy, count=2, group=2)
+    groups = SamplingEngine(policy, dtype="bfloat16").generate(requests, Sampling(12), seed=0)
+    for request, group in zip(requests, groups, strict=True):
+        for completion in group:
+            expected = teacher_forced(policy, request, completion)
+            # bfloat16 has 8 bits: a few percent of logits of size about 1, and not the 1e-5 of float32
+            assert completion.logprobs == pytest.approx(expected.tolist(), abs=0.3)
+    assert policy.model.dtype == torch.float32
 
 
 def test_weights_are_read_anew_by_every_call():
