@@ -25,7 +25,7 @@ from policies.value import ValueModel
 from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
 from rl.collate import micro_batches
 from rl.metrics import StepSums
-from rl.modules import load_trainable_weights, prepare_for_training, trainable_weights
+from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.optimizer import Optimizer, OptimizerSettings, gradients
 from rl.types import Batch, Totals
 
@@ -47,6 +47,8 @@ class Learner:
         value_model, value_optimizer: the critic and its settings (default: those of the policy).
         value_pretraining: updates at the start in which only the value model learns.
         reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
+        gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
+        sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
         seed: shuffles the minibatches.
         threads: torch threads of this process; None leaves them as they are.
     """
@@ -65,6 +67,7 @@ class Learner:
         value_pretraining: int = 0,
         reference: CausalPolicy | None = None,
         gradient_checkpointing: bool = False,
+        sharding: str | None = None,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -76,6 +79,10 @@ class Learner:
             have = "no value model was given" if value_model is None else "a value model was given"
             wants = "needs" if algorithm.needs_values else "has no use for"
             raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
+        if sharding not in (None, "fsdp"):
+            raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
+        if sharding and policy.is_lora:
+            raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")
         if threads is not None:
             torch.set_num_threads(threads)
         self.policy = policy
@@ -97,12 +104,17 @@ class Learner:
             raise ValueError(f"algorithm {algorithm.name!r} needs a reference policy, and none was given")
         self.device = next(policy.model.parameters()).device
         self._accelerator = Accelerator(cpu=self.device.type == "cpu")
+        if value_model is not None:
+            prepare_for_training(value_model, False)
+        self._share_weights()
+        self._is_sharded = sharding is not None and self.world > 1
+        if self._is_sharded:
+            for module in {self._scorer, self._reference, value_model} - {None}:
+                shard(cast(nn.Module, module), policy.model._no_split_modules or (), self.device)
         self._optimizer = Optimizer(policy.model, optimizer)
         self._value_optimizer: Optimizer | None = None
         if value_model is not None:
-            prepare_for_training(value_model, False)
             self._value_optimizer = Optimizer(value_model, value_optimizer or optimizer)
-        self._share_weights()
 
     # ------------------------------------------------------------------ what the loop calls (on rank 0)
 
@@ -145,6 +157,11 @@ class Learner:
         """Lets the other ranks return from `follow`."""
         self._lead("close")
 
+    def end_processes(self) -> None:
+        """Takes this process out of the group, on every rank, after the last learner was closed."""
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
     # ------------------------------------------------------------------ several processes
 
     @property
@@ -184,7 +201,7 @@ class Learner:
 
     def _sum_gradients(self) -> None:
         """One sum over ranks for the whole step: each rank holds a partial sum over the same totals."""
-        if self.world == 1:
+        if self.world == 1 or self._is_sharded:  # FSDP has summed as it went
             return
         for optimizer in self._optimizers():
             for parameter in optimizer.parameters:
@@ -242,11 +259,12 @@ class Learner:
     def _column(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
         """[B, T] of what `score` says about each micro-batch."""
         filled = torch.zeros(batch.tokens.shape)
-        for rows in self._share(batch, None):
+        for rows, idle in self._share(batch, None):
             part = batch.rows(rows).to(self.device)
             with self._arithmetic():
                 scores = score(part)
-            filled[rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
+            if not idle:
+                filled[rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
         return self._sum_over_ranks(filled)
 
     def _minibatches(self, num_rows: int, epoch: int) -> list[Tensor | None]:
@@ -265,13 +283,15 @@ class Learner:
         totals = _totals(batch, max_tokens)
         active = self._active_rows(batch)
         sums = StepSums()
-        for rows in self._share(batch, active):
+        scale = self.world if self._is_sharded else 1  # FSDP averages gradients over ranks, and they are to be summed
+        for rows, idle in self._share(batch, active):
             part = batch.rows(rows).to(self.device)
             scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
             parts = self.algorithm.loss(part, scores, totals)
             if parts.loss.requires_grad:
-                parts.loss.backward()
-            sums.observe(parts)
+                (parts.loss * (0 if idle else scale)).backward()
+            if not idle:
+                sums.observe(parts)
         self._sum_gradients()
         if self.world > 1:
             sums.gather(gather_object([sums.share()]))
@@ -312,13 +332,21 @@ class Learner:
         active = self.algorithm.active_rows(batch)
         return None if bool(active.all()) else active.nonzero().squeeze(1)
 
-    def _share(self, batch: Batch, rows: Tensor | None) -> list[Tensor]:
-        """This rank's micro-batches: row indices into `batch`."""
+    def _share(self, batch: Batch, rows: Tensor | None) -> list[tuple[Tensor, bool]]:
+        """This rank's micro-batches: (row indices into `batch`, idle).
+
+        Sharded models need the same number of passes on every rank, so a rank with too few repeats one that counts
+        for nothing: idle.
+        """
         lengths = batch.attention.sum(1)
         cuts = micro_batches(lengths if rows is None else lengths[rows], self.micro_tokens)
         if rows is not None:
             cuts = [rows[cut] for cut in cuts]
-        return cuts[self._accelerator.process_index :: self.world]
+        share = [(cut, False) for cut in cuts[self._accelerator.process_index :: self.world]]
+        if self._is_sharded:
+            passes = -(-len(cuts) // self.world)
+            share += [(cuts[-1], True)] * (passes - len(share))
+        return share
 
     def _scores(self, part: Batch, with_entropy: bool) -> Scores:
         frozen = torch.no_grad() if self._is_pretraining else contextlib.nullcontext()
@@ -352,7 +380,7 @@ class Learner:
     # ------------------------------------------------------------------ state
 
     def _weights(self) -> dict[str, Tensor]:
-        return self.policy.weights()
+        return {name: whole(weight) for name, weight in self.policy.weights().items()}
 
     def _state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> None:
@@ -38,7 +41,7 @@ def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> Non
 def trainable_weights(module: nn.Module) -> dict[str, Tensor]:
     """Copies of the trainable parameters by name."""
     named = module.named_parameters()
-    return {name: parameter.detach().cpu().clone() for name, parameter in named if parameter.requires_grad}
+    return {name: whole(parameter.detach()).cpu().clone() for name, parameter in named if parameter.requires_grad}
 
 
 @torch.no_grad()
@@ -54,4 +57,33 @@ def load_trainable_weights(module: nn.Module, state: Mapping[str, Tensor]) -> No
             raise ValueError(
                 f"the checkpoint's {name!r} has shape {tuple(state[name].shape)}, the model's {tuple(parameter.shape)}"
             )
-        parameter.copy_(state[name])
+        parameter.copy_(share_of(state[name], parameter))
+
+
+def shard(module: nn.Module, layer_names: Collection[str], device: torch.device) -> None:
+    """Spreads the parameters over all processes (FSDP2): gathered layer by layer for a pass, and freed after it.
+
+    torch's own call rather than accelerate's, which refuses CPUs. From here on parameters are DTensors, and every
+    process must run the same number of passes.
+
+    Args:
+        layer_names: classes of the layers that are gathered as one, a transformer's `_no_split_modules`.
+    """
+    mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
+    for child in list(module.modules()):
+        if type(child).__name__ in layer_names:
+            fully_shard(child, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A sharded tensor put together, on every process that calls; any other as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def share_of(tensor: Tensor, like: Tensor) -> Tensor:
+    """`tensor` spread as `like` is; a copy on the device of `like` where that is not sharded."""
+    tensor = tensor.to(like.device, copy=True)
+    if isinstance(like, DTensor) and tensor.dim():
+        return distribute_tensor(tensor, like.device_mesh, like.placements)
+    return tensor

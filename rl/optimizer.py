@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rl.modules import share_of, whole
+
 SCHEDULES = ("constant", "cosine", "linear")
 
 
@@ -74,7 +76,7 @@ class Optimizer:
             if parameter.grad is None:  # every row was skipped: Adam still moves by its momentum, as on a zero gradient
                 parameter.grad = torch.zeros_like(parameter)
         limit = self.settings.clip_norm or math.inf
-        return nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
+        return whole(nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
 
     def step(self, count: int) -> float:
         """Applies the gradient and forgets it; returns the learning rate, that of optimizer step `count` from 0."""
@@ -91,9 +93,12 @@ class Optimizer:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, dict[str, Tensor]]:
-        """Parameter name -> its state (exp_avg, exp_avg_sq, step)."""
-        named = zip(self.names, self.parameters)
-        return {name: dict(self.adam.state[parameter]) for name, parameter in named if parameter in self.adam.state}
+        """Parameter name -> copies of its state (exp_avg, exp_avg_sq, step)."""
+        return {
+            name: {key: whole(value).detach().cpu().clone() for key, value in self.adam.state[parameter].items()}
+            for name, parameter in zip(self.names, self.parameters)
+            if parameter in self.adam.state
+        }
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Takes over what `state_dict` gave.
@@ -110,9 +115,7 @@ class Optimizer:
         self.adam.state.clear()
         for name, parameter in zip(self.names, self.parameters):
             if name in state:
-                self.adam.state[parameter] = {
-                    key: value.to(parameter.device, copy=True) for key, value in state[name].items()
-                }
+                self.adam.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}
 
 
 def gradients(modules: Iterable[Optimizer]) -> list[Tensor]:
