@@ -21,11 +21,29 @@ from verifiers.types import Outcome, Verdict
 LEVELS = (1, 2, 3)
 FULL_SCORE = 1.0
 
-# Measured with reasoning-gym 0.1.25: what earns the full score without solving the problem.
+# Measured with reasoning-gym 0.1.25 over 16 items each (intermediate_integration, knight_swap, futoshiki, puzzle24 and
+# zebra_puzzles took too long to be tried in full). What earns the full score without solving the problem:
 EXPLOITABLE: dict[str, str] = {
-    "puzzle24": "any four numbers in range that make 24 are accepted, not only the given ones",
+    "coin_flip": 'the answer "0" earns the full score on every item',
     "game_of_life_halting": "any text that is not empty is accepted",
+    "kakurasu": "a solution followed by anything else is accepted",
+    "puzzle24": "any four numbers in range that make 24 are accepted, not only the given ones",
+    "quantum_lock": "a solution followed by anything else is accepted",
+    "simple_integration": 'the answer is parsed as code: "F or G" is read as F',
+    "sokoban": "a solution followed by anything else is accepted",
 }
+# Scorers that accept the reference followed by other text, where there is one right answer: compared as text instead.
+COMPARED_AS_TEXT = frozenset(
+    (
+        "fraction_simplification",
+        "gsm_symbolic",
+        "knights_knaves",
+        "letter_jumble",
+        "polynomial_multiplication",
+        "spell_backward",
+        "time_intervals",
+    )
+)
 NO_GOLD: dict[str, str] = dict.fromkeys(
     ("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"),
     "its items carry no reference answer, so that gold cannot be checked",
@@ -35,6 +53,8 @@ NO_GOLD: dict[str, str] = dict.fromkeys(
 @environment("rg")
 class ReasoningGym(Environment):
     """A data set of reasoning-gym, strictly scored: `rg:chain_sum`.
+
+    Seven data sets whose scorers accept the reference followed by other text are compared as text.
 
     Args:
         dataset: its name in reasoning-gym.
@@ -105,6 +125,10 @@ class ReasoningGym(Environment):
         if answer is None:
             assert refusal is not None
             return refusal
+        if self.dataset in COMPARED_AS_TEXT:
+            if " ".join(answer.split()) == " ".join(problem.answer.split()):
+                return Verdict(Outcome.CORRECT, 1.0, answer, "it is the reference")
+            return Verdict(Outcome.WRONG, 0.0, answer, "it is not the reference, as text")
         entry = self._cached_entry(problem.info["seed"], problem.info["level"])
         try:
             score = self._sources[problem.info["level"]].score_answer(answer, entry)

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import envs.registry as registry
-from envs import EnvGrader, EnvSpec, Environment, Problem, environment, list_environments, make
+from envs import EnvGrader, Environment, EnvSpec, Problem, environment, list_environments, make
 from envs.builtin import BUILT_IN, PROCEDURAL
 from envs.registry import get_class, parse_levels, parse_reference
 

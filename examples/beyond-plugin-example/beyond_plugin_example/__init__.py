@@ -1,0 +1,1 @@
+"""An example plug-in: one environment, found by its entry point."""

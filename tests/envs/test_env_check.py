@@ -1,0 +1,159 @@
+"""The checker finds what is wrong with broken environments, and says so."""
+
+import random
+import time
+
+import pytest
+
+from envs import Environment, Problem, make
+from envs.check import check_environment
+from envs.types import Step
+from verifiers.types import Outcome, Verdict
+
+OPTIONS = {"num": 40, "hostile": False, "fresh_process": False}
+
+
+class Sound(Environment):
+    """Sums of two numbers."""
+
+    name = "sound"
+    verify = "numeric"
+
+    def generate(self, rng, level):
+        a, b = rng.randint(100, 999), rng.randint(100, 999)
+        return Problem(f"{a} + {b}", str(a + b), (f"{a} + {b} = {a + b}",))
+
+
+def failed(env, **options):
+    return [finding.check for finding in check_environment(env, **{**OPTIONS, **options}).problems]
+
+
+def test_a_sound_environment_passes():
+    assert failed(Sound()) == []
+
+
+class UsesTheGlobalRandom(Sound):
+    def generate(self, rng, level):
+        return super().generate(random, level)
+
+
+class WrongGold(Sound):
+    def generate(self, rng, level):
+        a = rng.randint(100, 999)
+        return Problem(f"{a} + 1", f"about {a + 1}")
+
+
+class PaysForContaining(Sound):
+    def grade(self, problem, response):
+        is_in = problem.answer in response
+        return Verdict(Outcome.CORRECT if is_in else Outcome.WRONG, float(is_in))
+
+
+class PaysForAnything(Sound):
+    def grade(self, problem, response):
+        return Verdict(Outcome.CORRECT, 1.0) if response else Verdict(Outcome.NO_ANSWER, 0.0)
+
+
+class FalseSteps(Sound):
+    def generate(self, rng, level):
+        problem = super().generate(rng, level)
+        return Problem(problem.prompt, problem.answer, ("2 + 2 = 5", f"so {problem.answer}"))
+
+
+class TinySpace(Sound):
+    def generate(self, rng, level):
+        return Problem(f"{rng.randint(1, 3)}", str(rng.randint(100, 10**6)))
+
+
+class AnswerInThePrompt(Sound):
+    def generate(self, rng, level):
+        a = rng.randint(10**5, 10**6)
+        return Problem(f"What is {a}?", str(a))
+
+
+class TuplesInInfo(Sound):
+    def generate(self, rng, level):
+        problem = super().generate(rng, level)
+        return Problem(problem.prompt, problem.answer, info={"pair": (1, 2)})
+
+
+class IgnoresTheSplit(Sound):
+    def problem(self, index, *, split="train", seed=0, level=None):
+        return self.generate(random.Random(index), 1)
+
+
+class Slow(Sound):
+    def generate(self, rng, level):
+        until = time.process_time() + 0.007
+        while time.process_time() < until:
+            pass
+        return super().generate(rng, level)
+
+
+class Raises(Sound):
+    def generate(self, rng, level):
+        raise KeyError("forgotten")
+
+
+@pytest.mark.parametrize(
+    ("env", "check"),
+    [
+        (UsesTheGlobalRandom, "deterministic"),
+        (WrongGold, "gold is CORRECT"),
+        (PaysForContaining, "exploit probes"),
+        (PaysForAnything, "exploit probes"),
+        (PaysForAnything, "corrupted solutions are not CORRECT"),
+        (FalseSteps, "worked steps are true"),
+        (TinySpace, "space is large enough"),
+        (AnswerInThePrompt, "exploit probes"),
+        (TuplesInInfo, "JSON round trip"),
+        (IgnoresTheSplit, "splits share nothing"),
+        (Slow, "fast"),
+        (Raises, "generates"),
+    ],
+)
+def test_what_is_broken_is_found(env, check):
+    assert check in failed(env(), num=24 if env is Slow else 40)
+
+
+class RaisesOnOddText(Sound):
+    def grade(self, problem, response):
+        response.encode()  # a lone surrogate raises
+        return super().grade(problem, response)
+
+
+def test_hostile_responses_that_raise_are_found():
+    assert "hostile responses raise nothing" in failed(RaisesOnOddText(), hostile=True)
+
+
+def test_the_report_says_how_to_mend():
+    report = check_environment(PaysForContaining(), **OPTIONS)
+    assert not report.is_ok
+    assert "to mend it: no partial credit" in report.text()
+    assert report.text().splitlines()[0].startswith("sound: FAILS")
+    assert report.to_json()["is_ok"] is False
+
+
+def test_the_allowance_of_probes_is_stated_where_answers_are_few():
+    report = check_environment("leaps", **OPTIONS)
+    assert report.numbers["most_frequent_answer"] > 0.05
+    assert "most frequent answer's own rate" in report.findings[-1].detail
+
+
+def test_a_fresh_process_gives_the_same_problems():
+    report = check_environment(make("composition"), num=20, hostile=True, probes=False)
+    assert report.is_ok, report.text()
+
+
+def test_the_linear_equation_example_is_at_most_ten_lines_and_passes():
+    from pathlib import Path
+
+    file = Path(__file__).parents[2] / "examples" / "linear.py"
+    lines = [line for line in file.read_text().splitlines() if line.strip()]
+    assert len(lines) <= 10
+    report = check_environment(f"{file}:linear", num=60)
+    assert report.is_ok, report.text()
+
+
+def test_single_turn_environments_end_after_one_turn():
+    assert Sound().step(Problem("1 + 1", "2"), []) == Step(None, stop=Step(None).stop or "completed")
