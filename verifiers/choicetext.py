@@ -10,8 +10,10 @@ from verifiers.normalize import canonical_words
 _COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)\b|[{}$*`]|\\[ ,;:!]|~")
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
 _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
+_JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
 _NAMED = re.compile(r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)")
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
+_REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")
 _SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")
 _DENIED = re.compile(r"(?i)\b(?:not|n't|isn't|neither|except|wrong|incorrect|eliminate[sd]?|or)\b")
 
@@ -35,8 +37,10 @@ def read_choice(text: str) -> ChoiceText | None:
     leading = _LEADING.fullmatch(plain)
     if leading and not _SEVERAL.match(plain):
         letter = leading[1] or leading[2] or leading[3]
-        if leading[3] and letter in ("A", "I") and not re.match(r"[A-Z][a-z]", leading[4]):
-            return None  # the article, not an option
+        if leading[3] and not re.match(r"[A-Z0-9(\\$]", leading[4]):
+            return None  # the article, or the beginning of a sentence
+        if _JUDGED.match(leading[4]):
+            return None
         return ChoiceText(letter, canonical_words(leading[4]))
     return None
 
@@ -46,7 +50,7 @@ def find_choice(text: str) -> str | None:
     line = " ".join(_COMMANDS.sub(" ", text[-2_000:]).split())
     if _SEVERAL.search(line[-200:]):
         return None
-    for pattern in (_FINAL, _NAMED):
+    for pattern in (_REASONED, _FINAL, _NAMED):
         found = [match[1] for match in pattern.finditer(line)]
         if found and not _DENIED.search(line[max(0, line.rfind(found[-1]) - 30) : line.rfind(found[-1])]):
             return found[-1]

@@ -294,7 +294,19 @@ def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 4
     return Numeric(values or {}, digits, limits, real=real).result(expr)
 
 
+def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40) -> int:
+    """Working digits that tell `expr` from any number it nearly equals: its largest and smallest parts decide.
+
+    tanh(200) differs from 1 in the 173rd digit only; an ordinary expression needs no more than twice the usual.
+    """
+    from verifiers.numbers import Numeric
+
+    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS)
+    evaluator.result(expr)
+    return int(evaluator.size * 0.302) + 2 * digits
+
+
 __all__ = [
-    "Const", "InexactError", "Matrix", "PRIME", "Quantity", "UndefinedError", "double_factorial", "exact", "factorial",
+    "Const", "InexactError", "Matrix", "PRIME", "Quantity", "UndefinedError", "digits_needed", "double_factorial", "exact", "factorial",
     "modular", "numeric", "rational_root",
 ]  # fmt: skip

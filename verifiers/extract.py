@@ -56,13 +56,12 @@ class Extraction:
 
 
 _REASONING = r"think|thinking|thought|reasoning|reason|scratchpad|analysis|reflection"
-_REASONING_BLOCK = re.compile(rf"<({_REASONING})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_REASONING_CLOSE = re.compile(rf"</(?:{_REASONING})>", re.IGNORECASE)
-_REASONING_OPEN = re.compile(rf"<(?:{_REASONING})>", re.IGNORECASE)
+_REASONING_TAG = re.compile(rf"<(/?)(?:{_REASONING})>", re.IGNORECASE)
+_INVISIBLE = re.compile(r"\\(?:[hv]?phantom|tag|label)\*?\s*\{[^{}]{0,400}\}")
 _NEXT_TURN = re.compile(r"<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\nUser:|\nHuman:")
 _SPECIAL = re.compile(r"<\|[A-Za-z_]{1,24}\|>")
 _COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
-_ANSWER_TAG = re.compile(r"<(answer|final_answer|solution)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
 _BOX = re.compile(r"(?:\\f?|\\?begin)?boxed\s*\{")
 _BOX_WORD = re.compile(r"\\boxed\s+([^\s${}\\]{1,40})")
 _BRACE = re.compile(r"[{}]")
@@ -91,9 +90,12 @@ _ANNOUNCEMENTS = re.compile(
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _SENTENCE_END = re.compile(r"(?<=[^.\d])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|")
 _NEGATED = re.compile(
-    r"(?i)\b(?:not|n't|cannot|never|isn't|neither|nor|wrong|incorrect|no longer|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
+    r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|isn't|neither|nor|wrong|incorrect|no longer|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
 )
 _HEDGED = re.compile(r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between)\b|或")
+_BOUNDED = re.compile(
+    r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(
@@ -109,12 +111,19 @@ def strip_reasoning(response: str) -> str:
     """The response without its reasoning blocks; an unclosed one runs to the end, an unopened one from the start."""
     if "<" not in response:
         return response
-    text = _REASONING_BLOCK.sub(" ", response) if _REASONING_OPEN.search(response) and _REASONING_CLOSE.search(response) else response
-    closes = list(_REASONING_CLOSE.finditer(text))
-    if closes:
-        text = text[closes[-1].end() :]
-    opened = _REASONING_OPEN.search(text)
-    return text[: opened.start()] if opened else text
+    kept: list[str] = []
+    position, inside = 0, False
+    for tag in _REASONING_TAG.finditer(response):
+        if tag[1]:
+            if not inside:
+                kept.clear()
+            inside, position = False, tag.end()
+        elif not inside:
+            kept.append(response[position : tag.start()])
+            inside = True
+    if not inside:
+        kept.append(response[position:])
+    return " ".join(kept)
 
 
 def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) -> Extraction:
@@ -127,7 +136,9 @@ def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) ->
     text = _COMMENT.sub("", text) if "%" in text else text
     if len(text) != len(response) and not text.strip():
         return Extraction(None, detail="nothing outside the reasoning block")
-    hidden = len(response) != len(text) and _REASONING_CLOSE.search(response) is not None
+    hidden = len(response) != len(text) and _REASONING_TAG.search(response) is not None
+    if "\\" in text:
+        text = _INVISIBLE.sub(" ", text)
     for place in Place:
         if place not in wanted:
             continue
@@ -142,7 +153,14 @@ def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) ->
 def _tag(text: str) -> Extraction | None:
     if "<" not in text:
         return None
-    found = [match[2].strip() for match in _ANSWER_TAG.finditer(text)]
+    found: list[str] = []
+    start: int | None = None
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag[1]:
+            start = tag.end()
+        elif start is not None:
+            found.append(text[start : tag.start()].strip())
+            start = None
     if not found:
         return None
     boxed = _boxed(found[-1])
@@ -311,7 +329,7 @@ def _last(text: str) -> Extraction | None:
         bold = _BOLD.findall(line)
         if not _DIGIT.search(line) and not bold:
             continue
-        if _NEGATED.search(line) or _HEDGED.search(line):
+        if _doubtful(line):
             return None
         numbers = [match[0].strip().rstrip(",") for match in _NUMBER.finditer(line)]
         candidates: list[str] = []
@@ -327,9 +345,14 @@ def _last(text: str) -> Extraction | None:
     return None
 
 
+def _doubtful(sentence: str) -> bool:
+    """Whether a sentence denies its number, offers several, or only bounds it."""
+    return any(pattern.search(sentence) for pattern in (_NEGATED, _HEDGED, _BOUNDED))
+
+
 def _reduced(payload: str) -> tuple[str, ...]:
     """Shorter readings of an announcement such as "The largest $n$ is 34": refused when it is negated or hedged."""
-    if _NEGATED.search(payload) or _HEDGED.search(payload):
+    if _doubtful(payload):
         return ()
     found: list[str] = []
     formulas = [next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(payload)]

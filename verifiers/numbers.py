@@ -33,8 +33,9 @@ class Numeric:
 
     def __init__(self, values: Mapping[str, Any], digits: int, limits: Limits, *, real: bool = False) -> None:
         self.real = real
+        self.size = 0  # largest |log2| of a value met on the way
         self.ctx = context(digits)
-        self.values = values
+        self.values = {name: self.ctx.convert(value) for name, value in values.items()}
         self.digits = digits
         self.limits = limits
 
@@ -79,6 +80,8 @@ class Numeric:
         raise InexactError(type(expr).__name__)
 
     def _within(self, value: Any) -> Any:
+        if value:
+            self.size = max(self.size, abs(int(self.ctx.mag(value))))
         if self.real and isinstance(value, self.ctx.mpc):
             raise UndefinedError("not a real number")
         return value
@@ -179,6 +182,10 @@ class Numeric:
         function = _CALLS.get(name)
         if function is None:
             raise InexactError(name)
+        if name in _SATURATING:
+            self.size = max(self.size, int(3 * abs(self.ctx.re(numbers[0])) + 3))
+            if self.size > _MAX_EXPONENT * 4:
+                raise OverBudgetError("hyperbolic function out of range")
         return function(self.ctx, *numbers)
 
     def _binomial(self, expr: Call) -> Any:
@@ -203,6 +210,7 @@ class Numeric:
         for index in range(int(low), int(high) + 1):
             inner = Numeric({**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits, real=self.real)
             term = inner.value(expr.body)
+            self.size = max(self.size, inner.size)
             total = total + term if expr.kind == "sum" else self._sized(total * term)
         return total
 
@@ -210,6 +218,9 @@ class Numeric:
         if len(expr.rows) != len(expr.rows[0]) or len(expr.rows) > 12:
             raise InexactError("determinant")
         return self.ctx.det(self.ctx.matrix([[self.value(entry) for entry in row] for row in expr.rows]))
+
+
+_SATURATING = frozenset(("sinh", "cosh", "tanh", "coth", "sech", "csch"))  # they hide a term of size e^-x
 
 
 def _log(ctx: Any, value: Any, base: Any = None) -> Any:

@@ -8,8 +8,10 @@ from itertools import product
 
 from verifiers.equivalence.labels import Labelled, labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.evaluate import InexactError, UndefinedError, numeric
+from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Cases, Const, Dots, Expr, Group, Interval, Matrix, Op, Rel, Sym, marks, walk
+from verifiers.parse.tree import Cases, Dots, Expr, Group, Interval, Matrix, Num, Op, Rel, Sym, marks, walk
 
 Compare = Callable[[Expr, Expr, Settings], Judgement]
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
@@ -200,11 +202,17 @@ def _compare_in_order(left: Sequence[Labelled], right: Sequence[Labelled], compa
 def _compare_any_order(left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings) -> Judgement:
     if len(left) != len(right):
         return no(f"{len(left)} values, expected {len(right)}")
-    if len(left) > 60:
-        return _compare_in_order(left, right, compare, settings)
-    remaining = list(right)
+    remaining = [(theirs, approximate(theirs.value)) for theirs in right]
     for mine in left:
-        match = next((index for index, theirs in enumerate(remaining) if compare_entries(mine, theirs, compare, settings)), None)
+        near = approximate(mine.value)
+        match = next(
+            (
+                index
+                for index, (theirs, other) in enumerate(remaining)
+                if may_equal(near, other) and compare_entries(mine, theirs, compare, settings)
+            ),
+            None,
+        )
         if match is None:
             return no("a value that the reference does not have")
         remaining.pop(match)
@@ -212,11 +220,43 @@ def _compare_any_order(left: Sequence[Labelled], right: Sequence[Labelled], comp
 
 
 def _distinct(items: Sequence[Labelled], compare: Compare, settings: Settings) -> list[Labelled]:
-    kept: list[Labelled] = []
-    for item in items[:60]:
-        if not any(item.value == other.value or compare(item.value, other.value, settings) for other in kept):
-            kept.append(item)
-    return kept
+    kept: list[tuple[Labelled, complex | None]] = []
+    for item in items:
+        near = approximate(item.value)
+        if not any(
+            may_equal(near, known) and (item.value == other.value or compare(item.value, other.value, settings))
+            for other, known in kept
+        ):
+            kept.append((item, near))
+    return [item for item, _ in kept]
 
 
-__all__ = ["Collection", "Const", "collection", "compare_collections", "compare_entries", "expand_signs", "has_signs"]
+def approximate(expr: Expr) -> complex | None:
+    """A double close to a constant, so that far ones are not compared in full; None for anything else."""
+    if isinstance(expr, Num):
+        try:
+            return complex(expr.value)
+        except OverflowError:
+            return None
+    if not marks(expr) <= _PLAIN_MARKS:
+        return None
+    try:
+        return complex(numeric(expr, None, 20))
+    except (InexactError, UndefinedError, OverBudgetError, OverflowError):
+        return None
+
+
+_PLAIN_MARKS = frozenset(
+    ("Num", "Op", "Const", "Call", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow", "Op:neg", "Call:sqrt",
+     "Call:root", "Call:ln", "Call:sin", "Call:cos", "Call:tan")
+)  # fmt: skip
+
+
+def may_equal(first: complex | None, second: complex | None) -> bool:
+    """False only if two approximations are too far apart for equal (or rounded) values."""
+    if first is None or second is None:
+        return True
+    return abs(first - second) <= 0.2 + 1e-3 * max(abs(first), abs(second))
+
+
+__all__ = ["Collection", "collection", "compare_collections", "compare_entries", "expand_signs", "has_signs"]

@@ -267,8 +267,6 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
     else:
         assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
-        if label is None and _states_number(equation) and not free_symbols(value):
-            return _compare(value, equation.sides[1], settings)
     if label is not None:
         other = Rel(("=",), (label, value))
         pair = (equation, other) if equation is mine.value else (other, equation)

@@ -1,13 +1,14 @@
 """Calculus operators worked out with sympy, built from our tree by constructors and under a time budget.
 
-sympy never sees text. Its own loops cannot be interrupted from inside Python, so the caller's process has a hard
-deadline (the pool); here the size of what is handed over is bounded, and the result is checked by comparison.
+sympy never sees text. The size of what is handed over is bounded, so that no single C call runs long, and a profile
+hook ends the rest after `proof_seconds`; the pool's deadline stands behind both.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from verifiers.budget import BudgetSpentError, budget
 from verifiers.equivalence.types import Settings
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
@@ -21,8 +22,9 @@ def worked_out(expr: Expr, settings: Settings) -> Expr | None:
     if sum(1 for _ in walk(expr)) > _MAX_NODES * 2:
         return None
     try:
-        return transform(expr, lambda node: _evaluate(node) if isinstance(node, Bound) else None)
-    except _ResistsError:
+        with budget(settings.proof_seconds):
+            return transform(expr, lambda node: _evaluate(node) if isinstance(node, Bound) else None)
+    except (_ResistsError, BudgetSpentError):
         return None
 
 

@@ -8,13 +8,13 @@ points at high precision (a mismatch is final), then, for calculus operators onl
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from verifiers import units
 from verifiers.equivalence.types import Judgement, Settings, no, yes
-from verifiers.evaluate import PRIME, InexactError, UndefinedError, exact, modular, numeric
+from verifiers.evaluate import PRIME, InexactError, UndefinedError, digits_needed, exact, modular, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Apply, BaseNum, Bound, Expr, Num, Op, Quantity, Ratio, Sym, marks, walk
@@ -22,6 +22,7 @@ from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
 _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
+_MAX_DIGITS = 3_000  # of a comparison of constants
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
 
 
@@ -175,10 +176,25 @@ def _agree_at_points(answer: Expr, reference: Expr, names: Sequence[str], settin
                 return no("different values at a random complex point", method="numeric")
             complex_agreed += 1
         if both_real >= settings.points:
+            if not _agree_exactly(answer, reference, values, settings):
+                return no("different values in distant digits", method="numeric")
             return yes(f"equal at {both_real} random real points to {settings.digits - 10} digits", "numeric")
     if both_real >= 2 or (both_real == 0 and complex_agreed >= settings.points):
         return yes(f"equal at {both_real or complex_agreed} random points", "numeric")
     return None
+
+
+def _agree_exactly(answer: Expr, reference: Expr, values: Mapping[str, Any] | None, settings: Settings) -> bool:
+    """Whether both still agree with as many digits as their largest and smallest parts call for."""
+    try:
+        high = max(digits_needed(side, values, settings.digits) for side in (answer, reference))
+        if high > _MAX_DIGITS:
+            return False
+        high += settings.digits
+        left, right = numeric(answer, values, high), numeric(reference, values, high)
+    except (UndefinedError, OverBudgetError, InexactError):
+        return False
+    return _close(left, right, high)
 
 
 def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
@@ -196,12 +212,8 @@ def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Jud
         if step is not None and _is_real(left) and not _is_decimal(answer) and abs(left - right) * 2 <= float(step):
             return yes(f"rounds to the decimal reference (within {float(step / 2):g})", "tolerance")
         return no("different numbers", method="numeric")
-    high = settings.digits * 3
-    try:
-        if _close(numeric(answer, None, high), numeric(reference, None, high), high):
-            return yes(f"equal to {high - 10} digits", "numeric")
-    except (UndefinedError, OverBudgetError, InexactError):
-        pass
+    if _agree_exactly(answer, reference, None, settings):
+        return yes(f"equal to at least {settings.digits * 3 - 10} digits", "numeric")
     return no(f"different beyond {settings.digits} digits", method="numeric")
 
 
