@@ -60,6 +60,11 @@ METRICS: Mapping[str, str] = {
     "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
     "curriculum/*": "weight or success estimate of a level",
     "eval/*": "held-out evaluation during training",
+    # stages beside RL
+    "imitation/*": "what a supervised fit measures: loss, probe (share of single steps right)",
+    "expert_iteration/*": "a round's report: success, solved, kept, unique_rate, tokens, steps",
+    "reward_model/*": "trl's reward trainer: loss, accuracy, margin, mean_reward, grad_norm",
+    "dpo/*": "trl's preference trainers: loss, accuracies, margins, chosen, rejected, kl, grad_norm",
     # the machine
     "time/step_seconds": "wall time of the step",
     "time/*_seconds": "wall time of a phase: rollout, price, collate, update, publish, record, evaluate, checkpoint",
