@@ -10,16 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import mmap
-import os
 import pickle
-import select
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -27,31 +18,18 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from verifiers.pool_worker import LENGTH, PAGE_BYTES, read_stamp, write_stamp
+from verifiers.pool_process import WorkerDied, WorkerProcess
+from verifiers.pool_worker import read_stamp, write_stamp
 from verifiers.types import Outcome, Reason, Verdict
 
-STARTUP_SECONDS = 120.0  # importing a grader (sympy, environments) on a loaded machine
 BATCH_SECONDS = 0.02  # work sent to a worker at a time: long enough to hide the message, short enough to balance
 MAX_BATCH = 256
 MAX_BATCH_BYTES = 1 << 20  # the time to send a batch counts against its first item's deadline
 FIRST_BATCH = 4
 MAX_BARREN_DEATHS = 3  # workers that die in a row without having begun an item: the fault is not an item's
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-BOOTSTRAP = """\
-import json, sys
-path, channel, page, parent, memory = json.loads(sys.argv[1])
-sys.path[:] = path
-from verifiers.pool_worker import main
-main(channel, page, parent, memory)
-"""
-
-
-class _WorkerDied(Exception):
-    """The process hung up before it had answered for its batch."""
 
 
 @dataclass(eq=False)
@@ -73,89 +51,6 @@ class _Task:
     key: Hashable | None
 
 
-class _Process:
-    """One worker process and its two channels: a socket for batches, a shared page for the item in hand."""
-
-    def __init__(self, grader: bytes, memory_bytes: int) -> None:
-        self.socket, theirs = socket.socketpair()
-        self.buffer = bytearray()
-        with theirs, tempfile.TemporaryFile() as file:
-            file.truncate(PAGE_BYTES)
-            self.page = mmap.mmap(file.fileno(), PAGE_BYTES)
-            settings = [_import_path(), theirs.fileno(), file.fileno(), os.getpid(), memory_bytes]
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", BOOTSTRAP, json.dumps(settings)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), file.fileno()),
-                env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONHASHSEED": "0"},
-                start_new_session=True,  # its own group: no Ctrl-C from the terminal, and a kill takes its children too
-            )
-        self.poll = select.poll()
-        self.poll.register(self.socket, select.POLLIN)
-        self._greet(grader)
-
-    def _greet(self, grader: bytes) -> None:
-        """Hand the grader over and wait until it is loaded."""
-        try:
-            self.send(grader, STARTUP_SECONDS)
-            message = self.receive(time.monotonic() + STARTUP_SECONDS)
-        except (OSError, _WorkerDied) as error:
-            status = self.kill()
-            raise RuntimeError(f"a grading process ended while it started (exit status {status})") from error
-        if message is None:
-            self.kill()
-            raise RuntimeError(f"a grading process did not load its grader within {STARTUP_SECONDS:.0f} s")
-        problem = pickle.loads(message)
-        if problem is not None:
-            self.kill()
-            raise RuntimeError(
-                f"the grader cannot be loaded in a grading process: {problem} "
-                "(it must be defined in an importable module, not in __main__ or inside a function)"
-            )
-
-    def send(self, payload: bytes, seconds: float) -> None:
-        """Write one message; TimeoutError when the process does not read it in time."""
-        self.socket.settimeout(seconds)
-        self.socket.sendall(LENGTH.pack(len(payload)) + payload)
-
-    def receive(self, until: float) -> bytes | None:
-        """The next message; None at time `until` (time.monotonic()). Raises _WorkerDied when there will be none."""
-        while True:
-            if len(self.buffer) >= LENGTH.size:
-                end = LENGTH.size + LENGTH.unpack_from(self.buffer)[0]
-                if len(self.buffer) >= end:
-                    message = bytes(self.buffer[LENGTH.size : end])
-                    del self.buffer[:end]
-                    return message
-            wait_ms = max(0.0, until - time.monotonic()) * 1000
-            if not self.poll.poll(wait_ms):
-                return None
-            try:
-                part = self.socket.recv(1 << 18)
-            except ConnectionResetError:
-                part = b""
-            if not part:
-                raise _WorkerDied
-            self.buffer += part
-
-    def kill(self) -> int:
-        """End the process and whatever it started, reap it, close its channels; its exit status."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()  # in case it had not reached setsid yet
-        status = self.process.wait()
-        self.socket.close()
-        self.page.close()
-        return status
-
-
-def _import_path() -> list[str]:
-    """The parent's import path, with this package's root in it however the parent found it."""
-    root = str(Path(__file__).resolve().parent.parent)
-    path = [os.path.abspath(entry) for entry in sys.path]
-    return path if root in path else [*path, root]
-
-
 class _State:
     """What the threads share. Kept apart from VerifierPool so that a forgotten pool can be collected and closed."""
 
@@ -173,7 +68,7 @@ class _State:
         self.changed = threading.Condition()
         self.closed = False
         self.failure: RuntimeError | None = None
-        self.processes: dict[int, _Process] = {}
+        self.processes: dict[int, WorkerProcess] = {}
         self.seconds_per_item = BATCH_SECONDS / FIRST_BATCH
         self.counts = dict.fromkeys(
             ("graded", "timeouts", "crashes", "out_of_memory", "errors", "cache_hits", "restarts"), 0
@@ -277,52 +172,51 @@ def _resolve(job: _Job) -> None:
 
 def _serve(state: _State, slot: int) -> None:
     """Body of one thread: keep one process alive and feed it until the pool closes."""
-    process: _Process | None = None
+    process: WorkerProcess | None = None
+    tasks: list[_Task] | None = None
     barren = 0
     try:
         while True:
-            if process is None:
-                process = _start(state, slot)
+            process = process or _start(state, slot)
             tasks = state.take() if process else None
             if tasks is None or process is None:
                 return
-            rest, alive, began = _grade_batch(state, process, tasks)
+            tasks, alive, began = _grade_batch(state, process, tasks)
             barren = 0 if began else barren + 1
+            if barren == MAX_BARREN_DEATHS:
+                raise RuntimeError(f"{barren} grading processes in a row died before they began an item")
+            if tasks:
+                state.put_back(tasks)
             if not alive:
                 _retire(state, slot, process)
                 process = None
-            if barren >= MAX_BARREN_DEATHS:
-                failure = RuntimeError(f"{barren} grading processes in a row died before they began an item")
-                state.close(failure)
-                state.abandon(rest)
-                return
-            if rest:
-                state.put_back(rest)
-    except RuntimeError as error:  # the grader cannot be loaded: tell every caller, now and later
-        state.close(error)
+    except Exception as error:  # whatever it is (no process can be started, no grader loaded): callers must not wait
+        failure = error if isinstance(error, RuntimeError) else RuntimeError(f"the verifier pool failed: {error!r}")
+        state.close(failure)
+        state.abandon(tasks or [])
     finally:
         if process is not None:
             _retire(state, slot, process)
 
 
-def _start(state: _State, slot: int) -> _Process | None:
+def _start(state: _State, slot: int) -> WorkerProcess | None:
     """A ready process, started by the thread that will serve it: Linux kills it when *that thread* ends."""
     if state.closed:
         return None
-    process = _Process(state.grader, state.memory_bytes)
+    process = WorkerProcess(state.grader, state.memory_bytes)
     with state.changed:
         state.processes[slot] = process
     return process
 
 
-def _retire(state: _State, slot: int, process: _Process) -> None:
+def _retire(state: _State, slot: int, process: WorkerProcess) -> None:
     with state.changed:
         state.processes.pop(slot, None)
         state.counts["restarts"] += not state.closed
     process.kill()
 
 
-def _grade_batch(state: _State, process: _Process, tasks: list[_Task]) -> tuple[list[_Task], bool, bool]:
+def _grade_batch(state: _State, process: WorkerProcess, tasks: list[_Task]) -> tuple[list[_Task], bool, bool]:
     """Grade what can be graded of one batch.
 
     Returns:
@@ -345,7 +239,7 @@ def _grade_batch(state: _State, process: _Process, tasks: list[_Task]) -> tuple[
                 break
         else:
             return [], True, True
-    except (TimeoutError, BrokenPipeError, ConnectionResetError, _WorkerDied) as error:
+    except (TimeoutError, BrokenPipeError, ConnectionResetError, WorkerDied) as error:
         timed_out = isinstance(error, TimeoutError)
     else:
         timed_out = True
@@ -357,7 +251,7 @@ def _grade_batch(state: _State, process: _Process, tasks: list[_Task]) -> tuple[
     return _blame(state, process, tasks, done, timed_out=timed_out, status=status)
 
 
-def _is_overdue(process: _Process, deadline_seconds: float) -> bool:
+def _is_overdue(process: WorkerProcess, deadline_seconds: float) -> bool:
     """True when the item in hand (not merely the one we waited for) has used its time up."""
     _, start = read_stamp(process.page)
     return time.monotonic() - start >= deadline_seconds
@@ -370,19 +264,19 @@ def _store(state: _State, tasks: list[_Task], message: bytes) -> tuple[int, bool
     return len(verdicts), retiring
 
 
-def _drain(state: _State, process: _Process, tasks: list[_Task]) -> int:
+def _drain(state: _State, process: WorkerProcess, tasks: list[_Task]) -> int:
     """File what a dead process had still sent; how many verdicts that were."""
     done = 0
     try:
         while (message := process.receive(time.monotonic())) is not None:
             done += _store(state, tasks, message)[0]
-    except _WorkerDied:
+    except WorkerDied:
         pass  # the expected end of its stream
     return done
 
 
 def _blame(
-    state: _State, process: _Process, tasks: list[_Task], done: int, *, timed_out: bool, status: int
+    state: _State, process: WorkerProcess, tasks: list[_Task], done: int, *, timed_out: bool, status: int
 ) -> tuple[list[_Task], bool, bool]:
     """Give the item in hand of a dead process its verdict; what remains is graded elsewhere."""
     index, start = read_stamp(process.page)

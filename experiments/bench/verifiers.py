@@ -220,12 +220,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", type=int, default=NUM_PLAIN, help="generated pairs of integers and fractions")
     parser.add_argument("--workers", type=int, default=1, help="grading processes")
     parser.add_argument("--output", type=Path, help="where to write the report (JSON)")
+    parser.add_argument("--update", action="store_true", help="keep the report's other graders; measure only --peers")
     options = parser.parse_args(arguments)
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
     cases = read_cases(options.cases) if options.cases else []
     hostile = read_hostile(options.hostile) if options.hostile else []
     report: dict[str, Any] = {"environment": environment(), "cases": len(cases), "hostile": len(hostile), "graders": {}}
+    if options.update:
+        report["graders"] |= _graders_of(options.output, report)
     for peer in options.peers:
         start = time.perf_counter()
         plain = plain_cases(options.plain if _is_fast(peer) else options.plain // PLAIN_PEERS_SHARE)
@@ -236,6 +239,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=2) + "\n")
     return 0
+
+
+def _graders_of(path: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """The graders of an earlier report over the same rows and packages.
+
+    Raises:
+        ValueError: it was made of others, so its numbers cannot stand beside new ones.
+    """
+    earlier = json.loads(path.read_text())
+    for name in ("environment", "cases", "hostile"):
+        if earlier[name] != report[name]:
+            raise ValueError(f"{path} was measured with {name} {earlier[name]}, now it is {report[name]}; run all anew")
+    graders: dict[str, Any] = earlier["graders"]
+    return graders
 
 
 def _is_fast(peer: str) -> bool:

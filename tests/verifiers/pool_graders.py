@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from verifiers import pool_worker
 from verifiers.types import Outcome, Verdict
 
 
@@ -63,3 +64,15 @@ class SlowToStart:
     def __call__(self, item: Any) -> Verdict:
         """Whether it was warmed up first."""
         return Verdict(Outcome.CORRECT if self.is_ready else Outcome.WRONG, float(self.is_ready))
+
+
+class DiesEarly:
+    """Its process ends whenever a batch arrives, before it begins an item."""
+
+    def warm_up(self) -> None:
+        """Replace the grading loop by an exit."""
+        pool_worker._Worker.grade_batch = lambda worker, items: os._exit(1)  # type: ignore[method-assign]
+
+    def __call__(self, item: Any) -> Verdict:
+        """Never reached."""
+        return Verdict(Outcome.CORRECT, 1.0)

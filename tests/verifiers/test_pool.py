@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pool_graders import SlowToStart, obey
+from pool_graders import DiesEarly, SlowToStart, obey
 
 from verifiers.pool import VerifierPool
 from verifiers.types import Outcome, Reason
 
-DEADLINE = 0.5
+DEADLINE = 1.0
 MEMORY = 1 << 26
 SLACK = 0.2  # what the pool promises on top of the deadline
 REPLACEMENT = 2.0  # starting a new process on a loaded machine; not part of the promise
@@ -65,8 +65,8 @@ def test_no_items_give_no_verdicts(pool: VerifierPool) -> None:
 @pytest.mark.parametrize(
     ("command", "outcome", "reason", "says"),
     [
-        ("loop", Outcome.TIMEOUT, None, "0.5 s"),
-        ("stop", Outcome.TIMEOUT, None, "0.5 s"),
+        ("loop", Outcome.TIMEOUT, None, "1 s"),
+        ("stop", Outcome.TIMEOUT, None, "1 s"),
         ("exit", Outcome.ERROR, Reason.CRASHED, "exit status 7"),
         ("segfault", Outcome.ERROR, Reason.CRASHED, "signal 11"),
         ("grow", Outcome.ERROR, Reason.OUT_OF_MEMORY, "MemoryError"),
@@ -99,8 +99,8 @@ def test_the_deadline_holds_within_its_slack(pool: VerifierPool, command: str) -
 
 
 def test_every_item_has_a_deadline_of_its_own(pool: VerifierPool) -> None:
-    # 4 x 0.3 s on two workers is more than one deadline of 0.5 s, and each is within it
-    assert all(verdict.is_correct for verdict in pool.grade([("sleep", 0.3)] * 4))
+    # 4 x 0.6 s on two workers is more than one deadline of 1 s, and each is within it
+    assert all(verdict.is_correct for verdict in pool.grade([("sleep", 0.6)] * 4))
 
 
 def test_a_stopped_idle_worker_cannot_hold_an_item_past_its_deadline() -> None:
@@ -141,9 +141,10 @@ def test_memory_is_granted_up_to_the_limit(pool: VerifierPool) -> None:
     assert beyond.reason is Reason.OUT_OF_MEMORY
 
 
-def test_large_items_and_large_answers_travel_whole(pool: VerifierPool) -> None:
+def test_large_items_and_large_answers_travel_whole() -> None:
     texts = [letter * 1_000_000 for letter in "abc"]
-    assert [verdict.answer for verdict in pool.grade(texts)] == texts
+    with VerifierPool(obey, deadline_seconds=10.0) as pool:
+        assert [verdict.answer for verdict in pool.grade(texts)] == texts
 
 
 def test_it_serves_many_threads_at_once(pool: VerifierPool) -> None:
@@ -230,6 +231,19 @@ class FromNowhere:
         return exec, ("raise ImportError('this module is absent')",)
 
 
+def test_workers_that_die_before_any_item_end_the_waiting() -> None:
+    with VerifierPool(DiesEarly()) as pool:
+        future = pool.submit([1] * 10)
+        with pytest.raises(RuntimeError, match="3 grading processes in a row died"):
+            future.result(timeout=30)
+
+
+def test_a_process_that_cannot_be_started_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with VerifierPool(obey) as pool, pytest.raises(RuntimeError, match="the verifier pool failed: FileNotFoundError"):
+        pool.submit([1]).result(timeout=10)
+
+
 def test_unpicklable_graders_and_items_are_the_callers_mistake(pool: VerifierPool) -> None:
     with pytest.raises(TypeError, match="grader must pickle"):
         VerifierPool(lambda item: item)
@@ -284,7 +298,7 @@ def test_descriptors_threads_and_children_do_not_pile_up() -> None:
 SCRIPT = """
 import os, sys, time
 sys.path[:0] = {path!r}
-from pool_graders import SlowToStart, obey
+from pool_graders import DiesEarly, SlowToStart, obey
 from verifiers.pool import VerifierPool
 pool = VerifierPool(obey, deadline_seconds=60.0)
 print(pool.grade([("pid",)])[0].info["pid"], flush=True)
