@@ -6,6 +6,7 @@ They run in grading processes, since several of them hang; every verdict carries
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -41,8 +42,8 @@ def load(peer: str) -> Grade:
     return grade
 
 
-def ours(places: tuple[str, ...] | None = None) -> Grade:
-    """The symbolic verifier, as environments make it by default."""
+def ours() -> Grade:
+    """The symbolic verifier with its defaults."""
     import verifiers
 
     verifier = verifiers.make("symbolic")
@@ -53,6 +54,7 @@ def math_verify(box_only: bool) -> Grade:
     """Math-Verify: with its default extraction, or as verl and trl configure it for rewards (LaTeX, box first)."""
     from math_verify import LatexExtractionConfig, parse, verify
 
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it logs every input that it gives up on
     if not box_only:
         return lambda response, reference: verify(parse(boxed(reference)), parse(response))
     config = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]

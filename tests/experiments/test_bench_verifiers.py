@@ -1,0 +1,85 @@
+"""What the grader benchmark counts, on verdicts whose sums are worked out by hand."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from experiments.bench import verifiers as bench
+from experiments.bench.peer_graders import last_box, last_number, load, normal
+from verifiers.types import Outcome, Verdict
+
+RIGHT, WRONG, HUNG = (Verdict(outcome, 0.0) for outcome in (Outcome.CORRECT, Outcome.WRONG, Outcome.TIMEOUT))
+
+
+def case(expected: bool | None, kind: str = "number", is_core: bool = True) -> bench.Case:
+    return bench.Case("id", kind, "response", "reference", expected, is_core)
+
+
+def test_accuracy_is_counted_overall_on_core_cases_and_by_kind() -> None:
+    cases = [case(True), case(False), case(True), case(False, "set"), case(True, is_core=False), case(None)]
+    scores = bench.score(cases, [RIGHT, RIGHT, WRONG, WRONG, RIGHT, RIGHT])
+    # core: right, false positive, false negative, right
+    assert scores["core"] == {"n": 4, "accuracy": 50.0, "false_positives": 1, "false_negatives": 1}
+    assert scores["all"]["n"] == 5
+    assert scores["core_by_kind"]["set"] == {"n": 1, "accuracy": 100.0, "false_positives": 0, "false_negatives": 0}
+
+
+def test_times_are_the_best_of_the_passes_and_hangs_are_counted_apart() -> None:
+    def took(seconds: float) -> Verdict:
+        return Verdict(Outcome.CORRECT, 1.0, info={"cpu_seconds": seconds})
+
+    times = bench.timing([[took(0.004), took(0.001), HUNG], [took(0.002), took(0.003), HUNG]])
+    # best: 1 ms and 2 ms, so 2 verifications in 3 ms
+    assert (times["p50_ms"], times["max_ms"], times["per_second"]) == (1.0, 2.0, pytest.approx(666.7))
+    assert times["timeouts"] == 1
+    assert math.isnan(bench.timing([[HUNG]])["p50_ms"])
+
+
+def test_hostile_inputs_are_counted_by_what_must_happen() -> None:
+    cases = [case(False), case(False), case(True), case(None)]
+    counts = bench.hostile_score(cases, [RIGHT, HUNG, WRONG, RIGHT])
+    assert (counts["must_not_be_paid"], counts["false_rewards"], counts["controls_refused"], counts["hangs"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
+
+
+def test_rows_are_read_with_expressions_boxed_and_doubtful_labels_set_apart(tmp_path: Path) -> None:
+    row = {"id": "a", "kind": "number", "gold": "4", "answer": "4", "expected": True, "extraction": "expression"}
+    doubtful = {**row, "extraction": "response", "flags": ["policy"]}
+    path = tmp_path / "cases.jsonl"
+    path.write_text(json.dumps({**row, "flags": ["llm-labelled"]}) + "\n" + json.dumps(doubtful) + "\n")
+    first, second = bench.read_cases(path)
+    assert (first.response, first.is_core) == ("\\boxed{4}", True)
+    assert (second.response, second.is_core) == ("4", False)
+    hostile = {"id": "b", "category": "long", "gold": "4", "must": "any", "answer_parts": [["ab", 2], ["c", 1]]}
+    path.write_text(json.dumps(hostile) + "\n")
+    (long,) = bench.read_hostile(path)
+    assert (long.response, long.expected) == ("ababc", None)
+
+
+def test_plain_pairs_carry_true_labels() -> None:
+    grade = load("beyond imitation (symbolic)")
+    assert all(grade(c.response, c.reference) == c.expected for c in bench.plain_cases(200, seed=1))
+
+
+def test_string_baselines_do_what_their_names_say() -> None:
+    assert last_box("\\boxed{1} \\boxed{\\frac{1}{2}}") == "\\frac{1}{2}"
+    assert last_box("none") is None
+    assert last_number("from 3 to 1,200.5") == 1200.5
+    assert normal("\\dfrac12") == normal("\\frac{1}{2}") == normal("1/2") == normal("0.5")
+    assert load("string: last number")("so it is 7", "7.0")
+    assert not load("string: equal text")("\\boxed{7.0}", "7")
+
+
+def test_a_report_is_written_and_can_be_updated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "report.json"
+    bench.main(["--plain", "20", "--peers", "string: last number", "--output", str(output)])
+    bench.main(["--plain", "20", "--peers", "string: equal text", "--output", str(output), "--update"])
+    report = json.loads(output.read_text())
+    assert set(report["graders"]) == {"string: last number", "string: equal text"}
+    assert "string: equal text" in capsys.readouterr().out
