@@ -68,7 +68,6 @@ class PolicyGradient(Algorithm):
                 f"{self.name}: {self.epochs} epochs x {self.minibatches} minibatches would reuse samples of an older "
                 "policy, and this objective has no ratio to account for it: use 1 x 1, or an algorithm with a ratio"
             )
-
         if self.entropy_coefficient < 0:
             raise ValueError(f"{self.name}: entropy_coefficient is {self.entropy_coefficient}, a bonus: expected >= 0")
         if self.entropy_target is not None and self.entropy_target <= 0:
@@ -221,7 +220,7 @@ class PolicyGradient(Algorithm):
         sums["importance/weight_mean"] = (weights.sum(), count)
         sums["importance/weight_square"] = (weights.square().sum(), count)
         sums["importance/bounded_fraction"] = (masked_sum((weights != raw).to(mask.dtype), mask), count)
-        if mask.any():
+        if mask.numel():
             maxima["importance/weight_max"] = clean(raw, mask).max()
         return weights
 
@@ -297,7 +296,7 @@ def _objective_metrics(
     }
     if objective.clipped_dual is not None:
         sums["policy/clip_fraction_dual"] = (masked_sum(objective.clipped_dual.to(mask.dtype), mask), count)
-    maxima: dict[str, Tensor | float] = {"policy/ratio_max": clean(ratio, mask).max()} if mask.any() else {}
+    maxima: dict[str, Tensor | float] = {"policy/ratio_max": clean(ratio, mask).max()} if mask.numel() else {}
     return sums, maxima
 
 
@@ -310,5 +309,5 @@ def _mismatch_metrics(batch: Batch, learner: Tensor, sums: Sums, maxima: dict[st
     gap = clean(learner - batch.behaviour_logprobs, mask)
     sums["mismatch/logprob_abs_diff"] = (gap.abs().sum(), mask.sum())
     sums["mismatch/kl"] = (masked_sum(kl_k3(clean(batch.behaviour_logprobs, mask), learner), mask), mask.sum())
-    if mask.any():
+    if mask.numel():
         maxima["mismatch/logprob_abs_diff_max"] = gap.abs().max()

@@ -2,6 +2,8 @@
 
 Four problems, five tokens: the right completion is the problem's own token followed by the end token. The policy is a
 table of logits, so a run takes a fraction of a second and the success probability is exact.
+
+`python tests/rl/test_algorithms_learn.py` prints the learning curves of docs/algorithms/README.md.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from rl.algorithms import ALGORITHMS, Algorithm, Scores, make
 from rl.types import Batch, Totals
 
 PROBLEMS, GROUP, VOCABULARY, END, LENGTH = 4, 16, 5, 4, 2
-STEPS, LEARNING_RATE = 40, 0.3
+STEPS, LEARNING_RATE = 25, 0.3
 SOLVED = 0.9  # success probability; 0.04 at the start
 SEEDS = range(5)
 
@@ -67,12 +69,21 @@ def rollouts(policy: TablePolicy, generator: torch.Generator) -> Batch:
     return replace(batch, behaviour_logprobs=scores.logprobs, values=scores.values)
 
 
-def train(algorithm: Algorithm, seed: int, *, hook: CreditHook | None = None, reward: str = "gold") -> float:
-    """Success probability after the budget."""
+def train(
+    algorithm: Algorithm,
+    seed: int,
+    *,
+    hook: CreditHook | None = None,
+    reward: str = "gold",
+    curve: list[float] | None = None,
+) -> float:
+    """Success probability after the budget; before every step it is appended to `curve`."""
     generator = torch.Generator().manual_seed(seed)
     policy = TablePolicy()
     optimizer = torch.optim.Adam([policy.logits, policy.values], lr=LEARNING_RATE)
     for _ in range(STEPS):
+        if curve is not None:
+            curve.append(policy.success())
         batch = rollouts(policy, generator)
         if reward == "random":
             batch = replace(batch, rewards=torch.randint(0, 2, batch.rewards.shape, generator=generator).float())
@@ -154,3 +165,23 @@ def test_broken_credit_does_not_solve_it(name: str, broken: str) -> None:
     # a table that drifts to one certain token per problem is right by luck on one problem in four at most
     assert max(reached) < 0.5
     assert sum(reached) / len(reached) < 0.15
+
+
+def print_learning_curves() -> None:
+    """Median and smallest success probability over the seeds, after some of the steps, as a Markdown table."""
+    shown = (5, 10, 15, 25)
+    print("| algorithm |", " | ".join(f"{step} steps" for step in shown), "|")
+    print("|---|", "---|" * len(shown), sep="")
+    for name in RL:
+        curves: list[list[float]] = []
+        for seed in SEEDS:
+            curve: list[float] = []
+            curve.append(train(make(name), seed, curve=curve))
+            curves.append(curve)
+        columns = [sorted(curve[step] for curve in curves) for step in shown]
+        print(f"| {name} |", " | ".join(f"{c[len(c) // 2]:.2f} (min {c[0]:.2f})" for c in columns), "|")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print_learning_curves()
