@@ -6,7 +6,7 @@ the algorithm computes over the batch depends on how it is cut.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -129,19 +129,19 @@ class _Layout:
         self.attention = columns < length  # [B, T]
         self.is_completion = self.attention & (columns >= prompt)  # [B, T]
 
-    def fill(self, rows: object, pad: float, dtype: type) -> Tensor:
+    def fill(self, rows: Iterable[Sequence[float]], pad: float, dtype: type) -> Tensor:
         """[B, T] of the rows' values on real tokens, `pad` elsewhere."""
         return self._scatter(self.attention, rows, pad, dtype)
 
-    def completions(self, rows: object, dtype: type) -> Tensor:
+    def completions(self, rows: Iterable[Sequence[float]], dtype: type) -> Tensor:
         """[B, T] of the rows' values on completion tokens, 0 elsewhere."""
         return self._scatter(self.is_completion, rows, 0, dtype)
 
     @staticmethod
-    def _scatter(where: np.ndarray, rows: object, pad: float, dtype: type) -> Tensor:
-        values = np.full(where.shape, pad, dtype=dtype)
+    def _scatter(where: np.ndarray, rows: Iterable[Sequence[float]], pad: float, dtype: type) -> Tensor:
+        values: np.ndarray = np.full(where.shape, pad, dtype=dtype)
         # boolean indexing walks row by row: the order in which the rows are written one after another
-        values[where] = np.fromiter((value for row in rows for value in row), dtype=dtype)  # type: ignore[attr-defined]
+        values[where] = np.fromiter((value for row in rows for value in row), dtype=dtype)
         return torch.from_numpy(values)
 
 

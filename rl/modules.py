@@ -33,8 +33,8 @@ def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> Non
     if gradient_checkpointing:
         # transformers recomputes in training mode only; with every dropout at 0 the modes compute the same
         cast(Any, module).activation_checkpointing_enable({"use_reentrant": False})
-        if hasattr(module, "enable_input_require_grads"):
-            module.enable_input_require_grads()
+        if hasattr(module, "enable_input_require_grads"):  # a LoRA policy's embeddings are frozen: nothing to follow
+            cast(Any, module).enable_input_require_grads()
         module.train()
 
 

@@ -335,6 +335,10 @@ class Training:
             learned = float(batch.attention.sum())
             rates["speed/learner_tokens_per_second"] = learned / max(self._seconds["update"], 1e-9)
         phases = {f"time/{name}_seconds": value for name, value in self._seconds.items()}
+        busy = sum(self._seconds.get(f"worker_{what}", 0.0) for what in ("generate", "grade"))
+        idle = self._seconds.get("worker_idle", 0.0)
+        if busy + idle:
+            rates["workers/idle"] = idle / (busy + idle)
         return {"time/step_seconds": seconds, **phases, **rates}
 
     @contextmanager

@@ -70,6 +70,11 @@ def parity_reward(text: str) -> float:
     return float(len(text.split()) % 2 == 0)
 
 
+def parity_rewards(completions: list[str], **_: Any) -> list[float | None]:
+    """The same, as trl calls it."""
+    return [parity_reward(text) for text in completions]
+
+
 @dataclass(frozen=True)
 class Timing:
     """One measured step."""
@@ -227,7 +232,7 @@ def trl_trainer(folder: str, output: str, seed: int, callback: Any = None) -> An
     )
     return GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(folder),
-        reward_funcs=lambda completions, **_: [parity_reward(text) for text in completions],
+        reward_funcs=parity_rewards,
         args=config,
         train_dataset=Dataset.from_list([{"prompt": problem.text} for problem in problems]),
         processing_class=AutoTokenizer.from_pretrained(folder),
