@@ -31,7 +31,7 @@ from verifiers.types import Outcome, Verdict
 
 DEADLINE_SECONDS = 10.0  # peers stop themselves after 5 s, where they can
 CERTAIN = frozenset({"llm-labelled"})  # flags that leave the label beyond doubt; any other flag puts it in doubt
-REPEATS = 2  # passes over the rows; the least CPU time of each is kept, which other work on the machine disturbs least
+MEMORY_BYTES = 4 << 30
 NUM_PLAIN = 2_000
 PLAIN_PEERS_SHARE = 10  # slow peers get a tenth of the plain pairs
 
@@ -88,14 +88,11 @@ def _rows(path: Path) -> Iterable[dict[str, Any]]:
             yield json.loads(line)
 
 
-def grade_all(peer: str, cases: Sequence[Case], *, workers: int, repeats: int = 1) -> list[list[Verdict]]:
-    """`repeats` passes of one peer over the cases."""
-    items = [(case.response, case.reference) for case in cases]
-    with VerifierPool(
-        TimedGrader(peer), workers=workers, deadline_seconds=DEADLINE_SECONDS, memory_bytes=4 << 30
-    ) as pool:
-        pool.grade(items[:1] * workers)  # loads the peer outside of any deadline that is measured
-        return [pool.grade(items) for _ in range(repeats)]
+def grade_all(peer: str, cases: Sequence[Case], *, workers: int) -> list[Verdict]:
+    """One pass of one peer over the cases, in fresh processes: what a peer remembers of an answer does not count."""
+    grader = TimedGrader(peer)
+    with VerifierPool(grader, workers=workers, deadline_seconds=DEADLINE_SECONDS, memory_bytes=MEMORY_BYTES) as pool:
+        return pool.grade([(case.response, case.reference) for case in cases])
 
 
 def score(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -118,23 +115,18 @@ def _rates(tally: Counter[str]) -> dict[str, Any]:
     return {"n": total, "accuracy": accuracy, "false_positives": tally["fp"], "false_negatives": tally["fn"]}
 
 
-def timing(passes: Sequence[Sequence[Verdict]]) -> dict[str, Any]:
+def timing(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """CPU milliseconds per verification and verifications per second; rows that hung or failed are counted apart."""
-    best = []
-    for verdicts in zip(*passes, strict=True):
-        seconds = [v.info["cpu_seconds"] for v in verdicts if "cpu_seconds" in v.info]
-        if seconds:
-            best.append(min(seconds))
-    best.sort()
-    last = [verdict.outcome for verdict in passes[-1]]
+    seconds = sorted(verdict.info["cpu_seconds"] for verdict in verdicts if "cpu_seconds" in verdict.info)
+    outcomes = [verdict.outcome for verdict in verdicts]
     return {
-        "p50_ms": _rank(best, 0.50),
-        "p95_ms": _rank(best, 0.95),
-        "p99_ms": _rank(best, 0.99),
-        "max_ms": _rank(best, 1.0),
-        "per_second": round(len(best) / sum(best), 1) if best else math.nan,
-        "timeouts": last.count(Outcome.TIMEOUT),
-        "errors": last.count(Outcome.ERROR),
+        "p50_ms": _rank(seconds, 0.50),
+        "p95_ms": _rank(seconds, 0.95),
+        "p99_ms": _rank(seconds, 0.99),
+        "max_ms": _rank(seconds, 1.0),
+        "per_second": round(len(seconds) / sum(seconds), 1) if seconds else math.nan,
+        "timeouts": outcomes.count(Outcome.TIMEOUT),
+        "errors": outcomes.count(Outcome.ERROR),
     }
 
 
@@ -163,15 +155,15 @@ def measure(peer: str, cases: list[Case], hostile: list[Case], plain: list[Case]
     """All measurements of one peer."""
     result: dict[str, Any] = {}
     if cases:
-        passes = grade_all(peer, cases, workers=workers, repeats=REPEATS)
-        result |= score(cases, passes[-1]) | {"cpu": timing(passes)}
+        verdicts = grade_all(peer, cases, workers=workers)
+        result |= score(cases, verdicts) | {"cpu": timing(verdicts)}
         if peer == OURS:
-            result["disagreements"] = disagreements(cases, passes[-1])
+            result["disagreements"] = disagreements(cases, verdicts)
     if hostile:
-        result["hostile"] = hostile_score(hostile, grade_all(peer, hostile, workers=workers)[0])
+        result["hostile"] = hostile_score(hostile, grade_all(peer, hostile, workers=workers))
     if plain:
-        passes = grade_all(peer, plain, workers=workers, repeats=REPEATS)
-        result["plain"] = {"accuracy": score(plain, passes[-1])["all"]["accuracy"], **timing(passes)}
+        verdicts = grade_all(peer, plain, workers=workers)
+        result["plain"] = {"accuracy": score(plain, verdicts)["all"]["accuracy"], **timing(verdicts)}
     return result
 
 
