@@ -118,22 +118,28 @@ def check_environment(
         return report
     counts = ", ".join(str(level) for level in drawn)
     report.findings.append(Finding("generates", True, f"{num} problems at each level {counts}"))
-    checks: list[Callable[[], Iterator[Finding]]] = [
-        lambda: _check_deterministic(env, drawn, seed, fresh_process),
-        lambda: _check_round_trip(env, drawn),
-        lambda: _check_gold(env, drawn),
-        lambda: _check_corrupted(env, drawn, seed),
-        lambda: _check_steps(drawn),
-        lambda: _check_splits(env, drawn, num, seed, report),
-        lambda: _check_demonstrator(env, drawn, seed),
-        lambda: _check_speed(env, seed, report),
-    ]
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "deterministic": lambda: _check_deterministic(env, drawn, seed, fresh_process),
+        "round trips": lambda: _check_round_trip(env, drawn),
+        "gold is CORRECT": lambda: _check_gold(env, drawn),
+        "corrupted solutions": lambda: _check_corrupted(env, drawn, seed),
+        "worked steps": lambda: _check_steps(drawn),
+        "splits": lambda: _check_splits(env, drawn, num, seed, report),
+        "demonstrator": lambda: _check_demonstrator(env, drawn, seed),
+        "speed": lambda: _check_speed(env, seed, report),
+    }
     if hostile:
-        checks.append(lambda: _check_hostile(env, drawn))
+        checks["hostile responses"] = lambda: _check_hostile(env, drawn)
     if probes:
-        checks.append(lambda: _check_probes(env, drawn, seed, report))
-    for check in checks:
-        report.findings += check()
+        checks["exploit probes"] = lambda: _check_probes(env, drawn, seed, report)
+    for name, check in checks.items():
+        try:
+            report.findings += check()
+        except Exception as error:  # raised by the author's code: it is the finding, and the other checks go on
+            detail = f"raised {type(error).__name__}: {error}"
+            report.findings.append(
+                Finding(name, False, detail, "grade, corrupt, demonstrator and drill must not raise")
+            )
     return report
 
 

@@ -16,6 +16,8 @@ from verifiers.types import Outcome, Reason, Verdict, Verifier
 MAX_RESPONSE_CHARACTERS = 100_000
 MAX_ANSWER_CHARACTERS = 2_000
 MAX_NESTED_FRACTIONS = 5
+_ANNOUNCED_ONCE = {"places": TRAINING_PLACES, "strict": True}
+LENIENT_BY_DEFAULT: Mapping[str, Mapping[str, Any]] = {"numeric": _ANNOUNCED_ONCE, "symbolic": _ANNOUNCED_ONCE}
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX = tuple(
     (re.compile(pattern), replacement)
@@ -53,9 +55,9 @@ class EnvGrader:
 
     def warm_up(self) -> None:
         """Build the environment and let its verifier import what it needs, before a deadline runs."""
-        verifier = getattr(self._ready(), "verifier", None)
-        if hasattr(verifier, "warm_up"):
-            verifier.warm_up()
+        env = self._ready()
+        if isinstance(env.verify, str | Mapping | Verifier):  # a check has nothing to load
+            getattr(env.verifier, "warm_up", lambda: None)()
 
     def _ready(self) -> Environment:
         if self._env is None:
@@ -72,13 +74,16 @@ class EnvGrader:
 def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifier:
     """The verifier that an environment's `verify` stands for.
 
+    Answers count where they are announced (a tag, a box, ####, "the answer is"), and once: a policy that is paid for
+    the last number of its text learns to scatter numbers. {"name": "numeric", "places": [...]} chooses otherwise.
+
     Raises:
         TypeError: `verify` is a check of (problem, answer), which has no form without the problem.
     """
     if isinstance(verify, str):
-        return registry.make(verify)
+        verify = {"name": verify}
     if isinstance(verify, Mapping):
-        return registry.make(**verify)
+        return registry.make(**{**LENIENT_BY_DEFAULT.get(verify["name"], {}), **verify})
     if isinstance(verify, Verifier):
         return verify
     raise TypeError(f"{verify!r} is judged together with its problem; use env.grade(problem, response)")
