@@ -8,6 +8,7 @@ value (0/0, log 0) is `UndefinedError`.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
@@ -17,6 +18,9 @@ from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
 from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Quantity, Sym
 
 PRIME = (1 << 61) - 1  # a random point misses a non-zero polynomial of degree d with probability 1 - d / PRIME
+
+
+_MPMATH = threading.RLock()  # mpmath keeps pi and e in a cache that two threads may tear
 
 
 class InexactError(ValueError):
@@ -291,7 +295,8 @@ def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 4
     """
     from verifiers.numbers import Numeric  # mpmath loads only when a number is irrational
 
-    return Numeric(values or {}, digits, limits, real=real).result(expr)
+    with _MPMATH:
+        return Numeric(values or {}, digits, limits, real=real).result(expr)
 
 
 def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40) -> int:
@@ -302,7 +307,8 @@ def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: i
     from verifiers.numbers import Numeric
 
     evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS)
-    evaluator.result(expr)
+    with _MPMATH:
+        evaluator.result(expr)
     return int(evaluator.size * 0.302) + 2 * digits
 
 

@@ -75,8 +75,8 @@ _HTML = (
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
 )
 _NEEDS_ESCAPE_REPAIR = re.compile(r"[\x07\x08\x0b\x0c\t\r]|\n(?:eq|otin|abla)\b")
-_ENUMERATED = re.compile(r"\s*\(1\)\s*[^\s,)]")
-_PART_MARK = re.compile(r"[;,.]?\s*\(\d\)(?!\s*[\^!])")
+_ENUMERATED = re.compile(r"\s*\(1\)(?:\s+|(?=\$))[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w})]\s+)\(2\)(?:\s|\$)", re.DOTALL)
+_PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(\d\)(?=\s|\$)")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
 
@@ -93,7 +93,7 @@ def normalize(text: str) -> str:
         text = _undouble(text)
     if not text.isascii():
         text = _ascii(text)
-    if _ENUMERATED.match(text) and "(2)" in text:
+    if "(2)" in text and text.lstrip().startswith("(1)") and _ENUMERATED.match(text):
         text = "\\langle " + _PART_MARK.sub(" ; ", text).strip(" ;") + " \\rangle"
     return text.strip()
 

@@ -1,0 +1,106 @@
+"""The measured reach: other projects' cases, hostile inputs and GSM8K's labelled outputs, read from beside the project."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verifiers.numeric import NumericVerifier
+from verifiers.symbolic import SymbolicVerifier
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+CASES = SHARED / "verifiers" / "cases.jsonl"
+HOSTILE = SHARED / "verifiers" / "adversarial.jsonl"
+GSM8K = SHARED / "data" / "gsm8k" / "example_model_solutions.jsonl"
+
+# Labels that we hold to be wrong, or that ask for what the defaults refuse, by id; they count against us all the same.
+DISPUTED = {
+    "673f80": "x = 5+5+1 = 7 = 11 contradicts itself",
+    "3fcd1c": "0.33 for 1/3: right only under its stated precision of two digits",
+    "bd0fb2": "0.002 for 0.003: right only under its stated precision of 0.001",
+}
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        pytest.skip(f"{path} is absent: measured data of other projects is not committed")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def accepts(verifier: SymbolicVerifier, response: str, reference: str) -> bool:
+    try:
+        return verifier.verify(response, reference).is_correct
+    except ValueError:  # an unusable reference: nothing is rewarded
+        return False
+
+
+def test_core_cases_reach_the_accuracy_and_hold_the_false_positives() -> None:
+    core = [row for row in rows(CASES) if not set(row["flags"]) - {"llm-labelled"}]
+    verifier = SymbolicVerifier()
+    wrong = [row for row in core if accepts(verifier, row["answer"], row["gold"]) != row["expected"]]
+    false_positives = [row["id"] for row in wrong if not row["expected"]]
+    assert len(core) > 400
+    assert false_positives == []
+    assert 1 - len(wrong) / len(core) >= 0.985, [row["id"] for row in wrong]
+
+
+def test_no_hostile_input_is_rewarded_and_no_control_rejected() -> None:
+    verifier = SymbolicVerifier()
+    for row in rows(HOSTILE):
+        text = row["answer"] if "answer" in row else "".join(piece * count for piece, count in row["answer_parts"])
+        verdict = accepts(verifier, text, row["gold"])
+        if row["must"] == "not_correct":
+            assert not verdict, row["id"]
+        elif row["must"] == "correct":
+            assert verdict, row["id"]
+
+
+def test_hostile_inputs_are_bounded_without_a_deadline() -> None:
+    verifier = SymbolicVerifier()
+    for row in rows(HOSTILE):
+        text = row["answer"] if "answer" in row else "".join(piece * count for piece, count in row["answer_parts"])
+        started = time.thread_time()
+        accepts(verifier, text, row["gold"])
+        assert time.thread_time() - started < 1.0, row["id"]
+
+
+@pytest.mark.parametrize("verifier", [SymbolicVerifier(), NumericVerifier(), SymbolicVerifier(strict=True)])
+def test_every_gsm8k_label_is_reproduced(verifier: Any) -> None:
+    labelled = 0
+    for row in rows(GSM8K):
+        reference = row["ground_truth"].split("A:")[-1].strip()
+        for entry in row.values():
+            if isinstance(entry, dict):
+                labelled += 1
+                assert verifier.verify(entry["solution"], reference).is_correct == entry["is_correct"], entry["solution"]
+    assert labelled == 5276
+
+
+@pytest.mark.slow
+def test_speed_on_the_shared_cases() -> None:
+    verifier = SymbolicVerifier()
+    cases = [(row["answer"], row["gold"]) for row in rows(CASES)]
+    accepts(verifier, "x", r"\sqrt{2}")  # load mpmath
+    seconds = []
+    for answer, gold in cases:
+        started = time.thread_time()
+        accepts(verifier, answer, gold)
+        seconds.append(time.thread_time() - started)
+    seconds.sort()
+    assert len(seconds) / sum(seconds) > 500  # 1,500 to 2,000 on an idle core of 2024
+    assert seconds[int(len(seconds) * 0.99)] < 0.05
+
+
+@pytest.mark.slow
+def test_speed_on_plain_numbers() -> None:
+    verifier = NumericVerifier()
+    pairs = [(f"\\boxed{{{number}}}", str(number)) for number in range(200)] + [(f"{n}/7", f"{n}/7") for n in range(1, 200)]
+    started = time.thread_time()
+    for _ in range(10):
+        for response, reference in pairs:
+            verifier.verify(response, reference)
+    assert 10 * len(pairs) / (time.thread_time() - started) > 8_000  # over 20,000 on an idle core of 2024
