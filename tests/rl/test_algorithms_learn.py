@@ -54,9 +54,11 @@ def states_of(tokens: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rollouts(policy: TablePolicy, generator: torch.Generator) -> Batch:
+def rollouts(policy: TablePolicy, generator: torch.Generator, *, logits: Tensor | None = None) -> Batch:
+    """Completions sampled from `logits` (the policy's own when None), scored by both."""
     groups = torch.arange(PROBLEMS).repeat_interleave(GROUP)
-    p = policy.logits.softmax(-1)
+    sampler = policy.logits if logits is None else logits
+    p = sampler.softmax(-1)
     first = torch.multinomial(p[groups, 0], 1, generator=generator)
     second = torch.multinomial(p[groups, 1 + first.squeeze(1)], 1, generator=generator)
     tokens = torch.cat([first, second], 1)
@@ -66,7 +68,8 @@ def rollouts(policy: TablePolicy, generator: torch.Generator) -> Batch:
     empty = torch.zeros(len(groups), LENGTH)
     batch = Batch(tokens, mask.bool(), mask, empty, rewards, groups, torch.zeros(len(groups), dtype=torch.bool))
     scores = policy.scores(batch)
-    return replace(batch, behaviour_logprobs=scores.logprobs, values=scores.values)
+    sampled = sampler.log_softmax(-1)[groups.unsqueeze(1), states_of(tokens), tokens]
+    return replace(batch, behaviour_logprobs=sampled, old_logprobs=scores.logprobs, values=scores.values)
 
 
 def train(
@@ -76,15 +79,22 @@ def train(
     hook: CreditHook | None = None,
     reward: str = "gold",
     curve: list[float] | None = None,
+    staleness: int = 0,
+    steps: int = STEPS,
 ) -> float:
-    """Success probability after the budget; before every step it is appended to `curve`."""
+    """Success probability after the budget; before every step it is appended to `curve`.
+
+    With `staleness` the sampler is that many updates behind the learner.
+    """
     generator = torch.Generator().manual_seed(seed)
     policy = TablePolicy()
     optimizer = torch.optim.Adam([policy.logits, policy.values], lr=LEARNING_RATE)
-    for _ in range(STEPS):
+    versions: list[Tensor] = []
+    for _ in range(steps):
         if curve is not None:
             curve.append(policy.success())
-        batch = rollouts(policy, generator)
+        versions.append(policy.logits.detach().clone())
+        batch = rollouts(policy, generator, logits=versions[max(0, len(versions) - 1 - staleness)])
         if reward == "random":
             batch = replace(batch, rewards=torch.randint(0, 2, batch.rewards.shape, generator=generator).float())
         batch = algorithm.credit(batch)
@@ -116,6 +126,21 @@ def test_every_algorithm_solves_the_identity_environment(name: str) -> None:
 )
 def test_the_settings_of_the_studies_learn_too(name: str, settings: dict) -> None:
     assert min(train(make(name, **settings), seed) for seed in SEEDS) > SOLVED
+
+
+@pytest.mark.parametrize("name", sorted(set(RL) - {"reinforce", "gpg"}))
+def test_several_passes_over_a_batch_learn_faster_than_one(name: str) -> None:
+    # 2 epochs x 2 minibatches: ratios leave 1 and the clips act; gspo's bounds are made for long completions
+    wide = {"clip_low": 0.2, "clip_high": 0.28} if name == "gspo" else {}
+    one = make(name, epochs=1, minibatches=1, **wide)
+    several = make(name, epochs=2, minibatches=2, **wide)
+    assert train(several, 0, steps=6) > train(one, 0, steps=6) + 0.1
+
+
+@pytest.mark.parametrize("name", ["reinforce", "grpo", "rloo", "cispo", "ppo"])
+def test_a_sampler_two_updates_behind_still_teaches(name: str) -> None:
+    correction = {"level": "sequence"} if name == "rloo" else {"level": "token"}
+    assert min(train(make(name, correction=correction), seed, staleness=2, steps=40) for seed in range(3)) > SOLVED
 
 
 def test_imitation_and_distillation_reach_what_they_are_shown() -> None:
