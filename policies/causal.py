@@ -127,7 +127,7 @@ def load_policy(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with quiet():
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
         )
     if lora is not None:

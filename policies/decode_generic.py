@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from policies import sampler
-from policies.kv_cache import SlotCache
+from policies.kv_cache import SlotCache, layer_states
 from policies.randomness import uniforms
 from policies.types import Sampling
 
@@ -36,12 +36,8 @@ class GenericDecoder:
         attention = torch.arange(width, device=self.device) >= width - lengths[:, None]
         cache = DynamicCache()
         logits = self._forward(tokens, attention, (attention.cumsum(1) - 1).clamp_(min=0), cache)
-        if any(type(layer) is not DynamicLayer for layer in cache.layers):
-            raise ValueError(
-                f"{type(self.model).__name__} keeps more than keys and values per layer; use backend='generate'"
-            )
         rows = torch.tensor(sources, device=self.device)
-        self.cache.append([(layer.keys, layer.values) for layer in cache.layers], lengths, rows)
+        self.cache.append(layer_states(cache), lengths, rows)
         return logits[rows]
 
     def step(self, tokens: Tensor) -> Tensor:
@@ -51,7 +47,7 @@ class GenericDecoder:
         begin = cache.begin
         starts = cache.starts[: cache.live, None]
         attention = torch.arange(begin, cache.end + 1, device=self.device) >= starts
-        layers = [_SlotLayer(cache, index, begin) for index in range(len(cache.keys))]
+        layers: list[Any] = [_SlotLayer(cache, index, begin) for index in range(len(cache.keys))]
         logits = self._forward(tokens[:, None], attention, cache.end - starts, Cache(layers=layers))
         cache.end += 1
         return logits

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from policies import sampler
-from policies.kv_cache import SlotCache
+from policies.kv_cache import SlotCache, layer_states
 from policies.llama_weights import LlamaLayer, LlamaWeights, read_llama
 from policies.randomness import uniforms
 from policies.types import Sampling
@@ -34,13 +34,13 @@ class LeanDecoder:
     def __init__(
         self,
         model: Any,
+        dtype: torch.dtype,
+        bucketed: bool | None = None,
         *,
         rows: int,
         longest_prompt: int,
         max_new_tokens: int,
         pad_id: int,
-        dtype: torch.dtype,
-        bucketed: bool | None = None,
     ) -> None:
         self.model, self.pad_id, self.dtype = model, pad_id, dtype
         self.device = model.model.embed_tokens.weight.device
@@ -55,11 +55,14 @@ class LeanDecoder:
         """Rows in use."""
         return self.cache.live
 
-    def fits(self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int) -> bool:
+    def fits(
+        self, model: Any, dtype: torch.dtype, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int
+    ) -> bool:
         """True when this decoder, with its memory and captured graphs, can serve a call of these limits."""
         own = self.cache
-        has_room = own.rows == rows and own.longest_prompt >= longest_prompt
-        return has_room and self.model is model and self.pad_id == pad_id and own.max_new_tokens >= max_new_tokens
+        is_same = self.model is model and self.dtype == dtype and self.pad_id == pad_id
+        has_prompts = own.rows >= rows and own.longest_prompt >= longest_prompt
+        return is_same and has_prompts and own.max_new_tokens >= max_new_tokens
 
     def refresh(self) -> None:
         """Forget all rows and copy the model's present weights to where the captured graphs read them."""
@@ -83,7 +86,7 @@ class LeanDecoder:
             use_cache=True,
         ).last_hidden_state
         rows = torch.tensor(sources, device=self.device)
-        self.cache.append([(layer.keys, layer.values) for layer in cache.layers], lengths, rows)
+        self.cache.append(layer_states(cache), lengths, rows)
         return self.model.lm_head(hidden[:, -1])[rows]
 
     def step(self, tokens: Tensor) -> Tensor:

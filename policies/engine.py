@@ -108,7 +108,7 @@ class SamplingEngine:
         if self.backend != "engine":
             with torch.no_grad():
                 return sample_with(self.backend, self.policy, requests, sampling, seed=seed)
-        limits = {
+        limits: dict[str, Any] = {
             "rows": min(self.max_rows, sum(len(request.uids) for request in requests)),
             "longest_prompt": max(len(request.prompt) for request in requests if request.uids),
             "max_new_tokens": sampling.max_new_tokens,
@@ -118,7 +118,7 @@ class SamplingEngine:
             run = _Run(self._make_decoder(limits), self.policy, requests, sampling, seed, limits["rows"])
             return run.finish()
 
-    def _make_decoder(self, limits: dict[str, int]) -> Decoder:
+    def _make_decoder(self, limits: dict[str, Any]) -> Decoder:
         """A decoder with room for `limits`, on the policy's present weights."""
         model = self.policy.model
         dtype = self.dtype or next(model.parameters()).dtype
@@ -126,8 +126,8 @@ class SamplingEngine:
         if choice == "native":
             return NativeDecoder(model, **limits)
         if choice == "lean":
-            if self._lean is None or not self._lean.fits(model, **limits):
-                self._lean = LeanDecoder(model, **limits, dtype=dtype)
+            if self._lean is None or not self._lean.fits(model, dtype, **limits):
+                self._lean = LeanDecoder(model, dtype, **limits)
             else:
                 self._lean.refresh()
             return self._lean

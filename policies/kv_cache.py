@@ -9,13 +9,27 @@ shared column.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import DynamicLayer
 
 SLACK_COLUMNS = 128  # columns beyond the longest row, so that rows move left only once in so many steps
 
 LayerStates = tuple[Tensor, Tensor]  # keys, values: each [n, heads, T, head_dim]
+
+
+def layer_states(cache: Any) -> list[LayerStates]:
+    """Keys and values of every layer of a transformers cache after a prefill.
+
+    Raises:
+        ValueError: a layer keeps something else, such as a recurrent state.
+    """
+    if any(type(layer) is not DynamicLayer for layer in cache.layers):
+        kinds = sorted({type(layer).__name__ for layer in cache.layers})
+        raise ValueError(f"the model's cache has layers of kind {kinds}, expected DynamicLayer; use backend='generate'")
+    return [(layer.keys, layer.values) for layer in cache.layers]
 
 
 class SlotCache:

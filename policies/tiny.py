@@ -80,7 +80,7 @@ def build_tiny(config: TinyConfig, *, vocabulary: Sequence[str] | None, seed: in
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(model_config)
+        model: Any = LlamaForCausalLM(model_config)
     return CausalPolicy(model.to(torch.float32).eval(), tokenizer)
 
 
