@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import types
@@ -36,6 +37,9 @@ class Tool:
         body = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
         return {"type": "function", "function": body}
 
+    def __reduce__(self) -> Any:
+        return load_tool, (self.function.__module__, self.function.__qualname__)
+
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Compares a call's arguments with the schema.
 
@@ -54,6 +58,14 @@ class Tool:
                 raise ValueError(
                     f"argument {name!r} of {self.name} is {str(value)[:40]!r}, expected {_expected(known[name])}"
                 )
+
+
+def load_tool(module: str, name: str) -> Tool:
+    """The tool of a module's attribute: how a tool travels to another process."""
+    value: Any = importlib.import_module(module)
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value if isinstance(value, Tool) else tool(value)
 
 
 def tool(function: Callable[..., Any]) -> Tool:

@@ -1,0 +1,155 @@
+"""Environments for people and for other trainers: samples, games, starter files, pages, rows, mixtures, plug-ins."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import envs.registry as registry
+from envs import Problem, make
+from envs.check import check_environment
+from envs.export import KINDS, reward_function, rows, to_dataset, write_jsonl
+from envs.showing import new, page, play, show
+
+PLUGIN = Path(__file__).parents[2] / "examples" / "beyond-plugin-example"
+
+
+def test_samples_show_solutions_and_a_wrong_one():
+    text = show("linear_equations", num=2, level=2)
+    assert text.count("[level 2]") == 2
+    assert text.count("####") == 4  # right and wrong, twice
+    assert "wrong on purpose" in text
+
+
+def test_a_person_may_answer_without_announcing():
+    env = make("arithmetic_chain")
+    answers = iter([env.problem(0).answer, "####  999999", ""])
+    rounds = play(env, lambda prompt: next(answers))
+    assert [r.verdict.is_correct for r in rounds] == [True, False]
+
+
+def test_a_starter_file_passes_the_check(tmp_path):
+    file = new("my_env", tmp_path)
+    report = check_environment(f"{file}:my_env", num=40, hostile=False)
+    assert report.is_ok, report.text()
+    with pytest.raises(FileExistsError, match="exists already"):
+        new("my_env", tmp_path)
+    with pytest.raises(ValueError, match="identifier"):
+        new("my-env", tmp_path)
+
+
+def test_pages_hold_settings_levels_and_samples():
+    text = page("countdown")
+    for part in ("# countdown", "`largest=25`", "`only_adds`", "levels: 2, 3, 4", "Level 6 (evaluation only)", "####"):
+        assert part in text
+
+
+def test_the_written_pages_cover_every_environment():
+    folder = Path(__file__).parents[2] / "docs" / "environments"
+    from envs.builtin import PROCEDURAL
+
+    assert {file.stem for file in folder.glob("*.md")} == {*PROCEDURAL, "index"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_json_and_a_pure_function_of_their_key(kind):
+    first = list(rows("fractions", kind, num=6, split="test"))
+    assert json.loads(json.dumps(first)) == first
+    assert first == list(rows("fractions", kind, num=6, split="test"))
+
+
+def test_preference_rows_hold_a_right_and_a_wrong_solution():
+    env = make("fractions")
+    for row, problem in zip(rows(env, "preference", num=20), (env.problem(i, level=1 + i % 3) for i in range(20))):
+        assert row["prompt"] == problem.prompt
+        assert env.grade(problem, row["chosen"]).is_correct
+        assert not env.grade(problem, row["rejected"]).is_correct
+
+
+def test_step_labels_turn_false_at_the_first_wrong_step():
+    for row in rows("arithmetic_chain", "stepwise_supervision", num=20):
+        assert len(row["completions"]) == len(row["labels"])
+        assert row["labels"] == sorted(row["labels"], reverse=True)
+    labels = [all(row["labels"]) for row in rows("arithmetic_chain", "stepwise_supervision", num=20)]
+    assert labels == [True, False] * 10
+
+
+def test_chat_prompts_give_conversational_rows():
+    (row,) = rows(make("countdown", template="chat"), "preference", num=1)
+    assert row["prompt"][0]["role"] == "user"
+    assert row["chosen"][0]["role"] == "assistant"
+
+
+def test_the_reward_function_has_the_signature_of_trl(tmp_path):
+    env = make("countdown")
+    data = to_dataset(env, "prompt_only", num=4)
+    golds = [f"#### {answer}" for answer in data["answer"]]
+    reward = reward_function(env)
+    assert (
+        reward(prompts=data["prompt"], completions=golds, problem=data["problem"], answer=data["answer"]) == [1.0] * 4
+    )
+    assert reward(completions=[[{"role": "assistant", "content": "#### 1"}]], problem=data["problem"][:1]) == [0.0]
+    assert write_jsonl(tmp_path / "rows.jsonl", env, "problems", num=3) == 3
+    first = json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])
+    assert Problem.from_json(first) == env.problem(0, level=2)
+
+
+def test_unknown_kinds_are_named():
+    with pytest.raises(ValueError, match="prompt_only"):
+        list(rows("countdown", "sft", num=1))
+
+
+def test_a_mixture_draws_its_parts_by_weight():
+    env = make("mixture", parts={"leaps?levels=1-2": 3, "countdown?levels=2": 1})
+    problems = list(env.problems(800))
+    counts = Counter(p.info["part"] for p in problems)
+    assert abs(counts["countdown?levels=2"] / 800 - 0.25) < 0.046  # 3 standard errors
+    assert {p.level for p in problems} == {1, 2}
+    assert all(env.grade(p, env.part_of(p).render_solution(p.solution, p.answer)).is_correct for p in problems[:100])
+    writer = env.demonstrator()
+    import random
+
+    assert all(env.grade(p, writer.write(p, random.Random(0))).score >= 0 for p in problems[:20])
+
+
+def test_a_mixture_is_disjoint_and_reproducible():
+    spec = make("mixture", parts=["fractions", "sums"]).spec
+    env = spec.build()
+    train = [p.id for p in env.problems(200)]
+    assert train == [p.id for p in spec.build().problems(200)]
+    assert not set(train) & {p.id for p in env.problems(100, split="test", seed=3)}
+
+
+def test_the_example_plug_in_resolves_by_its_entry_point(monkeypatch):
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    setup = (PLUGIN / "setup.cfg").read_text()
+    line = next(line for line in setup.splitlines() if line.strip().startswith("clock_arithmetic ="))
+    name, _, value = line.partition("=")
+    point = EntryPoint(name=name.strip(), value=value.strip(), group=registry.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    env = make("clock_arithmetic")
+    problem = env.problem(0, level=2)
+    assert env.grade(problem, f"#### {problem.answer}").is_correct
+    report = check_environment(env, num=40, hostile=False, fresh_process=False)
+    assert report.is_ok, report.text()
+
+
+@pytest.mark.slow
+def test_the_example_plug_in_works_when_it_is_installed(tmp_path):
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
+    subprocess.run([*pip, str(tmp_path), str(PLUGIN)], check=True, capture_output=True)
+    code = "import envs; p = envs.make('clock_arithmetic').problem(0); print(p.env)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+    )
+    assert done.stdout.strip() == "clock_arithmetic"
