@@ -174,7 +174,7 @@ def test_a_reference_that_cannot_be_checked_is_an_exception(
         SubstitutionVerifier(**setup).verify("#### 2", reference)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=4))
 def test_the_roots_of_a_product_of_factors_are_its_solutions(roots: list[int]) -> None:
     reference = "".join(f"(x - ({root}))" for root in roots) + " = 0"
@@ -184,7 +184,7 @@ def test_the_roots_of_a_product_of_factors_are_its_solutions(roots: list[int]) -
     assert not SubstitutionVerifier().verify(f"\\boxed{{{wrong}}}", reference).is_correct
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=6).filter(lambda p: p[-1] != 0))
 def test_real_roots_are_counted_as_sympy_counts_them(coefficients: list[int]) -> None:
     expected = len(set(sympy.real_roots(sympy.Poly(coefficients[::-1], sympy.Symbol("x")))))
