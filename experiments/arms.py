@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.config import ArmSection, Component, RLSection
 from experiments.context import SeedContext, build, optimizer_of, sampling_of
+from experiments.errors import UserError
 from experiments.evaluation import record_evaluation
 from experiments.preferences import comparisons_of
 from experiments.runs import RunFolder, write_json
@@ -20,12 +21,13 @@ from rl.checkpoint import Checkpoints
 from rl.curriculum import make_curriculum
 from rl.evaluate import evaluate
 from rl.learner import Learner
-from rl.rewards import RewardSource, make_reward
+from rl.rewards import MixedReward, RewardSource, make_reward
 from rl.rollout_log import RolloutLog
 from rl.train import TrainSettings, train
 
 PROXY = "proxy"  # the arm's reward is the reward model of this seed
 PROCESS = "process"  # the reward reads the start policy's tokens
+MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {name: proxy, weight: 0.1}]}
 
 
 def needs_preferences(arm: ArmSection) -> bool:
@@ -35,7 +37,21 @@ def needs_preferences(arm: ArmSection) -> bool:
 
 def needs_reward_model(arm: ArmSection) -> bool:
     """True when the arm's reward is the learned proxy."""
-    return arm.method == "rl" and arm.reward.name == PROXY
+    return arm.method == "rl" and any(source.name == PROXY for source in reward_sources(arm.reward))
+
+
+def reward_sources(reward: Component) -> list[Component]:
+    """The reward itself, or those that a mixture adds up.
+
+    Raises:
+        UserError: a mixture without sources.
+    """
+    if reward.name != MIXED:
+        return [reward]
+    sources = reward.settings.get("sources")
+    if not isinstance(sources, list) or not sources or set(reward.settings) != {"sources"}:
+        raise UserError("reward mixed takes one setting, sources: [verifier, {name: proxy, weight: 0.1}]")
+    return [Component.model_validate(source) for source in sources]
 
 
 def run_arm(context: SeedContext, name: str) -> bool:
@@ -128,13 +144,17 @@ def _reward(context: SeedContext, name: str, settings: dict[str, Any]) -> Reward
         return load_reward(folder, device=context.experiment.policy.device, **settings)
     if name == PROCESS:
         settings = {"tokenizer": str(context.start_policy), **settings}
+    if name == MIXED:
+        sources = reward_sources(Component(name=name, settings=settings))
+        return MixedReward([(_reward(context, source.name, source.settings), 1.0) for source in sources])
     return make_reward(name, **settings)
 
 
 def check_reward(component: Component) -> None:
     """Builds a reward source where that needs no model; raises UserError for one that cannot be built."""
-    if component.name not in (PROXY, PROCESS):
-        build("reward", component, make_reward)
+    for source in reward_sources(component):
+        if source.name not in (PROXY, PROCESS):
+            build("reward", source, make_reward)
 
 
 def _fit_dpo(context: SeedContext, name: str) -> bool:

@@ -96,7 +96,7 @@ class Display:
         """How far a stage is."""
         state = self._stages.setdefault(stage, _Stage())
         state.done, state.total, state.note = done, total, note
-        self._say(f"{stage}: {done}/{total}  {note}  {self._numbers(state)}")
+        self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}")
 
     def metrics(self, stage: str, values: Mapping[str, float]) -> None:
         """The numbers of a step."""

@@ -135,8 +135,10 @@ class RunFolder:
         append_jsonl(self.path / "metrics.jsonl", [row])
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl; where a resumed run wrote a step again, the last row of that step counts."""
-        rows = {(row["stage"], row["step"]): row for row in read_jsonl(self.path / "metrics.jsonl")}
+        """One row per step: all that was recorded for it; what a resumed run wrote again counts."""
+        rows: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in read_jsonl(self.path / "metrics.jsonl"):
+            rows.setdefault((row["stage"], row["step"]), {}).update(row)
         return list(rows.values())
 
 

@@ -87,11 +87,11 @@ def mcnemar_exact(a: Sequence[bool], b: Sequence[bool]) -> float:
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} outcomes: McNemar's test needs the same problems")
-    only_a = sum(x and not y for x, y in zip(a, b))
-    only_b = sum(y and not x for x, y in zip(a, b))
+    only_a = sum(bool(x) and not y for x, y in zip(a, b))
+    only_b = sum(bool(y) and not x for x, y in zip(a, b))
     n = only_a + only_b
     tail = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
 
 
 def probability_of_improvement(a: Sequence[float], b: Sequence[float]) -> float:

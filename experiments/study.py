@@ -41,6 +41,7 @@ class Study:
     stop: StopSwitch
     stages: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)  # study.json as a resume finds it
 
     def run(self) -> None:
         """All stages of all seeds, then the table and the report."""
@@ -110,8 +111,7 @@ class Study:
         """Runs a stage that is not done yet; `work` returns False when it was interrupted."""
         row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(self.folder))}
         if folder.is_done:
-            seconds = float(read_json(folder.path / "status.json")["seconds"])
-            self.stages.append({**row, "seconds": seconds})
+            self.stages.append({**row, "seconds": self._seconds_before(seed, name)})
             return
         if self.stop.requested:
             raise StudyInterrupted
@@ -131,6 +131,11 @@ class Study:
         self.stages.append({**row, "seconds": time.time() - began})
         self.display.end(label)
         self.write("running")
+
+    def _seconds_before(self, seed: int, name: str) -> float:
+        """What a stage took when it was run, by the study.json of before the resume."""
+        rows = self.before.get("stages", [])
+        return next((float(r["seconds"]) for r in rows if (r["seed"], r["stage"]) == (seed, name)), 0.0)
 
     def write(self, state: str) -> None:
         """Writes study.json."""
@@ -176,7 +181,8 @@ def run_study(
     check_components(experiment)
     display = display or Display(quiet=quiet)
     with StopSwitch() as stop:
-        study = Study(experiment, folder, display, stop)
+        found = folder / "study.json"
+        study = Study(experiment, folder, display, stop, before=read_json(found) if found.exists() else {})
         try:
             with display:
                 study.run()

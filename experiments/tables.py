@@ -26,7 +26,7 @@ def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
         k = max(k for k in PASS_AT if k <= policy.evaluations[0]["num_samples"])
         sampled = policy.values("sampled", "verified", level)
         row: dict[str, Any] = {
-            "arm": "imitation (start)" if name == START else name,
+            "arm": "imitation" if name == START else name,
             "sampled": policy.interval("sampled", "verified", level),
             "greedy": policy.interval("greedy", "verified", level),
             "answer": float(policy.values("sampled", "answer", level).mean()),
@@ -52,23 +52,23 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     rows = arm_rows(results, level)
     k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
     title = f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)"
-    table = Table(title=title, box=SIMPLE, padding=(0, 1))
-    for column in ("", "sampled", "95 %", "greedy", "answer", f"pass@{k}", "over start", "KL"):
+    table = Table(title=title, box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("", "sampled", "95 %", "greedy", "answer", f"pass@{k}", "gain", "KL"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for row in rows:
         sampled, over = row["sampled"], row.get("over_start")
         is_interval = isinstance(sampled, Interval)
         table.add_row(
             row["arm"],
-            _figure(sampled.value if is_interval else sampled),
+            _figure(sampled.value if is_interval else sampled, 2),
             f"{sampled.low:.2f}-{sampled.high:.2f}" if is_interval else "",
-            _figure(row["greedy"].value if "greedy" in row else None),
-            _figure(row["answer"]),
-            _figure(row.get("pass")),
-            f"{over.value:+.3f}{'*' if over.excludes_zero else ''}" if over else "",
+            _figure(row["greedy"].value if "greedy" in row else None, 2),
+            _figure(row["answer"], 2),
+            _figure(row.get("pass"), 2),
+            f"{over.value:+.2f}{'*' if over.excludes_zero else ''}" if over else "",
             _figure(row.get("kl"), 1),
         )
-    table.caption = "* the 95 % interval of the paired difference excludes 0"
+    table.caption = "gain: over imitation, paired; * its 95 % interval excludes 0"
     return table
 
 

@@ -260,9 +260,9 @@ def time_trl(folder: str, turn: int) -> Timing:
     with tempfile.TemporaryDirectory() as output:
         trainer = trl_trainer(folder, output, turn, callback)
         trainer.train()
-        lengths = trainer._metrics["train"]["completions/mean_length"]
+        mean_length = trainer.state.log_history[-1]["completions/mean_length"]
     assert callback.timing is not None
-    tokens = lengths[-1] * PROMPTS * GROUP_SIZE if lengths else 0.0
+    tokens = mean_length * PROMPTS * GROUP_SIZE
     return Timing(callback.timing.cpu_seconds, callback.timing.wall_seconds, tokens)
 
 

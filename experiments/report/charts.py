@@ -143,7 +143,7 @@ def _leaps(figures: Mapping[str, Any]) -> str:
     panels[0].set_ylabel("share of solution lines")
     handles, labels = panels[0].get_legend_handles_labels()
     names = [{"0": "malformed"}.get(text, f"leap {text}") for text in labels]
-    figure.legend(handles, names, loc="upper center", ncols=5, bbox_to_anchor=(0.5, 1.09), fontsize=9)
+    figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=9)
     return _svg(figure)
 
 

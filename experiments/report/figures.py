@@ -15,7 +15,7 @@ from experiments.runs import read_json, read_jsonl
 from experiments.stats import Interval
 from experiments.tables import arm_rows
 
-LABELS = {START: "imitation (start)"}
+LABELS = {START: "imitation"}
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_report_is_one_file_that_needs_no_network(study):
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#)""", html)
     assert "<script" not in html
     assert html.count("<svg") >= 4
-    for name in ("imitation (start)", "rl", "rlhf", "dpo", "demonstrator"):
+    for name in ("imitation", "rl", "rlhf", "dpo", "demonstrator"):
         assert f">{name}<" in html
     figures = json.loads((study / "report.json").read_text())
     assert {claim["verdict"] for claim in figures["claims"]} <= {"held", "not held", "undecided"}
