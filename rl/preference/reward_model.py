@@ -136,6 +136,8 @@ def fit_reward_model(
         pairs = [token_pairs(c, policy) for c in train]
         members = []
         for seed in range(settings.seed, settings.seed + settings.members):
+            if recorder.stop_requested and members:
+                break
             members.append(RewardModel.from_policy(policy, seed))
             fit_bradley_terry(members[-1], pairs, settings, recorder, seed=seed, stage=stage)
         sample = keyed_rng("reward sample", settings.seed).sample(pairs, min(len(pairs), SAMPLE_PAIRS))
