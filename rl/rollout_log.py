@@ -32,7 +32,7 @@ EXAMPLES = 20  # disagreements that a rescoring keeps in full
 _NAME = re.compile(r"step-(\d{8})\.jsonl\.gz")
 
 
-class DamagedLogError(RuntimeError):
+class DamagedLogError(ValueError):
     """A file of the log was cut short or changed after it was written."""
 
 

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 OBJECT_STORE_BYTES = 512 << 20
+START_ATTEMPTS = 3
 REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
@@ -32,6 +33,7 @@ def start_ray(
         True when this call connected.
     Raises:
         ConnectionError: no cluster answers at `address`.
+        RuntimeError: a local Ray does not come up.
     """
     with _lock:
         if address is None:
@@ -42,6 +44,7 @@ def start_ray(
             os.environ.setdefault(_LOOPBACK, "0")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", REPORTED_BY_US)
         import ray
 
@@ -58,12 +61,22 @@ def start_ray(
                     "or leave the address out to run on this machine"
                 ) from error
             return True
-        ray.init(
-            num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
-            include_dashboard=False,
-            object_store_memory=object_store_bytes,
-            **quiet,
-        )
+        for attempt in range(1, START_ATTEMPTS + 1):
+            try:
+                ray.init(
+                    num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
+                    include_dashboard=False,
+                    object_store_memory=object_store_bytes,
+                    **quiet,
+                )
+                return True
+            except Exception as error:  # Ray gives its daemons half a minute, and raises a bare Exception after it
+                ray.shutdown()
+                if attempt == START_ATTEMPTS:
+                    raise RuntimeError(
+                        f"a local Ray did not start in {START_ATTEMPTS} attempts ({error}); is the machine overloaded? "
+                        "The inline executor needs no Ray"
+                    ) from error
         return True
 
 

@@ -1,40 +1,36 @@
-"""The executor on Ray: rollout workers in processes of this machine or of a cluster, which may die at any time.
+"""The executor on Ray: rollout workers in processes of this machine or of a cluster.
 
-One supervisor thread owns all state and reacts to events: a call came back, a shard was submitted, weights were
-published, a heartbeat is due. So a dead worker is noticed and replaced while the loop learns, and nothing polls. A
-worker that dies is started anew, given the current weights, and only then given work; its shards go to others. Since a
-shard says everything its samples depend on, none of this can change a result.
+`rl.workers.supervisor` keeps them at work; this module starts them, calls them and ends them.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
+import contextlib
+import os
+import signal
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
 from rl.workers.cluster import start_ray
-from rl.workers.slot import Patience, Slot
-from rl.workers.types import Shard, ShardFailed, ShardResult, WorkerHealth, WorkersLost, WorkerSpec, WorkerState
+from rl.workers.slot import Patience
+from rl.workers.supervisor import SupervisedWorkers
+from rl.workers.types import WorkerSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHARDS_PER_WORKER = 2  # one is generated while the last one is verified
-MAX_ATTEMPTS = 2  # a shard that raises this often is at fault itself
-STACKS_SECONDS = 5.0
 CLOSE_SECONDS = 2.0  # for processes to end by themselves
 
 
-class RayWorkers:
-    """Supervised rollout workers on Ray. Implements `Workers`.
+class RayWorkers(SupervisedWorkers):
+    """Supervised rollout workers on Ray.
 
     Args:
         num_workers: worker processes; results do not depend on it.
@@ -54,272 +50,84 @@ class RayWorkers:
         gpus_per_worker: float = 0.0,
         patience: Patience | None = None,
     ) -> None:
-        if num_workers < 1:
-            raise ValueError(f"num_workers is {num_workers}, expected at least 1")
         cpus = float(spec.threads) if cpus_per_worker is None else cpus_per_worker
         start_ray(address, num_cpus=int(num_workers * cpus) + 1)
         if address is None and num_workers * cpus > ray.cluster_resources().get("CPU", 0.0):
             cpus = 0.0  # a Ray that was started for fewer: its only machine is shared, as threads share it
+        super().__init__(RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker), num_workers, patience=patience)
+
+
+class RayLauncher:
+    """Starts Ray actors. Implements `rl.workers.supervisor.Launcher`."""
+
+    def __init__(self, spec: WorkerSpec, *, cpus: float, gpus: float) -> None:
         self.spec = spec
-        self.patience = patience or Patience()
+        self._node = ray.get_runtime_context().get_node_id()
         self._actor_class = ray.remote(RolloutActor).options(
             num_cpus=cpus,
-            num_gpus=gpus_per_worker,
+            num_gpus=gpus,
             max_concurrency=MAX_CALLS,
-            max_restarts=0,  # Ray would revive an actor without its weights; we do it ourselves
+            max_restarts=0,  # Ray would revive an actor without its weights; the supervisor does it
             scheduling_strategy="SPREAD",
         )
-        self._node = ray.get_runtime_context().get_node_id()
-        self._slots = [Slot(name=f"worker-{i}") for i in range(num_workers)]
-        self._queue: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
-        self._weights: Any = None  # reference in the object store; None: the folder's weights serve
-        self._version = 0
-        self._edition = 0  # counts publications: two of them may carry the same version
-        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._changed = threading.Condition()  # guards what the caller's thread reads: the five below
-        self._in_flight: set[int] = set()
-        self._results: dict[int, ShardResult] = {}
-        self._failures: deque[Exception] = deque()
-        self._fatal: Exception | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._supervise, name="worker-supervisor", daemon=True)
-        self._thread.start()
 
-    # Called by the loop's thread.
+    def start(self, name: str) -> RayRemote:
+        """A new actor."""
+        return RayRemote(self._actor_class.remote(self.spec, name), self._node)
 
-    def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
-        """Puts the weights into the object store once; every worker fetches them between two shards."""
-        self._events.put(partial(self._on_publish, ray.put(pack_weights(weights)), version))
+    def put(self, weights: Mapping[str, Tensor]) -> Any:
+        """A reference in the object store."""
+        return ray.put(pack_weights(weights))
 
-    def submit(self, shard: Shard) -> None:
-        """Queues the shard."""
-        with self._changed:
-            if shard.id in self._in_flight:
-                raise ValueError(
-                    f"shard {shard.id} is in flight already; a shard may be submitted again after its result"
-                )
-            self._in_flight.add(shard.id)
-        self._events.put(partial(self._queue.append, shard))
+    def is_lost(self, error: BaseException) -> bool:
+        """Anything of Ray's own but an exception that the method raised."""
+        return isinstance(error, RayError) and not isinstance(error, RayTaskError)
 
-    def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
-        """Finished shards, of `wanted` only if given; waits at most `timeout_seconds` for the first."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ready(wanted) or self._failures or self._fatal, timeout_seconds)
-            ready = self._ready(wanted)
-            if not ready and self._failures:
-                raise self._failures.popleft()
-            if not ready and self._fatal:
-                raise self._fatal
-            self._in_flight.difference_update(ready)
-            return [self._results.pop(shard_id) for shard_id in ready]
+    def cause(self, error: BaseException) -> BaseException:
+        """The exception that was raised in the worker."""
+        cause = error.cause if isinstance(error, RayTaskError) else None
+        return cause if isinstance(cause, BaseException) else error
 
-    def health(self) -> list[WorkerHealth]:
-        """One row per worker."""
-        now = time.monotonic()
-        return [slot.health(now) for slot in self._slots]
-
-    def cancel(self, shard_ids: Collection[int]) -> None:
-        """Forgets shards."""
-        gone = set(shard_ids)
-        with self._changed:
-            self._in_flight -= gone
-            for shard_id in gone:
-                self._results.pop(shard_id, None)
-        self._events.put(partial(self._on_cancel, gone))
-
-    def stacks(self) -> str:
-        """The stacks of every worker that answers within some seconds."""
-        calls = {slot.name: slot.actor.stacks.remote() for slot in self._slots if slot.actor is not None}
-        ready, _ = ray.wait(list(calls.values()), num_returns=len(calls), timeout=STACKS_SECONDS) if calls else ([], [])
-        parts = []
-        for name, call in calls.items():
-            try:
-                text = ray.get(call) if call in ready else f"does not answer within {STACKS_SECONDS:.0f} s"
-            except RayActorError as error:
-                text = f"is gone: {first_line(error)}"
-            parts.append(f"{name}: {text}")
-        return "\n".join(parts)
-
-    def close(self) -> None:
-        """Ends all workers; their verifier processes end with them."""
-        if not self._closed:
-            self._closed = True
-            self._events.put(lambda: None)
-            self._thread.join()
-            for slot in self._slots:
-                if slot.actor is not None:
-                    ray.kill(slot.actor)
-            patience = time.monotonic() + CLOSE_SECONDS
-            while any(s.has_process(self._node) for s in self._slots) and time.monotonic() < patience:
-                time.sleep(0.02)
-            for slot in self._slots:
-                slot.kill_process(self._node)
-
-    def _ready(self, wanted: Collection[int] | None) -> list[int]:
-        return [i for i in self._results if wanted is None or i in wanted]
-
-    # Everything below runs in the supervisor's thread.
-
-    def _supervise(self) -> None:
-        try:
-            for slot in self._slots:
-                self._start(slot)
-            while not self._closed:
-                try:
-                    self._events.get(timeout=self.patience.heartbeat_seconds / 2)()
-                    while True:
-                        self._events.get_nowait()()
-                except queue.Empty:
-                    pass
-                self._check(time.monotonic())
-                self._dispatch()
-        except Exception as error:  # a defect here must reach the loop, which would otherwise wait for ever
-            with self._changed:
-                self._fatal = error
-                self._changed.notify_all()
-
-    def _call(self, slot: Slot, reference: Any, kind: str, on_done: Callable[[Slot, Any], None]) -> None:
-        """Have the supervisor told when a call on a worker ends; what an earlier life of the worker says is ignored."""
-        life = slot.life
-        slot.calls[kind] = time.monotonic()
-
-        def ended(future: Any) -> None:
-            self._events.put(partial(self._on_ended, slot, life, kind, future, on_done))
-
-        reference.future().add_done_callback(ended)
-
-    def _on_ended(self, slot: Slot, life: int, kind: str, future: Any, on_done: Callable[[Slot, Any], None]) -> None:
-        if slot.life != life:
-            return
-        slot.calls.pop(kind, None)
-        error = future.exception()
-        if error is None:
-            on_done(slot, future.result())
-        elif isinstance(error, RayTaskError) and not isinstance(error, RayActorError):
-            self._on_raised(slot, kind, error)
-        else:
-            self._bury(slot, first_line(error))
-
-    def _start(self, slot: Slot) -> None:
-        """A new process for a worker."""
-        slot.begin(self._actor_class.remote(self.spec, slot.name))
-        self._call(slot, slot.actor.hello.remote(), "start", self._on_hello)
-
-    def _on_hello(self, slot: Slot, where: tuple[int, str]) -> None:
-        slot.pid, slot.node = where
-        self._call(slot, slot.actor.setup.remote(), "load its policy", self._on_setup)
-
-    def _on_setup(self, slot: Slot, _: None) -> None:
-        slot.state = WorkerState.STALE
-        if self._weights is None:
-            self._on_echo(0, slot, self._version)
-        else:
-            self._send_weights(slot)
-
-    def _send_weights(self, slot: Slot) -> None:
-        if "load weights" not in slot.calls:
-            echo = slot.actor.load.remote(self._version, self._weights)
-            self._call(slot, echo, "load weights", partial(self._on_echo, self._edition))
-
-    def _on_echo(self, edition: int, slot: Slot, version: int) -> None:
-        slot.version = version
-        if edition != self._edition:
-            self._send_weights(slot)
-        elif slot.state is WorkerState.STALE:
-            slot.state = WorkerState.HEALTHY
-
-    def _on_publish(self, weights: Any, version: int) -> None:
-        self._weights, self._version = weights, version
-        self._edition += 1
-        for slot in self._slots:
-            if slot.state in (WorkerState.HEALTHY, WorkerState.SUSPECT, WorkerState.STALE):
-                slot.state = WorkerState.STALE
-                self._send_weights(slot)
-
-    def _on_cancel(self, gone: set[int]) -> None:
-        self._queue = deque(s for s in self._queue if s.id not in gone)
-
-    def _dispatch(self) -> None:
-        """Queued shards to healthy workers, the least busy first."""
-        while self._queue:
-            free = [s for s in self._slots if s.state is WorkerState.HEALTHY and len(s.shards) < SHARDS_PER_WORKER]
-            if not free:
-                return
-            slot, shard = min(free, key=lambda s: len(s.shards)), self._queue.popleft()
-            slot.take(shard)
-            reference = slot.actor.run.remote(shard)
-            self._call(slot, reference, f"run shard {shard.id}", partial(self._on_result, shard))
-
-    def _on_result(self, shard: Shard, slot: Slot, result: ShardResult) -> None:
-        slot.give_back(shard, result)
-        self._attempts.pop(shard.id, None)
-        with self._changed:
-            if shard.id in self._in_flight:  # else it was cancelled
-                self._results[shard.id] = result
-                self._changed.notify_all()
-
-    def _on_raised(self, slot: Slot, kind: str, error: RayTaskError) -> None:
-        """An exception in a worker that lives on: a shard is tried once more; a worker that cannot load is useless."""
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        shard = next((s for s in slot.shards if kind == f"run shard {s.id}"), None)
-        if shard is None:
-            slot.last_error = f"could not {kind}: {type(cause).__name__}: {cause}"
-            self._retire(slot)
-            return
-        slot.give_back(shard, None)
-        slot.last_error = f"shard {shard.id}: {type(cause).__name__}: {cause}"
-        self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        if self._attempts[shard.id] < MAX_ATTEMPTS:
-            self._queue.appendleft(shard)
-            return
-        failure = ShardFailed(f"shard {shard.id} of step {shard.step} raised {type(cause).__name__}: {cause}")
-        failure.__cause__ = error
-        with self._changed:
-            self._in_flight.discard(shard.id)
-            self._failures.append(failure)
-            self._changed.notify_all()
-
-    def _check(self, now: float) -> None:
-        """Heartbeats and deadlines."""
-        for slot in self._slots:
-            if slot.actor is None:
-                continue
-            overdue = slot.overdue(now, self.patience)
-            if overdue:
-                self._bury(slot, overdue)
-            elif slot.wants_ping(now, self.patience):
-                self._call(slot, slot.actor.ping.remote(), "answer a heartbeat", Slot.seen)
-            else:
-                slot.suspect(now, self.patience)
-
-    def _bury(self, slot: Slot, error: str) -> None:
-        """What a dead worker held goes back to the head of the queue; the worker is replaced, or retired."""
-        self._kill(slot)
-        lost = slot.die(error)
-        self._queue.extendleft(reversed([s for s in lost if s.id in self._in_flight]))
-        if slot.deaths_in_a_row > self.patience.max_restarts:
-            self._retire(slot)
-        else:
-            self._start(slot)
-
-    def _retire(self, slot: Slot) -> None:
-        self._kill(slot)
-        lost = slot.die(slot.last_error)
-        self._queue.extendleft(reversed([s for s in lost if s.id in self._in_flight]))
-        slot.state = WorkerState.RETIRED
-        if all(s.state is WorkerState.RETIRED for s in self._slots):
-            errors = "; ".join(f"{s.name}: {s.last_error}" for s in self._slots)
-            with self._changed:
-                self._fatal = WorkersLost(f"no rollout worker is left ({errors})")
-                self._changed.notify_all()
-
-    def _kill(self, slot: Slot) -> None:
-        if slot.actor is not None:
-            ray.kill(slot.actor)
-            slot.kill_process(self._node)
+    def close(self, remotes: Collection[Any]) -> None:
+        """Asks all to end, and kills those that do not."""
+        for remote in remotes:
+            ray.kill(remote.actor)
+        end = time.monotonic() + CLOSE_SECONDS
+        while any(remote.is_running for remote in remotes) and time.monotonic() < end:
+            time.sleep(0.02)
+        for remote in remotes:
+            remote.kill()
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of a message, with its type."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+class RayRemote:
+    """One actor. Implements `rl.workers.supervisor.Remote`."""
+
+    def __init__(self, actor: Any, own_node: str) -> None:
+        self.actor = actor
+        self.pid = 0
+        self._own_node = own_node
+        self._node = ""
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Calls the actor."""
+        return getattr(self.actor, method).remote(*arguments).future()
+
+    def located(self, where: tuple[int, str]) -> None:
+        """Process id and Ray node."""
+        self.pid, self._node = where
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is on this machine and still runs (and is not a newcomer with its number)."""
+        if not self.pid or self._node != self._own_node:
+            return False
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes().startswith(b"ray::")
+        return False
+
+    def kill(self) -> None:
+        """Ray asks a process to end itself, which a stopped one cannot hear: on this machine it is killed as well."""
+        ray.kill(self.actor)
+        if self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)

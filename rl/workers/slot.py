@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rl.workers.types import Shard, ShardResult, WorkerHealth, WorkerState
@@ -21,7 +17,7 @@ class Patience:
 
     heartbeat_seconds: float = 0.5  # between two heartbeats; also the grain of all other limits
     suspect_seconds: float = 1.0  # unanswered heartbeat: the worker gets no new work
-    stall_seconds: float = 15.0  # unanswered heartbeat: it is killed and replaced
+    stall_seconds: float = 30.0  # unanswered heartbeat: it is killed and replaced
     start_seconds: float = 300.0  # for a process to come up and load its policy
     weights_seconds: float = 900.0  # for a worker to fetch new weights; it may finish a shard first
     shard_seconds: float = 1800.0  # for one shard, its wait in the worker's own queue included
@@ -42,10 +38,9 @@ class Slot:
 
     name: str
     state: WorkerState = WorkerState.RESTARTING
-    actor: Any = None
+    remote: Any = None  # the process, while there is one
+    is_up: bool = False  # the process has answered once
     life: int = 0
-    pid: int = 0
-    node: str = ""
     version: int = -1
     calls: dict[str, float] = field(default_factory=dict)
     shards: list[Shard] = field(default_factory=list)
@@ -57,18 +52,18 @@ class Slot:
     busy_seconds: float = 0.0
     idle_seconds: float = 0.0
 
-    def begin(self, actor: Any) -> None:
+    def begin(self, remote: Any) -> None:
         """A new process starts."""
         self.restarts += self.life > 0
         self.life += 1
-        self.actor, self.pid, self.node, self.version = actor, 0, "", -1
+        self.remote, self.is_up, self.version = remote, False, -1
         self.state = WorkerState.RESTARTING
         self.calls.clear()
 
     def die(self, error: str) -> list[Shard]:
         """The process is gone; the shards that it held, in the order in which it got them."""
         lost, self.shards = self.shards, []
-        self.state, self.actor, self.last_error = WorkerState.DEAD, None, error
+        self.state, self.remote, self.last_error = WorkerState.DEAD, None, error
         self.life += 1  # whatever it still says is not heard
         self.deaths_in_a_row += 1
         self.calls.clear()
@@ -89,7 +84,7 @@ class Slot:
 
     def wants_ping(self, now: float, patience: Patience) -> bool:
         """True when it is time for a heartbeat, and the last one was answered."""
-        if HEARTBEAT in self.calls or not self.pid or now - self.last_ping < patience.heartbeat_seconds:
+        if HEARTBEAT in self.calls or not self.is_up or now - self.last_ping < patience.heartbeat_seconds:
             return False
         self.last_ping = now
         return True
@@ -108,23 +103,11 @@ class Slot:
     def overdue(self, now: float, patience: Patience) -> str:
         """What the worker did not do in time; empty when there is nothing to complain about."""
         for call, since in self.calls.items():
+            if call == HEARTBEAT and self.state is WorkerState.RESTARTING:
+                continue  # loading keeps an interpreter busy; it has a limit of its own
             if now - since > patience.limit(call):
                 return f"did not {call} within {patience.limit(call):.0f} s"
         return ""
-
-    def has_process(self, own_node: str) -> bool:
-        """Whether the process is on this machine and still runs (and is not a newcomer with its number)."""
-        if not self.pid or self.node != own_node:
-            return False
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{self.pid}/cmdline").read_bytes().startswith(b"ray::")
-        return False
-
-    def kill_process(self, own_node: str) -> None:
-        """Kills the process on this machine: Ray asks a process to end itself, which a stopped one cannot hear."""
-        if self.has_process(own_node):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
 
     def health(self, now: float | None = None) -> WorkerHealth:
         """What is known about it."""

@@ -35,7 +35,7 @@ def content(groups):
 def workers(worker_spec):
     from rl.workers.slot import Patience
 
-    patience = Patience(heartbeat_seconds=0.2, stall_seconds=3.0)
+    patience = Patience(heartbeat_seconds=0.2, stall_seconds=6.0)
     workers = make_workers("ray", worker_spec, 2, patience=patience)
     yield workers
     workers.close()
@@ -87,7 +87,7 @@ def test_a_lost_worker_changes_no_sample_and_is_replaced(workers, expected, leap
     restarts = victim.restarts
     for shard in shards(leaps_problems):
         workers.submit(shard)
-    os.kill(victim.pid, fault)
+    os.kill(victim.remote.pid, fault)
     done = {}
     while len(done) < 8:
         done.update({r.shard_id: r for r in workers.poll(120.0)})
@@ -110,11 +110,11 @@ def test_an_exception_in_a_shard_is_raised_with_its_cause_and_the_workers_live_o
 def test_a_wait_that_runs_out_says_what_was_waited_for(workers, leaps_problems):
     wait_until(lambda: all_healthy(workers))
     for slot in workers._slots:
-        os.kill(slot.pid, signal.SIGSTOP)
+        os.kill(slot.remote.pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError, match=r"waiting for 8 shard\(s\).*worker-0"):
         collect(workers, shards(leaps_problems), timeout_seconds=0.5)
     for slot in workers._slots:
-        os.kill(slot.pid, signal.SIGCONT)
+        os.kill(slot.remote.pid, signal.SIGCONT)
     workers.cancel([shard.id for shard in shards(leaps_problems)])
 
 
