@@ -282,7 +282,7 @@ def process_reward(
     loaded = AutoTokenizer.from_pretrained(tokenizer)
     # end tokens are left out of the text, so that no step ends on the letters of "<eos>"
     steps = StepReward(
-        lambda tokens: loaded.decode(list(tokens), skip_special_tokens=True),
+        lambda tokens: str(loaded.decode(list(tokens), skip_special_tokens=True)),
         separators=separators,
         right=right,
         wrong=wrong,

@@ -33,7 +33,10 @@ class Choice:
 class Annotator(Protocol):
     """Compares two completions of one problem, in the order in which they are shown."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as recorded with every label."""
+        ...
 
     @property
     def judgements_per_pair(self) -> int:

@@ -134,7 +134,7 @@ def fit_reward_model(
         if not train:
             raise ValueError(f"{len(comparisons)} comparisons, {len(held_out)} held out: none is left to train on")
         pairs = [token_pairs(c, policy) for c in train]
-        members = []
+        members: list[RewardModel] = []
         for seed in range(settings.seed, settings.seed + settings.members):
             if recorder.stop_requested and members:
                 break
