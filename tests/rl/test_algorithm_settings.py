@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,3 +242,35 @@ def test_derived_metrics_by_hand() -> None:
     # weights 1,1,2: mean 4/3, square 2 -> 16/18
     weights = {"importance/weight_mean": 4 / 3, "importance/weight_square": 2.0}
     assert derived_metrics(weights)["importance/effective_sample_size"] == pytest.approx(16 / 18)
+
+
+OWN_ALGORITHM = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import ClassVar
+from rl.algorithms.grpo import Grpo
+
+@dataclass(frozen=True)
+class Doubled(Grpo):
+    name: ClassVar[str] = "doubled"
+    factor: float = 2.0
+    def row_advantages(self, rewards, batch):
+        return self.factor * super().row_advantages(rewards, batch)
+"""
+
+
+def test_an_algorithm_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(OWN_ALGORITHM)
+    mine = make(f"{path}:Doubled", factor=3, kl={"beta": 0.0}).credit(a_batch()).advantages
+    plain = make("grpo").credit(a_batch()).advantages
+    assert mine is not None
+    assert plain is not None
+    torch.testing.assert_close(mine, 3 * plain)
+    assert type(make("rl.algorithms.grpo:Grpo")) is type(make("grpo"))
+
+
+@pytest.mark.parametrize("name", ["nowhere.py:X", "no_such_module:X", "rl.algorithms.grpo:Missing", "rl.types:Batch"])
+def test_a_name_that_means_no_algorithm_says_so(name: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot import|expected a subclass of Algorithm"):
+        make(name)

@@ -1,0 +1,107 @@
+"""Algorithms by name: the ones here, or a class of your own in a module or a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rl.algorithms.base import Algorithm
+from rl.algorithms.cispo import Cispo
+from rl.algorithms.dapo import Dapo
+from rl.algorithms.distill import Distill
+from rl.algorithms.dr_grpo import DrGrpo
+from rl.algorithms.gpg import Gpg
+from rl.algorithms.grpo import Grpo
+from rl.algorithms.gspo import Gspo
+from rl.algorithms.max_rl import MaxRl
+from rl.algorithms.ppo import Ppo
+from rl.algorithms.reinforce import Reinforce
+from rl.algorithms.reinforce_pp import ReinforcePlusPlus
+from rl.algorithms.rloo import Rloo
+from rl.algorithms.sapo import Sapo
+from rl.algorithms.settings import build
+from rl.algorithms.sft import Sft
+from rl.algorithms.vapo import Vapo
+
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    kind.name: kind
+    for kind in (
+        Reinforce,
+        ReinforcePlusPlus,
+        Rloo,
+        Grpo,
+        DrGrpo,
+        Dapo,
+        Gspo,
+        Cispo,
+        Sapo,
+        Gpg,
+        MaxRl,
+        Ppo,
+        Vapo,
+        Sft,
+        Distill,
+    )
+}
+
+
+def make(name: str, **settings: Any) -> Algorithm:
+    """The algorithm of this name with these settings; nested settings as mappings, enum values as strings.
+
+    Args:
+        name: one of ALGORITHMS, or a subclass of Algorithm as "package.module:Class" or "path/to/file.py:Class".
+    Raises:
+        ValueError: no such algorithm or setting (the nearest one is told), or a combination that means nothing.
+    """
+    return build(find(name), settings, where=name, hidden=("state",))
+
+
+def find(name: str) -> type[Algorithm]:
+    """The class that `name` means; see `make`.
+
+    Raises:
+        ValueError: there is none, or it is no Algorithm.
+    """
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]
+    if ":" not in name:
+        near = difflib.get_close_matches(name, ALGORITHMS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"no algorithm {name!r}{hint} (algorithms: {', '.join(sorted(ALGORITHMS))}; one of your own is named "
+            "package.module:Class or path/to/file.py:Class)"
+        )
+    location, _, attribute = name.rpartition(":")
+    try:
+        module = _load_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
+    except (ImportError, FileNotFoundError) as error:
+        raise ValueError(f"algorithm {name!r}: cannot import {location!r}: {error}") from error
+    kind = getattr(module, attribute, None)
+    if not (isinstance(kind, type) and issubclass(kind, Algorithm)):
+        raise ValueError(f"algorithm {name!r}: {attribute!r} is {kind!r} there, expected a subclass of Algorithm")
+    return kind
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module in a file, loaded once per process."""
+    path = path.expanduser().resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"no Python file at {path}")
+    name = "algorithm_file_" + path.as_posix().replace("/", "_").removesuffix(".py")
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} cannot be loaded as a module")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # before it runs: dataclasses look their module up here
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
