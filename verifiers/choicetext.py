@@ -11,7 +11,9 @@ _COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
 _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
 _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
-_NAMED = re.compile(r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)")
+_NAMED = re.compile(
+    r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
+)
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
 _REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")
 _SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")

@@ -283,7 +283,14 @@ def _inverse(value: int, prime: int) -> int:
     return pow(value, -1, prime)
 
 
-def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40, limits: Limits = DEFAULT_LIMITS, *, real: bool = False) -> Any:
+def numeric(
+    expr: Expr,
+    values: Mapping[str, Any] | None = None,
+    digits: int = 40,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    real: bool = False,
+) -> Any:
     """The value of `expr` with `digits` significant digits, an mpmath real or complex number.
 
     With `real`, a part that leaves the real numbers (the root of a negative number) makes the whole undefined.
@@ -313,6 +320,7 @@ def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: i
 
 
 __all__ = [
-    "Const", "InexactError", "Matrix", "PRIME", "Quantity", "UndefinedError", "digits_needed", "double_factorial", "exact", "factorial",
+    "Const", "InexactError", "Matrix", "PRIME", "Quantity", "UndefinedError", "digits_needed", "double_factorial",
+    "exact", "factorial",
     "modular", "numeric", "rational_root",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where a response announces its final answer. Places are declared by the caller; text in a reasoning block never counts.
+"""Where a response announces its final answer. The caller declares the places; reasoning never counts.
 
 Announcing is explicit: a box, a tag, `####`, "the answer is". `TRAINING_PLACES` stops there. `ALL_PLACES` goes on to
 read a bare expression, the last formula and the last number of a text, as graders of evaluation sets have to; a
@@ -74,14 +74,16 @@ _ANNOUNCEMENTS = re.compile(
       \b(?:final|correct|right|our|overall)?\s*(?:answers?|ans|solution|result)\b(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?
         \s*\**\s*(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：=]|(?=\$|\\\(|\\\[))
     | (?:最终)?(?:正确)?(?:答案|结果|答)(?:应该|应当)?(?:是|为|：|:|等于)
-    | \b(?:la\s+)?(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban|svar)\b(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige))?
+    | \b(?:la\s+)?(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban|svar)\b
+        (?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige))?
         \s*(?:est|es|ist|é|è|lautet|to|adalah|är|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?
     | (?:ответ|відповідь)\s*(?::|—|-|это)?
     | (?:정답|답)\s*(?:은|는|:)
     | (?:答え|正解)は?\s*[:：]?
     | (?:उत्तर|উত্তর|పరిష్కారం|பதில்)\s*(?:है|হল|হলো|:)?\s*:?
     | คำตอบ\s*(?:คือ|:)
-    | (?:cevap|yanıt|jibu|sagot|đáp\s+án|απάντηση|תשובה|válasz|răspuns|vastaus|antwoord|odpověď)\s*(?:is|ni|là|είναι|:)?\s*:?
+    | (?:cevap|yanıt|jibu|sagot|đáp\s+án|απάντηση|תשובה|válasz|răspuns|vastaus|antwoord|odpověď)
+        \s*(?:is|ni|là|είναι|:)?\s*:?
     | 所以选|故选|选(?=\s*[A-J])
     | (?:الجواب|الإجابة)(?:\s+(?:هو|هي))?\s*:?
     )\s*""",
@@ -90,11 +92,13 @@ _ANNOUNCEMENTS = re.compile(
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _SENTENCE_END = re.compile(r"(?<=[^.\d])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|")
 _NEGATED = re.compile(
-    r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|isn't|neither|nor|wrong|incorrect|no longer|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
+    r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"
+    r"|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
 )
 _HEDGED = re.compile(r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between)\b|或")
 _BOUNDED = re.compile(
-    r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+    r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
+    r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
 )
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
@@ -102,8 +106,11 @@ _NUMBER = re.compile(
     r"(?<![\w.])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
 _SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
-_JOINING_WORDS = frozenset(("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
-                            "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal", "equals", "equal", "prime", "degrees", "mod", "to"))  # fmt: skip
+_JOINING_WORDS = frozenset(("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some",
+                            "any",
+                            "integer",
+                            "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal",
+                            "equals", "equal", "prime", "degrees", "mod", "to"))  # fmt: skip
 _DIGIT = re.compile(r"\d")
 
 
@@ -223,7 +230,11 @@ def _boxed(text: str) -> Extraction | None:
         return Extraction(None, Place.BOXED, detail="the last box is not closed")
     run = [filled[-1]]
     for box in reversed(filled[:-1]):
-        between = re.sub(r"\\(?:quad|qquad|[,;!:()\[\] ])|\\text\s*\{([^{}]*)\}|[$\s]+|\\\\", lambda piece: f" {piece[1] or ''} ", text[box[1] : run[0][0]]).strip()
+        between = re.sub(
+            r"\\(?:quad|qquad|[,;!:()\[\] ])|\\text\s*\{([^{}]*)\}|[$\s]+|\\\\",
+            lambda piece: f" {piece[1] or ''} ",
+            text[box[1] : run[0][0]],
+        ).strip()
         if len(run) >= 40 or not _JOINT.fullmatch(between):
             break
         run.insert(0, box)
@@ -258,7 +269,9 @@ def _announced(text: str) -> Extraction | None:
         return None
     payloads.sort()
     payload = payloads[-1][1]
-    return Extraction(_plain(payload), Place.ANNOUNCED, lambda: _reduced(payload), tuple(_plain(other) for _, other in payloads[:-1]))
+    return Extraction(
+        _plain(payload), Place.ANNOUNCED, lambda: _reduced(payload), tuple(_plain(other) for _, other in payloads[:-1])
+    )
 
 
 def _sentence(text: str, start: int) -> str:
@@ -311,7 +324,9 @@ def _formula(text: str) -> Extraction | None:
         return None
     sentences = [part for part in _SENTENCES.split(text[-4_000:]) if _DIGIT.search(part) or "$" in part or "\\" in part]
     for sentence in reversed(sentences[-1:]):
-        found = [next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(sentence)]
+        found = [
+            next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(sentence)
+        ]
         found = [piece for piece in found if piece]
         if not found:
             continue
@@ -324,13 +339,17 @@ def _formula(text: str) -> Extraction | None:
 def _last(text: str) -> Extraction | None:
     """The last bold words, equation or number: the weakest announcement, refused in a negated or hedged sentence."""
     tail = text[-4_000:]
-    lines = [line.strip() for line in re.split(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])", tail) if line.strip()]
+    lines = [
+        line.strip() for line in re.split(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])", tail) if line.strip()
+    ]
     for line in reversed(lines[-12:]):
         bold = _BOLD.findall(line)
         if not _DIGIT.search(line) and not bold:
             continue
         if _doubtful(line):
             return None
+        if re.search(r"\\[a-zA-Z]", _MATH.sub(" ", line)) and not bold:
+            return None  # a formula that could not be read is no place to pick numbers from
         numbers = [match[0].strip().rstrip(",") for match in _NUMBER.finditer(line)]
         candidates: list[str] = []
         if bold:
@@ -341,7 +360,8 @@ def _last(text: str) -> Extraction | None:
         if numbers:
             candidates.append(numbers[-1])
         if candidates:
-            return Extraction(candidates[0], Place.LAST, lambda: tuple(candidates[1:]))
+            rest = tuple(candidates[1:])
+            return Extraction(candidates[0], Place.LAST, lambda: rest)  # noqa: B023 (returned at once)
     return None
 
 
@@ -355,7 +375,9 @@ def _reduced(payload: str) -> tuple[str, ...]:
     if _doubtful(payload):
         return ()
     found: list[str] = []
-    formulas = [next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(payload)]
+    formulas = [
+        next(group for group in match.groups() if group is not None).strip() for match in _MATH.finditer(payload)
+    ]
     bold = _BOLD.findall(payload)
     if bold:
         found.append(_plain(bold[-1]))

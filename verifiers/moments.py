@@ -1,18 +1,24 @@
-"""Dates and times of day: July 4, 2020 is 4 July 2020; 3:00 PM is 15:00 where the reference says which half of the day."""
+"""Dates and times of day: July 4, 2020 is 4 July 2020; 3:00 PM is 15:00."""
 
 from __future__ import annotations
 
 import re
 
 _MONTHS = {name: index + 1 for index, name in enumerate(
-    ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+    ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december")
 )}  # fmt: skip
 _MONTHS |= {name[:3]: index for name, index in list(_MONTHS.items())} | {"sept": 9}
 _TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
 _MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_HINT = re.compile(r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight", re.IGNORECASE)
+_HINT = re.compile(
+    r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight",
+    re.IGNORECASE,
+)
 _MONTH_FIRST = re.compile(rf"({_MONTH_NAME})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
-_DAY_FIRST = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH_NAME})\.?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
+_DAY_FIRST = re.compile(
+    rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH_NAME})\.?(?:,?\s+(\d{{4}}))?", re.IGNORECASE
+)
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _WEEKDAY = re.compile(r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)day),?\s*", re.IGNORECASE)
 _NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:!]")
@@ -26,15 +32,17 @@ def same_moment(answer: str, reference: str) -> bool | None:
     dates = _date(first), _date(second)
     if dates[0] is not None and dates[1] is not None:
         return dates[0] == dates[1]
-    times = _time(first), _time(second)
-    if times[0] is None or times[1] is None:
+    my_time, their_time = _time(first), _time(second)
+    if my_time is None or their_time is None:
         return None
-    (mine, my_half), (theirs, their_half) = times
+    (mine, my_half), (theirs, their_half) = my_time, their_time
     if my_half is None and their_half is None:
         return None  # h:mm alone may be a ratio: the tree decides
     if my_half == their_half or (my_half is not None and their_half is not None):
         return mine == theirs
-    return mine == theirs or (mine[0] % 12 == theirs[0] % 12 and mine[1:] == theirs[1:] and their_half is None and my_half is False)
+    return mine == theirs or (
+        mine[0] % 12 == theirs[0] % 12 and mine[1:] == theirs[1:] and their_half is None and my_half is False
+    )
 
 
 def _plain(text: str) -> str:

@@ -22,13 +22,16 @@ _CHARACTERS = {
     "⇔": r"\iff ", "⟺": r"\iff ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "∂": r"\partial ", "∇": r"\nabla ",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "⟨": r"\langle ", "⟩": r"\rangle ",
     "〈": r"\langle ", "〉": r"\rangle ", "∠": r"\angle ", "△": r"\triangle ", "⊥": r"\perp ", "∥": r"\parallel ",
-    "°": r"\degree ", "º": r"\degree ", "˚": r"\degree ", "℃": r"\degree C ", "′": "'", "″": "''", "…": r"\ldots ", "⋯": r"\ldots ",
+    "°": r"\degree ", "º": r"\degree ", "˚": r"\degree ", "℃": r"\degree C ", "′": "'", "″": "''", "…": r"\ldots ",
+    "⋯": r"\ldots ",
     "ℝ": r"\mathbb{R} ", "ℤ": r"\mathbb{Z} ", "ℕ": r"\mathbb{N} ", "ℚ": r"\mathbb{Q} ", "ℂ": r"\mathbb{C} ",
     "‰": r"\permil ", "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u2003": " ", "\u2002": " ", "\u3000": " ",
     "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2061": "", "\u2062": "", "\u2063": "",
     "’": "'", "‘": "'", "“": '"', "”": '"', "，": ",", "、": ",", "；": ";", "：": ":", "（": "(", "）": ")", "［": "[",
-    "］": "]", "｛": "{", "｝": "}", "＝": "=", "＜": "<", "＞": ">", "＋": "+", "％": "%", "。": ".", "【": "[", "】": "]",
-    "＄": "$", "或": r" \text{ or } ", "且": r" \text{ and } ", "和": r" \text{ and } ", "与": r" \text{ and } ", "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
+    "］": "]", "｛": "{", "｝": "}", "＝": "=", "＜": "<", "＞": ">", "＋": "+", "％": "%", "。": ".",
+    "【": "[", "】": "]",
+    "＄": "$", "或": r" \text{ or } ", "且": r" \text{ and } ", "和": r" \text{ and } ", "与": r" \text{ and } ",
+    "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
 }  # fmt: skip
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon", "ζ": "zeta", "η": "eta",
@@ -47,7 +50,20 @@ _SUBSCRIPT_RUN = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _VULGAR = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _CIRCLED_RUN = re.compile("[①-⑳]+(?:\\s*[,、]?\\s*[①-⑳]+)*")
 _ROOT_SIGN = re.compile(r"([√∛])\s*(\d+(?:\.\d+)?|[A-Za-zπ])")
-_CHINESE_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_CHINESE_DIGITS = {
+    "零": 0,
+    "〇": 0,
+    "一": 1,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+}
 _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]+")
 
 # A source that was written with unescaped backslashes: "\f" of "\frac" became a form feed, and so on.
@@ -75,6 +91,10 @@ _HTML = (
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
 )
 _NEEDS_ESCAPE_REPAIR = re.compile(r"[\x07\x08\x0b\x0c\t\r]|\n(?:eq|otin|abla)\b")
+_EQUATION_BODY = re.compile(
+    r"\\begin\{(align\*?|aligned|equation\*?|gather\*?|gathered|split|eqnarray\*?|multline\*?|displaymath)\}((?:(?!\\begin).)*?)\\end\{\1\}",
+    re.DOTALL,
+)
 _ENUMERATED = re.compile(r"\s*\(1\)(?:\s+|(?=\$))[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w})]\s+)\(2\)(?:\s|\$)", re.DOTALL)
 _PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(\d\)(?=\s|\$)")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
@@ -86,6 +106,8 @@ def normalize(text: str) -> str:
         for pattern, replacement in _HTML:
             text = pattern.sub(replacement, text)
         text = _SPECIAL_TOKEN.sub("", text)
+    if "\\begin" in text:
+        text = _EQUATION_BODY.sub(_equations, text)
     if _NEEDS_ESCAPE_REPAIR.search(text):
         for pattern, replacement in _LOST_ESCAPES:
             text = pattern.sub(replacement, text)
@@ -96,6 +118,16 @@ def normalize(text: str) -> str:
     if "(2)" in text and text.lstrip().startswith("(1)") and _ENUMERATED.match(text):
         text = "\\langle " + _PART_MARK.sub(" ; ", text).strip(" ;") + " \\rangle"
     return text.strip()
+
+
+def _equations(found: re.Match[str]) -> str:
+    """The rows of an equation environment; a row that begins with a relation goes on with the one before."""
+    rows = [row.replace("&", " ").strip() for row in re.split(r"\\\\(?:\[[^\]]{0,9}\])?", found[2])]
+    joined = ""
+    for row in rows:
+        if row:
+            joined += f" {row}" if not joined or re.match(r"=|\\(?:approx|le|ge|lt|gt)", row) else f" ; {row}"
+    return joined
 
 
 def trim(text: str) -> str:
@@ -109,7 +141,7 @@ def trim(text: str) -> str:
 
 
 def _undouble(text: str) -> str:
-    r"""`\\frac` -> `\frac` where the whole text is escaped twice; a `\\` before a command in a matrix is a row break."""
+    r"""`\\frac` -> `\frac` where the whole text is escaped twice; in a matrix a `\\` is a row break."""
     if not _DOUBLED.search(text):
         return text
     if "\\begin" not in text or not re.search(r"(?<!\\)\\(?:\\\\)*(?=[a-zA-Z])", text):
@@ -121,7 +153,12 @@ def _ascii(text: str) -> str:
     text = _ROOT_SIGN.sub(lambda found: ("\\sqrt{" if found[1] == "√" else "\\sqrt[3]{") + found[2] + "}", text)
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[sign] for sign in run[0]) + "}", text)
     text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[sign] for sign in run[0]) + "}", text)
-    text = _CIRCLED_RUN.sub(lambda run: ", ".join(unicodedata.normalize("NFKC", sign) for sign in run[0] if not sign.isspace() and sign not in ",、"), text)
+    text = _CIRCLED_RUN.sub(
+        lambda run: ", ".join(
+            unicodedata.normalize("NFKC", sign) for sign in run[0] if not sign.isspace() and sign not in ",、"
+        ),
+        text,
+    )
     text = _VULGAR.sub(_vulgar, text)
     text = text.translate(_TRANSLATION)
     if text.isascii():
@@ -164,7 +201,9 @@ def chinese_number(text: str) -> int | None:
 
 def canonical_words(text: str) -> str:
     """Words for comparison: no LaTeX font commands, case, punctuation or articles."""
-    text = re.sub(r"\\(?:text|textbf|textit|mbox|mathrm|mathbf|mathit|operatorname|textrm|boldsymbol|bold|rm|bf)\b\*?", " ", text)
+    text = re.sub(
+        r"\\(?:text|textbf|textit|mbox|mathrm|mathbf|mathit|operatorname|textrm|boldsymbol|bold|rm|bf)\b\*?", " ", text
+    )
     text = re.sub(r"\\[,;:! ]|~", " ", text)
     text = unicodedata.normalize("NFKC", text).casefold()
     text = re.sub(r"[{}$\\\"'`*.,;:!?()\[\]]", " ", text)

@@ -1,4 +1,4 @@
-"""High-precision evaluation with mpmath's functional core; the precision is local, so threads do not disturb each other."""
+"""High-precision evaluation with mpmath's functional core; each thread has its own precision."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ class Numeric:
         if name == "pi":
             return +self.ctx.pi
         if name == "e":
-            return self.values["e"] if "e" in self.values else +self.ctx.e
+            return self.values.get("e", +self.ctx.e)
         if name == "i":
-            return self.values["i"] if "i" in self.values else self.ctx.j
+            return self.values.get("i", self.ctx.j)
         raise InexactError(name)
 
     def _op(self, expr: Op) -> Any:
@@ -145,7 +145,12 @@ class Numeric:
             if self.ctx.re(exponent) <= 0:
                 raise UndefinedError("0 to a power that is not positive")
             return base
-        if isinstance(exponent, self.ctx.mpf) and isinstance(exponent_expr, Op | Num) and self.ctx.im(base) == 0 and self.ctx.re(base) < 0:
+        if (
+            isinstance(exponent, self.ctx.mpf)
+            and isinstance(exponent_expr, Op | Num)
+            and self.ctx.im(base) == 0
+            and self.ctx.re(base) < 0
+        ):
             real = self._odd_root(base, exponent_expr)
             if real is not None:
                 return real
@@ -208,7 +213,9 @@ class Numeric:
             raise OverBudgetError("series too long")
         total = self.ctx.mpf(0 if expr.kind == "sum" else 1)
         for index in range(int(low), int(high) + 1):
-            inner = Numeric({**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits, real=self.real)
+            inner = Numeric(
+                {**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits, real=self.real
+            )
             term = inner.value(expr.body)
             self.size = max(self.size, inner.size)
             total = total + term if expr.kind == "sum" else self._sized(total * term)
@@ -236,7 +243,13 @@ def _log(ctx: Any, value: Any, base: Any = None) -> Any:
 def _root(ctx: Any, value: Any, degree: Any = 2) -> Any:
     if degree == 0:
         raise UndefinedError("0th root")
-    if ctx.im(value) == 0 and ctx.re(value) < 0 and ctx.im(degree) == 0 and degree == ctx.floor(degree) and degree % 2 == 1:
+    if (
+        ctx.im(value) == 0
+        and ctx.re(value) < 0
+        and ctx.im(degree) == 0
+        and degree == ctx.floor(degree)
+        and degree % 2 == 1
+    ):
         return -((-value) ** (1 / ctx.mpf(degree)))
     if value == 0:
         return ctx.mpf(0)
@@ -261,15 +274,21 @@ def _ceil(ctx: Any, value: Any) -> Any:
     return -_floor(ctx, -value)
 
 
+def _method(name: str) -> Callable[..., Any]:
+    return lambda ctx, value: getattr(ctx, name)(value)
+
+
 _CALLS: dict[str, Callable[..., Any]] = {
-    name: (lambda function: lambda ctx, value: getattr(ctx, function)(value))(function)
+    name: _method(function)
     for name, function in {
-        "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh", "cosh": "cosh",
+        "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh",
+        "cosh": "cosh",
         "tanh": "tanh", "coth": "coth", "sech": "sech", "csch": "csch", "arcsin": "asin", "arccos": "acos",
         "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc", "arcsinh": "asinh", "arccosh": "acosh",
         "arctanh": "atanh", "gamma": "gamma", "re": "re", "im": "im", "arg": "arg", "sgn": "sign",
     }.items()
 } | {
+    "cis": lambda ctx, value: ctx.expj(value),
     "ln": _log, "log": _log, "sqrt": _root, "root": _root, "cbrt": lambda ctx, value: _root(ctx, value, 3),
     "abs": lambda ctx, value: abs(value), "norm": lambda ctx, value: abs(value), "floor": _floor, "ceil": _ceil,
     "min": lambda ctx, *values: min(_real(ctx, value) for value in values),

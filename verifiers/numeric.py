@@ -76,7 +76,9 @@ def _unsigned_forms(text: str) -> Number | None:
         found = _PLAIN.fullmatch(text.replace(".", "").replace(",", "."))
         return _decimal(found) if found else None
     if _GROUPED.fullmatch(text) or _SPACE_GROUPED.fullmatch(text):
-        found = _PLAIN.fullmatch(_SEPARATORS.sub("", text if "." in text or _GROUPED.fullmatch(text) else text.replace(",", ".")))
+        found = _PLAIN.fullmatch(
+            _SEPARATORS.sub("", text if "." in text or _GROUPED.fullmatch(text) else text.replace(",", "."))
+        )
         return _decimal(found) if found else None
     return None
 
@@ -153,7 +155,11 @@ class NumericVerifier:
         """Whether two numbers count as equal under these settings."""
         if self._equal(_value(number), _value(reference)):
             return True
-        return self.percent_as_number and number.percent != reference.percent and self._equal(number.value, reference.value)
+        return (
+            self.percent_as_number
+            and number.percent != reference.percent
+            and self._equal(number.value, reference.value)
+        )
 
     def _equal(self, value: Fraction, reference: Fraction) -> bool:
         if value == reference:

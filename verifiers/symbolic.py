@@ -104,7 +104,9 @@ class SymbolicVerifier:
             return _verdict(Outcome.WRONG, text, "copied from the question", started, Reason.ECHO)
         return _verdict(outcome, text, judged.detail, started, judged.reason)
 
-    def _judge_candidates(self, extraction: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
+    def _judge_candidates(
+        self, extraction: Extraction, reference: Reference, response: str
+    ) -> tuple[Outcome, str, Judgement]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
         if extraction.place in _WEAK and len(response) < 4_000 and _squeezed(response) == reference.squeezed:
@@ -133,7 +135,12 @@ class SymbolicVerifier:
             if judged is not None:
                 return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
         number = read_number(text)
-        if number is not None and reference.number is not None and self.tolerance is None and self.relative_tolerance is None:
+        if (
+            number is not None
+            and reference.number is not None
+            and self.tolerance is None
+            and self.relative_tolerance is None
+        ):
             settled = self._judge_numbers(number, reference.number)
             if settled is not None:
                 return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
@@ -182,7 +189,9 @@ class SymbolicVerifier:
             if decimal is not None:
                 yield decimal, reference.tree
         if _POINT_GROUPED.search(text):
-            grouped = _try_read(_POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text), thousands=True)
+            grouped = _try_read(
+                _POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text), thousands=True
+            )
             if grouped is not None:
                 yield grouped, reference.tree
         mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
@@ -235,6 +244,8 @@ def _read_reference(answer: str) -> Reference | str:
     text = answer
     if "boxed" in answer or "####" in answer or "<answer>" in answer:
         extraction = extract_answer(answer, _REFERENCE_PLACES)
+        if extraction.answer is None and extraction.place is Place.BOXED:
+            return f"reference {answer[:80]!r}: {extraction.detail}"
         text = extraction.answer or answer
     text = strip_reasoning(text).strip()
     if not text.strip(" $.\n\\"):
@@ -309,7 +320,9 @@ def _with_common_logs(tree: Expr) -> Expr | None:
 
 
 def _squeezed(text: str) -> str:
-    return _SPACES.sub("", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")).strip("$")
+    return _SPACES.sub(
+        "", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")
+    ).strip("$")
 
 
 def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:

@@ -125,7 +125,8 @@ def canonical(word: str) -> str:
 @lru_cache(maxsize=1024)
 def dimension(unit: str) -> Dimension | None:
     """The dimension of canonical unit text; None when a part of it is unknown."""
-    size, powers = _F(1), {}
+    size = _F(1)
+    powers: dict[str, int] = {}
     for sign, chunk in zip((1, -1), unit.split("/", 1)):
         for name, exponent_text in _PART.findall(chunk):
             if name not in _SIZES:

@@ -1,4 +1,4 @@
-"""The measured reach: other projects' cases, hostile inputs and GSM8K's labelled outputs, read from beside the project."""
+"""The measured reach: other projects' cases, hostile inputs and GSM8K's labelled outputs, if they are there."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def test_every_gsm8k_label_is_reproduced(verifier: Any) -> None:
         for entry in row.values():
             if isinstance(entry, dict):
                 labelled += 1
-                assert verifier.verify(entry["solution"], reference).is_correct == entry["is_correct"], entry["solution"]
+                assert verifier.verify(entry["solution"], reference).is_correct == entry["is_correct"], entry[
+                    "solution"
+                ]
     assert labelled == 5276
 
 
@@ -98,7 +100,9 @@ def test_speed_on_the_shared_cases() -> None:
 @pytest.mark.slow
 def test_speed_on_plain_numbers() -> None:
     verifier = NumericVerifier()
-    pairs = [(f"\\boxed{{{number}}}", str(number)) for number in range(200)] + [(f"{n}/7", f"{n}/7") for n in range(1, 200)]
+    pairs = [(f"\\boxed{{{number}}}", str(number)) for number in range(200)] + [
+        (f"{n}/7", f"{n}/7") for n in range(1, 200)
+    ]
     started = time.thread_time()
     for _ in range(10):
         for response, reference in pairs:

@@ -80,7 +80,7 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
     if not isinstance(value, Group) or value.kind == "forall":
         return None
     if len(value.items) > _MAX_ITEMS:
-        return Collection((), True, False)
+        raise OverBudgetError(f"{len(value.items)} values; the limit is {_MAX_ITEMS}")
     ordered = value.kind in ("tuple", "square")
     return _from_items(_flattened(value, independent_signs), ordered=ordered, explicit_set=value.kind in ("set", "or"))
 
@@ -105,11 +105,19 @@ def _from_items(items: Sequence[Expr], *, ordered: bool, explicit_set: bool) -> 
     entries = [labelled(item) for item in items]
     labels = [entry.label for entry in entries]
     names = {_base(label) for label in labels if label is not None}
-    ranked = not (names <= _EXTREMES) and not ordered and len(names) == len(entries) and None not in labels and len(entries) > 1
+    ranked = (
+        not (names <= _EXTREMES)
+        and not ordered
+        and len(names) == len(entries)
+        and None not in labels
+        and len(entries) > 1
+    )
     return Collection(tuple(entries), ordered, explicit_set and not ranked, ranked)
 
 
-_EXTREMES = frozenset(("maximum", "minimum", "max", "min", "largest", "smallest", "greatest", "least", "maximum value", "minimum value"))
+_EXTREMES = frozenset(
+    ("maximum", "minimum", "max", "min", "largest", "smallest", "greatest", "least", "maximum value", "minimum value")
+)
 
 
 def _base(label: Expr) -> str:
@@ -132,15 +140,16 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     """Whether two collections hold the same values; `left` is the answer."""
     if any(isinstance(entry.value, Dots) for entry in (*left.items, *right.items)):
         return _compare_in_order(left.items, right.items, compare, settings)
-    if left.ordered and right.explicit_set or (right.ordered and left.explicit_set):
-        if not (left.ranked or right.ranked):
-            return no("ordered values and a set")
+    mixed = (left.ordered and right.explicit_set) or (right.ordered and left.explicit_set)
+    if mixed and not (left.ranked or right.ranked):
+        return no("ordered values and a set")
     if _all_labelled(left) and _all_labelled(right) and (left.ranked or right.ranked):
         return _compare_by_label(left, right, compare, settings)
     if left.ordered or right.ordered or left.ranked or right.ranked:
         return _compare_in_order(left.items, right.items, compare, settings)
-    first, second = left.items, right.items
-    if left.explicit_set or right.explicit_set or _points(left) and _points(right):
+    first: Sequence[Labelled] = left.items
+    second: Sequence[Labelled] = right.items
+    if left.explicit_set or right.explicit_set or (_points(left) and _points(right)):
         first, second = _distinct(first, compare, settings), _distinct(second, compare, settings)
     return _compare_any_order(first, second, compare, settings)
 
@@ -185,7 +194,9 @@ def _restored(entry: Labelled) -> Expr:
     return Rel(("=",), (entry.label, entry.value)) if entry.label is not None else entry.value
 
 
-def _compare_in_order(left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings) -> Judgement:
+def _compare_in_order(
+    left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings
+) -> Judgement:
     if len(left) != len(right):
         return no(f"{len(left)} values, expected {len(right)}")
     for index, (mine, theirs) in enumerate(zip(left, right)):
@@ -199,7 +210,9 @@ def _compare_in_order(left: Sequence[Labelled], right: Sequence[Labelled], compa
     return yes("the same values in the same order", "structure")
 
 
-def _compare_any_order(left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings) -> Judgement:
+def _compare_any_order(
+    left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings
+) -> Judgement:
     if len(left) != len(right):
         return no(f"{len(left)} values, expected {len(right)}")
     remaining = [(theirs, approximate(theirs.value)) for theirs in right]
@@ -247,7 +260,8 @@ def approximate(expr: Expr) -> complex | None:
 
 
 _PLAIN_MARKS = frozenset(
-    ("Num", "Op", "Const", "Call", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow", "Op:neg", "Call:sqrt",
+    ("Num", "Op", "Const", "Call", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow",
+    "Op:neg", "Call:sqrt",
      "Call:root", "Call:ln", "Call:sin", "Call:cos", "Call:tan")
 )  # fmt: skip
 

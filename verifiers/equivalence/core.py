@@ -75,9 +75,10 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
 
 
 _MEANINGS: dict[str, Expr] = {
-    **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number", "every real number"), Const("R")),
+    **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
     **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
-    **dict.fromkeys(("empty set", "null set", "no solution", "no solutions", "no real solutions", "no real solution"), Const("empty")),
+    **dict.fromkeys(("empty set", "null set", "no solution", "no solutions"), Const("empty")),
+    **dict.fromkeys(("no real solutions", "no real solution"), Const("empty")),
     **dict.fromkeys(("positive infinity", "plus infinity", "infinite"), Const("inf")),
     **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
     "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
@@ -86,8 +87,12 @@ _MEANINGS: dict[str, Expr] = {
 
 def _compare_words(answer: Expr, reference: Expr) -> Judgement:
     if isinstance(answer, Text) != isinstance(reference, Text):
-        mine, theirs = (_MEANINGS.get(side.words, side) if isinstance(side, Text) else side for side in (answer, reference))
-        if mine == theirs or (not isinstance(mine, Text) and not isinstance(theirs, Text) and _compare(mine, theirs, _DEFAULT)):
+        mine, theirs = (
+            _MEANINGS.get(side.words, side) if isinstance(side, Text) else side for side in (answer, reference)
+        )
+        if mine == theirs or (
+            not isinstance(mine, Text) and not isinstance(theirs, Text) and _compare(mine, theirs, _DEFAULT)
+        ):
             return yes("words for the same thing", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
         same = answer.words == reference.words
@@ -99,7 +104,10 @@ def _compare_words(answer: Expr, reference: Expr) -> Judgement:
     value = labelled(other).value if isinstance(other, Rel) else other
     if isinstance(value, Text) and value.words == words.words:
         return yes("the same words", "text")
-    return no("words, where mathematics is expected" if words is answer else "mathematics, where words are expected", method="text")
+    return no(
+        "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
+        method="text",
+    )
 
 
 def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
@@ -123,7 +131,13 @@ def _listlike(first: Expr, second: Expr) -> bool:
 def _both_closed_pairs(first: Expr, second: Expr) -> bool:
     """[1, 2] beside a bare list or tuple is a list written in square brackets."""
     for one, other in ((first, second), (second, first)):
-        if isinstance(one, Interval) and one.closed_low and one.closed_high and isinstance(other, Group) and other.kind in ("list", "square"):
+        if (
+            isinstance(one, Interval)
+            and one.closed_low
+            and one.closed_high
+            and isinstance(other, Group)
+            and other.kind in ("list", "square")
+        ):
             return True
     return False
 
@@ -142,13 +156,19 @@ def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Ju
     judged = _compare_collections(left, right, answer, reference, settings)
     if not judged and (has_signs(answer) or has_signs(reference)):
         again = _compare_collections(
-            collection(answer, independent_signs=True), collection(reference, independent_signs=True), answer, reference, settings
+            collection(answer, independent_signs=True),
+            collection(reference, independent_signs=True),
+            answer,
+            reference,
+            settings,
         )
         return again if again else judged
     return judged
 
 
-def _compare_collections(left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_collections(
+    left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
+) -> Judgement:
     if left is None or right is None:
         vector = _compare_vector(answer, reference, left, right, settings)
         if vector is not None:
@@ -216,7 +236,24 @@ def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     return _compare_atoms(answer, reference, settings)
 
 
+def _scaled(expr: Expr) -> Expr:
+    """A number times a matrix, worked into the entries."""
+    if isinstance(expr, Op) and expr.op in ("mul", "div", "neg") and isinstance(expr.args[0 if expr.op != "mul" else -1], Matrix):
+        matrix = expr.args[-1] if expr.op == "mul" else expr.args[0]
+        assert isinstance(matrix, Matrix)
+        others = expr.args[:-1] if expr.op == "mul" else expr.args[1:]
+        if not any(isinstance(other, Matrix) for other in others) and matrix.kind == "matrix":
+            rows = tuple(
+                tuple(Op(expr.op, (*others, entry) if expr.op == "mul" else (entry, *others)) for entry in row)
+                for row in matrix.rows
+            )
+            return Matrix(rows)
+    return expr
+
+
 def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if "Matrix" in marks(answer) and "Matrix" in marks(reference):
+        answer, reference = _scaled(answer), _scaled(reference)
     if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
         return _compare_matrices(answer, reference, settings)
     if isinstance(answer, Cases) and isinstance(reference, Cases):
@@ -281,10 +318,17 @@ def _states_number(equation: Rel) -> bool:
     return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
 
 
-def _compare_other_labels(answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:
+def _compare_other_labels(
+    answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings
+) -> Judgement:
     """y = 5 for x = 5 is another unknown; 2 = y for y = 2 and x = 3 + 0y are settled as equations."""
     if isinstance(answer, Rel) and isinstance(reference, Rel) and "approx" not in answer.ops + reference.ops:
-        if isinstance(mine.label, Sym) and isinstance(theirs.label, Sym) and len(mine.label.name) > 1 and " " in mine.label.name:
+        if (
+            isinstance(mine.label, Sym)
+            and isinstance(theirs.label, Sym)
+            and len(mine.label.name) > 1
+            and " " in mine.label.name
+        ):
             return compare_entries(mine, theirs, _compare, settings)  # "the answer = 5"
         if len(answer.sides) == 2 == len(reference.sides):
             return compare_relations(answer, reference, settings)
@@ -328,11 +372,14 @@ def _compare_families(answer: Expr, reference: Expr, settings: Settings) -> Judg
             renaming = dict(zip(names, chosen))
             if free_symbols(left) & set(chosen) - set(names):
                 continue
-            renamed = transform(left, lambda node, to=renaming: Sym(to[node.name]) if isinstance(node, Sym) and node.name in to else None)
-            again = _compare(renamed, right, settings)
+            again = _compare(_renamed(left, renaming), right, settings)
             if again:
                 return yes("the same family with renamed parameters", again.method)
     return judged
+
+
+def _renamed(expr: Expr, names: dict[str, str]) -> Expr:
+    return transform(expr, lambda node: Sym(names[node.name]) if isinstance(node, Sym) and node.name in names else None)
 
 
 def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:

@@ -7,13 +7,29 @@ itself, and one that repeats itself says nothing: neither is an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 from verifiers.evaluate import InexactError, UndefinedError, exact, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Num, Op, Quantity, Ratio, Rel, Sym, free_symbols, marks
+from verifiers.parse.tree import (
+    Apply,
+    Call,
+    Const,
+    Expr,
+    Group,
+    Num,
+    Op,
+    Quantity,
+    Ratio,
+    Rel,
+    Sym,
+    free_symbols,
+    marks,
+)
 
-_APPROXIMATION = 0.02  # how far "≈ 3.01" may be from the exact value that it follows, relative
+_EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
+_APPROXIMATION = Fraction(2, 100)  # how far "≈ 3.01" may be from the exact value that it follows, relative
 
 
 class ContradictionError(ValueError):
@@ -60,7 +76,11 @@ def is_quantity_label(expr: Expr) -> bool:
         return True
     if isinstance(expr, Num):
         return expr.places is None and abs(expr.value) < 1000
-    return isinstance(expr, Op) and expr.op in ("add", "mul", "neg", "div") and all(is_quantity_label(arg) for arg in expr.args)
+    return (
+        isinstance(expr, Op)
+        and expr.op in ("add", "mul", "neg", "div")
+        and all(is_quantity_label(arg) for arg in expr.args)
+    )
 
 
 def unchain(expr: Rel) -> Labelled | None:
@@ -115,12 +135,14 @@ def check_chain(expr: Rel) -> None:
     Raises:
         ContradictionError: as in `unchain`.
     """
-    equalities = [(left, op, right) for op, (left, right) in zip(expr.ops, pairwise(expr.sides)) if op in ("=", "approx")]
+    equalities = [
+        (left, op, right) for op, (left, right) in zip(expr.ops, pairwise(expr.sides)) if op in ("=", "approx")
+    ]
     if equalities and all(left == right for left, _, right in equalities):
         raise ContradictionError("both sides are the same: a tautology says nothing")
     if len(expr.sides) > 40:
         raise ContradictionError("a chain of more than 40 equalities")
-    constants: list[tuple[Expr, object]] = []
+    constants: list[tuple[Expr, Fraction]] = []
     approximate = False
     for index, side in enumerate(expr.sides):
         approximate = approximate or (index > 0 and expr.ops[index - 1] == "approx")
@@ -128,25 +150,24 @@ def check_chain(expr: Rel) -> None:
         if value is None:
             continue
         for other, known in constants:
-            gap = abs(value - known)  # type: ignore[operator]
-            size = max(abs(value), abs(known))  # type: ignore[arg-type, type-var]
-            allowed = size * _APPROXIMATION if approximate else size * 1e-15  # type: ignore[operator]
+            gap = abs(value - known)
+            allowed = max(abs(value), abs(known)) * (_APPROXIMATION if approximate else _EXACT)
             if gap > allowed and not _rounds(side, other, gap, approximate):
                 raise ContradictionError("the chain says that two different numbers are equal")
         constants.append((side, value))
 
 
-def _rounds(first: Expr, second: Expr, gap: object, approximate: bool) -> bool:
+def _rounds(first: Expr, second: Expr, gap: Fraction, approximate: bool) -> bool:
     """Whether one side is a decimal that rounds the other: 5/12 = 0.42, or 33.5% = 0.335."""
     decimals = [side.places for side in (first, second) if isinstance(side, Num) and side.places]
     if not decimals or len(decimals) == 2:
         return False
-    return gap <= 10 ** -min(decimals) * (1 if approximate else 0.5) * 1.0001  # type: ignore[operator]
+    return gap <= 10 ** -min(decimals) * (1 if approximate else 0.5) * 1.0001
 
 
-def _constant(expr: Expr) -> object | None:
+def _constant(expr: Expr) -> Fraction | None:
     """The number that a side denotes; None if it is none (symbols, sets, too large)."""
-    while isinstance(expr, Quantity):
+    if isinstance(expr, Quantity):
         return None
     if isinstance(expr, Num):
         return expr.value
@@ -157,8 +178,6 @@ def _constant(expr: Expr) -> object | None:
     except (InexactError, UndefinedError, OverBudgetError):
         pass
     try:
-        from fractions import Fraction
-
         value = numeric(expr, None, 30)
         return Fraction(str(value)) if not getattr(value, "imag", 0) else None
     except (InexactError, UndefinedError, OverBudgetError, ValueError):

@@ -21,6 +21,8 @@ def worked_out(expr: Expr, settings: Settings) -> Expr | None:
     """`expr` with every integral, limit, infinite sum and derivative replaced by its value; None if one resists."""
     if sum(1 for _ in walk(expr)) > _MAX_NODES * 2:
         return None
+    import sympy  # noqa: F401  (loading it is not charged to the budget)
+
     try:
         with budget(settings.proof_seconds):
             return transform(expr, lambda node: _evaluate(node) if isinstance(node, Bound) else None)
@@ -61,7 +63,8 @@ def _evaluate(node: Bound) -> Expr:
 _TO_SYMPY = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh", "cosh": "cosh",
     "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "ln": "log", "abs": "Abs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceiling", "gamma": "gamma",
+    "arctanh": "atanh", "ln": "log", "abs": "Abs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceiling",
+    "gamma": "gamma",
 }  # fmt: skip
 _FROM_SYMPY = {name: ours for ours, name in _TO_SYMPY.items()}
 

@@ -10,7 +10,21 @@ from verifiers.equivalence.scalars import compare_values
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, exact, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Builder, Call, Const, Expr, Family, Group, Interval, Num, Op, Rel, SetOp, Sym, free_symbols
+from verifiers.parse.tree import (
+    Builder,
+    Call,
+    Const,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Num,
+    Op,
+    Rel,
+    SetOp,
+    Sym,
+    free_symbols,
+)
 
 INFINITY = Const("inf")
 MINUS_INFINITY = Op("neg", (INFINITY,))
@@ -67,7 +81,7 @@ def real_set(expr: Expr) -> RealSet:
         NotARealSetError: it is none.
     """
     if isinstance(expr, Interval):
-        if expr.closed_low and _infinite(expr.low) or expr.closed_high and _infinite(expr.high):
+        if (expr.closed_low and _infinite(expr.low)) or (expr.closed_high and _infinite(expr.high)):
             raise NotARealSetError("infinity is no member of an interval")
         return RealSet((Piece(expr.low, expr.high, expr.closed_low, expr.closed_high),))
     if isinstance(expr, Group) and expr.kind == "tuple" and len(expr.items) == 2:
@@ -258,7 +272,9 @@ def _normal(pieces: tuple[Piece, ...]) -> list[Piece]:
     numbered = [(_number(piece.low), _number(piece.high), piece) for piece in pieces]
     if any(low is None or high is None for low, high, _ in numbered):
         return list(pieces)
-    kept = [row for row in numbered if row[0] < row[1] or (row[0] == row[1] and row[2].closed_low and row[2].closed_high)]
+    kept = [
+        row for row in numbered if row[0] < row[1] or (row[0] == row[1] and row[2].closed_low and row[2].closed_high)
+    ]
     kept.sort(key=lambda row: (row[0], not row[2].closed_low))
     merged: list[tuple[Any, Any, Piece]] = []
     for low, high, piece in kept:
@@ -303,7 +319,9 @@ def _meet(first: Piece, second: Piece) -> Piece | None:
     if values[0] == values[1]:
         low, closed_low, low_value = first.low, first.closed_low and second.closed_low, values[0]
     else:
-        low, closed_low, low_value = max((values[0], 0), (values[1], 1)) == (values[0], 0) and (first.low, first.closed_low, values[0]) or (second.low, second.closed_low, values[1])
+        low, closed_low, low_value = (
+            max((values[0], 0), (values[1], 1)) == (values[0], 0) and (first.low, first.closed_low, values[0])
+        ) or (second.low, second.closed_low, values[1])
     if values[2] == values[3]:
         high, closed_high, high_value = first.high, first.closed_high and second.closed_high, values[2]
     elif values[2] < values[3]:

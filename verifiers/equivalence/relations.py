@@ -34,13 +34,14 @@ def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Judgem
 
 def _compare_chains(answer: Rel, reference: Rel, settings: Settings) -> Judgement:
     for candidate in (answer, _reversed(answer)):
-        if candidate is not None and candidate.ops == reference.ops and len(candidate.sides) == len(reference.sides):
-            if all(compare_values(mine, theirs, settings) for mine, theirs in zip(candidate.sides, reference.sides)):
-                return yes("the same chain of relations", "structure")
+        if candidate.ops == reference.ops and all(
+            compare_values(mine, theirs, settings) for mine, theirs in zip(candidate.sides, reference.sides)
+        ):
+            return yes("the same chain of relations", "structure")
     return no("different chains of relations")
 
 
-def _reversed(relation: Rel) -> Rel | None:
+def _reversed(relation: Rel) -> Rel:
     ops = tuple(_FLIP.get(op, op) for op in reversed(relation.ops))
     return Rel(ops, tuple(reversed(relation.sides)))
 
@@ -58,7 +59,7 @@ def _difference(relation: Rel) -> Expr:
 
 
 def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None:
-    """y = 1/x beside x y = 1: the solved form satisfies the other equation, which is linear in y. None if it does not apply."""
+    """y = 1/x beside x y = 1: the solved form satisfies the other, which is linear in y. None: does not apply."""
     for solved, other in ((first, second), (second, first)):
         name, value = solved.sides
         if not isinstance(name, Sym) or name.name in _names(value) or name.name not in _names(other):
@@ -124,7 +125,9 @@ def _modular_ratio(first: Expr, second: Expr, names: list[str], rng: random.Rand
     return yes("the same equation up to a constant factor", "modular")
 
 
-def _numeric_ratio(first: Expr, second: Expr, names: list[str], rng: random.Random, settings: Settings, *, signed: bool) -> Judgement:
+def _numeric_ratio(
+    first: Expr, second: Expr, names: list[str], rng: random.Random, settings: Settings, *, signed: bool
+) -> Judgement:
     from verifiers.numbers import context
 
     ctx = context(settings.digits)

@@ -22,6 +22,7 @@ from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
 _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
+_INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
 _MAX_DIGITS = 3_000  # of a comparison of constants
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
 
@@ -77,7 +78,7 @@ def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fra
 
 
 def decimal_step(reference: Expr) -> Fraction | None:
-    """The unit of the last digit of a decimal reference (0.01 for 3.14); None if it is exact or too short to round to."""
+    """The unit of the last digit of a decimal reference (0.01 for 3.14); None: exact, or too short to round to."""
     if isinstance(reference, Num):
         if not reference.places or reference.places < 0:
             return None
@@ -147,8 +148,10 @@ def _compare_numeric(answer: Expr, reference: Expr, names: Sequence[str], settin
     return judged or no("not defined together at enough points", method="numeric")
 
 
-def _agree_at_points(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings, *, real: bool) -> Judgement | None:
-    """Compare at random points; with `real`, a point where any part leaves the reals does not count. None: too few points."""
+def _agree_at_points(
+    answer: Expr, reference: Expr, names: Sequence[str], settings: Settings, *, real: bool
+) -> Judgement | None:
+    """Compare at random points; with `real`, points off the reals do not count. None: too few points."""
     from verifiers.numbers import context
 
     ctx = context(settings.digits)
@@ -259,7 +262,7 @@ def _finite(node: Bound) -> bool:
 
 
 def is_unevaluated(expr: Expr) -> bool:
-    """Whether the expression still asks for an operation: integral, sum, product, limit, derivative, gcd, lcm, det, mod."""
+    """Whether the expression still asks for an operation: integral, sum, limit, derivative, gcd, lcm, det, mod."""
     return not _UNEVALUATED.isdisjoint(marks(expr))
 
 
@@ -270,10 +273,35 @@ def _compare_symbolic(answer: Expr, reference: Expr, settings: Settings) -> Judg
         return yes("the same expression up to the name of the bound variable", "structure")
     if not settings.allow_unevaluated and _has_calculus(answer) and not _has_calculus(reference):
         return no("an operator is left to work out", Reason.UNEVALUATED)
+    at_integers = _agree_at_integers(answer, reference, settings)
+    if at_integers is not None:
+        return at_integers
     left, right = worked_out(answer, settings), worked_out(reference, settings)
     if left is None or right is None:
         return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
     return compare_values(left, right, settings)
+
+
+def _agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
+    names = sorted(_names(answer) | _names(reference))
+    bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
+    if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
+        return None
+    rng = random.Random(60_013)
+    agreed = 0
+    for size in range(2, 2 + _INTEGER_POINTS):
+        values = {name: size if len(names) == 1 else rng.randrange(2, 12) for name in names}
+        try:
+            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+        except UndefinedError:
+            continue
+        except (InexactError, OverBudgetError):
+            return None
+        if not _close(left, right, settings.digits):
+            return no(f"different values at {values}", method="numeric")
+        agreed += 1
+    return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
 
 
 def _renamed_bound(expr: Expr) -> Expr:
@@ -318,9 +346,7 @@ def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     if len(left) != len(right):
         return no("ratios of different length")
     for index in range(1, len(left)):
-        crossed = compare_values(
-            Op("mul", (left[0], right[index])), Op("mul", (right[0], left[index])), settings
-        )
+        crossed = compare_values(Op("mul", (left[0], right[index])), Op("mul", (right[0], left[index])), settings)
         if not crossed:
             return crossed
         if _is_zero(left[0]) and _is_zero(left[index]):
@@ -382,7 +408,9 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
 
 def _other_measure(plain: Expr, quantity: Quantity) -> bool:
     """Whether a percentage or an angle stands beside a unit that measures something else."""
-    return quantity.known and (_is(plain, "percent") or (_is(plain, "degree") and quantity.unit not in ("celsius", "fahrenheit")))
+    return quantity.known and (
+        _is(plain, "percent") or (_is(plain, "degree") and quantity.unit not in ("celsius", "fahrenheit"))
+    )
 
 
 def _share_noun(first: str, second: str) -> bool:

@@ -105,7 +105,11 @@ class AtomParser(TokenStream):
         if self.token.kind == "{" and self.ahead().kind == "degree" and self.ahead(2).kind == "}":
             self.position += 3
             return self._degrees(base)
-        if self.token.kind == "{" and self.ahead().kind in ("'", "word") and self.ahead().value in ("'", "th", "st", "nd", "rd"):
+        if (
+            self.token.kind == "{"
+            and self.ahead().kind in ("'", "word")
+            and self.ahead().value in ("'", "th", "st", "nd", "rd")
+        ):
             mark = self.ahead().value
             self.position += 2
             while self.accept("'"):
@@ -125,6 +129,7 @@ class AtomParser(TokenStream):
     def exponent(self) -> Expr:
         """What stands after ^: a group, a bracket, a signed number or one atom; a^b^c groups to the right."""
         self.enter()
+        value: Expr
         if self.token.kind in ("-", "+"):
             sign = self.take().kind
             value = self.exponent()
@@ -133,7 +138,7 @@ class AtomParser(TokenStream):
         if self.token.kind == "*":
             raise ParseError("nothing after ^")
         if self.token.kind == "num" and self.ahead().kind == "_":
-            value: Expr = literal(self.take().value, self.limits.bits)  # the subscript belongs to the base: v^2_0
+            value = literal(self.take().value, self.limits.bits)  # the subscript belongs to the base: v^2_0
         else:
             value = self.group() if self.token.kind == "{" else self.atom()
         if self.token.kind == "^":
@@ -177,9 +182,15 @@ class AtomParser(TokenStream):
         text = self.take().value
         if self.token.kind == "_":
             return self._based(text)
-        if self.token.kind == "overline" and text.endswith(".") or (self.token.kind == "overline" and "." in text):
+        if (self.token.kind == "overline" and text.endswith(".")) or (self.token.kind == "overline" and "." in text):
             return self._repeating(text)
-        if "." in text and self.token.kind == "(" and not self.token.spaced and self.ahead().kind == "num" and self.ahead(2).kind == ")":
+        if (
+            "." in text
+            and self.token.kind == "("
+            and not self.token.spaced
+            and self.ahead().kind == "num"
+            and self.ahead(2).kind == ")"
+        ):
             return self._repeating(text)
         if "." in text and self.token.kind == "dots":
             repeated = re.fullmatch(r"(\d*)\.(\d*?)(\d+?)\3{2,}", text)
@@ -266,7 +277,8 @@ class AtomParser(TokenStream):
         """A subscript as canonical text."""
         if self.token.kind != "{":
             return self.take().value
-        depth, parts = 0, []
+        depth = 0
+        parts: list[str] = []
         while self.token.kind != "end":
             token = self.take()
             depth += {"{": 1, "}": -1}.get(token.kind, 0)
@@ -290,9 +302,11 @@ class AtomParser(TokenStream):
     def _derivative(self, top: Expr, bottom: Expr) -> Expr | None:
         if not (isinstance(bottom, Op) and bottom.op == "mul" and len(bottom.args) == 2 and bottom.args[0] == Sym("d")):
             return None
-        variable, order = bottom.args[1], 1
+        variable: Expr = bottom.args[1]
+        order = 1
         if isinstance(variable, Op) and variable.op == "pow" and isinstance(variable.args[1], Num):
-            variable, order = variable.args[0], int(variable.args[1].value)
+            order = int(variable.args[1].value)
+            variable = variable.args[0]
         if not isinstance(variable, Sym) or not 1 <= order <= 8:
             return None
         if top == Sym("d") or top == Op("pow", (Sym("d"), num(order))):
@@ -388,7 +402,12 @@ class AtomParser(TokenStream):
         factors = [self.power()]
         while self.starts_factor() and self.token.kind not in ("func", "(", "[", "open", "num", "int", "big", "lim"):
             factors.append(self.power())
-        if self.token.kind == "/" and self.ahead().kind == "num" and not self.latex and isinstance(factors[-1], Const | Num):
+        if (
+            self.token.kind == "/"
+            and self.ahead().kind == "num"
+            and not self.latex
+            and isinstance(factors[-1], Const | Num)
+        ):
             self.take()  # sin pi/6
             bottom = self.power()
             return Op("div", (factors[0] if len(factors) == 1 else Op("mul", tuple(factors)), bottom))
@@ -599,7 +618,8 @@ class AtomParser(TokenStream):
 
 _ATOMS = {
     "num": "number", "sym": "symbol", "const": "constant", "frac": "fraction", "sqrt": "root", "binom": "binomial",
-    "func": "function", "(": "bracket", "[": "bracket", "]": "bracket", "open": "delimited", "|": "absolute", "||": "norm",
+    "func": "function", "(": "bracket", "[": "bracket", "]": "bracket", "open": "delimited", "|": "absolute",
+    "||": "norm",
     "{": "braces", "big": "big", "int": "integral", "lim": "limit", "overline": "overline", "bb": "blackboard",
     "shape": "shape", "currency": "money", "begin": "environment", "dots": "dots",
 }  # fmt: skip

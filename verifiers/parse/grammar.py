@@ -13,10 +13,27 @@ from verifiers.normalize import canonical_words, normalize, trim
 from verifiers.parse.lexer import Lexer, Token
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
 from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Family, Group, Interval, Num, Op, Ratio, Rel, Sym, Text, free_symbols
+from verifiers.parse.tree import (
+    Apply,
+    Builder,
+    Const,
+    Dots,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Num,
+    Op,
+    Ratio,
+    Rel,
+    Sym,
+    Text,
+    free_symbols,
+)
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_BRACKETS = re.compile(r"[()\[\]{}]")
 _SETS = {"integer": "Z", "integers": "Z", "real": "R", "reals": "R", "natural": "N", "positive": "N", "rational": "Q",
          "complex": "C", "nonnegative": "N"}  # fmt: skip
 _QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary", "any"))
@@ -39,6 +56,8 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     if not cleaned:
         raise ParseError("empty answer")
     cleaned = _TIMES_TEN.sub("*", cleaned)
+    if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
+        cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
     try:
         parser = Parser(Lexer(cleaned, limits, thousands=thousands).run(), limits)
         parser.latex = "\\" in cleaned
@@ -125,7 +144,9 @@ class Parser(TermParser):
         token = self.token
         if token.kind in ("forall", "exists"):
             return self._quantified()
-        if token.kind == "word" or (token.kind in ("where", "unit", "in") and self.ahead().kind in ("word", "rel", "unit", "sym")):
+        if token.kind == "word" or (
+            token.kind in ("where", "unit", "in") and self.ahead().kind in ("word", "rel", "unit", "sym")
+        ):
             return self._words()
         if token.kind == "sym" and token.value in ("a", "A") and self.ahead().kind == "word" and not token.in_text:
             return self._words()
@@ -215,7 +236,12 @@ class Parser(TermParser):
             if parts and token.kind in ("rel", ":") and token.value in ("=", ":"):
                 self.take()
                 return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
-            if parts and token.kind == "word" and token.value.lower() in ("is", "equals", "are") and not self._all_words():
+            if (
+                parts
+                and token.kind == "word"
+                and token.value.lower() in ("is", "equals", "are")
+                and not self._all_words()
+            ):
                 self.take()
                 return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
             if token.kind in ("and", "or") and self.ahead().kind != "end":
@@ -261,7 +287,9 @@ class Parser(TermParser):
         self.position = len(self.tokens) - 1
         names = [token.value for token in rest if token.kind == "sym"]
         condition = " ".join(token.value for token in rest if token.kind not in ("end", "where", ",", "forall"))
-        declared = any(token.value in _SETS or token.value in _QUANTIFIERS or token.kind in ("forall", "bb") for token in rest)
+        declared = any(
+            token.value in _SETS or token.value in _QUANTIFIERS or token.kind in ("forall", "bb") for token in rest
+        )
         if not declared and not any(token.kind == "rel" for token in rest):
             raise ParseError("words after the answer")
         return Family(body, tuple(dict.fromkeys(names)) if declared else (), condition)
@@ -281,7 +309,9 @@ def _labelled(expr: Expr) -> bool:
 
 def _declares(expr: Expr) -> bool:
     """Whether a clause only declares a parameter, such as `k in Z`."""
-    return isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and _is_domain(expr.sides[1])
+    return (
+        isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and _is_domain(expr.sides[1])
+    )
 
 
 def _is_domain(expr: Expr) -> bool:

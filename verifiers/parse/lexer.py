@@ -29,9 +29,12 @@ _SPACE_GROUPED = r"\d{1,3}(?:\ \d{3})+(?!\d)"
 _SAFE_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,)\d{3})+(?!\d)"
 _LEXER = re.compile(
     rf"""
-      (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace|displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|hfill|medspace|smallskip|nobreak|relax|middle)(?![a-zA-Z])\.?)+)
+      (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace
+          |displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|hfill|medspace|smallskip|nobreak|relax|middle
+          )(?![a-zA-Z])\.?)+)
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
-    | (?P<num>\d+\.(?=\s*\\(?:overline|dot)(?![a-zA-Z]))|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
+    | (?P<num>\d+\.(?=\s*\\(?:overline|dot)(?![a-zA-Z]))
+          |\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
     | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
     | (?P<word>[A-Za-z]+)
     | (?P<rel><=>|=>|<=|>=|!=|==|<>|:=|=<|->|<|>|=)
@@ -46,13 +49,16 @@ _LEXER = re.compile(
 )
 _TEXT_COMMANDS = frozenset(
     (
-        "text", "mbox", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "rm", "hbox", "operatorname", "textup",
+        "text", "mbox", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "rm", "hbox", "operatorname",
+        "textup",
         "textnormal", "emph", "mathsf", "mathtt", "underline",
     )
 )  # fmt: skip
 _FONT_COMMANDS = frozenset(
-    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "bar", "tilde", "overrightarrow",
-     "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc", "color")
+    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "bar", "tilde",
+     "overrightarrow",
+     "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc",
+     "num")
 )  # fmt: skip
 _DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline", "notag", "nonumber"))
 
@@ -110,7 +116,9 @@ class Lexer:
 
     def _grouped(self, found: re.Match[str], spaced: bool) -> int:
         whole = found[0]
-        if "," in whole.replace("{,}", "").replace(",\\!", "").replace("\\!,", "") and (self.depth or not self.thousands):
+        if "," in whole.replace("{,}", "").replace(",\\!", "").replace("\\!,", "") and (
+            self.depth or not self.thousands
+        ):
             first = re.match(r"\d+", whole)
             assert first is not None
             self._number(first[0], spaced)
@@ -137,7 +145,7 @@ class Lexer:
                 self.depth += 1
             elif value in ")]":
                 self.depth = max(0, self.depth - 1)
-            if value in "$`\"":
+            if value in '$`"':
                 if value == "$" and self._currency():
                     self._emit("currency", "$", spaced)
                 return
@@ -163,6 +171,9 @@ class Lexer:
                 _, position = _braced(text, position)
             return position
         if name in _FONT_COMMANDS:
+            return position
+        if name in ("color", "textcolor"):
+            _, position = _braced(text, position)
             return position
         if name == "xrightarrow":
             _, position = _braced(text, position)
@@ -218,7 +229,7 @@ def _splits(run: str) -> bool:
     """Whether a run of letters is a product of one-letter symbols rather than a word."""
     if len(run) <= 3:
         return run.lower() not in words.SHORT_WORDS
-    return len(run) <= 8 and (run in words.ALPHABET or run in words.ALPHABET.upper()) or words.ends_in_function(run)
+    return (len(run) <= 8 and (run in words.ALPHABET or run in words.ALPHABET.upper())) or words.ends_in_function(run)
 
 
 def _braced(text: str, position: int) -> tuple[str, int]:

@@ -16,12 +16,12 @@ def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     if not expr.children:
         return expr
     updates = {}
-    for spec in fields(expr):
+    for spec in fields(expr):  # type: ignore[arg-type]  # every node type is a dataclass; their base is not
         value = getattr(expr, spec.name)
         rebuilt = _rebuilt(value, change)
         if rebuilt is not value:
             updates[spec.name] = rebuilt
-    return replace(expr, **updates) if updates else expr
+    return replace(expr, **updates) if updates else expr  # type: ignore[type-var]
 
 
 def _rebuilt(value: object, change: Callable[[Expr], Expr | None]) -> object:

@@ -11,7 +11,8 @@ from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
 
 _STARTS = frozenset(
-    ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape", "overline",
+    ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
+    "overline",
      "bb", "begin", "currency", "||")
 )  # fmt: skip
 _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
@@ -138,7 +139,13 @@ class TermParser(AtomParser):
         """
         slash, bottom = self.ahead(), self.ahead(2)
         whole = isinstance(left, Num) and left.places is None and self.token.spaced
-        if whole and slash.kind == "/" and bottom.kind == "num" and self.token.value.isdigit() and bottom.value.isdigit():
+        if (
+            whole
+            and slash.kind == "/"
+            and bottom.kind == "num"
+            and self.token.value.isdigit()
+            and bottom.value.isdigit()
+        ):
             part = Fraction(int(self.token.value), int(bottom.value) or 1)
             if 0 < part < 1:
                 self.position += 3
@@ -208,7 +215,11 @@ class TermParser(AtomParser):
 
     def _compound(self, first: Expr) -> Expr:
         """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
-        while isinstance(first, Quantity) and self.token.kind == "num" and self.ahead().kind in ("unit", "func", "sym", "in"):
+        while (
+            isinstance(first, Quantity)
+            and self.token.kind == "num"
+            and self.ahead().kind in ("unit", "func", "sym", "in")
+        ):
             second = self.product()
             if not isinstance(second, Quantity):
                 raise ParseError("two numbers side by side")
@@ -251,7 +262,9 @@ class TermParser(AtomParser):
         exponent, known, sign = "", True, ""
         while True:
             token = self.token
-            if token.kind in ("unit", "word", "func", "where", "in") or (token.kind == "sym" and (token.in_text or units.is_unit(token.value))):
+            if token.kind in ("unit", "word", "func", "where", "in") or (
+                token.kind == "sym" and (token.in_text or units.is_unit(token.value))
+            ):
                 lowered = token.value.lower()
                 if token.kind == "where" and lowered == "with":
                     break
@@ -271,7 +284,11 @@ class TermParser(AtomParser):
                 else:
                     is_known = units.is_unit(token.value)
                     known = known and is_known
-                    parts.append(sign + (units.canonical(token.value) if is_known else lowered) + (self._unit_power() or exponent))
+                    parts.append(
+                        sign
+                        + (units.canonical(token.value) if is_known else lowered)
+                        + (self._unit_power() or exponent)
+                    )
                     sign, exponent = "", ""
             elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
                 self.take()
@@ -331,10 +348,14 @@ def times(left: Expr, right: Expr) -> Expr:
 def _proper_fraction(expr: Expr) -> Fraction | None:
     if isinstance(expr, Op) and expr.op == "div":
         top, bottom = expr.args
-        if isinstance(top, Num) and isinstance(bottom, Num) and top.places is None and bottom.places is None and bottom.value:
+        if (
+            isinstance(top, Num)
+            and isinstance(bottom, Num)
+            and top.places is None
+            and bottom.places is None
+            and bottom.value
+        ):
             part = top.value / bottom.value
             if 0 < part < 1:
                 return part
     return None
-
-

@@ -14,7 +14,8 @@ from fractions import Fraction
 class Expr:
     """Base of every node."""
 
-    __slots__ = ("_marks",)  # what `marks` found, kept with the node; no part of its value
+    __slots__ = ("_marks",)
+    _marks: frozenset[str]  # what `marks` found, kept with the node; no part of its value
 
     @property
     def children(self) -> tuple[Expr, ...]:

@@ -8,14 +8,22 @@ RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "<=", "=<": "<=", ">=": ">=", "!=": "!=", "<>": "!=",
     "=>": "implies", "<=>": "iff", "->": "to",
 }  # fmt: skip
-CURRENCY_SIGNS = {"€": "euro", "£": "pound_sterling", "¥": "yen", "$": "dollar", "₹": "rupee", "￥": "yuan", "¢": "cent"}
+CURRENCY_SIGNS = {
+    "€": "euro",
+    "£": "pound_sterling",
+    "¥": "yen",
+    "$": "dollar",
+    "₹": "rupee",
+    "￥": "yuan",
+    "¢": "cent",
+}
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 # spelling -> canonical function name
 FUNCTIONS = {name: name for name in (
     "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arcsin", "arccos",
     "arctan", "arccot", "arcsec", "arccsc", "arcsinh", "arccosh", "arctanh", "ln", "log", "lg", "exp", "sqrt", "abs",
-    "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma", "cbrt", "binomial", "factorial", "root",
+    "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma", "cis", "cbrt", "binomial", "factorial", "root",
     "frac", "sup", "inf", "dim", "ker", "deg",
 )} | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "asinh": "arcsinh", "acosh": "arccosh",
@@ -24,20 +32,33 @@ FUNCTIONS = {name: name for name in (
     "sign": "sgn", "ceiling": "ceil", "binom": "binomial", "nCr": "binomial", "C": "binomial", "Re": "re", "Im": "im",
     "Gamma": "gamma", "hcf": "gcd", "gcf": "gcd",
 }  # fmt: skip
-_NOT_PLAIN = frozenset(("C", "frac", "inf", "deg", "sup", "dim", "ker", "Re", "Im", "gamma", "Gamma", "sh", "ch", "th", "arg"))
-_NOT_COMMAND = frozenset(("C", "inf", "deg", "gamma", "Gamma", "frac", "sqrt", "root", "th", "sh", "ch", "sup", "dim", "ker"))
+_NOT_PLAIN = frozenset(
+    ("C", "frac", "inf", "deg", "sup", "dim", "ker", "Re", "Im", "gamma", "Gamma", "sh", "ch", "th", "arg")
+)
+_NOT_COMMAND = frozenset(
+    ("C", "inf", "deg", "gamma", "Gamma", "frac", "sqrt", "root", "th", "sh", "ch", "sup", "dim", "ker")
+)
 GREEK = frozenset(
     ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
      "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi",
      "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar", "aleph")
 )  # fmt: skip
-_VARIANTS = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi", "varrho": "rho", "varsigma": "sigma", "varpi": "pi"}
+_VARIANTS = {
+    "varepsilon": "epsilon",
+    "vartheta": "theta",
+    "varphi": "phi",
+    "varrho": "rho",
+    "varsigma": "sigma",
+    "varpi": "pi",
+}
 _COMMANDS: dict[str, tuple[str, str]] = {
     "frac": ("frac", "frac"), "dfrac": ("frac", "frac"), "tfrac": ("frac", "frac"), "cfrac": ("frac", "frac"),
     "sqrt": ("sqrt", "sqrt"), "cbrt": ("func", "cbrt"), "surd": ("sqrt", "sqrt"),
-    "binom": ("binom", "binom"), "dbinom": ("binom", "binom"), "tbinom": ("binom", "binom"), "choose": ("choose", "choose"),
+    "binom": ("binom", "binom"), "dbinom": ("binom", "binom"), "tbinom": ("binom", "binom"), "choose": ("choose",
+    "choose"),
     "pi": ("const", "pi"), "infty": ("const", "inf"), "emptyset": ("const", "empty"), "varnothing": ("const", "empty"),
-    "times": ("*", "*"), "cdot": ("*", "*"), "ast": ("*", "*"), "cdotp": ("*", "*"), "bullet": ("*", "*"), "star": ("*", "*"),
+    "times": ("*", "*"), "cdot": ("*", "*"), "ast": ("*", "*"), "cdotp": ("*", "*"), "bullet": ("*", "*"),
+    "star": ("*", "*"),
     "div": ("/", "/"), "slash": ("/", "/"), "over": ("over", "over"), "pm": ("pm", "pm"), "mp": ("mp", "mp"),
     "le": ("rel", "<="), "leq": ("rel", "<="), "leqslant": ("rel", "<="), "leqq": ("rel", "<="),
     "ge": ("rel", ">="), "geq": ("rel", ">="), "geqslant": ("rel", ">="), "geqq": ("rel", ">="),
@@ -57,9 +78,12 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "langle": ("open", "angle"), "rangle": ("close", "angle"), "lbrace": ("open", "set"), "rbrace": ("close", "set"),
     "{": ("open", "set"), "}": ("close", "set"), "lbrack": ("[", "["), "rbrack": ("]", "]"),
     "lvert": ("|", "|"), "rvert": ("|", "|"), "vert": ("|", "|"), "mid": ("|", "|"), "lVert": ("||", "||"),
-    "rVert": ("||", "||"), "Vert": ("||", "||"), "begin": ("begin", "begin"), "end": ("endenv", "end"), "\\": ("row", "row"),
-    "sum": ("big", "sum"), "prod": ("big", "prod"), "int": ("int", "int"), "iint": ("int", "iint"), "lim": ("lim", "lim"),
-    "partial": ("partial", "partial"), "mathbb": ("bb", "bb"), "Bbb": ("bb", "bb"), "R": ("const", "R"), "Z": ("const", "Z"),
+    "rVert": ("||", "||"), "Vert": ("||", "||"), "begin": ("begin", "begin"), "end": ("endenv", "end"), "\\": ("row",
+    "row"),
+    "sum": ("big", "sum"), "prod": ("big", "prod"), "int": ("int", "int"), "iint": ("int", "iint"), "lim": ("lim",
+    "lim"),
+    "partial": ("partial", "partial"), "mathbb": ("bb", "bb"), "Bbb": ("bb", "bb"), "R": ("const", "R"),
+    "Z": ("const", "Z"),
     "N": ("const", "N"), "Q": ("const", "Q"), "C": ("const", "C"), "reals": ("const", "R"),
     "circ": ("degree", "degree"), "degree": ("degree", "degree"), "prime": ("'", "'"),
     "overline": ("overline", "overline"), "dot": ("overline", "dot"), "overarc": ("overline", "overline"),
@@ -67,55 +91,89 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "dotsb": ("dots", "dots"), "vdots": ("dots", "dots"), "ddots": ("dots", "dots"), "dotso": ("dots", "dots"),
     "land": ("and", "and"), "wedge": ("and", "and"), "lor": ("or", "or"), "vee": ("or", "or"), "neg": ("not", "not"),
     "lnot": ("not", "not"), "not": ("not", "not"), "forall": ("forall", "forall"), "exists": ("exists", "exists"),
-    "angle": ("shape", "angle"), "triangle": ("shape", "triangle"), "measuredangle": ("shape", "angle"), "odot": ("shape", "circle"),
-    "mod": ("mod", "mod"), "bmod": ("mod", "mod"), "pmod": ("pmod", "pmod"), "%": ("percent", "%"), "permil": ("percent", "permil"),
-    "$": ("currency", "dollar"), "pounds": ("currency", "pound_sterling"), "euro": ("currency", "euro"), "yen": ("currency", "yen"),
+    "angle": ("shape", "angle"), "triangle": ("shape", "triangle"), "measuredangle": ("shape", "angle"),
+    "odot": ("shape", "circle"),
+    "mod": ("mod", "mod"), "bmod": ("mod", "mod"), "pmod": ("pmod", "pmod"), "%": ("percent", "%"),
+    "permil": ("percent", "permil"),
+    "$": ("currency", "dollar"), "pounds": ("currency", "pound_sterling"), "euro": ("currency", "euro"),
+    "yen": ("currency", "yen"),
     "therefore": ("skip", ""), "because": ("skip", ""), "blacksquare": ("skip", ""), "square": ("skip", ""),
-    "cdotx": ("*", "*"), "exponentialE": ("sym", "e"), "imaginaryI": ("sym", "i"), "_": ("_", "_"), "#": ("skip", ""), "&": ("&", "&"),
-    "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const", "inf"),
-    "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nmid": ("rel", "notdivides"), "ulcorner": ("skip", ""),
+    "cdotx": ("*", "*"), "exponentialE": ("sym", "e"), "imaginaryI": ("sym", "i"), "_": ("_", "_"), "#": ("skip",
+    ""), "&": ("&", "&"),
+    "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
+    "inf"),
+    "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
+    "cr": ("row", "row"), "newline": ("row", "row"), "nmid": ("rel", "notdivides"), "ulcorner": ("skip", ""),
 }  # fmt: skip
-_COMMANDS |= {name: ("func", canonical) for name, canonical in FUNCTIONS.items() if name not in _NOT_COMMAND and name not in _COMMANDS}
+_COMMANDS |= {
+    name: ("func", canonical)
+    for name, canonical in FUNCTIONS.items()
+    if name not in _NOT_COMMAND and name not in _COMMANDS
+}
 _COMMANDS |= {name: ("sym", name) for name in GREEK if name not in _COMMANDS}
 _COMMANDS |= {name: ("const", "pi") if target == "pi" else ("sym", target) for name, target in _VARIANTS.items()}
 
 _WORDS: dict[str, tuple[str, str]] = {
-    "and": ("and", "and"), "or": ("or", "or"), "pi": ("const", "pi"), "infinity": ("const", "inf"), "oo": ("const", "inf"),
+    "and": ("and", "and"), "or": ("or", "or"), "pi": ("const", "pi"), "infinity": ("const", "inf"), "oo": ("const",
+    "inf"),
     "infty": ("const", "inf"), "inf": ("const", "inf"), "percent": ("percent", "%"), "pct": ("percent", "%"),
-    "percentage": ("percent", "%"), "degrees": ("degree", "degree"), "degree": ("degree", "degree"), "deg": ("degree", "degree"),
+    "percentage": ("percent", "%"), "degrees": ("degree", "degree"), "degree": ("degree", "degree"),
+    "deg": ("degree", "degree"),
     "mod": ("mod", "mod"), "modulo": ("mod", "mod"), "union": ("setop", "union"), "cup": ("unit", "cup"),
     "intersect": ("setop", "intersection"), "choose": ("choose", "choose"), "thousand": ("scale", "1000"),
     "million": ("scale", "1000000"), "billion": ("scale", "1000000000"), "trillion": ("scale", "1000000000000"),
     "hundred": ("scale", "100"), "dozen": ("scale", "12"), "million.": ("scale", "1000000"), "only": ("skip", ""),
-    "for": ("where", "for"), "where": ("where", "where"), "with": ("where", "with"), "if": ("where", "if"), "when": ("where", "when"),
-    "not": ("not", "not"), "in": ("in", "in"), "approximately": ("skip", ""), "about": ("skip", ""), "either": ("skip", ""),
+    "for": ("where", "for"), "where": ("where", "where"), "with": ("where", "with"), "if": ("where", "if"),
+    "when": ("where", "when"),
+    "not": ("not", "not"), "in": ("in", "in"), "approximately": ("skip", ""), "about": ("skip", ""),
+    "either": ("skip", ""),
     "exactly": ("skip", ""), "otherwise": ("where", "otherwise"), "to": ("rel", "to"), "than": ("word", "than"),
-    "dots": ("dots", "dots"), "ldots": ("dots", "dots"), "emptyset": ("const", "empty"), "therefore": ("skip", ""), "hence": ("skip", ""),
+    "dots": ("dots", "dots"), "ldots": ("dots", "dots"), "emptyset": ("const", "empty"), "therefore": ("skip", ""),
+    "hence": ("skip", ""),
     "sqrt": ("sqrt", "sqrt"), "min": ("func", "min"), "max": ("func", "max"), "equals": ("rel", "="),
 }  # fmt: skip
-_WORDS |= {name: ("func", canonical) for name, canonical in FUNCTIONS.items() if name not in _NOT_PLAIN and name not in _WORDS}
-_WORDS |= {name: ("sym", name) for name in GREEK if name not in ("ell", "hbar", "aleph", "nu", "mu", "xi", "eta", "Pi", "Xi")}
+_WORDS |= {
+    name: ("func", canonical) for name, canonical in FUNCTIONS.items() if name not in _NOT_PLAIN and name not in _WORDS
+}
+_WORDS |= {
+    name: ("sym", name) for name in GREEK if name not in ("ell", "hbar", "aleph", "nu", "mu", "xi", "eta", "Pi", "Xi")
+}
 SHORT_WORDS = frozenset(
-    ("yes", "no", "odd", "all", "one", "two", "six", "ten", "not", "the", "any", "for", "is", "it", "of", "on", "are", "but",
-     "can", "few", "red", "joe", "bob", "tie", "sun", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar", "apr",
-     "jun", "jul", "aug", "sep", "oct", "nov", "dec", "am", "pm", "he", "we", "my", "day", "who", "cat", "dog", "boy", "his",
-     "her", "its", "was", "has", "had", "nth", "th", "st", "nd", "rd", "as", "at", "by", "an", "be", "if", "then", "than",
-     "non", "amy", "tom", "dan", "sam", "max", "kim", "may", "maybe", "none", "null", "nan", "so", "do", "did", "up", "add",
-     "sum", "top", "low", "cow", "pen", "new", "old", "out", "off", "use", "see", "set", "let", "say", "via", "per", "net")
+    ("yes", "no", "odd", "all", "one", "two", "six", "ten", "not", "the", "any", "for", "is", "it", "of", "on",
+    "are", "but",
+     "can", "few", "red", "joe", "bob", "tie", "sun", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar",
+     "apr",
+     "jun", "jul", "aug", "sep", "oct", "nov", "dec", "am", "pm", "he", "we", "my", "day", "who", "cat", "dog",
+     "boy", "his",
+     "her", "its", "was", "has", "had", "nth", "th", "st", "nd", "rd", "as", "at", "by", "an", "be", "if", "then",
+     "than",
+     "non", "amy", "tom", "dan", "sam", "max", "kim", "may", "maybe", "none", "null", "nan", "so", "do", "did", "up",
+     "add",
+     "sum", "top", "low", "cow", "pen", "new", "old", "out", "off", "use", "see", "set", "let", "say", "via", "per",
+     "net")
 )  # fmt: skip
 ORDINALS = frozenset(("th", "st", "nd", "rd"))
 
 # Words that change the number before them or deny it: "5 is wrong", "5 or maybe 6", "5 less", "5 squared".
 NOT_A_UNIT = frozenset(
-    ("is", "are", "was", "not", "no", "wrong", "false", "maybe", "perhaps", "or", "either", "but", "it", "if", "unless", "minus",
-     "plus", "times", "divided", "less", "more", "than", "squared", "cubed", "factorial", "half", "halves", "third", "thirds",
-     "quarter", "quarters", "fifth", "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths", "twice", "double",
-     "triple", "score", "dozens", "hundreds", "thousands", "millions", "billions", "gross", "pairs", "over", "under", "least",
-     "most", "between", "from", "except", "incorrect", "right", "true", "instead", "actually", "wait", "likely", "probably",
-     "possibly", "and", "then", "to", "negative", "base", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
-     "nine", "ten", "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "hundred", "thousand", "million", "billion",
-     "percent", "choose", "mod", "undefined", "never", "neither", "nor", "without", "off", "up", "down", "error", "root", "power",
-     "powers", "lakh", "crore", "nil", "null", "none", "any", "all", "other", "others", "rejected", "impossible", "cannot")
+    ("is", "are", "was", "not", "no", "wrong", "false", "maybe", "perhaps", "or", "either", "but", "it", "if",
+    "unless", "minus",
+     "plus", "times", "divided", "less", "more", "than", "squared", "cubed", "factorial", "half", "halves", "third",
+     "thirds",
+     "quarter", "quarters", "fifth", "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths",
+     "twice", "double",
+     "triple", "score", "dozens", "hundreds", "thousands", "millions", "billions", "gross", "pairs", "over", "under",
+     "least",
+     "most", "between", "from", "except", "incorrect", "right", "true", "instead", "actually", "wait", "likely",
+     "probably",
+     "possibly", "and", "then", "to", "negative", "base", "zero", "one", "two", "three", "four", "five", "six",
+     "seven", "eight",
+     "nine", "ten", "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "hundred", "thousand", "million",
+     "billion",
+     "percent", "choose", "mod", "undefined", "never", "neither", "nor", "without", "off", "up", "down", "error",
+     "root", "power",
+     "powers", "lakh", "crore", "nil", "null", "none", "any", "all", "other", "others", "rejected", "impossible",
+     "cannot")
 )  # fmt: skip
 
 
@@ -136,7 +194,10 @@ def word(run: str) -> tuple[str | None, str]:
 
 def ends_in_function(run: str) -> bool:
     """Whether the run is letters glued to a function or constant, such as `xsin` or `npi`."""
-    return any(len(run) - len(name) in (1, 2) and run.endswith(name) for name in ("sin", "cos", "tan", "ln", "log", "sqrt", "pi"))
+    return any(
+        len(run) - len(name) in (1, 2) and run.endswith(name)
+        for name in ("sin", "cos", "tan", "ln", "log", "sqrt", "pi")
+    )
 
 
 def split_letters(run: str) -> list[tuple[str, str]]:
