@@ -81,7 +81,7 @@ class SupervisedWorkers:
             raise ValueError(f"num_workers is {num_workers}, expected at least 1")
         self.launcher = launcher
         self.patience = patience or Patience()
-        self._slots = [Slot(name=f"worker-{i}") for i in range(num_workers)]
+        self.slots = [Slot(name=f"worker-{i}") for i in range(num_workers)]
         self._queue: deque[Shard] = deque()
         self._attempts: dict[int, int] = {}
         self._weights: Any = None  # reference in the object store; None: the folder's weights serve
@@ -128,7 +128,7 @@ class SupervisedWorkers:
     def health(self) -> list[WorkerHealth]:
         """One row per worker."""
         now = time.monotonic()
-        return [slot.health(now) for slot in self._slots]
+        return [slot.health(now) for slot in self.slots]
 
     def cancel(self, shard_ids: Collection[int]) -> None:
         """Forgets shards."""
@@ -141,7 +141,7 @@ class SupervisedWorkers:
 
     def stacks(self) -> str:
         """The stacks of every worker that answers within some seconds."""
-        calls = {slot.name: slot.remote.call("stacks") for slot in self._slots if slot.remote is not None}
+        calls = {slot.name: slot.remote.call("stacks") for slot in self.slots if slot.remote is not None}
         done, _ = wait(calls.values(), timeout=STACKS_SECONDS)
         parts = []
         for name, call in calls.items():
@@ -159,7 +159,7 @@ class SupervisedWorkers:
             self._closed = True
             self._events.put(lambda: None)
             self._thread.join()
-            self.launcher.close([slot.remote for slot in self._slots if slot.remote is not None])
+            self.launcher.close([slot.remote for slot in self.slots if slot.remote is not None])
 
     def _ready(self, wanted: Collection[int] | None) -> list[int]:
         return [i for i in self._results if wanted is None or i in wanted]
@@ -168,7 +168,7 @@ class SupervisedWorkers:
 
     def _supervise(self) -> None:
         try:
-            for slot in self._slots:
+            for slot in self.slots:
                 self._start(slot)
             while not self._closed:
                 try:
@@ -240,7 +240,7 @@ class SupervisedWorkers:
     def _on_publish(self, weights: Any, version: int) -> None:
         self._weights, self._version = weights, version
         self._edition += 1
-        for slot in self._slots:
+        for slot in self.slots:
             if slot.state in (WorkerState.HEALTHY, WorkerState.SUSPECT, WorkerState.STALE):
                 slot.state = WorkerState.STALE
                 self._send_weights(slot)
@@ -251,7 +251,7 @@ class SupervisedWorkers:
     def _dispatch(self) -> None:
         """Queued shards to healthy workers, the least busy first."""
         while self._queue:
-            free = [s for s in self._slots if s.state is WorkerState.HEALTHY and len(s.shards) < SHARDS_PER_WORKER]
+            free = [s for s in self.slots if s.state is WorkerState.HEALTHY and len(s.shards) < SHARDS_PER_WORKER]
             if not free:
                 return
             slot, shard = min(free, key=lambda s: len(s.shards)), self._queue.popleft()
@@ -289,7 +289,7 @@ class SupervisedWorkers:
 
     def _check(self, now: float) -> None:
         """Heartbeats and deadlines."""
-        for slot in self._slots:
+        for slot in self.slots:
             if slot.remote is None:
                 continue
             overdue = slot.overdue(now, self.patience)
@@ -315,8 +315,8 @@ class SupervisedWorkers:
         lost = slot.die(slot.last_error)
         self._queue.extendleft(reversed([s for s in lost if s.id in self._in_flight]))
         slot.state = WorkerState.RETIRED
-        if all(s.state is WorkerState.RETIRED for s in self._slots):
-            errors = "; ".join(f"{s.name}: {s.last_error}" for s in self._slots)
+        if all(s.state is WorkerState.RETIRED for s in self.slots):
+            errors = "; ".join(f"{s.name}: {s.last_error}" for s in self.slots)
             with self._changed:
                 self._fatal = WorkersLost(f"no rollout worker is left ({errors})")
                 self._changed.notify_all()

@@ -83,7 +83,7 @@ def test_samples_equal_those_of_inline_bit_for_bit(workers, expected, tiny_polic
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_worker_changes_no_sample_and_is_replaced(workers, expected, leaps_problems, fault):
     wait_until(lambda: all_healthy(workers))
-    victim = workers._slots[0]
+    victim = workers.slots[0]
     restarts = victim.restarts
     for shard in shards(leaps_problems):
         workers.submit(shard)
@@ -109,11 +109,11 @@ def test_an_exception_in_a_shard_is_raised_with_its_cause_and_the_workers_live_o
 
 def test_a_wait_that_runs_out_says_what_was_waited_for(workers, leaps_problems):
     wait_until(lambda: all_healthy(workers))
-    for slot in workers._slots:
+    for slot in workers.slots:
         os.kill(slot.remote.pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError, match=r"waiting for 8 shard\(s\).*worker-0"):
         collect(workers, shards(leaps_problems), timeout_seconds=0.5)
-    for slot in workers._slots:
+    for slot in workers.slots:
         os.kill(slot.remote.pid, signal.SIGCONT)
     workers.cancel([shard.id for shard in shards(leaps_problems)])
 
