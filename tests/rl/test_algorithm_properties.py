@@ -236,3 +236,28 @@ def test_a_step_without_its_inactive_rows_has_the_same_loss(case) -> None:
         gradients(algorithm, credited, scores, totals)[0],
         **TOLERANCE,
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kl": {"beta": 0.1, "placement": "loss"}},
+        {"kl": {"beta": 0.1}},
+        {"entropy_coefficient": 0.1},
+    ],
+)
+def test_a_row_without_reward_signal_still_has_its_kl_and_entropy_gradient(options: dict) -> None:
+    mask = torch.ones(4, 2, dtype=torch.float64)
+    batch = Batch(
+        tokens=mask.long(),
+        attention=mask.bool(),
+        mask=mask,
+        behaviour_logprobs=torch.zeros_like(mask),
+        rewards=torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64),
+        groups=torch.tensor([0, 0, 1, 1]),
+        truncated=torch.zeros(4, dtype=torch.bool),
+        reference_logprobs=-torch.rand(4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+    )
+    plain, algorithm = make("grpo"), make("grpo", **options)
+    assert plain.active_rows(plain.credit(batch)).tolist() == [False, False, True, True]
+    assert bool(algorithm.active_rows(algorithm.credit(batch)).all())
