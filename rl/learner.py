@@ -15,8 +15,6 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
@@ -26,7 +24,8 @@ from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metric
 from rl.collate import micro_batches
 from rl.metrics import StepSums
 from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
-from rl.optimizer import Optimizer, OptimizerSettings, gradients
+from rl.optimizer import Optimizer, OptimizerSettings
+from rl.processes import Processes
 from rl.types import Batch, Totals
 
 __all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings"]
@@ -103,11 +102,11 @@ class Learner:
         if algorithm.needs_reference and self._reference is None:
             raise ValueError(f"algorithm {algorithm.name!r} needs a reference policy, and none was given")
         self.device = next(policy.model.parameters()).device
-        self._accelerator = Accelerator(cpu=self.device.type == "cpu")
+        self.processes = Processes(self.device)
         if value_model is not None:
             prepare_for_training(value_model, False)
-        self._share_weights()
-        self._is_sharded = sharding is not None and self.world > 1
+        self.processes.share_weights(self._modules())
+        self._is_sharded = sharding is not None and self.processes.world > 1
         if self._is_sharded:
             for module in {self._scorer, self._reference, value_model} - {None}:
                 shard(cast(nn.Module, module), policy.model._no_split_modules or (), self.device)
@@ -157,60 +156,34 @@ class Learner:
         """Lets the other ranks return from `follow`."""
         self._lead("close")
 
-    def end_processes(self) -> None:
-        """Takes this process out of the group, on every rank, after the last learner was closed."""
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+    @property
+    def num_parameters(self) -> int:
+        """Weights that a token passes through, the value model's included."""
+        return sum(p.numel() for module in self._modules() for p in module.parameters())
+
+    @property
+    def num_fills(self) -> int:
+        """Passes without gradient over each batch, before the first step."""
+        return int(self.algorithm.needs_old_logprobs) + int(self._reference is not None)
 
     # ------------------------------------------------------------------ several processes
 
     @property
     def is_main(self) -> bool:
         """True in the process that runs the loop; the others call `follow`."""
-        return bool(self._accelerator.is_main_process)
-
-    @property
-    def world(self) -> int:
-        """Processes that share every step."""
-        return int(self._accelerator.num_processes)
+        return self.processes.is_main
 
     def follow(self) -> None:
         """Does this rank's share of whatever rank 0 calls, until it closes."""
         while True:
-            call: list[Any] = [None]
-            broadcast_object_list(call)
-            name, arguments = call[0]
+            name, arguments = self.processes.receive()
             if name == "close":
                 return
             getattr(self, f"_{name}")(*arguments)
 
     def _lead(self, name: str, *arguments: Any) -> None:
-        if self.world > 1:
-            broadcast_object_list([(name, arguments)])
-
-    def _share_weights(self) -> None:
-        """Every rank starts from rank 0's weights."""
-        if self.world == 1:
-            return
-        for module in self._modules():
-            for tensor in [*module.parameters(), *module.buffers()]:
-                torch.distributed.broadcast(tensor.data, src=0)
-
-    def _sum_over_ranks(self, tensor: Tensor) -> Tensor:
-        return tensor if self.world == 1 else cast(Tensor, self._accelerator.reduce(tensor, reduction="sum"))
-
-    def _sum_gradients(self) -> None:
-        """One sum over ranks for the whole step: each rank holds a partial sum over the same totals."""
-        if self.world == 1 or self._is_sharded:  # FSDP has summed as it went
-            return
-        for optimizer in self._optimizers():
-            for parameter in optimizer.parameters:
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-        shares = gradients(self._optimizers())
-        flat = self._sum_over_ranks(torch.cat([share.reshape(-1) for share in shares]))
-        for share, total in zip(shares, flat.split([share.numel() for share in shares])):
-            share.copy_(total.view_as(share))
+        """Has the other ranks call the same."""
+        self.processes.send((name, arguments))
 
     def _modules(self) -> list[nn.Module]:
         return [self.policy.model, *([self.value_model] if self.value_model is not None else [])]
@@ -265,7 +238,7 @@ class Learner:
                 scores = score(part)
             if not idle:
                 filled[rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
-        return self._sum_over_ranks(filled)
+        return self.processes.sum(filled)
 
     def _minibatches(self, num_rows: int, epoch: int) -> list[Tensor | None]:
         """Rows of each optimizer step of an epoch; None: all. Shuffled by (seed, update, epoch) alone."""
@@ -283,7 +256,9 @@ class Learner:
         totals = _totals(batch, max_tokens)
         active = self._active_rows(batch)
         sums = StepSums()
-        scale = self.world if self._is_sharded else 1  # FSDP averages gradients over ranks, and they are to be summed
+        scale = (
+            self.processes.world if self._is_sharded else 1
+        )  # FSDP averages gradients over ranks, and they are to be summed
         for rows, idle in self._share(batch, active):
             part = batch.rows(rows).to(self.device)
             scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
@@ -292,9 +267,10 @@ class Learner:
                 (parts.loss * (0 if idle else scale)).backward()
             if not idle:
                 sums.observe(parts)
-        self._sum_gradients()
-        if self.world > 1:
-            sums.gather(gather_object([sums.share()]))
+        if not self._is_sharded:  # FSDP has summed as it went
+            self.processes.sum_gradients(self._optimizers())
+        if self.processes.world > 1:
+            sums.gather(self.processes.gather(sums.share()))
         self._apply(sums)
         skipped = 0 if active is None else batch.num_rows - active.numel()
         sums.add("learner/skipped", skipped, batch.num_rows)
@@ -342,9 +318,9 @@ class Learner:
         cuts = micro_batches(lengths if rows is None else lengths[rows], self.micro_tokens)
         if rows is not None:
             cuts = [rows[cut] for cut in cuts]
-        share = [(cut, False) for cut in cuts[self._accelerator.process_index :: self.world]]
+        share = [(cut, False) for cut in cuts[self.processes.rank :: self.processes.world]]
         if self._is_sharded:
-            passes = -(-len(cuts) // self.world)
+            passes = -(-len(cuts) // self.processes.world)
             share += [(cuts[-1], True)] * (passes - len(share))
         return share
 

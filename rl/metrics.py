@@ -67,9 +67,10 @@ METRICS: Mapping[str, str] = {
     "dpo/*": "trl's preference trainers: loss, accuracies, margins, chosen, rejected, kl, grad_norm",
     # the machine
     "time/step_seconds": "wall time of the step",
-    "time/*_seconds": "wall time of a phase: rollout, price, collate, update, publish, log, evaluate; worker_*: of all workers",
+    "time/*_seconds": "wall time of a phase (rollout, price, collate, update, publish, log, evaluate, worker_*)",
     "speed/sampled_tokens_per_second": "sampled tokens over the rollout's wall time",
     "speed/learner_tokens_per_second": "prompt and completion tokens of the batch over the update's wall time",
+    "speed/learner_mfu": "model FLOP of the update over its wall time and the rate of a large matrix product",
     "tokens/sampled_total": "tokens sampled since the start of the stage, filtered groups included",
     "workers/idle": "share of the workers' time, since the shard before, in which they had nothing to do",
 }

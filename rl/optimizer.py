@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +72,16 @@ class Optimizer:
 
     def clip(self) -> Tensor:
         """The norm of the gradient before clipping; the gradient is clipped in place."""
-        for parameter in self.parameters:
-            if parameter.grad is None:  # every row was skipped: Adam still moves by its momentum, as on a zero gradient
-                parameter.grad = torch.zeros_like(parameter)
+        self.gradients()
         limit = self.settings.clip_norm or math.inf
         return whole(nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients in order; zeros where no row reached a parameter, on which Adam still moves by its momentum."""
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
 
     def step(self, count: int) -> float:
         """Applies the gradient and forgets it; returns the learning rate, that of optimizer step `count` from 0."""
@@ -116,8 +121,3 @@ class Optimizer:
         for name, parameter in zip(self.names, self.parameters):
             if name in state:
                 self.adam.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}
-
-
-def gradients(modules: Iterable[Optimizer]) -> list[Tensor]:
-    """The gradients of every parameter, in a fixed order, for a sum over ranks."""
-    return [parameter.grad for optimizer in modules for parameter in optimizer.parameters if parameter.grad is not None]

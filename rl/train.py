@@ -7,10 +7,8 @@ step depends on is in the checkpoint, so a resumed run is the undisturbed one bi
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,13 +21,15 @@ from rl.collate import collate
 from rl.health import Health, HealthLimits
 from rl.learner import Learner, NonFiniteLossError
 from rl.metrics import rollout_metrics
+from rl.randomness import load_random_state, random_state
 from rl.recorder import Recorder
 from rl.rewards import RewardSource
 from rl.rollout import SHARD_PROBLEMS
 from rl.rollout_log import RolloutLog
+from rl.speed import StepClock, matmul_flops, step_flops
 from rl.stream import Pace, Replay, RolloutSource, RolloutStream
 from rl.types import Batch, Group
-from rl.workers.types import ShardFailed, ShardResult, Workers, WorkersLost
+from rl.workers.types import ShardFailed, Workers, WorkersLost
 
 
 class ProblemSource(Protocol):
@@ -184,7 +184,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.health = Health(self.settings.health)
-        self._seconds: dict[str, float] = {}
+        self.clock = StepClock()
         self._saved_step = -1
         self._drawn_from: dict[str, Any] | None = None  # state before this step drew its problems; None between steps
         self.source: RolloutSource = (
@@ -218,7 +218,7 @@ class Training:
 
     def iteration(self) -> None:
         """One update, from problems to published weights."""
-        began, self._seconds = time.perf_counter(), {}
+        self.clock = StepClock()
         self._drawn_from, version = self.drawing_state(), self.learner.updates
         groups, sampled = self.rollouts()
         batch = self.collate(groups) if groups else None
@@ -232,7 +232,7 @@ class Training:
         self.step += 1
         self.sampled_tokens += sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
         metrics = {**self.rollout_metrics(groups, sampled), **update, **self.curriculum_metrics()}
-        metrics |= self.timings(time.perf_counter() - began, batch, sampled)
+        metrics |= self.timings(batch, sampled, update)
         self.record(metrics, sampled)
         self.evaluate_and_save()
 
@@ -244,7 +244,7 @@ class Training:
         kept: list[Group] = []
         sampled: list[Group] = []
         for _ in range(1 + algorithm.max_refills):
-            with self.phase("rollout"):
+            with self.clock.phase("rollout"):
                 graded = self.source.groups(
                     self.step,
                     wanted - len(kept),
@@ -252,9 +252,9 @@ class Training:
                     version=self.learner.updates,
                     timeout_seconds=self.settings.rollout_timeout_seconds,
                     on_wait=lambda message: self.recorder.warn(self.stage, message),
-                    on_result=self._note_result,
+                    on_result=lambda result: self.clock.add_worker(result.seconds),
                 )
-            with self.phase("price"):
+            with self.clock.phase("price"):
                 priced = self.reward.price(graded)
                 priced = algorithm.shape_rewards(priced, self.settings.sampling.max_new_tokens)
             sampled += priced
@@ -265,23 +265,23 @@ class Training:
 
     def collate(self, groups: Sequence[Group]) -> Batch:
         """The tensors of the update."""
-        with self.phase("collate"):
+        with self.clock.phase("collate"):
             return collate(groups, pad_id=self.learner.policy.pad_id, learner_version=self.learner.updates)
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Fill, credit, epochs x minibatches of optimizer steps."""
-        with self.phase("update"):
+        with self.clock.phase("update"):
             return self.learner.update(batch, max_tokens=self.settings.sampling.max_new_tokens)
 
     def publish(self) -> None:
         """Gives the workers the new weights."""
-        with self.phase("publish"):
+        with self.clock.phase("publish"):
             self.workers.publish(self.learner.weights(), self.learner.updates)
 
     def keep(self, sampled: Sequence[Group], version: int) -> None:
         """Writes what this step consumed to the rollout log."""
         if self.log is not None:
-            with self.phase("log"):
+            with self.clock.phase("log"):
                 self.log.write(self.step, sampled, version=version)
 
     def record(self, metrics: dict[str, float], sampled: Sequence[Group]) -> None:
@@ -327,33 +327,24 @@ class Training:
         """What the problem source reports."""
         return {f"curriculum/{name}": value for name, value in self.problems.metrics().items()}
 
-    def timings(self, seconds: float, batch: Batch | None, sampled: Sequence[Group]) -> dict[str, float]:
+    def update_flops(self, tokens: float, skipped: float) -> float:
+        """Model FLOP of an update on a batch of `tokens`, prompts included, of which a share was skipped."""
+        trained = tokens * self.learner.algorithm.epochs * (1 - skipped)
+        return step_flops(self.learner.num_parameters, forward=tokens * self.learner.num_fills, trained=trained)
+
+    def timings(self, batch: Batch | None, sampled: Sequence[Group], update: Mapping[str, float]) -> dict[str, float]:
         """Wall time by phase, and speeds."""
         tokens = sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
-        rates = {"speed/sampled_tokens_per_second": tokens / max(self._seconds["rollout"], 1e-9)}
+        metrics = {**self.clock.metrics(), "speed/sampled_tokens_per_second": tokens / self.clock.seconds("rollout")}
         if batch is not None:
-            learned = float(batch.attention.sum())
-            rates["speed/learner_tokens_per_second"] = learned / max(self._seconds["update"], 1e-9)
-        phases = {f"time/{name}_seconds": value for name, value in self._seconds.items()}
-        busy = sum(self._seconds.get(f"worker_{what}", 0.0) for what in ("generate", "grade"))
-        idle = self._seconds.get("worker_idle", 0.0)
-        if busy + idle:
-            rates["workers/idle"] = idle / (busy + idle)
-        return {"time/step_seconds": seconds, **phases, **rates}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Adds the wall time of a block to a phase of this step."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
-
-    def _note_result(self, result: ShardResult) -> None:
-        for name, value in result.seconds.items():
-            key = f"worker_{name}"
-            self._seconds[key] = self._seconds.get(key, 0.0) + value
+            learned, seconds = float(batch.attention.sum()), self.clock.seconds("update")
+            rate = matmul_flops(str(self.learner.device), torch.get_num_threads())
+            flops = self.update_flops(learned, update.get("learner/skipped", 0.0))
+            metrics |= {
+                "speed/learner_tokens_per_second": learned / seconds,
+                "speed/learner_mfu": flops / seconds / rate,
+            }
+        return metrics
 
     # ------------------------------------------------------------------ state
 
@@ -361,7 +352,7 @@ class Training:
         """Writes a checkpoint of this step boundary, once."""
         if self.checkpoints is None or self._saved_step == self.step:
             return
-        with self.phase("checkpoint"):
+        with self.clock.phase("checkpoint"):
             self.checkpoints.save(self.step, self.state_dict())
         self._saved_step = self.step
 
@@ -400,21 +391,3 @@ class Training:
         self.source.load_state_dict(state["source"])
         self.health.load_state_dict(state["health"])
         load_random_state(state["random"])
-
-
-def random_state() -> dict[str, Any]:
-    """States of the global generators: ours are keyed and need none, a plug-in's component may use them."""
-    version, words, gauss = random.getstate()
-    state: dict[str, Any] = {"python": [version, list(words), gauss], "torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
-
-
-def load_random_state(state: Mapping[str, Any]) -> None:
-    """Restores what `random_state` gave."""
-    version, words, gauss = state["python"]
-    random.setstate((version, tuple(words), gauss))
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])

@@ -43,7 +43,7 @@ PROGRAM = """
         assert all(torch.equal(again[n], w) for n, w in torch.load(sys.argv[1])["weights"].items())
     else:
         learner.follow()
-    learner.end_processes()
+    learner.processes.end()
 """
 
 

@@ -1,0 +1,76 @@
+"""Where a step's time goes, and how much of the machine it uses: model FLOP/s over those of a matrix product."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+SIZE = 512  # of the square product that stands for the machine's best
+
+
+class StepClock:
+    """Wall time of one step by phase, and what its rollout workers did meanwhile."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+        self._workers: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Adds the wall time of a block to a phase."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
+
+    def add_worker(self, seconds: Mapping[str, float]) -> None:
+        """Adds what a worker spent on a shard: generate, grade, idle."""
+        for name, value in seconds.items():
+            self._workers[name] = self._workers.get(name, 0.0) + value
+
+    def seconds(self, phase: str) -> float:
+        """Wall time of a phase, above 0."""
+        return max(self._seconds.get(phase, 0.0), 1e-9)
+
+    def metrics(self) -> dict[str, float]:
+        """`time/...` and the workers' idle share."""
+        rows = {"time/step_seconds": time.perf_counter() - self._began}
+        rows |= {f"time/{name}_seconds": value for name, value in self._seconds.items()}
+        rows |= {f"time/worker_{name}_seconds": value for name, value in self._workers.items()}
+        total = sum(self._workers.values())
+        return rows | {"workers/idle": self._workers.get("idle", 0.0) / total} if total else rows
+
+
+@cache
+def matmul_flops(device: str, threads: int) -> float:
+    """Floating-point operations per second of a float32 product on `device`, median of five; measured once.
+
+    Args:
+        threads: torch threads in use: part of what is measured.
+    """
+    a, b = (torch.ones(SIZE, SIZE, device=device) for _ in range(2))
+    seconds = []
+    for _ in range(6):
+        began = time.perf_counter()
+        float((a @ b)[0, 0])  # reading a number waits for the device
+        seconds.append(time.perf_counter() - began)
+    return 2 * SIZE**3 / statistics.median(seconds[1:])  # the first one warms up
+
+
+def step_flops(num_parameters: int, *, forward: float, trained: float) -> float:
+    """Model FLOP: 2 per parameter and token forward, 4 more backward (Kaplan et al., arXiv:2001.08361).
+
+    Attention's own products are left out, as is usual: small against the weights' while T is below 6 times the width.
+
+    Args:
+        forward: tokens passed through a model without gradient (reference, old log-probabilities).
+        trained: tokens passed forward and backward.
+    """
+    return num_parameters * (2 * forward + 6 * trained)
