@@ -16,6 +16,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "derivatives",
         "derivatives_functions",
         "antiderivatives",
+        "antiderivatives_functions",
         "definite_integrals",
         "limits",
         "sums",

@@ -23,7 +23,8 @@ from envs.polynomial import (
     write_term,
 )
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Environment, Problem
+from verifiers.types import Verdict
 
 
 def _draw(rng: random.Random, degree: int, largest: int = 9) -> Polynomial:
@@ -96,7 +97,7 @@ FUNCTIONS = {  # name -> (function, derivative), of an inner variable u
 def derivatives_functions(rng: random.Random, level: int) -> Problem:
     """Derivatives with sin, cos, exp, log, sqrt: of a linear (1) or quadratic (2) inside, times a polynomial (3, 4)."""
     name = rng.choice(sorted(FUNCTIONS))
-    inside = _draw(rng, 1 if level in (1, 3) else 2)
+    inside = _draw(rng, 1 if level in (1, 3) else 2, 4 if name == "exp" else 9)
     if name in ("log", "sqrt"):  # positive near 0 and above: the function must be defined
         inside = polynomial(rng.randint(1, 9), *(max(c, -c) for c in inside[1:]))
     function, slope = (text.format(u=write(inside)) for text in FUNCTIONS[name])
@@ -137,6 +138,57 @@ def antiderivatives(rng: random.Random, level: int) -> Problem:
     answer = f"(1/{exponent + 1})({write(inside)})^{exponent + 1}"
     steps = [f"u = {write(inside)}, du = ({write(differentiate(inside))}) dx", f"integrate u^{exponent}", answer]
     return Problem(f"Integrate {text}.", answer, tuple(steps), info={"integrand": write(integrand)})
+
+
+@environment("antiderivatives_functions", levels=(1, 2, 3), ood_levels=(4,), verify={"name": "antiderivative"})
+class AntiderivativesFunctions(Environment):
+    """Antiderivatives with sin, cos and exp: linear inside (1), substitution (2), by parts once (3) and twice (4)."""
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        """An integrand whose antiderivative has a closed form by the rule of its level."""
+        prompt, integrand, answer, steps = (_linear_inside, _substitution, _by_parts, _by_parts)[level - 1](rng, level)
+        return Problem(prompt, answer, (*steps, answer), info={"integrand": integrand})
+
+    def grade(self, problem: Problem, response: str) -> Verdict:
+        """Differentiates the answer and compares it with the integrand."""
+        return self.verifier.verify(response, problem.info["integrand"])
+
+
+Integral = tuple[str, str, str, list[str]]  # prompt, integrand, antiderivative, steps
+_PRIMITIVES = {"sin": "-cos({u})", "cos": "sin({u})", "exp": "exp({u})"}  # with respect to u
+
+
+def _linear_inside(rng: random.Random, level: int) -> Integral:
+    name, factor = rng.choice(sorted(_PRIMITIVES)), rng.randint(2, 40)
+    inside = _draw(rng, 1, 4 if name == "exp" else 9)  # exp of more leaves the range in which values are compared
+    integrand = f"{factor}*{name}({write(inside)})"
+    primitive = _PRIMITIVES[name].format(u=write(inside))
+    answer = f"({Fraction(factor) / inside[1]})*({primitive})"
+    steps = [f"antiderivative of {name}: {primitive}", f"divide by the inner derivative {inside[1]}"]
+    return f"Integrate {integrand} with respect to x.", integrand, answer, steps
+
+
+def _substitution(rng: random.Random, level: int) -> Integral:
+    name, factor = rng.choice(sorted(_PRIMITIVES)), rng.randint(2, 20)
+    inside = _draw(rng, 2, 3 if name == "exp" else 9)
+    outside = multiply(polynomial(factor), differentiate(inside))
+    integrand = f"({write(outside)})*{name}({write(inside)})"
+    answer = f"{factor}*({_PRIMITIVES[name].format(u=write(inside))})"
+    steps = [f"u = {write(inside)}, du = ({write(differentiate(inside))}) dx", f"integrate {factor}*{name}(u)"]
+    return f"Integrate {integrand} with respect to x.", integrand, answer, steps
+
+
+def _by_parts(rng: random.Random, level: int) -> Integral:
+    """p(x) exp(cx), degree of p = level - 2: the sum of (-1)^i p^(i)(x) exp(cx) / c^(i+1)."""
+    p, c = _draw(rng, level - 2, 20), rng.choice((-4, -3, -2, 2, 3, 4))
+    power = f"exp({write((0, c))})"
+    steps, total, derivative = [], polynomial(), p
+    for i in range(level - 1):
+        total = add(total, multiply(polynomial(Fraction((-1) ** i, c ** (i + 1))), derivative))
+        derivative = differentiate(derivative)
+        steps.append(f"by parts: derivative {write(derivative)}, so far {write(total)}")
+    integrand = f"({write(p)})*{power}"
+    return f"Integrate {integrand} with respect to x.", integrand, f"({write(total)})*{power}", steps
 
 
 @environment("definite_integrals", levels=(1, 2), ood_levels=(3, 4), verify="numeric")

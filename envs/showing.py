@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from envs.check import check_environment
 from envs.registry import get_class, make
 from envs.types import Environment, Problem
 from verifiers.types import Verdict
+
+PAGE_PROBLEMS = 40  # per level, for the check that a page reports
 
 
 def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed: int = 0) -> str:
@@ -108,7 +110,7 @@ def new(name: str, folder: str | Path = ".") -> Path:
 def page(name: str, *, seed: int = 0) -> str:
     """The documentation page of an environment, in Markdown: settings, levels, samples, what the probes earn."""
     cls, env = get_class(name), make(name)
-    report = check_environment(env, num=100, seed=seed, hostile=False, fresh_process=False)
+    report = check_environment(env, num=PAGE_PROBLEMS, seed=seed, hostile=False, fresh_process=False)
     target = getattr(cls, "function", cls)
     settings = [p for p in inspect.signature(target).parameters.values() if p.name not in ("rng", "level", "self")]
     lines = [f"# {name}", "", inspect.getdoc(cls) or "", ""]
@@ -131,24 +133,25 @@ def page(name: str, *, seed: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gallery(seed: int = 0) -> Mapping[str, str]:
-    """File name -> Markdown: an index and one page per built-in procedural environment."""
-    pages = {f"{name}.md": page(name, seed=seed) for name in sorted(PROCEDURAL)}
+def gallery(seed: int = 0) -> Iterator[tuple[str, str]]:
+    """(file name, Markdown): an index, then one page per built-in procedural environment."""
     lines = ["# Environments", "", "Written by `envs.showing.write_gallery`; do not edit by hand.", ""]
     lines += ["| environment | what it asks | levels | beyond |", "| --- | --- | --- | --- |"]
     for name in sorted(PROCEDURAL):
         env = make(name)
         summary = (inspect.getdoc(get_class(name)) or "").partition("\n")[0].replace("|", "\\|")
         lines.append(f"| [{name}]({name}.md) | {summary} | {_listed(env.levels)} | {_listed(env.ood_levels)} |")
-    return {"index.md": "\n".join(lines) + "\n", **pages}
+    yield "index.md", "\n".join(lines) + "\n"
+    for name in sorted(PROCEDURAL):
+        yield f"{name}.md", page(name, seed=seed)
 
 
 def write_gallery(folder: str | Path, seed: int = 0) -> list[Path]:
-    """Writes the gallery into a folder and returns the files."""
+    """Writes the gallery into a folder, page by page, and returns the files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, text in gallery(seed).items():
+    for name, text in gallery(seed):
         (folder / name).write_text(text)
         written.append(folder / name)
     return written

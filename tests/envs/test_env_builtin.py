@@ -169,6 +169,10 @@ def test_calculus_agrees_with_sympy():
     for p in problems("antiderivatives", 6):
         expression = re.search(r"Integrate (.*)\.$", p.prompt)[1]
         assert sympy.expand(sympy.diff(to_sympy(p.answer), x) - to_sympy(expression)) == 0
+    for p in problems("antiderivatives_functions", 4):
+        expression = re.search(r"Integrate (.*) with respect", p.prompt)[1]
+        difference = sympy.diff(to_sympy(p.answer), x) - to_sympy(expression)
+        assert all(abs(difference.evalf(30, subs={x: at})) < 1e-15 for at in (sympy.Rational(1, 7), 1)), p.prompt
     for p in problems("definite_integrals", 6):
         expression, low, high = re.search(r"Integrate (.*) from x = (.*) to x = (.*)\.", p.prompt).groups()
         assert sympy.integrate(to_sympy(expression), (x, int(low), int(high))) == sympy.Rational(p.answer)
