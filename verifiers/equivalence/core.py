@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
-from itertools import permutations
 
 from verifiers.equivalence.collections import Collection, collection, compare_collections, compare_entries, has_signs
+from verifiers.equivalence.families import compare_families
 from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, labelled
+from verifiers.equivalence.measures import compare_scalars
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
-from verifiers.equivalence.scalars import compare_scalars, is_unevaluated
+from verifiers.equivalence.scalars import is_unevaluated
 from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.wording import compare_words
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import (
     Cases,
-    Const,
     Dots,
     Expr,
     Family,
@@ -62,9 +62,9 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
             return no("dots alone are no answer")
         return yes("the same expression", "text")
     if isinstance(answer, Family) or isinstance(reference, Family):
-        return _compare_families(answer, reference, settings)
+        return compare_families(answer, reference, _compare, settings)
     if isinstance(answer, Text) or isinstance(reference, Text):
-        return _compare_words(answer, reference)
+        return compare_words(answer, reference, _compare, settings)
     as_sets = _compare_as_sets(answer, reference, settings)
     if as_sets is not None:
         return as_sets
@@ -72,42 +72,6 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     if as_several is not None:
         return as_several
     return _compare_single(answer, reference, settings)
-
-
-_MEANINGS: dict[str, Expr] = {
-    **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
-    **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
-    **dict.fromkeys(("empty set", "null set", "no solution", "no solutions"), Const("empty")),
-    **dict.fromkeys(("no real solutions", "no real solution"), Const("empty")),
-    **dict.fromkeys(("positive infinity", "plus infinity", "infinite"), Const("inf")),
-    **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
-    "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
-}  # fmt: skip
-
-
-def _compare_words(answer: Expr, reference: Expr) -> Judgement:
-    if isinstance(answer, Text) != isinstance(reference, Text):
-        mine, theirs = (
-            _MEANINGS.get(side.words, side) if isinstance(side, Text) else side for side in (answer, reference)
-        )
-        if mine == theirs or (
-            not isinstance(mine, Text) and not isinstance(theirs, Text) and _compare(mine, theirs, _DEFAULT)
-        ):
-            return yes("words for the same thing", "text")
-    if isinstance(answer, Text) and isinstance(reference, Text):
-        same = answer.words == reference.words
-        return yes("the same words", "text") if same else no("different words", method="text")
-    words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
-    assert isinstance(words, Text)
-    if isinstance(other, Sym) and other.name.casefold() == words.words:
-        return yes("the same word", "text")
-    value = labelled(other).value if isinstance(other, Rel) else other
-    if isinstance(value, Text) and value.words == words.words:
-        return yes("the same words", "text")
-    return no(
-        "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
-        method="text",
-    )
 
 
 def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
@@ -238,7 +202,11 @@ def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgem
 
 def _scaled(expr: Expr) -> Expr:
     """A number times a matrix, worked into the entries."""
-    if isinstance(expr, Op) and expr.op in ("mul", "div", "neg") and isinstance(expr.args[0 if expr.op != "mul" else -1], Matrix):
+    if (
+        isinstance(expr, Op)
+        and expr.op in ("mul", "div", "neg")
+        and isinstance(expr.args[0 if expr.op != "mul" else -1], Matrix)
+    ):
         matrix = expr.args[-1] if expr.op == "mul" else expr.args[0]
         assert isinstance(matrix, Matrix)
         others = expr.args[:-1] if expr.op == "mul" else expr.args[1:]
@@ -353,49 +321,3 @@ def _same_condition(first: Expr | None, second: Expr | None, settings: Settings)
     if first is None or second is None:
         return first is second
     return bool(_compare(first, second, settings))
-
-
-def _compare_families(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
-    mine = answer if isinstance(answer, Family) else None
-    theirs = reference if isinstance(reference, Family) else None
-    left, right = (mine.body if mine else answer), (theirs.body if theirs else reference)
-    judged = _compare(left, right, settings)
-    if judged:
-        if mine and theirs and not _same_conditions(mine, theirs):
-            return no("the conditions differ")
-        return judged
-    names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
-    targets = [name for name in _parameter_names(theirs, right, left) if name in free_symbols(right)]
-    if names and len(names) == len(targets) <= 3:
-        for chosen in permutations(targets):
-            renaming = dict(zip(names, chosen))
-            if free_symbols(left) & set(chosen) - set(names):
-                continue
-            again = _compare(_renamed(left, renaming), right, settings)
-            if again:
-                return yes("the same family with renamed parameters", again.method)
-    return judged
-
-
-def _renamed(expr: Expr, names: dict[str, str]) -> Expr:
-    return transform(expr, lambda node: Sym(names[node.name]) if isinstance(node, Sym) and node.name in names else None)
-
-
-def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:
-    if family is not None and family.parameters:
-        return list(family.parameters)
-    label = labelled(body).label
-    named = free_symbols(label) if label is not None else frozenset()
-    return sorted(free_symbols(body) - free_symbols(other) - named)
-
-
-def _same_conditions(first: Family, second: Family) -> bool:
-    return _numbers_of(first.condition) == _numbers_of(second.condition)
-
-
-def _numbers_of(condition: str) -> list[str]:
-    return re.findall(r"\d+|!=|<=|>=|<|>", condition)
-
-
-__all__ = ["Const", "equivalent"]

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from verifiers import units
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, digits_needed, exact, modular, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Apply, BaseNum, Bound, Expr, Num, Op, Quantity, Ratio, Sym, marks, walk
+from verifiers.parse.tree import Apply, Bound, Expr, Num, Op, Sym, marks, walk
 from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
@@ -25,23 +24,6 @@ _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.
 _INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
 _MAX_DIGITS = 3_000  # of a comparison of constants
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
-
-
-def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    """Whether two values are equal."""
-    if answer == reference:
-        return yes("the same expression", "structure")
-    if isinstance(answer, BaseNum) != isinstance(reference, BaseNum):
-        return no("only one of the two states a base", Reason.FORMAT)
-    if isinstance(answer, Quantity) or isinstance(reference, Quantity):
-        return _compare_quantities(answer, reference, settings)
-    if _is(answer, "percent") != _is(reference, "percent"):
-        return _compare_percent(answer, reference, settings)
-    if _is(answer, "degree") != _is(reference, "degree"):
-        return _compare_degrees(answer, reference, settings)
-    if isinstance(answer, Ratio) or isinstance(reference, Ratio):
-        return _compare_ratios(answer, reference, settings)
-    return compare_values(answer, reference, settings)
 
 
 def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
@@ -313,105 +295,3 @@ def _renamed_bound(expr: Expr) -> Expr:
         return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
 
     return transform(expr, rename)
-
-
-def _is(expr: Expr, op: str) -> bool:
-    return isinstance(expr, Op) and (expr.op == op or (expr.op == "neg" and _is(expr.args[0], op)))
-
-
-def strip_op(expr: Expr, op: str) -> Expr:
-    """`expr` without its percent or degree sign."""
-    return transform(expr, lambda node: node.args[0] if isinstance(node, Op) and node.op == op else None)
-
-
-def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    judged = compare_values(answer, reference, settings)
-    if judged or not settings.percent_as_number:
-        return judged
-    bare = compare_values(strip_op(answer, "percent"), strip_op(reference, "percent"), settings)
-    return yes("the same number of percent", bare.method) if bare else judged
-
-
-def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    bare = compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
-    if bare:
-        return yes("the same number of degrees", bare.method)
-    with_pi = "Const:pi" in marks(answer) or "Const:pi" in marks(reference)
-    return compare_values(answer, reference, settings) if with_pi else bare
-
-
-def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    left = answer.items if isinstance(answer, Ratio) else _as_pair(answer)
-    right = reference.items if isinstance(reference, Ratio) else _as_pair(reference)
-    if len(left) != len(right):
-        return no("ratios of different length")
-    for index in range(1, len(left)):
-        crossed = compare_values(Op("mul", (left[0], right[index])), Op("mul", (right[0], left[index])), settings)
-        if not crossed:
-            return crossed
-        if _is_zero(left[0]) and _is_zero(left[index]):
-            return no("ratio of zeros")
-    if _is_zero(left[0]) != _is_zero(right[0]) or all(_is_zero(item) for item in left):
-        return no("different ratios")
-    if _is_clock(left) != _is_clock(right):
-        return no("a time of day and a ratio")
-    if _is_clock(left) and left != right:
-        return no("different times of day")
-    return yes("the same ratio", "exact")
-
-
-def _is_clock(items: tuple[Expr, ...]) -> bool:
-    return len(items) > 1 and items[1] == Num(Fraction(0))
-
-
-def _is_zero(expr: Expr) -> bool:
-    try:
-        return exact(expr) == 0
-    except (InexactError, UndefinedError, OverBudgetError):
-        return False
-
-
-def _as_pair(expr: Expr) -> tuple[Expr, ...]:
-    return (expr, Num(Fraction(1)))
-
-
-def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    if not isinstance(answer, Quantity):
-        assert isinstance(reference, Quantity)
-        if settings.require_units:
-            return no("the unit is missing", Reason.UNITS)
-        if _other_measure(answer, reference):
-            return no(f"another measure than {reference.unit}", Reason.UNITS)
-        return compare_scalars(answer, reference.value, settings)
-    if not isinstance(reference, Quantity):
-        if _other_measure(reference, answer):
-            return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
-        return compare_scalars(answer.value, reference, settings)
-    if answer.unit == reference.unit:
-        return compare_scalars(answer.value, reference.value, settings)
-    left, right = units.dimension(answer.unit), units.dimension(reference.unit)
-    if left is None or right is None:
-        if answer.known and reference.known:
-            return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS)
-        if _share_noun(answer.unit, reference.unit) or not (answer.known or reference.known):
-            return compare_scalars(answer.value, reference.value, settings)
-        return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS)
-    if left.powers != right.powers:
-        if not left.powers or not right.powers:  # "square units" of a figure drawn in centimetres
-            return compare_scalars(answer.value, reference.value, settings)
-        judged = compare_scalars(answer.value, reference.value, settings)
-        return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS) if judged else judged
-    scaled = Op("mul", (answer.value, Num(left.size / right.size)))
-    judged = compare_scalars(scaled, reference.value, settings)
-    return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
-
-
-def _other_measure(plain: Expr, quantity: Quantity) -> bool:
-    """Whether a percentage or an angle stands beside a unit that measures something else."""
-    return quantity.known and (
-        _is(plain, "percent") or (_is(plain, "degree") and quantity.unit not in ("celsius", "fahrenheit"))
-    )
-
-
-def _share_noun(first: str, second: str) -> bool:
-    return bool({word.rstrip("s") for word in first.split()} & {word.rstrip("s") for word in second.split()})

@@ -7,6 +7,7 @@ from fractions import Fraction
 from verifiers import units
 from verifiers.parse import words
 from verifiers.parse.atoms import AtomParser
+from verifiers.parse.calls import negated
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
 
@@ -327,15 +328,6 @@ def _applied(left: Sym, right: Expr) -> Expr | None:
     if isinstance(right, Rel):
         return Apply(left.name, (right,))
     return None
-
-
-def negated(value: Expr) -> Expr:
-    """-value, folded into a number where it is one."""
-    if isinstance(value, Num):
-        return Num(-value.value, value.places)
-    if isinstance(value, Quantity):
-        return Quantity(negated(value.value), value.unit, value.known)
-    return Op("neg", (value,))
 
 
 def times(left: Expr, right: Expr) -> Expr:

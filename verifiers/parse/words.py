@@ -23,7 +23,8 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 FUNCTIONS = {name: name for name in (
     "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arcsin", "arccos",
     "arctan", "arccot", "arcsec", "arccsc", "arcsinh", "arccosh", "arctanh", "ln", "log", "lg", "exp", "sqrt", "abs",
-    "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma", "cis", "cbrt", "binomial", "factorial", "root",
+    "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma",
+    "cis", "cbrt", "binomial", "factorial", "root",
     "frac", "sup", "inf", "dim", "ker", "deg",
 )} | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "asinh": "arcsinh", "acosh": "arccosh",

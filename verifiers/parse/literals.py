@@ -1,0 +1,159 @@
+"""Number literals and groups: the smallest pieces of the grammar."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from verifiers.parse.lexer import Token
+from verifiers.parse.limits import OverBudgetError, ParseError
+from verifiers.parse.stream import TokenStream
+from verifiers.parse.tree import BaseNum, Expr, Num, Sym, Text, num
+
+_DIGIT_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+                "eleven": 11, "twelve": 12, "sixteen": 16, "sixty": 60}  # fmt: skip
+
+
+class LiteralParser(TokenStream):
+    """Literals, and groups of tokens. `answer`, `sum` and `product` come from the layers above."""
+
+    latex = False  # the text uses LaTeX commands
+
+    def clause(self) -> Expr: ...  # type: ignore[empty-body]
+    def answer(self, closers: tuple[str, ...]) -> Expr: ...  # type: ignore[empty-body]
+    def expression(self) -> Expr: ...  # type: ignore[empty-body]
+    def sum(self) -> Expr: ...  # type: ignore[empty-body]
+    def product(self) -> Expr: ...  # type: ignore[empty-body]
+    def signed(self) -> Expr: ...  # type: ignore[empty-body]
+    def starts_factor(self) -> bool: ...  # type: ignore[empty-body]
+    def set_items(self, closer: str = "close") -> Expr: ...  # type: ignore[empty-body]
+    def exponent(self) -> Expr: ...  # type: ignore[empty-body]
+    def power(self) -> Expr: ...  # type: ignore[empty-body]
+    def atom(self) -> Expr: ...  # type: ignore[empty-body]
+    def absolute(self) -> Expr: ...  # type: ignore[empty-body]
+
+    def number(self) -> Expr:
+        """A literal: integer, decimal, scientific, repeating, or with a base."""
+        text = self.take().value
+        if self.token.kind == "_":
+            return self._based(text)
+        if (self.token.kind == "overline" and text.endswith(".")) or (self.token.kind == "overline" and "." in text):
+            return self._repeating(text)
+        if (
+            "." in text
+            and self.token.kind == "("
+            and not self.token.spaced
+            and self.ahead().kind == "num"
+            and self.ahead(2).kind == ")"
+        ):
+            return self._repeating(text)
+        if "." in text and self.token.kind == "dots":
+            repeated = re.fullmatch(r"(\d*)\.(\d*?)(\d+?)\3{2,}", text)
+            if repeated:
+                self.take()
+                return _repeating_value(repeated[1], repeated[2], repeated[3])
+        return literal(text, self.limits.bits)
+
+    def _based(self, text: str) -> Expr:
+        self.take()
+        base = self.group() if self.token.kind == "{" else self._base_word()
+        if isinstance(base, Sym | Text):
+            base = num(_DIGIT_WORDS.get((base.name if isinstance(base, Sym) else base.words).lower(), 0))
+        if not (isinstance(base, Num) and base.value.denominator == 1 and 2 <= base.value <= 36):
+            raise ParseError("a base must be an integer from 2 to 36")
+        radix = int(base.value)
+        whole, _, fraction = text.partition(".")
+        try:
+            value = Fraction(int(whole or "0", radix))
+            if fraction:
+                value += Fraction(int(fraction, radix), radix ** len(fraction))
+        except ValueError as error:
+            raise ParseError(f"{text} has a digit that base {radix} lacks") from error
+        return BaseNum(value, radix)
+
+    def _base_word(self) -> Expr:
+        if self.token.kind == "word":
+            return Sym(self.take().value)
+        return self.atom()
+
+    def _repeating(self, text: str) -> Expr:
+        dotted = self.token.value == "dot"
+        self.take()
+        braced = self.accept("{") if self.tokens[self.position - 1].kind != "(" else None
+        period = self.expect("num").value
+        if braced:
+            self.expect("}")
+        elif self.token.kind == ")":
+            self.take()
+        while dotted and self.token.kind in ("num", "overline"):  # 0.\dot{1}2\dot{3}
+            token = self.take()
+            if token.kind == "num":
+                period += token.value
+            else:
+                self.expect("{")
+                period += self.expect("num").value
+                self.expect("}")
+                break
+        whole, _, fixed = text.partition(".")
+        if not period.isdigit():
+            raise ParseError("a period must be digits")
+        return _repeating_value(whole, fixed, period)
+
+    def raw_group(self) -> str:
+        """A subscript as canonical text."""
+        if self.token.kind != "{":
+            return self.take().value
+        depth = 0
+        parts: list[str] = []
+        while self.token.kind != "end":
+            token = self.take()
+            depth += {"{": 1, "}": -1}.get(token.kind, 0)
+            if depth == 0:
+                return "".join(parts[1:])
+            parts.append(token.value)
+        raise ParseError("unclosed subscript")
+
+    def group(self) -> Expr:
+        """The content of braces (or one token, as LaTeX takes it), as an expression."""
+        if self.token.kind != "{":
+            return self.single()
+        with self.nested():
+            self.take()
+            value = self.answer(("}",))
+            self.expect("}")
+        return value
+
+    def single(self) -> Expr:
+        r"""One token as an argument: `\frac12` is 1/2, `\sqrt2x` is √2·x."""
+        token = self.token
+        if token.kind == "num" and len(token.value) > 1 and token.value.isdigit():
+            self.tokens[self.position] = Token("num", token.value[1:], False, token.in_text)
+            return num(int(token.value[0]))
+        if token.kind in ("-", "+"):
+            return self.signed()
+        return self.atom()
+
+
+def literal(text: str, bits: int) -> Num:
+    """The exact value of a number literal.
+
+    Raises:
+        OverBudgetError: an exponent such as 1e999999999.
+    """
+    mantissa, _, exponent = text.lower().partition("e")
+    whole, point, decimals = mantissa.partition(".")
+    value = Fraction(int((whole or "0") + decimals), 10 ** len(decimals))
+    if exponent:
+        power = int(exponent)
+        if abs(power) * 3.33 > bits:
+            raise OverBudgetError(f"10^{power} is beyond exact arithmetic")
+        value *= Fraction(10) ** power
+        return Num(value, max(0, len(decimals) - power))
+    return Num(value, len(decimals) if point and decimals else None)
+
+
+def _repeating_value(whole: str, fixed: str, period: str) -> Num:
+    shift = 10 ** len(fixed)
+    value = Fraction(int((whole or "0") + fixed), shift)
+    value += Fraction(int(period), shift * (10 ** len(period) - 1))
+    return num(value)
