@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHARDS_PER_WORKER = 2  # one is generated while the last one is verified
 MAX_ATTEMPTS = 2  # a shard that raises this often is at fault itself
 STACKS_SECONDS = 5.0
+CLOSE_SECONDS = 10.0  # for the supervisor to finish what it does
 
 
 class Remote(Protocol):
@@ -158,7 +159,7 @@ class SupervisedWorkers:
         if not self._closed:
             self._closed = True
             self._events.put(lambda: None)
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
             self.launcher.close([slot.remote for slot in self.slots if slot.remote is not None])
 
     def _ready(self, wanted: Collection[int] | None) -> list[int]:
