@@ -13,7 +13,6 @@ Plug-ins are looked up on a miss only, so an installed one that is broken distur
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -23,19 +22,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from envs.builtin import BUILT_IN
+from envs.loading import FILE_MODULE_PREFIX, as_class, attribute_of, load_file, suggest
 from envs.types import Check, Environment, Mistake, Problem
 from verifiers.types import Verifier
 
 ENTRY_POINT_GROUP = "beyond_imitation.environments"
 COMMON_SETTINGS = ("levels", "ood_levels", "template")  # every environment takes them
 VARIADIC = "..."
-FILE_MODULE_PREFIX = "beyond_imitation_file_"
 
 _REGISTERED: dict[str, type[Environment]] = {}
 
@@ -232,12 +230,12 @@ def _resolve(name: str) -> tuple[type[Environment], str | None]:
     head, colon, tail = name.rpartition(":") if name.count(":") == 1 else name.partition(":")
     if colon:
         if head.endswith(".py"):
-            return _attribute(_load_file(head), tail, name), None
+            return attribute_of(load_file(head), tail, name), None
         scheme = _find(head)
         if scheme is not None:
             return scheme, tail
         if "." in head or importlib.util.find_spec(head) is not None:
-            return _attribute(importlib.import_module(head), tail, name), None
+            return attribute_of(importlib.import_module(head), tail, name), None
     names = [*BUILT_IN, *_REGISTERED, *_entry_point_names()]
     raise ValueError(
         f"no environment is called {name!r}{suggest(name, names)}. An environment of your own is named "
@@ -254,54 +252,12 @@ def _find(name: str) -> type[Environment] | None:
         return _REGISTERED[name]
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == name:
-            return _as_class(point.load(), f"entry point {point.name} = {point.value}")
+            return as_class(point.load(), f"entry point {point.name} = {point.value}")
     return None
 
 
 def _entry_point_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
-
-
-def _load_file(path: str) -> ModuleType:
-    file = Path(path).expanduser().resolve()
-    if not file.is_file():
-        raise ValueError(f"environment file {path!r} does not exist (looked for {file})")
-    name = FILE_MODULE_PREFIX + file.as_posix().replace("/", "_").removesuffix(".py")
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: pickle looks classes up here
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _attribute(module: ModuleType, attribute: str, ref: str) -> type[Environment]:
-    value: Any = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            candidates = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Environment)]
-            raise ValueError(f"{ref}: {module.__name__} has no attribute {attribute!r}{suggest(attribute, candidates)}")
-        value = getattr(value, part)
-    return _as_class(value, ref)
-
-
-def _as_class(value: Any, ref: str) -> type[Environment]:
-    if isinstance(value, type) and issubclass(value, Environment):
-        return value
-    raise ValueError(f"{ref} is {value!r}, expected an Environment class or a function decorated with @environment")
-
-
-def suggest(name: str, names: Sequence[str]) -> str:
-    """`; did you mean 'x' or 'y'?`, or the empty string when nothing is near."""
-    near = difflib.get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def get_class(name: str) -> type[Environment]:

@@ -14,7 +14,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from envs.grading import announced_answer
-from envs.registry import environment, suggest
+from envs.loading import suggest
+from envs.registry import environment
 from envs.types import Environment, Problem
 from verifiers.types import Outcome, Verdict
 

@@ -107,7 +107,7 @@ def test_what_is_broken_is_found(env, check):
 
 
 def test_slow_generators_are_found(monkeypatch):
-    monkeypatch.setattr("envs.check.SLOW_MILLISECONDS", 1e-6)
+    monkeypatch.setattr("envs.checks.SLOW_MILLISECONDS", 1e-6)
     assert "fast" in failed(Sound())
 
 

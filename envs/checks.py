@@ -1,0 +1,302 @@
+"""The single checks of `envs.check`: each yields findings, and writes its measurements into the report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import pickle
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from envs.expressions import evaluate
+from envs.grading import EnvGrader
+from envs.probes import HOSTILE, exploit_probes
+from envs.report import EnvReport, Finding
+from envs.types import SPLITS, Environment, Problem
+from envs.worksteps import split_step
+from verifiers.pool import VerifierPool
+from verifiers.types import Outcome, Verdict
+
+PROBE_LIMIT = 0.05  # a probe may earn this, or the most frequent answer's rate where that is more
+HOSTILE_SECONDS = 2.0
+SLOW_MILLISECONDS = 5.0
+MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
+
+
+def draw(env: Environment, num: int, seed: int, level: int) -> list[Problem]:
+    """The first `num` training problems of a level."""
+    return list(env.problems(num, seed=seed, level=level))
+
+
+def fingerprint(env: Environment, seed: int, num: int = 3) -> str:
+    """A hash over problems of every level and split: equal wherever the environment is built."""
+    digest = hashlib.sha256()
+    for level in (*env.levels, *env.ood_levels):
+        for split in SPLITS:
+            try:
+                problems = list(env.problems(num, split=split, seed=seed, level=level))
+            except ValueError:  # a split without problems of this level: the same in every process
+                digest.update(b"none")
+                continue
+            for problem in problems:
+                digest.update(json.dumps(problem.to_json(), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def check_deterministic(
+    env: Environment, drawn: dict[int, list[Problem]], seed: int, fresh_process: bool
+) -> Iterator[Finding]:
+    """Equal keys give equal problems: drawn again here, and in a new process."""
+    mend = "draw with the rng that generate receives only; no global random, no clock, no iteration over sets"
+    changed = [level for level, problems in drawn.items() if draw(env, 20, seed, level) != problems[:20]]
+    yield Finding("deterministic", not changed, f"levels that differ when drawn again: {changed or 'none'}", mend)
+    if not fresh_process:
+        return
+    if env.spec is None:
+        yield Finding("deterministic in a fresh process", True, "not tried: the environment was not made by name")
+        return
+    code = (
+        "import json, sys\nfrom envs.checks import fingerprint\nfrom envs.registry import EnvSpec\n"
+        "row, seed = json.loads(sys.argv[1])\nprint(fingerprint(EnvSpec.from_json(row).build(), seed))"
+    )
+    argument = json.dumps([env.spec.to_json(), seed])
+    done = subprocess.run(
+        [sys.executable, "-c", code, argument],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**_environment_variables(), "PYTHONHASHSEED": "7"},
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        mend_spec = "the spec must name it as another process can import it: package.module:attribute or a file"
+        yield Finding("deterministic in a fresh process", False, f"cannot be rebuilt there: {last}", mend_spec)
+        return
+    same = done.stdout.strip() == fingerprint(env, seed)
+    yield Finding("deterministic in a fresh process", same, "same problems" if same else "other problems there", mend)
+
+
+def _environment_variables() -> dict[str, str]:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def check_round_trip(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """Problems come back from JSON and from pickle as they were."""
+    problems = [problem for group in drawn.values() for problem in group[:20]]
+    mend = "keep to text, numbers, lists and dictionaries with text keys in Problem.info (no tuples, no sets)"
+    broken = 0
+    for problem in problems:
+        try:
+            again = Problem.from_json(json.loads(json.dumps(problem.to_json())))
+        except TypeError:
+            broken += 1
+            continue
+        broken += again != problem or again.id != problem.id
+    yield Finding("JSON round trip", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+    broken = sum(pickle.loads(pickle.dumps(problem)) != problem for problem in problems)
+    yield Finding("pickles", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+
+
+def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """The environment's own solutions are CORRECT."""
+    total = sum(map(len, drawn.values()))
+    wrong: list[tuple[Problem, Verdict]] = []
+    for problem in (problem for group in drawn.values() for problem in group):
+        verdict = env.grade(problem, env.render_solution(problem.solution, problem.answer))
+        if not verdict.is_correct or verdict.score != 1:
+            wrong.append((problem, verdict))
+    detail = f"{total - len(wrong)} of {total}"
+    if wrong:
+        problem, verdict = wrong[0]
+        detail += f"; e.g. {problem.text!r} -> {problem.answer!r}: {verdict.outcome}, {verdict.detail}"
+    mend = "verify and render_solution must agree on how an answer is written; look at the example"
+    yield Finding("gold is CORRECT", not wrong, detail, mend)
+
+
+def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
+    """Solutions that were spoiled on purpose exist, and are not CORRECT."""
+    rng = random.Random(seed)
+    tried = found = paid = 0
+    for problems in drawn.values():
+        for problem in problems[:20]:
+            tried += 1
+            wrong = env.corrupt(problem, rng)
+            found += bool(wrong)
+            paid += sum(env.grade(problem, text).is_correct for text in wrong)
+    is_ok = paid == 0 and found >= MIN_CORRUPTED * tried
+    detail = f"{found} of {tried} problems have a wrong solution; {paid} of those are graded CORRECT"
+    mend = "override corrupt(problem, rng) to return wrong responses, or make verify stricter"
+    yield Finding("corrupted solutions are not CORRECT", is_ok, detail, mend)
+
+
+def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """The sums in worked steps are true, and the last step states the answer."""
+    problems = [problem for group in drawn.values() for problem in group]
+    worked = [problem for problem in problems if problem.solution]
+    if not worked:
+        yield Finding("worked steps", True, "none are given: demonstrations hold the answer alone")
+        return
+    false = [(p, s) for p in worked for s in p.solution if not _is_true_sum(s)]
+    detail = f"{len(worked)} of {len(problems)} problems have steps; {len(false)} false sums"
+    if false:
+        detail += f", e.g. {false[0][1]!r} for {false[0][0].text!r}"
+    yield Finding("worked steps are true", not false, detail, "correct the steps that generate writes")
+    numbers = [p for p in worked if _leads_to_answer(p)]
+    detail = f"the last step states (a part of) the answer in {len(numbers)} of {len(worked)} problems"
+    yield Finding("steps lead to the answer", len(numbers) >= 0.9 * len(worked), detail, "end with the answer's step")
+
+
+def _is_true_sum(step: str) -> bool:
+    parts = split_step(step)
+    if parts is None:
+        return True
+    stated = Fraction(parts[2]) if not parts[2].endswith("/0") else None
+    return evaluate(parts[1]) == stated
+
+
+def _leads_to_answer(problem: Problem) -> bool:
+    last = problem.solution[-1].replace(" ", "")
+    if problem.answer.replace(" ", "") in last:
+        return True
+    stated = re.findall(r"\d+", last)
+    return any(number in stated for number in re.findall(r"\d+", problem.answer)) or not re.search(
+        r"\d", problem.answer
+    )
+
+
+def check_splits(
+    env: Environment, drawn: dict[int, list[Problem]], num: int, seed: int, report: EnvReport
+) -> Iterator[Finding]:
+    """Train, validation and test share nothing, and the space of problems is large enough for them."""
+    ids: dict[str, set[str]] = {}
+    missing = []
+    for split in SPLITS:
+        ids[split] = set()
+        for level in env.levels:
+            try:
+                # Another seed for evaluation: sets must be disjoint whatever seeds are used.
+                problems = list(env.problems(num, split=split, seed=seed + (split != "train"), level=level))
+            except ValueError as error:
+                missing.append(f"{split} level {level}: {error}")
+                continue
+            ids[split] |= {problem.id for problem in problems}
+    shared = (ids["train"] & ids["test"]) | (ids["train"] & ids["validation"]) | (ids["validation"] & ids["test"])
+    mend = "do not override problem(); give Problem.canonical where two prompts ask the same"
+    yield Finding("splits share nothing", not shared, f"{len(shared)} problems in two splits", mend)
+    mend = "widen the ranges that generate draws from, or leave the level out"
+    yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", mend)
+    report.numbers["duplicates"], report.numbers["space"] = {}, {}
+    for level, problems in drawn.items():
+        distinct = len({problem.id for problem in problems})
+        pairs = sum(count * (count - 1) // 2 for count in Counter(problem.id for problem in problems).values())
+        report.numbers["duplicates"][level] = 1 - distinct / len(problems)
+        # Birthday estimate n (n - 1) / (2 * equal pairs); without equal pairs it is only a lower bound.
+        report.numbers["space"][level] = len(problems) * (len(problems) - 1) // (2 * max(1, pairs))
+    worst = max(report.numbers["duplicates"].values())
+    detail = f"at most {worst:.1%} duplicates; space per level at least {min(report.numbers['space'].values()):,}"
+    yield Finding("space is large enough", worst <= 0.5, detail, mend)
+
+
+def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
+    """The default demonstrator and the drill write what `grade` reads."""
+    rng = random.Random(seed)
+    writer = env.demonstrator()
+    uncovered = [level for level in writer.levels if level not in env.levels]
+    right = total = 0
+    for level in writer.levels:
+        for problem in drawn.get(level, [])[:20]:
+            total += 1
+            right += env.grade(problem, writer.write(problem, rng)).is_correct
+    detail = f"right on {right} of {total}; levels {list(writer.levels)}"
+    mend = "demonstrator().write must give a response that grade reads; its levels must be training levels"
+    yield Finding("demonstrator", right > 0 and not uncovered, detail, mend)
+    drill = env.drill(rng)
+    drill = replace(drill, env=env.name)
+    is_right = env.grade(drill, env.render_solution(drill.solution, drill.answer)).is_correct
+    yield Finding("drill", is_right, f"e.g. {drill.text!r}", "drill(rng) must return a problem whose gold is CORRECT")
+
+
+def check_speed(env: Environment, seed: int, report: EnvReport) -> Iterator[Finding]:
+    """Generating a problem takes little time."""
+    rng = random.Random(seed)
+    times = []
+    for level in env.levels:
+        for _ in range(50):
+            began = time.process_time()
+            env.generate(rng, level)
+            times.append((time.process_time() - began) * 1e3)
+    report.numbers["milliseconds"] = statistics.median(times)
+    is_ok = report.numbers["milliseconds"] < SLOW_MILLISECONDS
+    detail = f"median {report.numbers['milliseconds']:.3f} ms to generate a problem"
+    yield Finding("fast", is_ok, detail, f"stay under {SLOW_MILLISECONDS:.0f} ms: construct the answer first")
+
+
+def check_hostile(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """Hostile responses are judged in bounded time, without exceptions, and never CORRECT."""
+    problem = drawn[env.levels[0]][0]
+    mend = "grade must return a Verdict for any text: bound its length, catch nothing but what your parser raises"
+    verdicts = _grade_hostile(env, problem)
+    paid = [name for name, verdict in verdicts.items() if verdict.is_correct]
+    broken = [f"{name} ({v.detail})" for name, v in verdicts.items() if v.outcome is Outcome.ERROR]
+    late = [name for name, verdict in verdicts.items() if verdict.outcome is Outcome.TIMEOUT]
+    yield Finding("hostile responses are not CORRECT", not paid, ", ".join(paid) or f"{len(verdicts)} tried", mend)
+    yield Finding("hostile responses raise nothing", not broken, "; ".join(broken[:3]) or "none did", mend)
+    detail = ", ".join(late) or f"all within {HOSTILE_SECONDS:.0f} s"
+    yield Finding("hostile responses are bounded", not late, detail, "bound sizes before you compute")
+
+
+def _grade_hostile(env: Environment, problem: Problem) -> dict[str, Verdict]:
+    if env.spec is None:
+        return {name: _grade_here(env, problem, text) for name, text in HOSTILE.items()}
+    with VerifierPool(EnvGrader(env.spec), deadline_seconds=HOSTILE_SECONDS) as pool:
+        verdicts = pool.grade([(problem, text) for text in HOSTILE.values()])
+    return dict(zip(HOSTILE, verdicts))
+
+
+def _grade_here(env: Environment, problem: Problem, text: str) -> Verdict:
+    try:
+        return env.grade(problem, text)
+    except Exception as error:  # whatever it is, it is the finding
+        return Verdict(Outcome.ERROR, 0.0, detail=f"{type(error).__name__}: {error}")
+
+
+def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, report: EnvReport) -> Iterator[Finding]:
+    """Responses without any skill earn next to nothing."""
+    rng = random.Random(seed)
+    earned: dict[str, float] = {}
+    limit = PROBE_LIMIT
+    for problems in drawn.values():
+        half = len(problems) // 2
+        known, asked = problems[:half], problems[half:]
+        limit = max(limit, _modal_rate(problems))
+        for name, probe in exploit_probes(env, known, rng).items():
+            rate = sum(env.grade(problem, probe(problem)).score for problem in asked) / len(asked)
+            earned[name] = max(earned.get(name, 0.0), rate)
+    report.numbers["probes"] = earned
+    report.numbers["most_frequent_answer"] = limit if limit > PROBE_LIMIT else None
+    # Two standard errors of slack: the rates are measured on half of the problems drawn.
+    slack = 2 * math.sqrt(limit * (1 - limit) / max(1, len(drawn[env.levels[0]]) // 2))
+    paid = {name: rate for name, rate in earned.items() if rate > limit + slack}
+    detail = f"the best earns {max(earned.values()):.1%} at its best level, allowed {limit:.1%}"
+    if limit > PROBE_LIMIT:
+        detail += " (the most frequent answer's own rate)"
+    if paid:
+        detail += ": " + ", ".join(f"{name} {rate:.1%}" for name, rate in paid.items())
+    mend = "no partial credit for containing the answer; one announced answer; more different answers"
+    yield Finding("exploit probes", not paid, detail, mend)
+
+
+def _modal_rate(problems: Sequence[Problem]) -> float:
+    counts = Counter(problem.answer for problem in problems)
+    return counts.most_common(1)[0][1] / len(problems)
