@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Place(StrEnum):
@@ -111,6 +112,7 @@ _JOINING_WORDS = frozenset(("and", "or", "where", "for", "with", "if", "when", "
                             "integer",
                             "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal",
                             "equals", "equal", "prime", "degrees", "mod", "to"))  # fmt: skip
+_ONLY_NUMBERS = re.compile(r"[\d\s.,/+*^()=%$-]{1,64}")  # no word, tag or command: no other place can match
 _DIGIT = re.compile(r"\d")
 
 
@@ -135,7 +137,9 @@ def strip_reasoning(response: str) -> str:
 
 def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) -> Extraction:
     """The final answer that `response` announces, looked for in `places` (tried in the order of `Place`)."""
-    wanted = frozenset(Place(place) for place in places)
+    order = _in_order(tuple(places))
+    if Place.BARE in order and _ONLY_NUMBERS.fullmatch(response):
+        return Extraction(_plain(response.strip()), Place.BARE)
     text = strip_reasoning(response[-_MAX_TAIL:] if len(response) > _MAX_TAIL else response)
     turn = _NEXT_TURN.search(text, 1)
     if turn:
@@ -146,15 +150,19 @@ def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) ->
     hidden = len(response) != len(text) and _REASONING_TAG.search(response) is not None
     if "\\" in text:
         text = _INVISIBLE.sub(" ", text)
-    for place in Place:
-        if place not in wanted:
-            continue
-        if hidden and place in (Place.LAST,):
+    for place in order:
+        if hidden and place is Place.LAST:
             continue
         found = _FINDERS[place](text)
         if found is not None:
             return found
     return Extraction(None, detail="no place in the response announces an answer")
+
+
+@lru_cache(maxsize=64)
+def _in_order(places: tuple[Place | str, ...]) -> tuple[Place, ...]:
+    wanted = {Place(place) for place in places}
+    return tuple(place for place in Place if place in wanted)
 
 
 def _tag(text: str) -> Extraction | None:

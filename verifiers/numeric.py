@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from verifiers.extract import ALL_PLACES, Place, extract_answer
 from verifiers.normalize import chinese_number
@@ -143,10 +144,7 @@ class NumericVerifier:
         return _timed(Outcome.CORRECT, text, "equal numbers", started)
 
     def _reference(self, answer: str) -> Number:
-        number = read_number(answer)
-        if number is None:
-            extraction = extract_answer(answer, (Place.TAG, Place.BOXED, Place.HASHES))
-            number = read_number(extraction.answer) if extraction.answer else None
+        number = _read_reference(answer)
         if number is None:
             raise ValueError(f"reference {answer!r} is no plain number; use the symbolic verifier for expressions")
         return number
@@ -166,6 +164,15 @@ class NumericVerifier:
             return True
         allowed = max(self.tolerance or 0.0, (self.relative_tolerance or 0.0) * abs(float(reference)))
         return bool(allowed) and abs(value - reference) <= Fraction(allowed) * (1 + Fraction(1, 10**12))
+
+
+@lru_cache(maxsize=8192)
+def _read_reference(answer: str) -> Number | None:
+    number = read_number(answer)
+    if number is None:
+        extraction = extract_answer(answer, (Place.TAG, Place.BOXED, Place.HASHES))
+        number = read_number(extraction.answer) if extraction.answer else None
+    return number
 
 
 def _value(number: Number) -> Fraction:
