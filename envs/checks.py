@@ -29,6 +29,7 @@ from verifiers.types import Outcome, Verdict
 
 PROBE_LIMIT = 0.05  # a probe may earn this, or the most frequent answer's rate where that is more
 HOSTILE_SECONDS = 2.0
+FEW = 20  # problems per level for the slower checks
 SLOW_MILLISECONDS = 5.0
 MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
 
@@ -58,7 +59,8 @@ def check_deterministic(
 ) -> Iterator[Finding]:
     """Equal keys give equal problems: drawn again here, and in a new process."""
     mend = "draw with the rng that generate receives only; no global random, no clock, no iteration over sets"
-    changed = [level for level, problems in drawn.items() if draw(env, 20, seed, level) != problems[:20]]
+    few = {level: problems[:FEW] for level, problems in drawn.items()}
+    changed = [level for level, problems in few.items() if draw(env, len(problems), seed, level) != problems]
     yield Finding("deterministic", not changed, f"levels that differ when drawn again: {changed or 'none'}", mend)
     if not fresh_process:
         return
@@ -93,7 +95,7 @@ def _environment_variables() -> dict[str, str]:
 
 def check_round_trip(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
     """Problems come back from JSON and from pickle as they were."""
-    problems = [problem for group in drawn.values() for problem in group[:20]]
+    problems = [problem for group in drawn.values() for problem in group[:FEW]]
     mend = "keep to text, numbers, lists and dictionaries with text keys in Problem.info (no tuples, no sets)"
     broken = 0
     for problem in problems:
@@ -129,7 +131,7 @@ def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int
     rng = random.Random(seed)
     tried = found = paid = 0
     for problems in drawn.values():
-        for problem in problems[:20]:
+        for problem in problems[:FEW]:
             tried += 1
             wrong = env.corrupt(problem, rng)
             found += bool(wrong)
@@ -215,7 +217,7 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
     uncovered = [level for level in writer.levels if level not in env.levels]
     right = total = 0
     for level in writer.levels:
-        for problem in drawn.get(level, [])[:20]:
+        for problem in drawn.get(level, [])[:FEW]:
             total += 1
             right += env.grade(problem, writer.write(problem, rng)).is_correct
     detail = f"right on {right} of {total}; levels {list(writer.levels)}"
