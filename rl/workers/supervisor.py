@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,7 +91,7 @@ class SupervisedWorkers:
         self._edition = 0  # counts publications: two of them may carry the same version
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._changed = threading.Condition()  # guards what the caller's thread reads: the five below
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[int, Shard] = {}
         self._results: dict[int, ShardResult] = {}
         self._failures: deque[Exception] = deque()
         self._fatal: Exception | None = None
@@ -111,8 +112,9 @@ class SupervisedWorkers:
                 raise ValueError(
                     f"shard {shard.id} is in flight already; a shard may be submitted again after its result"
                 )
-            self._in_flight.add(shard.id)
-        self._events.put(partial(self._queue.append, shard))
+            shard = replace(shard)  # this submission, and no earlier one of the same shard that was cancelled
+            self._in_flight[shard.id] = shard
+        self._events.put(partial(self._on_submit, shard))
 
     def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Finished shards, of `wanted` only if given; waits at most `timeout_seconds` for the first."""
@@ -123,7 +125,8 @@ class SupervisedWorkers:
                 raise self._failures.popleft()
             if not ready and self._fatal:
                 raise self._fatal
-            self._in_flight.difference_update(ready)
+            for shard_id in ready:
+                del self._in_flight[shard_id]
             return [self._results.pop(shard_id) for shard_id in ready]
 
     def health(self) -> list[WorkerHealth]:
@@ -135,8 +138,8 @@ class SupervisedWorkers:
         """Forgets shards."""
         gone = set(shard_ids)
         with self._changed:
-            self._in_flight -= gone
             for shard_id in gone:
+                self._in_flight.pop(shard_id, None)
                 self._results.pop(shard_id, None)
         self._events.put(partial(self._on_cancel, gone))
 
@@ -246,8 +249,15 @@ class SupervisedWorkers:
                 slot.state = WorkerState.STALE
                 self._send_weights(slot)
 
+    def _is_wanted(self, shard: Shard) -> bool:
+        """False for a shard that was cancelled, also when it was submitted again since."""
+        return self._in_flight.get(shard.id) is shard
+
+    def _on_submit(self, shard: Shard) -> None:
+        self._queue.append(shard)
+
     def _on_cancel(self, gone: set[int]) -> None:
-        self._queue = deque(s for s in self._queue if s.id not in gone)
+        self._queue = deque(s for s in self._queue if s.id not in gone or self._is_wanted(s))
 
     def _dispatch(self) -> None:
         """Queued shards to healthy workers, the least busy first."""
@@ -263,7 +273,7 @@ class SupervisedWorkers:
         slot.give_back(shard, result)
         self._attempts.pop(shard.id, None)
         with self._changed:
-            if shard.id in self._in_flight:  # else it was cancelled
+            if self._is_wanted(shard):
                 self._results[shard.id] = result
                 self._changed.notify_all()
 
@@ -277,6 +287,8 @@ class SupervisedWorkers:
             return
         slot.give_back(shard, None)
         slot.last_error = f"shard {shard.id}: {type(cause).__name__}: {cause}"
+        if not self._is_wanted(shard):
+            return
         self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
         if self._attempts[shard.id] < MAX_ATTEMPTS:
             self._queue.appendleft(shard)
@@ -284,7 +296,7 @@ class SupervisedWorkers:
         failure = ShardFailed(f"shard {shard.id} of step {shard.step} raised {type(cause).__name__}: {cause}")
         failure.__cause__ = cause
         with self._changed:
-            self._in_flight.discard(shard.id)
+            self._in_flight.pop(shard.id, None)
             self._failures.append(failure)
             self._changed.notify_all()
 
@@ -305,7 +317,7 @@ class SupervisedWorkers:
         """What a dead worker held goes back to the head of the queue; the worker is replaced, or retired."""
         self._kill(slot)
         lost = slot.die(error)
-        self._queue.extendleft(reversed([s for s in lost if s.id in self._in_flight]))
+        self._queue.extendleft(reversed([s for s in lost if self._is_wanted(s)]))
         if slot.deaths_in_a_row > self.patience.max_restarts:
             self._retire(slot)
         else:
@@ -314,7 +326,7 @@ class SupervisedWorkers:
     def _retire(self, slot: Slot) -> None:
         self._kill(slot)
         lost = slot.die(slot.last_error)
-        self._queue.extendleft(reversed([s for s in lost if s.id in self._in_flight]))
+        self._queue.extendleft(reversed([s for s in lost if self._is_wanted(s)]))
         slot.state = WorkerState.RETIRED
         if all(s.state is WorkerState.RETIRED for s in self.slots):
             errors = "; ".join(f"{s.name}: {s.last_error}" for s in self.slots)

@@ -280,6 +280,16 @@ def test_cancelled_shards_give_no_results_and_may_come_again(make):
     assert len(collect_ids(workers, submitted[6:])) == 6
 
 
+def test_what_is_submitted_right_after_a_cancellation_is_not_lost(make):
+    workers = make(SimulatedLauncher())
+    workers.publish({"name": "w"}, 0)
+    for step in range(30):
+        for shard in shards(step, num=4):
+            workers.submit(shard)
+        workers.cancel([shard.id for shard in shards(step, num=4)])
+        assert len(collect_ids(workers, shards(step + 100, num=1))) == 1
+
+
 def test_a_late_heartbeat_makes_a_worker_suspect_and_an_answer_heals_it():
     patience = Patience(heartbeat_seconds=1, suspect_seconds=2, stall_seconds=10)
     slot = Slot("w", state=WorkerState.HEALTHY, is_up=True)
