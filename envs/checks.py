@@ -16,14 +16,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 
-from envs.expressions import evaluate
-from envs.grading import EnvGrader
+from envs.grading import EnvGrader, states_false_sum
 from envs.probes import HOSTILE, exploit_probes
 from envs.report import EnvReport, Finding
 from envs.types import SPLITS, Environment, Problem
-from envs.worksteps import split_step
 from verifiers.pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -149,7 +146,7 @@ def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
     if not worked:
         yield Finding("worked steps", True, "none are given: demonstrations hold the answer alone")
         return
-    false = [(p, s) for p in worked for s in p.solution if not _is_true_sum(s)]
+    false = [(p, s) for p in worked for s in p.solution if states_false_sum(s)]
     detail = f"{len(worked)} of {len(problems)} problems have steps; {len(false)} false sums"
     if false:
         detail += f", e.g. {false[0][1]!r} for {false[0][0].text!r}"
@@ -157,14 +154,6 @@ def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
     numbers = [p for p in worked if _leads_to_answer(p)]
     detail = f"the last step states (a part of) the answer in {len(numbers)} of {len(worked)} problems"
     yield Finding("steps lead to the answer", len(numbers) >= 0.9 * len(worked), detail, "end with the answer's step")
-
-
-def _is_true_sum(step: str) -> bool:
-    parts = split_step(step)
-    if parts is None:
-        return True
-    stated = Fraction(parts[2]) if not parts[2].endswith("/0") else None
-    return evaluate(parts[1]) == stated
 
 
 def _leads_to_answer(problem: Problem) -> bool:

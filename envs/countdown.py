@@ -11,10 +11,12 @@ from envs.types import Problem
 
 
 def _reaches_target(problem: Problem, answer: str) -> bool:
-    text = answer.partition("=")[0] if answer.count("=") == 1 else answer
-    given, used = Counter(problem.info["numbers"]), Counter(integers_of(text))
+    text, equals, stated = answer.partition("=")
+    target, given, used = problem.info["target"], Counter(problem.info["numbers"]), Counter(integers_of(text))
     allowed = given == used if problem.info["use_all"] else not used - given
-    return allowed and "^" not in text and "mod" not in text and evaluate(text) == problem.info["target"]
+    if not allowed or "^" in text or "**" in text or "mod" in text or (equals and evaluate(stated) != target):
+        return False
+    return evaluate(text) == target
 
 
 def _only_adds(problem: Problem) -> tuple[list[str], str]:
