@@ -1,2 +1,2 @@
-"""Rollouts, credit, updates. Ray appears in rl/workers only, accelerate in rl/learner only, trl in rl/preference and
+"""Rollouts, credit, updates. Ray appears in rl/workers only, accelerate in rl/processes only, trl in rl/preference and
 rl/imitation only."""

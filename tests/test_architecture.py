@@ -17,7 +17,7 @@ MAY_IMPORT = {
 }
 HOMES = {  # library -> the only places that import it
     "ray": ("rl/workers/",),
-    "accelerate": ("rl/learner.py",),
+    "accelerate": ("rl/processes.py",),
     "trl": ("rl/preference/",),
 }
 NEVER_CALLED = {"eval", "exec", "sympify", "parse_expr", "parse_latex"}
