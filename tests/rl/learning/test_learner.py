@@ -58,7 +58,7 @@ def test_a_supervised_step_equals_plain_torch(world):
         norm = torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
         adam.param_groups[0]["lr"] = [0.005, 0.01, 0.01][step]
         adam.step()
-        assert metrics["learner/loss"] == pytest.approx(float(loss), rel=1e-5)
+        assert metrics["learner/loss"] == pytest.approx(loss.item(), rel=1e-5)
         assert metrics["learner/grad_norm"] == pytest.approx(float(norm), rel=1e-4)
         assert metrics["learner/lr"] == [0.005, 0.01, 0.01][step]
         assert metrics["learner/tokens"] == 10
