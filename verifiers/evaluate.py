@@ -105,11 +105,11 @@ class _Exact:
         power = int(exponent)
         if not base:
             if power <= 0:
-                raise UndefinedError(f"0^{power}")
+                raise UndefinedError("0 to a power that is not positive")
             return base
         size = max(base.numerator.bit_length(), base.denominator.bit_length())
         if base not in (1, -1) and size * abs(power) > self.limits.bits * 2:
-            raise OverBudgetError(f"power with exponent {power} too large")
+            raise OverBudgetError(f"power with an exponent of {power.bit_length()} bits")
         if base in (1, -1):
             return base if power % 2 else Fraction(1)
         return base**power
@@ -157,7 +157,7 @@ class _Exact:
         if low.denominator != 1 or high.denominator != 1:
             raise InexactError("series with fractional ends")
         if high - low > self.limits.terms:
-            raise OverBudgetError(f"series of {high - low} terms")
+            raise OverBudgetError(f"series of more than {self.limits.terms} terms")
         total = Fraction(0 if expr.kind == "sum" else 1)
         for index in range(int(low), int(high) + 1):
             term = _Exact({**self.values, expr.variable: Fraction(index)}, self.limits).value(expr.body)
@@ -185,7 +185,7 @@ def factorial(value: Fraction, limits: Limits = DEFAULT_LIMITS) -> int:
     if value.denominator != 1 or value < 0:
         raise UndefinedError("factorial of a negative number or a fraction")
     if value > limits.factorial:
-        raise OverBudgetError(f"{value}! is too large")
+        raise OverBudgetError(f"factorial beyond {limits.factorial}!")
     return _factorial(int(value))
 
 
@@ -199,7 +199,7 @@ def double_factorial(value: Fraction, limits: Limits = DEFAULT_LIMITS) -> int:
     if value.denominator != 1 or value < -1:
         raise UndefinedError("double factorial of a negative number or a fraction")
     if value > limits.factorial:
-        raise OverBudgetError(f"{value}!! is too large")
+        raise OverBudgetError(f"double factorial beyond {limits.factorial}!!")
     return math.prod(range(int(value), 0, -2))
 
 

@@ -17,11 +17,12 @@ CASES = SHARED / "verifiers" / "cases.jsonl"
 HOSTILE = SHARED / "verifiers" / "adversarial.jsonl"
 GSM8K = SHARED / "data" / "gsm8k" / "example_model_solutions.jsonl"
 
-# Labels that we hold to be wrong, or that ask for what the defaults refuse, by id; they count against us all the same.
-DISPUTED = {
-    "673f80": "x = 5+5+1 = 7 = 11 contradicts itself",
-    "3fcd1c": "0.33 for 1/3: right only under its stated precision of two digits",
-    "bd0fb2": "0.002 for 0.003: right only under its stated precision of 0.001",
+# The core cases that we do not reproduce, by id, and why; none is treated apart in the code.
+NOT_REPRODUCED = {
+    "673f8cd3900a": "x = 5+5+1 = 7 = 11 contradicts itself, so it is no answer",
+    "3fcd15b68e06": "0.33 for 1/3 is right only under that case's stated precision of two digits",
+    "bd0fbf111931": "0.002 for 0.003 is right only under that case's stated precision of 0.001",
+    "c12688e4702d": "a decimal comma inside broken prose, with words after it: 'Soucis : 2,74 $ a..'",
 }
 
 
@@ -45,7 +46,15 @@ def test_core_cases_reach_the_accuracy_and_hold_the_false_positives() -> None:
     false_positives = [row["id"] for row in wrong if not row["expected"]]
     assert len(core) > 400
     assert false_positives == []
-    assert 1 - len(wrong) / len(core) >= 0.985, [row["id"] for row in wrong]
+    assert {row["id"] for row in wrong} <= NOT_REPRODUCED.keys()
+    assert 1 - len(wrong) / len(core) >= 0.99
+
+
+def test_stated_precision_decides_the_cases_that_ask_for_it() -> None:
+    cases = {row["id"]: row for row in rows(CASES)}
+    for key, tolerance in (("3fcd15b68e06", 0.005), ("bd0fbf111931", 0.001)):
+        row = cases[key]
+        assert SymbolicVerifier(tolerance=tolerance).verify(row["answer"], row["gold"]).is_correct
 
 
 def test_no_hostile_input_is_rewarded_and_no_control_rejected() -> None:

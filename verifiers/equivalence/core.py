@@ -13,6 +13,7 @@ from verifiers.equivalence.relations import compare_relations
 from verifiers.equivalence.scalars import is_unevaluated
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
+from verifiers.evaluate import InexactError, UndefinedError
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import (
@@ -52,6 +53,8 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
         return no(str(error), Reason.CONTRADICTION)
     except OverBudgetError as error:
         return no(str(error), Reason.OVER_BUDGET)
+    except (InexactError, UndefinedError, NotARealSetError) as error:
+        return no(f"no value to compare: {error}")
     except RecursionError:
         return no("nested too deeply", Reason.OVER_BUDGET)
 

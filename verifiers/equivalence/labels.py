@@ -106,11 +106,32 @@ def unchain(expr: Rel) -> Labelled | None:
 def _value_of(label: Expr | None, ops: tuple[str, ...], sides: tuple[Expr, ...]) -> Labelled:
     """The exact end of the chain, with approximations as alternatives."""
     if "approx" not in ops:
-        return Labelled(label, sides[-1])
+        return Labelled(label, sides[-1], _rounded_from(sides))
     last_exact = ops.index("approx")
     if last_exact == 0 and label is not None:
         return Labelled(label, sides[-1])
-    return Labelled(label, sides[last_exact], sides[last_exact + 1 :])
+    return Labelled(label, sides[last_exact], _roundings(sides[last_exact], sides[last_exact + 1 :]))
+
+
+def _rounded_from(sides: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The exact member before a final decimal: 1/3 = 0.33 means 1/3."""
+    if len(sides) < 2 or not (isinstance(sides[-1], Num) and sides[-1].places):
+        return ()
+    before = _constant(sides[-2])
+    return (sides[-2],) if before is not None and before != sides[-1].value and not isinstance(sides[-2], Num) else ()
+
+
+def _roundings(value: Expr, others: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The approximations that round `value` to their last digit: `100 ≈ 101` offers two answers, not one."""
+    known = _constant(value)
+    if known is None:
+        return ()
+    kept = []
+    for other in others:
+        near = _constant(other)
+        if near is not None and (near == known or _rounds(value, other, abs(near - known), approximate=True)):
+            kept.append(other)
+    return tuple(kept)
 
 
 def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
@@ -119,9 +140,9 @@ def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
     if is_label(right):
         return Labelled(right, left)
     if op == "approx":
-        return Labelled(None, left, (right,))
+        return Labelled(None, left, _roundings(left, (right,)))
     if not free_symbols(left) and not free_symbols(right) and not _opaque_names(left):
-        return Labelled(None, right)
+        return Labelled(None, right, _rounded_from((left, right)))
     return None
 
 

@@ -55,7 +55,7 @@ def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fra
         return yes("equal rational numbers", "exact")
     step = decimal_step(reference)
     if step is not None and abs(left - right) * 2 <= step and not _is_decimal(answer):
-        return yes(f"rounds to the decimal reference (within {float(step / 2):g})", "tolerance")
+        return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
     return no("different rational numbers", method="exact")
 
 
@@ -75,6 +75,14 @@ def decimal_step(reference: Expr) -> Fraction | None:
         if step is not None and isinstance(scale, Op) and scale.op == "pow" and scale.args[0] == Num(Fraction(10)):
             return step * exact(scale)
     return None
+
+
+def _short(value: Fraction) -> str:
+    """A number for a message."""
+    try:
+        return f"{float(value):g}"
+    except OverflowError:
+        return f"2^{value.numerator.bit_length() - value.denominator.bit_length()}"
 
 
 def _is_decimal(expr: Expr) -> bool:
@@ -194,8 +202,9 @@ def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Jud
         return no(f"cannot evaluate {error}")
     if not _close(left, right, settings.digits):
         step = decimal_step(reference)
-        if step is not None and _is_real(left) and not _is_decimal(answer) and abs(left - right) * 2 <= float(step):
-            return yes(f"rounds to the decimal reference (within {float(step / 2):g})", "tolerance")
+        near = step is not None and abs(left - right) * 2 * step.denominator <= step.numerator
+        if near and step is not None and _is_real(left) and not _is_decimal(answer):
+            return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
         return no("different numbers", method="numeric")
     if _agree_exactly(answer, reference, None, settings):
         return yes(f"equal to at least {settings.digits * 3 - 10} digits", "numeric")
