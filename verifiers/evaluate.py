@@ -169,8 +169,8 @@ _EXACT_CALLS: dict[str, Callable[..., Fraction]] = {
     "abs": abs,
     "floor": lambda value: Fraction(math.floor(value)),
     "ceil": lambda value: Fraction(math.ceil(value)),
-    "min": min,
-    "max": max,
+    "min": lambda *values: min(values),
+    "max": lambda *values: max(values),
     "sgn": lambda value: Fraction((value > 0) - (value < 0)),
 }
 

@@ -165,3 +165,17 @@ def test_a_large_set_is_compared_in_time() -> None:
     assert VERIFIER.verify(f"\\boxed{{\\{{{items}\\}}}}", f"\\{{{items}\\}}").is_correct
     assert not VERIFIER.verify(f"\\boxed{{\\{{{items}, 1\\}}}}", f"\\{{{items}, 7\\}}").is_correct
     assert time.thread_time() - started < 4.0
+
+
+@pytest.mark.parametrize(
+    ("reference", "response"),
+    [
+        ("[0,1)", "[0,1/0)"),
+        ("[1,2)", r"[\min(1),2)"),
+        ("42", r"\boxed{2^{2^{2^{2^2}}}}"),
+        ("1.5\\times10^{400}", r"\boxed{\pi}"),
+    ],
+)
+def test_answers_without_a_value_are_wrong_and_no_exception(reference: str, response: str) -> None:
+    verdict = VERIFIER.verify(response, reference)
+    assert verdict.is_correct == (response == r"[\min(1),2)")
