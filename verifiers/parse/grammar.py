@@ -114,6 +114,8 @@ class Parser(TermParser):
                 if self.token.kind == "(" and self.condition_bracket():
                     body = _joined(items, kind, separated)
                     condition = self.bracket()
+                    if not free_symbols(condition) & free_symbols(body):
+                        raise ParseError("a condition on something that the answer does not hold")
                     items, kind, separated = [Family(body, _declared_names(condition), repr(condition))], "list", False
                     continue
                 if self.token.kind == "forall":
@@ -292,6 +294,8 @@ class Parser(TermParser):
         )
         if not declared and not any(token.kind == "rel" for token in rest):
             raise ParseError("words after the answer")
+        if not declared and not set(names) & free_symbols(body):
+            raise ParseError("a condition on something that the answer does not hold")
         return Family(body, tuple(dict.fromkeys(names)) if declared else (), condition)
 
 
