@@ -20,7 +20,7 @@ x = sympy.Symbol("x")
 
 @pytest.mark.parametrize("name", sorted(PROCEDURAL))
 def test_built_in_environments_pass_a_short_check(name):
-    report = check_environment(name, num=16, hostile=False, fresh_process=False)
+    report = check_environment(name, num=12, hostile=False, fresh_process=False)
     assert report.is_ok, report.text()
 
 
@@ -126,7 +126,7 @@ def test_linear_systems_agree_with_sympy():
 
 
 def test_inequalities_agree_with_sympy():
-    for p in problems("inequalities", 3):
+    for p in problems("inequalities", 2):
         statement = re.search(r"Solve (.*)\. Give", p.prompt)[1]
         left, sign, right = re.fullmatch(r"(.*?) (<=|>=|<|>) (.*)", statement).groups()
         left = re.sub(r"\|(.*)\|", r"Abs(\1)", left)
@@ -162,21 +162,21 @@ def test_polynomials_agree_with_sympy():
 
 def test_calculus_agrees_with_sympy():
     for name in ("derivatives", "derivatives_functions"):
-        for p in problems(name, 5):
+        for p in problems(name, 3):
             expression = re.search(r"Differentiate (.*?)(?: with respect to x)?\.$", p.prompt)[1]
             difference = sympy.diff(to_sympy(expression), x) - to_sympy(p.answer)
             assert all(abs(difference.evalf(30, subs={x: at})) < 1e-15 for at in (sympy.Rational(1, 7), 2)), p.prompt
     for p in problems("antiderivatives", 6):
         expression = re.search(r"Integrate (.*)\.$", p.prompt)[1]
         assert sympy.expand(sympy.diff(to_sympy(p.answer), x) - to_sympy(expression)) == 0
-    for p in problems("antiderivatives_functions", 4):
+    for p in problems("antiderivatives_functions", 2):
         expression = re.search(r"Integrate (.*) with respect", p.prompt)[1]
         difference = sympy.diff(to_sympy(p.answer), x) - to_sympy(expression)
         assert all(abs(difference.evalf(30, subs={x: at})) < 1e-15 for at in (sympy.Rational(1, 7), 1)), p.prompt
     for p in problems("definite_integrals", 6):
         expression, low, high = re.search(r"Integrate (.*) from x = (.*) to x = (.*)\.", p.prompt).groups()
         assert sympy.integrate(to_sympy(expression), (x, int(low), int(high))) == sympy.Rational(p.answer)
-    for p in problems("limits", 5):
+    for p in problems("limits", 3):
         expression, point = re.search(r"limit of (.*) as x goes to (.*)\.", p.prompt).groups()
         at = sympy.oo if point == "infinity" else int(point)
         top, bottom = expression.split(")/(")

@@ -94,9 +94,9 @@ def test_other_seeds_give_other_problems_not_shifted_ones():
 @pytest.mark.parametrize("name", ["leaps", "countdown", "linear_systems", "word_problems"])
 def test_splits_share_nothing_whatever_the_seeds(name):
     env = make(name)
-    train = {p.id for p in env.problems(800, split="train", seed=0)}
-    test = {p.id for p in env.problems(200, split="test", seed=123)}
-    validation = {p.id for p in env.problems(200, split="validation", seed=9)}
+    train = {p.id for p in env.problems(400, split="train", seed=0)}
+    test = {p.id for p in env.problems(100, split="test", seed=123)}
+    validation = {p.id for p in env.problems(100, split="validation", seed=9)}
     assert not train & test
     assert not train & validation
     assert not test & validation
