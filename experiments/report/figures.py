@@ -45,6 +45,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "warnings": {
             name: [(seed, m) for seed in results.seeds for m in results.warnings(name, seed)] for name in results.arms
         },
+        "phases": {name: phase_means(results, name) for name in results.arms},
         "stages": results.study["stages"],
         "total_seconds": sum(row["seconds"] for row in results.study["stages"]),
         "provenance": read_json(results.folder / "provenance.json"),
@@ -162,6 +163,17 @@ def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
             "leaps": [leap_shares(latest[s]) for s in steps],
         }
     return curves
+
+
+def phase_means(results: StudyResults, arm: str) -> dict[str, float]:
+    """Mean over the steps of an arm: wall seconds by phase, and speeds; empty for arms without a training loop."""
+    rows = [row for seed in results.seeds for row in results.metrics(arm, seed) if "time/step_seconds" in row]
+    names = sorted({name for row in rows for name in row if name.startswith(("time/", "speed/"))})
+    means = {}
+    for name in names:
+        values = [row[name] for row in rows if row.get(name) is not None]
+        means[name] = sum(values) / len(values)
+    return means
 
 
 def leap_shares(evaluation: Mapping[str, Any]) -> dict[str, float]:
