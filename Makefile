@@ -11,7 +11,8 @@ demo: $(READY)
 	$(BIN)/beyond study demo
 
 test: $(READY) lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "ray and not slow and not gpu"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ Components are resolved here, by name, so that a mistake in a config is told bef
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -157,10 +158,11 @@ class SeedContext:
                 deadline_seconds=section.deadline_seconds,
                 memory_bytes=section.memory_megabytes << 20,
             )
-            settings: dict[str, Any] = {}
-            if section.executor == "ray":
-                settings["address"] = section.address
-            self._workers = make_workers(section.executor, spec, section.num, **settings)
+            settings: dict[str, Any] = {"address": section.address} if section.executor == "ray" else {}
+            try:
+                self._workers = make_workers(section.executor, spec, section.num, **settings)
+            except ConnectionError as error:
+                raise UserError(f"workers.address: {error}") from error
         return self._workers
 
     def publish(self, policy: CausalPolicy) -> int:
@@ -176,14 +178,22 @@ class SeedContext:
             self._workers = None
 
 
-def start_executor(experiment: Experiment) -> threading.Thread | None:
+def start_executor(experiment: Experiment) -> None:
     """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
     if experiment.workers.executor != "ray":
-        return None
+        return
     from rl.workers.cluster import start_ray
 
-    thread = threading.Thread(
-        target=start_ray, kwargs={"address": experiment.workers.address}, name="start-ray", daemon=True
-    )
-    thread.start()
-    return thread
+    def start() -> None:
+        with contextlib.suppress(ConnectionError, RuntimeError):  # told when the workers are made, in the main thread
+            start_ray(experiment.workers.address)
+
+    threading.Thread(target=start, name="start-ray", daemon=True).start()
+
+
+def stop_executor(experiment: Experiment) -> None:
+    """Ends a Ray that the study started, or leaves the cluster."""
+    if experiment.workers.executor == "ray":
+        from rl.workers.cluster import stop_ray
+
+        stop_ray()

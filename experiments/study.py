@@ -45,7 +45,7 @@ class Study:
 
     def run(self) -> None:
         """All stages of all seeds, then the table and the report."""
-        from experiments.context import SeedContext, build_env, start_executor
+        from experiments.context import SeedContext, build_env, start_executor, stop_executor
         from experiments.evaluation import frozen_problems, save_problems
 
         section = self.experiment.evaluation
@@ -57,14 +57,16 @@ class Study:
             for name, problems in (("test", test), ("validation", validation))
         )
         start_executor(self.experiment)
-        for seed in self.experiment.seeds:
-            context = SeedContext(
-                self.experiment, seed, self.folder / f"seed-{seed}", test, validation, self.display, self.stop
-            )
-            try:
-                self._run_seed(context, test)
-            finally:
-                context.close()
+        try:
+            for seed in self.experiment.seeds:
+                root = self.folder / f"seed-{seed}"
+                context = SeedContext(self.experiment, seed, root, test, validation, self.display, self.stop)
+                try:
+                    self._run_seed(context, test)
+                finally:
+                    context.close()
+        finally:
+            stop_executor(self.experiment)
 
     def _run_seed(self, context: Any, test: list[Problem]) -> None:
         from experiments.arms import needs_preferences, needs_reward_model, run_arm

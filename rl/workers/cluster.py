@@ -9,6 +9,8 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 OBJECT_STORE_BYTES = 512 << 20
@@ -36,48 +38,75 @@ def start_ray(
         RuntimeError: a local Ray does not come up.
     """
     with _lock:
-        if address is None:
-            if "ray" in sys.modules and os.environ.get(_LOOPBACK) != "0" and not sys.modules["ray"].is_initialized():
-                logging.getLogger(__name__).warning(
-                    "ray was imported before start_ray(); its services may listen on more than the loopback interface"
-                )
-            os.environ.setdefault(_LOOPBACK, "0")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
-        os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", REPORTED_BY_US)
-        import ray
+        return _on_owner_thread(lambda: _start(address, num_cpus, object_store_bytes))
 
-        if ray.is_initialized():
-            return False
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-        if address is not None:
-            try:
-                ray.init(address=address, **quiet)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise ConnectionError(
-                    f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
-                    "or leave the address out to run on this machine"
-                ) from error
-            return True
-        for attempt in range(1, START_ATTEMPTS + 1):
-            try:
-                ray.init(
-                    num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
-                    include_dashboard=False,
-                    object_store_memory=object_store_bytes,
-                    **quiet,
-                )
-                return True
-            except Exception as error:  # Ray gives its daemons half a minute, and raises a bare Exception after it
-                ray.shutdown()
-                if attempt == START_ATTEMPTS:
-                    raise RuntimeError(
-                        f"a local Ray did not start in {START_ATTEMPTS} attempts ({error}); is the machine overloaded? "
-                        "The inline executor needs no Ray"
-                    ) from error
+
+def _on_owner_thread(work: Callable[[], bool]) -> bool:
+    """Runs `work` on a thread that lives as long as the process, and returns what it returned.
+
+    Ray asks the kernel to kill its daemons when the *thread* that started them ends (PR_SET_PDEATHSIG). A caller's
+    thread may end long before the process; this one does not.
+    """
+    done: Future[bool] = Future()
+
+    def own() -> None:
+        try:
+            is_owner = work()
+        except BaseException as error:  # handed to the caller, whatever it is
+            done.set_exception(error)
+            return
+        done.set_result(is_owner)
+        if is_owner:
+            threading.Event().wait()
+
+    threading.Thread(target=own, name="ray-owner", daemon=True).start()
+    return done.result()
+
+
+def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -> bool:
+    """True when this call connected; see `start_ray`."""
+    if address is None:
+        if "ray" in sys.modules and os.environ.get(_LOOPBACK) != "0" and not sys.modules["ray"].is_initialized():
+            logging.getLogger(__name__).warning(
+                "ray was imported before start_ray(); its services may listen on more than the loopback interface"
+            )
+        os.environ.setdefault(_LOOPBACK, "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", REPORTED_BY_US)
+    import ray
+
+    if ray.is_initialized():
+        return False
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if address is not None:
+        try:
+            ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConnectionError(
+                f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
+                "or leave the address out to run on this machine"
+            ) from error
         return True
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
+                include_dashboard=False,
+                object_store_memory=object_store_bytes,
+                **quiet,
+            )
+            return True
+        except Exception as error:  # Ray gives its daemons half a minute, and raises a bare Exception after it
+            ray.shutdown()
+            if attempt == START_ATTEMPTS:
+                raise RuntimeError(
+                    f"a local Ray did not start in {START_ATTEMPTS} attempts ({error}); is the machine overloaded? "
+                    "The inline executor needs no Ray"
+                ) from error
+    return True
 
 
 def stop_ray() -> None:
