@@ -205,6 +205,14 @@ class Experiment(Section):
     workers: WorkersSection = WorkersSection()
     arms: dict[str, ArmSection] = Field(default_factory=lambda: {"rl": ArmSection()})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_arms(cls, value: Any) -> Any:
+        """An arm that is null is left out: how a file drops one that its base has."""
+        if isinstance(value, Mapping) and isinstance(value.get("arms"), Mapping):
+            return {**value, "arms": {name: arm for name, arm in value["arms"].items() if arm is not None}}
+        return value
+
     @model_validator(mode="after")
     def _arms_are_sound(self) -> Experiment:
         if not self.arms:

@@ -102,6 +102,10 @@ def test_component_short_and_long_forms_are_equal():
     assert Component.model_validate(long.model_dump()) == long
 
 
+def test_a_null_arm_is_left_out():
+    assert list(load_experiment(["demo"], ["arms={rlhf: null, dpo: null}"]).arms) == ["rl"]
+
+
 def test_an_arm_changes_only_its_own_rl_settings(minimal):
     experiment = load_experiment([minimal], ["arms={a: {method: rl, rl: {steps: 9}}, b: {method: rl}}"])
     assert experiment.rl_of("a").steps == 9

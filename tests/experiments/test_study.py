@@ -12,7 +12,7 @@ from experiments.loading import load_experiment
 from experiments.results import load_study
 from experiments.study import run_study
 
-RL_ONLY = "arms={rl: {method: rl, reward: {name: verifier, weights: {format: 1.0, verified: 1.0}}}}"
+RL_ONLY = "arms={rl: {reward: {name: verifier, weights: {format: 1.0, verified: 1.0}}}, rlhf: null, dpo: null}"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_the_same_study_runs_on_gsm8k_files_with_a_hugging_face_model(gsm8k_like
             "evaluation={problems_per_level: 5, num_samples: 2, validation_problems: 4}",
             "evaluation.sampling.max_new_tokens=12",
             "workers={executor: inline, threads: 1}",
-            "arms={rl: {method: rl, reward: {name: verifier, weights: {correct: 1.0, tokens: 0.01}}}}",
+            "arms={rl: {reward: {name: verifier, weights: {correct: 1.0, tokens: 0.01}}}, rlhf: null, dpo: null}",
         ],
     )
     folder = gsm8k_like / "run"
