@@ -12,7 +12,9 @@ from rich.table import Table
 from experiments.errors import UserError
 from experiments.evaluation import read_evaluation
 from experiments.results import PolicyResults, check_comparable, load_study
-from experiments.stats import holm, mcnemar_exact, paired_difference
+from experiments.stats import holm, is_equivalent, mcnemar_exact, paired_difference, probability_of_improvement
+
+MARGIN = 0.03  # a difference smaller than this is none, if the interval can show it
 
 
 def load_policies(folders: Sequence[Path]) -> dict[str, PolicyResults]:
@@ -56,15 +58,20 @@ def print_comparison(folders: Sequence[Path], *, level: int | None = None, metri
     pairs = list(combinations(policies, 2))
     exact = {f"{a} - {b}": _mcnemar(policies[a], policies[b], metric, level) for a, b in pairs}
     adjusted = holm(exact)
-    table = Table(title="paired differences (sampled), and McNemar's exact test on greedy answers, Holm-adjusted")
-    for column in ("pair", "difference [95 %]", "p"):
+    table = Table(title="paired differences (sampled)")
+    table.caption = (
+        f"* the interval excludes 0   = equal within {MARGIN} (the whole interval lies inside)\n"
+        "P: probability that a seed of the first beats a seed of the second; "
+        "p: McNemar's exact test on greedy solutions, Holm-adjusted"
+    )
+    for column in ("pair", "difference [95 %]", "P", "p"):
         table.add_column(column)
     for a, b in pairs:
-        difference = paired_difference(
-            policies[a].values("sampled", metric, level), policies[b].values("sampled", metric, level)
-        )
-        mark = " *" if difference.excludes_zero else ""
-        table.add_row(f"{a} - {b}", f"{difference}{mark}", f"{adjusted[f'{a} - {b}']:.4f}")
+        x, y = (policies[name].values("sampled", metric, level) for name in (a, b))
+        difference = paired_difference(x, y)
+        mark = " *" if difference.excludes_zero else " =" if is_equivalent(difference, MARGIN) else ""
+        better = probability_of_improvement(list(x.mean(1)), list(y.mean(1)))
+        table.add_row(f"{a} - {b}", f"{difference}{mark}", f"{better:.2f}", f"{adjusted[f'{a} - {b}']:.4f}")
     console.print(table)
 
 

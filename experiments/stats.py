@@ -102,17 +102,6 @@ def probability_of_improvement(a: Sequence[float], b: Sequence[float]) -> float:
     return wins / (len(a) * len(b))
 
 
-def interquartile_mean(values: Sequence[float]) -> float:
-    """Mean of the middle half, the edge values weighted by the share of them that lies inside."""
-    if not values:
-        raise ValueError("no values")
-    ordered = sorted(values)
-    n = len(ordered)
-    low, high = n / 4, 3 * n / 4
-    weights = [max(0.0, min(i + 1, high) - max(i, low)) for i in range(n)]
-    return sum(w * v for w, v in zip(weights, ordered)) / sum(weights)
-
-
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """p-values adjusted for all tests together (Holm 1979): compare each with the level wanted."""
     ordered = sorted(p_values, key=lambda name: p_values[name])

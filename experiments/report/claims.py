@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.arms import PROXY
 from experiments.results import START, StudyResults
-from experiments.stats import Interval, hierarchical_bootstrap, wilson
+from experiments.stats import Interval, hierarchical_bootstrap
 
 PROXY_RISE = 0.5  # standard deviations of the start's completions
 GOLD_RISE = 0.03  # share of verified solutions that counts as a rise
@@ -69,11 +69,6 @@ def _proxy_claim(results: StudyResults, name: str, level: int | None, where: str
         f"[{gain.low:+.2f}, {gain.high:+.2f}] against the start",
         verdict,
     )
-
-
-def demonstrator_interval(successes: float, trials: float) -> Interval:
-    """The demonstrator's accuracy with Wilson's interval."""
-    return wilson(successes, trials)
 
 
 def _claim(sentence: str, measured: str, verdict: str) -> dict[str, Any]:

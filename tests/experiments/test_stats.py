@@ -11,7 +11,6 @@ from experiments.stats import (
     Interval,
     hierarchical_bootstrap,
     holm,
-    interquartile_mean,
     is_equivalent,
     mcnemar_exact,
     paired_difference,
@@ -74,12 +73,6 @@ def test_paired_difference_refuses_different_problems():
 def test_probability_of_improvement_by_hand():
     # pairs (2,1) win, (2,3) lose, (3,1) win, (3,3) tie -> 2.5 of 4
     assert probability_of_improvement([2, 3], [1, 3]) == 0.625
-
-
-def test_interquartile_mean_by_hand():
-    assert interquartile_mean([0, 1, 2, 100]) == 1.5  # the middle half is 1 and 2
-    assert interquartile_mean(range(8)) == np.mean([2, 3, 4, 5])
-    assert interquartile_mean([4.0]) == 4.0
 
 
 def test_holm_by_hand():
