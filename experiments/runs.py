@@ -83,7 +83,7 @@ def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
     return {
         "commit": git("rev-parse", "HEAD"),
         "uncommitted": bool(git("status", "--porcelain", "--untracked-files=no")),
-        "command": list(argv) or sys.argv,
+        "command": list(argv) or [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
