@@ -21,7 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,14 @@ def disagreements(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> list[di
     ]
 
 
+def _version(package: str) -> str | None:
+    """The installed version; None for a peer that is not installed (its rows are then left out)."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def environment() -> dict[str, Any]:
     """What the numbers depend on."""
     packages = ("math-verify", "latex2sympy2_extended", "trl", "sympy", "mpmath")
@@ -183,7 +191,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "packages": {name: version(name) for name in packages},
+        "packages": {name: _version(name) for name in packages},
     }
 
 
