@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 
 OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
+CONNECT_SECONDS = 10.0  # for the first answer of a cluster
 REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
@@ -71,6 +73,8 @@ def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -
                 "ray was imported before start_ray(); its services may listen on more than the loopback interface"
             )
         os.environ.setdefault(_LOOPBACK, "0")
+    else:
+        _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
@@ -107,6 +111,20 @@ def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -
                     "The inline executor needs no Ray"
                 ) from error
     return True
+
+
+def _check_reachable(address: str) -> None:
+    """Raises ConnectionError when nothing listens at host:port; Ray itself would try for many minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        return  # "auto", "local" or a client address: Ray knows what to do with it
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(
+            f"nothing answers at {address!r} ({error}); start a cluster with `ray start --head`, "
+            "or leave the address out to run on this machine"
+        ) from error
 
 
 def stop_ray() -> None:

@@ -60,6 +60,14 @@ def test_a_users_mistake_is_one_or_two_lines_and_exit_code_2(tmp_path, arguments
     assert len(done.stderr.strip().splitlines()) <= 3
 
 
+def test_a_cluster_that_does_not_answer_is_told_at_once(tmp_path):
+    settings = ["workers.executor=ray", "workers.address=127.0.0.1:9", "imitation=null"]
+    done = beyond("study", "mini", "--quiet", *[a for s in settings for a in ("-s", s)], cwd=tmp_path, timeout=100)
+    assert done.returncode == 2, done.stderr
+    assert "workers.address: nothing answers at '127.0.0.1:9'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_check_prints_the_plan_and_trains_nothing(tmp_path):
     done = beyond("check", "mini", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
