@@ -123,7 +123,9 @@ def evaluate(
     problems: Annotated[int, typer.Option("--problems", "-n", help="Per level.")] = 100,
     samples: Annotated[int, typer.Option("--samples", "-k", help="Completions per problem.")] = 8,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 1.0,
-    max_new_tokens: Annotated[int, typer.Option(help="Length limit of a completion.")] = 128,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Length limit of a completion; default: what the context leaves, at most 512.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of problems and sampling.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envs.types import Environment, Problem
 from experiments.config import EvaluationSection
 from experiments.errors import UserError
 from experiments.runs import append_jsonl, read_jsonl, write_json
 
+if TYPE_CHECKING:
+    from rl.rollout import RolloutEngine
+
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+MAX_NEW_TOKENS = 512  # of `beyond eval`, where the context leaves room for them
 SAMPLES_PER_LEVEL = 3  # completions kept as text
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds
 
@@ -110,7 +114,7 @@ def evaluate_command(
     per_level: int,
     samples: int,
     temperature: float,
-    max_new_tokens: int,
+    max_new_tokens: int | None,
     seed: int,
     device: str,
     output: Path | None,
@@ -122,13 +126,13 @@ def evaluate_command(
     from experiments.tables import print_evaluation
     from policies.types import Sampling
     from rl.evaluate import evaluate
-    from rl.workers import PolicySpec, WorkerSpec, make_workers
+    from rl.workers import PolicySpec, WorkerSpec
+    from rl.workers.inline import InlineWorkers
 
     spec, env = build_env(Component(name=env_ref))
     try:
         wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)
         problems = [env.problem(i, split=split, seed=seed, level=lv) for lv in wanted for i in range(per_level)]
-        sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature or 1.0)
     except ValueError as error:
         raise UserError(str(error)) from error
     folder = Path(policy)
@@ -136,16 +140,26 @@ def evaluate_command(
         folder = folder / "policy"
     location = str(folder) if folder.exists() else policy
     try:
-        workers = make_workers(
-            "inline", WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed)
-        )
+        workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"cannot load {policy!r} as a Hugging Face causal LM: {reason}") from error
     try:
+        tokens = max_new_tokens or _room(workers.engine, problems)
+        sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
         evaluation = evaluate(workers, problems, num_samples=samples if temperature else 0, sampling=sampling)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     finally:
         workers.close()
     print_evaluation(evaluation, title=f"{policy} on {env_ref} ({split})")
     if output is not None:
         write_json(output, evaluation.to_json())
+
+
+def _room(engine: RolloutEngine, problems: Sequence[Problem]) -> int:
+    """Tokens that the model's context leaves after the longest prompt, at most MAX_NEW_TOKENS."""
+    context = getattr(engine.policy.model.config, "max_position_embeddings", None)
+    if context is None:
+        return MAX_NEW_TOKENS
+    return max(1, min(MAX_NEW_TOKENS, context - max(len(engine.encode(problem)) for problem in problems)))

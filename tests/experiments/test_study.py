@@ -68,6 +68,25 @@ def test_report_is_one_file_that_needs_no_network(study):
     assert "| rlhf |" in (study / "report.md").read_text()
 
 
+def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
+    from experiments.evaluation import evaluate_command
+    from experiments.export import export_policy
+    from rl.rollout_log import rescore_run
+
+    exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")
+    assert "| level |" in (exported / "README.md").read_text()
+    env = "leaps?modulus=7&operands=[2,3]&levels=1-3&ood_levels=4"
+    evaluate_command(
+        str(exported), env, split="test", levels="1-2", per_level=2, samples=2, temperature=1.0,
+        max_new_tokens=None, seed=0, device="cpu", output=tmp_path / "evaluation.json",
+    )  # fmt: skip
+    assert json.loads((tmp_path / "evaluation.json").read_text())["sampling"]["max_new_tokens"] > 32
+    assert "pass@2" in capsys.readouterr().out
+    from envs.registry import parse_reference
+
+    assert rescore_run(study / "seed-0" / "rl", parse_reference(env)).agreement == 1.0
+
+
 def test_a_used_folder_is_refused_unless_resuming(study):
     with pytest.raises(UserError, match="add --resume"):
         run_study(load_experiment(["mini"]), study, quiet=True)
