@@ -15,12 +15,11 @@ from experiments.errors import UserError
 from experiments.evaluation import record_evaluation
 from experiments.preferences import comparisons_of
 from experiments.runs import RunFolder, write_json
-from policies.value import ValueModel
 from rl.algorithms import make as make_algorithm
 from rl.checkpoint import Checkpoints
 from rl.curriculum import make_curriculum
 from rl.evaluate import evaluate
-from rl.learner import Learner
+from rl.learner import Learner, make_value_model
 from rl.rewards import MixedReward, RewardSource, make_reward
 from rl.rollout_log import RolloutLog
 from rl.train import TrainSettings, train
@@ -122,7 +121,7 @@ def make_learner(context: SeedContext, section: RLSection) -> Learner:
         micro_tokens=section.micro_tokens,
         temperature=section.sampling.temperature,
         autocast=section.autocast,
-        value_model=ValueModel.from_policy(policy) if algorithm.needs_values else None,
+        value_model=make_value_model(algorithm, policy),
         value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
         reference=None if policy.is_lora else _frozen(policy),
         seed=context.seed,

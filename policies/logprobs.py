@@ -23,10 +23,12 @@ class TokenScores(NamedTuple):
     Attributes:
         logprobs: [B, T] float32, log pi(tokens[t] | tokens[<t]); 0 in column 0, on padding and where not asked.
         entropy: [B, T] float32 in nats of the distribution that tokens[t] was drawn from, or None if not asked.
+        values: [B, T] float32, value of the state before tokens[t], or None without a value head.
     """
 
     logprobs: Tensor
     entropy: Tensor | None
+    values: Tensor | None = None
 
 
 def score_tokens(
@@ -37,6 +39,7 @@ def score_tokens(
     temperature: float = 1.0,
     with_entropy: bool = False,
     where: Tensor | None = None,
+    value_head: nn.Module | None = None,
 ) -> TokenScores:
     """Log-probability of every token given those before it, differentiable in the model's weights.
 
@@ -48,6 +51,7 @@ def score_tokens(
         attention: [B, T] bool, True on real tokens.
         temperature: logits are divided by it, as the sampler did; above 0.
         where: [B, T] bool, the tokens to score (for example the action mask); None: all real ones.
+        value_head: [N, H] hidden states -> [N] values, on the trunk that the log-probabilities come from.
     Raises:
         ValueError: shapes differ or temperature is not positive.
     """
@@ -60,27 +64,37 @@ def score_tokens(
     # A token needs a real predecessor: with padding on the left the first real token has none.
     wanted = wanted[:, 1:] & attention[:, :-1]
     targets = tokens[:, 1:][wanted]  # [N]
-    logprobs = torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device)
-    entropy = torch.zeros_like(logprobs) if with_entropy else None
     columns = torch.zeros_like(attention)
     columns[:, 1:] = wanted
-    scores = _score(model, tokens, attention, wanted, targets, temperature, with_entropy)
-    logprobs = logprobs.masked_scatter(columns, scores[0])
-    if entropy is not None:
-        entropy = entropy.masked_scatter(columns, scores[1])
-    return TokenScores(logprobs, entropy)
+    found = _score(model, tokens, attention, wanted, targets, temperature, with_entropy, value_head)
+
+    def spread(scores: Tensor) -> Tensor:
+        return torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device).masked_scatter(columns, scores)
+
+    logprobs, entropy, values = found
+    return TokenScores(
+        spread(logprobs),
+        spread(entropy) if with_entropy else None,
+        None if values is None else spread(values),
+    )
 
 
 class TokenScorer(nn.Module):
-    """`score_tokens` as a module's forward, for wrappers that must see the call (DDP, FSDP)."""
+    """`score_tokens` as a module's forward, for wrappers that must see the call (DDP, FSDP).
 
-    def __init__(self, model: nn.Module) -> None:
+    Args:
+        value_head: applied when `with_values` asks for it.
+    """
+
+    def __init__(self, model: nn.Module, value_head: nn.Module | None = None) -> None:
         super().__init__()
         self.model = model
+        self.value_head = value_head
 
-    def forward(self, tokens: Tensor, attention: Tensor, **options: Any) -> TokenScores:
+    def forward(self, tokens: Tensor, attention: Tensor, *, with_values: bool = False, **options: Any) -> TokenScores:
         """See `score_tokens`."""
-        return score_tokens(self.model, tokens, attention, **options)
+        value_head = self.value_head if with_values else None
+        return score_tokens(self.model, tokens, attention, value_head=value_head, **options)
 
 
 def trunk_inputs(tokens: Tensor, attention: Tensor) -> dict[str, Any]:
@@ -104,18 +118,23 @@ def _score(
     targets: Tensor,
     temperature: float,
     with_entropy: bool,
-) -> tuple[Tensor, Tensor]:
-    """([N], [N]) log-probabilities and entropies of `targets`; the entropies are empty if not asked."""
+    value_head: nn.Module | None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """([N], [N], [N]) log-probabilities, entropies (empty if not asked) and values (None without a head)."""
     inputs = trunk_inputs(tokens, attention)
     plain = model.get_base_model() if hasattr(model, "peft_config") else model
     if any(getattr(plain.config, name, None) for name in LOGIT_TRANSFORMS):
-        logits = model(**inputs).logits[:, :-1][wanted]  # the head does more than a matmul: let the model do it
-        return _from_logits(logits, targets, temperature, with_entropy)
+        # the head does more than a matmul: let the model do it
+        output = model(**inputs, output_hidden_states=value_head is not None)
+        logits = output.logits[:, :-1][wanted]
+        values = None if value_head is None else value_head(output.hidden_states[-1][:, :-1][wanted])
+        return (*_from_logits(logits, targets, temperature, with_entropy), values)
     hidden = plain.base_model(**inputs).last_hidden_state[:, :-1][wanted]  # [N, H]
+    values = None if value_head is None else value_head(hidden)
     head = plain.get_output_embeddings()
     chunk = max(1, CHUNK_LOGITS // plain.config.get_text_config().vocab_size)
     if targets.numel() <= chunk:
-        return _from_logits(head(hidden), targets, temperature, with_entropy)
+        return (*_from_logits(head(hidden), targets, temperature, with_entropy), values)
 
     def score_chunk(part: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return _from_logits(head(part), target, temperature, with_entropy)
@@ -124,7 +143,7 @@ def _score(
         checkpoint(score_chunk, part, target, use_reentrant=False)
         for part, target in zip(hidden.split(chunk), targets.split(chunk), strict=True)
     ]
-    return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts])
+    return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts]), values
 
 
 def _from_logits(logits: Tensor, targets: Tensor, temperature: float, with_entropy: bool) -> tuple[Tensor, Tensor]:

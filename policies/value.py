@@ -1,4 +1,4 @@
-"""A value model: the policy's trunk with a scalar head.
+"""Values of states: a trunk of their own under a scalar head, or the head alone on the policy's trunk.
 
 Aligned like log-probabilities: column t is the value of the state before tokens[:, t] is chosen, so it is read off the
 hidden state of token t - 1. The head starts at zero: before training every value is 0 and GAE with lambda 1 gives plain
@@ -17,8 +17,30 @@ from policies.causal import CausalPolicy
 from policies.logprobs import trunk_inputs
 
 
+class ValueHead(nn.Linear):
+    """Hidden state -> value, in float32, zero at the start.
+
+    Alone it is a value model that shares the policy's trunk: `TokenScorer` applies it to the hidden states that the
+    log-probabilities come from, and the gradients of both losses meet in the trunk.
+    """
+
+    def __init__(self, hidden_size: int, device: torch.device | None = None) -> None:
+        super().__init__(hidden_size, 1, device=device)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    @classmethod
+    def for_policy(cls, policy: CausalPolicy) -> ValueHead:
+        """A fresh head of the policy's width, on its device."""
+        return cls(policy.model.config.get_text_config().hidden_size, policy.device)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[..., H] hidden states -> [...] float32 values."""
+        return super().forward(hidden.float()).squeeze(-1)
+
+
 class ValueModel(nn.Module):
-    """V(s_t) for every position of padded rows.
+    """V(s_t) for every position of padded rows, by a trunk of its own.
 
     Attributes:
         trunk: the transformer without a language-model head.
@@ -28,9 +50,7 @@ class ValueModel(nn.Module):
     def __init__(self, trunk: nn.Module, hidden_size: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = nn.Linear(hidden_size, 1, device=next(trunk.parameters()).device)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = ValueHead(hidden_size, next(trunk.parameters()).device)
 
     @classmethod
     def from_policy(cls, policy: CausalPolicy) -> ValueModel:
@@ -56,7 +76,7 @@ class ValueModel(nn.Module):
             )
         attention = attention.bool()
         hidden = self.trunk(**trunk_inputs(tokens, attention)).last_hidden_state
-        after = self.head(hidden.float()).squeeze(-1)  # [B, T] value after tokens[:, t]
+        after = self.head(hidden)  # [B, T] value after tokens[:, t]
         before = torch.cat([torch.zeros_like(after[:, :1]), after[:, :-1]], dim=1)
         known = torch.zeros_like(attention)
         known[:, 1:] = attention[:, 1:] & attention[:, :-1]

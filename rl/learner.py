@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
 from policies.logprobs import TokenScorer, TokenScores
-from policies.value import ValueModel
+from policies.value import ValueHead, ValueModel
 from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
 from rl.collate import micro_batches
 from rl.metrics import StepSums
@@ -28,11 +28,18 @@ from rl.optimizer import Optimizer, OptimizerSettings
 from rl.processes import Processes
 from rl.types import Batch, Totals
 
-__all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings"]
+__all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
 
 
 class NonFiniteLossError(RuntimeError):
     """The loss or its gradient is NaN or infinite; the optimizer step was not applied and the weights are intact."""
+
+
+def make_value_model(algorithm: Algorithm, policy: CausalPolicy) -> ValueModel | ValueHead | None:
+    """The critic that an algorithm asks for: a head on the policy's trunk, a model of its own, or None."""
+    if not algorithm.needs_values:
+        return None
+    return ValueHead.for_policy(policy) if algorithm.shares_trunk else ValueModel.from_policy(policy)
 
 
 class Learner:
@@ -44,7 +51,8 @@ class Learner:
         temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
         autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
             with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
-        value_model, value_optimizer: the critic and its settings (default: those of the policy).
+        value_model, value_optimizer: the critic (a head alone stands on the policy's trunk) and its settings (default:
+            those of the policy).
         value_pretraining: updates at the start in which only the value model learns.
         reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
@@ -62,7 +70,7 @@ class Learner:
         micro_tokens: int = 16384,
         temperature: float = 1.0,
         autocast: str | None = None,
-        value_model: ValueModel | None = None,
+        value_model: ValueModel | ValueHead | None = None,
         value_optimizer: OptimizerSettings | None = None,
         value_pretraining: int = 0,
         reference: CausalPolicy | None = None,
@@ -79,6 +87,9 @@ class Learner:
             have = "no value model was given" if value_model is None else "a value model was given"
             wants = "needs" if algorithm.needs_values else "has no use for"
             raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
+        if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
+            kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
+            raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
         if sharding not in (None, "fsdp"):
             raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
         if sharding and policy.is_lora:
@@ -96,7 +107,8 @@ class Learner:
         self.steps = 0
         self._autocast = autocast
         prepare_for_training(policy.model, gradient_checkpointing)
-        self._scorer = TokenScorer(policy.model)
+        self._shares_trunk = isinstance(value_model, ValueHead)
+        self._scorer = TokenScorer(policy.model, value_model if self._shares_trunk else None)
         self._reference: TokenScorer | None = self._scorer if policy.is_lora else None
         if reference is not None:
             self._reference = TokenScorer(reference.model.requires_grad_(False).eval())
@@ -109,7 +121,8 @@ class Learner:
         self.processes.share_weights(self._modules())
         self._is_sharded = sharding is not None and self.processes.world > 1
         if self._is_sharded:
-            for module in {self._scorer, self._reference, value_model} - {None}:
+            separate = None if self._shares_trunk else value_model  # a head alone is part of the scorer
+            for module in {self._scorer, self._reference, separate} - {None}:
                 shard(cast(nn.Module, module), policy.model._no_split_modules or (), self.device)
         self._optimizer = Optimizer(policy.model, optimizer)
         self._value_optimizer: Optimizer | None = None
@@ -165,7 +178,7 @@ class Learner:
     @property
     def num_fills(self) -> int:
         """Passes without gradient over each batch, before the first step."""
-        return int(self.algorithm.needs_old_logprobs) + int(self._reference is not None)
+        return sum((self.algorithm.needs_old_logprobs, self._reference is not None, self._shares_trunk))
 
     # ------------------------------------------------------------------ several processes
 
@@ -225,8 +238,7 @@ class Learner:
         if self._reference is not None:
             columns["reference_logprobs"] = self._column(batch, self._score_reference)
         if self.value_model is not None:
-            value_model = self.value_model
-            columns["values"] = self._column(batch, lambda part: value_model(part.tokens, part.attention))
+            columns["values"] = self._column(batch, self._values)
         return replace(batch, **columns) if columns else batch
 
     @torch.no_grad()
@@ -326,20 +338,28 @@ class Learner:
         return share
 
     def _scores(self, part: Batch, with_entropy: bool) -> Scores:
-        frozen = torch.no_grad() if self._is_pretraining else contextlib.nullcontext()
+        # under a shared trunk the head learns from the same pass: what reaches the policy's weights is dropped after it
+        frozen = torch.no_grad() if self._is_pretraining and not self._shares_trunk else contextlib.nullcontext()
         with self._arithmetic():
             with frozen:
-                scores = self._score(self._scorer, part, with_entropy=with_entropy)
-            values = self.value_model(part.tokens, part.attention).float() if self.value_model is not None else None
+                scores = self._score(self._scorer, part, with_entropy=with_entropy, with_values=self._shares_trunk)
+            needs_pass = self.value_model is not None and not self._shares_trunk
+            values = self._values(part) if needs_pass else scores.values
         return Scores(scores.logprobs, scores.entropy, values)
 
-    def _score(self, scorer: TokenScorer, part: Batch, *, with_entropy: bool = False) -> TokenScores:
+    def _values(self, part: Batch) -> Tensor:
+        """[B, T] of the critic, by a pass of its own."""
+        if isinstance(self.value_model, ValueModel):
+            return cast(Tensor, self.value_model(part.tokens, part.attention)).float()
+        return cast(Tensor, self._score(self._scorer, part, with_values=True).values)
+
+    def _score(self, scorer: TokenScorer, part: Batch, **wanted: bool) -> TokenScores:
         scores = scorer(
             part.tokens,
             part.attention,
             temperature=self.temperature,
-            with_entropy=with_entropy,
             where=part.mask > 0,  # a prompt's log-probabilities are nobody's business: skip its part of the head
+            **wanted,
         )
         return cast(TokenScores, scores)
 

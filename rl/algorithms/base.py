@@ -129,6 +129,11 @@ class Algorithm:
         return False
 
     @property
+    def shares_trunk(self) -> bool:
+        """True when values come from a head on the policy's own trunk."""
+        return False
+
+    @property
     def needs_entropy(self) -> bool:
         """True when the loss itself uses the entropy (as a metric it is computed without gradient)."""
         return False

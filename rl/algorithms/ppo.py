@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import ClassVar
 
 from torch import Tensor
@@ -16,6 +17,19 @@ from rl.functional.masked import clean, masked_sum, whiten
 from rl.functional.objectives import Objective, clipped, token_ratio
 from rl.functional.value import value_loss
 from rl.types import Batch, Totals
+
+
+class Trunk(StrEnum):
+    """Which hidden states values are read off."""
+
+    SEPARATE = "separate"  # of a copy of the policy: twice the weights, and neither loss disturbs the other
+    SHARED = "shared"  # of the policy: one pass gives both, and the gradients of both losses meet in it
+
+
+VALUE_COEFFICIENTS = {
+    Trunk.SEPARATE: 0.5,
+    Trunk.SHARED: 0.1,
+}  # in a shared trunk the value loss must not drown the policy
 
 
 @dataclass(frozen=True)
@@ -32,7 +46,8 @@ class Ppo(PolicyGradient):
         lam: GAE's trade between the value model (0) and the sampled return (1).
         clip_low, clip_high, dual_clip: see grpo.
         whiten_advantages: mean 0 and deviation 1 over the whole batch.
-        value_coefficient: weight of the value loss.
+        trunk: separate, or shared with the policy.
+        value_coefficient: weight of the value loss; None: 0.5 with a separate trunk, 0.1 with a shared one.
         value_clip: change of a value per update that still has gradient, in reward units; None: no clipping.
     """
 
@@ -47,7 +62,8 @@ class Ppo(PolicyGradient):
     clip_high: float = 0.2
     dual_clip: float | None = None
     whiten_advantages: bool = True
-    value_coefficient: float = 0.5
+    trunk: Trunk = Trunk.SEPARATE
+    value_coefficient: float | None = None
     value_clip: float | None = None
 
     def __post_init__(self) -> None:
@@ -56,12 +72,21 @@ class Ppo(PolicyGradient):
         for setting in ("gamma", "lam"):
             if not 0 <= getattr(self, setting) <= 1:
                 raise ValueError(f"{self.name}: {setting} is {getattr(self, setting)}, expected within [0, 1]")
-        if self.value_coefficient <= 0:
+        if self.value_weight <= 0:
             raise ValueError(
                 f"{self.name}: value_coefficient is {self.value_coefficient}: the value model would not learn"
             )
         if self.value_clip is not None and self.value_clip <= 0:
             raise ValueError(f"{self.name}: value_clip is {self.value_clip}, expected > 0 or None")
+
+    @property
+    def shares_trunk(self) -> bool:
+        return self.trunk is Trunk.SHARED
+
+    @property
+    def value_weight(self) -> float:
+        """Weight of the value loss in force."""
+        return VALUE_COEFFICIENTS[self.trunk] if self.value_coefficient is None else self.value_coefficient
 
     def credit(self, batch: Batch) -> Batch:
         if batch.values is None:
@@ -116,5 +141,5 @@ class Ppo(PolicyGradient):
             "value/error_mean": (masked_sum(error, mask), count),
             "value/error_square": (masked_sum(error.square(), mask), count),
         }
-        loss = self.value_coefficient * aggregate(per_token, mask, totals, Aggregation.TOKEN_MEAN)
+        loss = self.value_weight * aggregate(per_token, mask, totals, Aggregation.TOKEN_MEAN)
         return LossParts(loss, sums)

@@ -54,6 +54,7 @@ ALTERNATIVES: dict[str, list[Any]] = {
     "gamma": [0.5],
     "lam": [0.5],
     "whiten_advantages": [False],
+    "trunk": ["separate", "shared"],
     "value_coefficient": [2.0],
     "value_clip": [0.01],
     "length_alpha": [2.0],

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from policies.value import ValueModel
 from rl.algorithms import ALGORITHMS, make
 from rl.collate import collate
-from rl.learner import Learner, OptimizerSettings
+from rl.learner import Learner, OptimizerSettings, make_value_model
 from rl.metrics import is_known
 
 EXTRAS: dict[str, dict[str, Any]] = {
@@ -31,7 +30,7 @@ def test_an_update_moves_the_weights_and_reports_what_is_listed(world: Any, name
         policy,
         algorithm,
         OptimizerSettings(lr=0.01),
-        value_model=ValueModel.from_policy(policy) if algorithm.needs_values else None,
+        value_model=make_value_model(algorithm, policy),
         reference=world.policy(layers=1, seed=5) if algorithm.needs_reference else None,
     )
     batch = collate(world.groups(), pad_id=0, learner_version=0)

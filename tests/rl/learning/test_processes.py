@@ -20,16 +20,15 @@ PROGRAM = """
     spec = spec_from_file_location("letters", {conftest!r})
     letters = module_from_spec(spec)
     spec.loader.exec_module(letters)
-    from policies.value import ValueModel
     from rl.algorithms import make
     from rl.collate import collate
-    from rl.learner import Learner, OptimizerSettings
+    from rl.learner import Learner, OptimizerSettings, make_value_model
 
     policy = letters.letter_policy(layers=2)
     algorithm = make({algorithm!r}, **{options!r})
     learner = Learner(
         policy, algorithm, OptimizerSettings(lr=0.1, eps=1.0), micro_tokens=40,
-        value_model=ValueModel.from_policy(policy) if algorithm.needs_values else None,
+        value_model=make_value_model(algorithm, policy),
         reference=letters.letter_policy(layers=2), sharding={sharding!r},
     )
     if learner.is_main:
@@ -76,6 +75,7 @@ def launch(world, path, tmp_path, **values):
         ("grpo", {"epochs": 2, "minibatches": 2}, None),
         ("ppo", {}, None),
         ("grpo", {"kl": {"beta": 0.1}}, "fsdp"),
+        ("ppo", {"trunk": "shared"}, "fsdp"),
     ],
 )
 def test_two_processes_give_the_weights_of_one(tmp_path, algorithm, options, sharding):

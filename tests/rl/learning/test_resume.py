@@ -10,10 +10,9 @@ import torch
 
 import rl.checkpoint
 from policies.types import Sampling
-from policies.value import ValueModel
 from rl.algorithms import make
 from rl.checkpoint import Checkpoints
-from rl.learner import Learner, OptimizerSettings
+from rl.learner import Learner, OptimizerSettings, make_value_model
 from rl.recorder import SilentRecorder
 from rl.rewards import VerifierReward
 from rl.train import TrainSettings, train
@@ -33,6 +32,7 @@ ALGORITHMS = {
     "ppo reused": {"name": "ppo", "epochs": 2, "minibatches": 2},
     "dapo": {"name": "dapo"},
     "ppo, value pretraining": {"name": "ppo", "value_pretraining": 3},
+    "ppo, shared trunk": {"name": "ppo", "trunk": "shared", "value_pretraining": 1},
     "rloo": {"name": "rloo"},
 }
 MOMENTS = ("between steps", "while sampling", "in an update", "while writing a checkpoint")
@@ -63,7 +63,7 @@ def build(world, setting):
         policy,
         algorithm,
         OptimizerSettings(lr=1e-2, schedule="cosine", warmup_steps=2, total_steps=20),
-        value_model=ValueModel.from_policy(policy) if algorithm.needs_values else None,
+        value_model=make_value_model(algorithm, policy),
         value_pretraining=pretraining,
         reference=world.policy() if algorithm.needs_reference else None,
         micro_tokens=64,

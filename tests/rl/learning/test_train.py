@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from policies.types import Sampling
-from policies.value import ValueModel
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
 from rl.checkpoint import Checkpoints
-from rl.learner import Learner, OptimizerSettings
+from rl.learner import Learner, OptimizerSettings, make_value_model
 from rl.metrics import is_known
 from rl.recorder import SilentRecorder
 from rl.rewards import VerifierReward
@@ -29,7 +28,7 @@ def run(world, *, algorithm="grpo", reward=None, settings=SETTINGS, lr=1e-2, rec
         policy,
         chosen,
         OptimizerSettings(lr=lr),
-        value_model=ValueModel.from_policy(policy) if chosen.needs_values else None,
+        value_model=make_value_model(chosen, policy),
     )
     recorder = recorder or SilentRecorder()
     parts = {"workers": world.Workers(world.policy()), "problems": world.Problems(), **others}
