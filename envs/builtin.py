@@ -43,6 +43,7 @@ _GIVEN: dict[str, tuple[str, ...]] = {
     "envs.math_dataset": ("math",),
     "envs.adapters.reasoning_gym": ("rg",),
     "envs.adapters.gymnasium": ("gym",),
+    "envs.adapters.openenv": ("openenv",),
 }
 
 PROCEDURAL: dict[str, str] = {name: module for module, names in _MODULES.items() for name in names}

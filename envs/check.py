@@ -51,13 +51,17 @@ def check_environment(
     tests: dict[str, Callable[[], Iterator[Finding]]] = {
         "deterministic": lambda: checks.check_deterministic(env, drawn, seed, fresh_process),
         "round trips": lambda: checks.check_round_trip(env, drawn),
-        "gold is CORRECT": lambda: checks.check_gold(env, drawn),
-        "corrupted solutions": lambda: checks.check_corrupted(env, drawn, seed),
-        "worked steps": lambda: checks.check_steps(drawn),
         "splits": lambda: checks.check_splits(env, drawn, num, seed, report),
-        "demonstrator": lambda: checks.check_demonstrator(env, drawn, seed),
         "speed": lambda: checks.check_speed(env, seed, report),
     }
+    if env.has_reference:
+        tests["gold is CORRECT"] = lambda: checks.check_gold(env, drawn)
+        tests["corrupted solutions"] = lambda: checks.check_corrupted(env, drawn, seed)
+        tests["worked steps"] = lambda: checks.check_steps(drawn)
+        tests["demonstrator"] = lambda: checks.check_demonstrator(env, drawn, seed)
+    else:
+        detail = "not tried: the environment pays, but gives no reference answers and no solutions"
+        report.findings.append(Finding("gold and demonstrations", True, detail))
     if hostile:
         tests["hostile responses"] = lambda: checks.check_hostile(env, drawn)
     if probes:

@@ -23,6 +23,9 @@ def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed
     rng = random.Random(seed)
     blocks = []
     for problem in env.problems(num, seed=seed, level=level):
+        if not env.has_reference:
+            blocks.append(f"[level {problem.level}] {problem.text}")
+            continue
         wrong = env.corrupt(problem, rng)
         lines = [
             f"[level {problem.level}] {problem.text}",

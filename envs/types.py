@@ -157,6 +157,7 @@ class Environment:
     those in `ood_levels` for evaluation beyond it only.
 
     Class attributes:
+        has_reference: problems carry a reference answer; False for games of other libraries, which only pay.
         verify: how an answer is judged: the name of a verifier (`verifiers.make`), {"name": ..., **settings}, a
             verifier, or a function (problem, answer text) -> bool for answers that are checked rather than compared
             (certificates).
@@ -168,6 +169,7 @@ class Environment:
     levels: tuple[int, ...] = (1,)
     ood_levels: tuple[int, ...] = ()
     max_turns: int = 1
+    has_reference: ClassVar[bool] = True
     template: str = ""  # name or text of a prompt template (envs/prompts.py); "": the prompt as generated
     verify: ClassVar[str | Mapping[str, Any] | Verifier | Check] = "exact"
     mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})

@@ -1,26 +1,26 @@
-"""Gymnasium environments as text: `gym:FrozenLake-v1`. The transcript is the state: every step replays the episode.
+"""Gymnasium environments as text: `gym:FrozenLake-v1`.
 
 Observations become text with `str`, actions are read from the turn: an integer for Discrete spaces, the turn itself
-for Text spaces. Replaying needs an environment whose steps depend on its seed and actions alone.
+for Text spaces. See envs/adapters/episodes.py for how an episode follows a transcript.
 """
 
 from __future__ import annotations
 
-import importlib
-import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from envs.adapters import need
+from envs.adapters.episodes import EpisodeEnvironment, Frame, SessionFault
 from envs.registry import environment
-from envs.types import Environment, Message, Problem, Step, StopReason
-from verifiers.types import Outcome, Verdict
+from envs.types import Message, Problem
+from verifiers.types import Verdict
 
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 
 
 @environment("gym")
-class GymnasiumText(Environment):
+class GymnasiumText(EpisodeEnvironment):
     """A Gymnasium environment played in text, `gym:FrozenLake-v1`; CORRECT when the return reaches `success`.
 
     Args:
@@ -30,6 +30,7 @@ class GymnasiumText(Environment):
         instruction: text before the first observation.
         render: observation -> text.
         options: keyword arguments of `gymnasium.make`.
+        identity, keep_open: see `EpisodeEnvironment`.
     Raises:
         ModuleNotFoundError: gymnasium is not installed.
     """
@@ -42,73 +43,56 @@ class GymnasiumText(Environment):
         instruction: str = "",
         render: Callable[[Any], str] = str,
         options: dict[str, Any] | None = None,
+        identity: str = "auto",
+        keep_open: int = 64,
     ) -> None:
         self.id = id
-        self.success = success
-        self.max_turns = max_turns
-        self.instruction = instruction
         self.render = render
         self.options = dict(options or {})
-        self.name = f"gym:{id}"  # type: ignore[misc]
-        self._make().close()  # a wrong id is found here, not in a worker
+        self.open().close()  # a wrong id is found here, not in a worker
+        super().__init__(
+            name=f"gym:{id}",
+            success=success,
+            max_turns=max_turns,
+            instruction=instruction,
+            identity=identity,
+            keep_open=keep_open,
+        )
 
-    def _make(self) -> Any:
-        return importlib.import_module("gymnasium").make(self.id, **self.options)
-
-    def generate(self, rng: random.Random, level: int) -> Problem:
-        """An episode: a seed and the first observation. The seed is the identity, for much may be hidden."""
-        seed = rng.getrandbits(31)
-        env = self._make()
-        observation, _ = env.reset(seed=seed)
-        env.close()
-        prompt = "\n".join(part for part in (self.instruction, self.render(observation)) if part)
-        return Problem(prompt, "", info={"seed": seed}, canonical=f"{self.name} seed {seed}")
-
-    def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
-        """The observation after the last action, its reward, and the end where the episode ends."""
-        try:
-            observation, rewards, is_over = self._replay(problem, transcript)
-        except ValueError:
-            return Step(None, stop=StopReason.PARSE_ERROR)
-        reward = rewards[-1] if rewards else 0.0
-        if is_over:
-            return Step(None, reward, StopReason.COMPLETED)
-        return Step(self.render(observation), reward)
-
-    def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
-        """CORRECT when the rewards add up to `success`; `parts["return"]` holds the sum, clipped to [0, 1]."""
-        try:
-            _, rewards, _ = self._replay(problem, transcript)
-        except ValueError as error:
-            return Verdict(Outcome.UNPARSEABLE, 0.0, detail=str(error))
-        total = sum(rewards)
-        parts = {"return": min(1.0, max(0.0, total / self.success if self.success else total))}
-        outcome = Outcome.CORRECT if total >= self.success else Outcome.WRONG
-        return Verdict(outcome, float(outcome is Outcome.CORRECT), detail=f"return {total:g}", parts=parts)
+    def open(self) -> GymnasiumSession:
+        """A new instance of the environment."""
+        return GymnasiumSession(need("gymnasium", extra="envs").make(self.id, **self.options), self.render)
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """Grades a response whose lines are the actions of a whole episode."""
         turns = [Message("assistant", line) for line in response.splitlines() if line.strip()]
         return self.grade_transcript(problem, turns)
 
-    def _replay(self, problem: Problem, transcript: Sequence[Message]) -> tuple[Any, list[float], bool]:
-        env = self._make()
-        observation, _ = env.reset(seed=problem.info["seed"])
-        rewards: list[float] = []
-        is_over = False
+
+class GymnasiumSession:
+    """An instance of a Gymnasium environment as a session."""
+
+    def __init__(self, env: Any, render: Callable[[Any], str]) -> None:
+        self.env = env
+        self.render = render
+
+    def reset(self, seed: int) -> Frame:
+        """Begins the episode of a seed."""
+        observation, _ = self.env.reset(seed=seed)
+        return Frame(self.render(observation))
+
+    def act(self, turn: str) -> Frame:
+        """Does the action that a turn writes."""
+        action = read_action(self.env.action_space, turn)
         try:
-            for message in transcript:
-                if message.role != "assistant":
-                    continue
-                action = read_action(env.action_space, message.content)
-                observation, reward, terminated, truncated, _ = env.step(action)
-                rewards.append(float(reward))
-                is_over = bool(terminated or truncated)
-                if is_over:
-                    break
-        finally:
-            env.close()
-        return observation, rewards, is_over
+            observation, reward, terminated, truncated, _ = self.env.step(action)
+        except Exception as error:  # foreign code: whatever it raises at an action ends this episode only
+            raise SessionFault(f"{type(error).__name__}: {error}") from error
+        return Frame(self.render(observation), float(reward), bool(terminated or truncated))
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self.env.close()
 
 
 def read_action(space: Any, turn: str) -> Any:

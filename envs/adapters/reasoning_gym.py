@@ -8,11 +8,11 @@ refused unless asked for.
 
 from __future__ import annotations
 
-import importlib
 import random
 from functools import cached_property, lru_cache
 from typing import Any
 
+from envs.adapters import need
 from envs.grading import announced_answer
 from envs.loading import suggest
 from envs.registry import environment
@@ -76,7 +76,7 @@ class ReasoningGym(Environment):
         accept_exploitable: bool = False,
         config: dict[str, Any] | None = None,
     ) -> None:
-        factory = importlib.import_module("reasoning_gym.factory")
+        factory = need("reasoning_gym.factory", extra="envs")
         if dataset not in factory.DATASETS:
             raise ValueError(f"reasoning-gym has no data set {dataset!r}{suggest(dataset, list(factory.DATASETS))}")
         refusal = EXPLOITABLE.get(dataset) or NO_GOLD.get(dataset)
@@ -92,7 +92,7 @@ class ReasoningGym(Environment):
 
     @cached_property
     def _sources(self) -> dict[int, Any]:
-        factory = importlib.import_module("reasoning_gym.factory")
+        factory = need("reasoning_gym.factory", extra="envs")
         if not self._has_levels:
             return dict.fromkeys(
                 (*self.levels, *self.ood_levels), factory.create_dataset(self.dataset, seed=0, size=1, **self.config)

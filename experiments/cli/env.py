@@ -12,7 +12,7 @@ from experiments.errors import EXIT_CHECK_FAILED, UserError
 if TYPE_CHECKING:
     from envs.types import Environment
 
-app = typer.Typer(help="Environments: list, show, check, play, new, export.", no_args_is_help=True)
+app = typer.Typer(help="Environments: list, show, check, play, new, export, serve.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
 Level = Annotated[int | None, typer.Option(help="Only this level; default: the training levels in turn.")]
 Seed = Annotated[int, typer.Option(help="Of the problems.")]
@@ -114,6 +114,36 @@ def export(
         print(f"{write_jsonl(to, _make(name), kind, num=num, split=split, seed=seed)} rows in {to}")
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
+
+
+@app.command()
+def serve(
+    name: Name,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than loopback are open to the network.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
+    sessions: Annotated[int, typer.Option(min=1, help="Episodes at a time.")] = 64,
+) -> None:
+    """Serve an environment over OpenEnv, for trainers that speak it. Needs the extra `openenv`."""
+    env = _make(name)
+    try:
+        from envs.adapters import need
+
+        need("openenv.core", extra="openenv")
+        from envs.adapters.openenv_server import LOOPBACK, Server
+    except ImportError as error:
+        raise UserError(str(error)) from error
+    assert env.spec is not None
+    try:
+        server = Server(env.spec, host=host, port=port, sessions=sessions)
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error}; choose another --port") from error
+    if host not in LOOPBACK:
+        print(f"warning: {host} is reachable from other machines, and the server asks nobody who they are")
+    print(f"{env.name} over OpenEnv at {server.url} (Ctrl-C ends it)", flush=True)
+    print('reset(seed, split, index, level), then step({"message": turn}) until done', flush=True)
+    server.run()
 
 
 def _make(name: str) -> Environment:
