@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from verifiers.answers import AnswerVerifier
 from verifiers.equivalence.types import Judgement, no, yes
-from verifiers.numeric import read_number
+from verifiers.plain import read_number
 from verifiers.types import Outcome
 
 MAX_CHARACTERS = 10_000

@@ -1,101 +1,16 @@
-"""Plain numbers, fast: integers, decimals, fractions, thousands separators, money and percent, as exact rationals."""
+"""One plain number, compared exactly: integers, decimals, fractions, thousands separators, money and percent."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from verifiers.extract import ALL_PLACES, Place, extract_answer
-from verifiers.normalize import chinese_number
+from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
+from verifiers.plain import Number, read_number
 from verifiers.types import Outcome, Reason, Verdict
-
-_PLAIN = re.compile(r"([+-]?)(\d{0,400})(?:\.(\d{1,400}))?(?<=\d)")
-_FRACTION = re.compile(r"([+-]?\d{1,400})\s*/\s*(\d{1,400})")
-_LATEX_FRACTION = re.compile(r"([+-]?)\\[dt]?frac\{([+-]?\d{1,400})\}\{([+-]?\d{1,400})\}")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
-_POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d{1,400})?|\.\d{3},\d{1,400})")
-_SPACE_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,400})?")
-_SEPARATORS = re.compile(r"[^\d.+-]")
-_AROUND = " \t\n$*"
-_CURRENCY = re.compile(r"^([+-]?)\s*(?:\\?\$|€|£|¥)\s*|\s*(?:\\?\$|€|£|¥|dollars?|usd|euros?)$", re.IGNORECASE)
-_PERCENT = re.compile(r"\s*(?:\\?%|percent|pct)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A plain number as written. `places`: its decimals (None: none written); `percent`: a percent sign followed."""
-
-    value: Fraction
-    places: int | None = None
-    percent: bool = False
-    money: bool = False
-
-
-def read_number(text: str) -> Number | None:
-    """The number that `text` consists of; None if it is anything else."""
-    if len(text) > 900:
-        return None
-    found = _PLAIN.fullmatch(text)
-    if found:
-        return _decimal(found)
-    stripped = text.strip(_AROUND)
-    if stripped.endswith(".") and not stripped.endswith(".."):
-        stripped = stripped[:-1].rstrip(_AROUND)
-    if not stripped or not any(sign.isdigit() for sign in stripped):
-        return _chinese(stripped)
-    money = "$" in text.strip().strip("$")
-    percent = _PERCENT.search(stripped)
-    if percent:
-        stripped = stripped[: percent.start()].strip()
-    elif "$" in stripped or stripped[0] in "€£¥\\-+" or stripped[-1] in "€£¥$sSrRdD":
-        without = _CURRENCY.sub(r"\1", stripped).strip()
-        money, stripped = without != stripped, without
-    number = _unsigned_forms(stripped.replace("−", "-"))
-    if number is None:
-        return None
-    return Number(number.value, number.places, bool(percent), money)
-
-
-def _unsigned_forms(text: str) -> Number | None:
-    found = _PLAIN.fullmatch(text)
-    if found:
-        return _decimal(found)
-    found = _FRACTION.fullmatch(text)
-    if found:
-        bottom = int(found[2])
-        return Number(Fraction(int(found[1]), bottom)) if bottom else None
-    found = _LATEX_FRACTION.fullmatch(text)
-    if found:
-        bottom = int(found[3])
-        sign = -1 if found[1] == "-" else 1
-        return Number(Fraction(sign * int(found[2]), bottom)) if bottom else None
-    if _POINT_GROUPED.fullmatch(text):
-        found = _PLAIN.fullmatch(text.replace(".", "").replace(",", "."))
-        return _decimal(found) if found else None
-    if _GROUPED.fullmatch(text) or _SPACE_GROUPED.fullmatch(text):
-        found = _PLAIN.fullmatch(
-            _SEPARATORS.sub("", text if "." in text or _GROUPED.fullmatch(text) else text.replace(",", "."))
-        )
-        return _decimal(found) if found else None
-    return None
-
-
-def _decimal(found: re.Match[str]) -> Number:
-    sign, whole, decimals = found.groups()
-    if decimals is None:
-        value = Fraction(int(whole))
-    else:
-        value = Fraction(int((whole or "0") + decimals), 10 ** len(decimals))
-    return Number(-value if sign == "-" else value, len(decimals) if decimals else None)
-
-
-def _chinese(text: str) -> Number | None:
-    value = chinese_number(text)
-    return Number(Fraction(value)) if value is not None else None
 
 
 @dataclass(frozen=True)
@@ -127,20 +42,13 @@ class NumericVerifier:
         extraction = extract_answer(response, self.places)
         if extraction.answer is None:
             return _timed(Outcome.NO_ANSWER, None, extraction.detail, started)
-        number, text = None, extraction.answer
-        for candidate in (extraction.answer, *extraction.fallbacks):
-            number = read_number(candidate)
-            if number is not None:
-                text = candidate
-                break
+        number, text = _first_number(extraction)
         if number is None:
             return _timed(Outcome.UNPARSEABLE, extraction.answer, "the announced answer is no plain number", started)
         if not self.same(number, reference):
             return _timed(Outcome.WRONG, text, f"{float_text(number)} differs from the reference", started)
-        if self.strict:
-            others = [read_number(other) for other in extraction.others]
-            if any(other is None or not self.same(other, reference) for other in others):
-                return _timed(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
+        if self.strict and self._announces_another(response, extraction, reference):
+            return _timed(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
         return _timed(Outcome.CORRECT, text, "equal numbers", started)
 
     def _reference(self, answer: str) -> Number:
@@ -148,6 +56,19 @@ class NumericVerifier:
         if number is None:
             raise ValueError(f"reference {answer!r} is no plain number; use the symbolic verifier for expressions")
         return number
+
+    def _announces_another(self, response: str, chosen: Extraction, reference: Number) -> bool:
+        """Whether any explicit announcement, in whichever place, is not this number."""
+        for found in announcements(response, [place for place in self.places if Place(place) in EXPLICIT_PLACES]):
+            numbers = [read_number(other) for other in found.others]
+            if found.place is not chosen.place:
+                numbers.append(_first_number(found)[0])
+            if any(number is None or not self.same(number, reference) for number in numbers):
+                return True
+        if chosen.place in EXPLICIT_PLACES:
+            return False
+        others = [read_number(other) for other in chosen.others]
+        return any(number is None or not self.same(number, reference) for number in others)
 
     def same(self, number: Number, reference: Number) -> bool:
         """Whether two numbers count as equal under these settings."""
@@ -164,6 +85,19 @@ class NumericVerifier:
             return True
         allowed = max(self.tolerance or 0.0, (self.relative_tolerance or 0.0) * abs(float(reference)))
         return bool(allowed) and abs(value - reference) <= Fraction(allowed) * (1 + Fraction(1, 10**12))
+
+
+def _first_number(extraction: Extraction) -> tuple[Number | None, str]:
+    """The number of an announcement, in the longest of its readings that is one, and that reading."""
+    assert extraction.answer is not None
+    number = read_number(extraction.answer)
+    if number is not None:
+        return number, extraction.answer
+    for text in extraction.fallbacks:
+        number = read_number(text)
+        if number is not None:
+            return number, text
+    return None, extraction.answer
 
 
 @lru_cache(maxsize=8192)

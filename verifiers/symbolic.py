@@ -16,13 +16,21 @@ from verifiers import moments
 from verifiers.choicetext import ChoiceText, find_choice, read_choice
 from verifiers.equivalence import Judgement, Settings, equivalent
 from verifiers.equivalence.types import no, yes
-from verifiers.extract import ALL_PLACES, Extraction, Place, extract_answer, strip_reasoning
+from verifiers.extract import (
+    ALL_PLACES,
+    EXPLICIT_PLACES,
+    Extraction,
+    Place,
+    announcements,
+    extract_answer,
+    strip_reasoning,
+)
 from verifiers.normalize import canonical_words
-from verifiers.numeric import Number, read_number
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Call, Dots, Num, Text, num, walk
+from verifiers.plain import Number, read_number
 from verifiers.types import Outcome, Reason, Verdict
 
 _SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
@@ -30,18 +38,38 @@ _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
 _REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
-_WEAK = frozenset((Place.BARE, Place.FORMULA, Place.LAST))
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference answer, read once."""
+    """A reference answer, read once; its tree and squeezed text when they are first needed.
+
+    A plain number needs neither where the answer is one, and no plain number is an unusable reference.
+    """
 
     text: str
-    tree: Expr
     number: Number | None
     choice: ChoiceText | None
-    squeezed: str
+
+    @cached_property
+    def tree(self) -> Expr:
+        """The expression; its words where it is no mathematics.
+
+        Raises:
+            ParseError: it is neither.
+        """
+        try:
+            return read(self.text)
+        except ParseError:
+            words = canonical_words(self.text)
+            if not any(sign.isalnum() for sign in words):
+                raise
+            return Text(words)
+
+    @cached_property
+    def squeezed(self) -> str:
+        """The text without the spaces that carry no meaning."""
+        return _squeezed(self.text)
 
 
 @dataclass(frozen=True)
@@ -109,7 +137,8 @@ class SymbolicVerifier:
     ) -> tuple[Outcome, str, Judgement]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
-        if extraction.place in _WEAK and len(response) < 4_000 and _squeezed(response) == reference.squeezed:
+        is_weak = extraction.place not in EXPLICIT_PLACES
+        if is_weak and len(response) < 4_000 and _squeezed(response) == reference.squeezed:
             return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
         first: tuple[Outcome, str, Judgement] | None = None
         for text in _readings(extraction):
@@ -117,7 +146,7 @@ class SymbolicVerifier:
             if outcome is Outcome.CORRECT or (readable and reference.choice is None):
                 return outcome, text, judged
             first = first or (outcome, text, judged)
-        if reference.choice is not None and extraction.place in (*_WEAK, Place.ANNOUNCED):
+        if reference.choice is not None and (is_weak or extraction.place is Place.ANNOUNCED):
             letter = find_choice(extraction.answer)
             if letter is not None:
                 same = letter == reference.choice.letter
@@ -128,31 +157,20 @@ class SymbolicVerifier:
 
     def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
         """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
-        if text == reference.text or _squeezed(text) == reference.squeezed:
+        if text == reference.text:
+            return Outcome.CORRECT, yes("the same text", "text"), True
+        number = reference.number and read_number(text)
+        if number and reference.number and self.tolerance is None and self.relative_tolerance is None:
+            settled = _judge_numbers(number, reference.number)
+            if settled is not None:
+                return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
+        if _squeezed(text) == reference.squeezed:
             return Outcome.CORRECT, yes("the same text", "text"), True
         if reference.choice is not None:
             judged = _judge_choice(text, reference.choice)
             if judged is not None:
                 return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
-        number = read_number(text)
-        if (
-            number is not None
-            and reference.number is not None
-            and self.tolerance is None
-            and self.relative_tolerance is None
-        ):
-            settled = self._judge_numbers(number, reference.number)
-            if settled is not None:
-                return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
         return self._judge_trees(text, reference)
-
-    def _judge_numbers(self, number: Number, reference: Number) -> Judgement | None:
-        if number.percent == reference.percent and not (number.money and reference.money):
-            if number.value == reference.value:
-                return yes("equal numbers", "exact")
-            both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
-            return no("different numbers", method="exact") if both_plain else None
-        return None
 
     def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
         try:
@@ -200,20 +218,20 @@ class SymbolicVerifier:
 
     def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
         """Whether any explicit announcement outside the reasoning block has another value."""
-        for place in self.places:
-            if Place(place) in _WEAK and Place(place) is not chosen.place:
-                continue
-            found = chosen if Place(place) is chosen.place else extract_answer(response, (place,))
-            if found.answer is None:
-                continue
-            for text in (*found.others, *(() if found is chosen else (found.answer,))):
-                readings = (text, *found.fallbacks) if text is found.answer else (text,)
-                judged = [self._judge(reading, reference) for reading in readings]
-                if any(outcome is Outcome.CORRECT for outcome, _, _ in judged):
-                    continue
-                if any(readable for _, _, readable in judged) or found.place in (Place.BOXED, Place.TAG):
+        places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
+        for found in announcements(response, places):
+            for other in found.others:
+                if self._is_another((other,), found, reference):
                     return True
+            if found.place is not chosen.place and self._is_another(tuple(_readings(found)), found, reference):
+                return True
         return False
+
+    def _is_another(self, readings: tuple[str, ...], found: Extraction, reference: Reference) -> bool:
+        judged = [self._judge(reading, reference) for reading in readings]
+        if any(outcome is Outcome.CORRECT for outcome, _, _ in judged):
+            return False
+        return any(readable for _, _, readable in judged) or found.place in (Place.BOXED, Place.TAG)
 
     def _echoes(self, text: str, reference: Reference) -> bool:
         plain = _squeezed(text)
@@ -250,16 +268,25 @@ def _read_reference(answer: str) -> Reference | str:
     text = strip_reasoning(text).strip()
     if not text.strip(" $.\n\\"):
         return f"reference {answer[:80]!r} holds no answer"
-    try:
-        tree = read(text)
-    except ParseError as error:
-        words = canonical_words(text)
-        if not any(sign.isalnum() for sign in words):
+    reference = Reference(text, read_number(text), read_choice(text))
+    if reference.number is None:
+        try:
+            tree = reference.tree
+        except ParseError as error:
             return f"reference {answer[:80]!r} cannot be read: {error}"
-        tree = Text(words)
-    if isinstance(tree, Dots):
-        return f"reference {answer[:80]!r} holds no answer"
-    return Reference(text, tree, read_number(text), read_choice(text), _squeezed(text))
+        if isinstance(tree, Dots):
+            return f"reference {answer[:80]!r} holds no answer"
+    return reference
+
+
+def _judge_numbers(number: Number, reference: Number) -> Judgement | None:
+    """The judgement on two plain numbers; None where signs of money or percent, or rounding, need a closer look."""
+    if number.percent != reference.percent or (number.money and reference.money):
+        return None
+    if number.value == reference.value:
+        return yes("equal numbers", "exact")
+    both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
+    return no("different numbers", method="exact") if both_plain else None
 
 
 def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from verifiers.equivalence import Settings, equivalent
 from verifiers.evaluate import InexactError, UndefinedError, exact, modular, numeric
-from verifiers.numeric import read_number
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.tree import Num, Op, Sym, num
+from verifiers.plain import read_number
 from verifiers.symbolic import SymbolicVerifier
 from verifiers.types import Outcome
 

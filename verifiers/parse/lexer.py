@@ -24,15 +24,15 @@ class Token:
 
 
 # A group separator needs exactly three digits after it; inside brackets only the unmistakable `{,}` and `,\!` count.
-_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|,)\d{3})+(?!\d)(?![.]\d*,\d)"
-_SPACE_GROUPED = r"\d{1,3}(?:\ \d{3})+(?!\d)"
-_SAFE_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,)\d{3})+(?!\d)"
+_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,)\d{3})+(?!\d)(?![.]\d*,\d)"
+_SPACE_GROUPED = r"\d{1,3}(?:[ ~\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?![\d.,]|\s*[/\\])"  # 1 234/567 is a mixed number
 _LEXER = re.compile(
     rf"""
       (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace
           |displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|hfill|medspace|smallskip|nobreak|relax|middle
           )(?![a-zA-Z])\.?)+)
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
+    | (?P<spacegrouped>{_SPACE_GROUPED})
     | (?P<num>\d+\.(?=\s*\\(?:overline|dot)(?![a-zA-Z]))
           |\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
     | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
@@ -47,6 +47,7 @@ _LEXER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SAFE_SEPARATORS = re.compile(r"\{,\}|,\\!|\\!,")
 _TEXT_COMMANDS = frozenset(
     (
         "text", "mbox", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "rm", "hbox", "operatorname",
@@ -102,7 +103,7 @@ class Lexer:
             if kind == "space":
                 spaced = True
                 continue
-            if kind in ("grouped", "groupedfraction"):
+            if kind in ("grouped", "groupedfraction", "spacegrouped"):
                 position = self._grouped(found, spaced)
             elif kind == "num":
                 self._number(value, spaced)
@@ -116,13 +117,14 @@ class Lexer:
 
     def _grouped(self, found: re.Match[str], spaced: bool) -> int:
         whole = found[0]
-        if "," in whole.replace("{,}", "").replace(",\\!", "").replace("\\!,", "") and (
-            self.depth or not self.thousands
-        ):
+        is_spaced = found.lastgroup == "spacegrouped"
+        is_plain = is_spaced or "," in _SAFE_SEPARATORS.sub("", whole)
+        if is_plain and (self.depth or not self.thousands):
             first = re.match(r"\d+", whole)
             assert first is not None
             self._number(first[0], spaced)
             return found.start() + first.end()
+        whole = whole.replace(",", ".") if is_spaced else whole
         self._number(re.sub(r"[^\d.]", "", whole), spaced)
         return found.end()
 

@@ -1,0 +1,137 @@
+"""The short ways say what the long ways say: the only box of a response, and two plain numbers without their trees."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from verifiers.extract import ALL_PLACES, TRAINING_PLACES, Place, _search, announcements, extract_answer
+from verifiers.extract.boxes import sole_box
+from verifiers.numeric import NumericVerifier
+from verifiers.parse import parse
+from verifiers.parse.tree import Num
+from verifiers.plain import read_number
+from verifiers.symbolic import SymbolicVerifier, read_reference
+from verifiers.types import Outcome, Reason
+
+VERIFIER = SymbolicVerifier()
+STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+
+digits = st.integers(0, 10**6).map(str) | st.sampled_from(["0", "00", "007", "1", "10", "100", "1000"])
+signs = st.sampled_from(["", "-", "+"])
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """A plain number in one of its notations, sometimes one character away from one."""
+    top, bottom, sign = draw(digits), draw(digits), draw(signs)
+    text = draw(
+        st.sampled_from(
+            [
+                f"{sign}{top}", f"{sign}{top}.{bottom}", f"{sign}.{bottom}", f"{sign}{top}/{bottom}",
+                f"{sign}\\frac{{{top}}}{{{bottom}}}", f"\\dfrac{{{sign}{top}}}{{{bottom}}}",
+                f"{sign}{int(top):,}", f"{sign}{top}\\%", f"\\${top}", f"{sign}{top} / {bottom}", f" {top} ",
+                f"${top}$",                f"{top}.", f"{top}e3",
+            ]
+        )
+    )  # fmt: skip
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + draw(st.sampled_from(list("0159.,-/ {}\\%$ex!_^"))) + text[place:]
+    return text
+
+
+sentences = st.sampled_from(
+    ["", "so ", "The answer is ", "Answer: 3. ", "#### 5\n", "<think>", "</think>", "<answer>7</answer>", "% note\n",
+     " percent", "%", "\\%", "$", "$$", "\\tag{1}", "\\phantom{3}", "\nUser: ", "\nHuman: ", "A: 9\n", "{", "}", "\\{",
+     "\\}", "\\boxed", "\\boxed{", "\\boxed{}", "\\boxed{8}", "\\fbox{8}", "boxed", "<|im_end|>", "答案是5。", " and ",
+     "Решение. Ответ: 5", "ANSWER", "the solution to this is\n", "**Final Answer**\n", "la réponse est 5", ".", "\n\n"]
+)  # fmt: skip
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> str:
+    """Boxes, decorated and nested, among other announcements and marks that hide text."""
+    before = "".join(draw(st.lists(sentences, max_size=3)))
+    after = "".join(draw(st.lists(sentences, max_size=3)))
+    inside = draw(numbers() | st.sampled_from(["", " ", "x", "\\{1,2\\}", "{{3}}", "\\frac{1}{\\frac{2}{3}}", "\\\\}"]))
+    return f"{before}\\boxed{{{inside}}}{after}"
+
+
+@settings(max_examples=800, deadline=None)
+@given(responses(), st.sampled_from([ALL_PLACES, TRAINING_PLACES, (Place.BOXED,), (Place.ANNOUNCED, Place.LAST)]))
+@example("\\boxed{5} percent", ALL_PLACES)
+@example("\\boxed{5}</think>", ALL_PLACES)
+@example("\\boxed{5\\}}", ALL_PLACES)
+def test_the_only_box_is_what_the_whole_search_finds(response: str, places: tuple[Place, ...]) -> None:
+    quick, whole = extract_answer(response, places), _search(response, tuple(p for p in Place if p in places))
+    assert (quick.answer, quick.place, quick.others, quick.fallbacks) == (
+        whole.answer, whole.place, whole.others, whole.fallbacks,
+    )  # fmt: skip
+
+
+def test_the_short_way_is_taken_where_it_should_be() -> None:
+    assert sole_box(r"We add \{1\}: so the answer is \boxed{\frac{1}{2}}.") == r"\frac{1}{2}"
+    assert sole_box(r"\boxed{1} \boxed{2}") is None
+    assert sole_box(r"<think>\boxed{1}") is None
+
+
+@settings(max_examples=800, deadline=None)
+@given(numbers(), numbers())
+@example("0.5", "1/2")
+@example("0.33", "1/3")
+@example("1/3", "0.33")
+@example("1,000", "1000")
+@example("5\\%", "0.05")
+@example("\\$5", "5")
+def test_two_plain_numbers_are_judged_as_their_trees_are(answer: str, reference: str) -> None:
+    if read_number(answer) is None or read_number(reference) is None:
+        return
+    quick = VERIFIER.verify(f"so \\boxed{{{answer}}}", reference)
+    outcome, _, _ = VERIFIER._judge_trees(answer, read_reference(reference))
+    same_text = answer == reference
+    assert quick.outcome is outcome or same_text
+
+
+@settings(max_examples=500, deadline=None)
+@given(numbers())
+def test_a_reference_with_a_number_is_always_readable(text: str) -> None:
+    number = read_number(text)
+    if number is not None:
+        tree = read_reference(text).tree  # read when first needed: it must not raise then
+        if isinstance(tree, Num):
+            assert tree.value == number.value
+
+
+@settings(max_examples=500, deadline=None)
+@given(numbers(), numbers())
+def test_strict_refuses_a_second_value_wherever_it_stands(first: str, second: str) -> None:
+    second = second.rstrip(". ")
+    one, other = read_number(first), read_number(second)
+    if one is None or other is None or one.value == other.value or one.percent != other.percent:
+        return
+    for response in (
+        f"The answer is {second}. So \\boxed{{{first}}}", f"\\boxed{{{second}}} or \\boxed{{{first}}}",
+        f"\\boxed{{{first}}}\nAnswer: {second}\n", f"#### {second}\n\\boxed{{{first}}}",
+    ):  # fmt: skip
+        for verifier in (STRICT, NumericVerifier(places=TRAINING_PLACES, strict=True)):
+            assert verifier.verify(response, first).outcome is not Outcome.CORRECT
+
+
+def test_strict_says_why() -> None:
+    for verifier in (STRICT, NumericVerifier(places=TRAINING_PLACES, strict=True)):
+        assert verifier.verify("The answer is 5. \\boxed{6}", "6").reason is Reason.SEVERAL_ANSWERS
+
+
+def test_every_announcement_is_found_whatever_its_case_and_language() -> None:
+    text = "ANSWER: 1. Then the Solution is 2.\nLa Respuesta es 3\nОтвет: 4\nA: 5\n#### 6"
+    found = {each.place: [*each.others, each.answer] for each in announcements(text, TRAINING_PLACES)}
+    assert found == {Place.ANNOUNCED: ["1", "2", "3", "4", "5"], Place.HASHES: ["6"]}
+
+
+def test_parse_agrees_with_the_plain_reader_on_integers() -> None:
+    for text in ("7", "-7", "+7", "007", "0"):
+        number, tree = read_number(text), parse(text)
+        assert number is not None
+        assert isinstance(tree, Num)
+        assert number.value == tree.value

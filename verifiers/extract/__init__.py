@@ -1,0 +1,148 @@
+"""Where a response announces its final answer. The caller declares the places; reasoning never counts.
+
+Announcing is explicit: a box, a tag, `####`, "the answer is". `TRAINING_PLACES` stops there. `ALL_PLACES` goes on to
+read a bare expression, the last formula and the last number of a text, as graders of evaluation sets have to; a
+policy rewarded for those would learn to scatter numbers, so training environments leave them out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from verifiers.extract.announced import announced, hashes
+from verifiers.extract.boxes import boxed, boxes, sole_box
+from verifiers.extract.doubt import reduced
+from verifiers.extract.places import (
+    ALL_PLACES,
+    EXPLICIT_PLACES,
+    TRAINING_PLACES,
+    Extraction,
+    Place,
+    undecorated,
+)
+from verifiers.extract.prose import bare, formula, last
+
+__all__ = [
+    "ALL_PLACES", "EXPLICIT_PLACES", "TRAINING_PLACES", "Extraction", "Place", "announcements", "boxes",
+    "extract_answer", "strip_reasoning",
+]  # fmt: skip
+
+_MAX_TAIL = 200_000  # characters at the end of a response that are searched
+_REASONING = r"think|thinking|thought|reasoning|reason|scratchpad|analysis|reflection"
+_REASONING_TAG = re.compile(rf"<(/?)(?:{_REASONING})>", re.IGNORECASE)
+_INVISIBLE = re.compile(r"\\(?:[hv]?phantom|tag|label)\*?\s*\{[^{}]{0,400}\}")
+_NEXT_TURN = re.compile(r"<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\nUser:|\nHuman:")
+_COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
+_ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
+_ONLY_NUMBERS = re.compile(r"[\d\s.,/+*^()=%$-]{1,64}")  # no word, tag or command: no other place can match
+
+
+def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) -> Extraction:
+    """The final answer that `response` announces, looked for in `places` (tried in the order of `Place`)."""
+    order = _in_order(tuple(places))
+    if Place.BOXED in order and len(response) <= _MAX_TAIL:
+        content = sole_box(response)
+        if content is not None:
+            return Extraction(content, Place.BOXED)
+    return _search(response, order)
+
+
+def announcements(response: str, places: Sequence[Place | str]) -> Iterator[Extraction]:
+    """What each of `places` announces on its own, where it announces something."""
+    text, _ = _visible(response)
+    for place in _in_order(tuple(places)):
+        found = _FINDERS[place](text)
+        if found is not None and found.answer is not None:
+            yield found
+
+
+def strip_reasoning(response: str) -> str:
+    """The response without its reasoning blocks; an unclosed one runs to the end, an unopened one from the start."""
+    if "<" not in response:
+        return response
+    kept: list[str] = []
+    position, inside = 0, False
+    for tag in _REASONING_TAG.finditer(response):
+        if tag[1]:
+            if not inside:
+                kept.clear()
+            inside, position = False, tag.end()
+        elif not inside:
+            kept.append(response[position : tag.start()])
+            inside = True
+    if not inside:
+        kept.append(response[position:])
+    return " ".join(kept)
+
+
+def _search(response: str, order: tuple[Place, ...]) -> Extraction:
+    """The first of the places that announces something."""
+    if Place.BARE in order and _ONLY_NUMBERS.fullmatch(response):
+        return Extraction(undecorated(response.strip()), Place.BARE)
+    text, hidden = _visible(response)
+    if len(text) != len(response) and not text.strip():
+        return Extraction(None, detail="nothing is left outside reasoning blocks, comments and invisible commands")
+    for place in order:
+        if hidden and place is Place.LAST:
+            continue
+        found = _FINDERS[place](text)
+        if found is not None:
+            return found
+    return Extraction(None, detail="no place in the response announces an answer")
+
+
+def _visible(response: str) -> tuple[str, bool]:
+    """The text that counts: no reasoning, comment, invisible command or later turn; and whether it had reasoning."""
+    text = strip_reasoning(response[-_MAX_TAIL:] if len(response) > _MAX_TAIL else response)
+    turn = _NEXT_TURN.search(text, 1)
+    if turn:
+        text = text[: turn.start()]
+    text = _COMMENT.sub("", text) if "%" in text else text
+    hidden = len(response) != len(text) and _REASONING_TAG.search(response) is not None
+    if "\\" in text:
+        text = _INVISIBLE.sub(" ", text)
+    return text, hidden
+
+
+@lru_cache(maxsize=64)
+def _in_order(places: tuple[Place | str, ...]) -> tuple[Place, ...]:
+    wanted = {Place(place) for place in places}
+    return tuple(place for place in Place if place in wanted)
+
+
+def _tag(text: str) -> Extraction | None:
+    if "<" not in text:
+        return None
+    found: list[str] = []
+    start: int | None = None
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag[1]:
+            start = tag.end()
+        elif start is not None:
+            found.append(text[start : tag.start()].strip())
+            start = None
+    if not found:
+        return None
+    box = boxed(found[-1])
+    if box is not None:
+        return box
+    inner = found[-1]
+    return Extraction(undecorated(inner), Place.TAG, lambda: _tag_fallbacks(inner), tuple(found[:-1]))
+
+
+def _tag_fallbacks(inner: str) -> tuple[str, ...]:
+    found = announced(inner)
+    return ((found.answer, *found.fallbacks) if found and found.answer else ()) + reduced(inner)
+
+
+_FINDERS = {
+    Place.TAG: _tag,
+    Place.BOXED: boxed,
+    Place.HASHES: hashes,
+    Place.ANNOUNCED: announced,
+    Place.BARE: bare,
+    Place.FORMULA: formula,
+    Place.LAST: last,
+}

@@ -1,0 +1,126 @@
+"""Answers announced in words: `the answer is ...`, in many languages, `Answer: ...`, `A: ...`, and `#### ...`.
+
+Most responses are long and hold one announcement or none. The words that every announcement contains are looked for
+first, as plain text; the pattern is matched only where one of them stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from verifiers.extract.doubt import reduced
+from verifiers.extract.places import Extraction, Place, undecorated
+
+_MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
+_MAX_SENTENCE = 2_000
+
+_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：=]|(?=\$|\\\(|\\\[))"
+# pattern, and the texts (lower case) of which one begins every match
+_SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        r"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:answers?|ans|solution|result)\b"
+        r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
+        rf"\s*\**\s*{_IS}",
+        ("answer", "ans", "solution", "result"),
+    ),
+    (
+        r"(?:答案|结果|答)(?:应该|应当)?(?:是|为|：|:|等于)",
+        ("答案", "结果", "答"),
+    ),
+    (
+        r"(?<!\w)(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban|svar)\b"
+        r"(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige))?"
+        r"\s*(?:est|es|ist|é|è|lautet|to|adalah|är|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?",
+        ("respuesta", "réponse", "resposta", "risposta", "antwort", "lösung", "odpowiedź", "jawaban", "svar"),
+    ),
+    (r"(?:ответ|відповідь)\s*(?::|—|-|это)?", ("ответ", "відповідь")),
+    (r"(?:정답|답)\s*(?:은|는|:)", ("정답", "답")),
+    (r"(?:答え|正解)は?\s*[:：]?", ("答え", "正解")),
+    (r"(?:उत्तर|উত্তর|పరిష్కారం|பதில்)\s*(?:है|হল|হলো|:)?\s*:?", ("उत्तर", "উত্তর", "పరిష్కారం", "பதில்")),
+    (r"คำตอบ\s*(?:คือ|:)", ("คำตอบ",)),
+    (
+        r"(?:cevap|yanıt|jibu|sagot|đáp\s+án|απάντηση|תשובה|válasz|răspuns|vastaus|antwoord|odpověď)"
+        r"\s*(?:is|ni|là|είναι|:)?\s*:?",
+        ("cevap", "yanıt", "jibu", "sagot", "đáp", "απάντηση", "תשובה", "válasz", "răspuns", "vastaus", "antwoord",
+         "odpověď"),
+    ),
+    (r"(?:所以选|故选|选(?=\s*[A-J]))", ("所以选", "故选", "选")),
+    (r"(?:الجواب|الإجابة)(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
+)  # fmt: skip
+_ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), stems) for pattern, stems in _SPOKEN)
+_ASCII_ANNOUNCEMENTS = tuple(
+    (pattern, kept) for pattern, stems in _ANNOUNCEMENTS if (kept := tuple(stem for stem in stems if stem.isascii()))
+)
+_A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
+_HASHES = re.compile(r"####[ \t]*([^\n]*)")
+_SENTENCE_END = re.compile(r"(?<=[^.\d])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|")
+_OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
+_CLOSING = {
+    opening: re.compile(closing)
+    for opening, closing in (("$$", r"(?<!\\)\$\$"), ("\\[", r"\\\]"), ("$", r"(?<!\\)\$"), ("\\(", r"\\\)"))
+}
+
+
+def hashes(text: str) -> Extraction | None:
+    """What follows the last `####` on its line."""
+    if "####" not in text:
+        return None
+    found = [match[1].strip() for match in _HASHES.finditer(text) if match[1].strip()]
+    if not found:
+        return None
+    return Extraction(undecorated(found[-1]), Place.HASHES, others=tuple(found[:-1]))
+
+
+def announced(text: str) -> Extraction | None:
+    """The rest of the sentence after the last announcement."""
+    payloads: list[tuple[int, str]] = []
+    for start, end in sorted(_starts(text))[-_MAX_ANNOUNCEMENTS:]:
+        payload = _sentence(text, end)
+        if payload:
+            payloads.append((start, payload))
+    if "A" in text:
+        for match in list(_A_LINE.finditer(text))[-_MAX_ANNOUNCEMENTS:]:
+            payloads.append((match.start(), match[1].strip()))
+    if not payloads:
+        return None
+    payloads.sort()
+    payload = payloads[-1][1]
+    others = tuple(undecorated(other) for _, other in payloads[:-1])
+    return Extraction(undecorated(payload), Place.ANNOUNCED, lambda: reduced(payload), others)
+
+
+def _starts(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of every announcing phrase; phrases do not overlap."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = text  # a letter whose lower case is longer: positions would shift, so only lower case is found
+    table = _ASCII_ANNOUNCEMENTS if text.isascii() else _ANNOUNCEMENTS
+    for pattern, stems in table:
+        begins: set[int] = set()
+        for stem in stems:
+            position = lowered.find(stem)
+            while position >= 0:
+                begins.add(position)
+                position = lowered.find(stem, position + 1)
+        past = -1
+        for position in sorted(begins):
+            if position >= past and (found := pattern.match(text, position)):
+                past = found.end()
+                yield position, past
+
+
+def _sentence(text: str, start: int) -> str:
+    """From `start` to the end of the sentence; a display formula may begin on the next line."""
+    rest = text[start : start + _MAX_SENTENCE]
+    stripped = rest.lstrip("*_ \t\n:：")
+    if not stripped:
+        return ""
+    opening = _OPENING.match(stripped)
+    if opening:
+        closing = _CLOSING[opening[0]].search(stripped, len(opening[0]))
+        if closing:
+            tail = _SENTENCE_END.search(stripped, closing.end())
+            return stripped[: tail.start() if tail else len(stripped)].strip()
+    end_match = _SENTENCE_END.search(stripped)
+    return (stripped[: end_match.start()] if end_match else stripped).strip()

@@ -1,0 +1,48 @@
+"""Sentences that deny, hedge or only bound the number in them, and shorter readings of those that do not."""
+
+from __future__ import annotations
+
+import re
+
+from verifiers.extract.places import formulas, undecorated
+
+NEGATED = re.compile(
+    r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"
+    r"|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
+)
+HEDGED = re.compile(r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between)\b|或")
+_BOUNDED = re.compile(
+    r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
+    r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+)
+BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+NUMBER = re.compile(
+    r"(?<![\w.])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
+)
+
+
+def is_doubtful(sentence: str) -> bool:
+    """Whether a sentence denies its number, offers several, or only bounds it."""
+    return any(pattern.search(sentence) for pattern in (NEGATED, HEDGED, _BOUNDED))
+
+
+def reduced(payload: str) -> tuple[str, ...]:
+    """Shorter readings of an announcement such as "The largest $n$ is 34": refused when it is negated or hedged."""
+    if is_doubtful(payload):
+        return ()
+    found: list[str] = []
+    bold = BOLD.findall(payload)
+    if bold:
+        found.append(undecorated(bold[-1]))
+    copula = re.split(r"\b(?:is|are|equals|be)\b\s*:?", payload)
+    if len(copula) > 1 and copula[-1].strip():
+        found.append(undecorated(copula[-1]))
+    inner = formulas(payload)
+    if len(inner) == 1:
+        found.append(inner[0])
+    numbers = [match[0].strip().rstrip(",") for match in NUMBER.finditer(payload)]
+    if len(numbers) == 1:
+        found.append(numbers[0])
+    elif numbers and re.search(r"(?:=|≈|\\approx)\s*\S*" + re.escape(numbers[-1]), payload):
+        found.append(numbers[-1])
+    return tuple(dict.fromkeys(piece for piece in found if piece))

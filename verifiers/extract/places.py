@@ -1,0 +1,73 @@
+"""The places in which an answer may be announced, and what is found there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Place(StrEnum):
+    """Where an answer may stand, in the order in which places are tried."""
+
+    TAG = "tag"  # <answer> ... </answer>
+    BOXED = "boxed"  # \boxed{...}
+    HASHES = "hashes"  # #### ...
+    ANNOUNCED = "announced"  # the answer is ..., Answer: ..., A: ...
+    BARE = "bare"  # the whole response is one expression
+    FORMULA = "formula"  # the last $...$ of the text
+    LAST = "last"  # the last number, equation or bold words of the text
+
+
+TRAINING_PLACES = (Place.TAG, Place.BOXED, Place.HASHES, Place.ANNOUNCED)
+ALL_PLACES = tuple(Place)
+EXPLICIT_PLACES = frozenset(TRAINING_PLACES)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The announced answer.
+
+    Attributes:
+        answer: its text; None when nothing is announced.
+        place: where it stood.
+        shorter: gives `fallbacks`, worked out only when they are needed.
+        others: earlier announcements in the same kind of place, oldest first.
+        detail: why there is no answer.
+    """
+
+    answer: str | None
+    place: Place | None = None
+    shorter: Callable[[], tuple[str, ...]] = tuple
+    others: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """Shorter readings of the same announcement, to be tried when `answer` is no mathematics."""
+        return self.shorter()
+
+
+MATH = re.compile(r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_SPECIAL = re.compile(r"<\|[A-Za-z_]{1,24}\|>")
+_COPULA_AFTER = re.compile(r"(?<=[0-9A-Za-z$)}%])\s*(?:입니다|이다|예요|です|である|だ|है|हैं|হয়|dir|dır)\s*[.。।]?$")
+
+
+def formulas(text: str) -> list[str]:
+    """The contents of the formulas in a text, in order."""
+    return [next(group for group in match.groups() if group is not None).strip() for match in MATH.finditer(text)]
+
+
+def undecorated(text: str) -> str:
+    """Without Markdown marks and formula delimiters around the whole."""
+    text = _SPECIAL.sub("", text).strip().strip("*_`").strip()
+    text = _COPULA_AFTER.sub("", text)
+    while text[-1:] in (".", "。", ",", "।") and not text.endswith(("..", "\\,")):
+        text = text[:-1].rstrip()
+    for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$")):
+        if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
+            inner = text[len(opening) : -len(closing)]
+            if opening not in inner:
+                return inner.strip()
+    return re.sub(r"\\[()]|\\\[(?![\d.]*(?:pt|em|ex)\])|\\\]", " ", text) if "\\(" in text or "\\[" in text else text
