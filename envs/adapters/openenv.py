@@ -71,16 +71,16 @@ class OpenEnv(EpisodeEnvironment):
         self.timeout_seconds = timeout_seconds
         self._open: Callable[[], Session]
         if source.startswith(("http://", "https://")):
-            schema = _schema_of_server(source, timeout_seconds)
+            title, schema = _describe_server(source, timeout_seconds)
             self._open = lambda: RemoteSession(self)
         else:
             cls, action_class = _classes(source)
-            schema = action_class.model_json_schema()
+            title, schema = _describe_class(cls(**dict(options or {}))), action_class.model_json_schema()
             self._open = lambda: LocalSession(self, cls(**dict(options or {})), action_class)
         self.action = action or _only_field(schema, source)
         self.action_type = _type_of(schema, self.action, source)
         super().__init__(
-            name=f"openenv:{source}",
+            name=f"openenv:{title}",  # not the address: its problems are the same, and of the same split, at another
             success=success,
             max_turns=max_turns,
             instruction=instruction,
@@ -222,22 +222,33 @@ class LocalSession:
         return self.env.frame(fields, observation.reward, observation.done)
 
 
-def _schema_of_server(url: str, timeout_seconds: float) -> Mapping[str, Any]:
-    """The JSON schema of the actions that a server takes."""
+def _describe_server(url: str, timeout_seconds: float) -> tuple[str, Mapping[str, Any]]:
+    """(what a server calls its environment, the JSON schema of the actions that it takes)."""
     import requests  # a dependency of openenv
 
     session = requests.Session()
     session.trust_env = not url.startswith(("http://127.", "http://localhost", "http://[::1]"))  # no proxy to ourselves
     try:
-        with session.get(f"{url.rstrip('/')}/schema", timeout=timeout_seconds) as answer:
-            answer.raise_for_status()
-            return answer.json()["action"]
+        answers = []
+        for page in ("metadata", "schema"):
+            with session.get(f"{url.rstrip('/')}/{page}", timeout=timeout_seconds) as answer:
+                answer.raise_for_status()
+                answers.append(answer.json())
+        return str(answers[0]["name"]), answers[1]["action"]
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"no OpenEnv server answers at {url}: {reason}; start it (ours: `beyond env serve NAME`) and name it as "
             "openenv:http://host:port"
         ) from error
+
+
+def _describe_class(theirs: Any) -> str:
+    """What an instance calls its environment; it is closed."""
+    try:
+        return str(theirs.get_metadata().name)
+    finally:
+        theirs.close()
 
 
 def _classes(source: str) -> tuple[Any, Any]:

@@ -191,6 +191,7 @@ def theirs():
 def test_a_server_gives_the_same_episodes_as_the_class(theirs):
     with served(theirs.Game, theirs.Guess, capacity=4) as url:
         far, near = make(f"openenv:{url}?max_turns=6"), game("Game", max_turns=6)
+        assert list(far.problems(5)) == list(near.problems(5))  # an address is no part of a problem
         rng = random.Random(0)
         for _ in range(5):
             seed = rng.getrandbits(31)
@@ -200,10 +201,10 @@ def test_a_server_gives_the_same_episodes_as_the_class(theirs):
                 frames.append([session.reset(seed), session.act("7"), session.act("3")])
                 session.close()
             assert frames[0] == frames[1]
-        episode = play_episode(far, far.problem(0), bisect())
-        assert episode.stop is StopReason.COMPLETED
-        assert play_episode(far, far.problem(0), lambda m: "13").stop in (StopReason.ERROR, StopReason.COMPLETED)
-        assert far.step(far.problem(0), [Message("assistant", "x")]).stop is StopReason.PARSE_ERROR
+        for problem in far.problems(5):
+            assert play_episode(far, problem, bisect()) == play_episode(near, problem, bisect())
+            assert play_episode(far, problem, lambda m: "13").stop is play_episode(near, problem, lambda m: "13").stop
+            assert far.step(problem, [Message("assistant", "x")]).stop is StopReason.PARSE_ERROR
 
 
 def test_one_place_on_a_server_serves_rollouts_and_graders_in_turn(theirs):
