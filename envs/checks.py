@@ -112,7 +112,7 @@ def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Fi
     total = sum(map(len, drawn.values()))
     wrong: list[tuple[Problem, Verdict]] = []
     for problem in (problem for group in drawn.values() for problem in group):
-        verdict = env.grade(problem, env.render_solution(problem.solution, problem.answer))
+        verdict = env.grade(problem, env.home(problem).render_solution(problem.solution, problem.answer))
         if not verdict.is_correct or verdict.score != 1:
             wrong.append((problem, verdict))
     detail = f"{total - len(wrong)} of {total}"
@@ -214,7 +214,7 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
     yield Finding("demonstrator", right > 0 and not uncovered, detail, mend)
     drill = env.drill(rng)
     drill = replace(drill, env=env.name)
-    is_right = env.grade(drill, env.render_solution(drill.solution, drill.answer)).is_correct
+    is_right = env.grade(drill, env.home(drill).render_solution(drill.solution, drill.answer)).is_correct
     yield Finding("drill", is_right, f"e.g. {drill.text!r}", "drill(rng) must return a problem whose gold is CORRECT")
 
 

@@ -54,7 +54,7 @@ def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, inde
     def completion(text: str) -> Any:
         return [{"role": "assistant", "content": text}] if conversational else text
 
-    gold = env.render_solution(problem.solution, problem.answer)
+    gold = env.home(problem).render_solution(problem.solution, problem.answer)
     if kind == "problems":
         return problem.to_json()
     if kind == "prompt_only":

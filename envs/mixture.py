@@ -10,6 +10,7 @@ from typing import Any
 from envs.demonstrations import Demonstrator
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
+from envs.strands import Strand
 from envs.types import Environment, Message, Problem, Step
 from verifiers.types import Verdict
 
@@ -19,19 +20,30 @@ class Mixture(Environment):
     """Problems of several environments in given shares; each is graded by its own (level: the parts' own levels).
 
     Which part stands at an index is a pure function of (seed, split, index), so the stream needs no state. A problem
-    names the part that it came from in `info["part"]`.
+    names the part that it came from in `info["part"]`, and training records reward and gold of every part.
+
+    A level that one part trains on and another keeps for evaluation only is a training level of the first alone.
 
     Args:
-        parts: reference -> weight, e.g. {"leaps": 2, "countdown?levels=2-3": 1}; a sequence means equal weights.
+        parts: name of a part -> weight, or -> {weight: ..., env: ..., settings}; the name is the environment's, or any
+            other where `env` is given. A sequence of references means equal weights.
         levels: training levels; each part draws from those it has. None: all that any part has.
+
+    Example (YAML)::
+
+        env:
+          name: mixture
+          parts:
+            leaps: 2
+            countdown: {weight: 1, levels: [2, 3], largest: 9}
+            chains: {env: arithmetic_chain, weight: 1, levels: 1-3}
     """
 
-    def __init__(self, parts: Mapping[str, float] | Sequence[str], levels: Any = None) -> None:
-        weights = dict(parts) if isinstance(parts, Mapping) else dict.fromkeys(parts, 1.0)
-        if not weights or min(weights.values()) < 0 or sum(weights.values()) <= 0:
-            raise ValueError(f"parts are {dict(weights)}, expected references with weights that are not all 0")
-        self.parts = {ref: make(ref) for ref in weights}
-        self.weights = tuple(float(weight) for weight in weights.values())
+    def __init__(self, parts: Mapping[str, Any] | Sequence[str], levels: Any = None) -> None:
+        entries = parts if isinstance(parts, Mapping) else dict.fromkeys(parts, 1.0)
+        read = {name: _read_part(name, entry) for name, entry in entries.items()}
+        self.shares = _shares({name: weight for name, (_, weight) in read.items()})
+        self.parts = {name: part for name, (part, _) in read.items()}
         every = sorted({level for part in self.parts.values() for level in part.levels})
         self.levels = parse_levels(levels) if levels is not None else tuple(every)
         beyond = {level for part in self.parts.values() for level in part.ood_levels}
@@ -45,70 +57,94 @@ class Mixture(Environment):
             ValueError: no part has this level.
         """
         rng = keyed_rng("mixture", seed, split, index, level)
-        ref, part = self._choose(rng, level)
-        own = level if level is not None else rng.choice([n for n in part.levels if n in self.levels])
-        return _labelled(part.problem(index, split=split, seed=seed, level=own), ref)
+        name = self._choose(rng, level)
+        own = level if level is not None else rng.choice([n for n in self.parts[name].levels if n in self.levels])
+        return self.strand_problem(Strand(own, name), index, split=split, seed=seed)
+
+    def strands(self, levels: Sequence[int]) -> tuple[Strand, ...]:
+        """One strand for each level of each part: the part's share, spread evenly over those of `levels` it has."""
+        own = {name: [level for level in levels if self.has_level(name, level)] for name in self.parts}
+        total = sum(self.shares[name] for name, mine in own.items() if mine)
+        return tuple(
+            Strand(level, name, self.shares[name] / total / len(mine)) for name, mine in own.items() for level in mine
+        )
+
+    def strand_problem(self, strand: Strand, index: int, *, split: str = "train", seed: int = 0) -> Problem:
+        """Problem `index` of a part's level, labelled with the part's name."""
+        problem = self.parts[strand.part].problem(index, split=split, seed=seed, level=strand.level)
+        return _labelled(problem, strand.part)
+
+    def strand_size(self, strand: Strand, split: str) -> int | None:
+        """How many problems the part has of the level."""
+        return self.parts[strand.part].strand_size(strand, split)
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A problem of a part that has `level`."""
-        ref, part = self._choose(rng, level)
-        return _labelled(part.generate(rng, level), ref)
+        name = self._choose(rng, level)
+        return _labelled(self.parts[name].generate(rng, level), name)
 
-    def _choose(self, rng: random.Random, level: int | None) -> tuple[str, Environment]:
-        wanted = set(self.levels) if level is None else {level}
-        able = [
-            (ref, part, weight)
-            for (ref, part), weight in zip(self.parts.items(), self.weights)
-            if weight > 0 and wanted & {*part.levels, *(part.ood_levels if level is not None else ())}
-        ]
+    def _choose(self, rng: random.Random, level: int | None) -> str:
+        wanted = self.levels if level is None else (level,)
+        able = {name: share for name, share in self.shares.items() if any(self.has_level(name, n) for n in wanted)}
         if not able:
             raise ValueError(f"no part of the mixture has level {level}; there are {list(self.levels)}")
-        ref, part, _ = rng.choices(able, [weight for _, _, weight in able])[0]
-        return ref, part
+        return rng.choices(list(able), list(able.values()))[0]
 
-    def part_of(self, problem: Problem) -> Environment:
-        """The environment that a problem came from.
+    def has_level(self, name: str, level: int) -> bool:
+        """True when a part gives problems of a level: a training level of the mixture needs one of the part."""
+        part = self.parts[name]
+        return level in (part.levels if level in self.levels else part.ood_levels)
+
+    def home(self, problem: Problem) -> Environment:
+        """The part that a problem came from.
 
         Raises:
             ValueError: it is no problem of this mixture.
         """
-        ref = problem.info.get("part")
-        if ref not in self.parts:
-            raise ValueError(f"problem {problem.id} has part {ref!r}, expected one of {', '.join(self.parts)}")
-        return self.parts[ref]
+        name = problem.info.get("part")
+        if name not in self.parts:
+            raise ValueError(f"problem {problem.id} has part {name!r}, expected one of {', '.join(self.parts)}")
+        return self.parts[name].home(problem)
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """The verdict of the problem's own environment."""
-        return self.part_of(problem).grade(problem, response)
+        return self.home(problem).grade(problem, response)
 
     def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
         """The verdict of the problem's own environment."""
-        return self.part_of(problem).grade_transcript(problem, transcript)
+        return self.home(problem).grade_transcript(problem, transcript)
 
     def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
         """What follows in the problem's own environment."""
-        return self.part_of(problem).step(problem, transcript)
+        return self.home(problem).step(problem, transcript)
 
     def corrupt(self, problem: Problem, rng: random.Random) -> tuple[str, ...]:
         """Wrong responses by the problem's own environment."""
-        return self.part_of(problem).corrupt(problem, rng)
+        return self.home(problem).corrupt(problem, rng)
 
     def drill(self, rng: random.Random) -> Problem:
         """A drill of a part, chosen by weight."""
-        ref, part = self._choose(rng, None)
-        return _labelled(part.drill(rng), ref)
+        name = self._choose(rng, None)
+        return _labelled(self.parts[name].drill(rng), name)
 
-    def demonstrator(self, **settings: Any) -> Demonstrator:
-        """Each part's own demonstrator, with the same settings."""
-        return MixtureDemonstrator(self, settings)
+    def demonstrator(self, parts: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> Demonstrator:
+        """Each part's own demonstrator, with the same settings; `parts` overrides them by part.
+
+        Raises:
+            ValueError: `parts` names a part that there is not.
+        """
+        unknown = [name for name in parts or {} if name not in self.parts]
+        if unknown:
+            raise ValueError(f"no part is called {unknown[0]!r}; there are {', '.join(self.parts)}")
+        return MixtureDemonstrator(self, {name: {**settings, **(parts or {}).get(name, {})} for name in self.parts})
 
 
 class MixtureDemonstrator:
     """Writes with the demonstrator of the part that a problem came from."""
 
-    def __init__(self, env: Mixture, settings: Mapping[str, Any]) -> None:
+    def __init__(self, env: Mixture, settings: Mapping[str, Mapping[str, Any]]) -> None:
         self.env = env
-        self.writers = {ref: part.demonstrator(**settings) for ref, part in env.parts.items()}
+        self.writers = {name: part.demonstrator(**settings[name]) for name, part in env.parts.items()}
         covered = {level for writer in self.writers.values() for level in writer.levels}
         self.levels = tuple(level for level in env.levels if level in covered)
 
@@ -121,5 +157,27 @@ class MixtureDemonstrator:
         return self.writers[problem.info["part"]].write(problem, rng)
 
 
-def _labelled(problem: Problem, ref: str) -> Problem:
-    return replace(problem, info={**problem.info, "part": ref})
+def _read_part(name: str, entry: Any) -> tuple[Environment, float]:
+    """(environment, weight) of an entry: a weight, or a mapping."""
+    if isinstance(entry, Mapping):
+        settings = dict(entry)
+        weight, ref = settings.pop("weight", 1.0), settings.pop("env", name)
+    else:
+        weight, ref, settings = entry, name, {}
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+        raise ValueError(f"part {name!r} has weight {weight!r}, expected a number above 0 (leave out what has none)")
+    part = make(ref, **settings)
+    if isinstance(part, Mixture):
+        raise ValueError(f"part {name!r} is a mixture: name its parts in this one")
+    return part, float(weight)
+
+
+def _shares(weights: Mapping[str, float]) -> dict[str, float]:
+    if not weights:
+        raise ValueError("a mixture without parts; expected names with weights, e.g. {leaps: 2, countdown: 1}")
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _labelled(problem: Problem, part: str) -> Problem:
+    return replace(problem, info={**problem.info, "part": part})

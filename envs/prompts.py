@@ -64,6 +64,6 @@ def few_shot_prompt(env: Environment, problem: Problem, shots: Sequence[Problem]
     """
     if problem.id in {shot.id for shot in shots}:
         raise ValueError(f"problem {problem.id} is among its own examples; draw the examples from the training split")
-    examples = [f"{shot.text}\n{env.render_solution(shot.solution, shot.answer)}" for shot in shots]
+    examples = [f"{shot.text}\n{env.home(shot).render_solution(shot.solution, shot.answer)}" for shot in shots]
     text = "\n\n".join([*examples, problem.text]) + "\n"
     return replace(problem, prompt=text, canonical=problem.canonical or problem.text)

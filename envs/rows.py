@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.splits import keyed_rng, split_of
+from envs.strands import Strand
 from envs.types import SPLITS, Environment, Problem
 
 EVALUATION_FIRST = ("test", "validation", "train")
@@ -60,6 +61,10 @@ class RowsEnvironment(Environment):
     def num_problems(self, split: str, level: int | None = None) -> int:
         """How many different problems a split holds, of one level or of all training levels."""
         return len(self._by_level.get((split, level), ()))
+
+    def strand_size(self, strand: Strand, split: str) -> int | None:
+        """How many different problems a strand has."""
+        return self.num_problems(split, strand.level)
 
     def draw(self, index: int, *, split: str = "train", seed: int | None = 0, level: int | None = None) -> Problem:
         """Problem `index` of a split; beyond the last row a new epoch begins, in another order.

@@ -29,7 +29,7 @@ def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed
         wrong = env.corrupt(problem, rng)
         lines = [
             f"[level {problem.level}] {problem.text}",
-            indent(env.render_solution(problem.solution, problem.answer)),
+            indent(env.home(problem).render_solution(problem.solution, problem.answer)),
         ]
         if wrong:
             lines += ["  wrong on purpose:", indent(wrong[0])]
@@ -71,7 +71,7 @@ def play(
             break
         verdict = env.grade(problem, typed)
         if verdict.answer is None:
-            typed = env.render_solution((), typed)
+            typed = env.home(problem).render_solution((), typed)
             verdict = env.grade(problem, typed)
         rounds.append(Round(problem, typed, verdict))
     return rounds
@@ -131,7 +131,7 @@ def page(name: str, *, seed: int = 0) -> str:
     for level in (*env.levels, *env.ood_levels):
         problem = env.problem(0, seed=seed, level=level)
         beyond = " (evaluation only)" if level in env.ood_levels else ""
-        solution = env.render_solution(problem.solution, problem.answer)
+        solution = env.home(problem).render_solution(problem.solution, problem.answer)
         lines += ["", f"Level {level}{beyond}", "", "```text", problem.text, "", solution, "```"]
     return "\n".join(lines) + "\n"
 

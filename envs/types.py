@@ -16,6 +16,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from envs.strands import Strand
 from verifiers.types import Verdict, Verifier
 
 if TYPE_CHECKING:
@@ -213,6 +214,18 @@ class Environment:
             yield self.problem(index, split=split, seed=seed, level=level)
             index += 1
 
+    def strands(self, levels: Sequence[int]) -> tuple[Strand, ...]:
+        """The streams of problems of these levels: one for each, of equal shares."""
+        return tuple(Strand(level, share=1 / len(levels)) for level in levels)
+
+    def strand_problem(self, strand: Strand, index: int, *, split: str = "train", seed: int = 0) -> Problem:
+        """Problem `index` of a strand."""
+        return self.problem(index, split=split, seed=seed, level=strand.level)
+
+    def strand_size(self, strand: Strand, split: str) -> int | None:
+        """How many problems a strand has; None: as many as one draws."""
+        return None
+
     def grade(self, problem: Problem, response: str) -> Verdict:
         """The gold verdict on a response. Never raises for what the response says."""
         from envs.grading import grade_response
@@ -223,6 +236,10 @@ class Environment:
         """The gold verdict on a conversation: on its last assistant turn, unless the environment says otherwise."""
         turns = [message.content for message in transcript if message.role == "assistant"]
         return self.grade(problem, turns[-1] if turns else "")
+
+    def home(self, problem: Problem) -> Environment:
+        """The environment that a problem came from: this one, unless it combines several."""
+        return self
 
     def render_solution(self, steps: Sequence[str], answer: str) -> str:
         """Steps and answer as the text a policy would write: the form that `grade` reads."""

@@ -160,7 +160,7 @@ class EvaluationSection(Section):
     """Frozen test problems, the same for every arm."""
 
     levels: tuple[int, ...] = ()  # empty: the environment's levels and ood_levels
-    problems_per_level: Positive = 100
+    problems_per_level: Positive = 100  # of a mixture: for each of its parts
     num_samples: Positive = 16  # completions per problem at sampling.temperature
     sampling: SamplingSection = SamplingSection()
     validation_problems: Positive = 64  # per evaluation during training

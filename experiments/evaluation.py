@@ -22,18 +22,18 @@ EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study
 
 
 def frozen_problems(env: Environment, section: EvaluationSection, split: str) -> list[Problem]:
-    """The problems of a split that every arm and seed answers: `problems_per_level` of each level.
+    """The problems of a split that every arm and seed answers: `problems_per_level` of each level of each part.
 
-    Validation problems are spread over the training levels; test problems cover ood_levels too.
+    Validation problems are spread over the parts' training levels; test problems cover ood_levels too.
 
     Raises:
         UserError: the environment has none, or not at these levels.
     """
     try:
         if split == "validation":
-            levels = env.levels
+            strands = env.strands(env.levels)
             return [
-                env.problem(i, split=split, seed=EVALUATION_SEED, level=levels[i % len(levels)])
+                env.strand_problem(strands[i % len(strands)], i, split=split, seed=EVALUATION_SEED)
                 for i in range(section.validation_problems)
             ]
         return _distinct(env, section.levels or (*env.levels, *env.ood_levels), section.problems_per_level, split)
@@ -43,10 +43,10 @@ def frozen_problems(env: Environment, section: EvaluationSection, split: str) ->
 
 def _distinct(env: Environment, levels: Sequence[int], per_level: int, split: str) -> list[Problem]:
     problems: list[Problem] = []
-    for level in levels:
+    for strand in env.strands(levels):
         seen: dict[str, Problem] = {}
         for index in range(20 * per_level):  # small spaces repeat problems; a frozen set does not
-            problem = env.problem(index, split=split, seed=EVALUATION_SEED, level=level)
+            problem = env.strand_problem(strand, index, split=split, seed=EVALUATION_SEED)
             seen.setdefault(problem.id, problem)
             if len(seen) == per_level:
                 break
@@ -73,6 +73,7 @@ def record_evaluation(folder: Path, evaluation: Any, *, policy: str, split: str,
         "step": step,
         "summary": evaluation.summary(ks),
         "levels": {str(level): figures for level, figures in evaluation.by_level(ks).items()},
+        "parts": evaluation.by_part(ks),
         **evaluation.to_json(),
     }
     append_jsonl(folder / "evals.jsonl", [row])
@@ -132,7 +133,8 @@ def evaluate_command(
     spec, env = build_env(Component(name=env_ref))
     try:
         wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)
-        problems = [env.problem(i, split=split, seed=seed, level=lv) for lv in wanted for i in range(per_level)]
+        strands = env.strands(wanted)
+        problems = [env.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(per_level)]
     except ValueError as error:
         raise UserError(str(error)) from error
     folder = Path(policy)

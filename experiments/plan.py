@@ -69,9 +69,9 @@ def print_plan(experiment: Experiment) -> None:
         else:
             print(f"  {name:<14} {arm.method} on {experiment.preference.num_pairs:,} labelled pairs")
     evaluation = experiment.evaluation
-    levels = evaluation.levels or (*env.levels, *env.ood_levels)
+    strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
     print(
-        f"  test           {evaluation.problems_per_level} problems x {len(levels)} levels x "
+        f"  test           {evaluation.problems_per_level} problems x {len(strands)} levels x "
         f"{evaluation.num_samples} samples and one greedy, for the start and every arm"
     )
     workers = experiment.workers

@@ -40,6 +40,13 @@ class PolicyResults:
         """Levels of the test problems, ascending."""
         return sorted({row["level"] for row in self.evaluations[0]["rows"]})
 
+    def by_part(self) -> dict[str, float]:
+        """Verified share of the sampled completions for each part of a mixture, over all seeds; {} for others."""
+        found: dict[str, list[float]] = {}
+        for row in (row for evaluation in self.evaluations for row in evaluation["rows"] if row.get("part")):
+            found.setdefault(row["part"], []).append(row["c_verified"] / row["n"])
+        return {part: float(np.mean(shares)) for part, shares in found.items()}
+
     def values(self, kind: str = "sampled", of: str = "verified", level: int | None = None) -> np.ndarray:
         """[seeds, problems] of the share of right completions (sampled) or 0/1 (greedy).
 

@@ -72,6 +72,17 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     return table
 
 
+def part_table(results: StudyResults) -> Table:
+    """Every policy on every part of a mixture."""
+    shares = {"imitation" if name == START else name: policy.by_part() for name, policy in results.policies.items()}
+    table = Table(title="step-verified accuracy by environment, sampled", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("", *shares):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for part in results.policies[START].by_part():
+        table.add_row(part, *(_figure(by_part.get(part), 2) for by_part in shares.values()))
+    return table
+
+
 def print_study(folder: Path) -> None:
     """The final tables of a study: the headline level, then all levels."""
     results = load_study(folder)
@@ -79,16 +90,19 @@ def print_study(folder: Path) -> None:
     if results.headline_level is not None:
         console.print(study_table(results, results.headline_level))
     console.print(study_table(results, None))
+    if results.policies[START].by_part():
+        console.print(part_table(results))
 
 
 def print_evaluation(evaluation: Any, title: str) -> None:
-    """An evaluation by level."""
+    """An evaluation by level, and by part where the environment is a mixture."""
     ks = [k for k in PASS_AT if k <= evaluation.num_samples]
     table = Table(title=title)
     columns = ["level", "problems", "answer", "verified", "greedy", *(f"pass@{k}" for k in ks[1:]), "tokens"]
     for column in columns:
         table.add_column(column, justify="right")
-    rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels), ("all", evaluation)]
+    rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels)]
+    rows += [*((part, evaluation.of_part(part)) for part in evaluation.parts), ("all", evaluation)]
     for label, part in rows:
         figures = part.summary(ks)
         table.add_row(

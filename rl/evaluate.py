@@ -49,6 +49,7 @@ class ProblemRow:
     """What a policy did with one problem.
 
     Attributes:
+        part: the part of a mixture that it came from; "" where the environment is none.
         n: sampled completions, the greedy one not among them.
         c_answer, c_verified: how many of the n have the right answer; a verified solution.
         greedy_answer, greedy_verified: the greedy completion; None when it was not asked for.
@@ -71,6 +72,7 @@ class ProblemRow:
     outcomes: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     leaps: dict[str, int] = field(default_factory=dict)
+    part: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -96,6 +98,15 @@ class Evaluation:
     def levels(self) -> tuple[int, ...]:
         """Levels that occur, ascending."""
         return tuple(sorted({row.level for row in self.rows}))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts of a mixture that occur, in order of appearance; empty where the environment is none."""
+        return tuple(dict.fromkeys(row.part for row in self.rows if row.part))
+
+    def of_part(self, part: str) -> Evaluation:
+        """The evaluation restricted to one part of a mixture; it keeps the hash of the whole set."""
+        return replace(self, rows=tuple(row for row in self.rows if row.part == part))
 
     def at(self, level: int) -> Evaluation:
         """The evaluation restricted to one level; it keeps the hash of the whole set."""
@@ -134,6 +145,10 @@ class Evaluation:
         for outcome in ("error", "timeout"):
             figures[outcome] = sum(row.outcomes.get(outcome, 0) for row in self.rows) / total
         return figures
+
+    def by_part(self, ks: Sequence[int] = ()) -> dict[str, dict[str, float]]:
+        """`summary` of every part of a mixture."""
+        return {part: self.of_part(part).summary(ks) for part in self.parts}
 
     def by_level(self, ks: Sequence[int] = ()) -> dict[int, dict[str, float]]:
         """`summary` of every level."""
@@ -252,6 +267,7 @@ def problem_row(problem: Problem, sampled: Group | None, greedy: Group | None) -
         outcomes=dict(Counter(row.verdict.outcome.value for row in rows)),
         parts={name: float(value) for name, value in parts.items()},
         leaps=dict(leaps),
+        part=str(problem.info.get("part", "")),
     )
 
 

@@ -31,6 +31,9 @@ METRICS: Mapping[str, str] = {
     "gold/score": "mean gold score",
     "gold/part/*": "mean of a named measurement of the gold verdict, over the verdicts that have it",
     "gold/correct/level/*": "gold/correct among the problems of one level",
+    "gold/correct/env/*": "gold/correct among the problems of one part of a mixture",
+    "reward/mean/env/*": "reward/mean among the problems of one part of a mixture",
+    "groups/count/env/*": "problems of one part of a mixture",
     "outcome/*": "share of completions by outcome of verification",
     "finish/*": "share of completions by finish reason (stop, length)",
     # groups
@@ -58,7 +61,7 @@ METRICS: Mapping[str, str] = {
     "learner/steps": "optimizer steps taken so far",
     "learner/tokens": "sampled tokens that the loss was divided by",
     "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
-    "curriculum/*": "weight or success estimate of a level",
+    "curriculum/*": "weight or success estimate of a level (of a mixture's part), problems asked and set aside",
     "eval/*": "held-out evaluation during training",
     # stages beside RL
     "imitation/*": "what a supervised fit measures: loss, probe (share of single steps right)",
@@ -182,6 +185,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "reward/std": float(rewards.std()),
         **_part_means("reward/part", (row.parts for row in rows), len(rows)),
         **_gold(rows),
+        **_by_part(groups),
         **_shares("outcome", Outcome, [row.verdict.outcome for row in rows]),
         **_shares("finish", FinishReason, [row.completion.finish for row in rows]),
         **_group_metrics(groups),
@@ -200,6 +204,20 @@ def _gold(rows: Sequence[Trajectory]) -> dict[str, float]:
         for name, value in row.verdict.parts.items():
             means.add(f"gold/part/{name}", value)
     return means.means()
+
+
+def _by_part(groups: Sequence[Group]) -> dict[str, float]:
+    """Reward beside gold for each part of a mixture; nothing where the environment is none."""
+    means, counts = Sums(), Counter[str]()
+    for group in groups:
+        part = group.problem.info.get("part")
+        if part is None:
+            continue
+        counts[f"groups/count/env/{part}"] += 1
+        for row in group.trajectories:
+            means.add(f"gold/correct/env/{part}", float(row.verdict.is_correct))
+            means.add(f"reward/mean/env/{part}", row.reward)
+    return {**means.means(), **{name: float(count) for name, count in counts.items()}}
 
 
 def _group_metrics(groups: Sequence[Group]) -> dict[str, float]:

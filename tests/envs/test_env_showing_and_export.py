@@ -109,7 +109,7 @@ def test_a_mixture_draws_its_parts_by_weight():
     counts = Counter(p.info["part"] for p in problems)
     assert abs(counts["countdown?levels=2"] / 800 - 0.25) < 0.046  # 3 standard errors
     assert {p.level for p in problems} == {1, 2}
-    assert all(env.grade(p, env.part_of(p).render_solution(p.solution, p.answer)).is_correct for p in problems[:100])
+    assert all(env.grade(p, env.home(p).render_solution(p.solution, p.answer)).is_correct for p in problems[:100])
     writer = env.demonstrator()
     import random
 
@@ -122,6 +122,42 @@ def test_a_mixture_is_disjoint_and_reproducible():
     train = [p.id for p in env.problems(200)]
     assert train == [p.id for p in spec.build().problems(200)]
     assert not set(train) & {p.id for p in env.problems(100, split="test", seed=3)}
+
+
+def test_a_mixture_is_written_in_yaml_with_names_weights_and_settings():
+    env = make("mixture", parts={"easy": {"env": "countdown", "levels": "2", "largest": 9}, "leaps": {"weight": 3}})
+    assert env.shares == {"easy": 0.25, "leaps": 0.75}
+    assert env.parts["easy"].settings == {"largest": 9}
+    assert make(env.spec).problem(5) == env.problem(5)
+
+
+def test_every_part_of_a_mixture_is_written_and_graded_in_its_own_way():
+    env = make("mixture", parts={"leaps": 1, "countdown": 2})
+    report = check_environment(env, num=30, hostile=False, fresh_process=False)
+    assert report.is_ok, report.text()
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({}, "without parts"),
+        ({"leaps": 0}, "above 0"),
+        ({"leaps": {"weight": "much"}}, "above 0"),
+        ({"leeps": 1}, "did you mean 'leaps'"),
+        ({"inner": {"env": "mixture", "parts": {"leaps": 1}}}, "is a mixture"),
+    ],
+)
+def test_mixtures_that_cannot_be_are_refused(parts, message):
+    with pytest.raises(ValueError, match=message):
+        make("mixture", parts=parts)
+
+
+def test_parts_of_a_mixture_have_demonstrators_of_their_own():
+    env = make("mixture", parts=["countdown", "fractions"])
+    writer = env.demonstrator(slip=0.5, parts={"countdown": {"slip": 0.0}})
+    assert {name: w.slip for name, w in writer.writers.items()} == {"countdown": 0.0, "fractions": 0.5}
+    with pytest.raises(ValueError, match="no part is called 'sums'"):
+        env.demonstrator(parts={"sums": {}})
 
 
 def test_the_example_plug_in_resolves_by_its_entry_point(monkeypatch):

@@ -1,0 +1,30 @@
+"""Which problems a step asks: parts and levels at the edge of what the policy can do, and no problem twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envs.types import Environment
+from rl.curriculum.adaptive import EdgeCurriculum, TargetCurriculum
+from rl.curriculum.base import Curriculum
+
+CURRICULA: dict[str, type[Curriculum]] = {
+    "uniform": Curriculum,
+    "edge": EdgeCurriculum,
+    "target": TargetCurriculum,
+}
+
+
+def make_curriculum(name: str, env: Environment, **settings: Any) -> Curriculum:
+    """The curriculum of that name over an environment's problems.
+
+    Raises:
+        ValueError: unknown name; the message lists the known ones.
+        TypeError: a setting that it does not have.
+    """
+    if name not in CURRICULA:
+        raise ValueError(f"curriculum is {name!r}, expected one of {', '.join(CURRICULA)}")
+    return CURRICULA[name](env, **settings)
+
+
+__all__ = ["CURRICULA", "Curriculum", "EdgeCurriculum", "TargetCurriculum", "make_curriculum"]
