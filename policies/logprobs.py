@@ -10,8 +10,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from policies.packing import can_pack, padded_inputs, trunk_states
 
 CHUNK_LOGITS = 1 << 24  # logits held at once (64 MB in float32) before the vocabulary is worked in chunks of tokens
 LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
@@ -24,11 +27,13 @@ class TokenScores(NamedTuple):
         logprobs: [B, T] float32, log pi(tokens[t] | tokens[<t]); 0 in column 0, on padding and where not asked.
         entropy: [B, T] float32 in nats of the distribution that tokens[t] was drawn from, or None if not asked.
         values: [B, T] float32, value of the state before tokens[t], or None without a value head.
+        num_positions: positions that went through the model: distinct prefixes if packed, rows x columns if padded.
     """
 
     logprobs: Tensor
     entropy: Tensor | None
-    values: Tensor | None = None
+    values: Tensor | None
+    num_positions: int
 
 
 def score_tokens(
@@ -71,11 +76,12 @@ def score_tokens(
     def spread(scores: Tensor) -> Tensor:
         return torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device).masked_scatter(columns, scores)
 
-    logprobs, entropy, values = found
+    logprobs, entropy, values, num_positions = found
     return TokenScores(
         spread(logprobs),
         spread(entropy) if with_entropy else None,
         None if values is None else spread(values),
+        num_positions,
     )
 
 
@@ -90,6 +96,12 @@ class TokenScorer(nn.Module):
         super().__init__()
         self.model = model
         self.value_head = value_head
+        self.can_pack(1)  # looks once, while the weights are whole: a wrapper may shard them later
+
+    def can_pack(self, width: int) -> bool:
+        """True when rows of `width` tokens run packed: without padding, every distinct prefix once."""
+        plain: Any = plain_model(self.model)
+        return not has_own_logits(plain) and can_pack(plain.base_model, width)
 
     def forward(self, tokens: Tensor, attention: Tensor, *, with_values: bool = False, **options: Any) -> TokenScores:
         """See `score_tokens`."""
@@ -97,17 +109,14 @@ class TokenScorer(nn.Module):
         return score_tokens(self.model, tokens, attention, value_head=value_head, **options)
 
 
-def trunk_inputs(tokens: Tensor, attention: Tensor) -> dict[str, Any]:
-    """Keyword arguments of a forward pass over padded rows, with positions that count real tokens only.
+def plain_model(model: Any) -> Any:
+    """The transformers model itself, without the wrapper of its LoRA adapters (which stay inside its modules)."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
 
-    With all padding on the right the causal mask already hides it from every real token, so no mask is given and
-    attention runs on its fast path.
-    """
-    is_right_padded = bool((attention[:, 1:] <= attention[:, :-1]).all())
-    if is_right_padded:
-        return {"input_ids": tokens, "use_cache": False}
-    positions = (attention.long().cumsum(1) - 1).clamp_(min=0)
-    return {"input_ids": tokens, "attention_mask": attention.long(), "position_ids": positions, "use_cache": False}
+
+def has_own_logits(model: Any) -> bool:
+    """True when logits are more than the head's product with the hidden state."""
+    return any(getattr(model.config, name, None) for name in LOGIT_TRANSFORMS)
 
 
 def _score(
@@ -119,22 +128,29 @@ def _score(
     temperature: float,
     with_entropy: bool,
     value_head: nn.Module | None,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """([N], [N], [N]) log-probabilities, entropies (empty if not asked) and values (None without a head)."""
-    inputs = trunk_inputs(tokens, attention)
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
-    if any(getattr(plain.config, name, None) for name in LOGIT_TRANSFORMS):
-        # the head does more than a matmul: let the model do it
-        output = model(**inputs, output_hidden_states=value_head is not None)
+) -> tuple[Tensor, Tensor, Tensor | None, int]:
+    """Log-probabilities [N], entropies [N] (empty if not asked), values [N] (None without a head), positions."""
+    plain = plain_model(model)
+    if has_own_logits(plain):  # let the model make them, of all positions
+        output = model(**padded_inputs(tokens, attention), output_hidden_states=value_head is not None)
         logits = output.logits[:, :-1][wanted]
         values = None if value_head is None else value_head(output.hidden_states[-1][:, :-1][wanted])
-        return (*_from_logits(logits, targets, temperature, with_entropy), values)
-    hidden = plain.base_model(**inputs).last_hidden_state[:, :-1][wanted]  # [N, H]
+        return *_from_logits(logits, targets, temperature, with_entropy), values, tokens.numel()
+    states, nodes = trunk_states(plain.base_model, tokens, attention)
+    hidden = F.embedding(nodes[:, :-1][wanted], states)  # [N, H]
     values = None if value_head is None else value_head(hidden)
-    head = plain.get_output_embeddings()
-    chunk = max(1, CHUNK_LOGITS // plain.config.get_text_config().vocab_size)
+    scores = _from_hidden(plain, hidden, targets, temperature, with_entropy)
+    return *scores, values, states.shape[0]
+
+
+def _from_hidden(
+    model: Any, hidden: Tensor, targets: Tensor, temperature: float, with_entropy: bool
+) -> tuple[Tensor, Tensor]:
+    """([N], [N]) log-probabilities and entropies, a large vocabulary in recomputed chunks of tokens."""
+    head = model.get_output_embeddings()
+    chunk = max(1, CHUNK_LOGITS // model.config.get_text_config().vocab_size)
     if targets.numel() <= chunk:
-        return (*_from_logits(head(hidden), targets, temperature, with_entropy), values)
+        return _from_logits(head(hidden), targets, temperature, with_entropy)
 
     def score_chunk(part: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return _from_logits(head(part), target, temperature, with_entropy)
@@ -143,7 +159,7 @@ def _score(
         checkpoint(score_chunk, part, target, use_reentrant=False)
         for part, target in zip(hidden.split(chunk), targets.split(chunk), strict=True)
     ]
-    return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts]), values
+    return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts])
 
 
 def _from_logits(logits: Tensor, targets: Tensor, temperature: float, with_entropy: bool) -> tuple[Tensor, Tensor]:

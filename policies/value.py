@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
-from policies.logprobs import trunk_inputs
+from policies.packing import trunk_states
 
 
 class ValueHead(nn.Linear):
@@ -75,8 +75,8 @@ class ValueModel(nn.Module):
                 f"tokens is {tuple(tokens.shape)} and attention {tuple(attention.shape)}, expected one [B, T]"
             )
         attention = attention.bool()
-        hidden = self.trunk(**trunk_inputs(tokens, attention)).last_hidden_state
-        after = self.head(hidden)  # [B, T] value after tokens[:, t]
+        states, nodes = trunk_states(self.trunk, tokens, attention)
+        after = self.head(states)[nodes]  # [B, T] value after tokens[:, t]
         before = torch.cat([torch.zeros_like(after[:, :1]), after[:, :-1]], dim=1)
         known = torch.zeros_like(attention)
         known[:, 1:] = attention[:, 1:] & attention[:, :-1]

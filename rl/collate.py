@@ -1,7 +1,7 @@
 """Groups of trajectories to tensors, and a batch to micro-batches.
 
-Rows keep the order of the groups; only micro-batches are sorted by length, so that padding is small and nothing that
-the algorithm computes over the batch depends on how it is cut.
+Rows keep the order of the groups; only micro-batches are sorted, by prefix where the model runs packed and by length
+where it runs padded, so nothing that the algorithm computes over the batch depends on how it is cut.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from policies.packing import length_bands, prefix_order
 from rl.types import Batch, Group, Trajectory
 
 # Work that a micro-batch costs beside its tokens (Python, kernel launches), counted in tokens: it decides when a
@@ -89,34 +90,29 @@ def micro_batches(lengths: Tensor, max_tokens: int, *, overhead: int = MICRO_BAT
     Args:
         lengths: [B] int64, real tokens of each row.
     """
-    order = torch.argsort(lengths, descending=True, stable=True)
-    pieces = _pieces(lengths[order].tolist(), max_tokens)
-    starts = np.array([start for start, _ in pieces] + [len(order)])
-    longest = np.array([length for _, length in pieces])
-    best = np.zeros(len(pieces) + 1)  # best[i]: least cost of the rows before piece i
-    cut = np.zeros(len(pieces) + 1, dtype=np.int64)
-    for end in range(1, len(pieces) + 1):
-        cost = (starts[end] - starts[:end]) * longest[:end]
-        single = np.arange(end) == end - 1  # one piece alone is always allowed
-        total = np.where((cost <= max_tokens) | single, best[:end] + cost + overhead, np.inf)
-        cut[end] = int(np.argmin(total))
-        best[end] = total[cut[end]]
-    found = []
-    end = len(pieces)
-    while end > 0:
-        found.append(order[starts[cut[end]] : starts[end]])
-        end = int(cut[end])
-    return found[::-1]
+    bands = length_bands(lengths.cpu().numpy(), overhead=overhead, max_cells=max_tokens)
+    return [torch.from_numpy(rows) for rows in bands]
 
 
-def _pieces(lengths: list[int], max_tokens: int) -> list[tuple[int, int]]:
-    """(first row, length) of runs of rows of one length, none of more than `max_tokens` tokens."""
-    pieces: list[tuple[int, int]] = []
-    for row, length in enumerate(lengths):
-        start, current = pieces[-1] if pieces else (0, -1)
-        if length != current or (row - start + 1) * length > max_tokens:
-            pieces.append((row, length))
-    return pieces
+def prefix_batches(tokens: Tensor, attention: Tensor, max_tokens: int) -> list[Tensor]:
+    """Row indices of each micro-batch of a packed pass: rows that share a prefix together, bounded in distinct tokens.
+
+    Args:
+        tokens: [B, T] int64, padded on the right.
+        attention: [B, T] bool, True on real tokens.
+        max_tokens: most distinct prefixes (nodes of the prefix tree) in a micro-batch; a row with more is alone.
+    """
+    order, fresh = prefix_order(tokens, attention)
+    lengths = attention.sum(1).tolist()
+    cuts: list[list[int]] = []
+    size = 0
+    for row, added in zip(order.tolist(), fresh.sum(1).tolist()):
+        if not cuts or size + added > max_tokens:
+            cuts.append([])
+            size, added = 0, lengths[row]
+        cuts[-1].append(row)
+        size += added
+    return [torch.tensor(cut) for cut in cuts]
 
 
 class _Layout:

@@ -21,7 +21,7 @@ from policies.causal import CausalPolicy
 from policies.logprobs import TokenScorer, TokenScores
 from policies.value import ValueHead, ValueModel
 from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
-from rl.collate import micro_batches
+from rl.collate import micro_batches, prefix_batches
 from rl.metrics import StepSums
 from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.optimizer import Optimizer, OptimizerSettings
@@ -47,7 +47,8 @@ class Learner:
 
     Args:
         policy: trained in place; its weights must be float32 (use `autocast` for bfloat16 arithmetic).
-        micro_tokens: largest rows x longest row of a forward and backward pass; bounds memory.
+        micro_tokens: most tokens in a forward and backward pass: distinct prefixes where the model runs packed
+            (policies/packing.py), else rows x longest row; bounds memory.
         temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
         autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
             with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
@@ -176,6 +177,11 @@ class Learner:
         return sum(p.numel() for module in self._modules() for p in module.parameters())
 
     @property
+    def arithmetic(self) -> torch.dtype:
+        """What matrix products run in."""
+        return torch.float32 if self._autocast is None else torch.bfloat16
+
+    @property
     def num_fills(self) -> int:
         """Passes without gradient over each batch, before the first step."""
         return sum((self.algorithm.needs_old_logprobs, self._reference is not None, self._shares_trunk))
@@ -274,12 +280,13 @@ class Learner:
         )  # FSDP averages gradients over ranks, and they are to be summed
         for rows, idle in self._share(batch, active):
             part = batch.rows(rows).to(self.device)
-            scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
+            scores, num_positions = self._scores(part, with_entropy or self.algorithm.needs_entropy)
             parts = self.algorithm.loss(part, scores, totals)
             if parts.loss.requires_grad:
                 (parts.loss * (0 if idle else scale)).backward()
             if not idle:
                 sums.observe(parts)
+                sums.add("learner/positions_per_token", num_positions, float(part.attention.sum()))
         if not self._is_sharded:  # FSDP has summed as it went
             self.processes.sum_gradients(self._optimizers())
         if self.processes.world > 1:
@@ -327,8 +334,12 @@ class Learner:
         Sharded models need the same number of passes on every rank, so a rank with too few repeats one that counts
         for nothing: idle.
         """
-        lengths = batch.attention.sum(1)
-        cuts = micro_batches(lengths if rows is None else lengths[rows], self.micro_tokens)
+        tokens = batch.tokens if rows is None else batch.tokens[rows]
+        attention = batch.attention if rows is None else batch.attention[rows]
+        if self._scorer.can_pack(attention.shape[1]):
+            cuts = prefix_batches(tokens, attention, self.micro_tokens)
+        else:
+            cuts = micro_batches(attention.sum(1), self.micro_tokens)
         if rows is not None:
             cuts = [rows[cut] for cut in cuts]
         share = [(cut, False) for cut in cuts[self.processes.rank :: self.processes.world]]
@@ -337,7 +348,8 @@ class Learner:
             share += [(cuts[-1], True)] * (passes - len(share))
         return share
 
-    def _scores(self, part: Batch, with_entropy: bool) -> Scores:
+    def _scores(self, part: Batch, with_entropy: bool) -> tuple[Scores, int]:
+        """What the loss reads, and the positions that went through the policy."""
         # under a shared trunk the head learns from the same pass: what reaches the policy's weights is dropped after it
         frozen = torch.no_grad() if self._is_pretraining and not self._shares_trunk else contextlib.nullcontext()
         with self._arithmetic():
@@ -345,7 +357,7 @@ class Learner:
                 scores = self._score(self._scorer, part, with_entropy=with_entropy, with_values=self._shares_trunk)
             needs_pass = self.value_model is not None and not self._shares_trunk
             values = self._values(part) if needs_pass else scores.values
-        return Scores(scores.logprobs, scores.entropy, values)
+        return Scores(scores.logprobs, scores.entropy, values), scores.num_positions
 
     def _values(self, part: Batch) -> Tensor:
         """[B, T] of the critic, by a pass of its own."""

@@ -49,13 +49,13 @@ class StepClock:
 
 
 @cache
-def matmul_flops(device: str, threads: int) -> float:
-    """Floating-point operations per second of a float32 product on `device`, median of five; measured once.
+def matmul_flops(device: str, threads: int, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations per second of a product in `dtype` on `device`, median of five; measured once.
 
     Args:
         threads: torch threads in use: part of what is measured.
     """
-    a, b = (torch.ones(SIZE, SIZE, device=device) for _ in range(2))
+    a, b = (torch.ones(SIZE, SIZE, device=device, dtype=dtype) for _ in range(2))
     seconds = []
     for _ in range(6):
         began = time.perf_counter()

@@ -327,10 +327,11 @@ class Training:
         """What the problem source reports."""
         return {f"curriculum/{name}": value for name, value in self.problems.metrics().items()}
 
-    def update_flops(self, tokens: float, skipped: float) -> float:
-        """Model FLOP of an update on a batch of `tokens`, prompts included, of which a share was skipped."""
-        trained = tokens * self.learner.algorithm.epochs * (1 - skipped)
-        return step_flops(self.learner.num_parameters, forward=tokens * self.learner.num_fills, trained=trained)
+    def update_flops(self, tokens: float, update: Mapping[str, float]) -> float:
+        """Model FLOP of an update on a batch of `tokens`, prompts included: a shared prefix counts once."""
+        positions = tokens * update.get("learner/positions_per_token", 1.0)
+        trained = positions * self.learner.algorithm.epochs * (1 - update.get("learner/skipped", 0.0))
+        return step_flops(self.learner.num_parameters, forward=positions * self.learner.num_fills, trained=trained)
 
     def timings(self, batch: Batch | None, sampled: Sequence[Group], update: Mapping[str, float]) -> dict[str, float]:
         """Wall time by phase, and speeds."""
@@ -338,8 +339,8 @@ class Training:
         metrics = {**self.clock.metrics(), "speed/sampled_tokens_per_second": tokens / self.clock.seconds("rollout")}
         if batch is not None:
             learned, seconds = float(batch.attention.sum()), self.clock.seconds("update")
-            rate = matmul_flops(str(self.learner.device), torch.get_num_threads())
-            flops = self.update_flops(learned, update.get("learner/skipped", 0.0))
+            rate = matmul_flops(str(self.learner.device), torch.get_num_threads(), self.learner.arithmetic)
+            flops = self.update_flops(learned, update)
             metrics |= {
                 "speed/learner_tokens_per_second": learned / seconds,
                 "speed/learner_mfu": flops / seconds / rate,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.collate import collate, collate_pairs, micro_batches
+from rl.collate import collate, collate_pairs, micro_batches, prefix_batches
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -123,3 +123,25 @@ def test_rows_of_a_batch_cut_to_the_longest_among_them():
     short = batch.rows(torch.tensor([1]))
     assert short.tokens.tolist() == [[5, 2]]
     assert replace(short, rewards=short.rewards).num_rows == 1
+
+
+@given(
+    st.lists(st.lists(st.integers(3, 5), min_size=1, max_size=6), min_size=1, max_size=12),
+    st.integers(1, 40),
+)
+def test_prefix_batches_hold_every_row_once_within_the_budget_of_distinct_prefixes(rows, budget):
+    width = max(map(len, rows))
+    tokens = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    attention = torch.arange(width) < torch.tensor([[len(row)] for row in rows])
+    cuts = prefix_batches(tokens, attention, budget)
+    assert sorted(torch.cat(cuts).tolist()) == list(range(len(rows)))
+    for cut in cuts:
+        prefixes = {tuple(rows[i][: t + 1]) for i in cut.tolist() for t in range(len(rows[i]))}
+        assert len(prefixes) <= budget or len(cut) == 1
+
+
+def test_rows_of_one_problem_stay_in_one_micro_batch():
+    prompts = [[9, 9, 9, 9], [8, 8, 8, 8]]
+    rows = torch.tensor([prompts[i % 2] + [i] for i in range(8)])  # interleaved on purpose
+    cuts = prefix_batches(rows, torch.ones_like(rows, dtype=torch.bool), 8)  # 4 prompt tokens and 4 completions each
+    assert [sorted(cut.tolist()) for cut in cuts] == [[1, 3, 5, 7], [0, 2, 4, 6]]

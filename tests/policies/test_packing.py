@@ -1,0 +1,164 @@
+"""Packed passes: the prefix tree, and that packing changes neither states nor gradients of any model it accepts."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.logprobs import score_tokens
+from policies.packing import can_pack, length_bands, pack, padded_inputs, trunk_states
+from policies.tiny import TinyConfig, build_tiny
+
+POLICY = build_tiny(
+    TinyConfig(layers=2, hidden=32, heads=4, kv_heads=2), vocabulary=[str(i) for i in range(30)], seed=0
+)
+SHAPE = {"vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+ENDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+# rows of a group share a prompt; two completions are equal, one is the beginning of another
+ROWS = [[1, 5, 9, 2], [1, 5, 9, 7, 3, 2], [1, 5, 9, 7, 3, 2], [1, 4], [1, 5, 9], [6]]
+
+rows_of_tokens = st.lists(st.lists(st.integers(3, 6), min_size=1, max_size=7), min_size=1, max_size=8)
+
+
+def padded(rows):
+    width = max(map(len, rows))
+    tokens = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    return tokens, torch.arange(width) < torch.tensor([[len(row)] for row in rows])
+
+
+def padded_states(trunk, tokens, attention):
+    return trunk(**padded_inputs(tokens, attention)).last_hidden_state
+
+
+def family(name, **extra):
+    config = getattr(transformers, f"{name}Config")(**SHAPE, **HEADS, **ENDS, **extra)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():  # a freshly initialised model is nearly blind to its context, and would forgive much
+        for parameter in model.parameters():
+            if parameter.dim() == 2:
+                parameter.mul_(4.0)
+    return model.base_model
+
+
+def test_the_tree_of_rows_worked_by_hand():
+    packing = pack(*padded([[1, 2, 3], [1, 2], [1, 4, 3]]))
+    # lexicographic order: [1 2] [1 2 3] [1 4 3]; new nodes: 1 2 | 3 | 4 3
+    assert packing.tokens.tolist() == [1, 2, 3, 4, 3]
+    assert packing.positions.tolist() == [0, 1, 2, 1, 2]
+    assert packing.nodes.tolist() == [[0, 1, 2], [0, 1, 0], [0, 3, 4]]
+
+
+@given(rows_of_tokens)
+def test_every_distinct_prefix_is_one_node(rows):
+    packing = pack(*padded(rows))
+    prefixes = {tuple(row[: t + 1]) for row in rows for t in range(len(row))}
+    assert len(packing.tokens) == len(prefixes)
+    named = {}
+    for i, row in enumerate(rows):
+        for t, token in enumerate(row):
+            node = int(packing.nodes[i, t])
+            assert named.setdefault(node, tuple(row[: t + 1])) == tuple(row[: t + 1])
+            assert (int(packing.tokens[node]), int(packing.positions[node])) == (token, t)
+    cells = sum(rows * width for rows, width in packing.bands)
+    assert len(packing.cells) == cells
+    assert torch.equal(packing.cells[packing.answers], torch.arange(len(prefixes)))
+
+
+@settings(max_examples=25)
+@given(rows_of_tokens)
+def test_packed_states_and_gradients_are_the_padded_ones(rows):
+    trunk = POLICY.model.base_model
+    tokens, attention = padded(rows)
+    weight = torch.randn(*tokens.shape, 32, generator=torch.Generator().manual_seed(0))
+
+    def run(states):
+        trunk.zero_grad()
+        (states * weight)[attention].sum().backward()
+        return states.detach()[attention], torch.cat([p.grad.flatten() for p in trunk.parameters()])
+
+    packed, nodes = trunk_states(trunk, tokens, attention)
+    assert packed.shape[0] == len({tuple(row[: t + 1]) for row in rows for t in range(len(row))})
+    states, gradient = run(packed[nodes])
+    expected, expected_gradient = run(padded_states(trunk, tokens, attention))
+    torch.testing.assert_close(states, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(gradient, expected_gradient, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["Llama", "Mistral", "Qwen2", "Qwen3", "Olmo2", "Phi3", "GPTNeoX", "SmolLM3", "Granite"]
+)
+def test_families_that_pack_give_their_padded_states(name):
+    trunk = family(name)
+    tokens, attention = padded(ROWS)
+    assert can_pack(trunk, 6)
+    with torch.no_grad():
+        states, nodes = trunk_states(trunk, tokens, attention)
+        expected = padded_states(trunk, tokens, attention)
+    assert len(states) == 9  # 1 5 9, 2, 7 3 2, 4, and 6: the rows have 22 tokens
+    torch.testing.assert_close(states[nodes][attention], expected[attention], atol=2e-4, rtol=1e-3)
+
+
+def test_a_sliding_window_packs_only_rows_that_fit_in_it():
+    trunk = family("Mistral", sliding_window=4)
+    assert can_pack(trunk, 4)
+    assert not can_pack(trunk, 5)
+    tokens, attention = padded(ROWS)
+    states, _ = trunk_states(trunk, tokens, attention)
+    assert states.shape[0] == tokens.numel()
+
+
+@pytest.mark.parametrize("name", ["Gemma2", "Mamba"])
+def test_models_with_other_traffic_between_tokens_stay_padded(name):
+    config = {"head_dim": 8} if name == "Gemma2" else {"state_size": 4}
+    trunk = family(name, **config)
+    assert not can_pack(trunk, 4)
+
+
+def test_an_unknown_model_that_mixes_tokens_is_caught_by_comparison():
+    class Mixing(type(POLICY.model.base_model)):
+        def forward(self, **inputs):
+            output = super().forward(**inputs)
+            output.last_hidden_state = output.last_hidden_state + output.last_hidden_state.mean(1, keepdim=True)
+            return output
+
+    trunk = Mixing(POLICY.model.config).eval()
+    assert not can_pack(trunk, 4)
+
+
+def test_rows_padded_on_the_left_are_scored_padded():
+    tokens = torch.tensor([[0, 0, 1, 5], [1, 5, 9, 2]])
+    attention = torch.tensor([[False, False, True, True], [True] * 4])
+    with torch.no_grad():
+        left = score_tokens(POLICY.model, tokens, attention).logprobs
+        right = score_tokens(POLICY.model, *padded([[1, 5], [1, 5, 9, 2]])).logprobs
+    torch.testing.assert_close(left[0, 2:], right[0, :2], atol=1e-5, rtol=0)
+    torch.testing.assert_close(left[1], right[1], atol=1e-5, rtol=0)
+
+
+def test_autocast_on_a_cpu_keeps_attention_in_float32_and_the_gradient_close():
+    tokens, attention = padded(ROWS)
+
+    def gradient(**autocast):
+        POLICY.model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, **autocast):
+            scores = score_tokens(POLICY.model, tokens, attention)
+        scores.logprobs.sum().backward()
+        return torch.cat([p.grad.flatten() for p in POLICY.model.parameters()])
+
+    exact, half = gradient(enabled=False), gradient()
+    assert torch.nn.functional.cosine_similarity(exact, half, dim=0) > 0.999
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(0, 200))
+def test_bands_hold_every_row_once_and_waste_no_more_than_one_band_would(lengths, overhead):
+    lengths = np.array(lengths)
+    bands = length_bands(lengths, overhead=overhead)
+    assert sorted(np.concatenate(bands).tolist()) == list(range(len(lengths)))
+    cost = sum(len(band) * lengths[band].max() + overhead for band in bands)
+    assert cost <= len(lengths) * lengths.max() + overhead
