@@ -27,13 +27,11 @@ class TokenScores(NamedTuple):
         logprobs: [B, T] float32, log pi(tokens[t] | tokens[<t]); 0 in column 0, on padding and where not asked.
         entropy: [B, T] float32 in nats of the distribution that tokens[t] was drawn from, or None if not asked.
         values: [B, T] float32, value of the state before tokens[t], or None without a value head.
-        num_positions: positions that went through the model: distinct prefixes if packed, rows x columns if padded.
     """
 
     logprobs: Tensor
     entropy: Tensor | None
-    values: Tensor | None
-    num_positions: int
+    values: Tensor | None = None
 
 
 def score_tokens(
@@ -76,12 +74,11 @@ def score_tokens(
     def spread(scores: Tensor) -> Tensor:
         return torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device).masked_scatter(columns, scores)
 
-    logprobs, entropy, values, num_positions = found
+    logprobs, entropy, values = found
     return TokenScores(
         spread(logprobs),
         spread(entropy) if with_entropy else None,
         None if values is None else spread(values),
-        num_positions,
     )
 
 
@@ -128,19 +125,18 @@ def _score(
     temperature: float,
     with_entropy: bool,
     value_head: nn.Module | None,
-) -> tuple[Tensor, Tensor, Tensor | None, int]:
-    """Log-probabilities [N], entropies [N] (empty if not asked), values [N] (None without a head), positions."""
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """([N], [N], [N]) log-probabilities, entropies (empty if not asked) and values (None without a head)."""
     plain = plain_model(model)
     if has_own_logits(plain):  # let the model make them, of all positions
         output = model(**padded_inputs(tokens, attention), output_hidden_states=value_head is not None)
         logits = output.logits[:, :-1][wanted]
         values = None if value_head is None else value_head(output.hidden_states[-1][:, :-1][wanted])
-        return *_from_logits(logits, targets, temperature, with_entropy), values, tokens.numel()
+        return *_from_logits(logits, targets, temperature, with_entropy), values
     states, nodes = trunk_states(plain.base_model, tokens, attention)
     hidden = F.embedding(nodes[:, :-1][wanted], states)  # [N, H]
     values = None if value_head is None else value_head(hidden)
-    scores = _from_hidden(plain, hidden, targets, temperature, with_entropy)
-    return *scores, values, states.shape[0]
+    return *_from_hidden(plain, hidden, targets, temperature, with_entropy), values
 
 
 def _from_hidden(

@@ -7,6 +7,7 @@ where it runs padded, so nothing that the algorithm computes over the batch depe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -80,8 +81,22 @@ def collate_pairs(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: 
     )
 
 
-def micro_batches(lengths: Tensor, max_tokens: int, *, overhead: int = MICRO_BATCH_OVERHEAD_TOKENS) -> list[Tensor]:
-    """Row indices of each micro-batch: sorted by length, cut where padding plus overhead is least.
+class MicroBatch(NamedTuple):
+    """Rows that pass through the model together.
+
+    Attributes:
+        rows: [N] int64 row indices.
+        num_positions: positions that the pass computes: rows x longest row if padded, distinct prefixes if packed.
+    """
+
+    rows: Tensor
+    num_positions: int
+
+
+def padded_batches(
+    lengths: Tensor, max_tokens: int, *, overhead: int = MICRO_BATCH_OVERHEAD_TOKENS
+) -> list[MicroBatch]:
+    """Micro-batches of a padded pass: sorted by length, cut where padding plus overhead is least.
 
     Minimises sum over micro-batches of (rows x longest row + overhead) subject to rows x longest <= max_tokens, by
     dynamic programming over the distinct lengths. A row longer than `max_tokens` gets a micro-batch of its own.
@@ -91,11 +106,11 @@ def micro_batches(lengths: Tensor, max_tokens: int, *, overhead: int = MICRO_BAT
         lengths: [B] int64, real tokens of each row.
     """
     bands = length_bands(lengths.cpu().numpy(), overhead=overhead, max_cells=max_tokens)
-    return [torch.from_numpy(rows) for rows in bands]
+    return [MicroBatch(torch.from_numpy(rows), len(rows) * int(lengths[rows[0]])) for rows in bands]
 
 
-def prefix_batches(tokens: Tensor, attention: Tensor, max_tokens: int) -> list[Tensor]:
-    """Row indices of each micro-batch of a packed pass: rows that share a prefix together, bounded in distinct tokens.
+def packed_batches(tokens: Tensor, attention: Tensor, max_tokens: int) -> list[MicroBatch]:
+    """Micro-batches of a packed pass: rows that share a prefix together, bounded in distinct prefixes.
 
     Args:
         tokens: [B, T] int64, padded on the right.
@@ -105,14 +120,15 @@ def prefix_batches(tokens: Tensor, attention: Tensor, max_tokens: int) -> list[T
     order, fresh = prefix_order(tokens, attention)
     lengths = attention.sum(1).tolist()
     cuts: list[list[int]] = []
-    size = 0
+    sizes: list[int] = []
     for row, added in zip(order.tolist(), fresh.sum(1).tolist()):
-        if not cuts or size + added > max_tokens:
+        if not cuts or sizes[-1] + added > max_tokens:
             cuts.append([])
-            size, added = 0, lengths[row]
+            sizes.append(0)
+            added = lengths[row]  # the first row shares with nobody
         cuts[-1].append(row)
-        size += added
-    return [torch.tensor(cut) for cut in cuts]
+        sizes[-1] += added
+    return [MicroBatch(torch.tensor(cut), size) for cut, size in zip(cuts, sizes)]
 
 
 class _Layout:

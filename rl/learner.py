@@ -21,7 +21,7 @@ from policies.causal import CausalPolicy
 from policies.logprobs import TokenScorer, TokenScores
 from policies.value import ValueHead, ValueModel
 from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
-from rl.collate import micro_batches, prefix_batches
+from rl.collate import MicroBatch, packed_batches, padded_batches
 from rl.metrics import StepSums
 from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.optimizer import Optimizer, OptimizerSettings
@@ -251,12 +251,12 @@ class Learner:
     def _column(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
         """[B, T] of what `score` says about each micro-batch."""
         filled = torch.zeros(batch.tokens.shape)
-        for rows, idle in self._share(batch, None):
-            part = batch.rows(rows).to(self.device)
+        for cut, idle in self._share(batch, None):
+            part = batch.rows(cut.rows).to(self.device)
             with self._arithmetic():
                 scores = score(part)
             if not idle:
-                filled[rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
+                filled[cut.rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
         return self.processes.sum(filled)
 
     def _minibatches(self, num_rows: int, epoch: int) -> list[Tensor | None]:
@@ -278,15 +278,15 @@ class Learner:
         scale = (
             self.processes.world if self._is_sharded else 1
         )  # FSDP averages gradients over ranks, and they are to be summed
-        for rows, idle in self._share(batch, active):
-            part = batch.rows(rows).to(self.device)
-            scores, num_positions = self._scores(part, with_entropy or self.algorithm.needs_entropy)
+        for cut, idle in self._share(batch, active):
+            part = batch.rows(cut.rows).to(self.device)
+            scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
             parts = self.algorithm.loss(part, scores, totals)
             if parts.loss.requires_grad:
                 (parts.loss * (0 if idle else scale)).backward()
             if not idle:
                 sums.observe(parts)
-                sums.add("learner/positions_per_token", num_positions, float(part.attention.sum()))
+                sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
         if not self._is_sharded:  # FSDP has summed as it went
             self.processes.sum_gradients(self._optimizers())
         if self.processes.world > 1:
@@ -328,28 +328,28 @@ class Learner:
         active = self.algorithm.active_rows(batch)
         return None if bool(active.all()) else active.nonzero().squeeze(1)
 
-    def _share(self, batch: Batch, rows: Tensor | None) -> list[tuple[Tensor, bool]]:
-        """This rank's micro-batches: (row indices into `batch`, idle).
+    def _share(self, batch: Batch, rows: Tensor | None) -> list[tuple[MicroBatch, bool]]:
+        """This rank's micro-batches of `rows` (None: all), each with whether it is idle.
 
         Sharded models need the same number of passes on every rank, so a rank with too few repeats one that counts
         for nothing: idle.
         """
-        tokens = batch.tokens if rows is None else batch.tokens[rows]
-        attention = batch.attention if rows is None else batch.attention[rows]
-        if self._scorer.can_pack(attention.shape[1]):
-            cuts = prefix_batches(tokens, attention, self.micro_tokens)
-        else:
-            cuts = micro_batches(attention.sum(1), self.micro_tokens)
+        tokens, attention = batch.tokens, batch.attention
         if rows is not None:
-            cuts = [rows[cut] for cut in cuts]
+            tokens, attention = tokens[rows], attention[rows]
+        if self._scorer.can_pack(attention.shape[1]):
+            cuts = packed_batches(tokens, attention, self.micro_tokens)
+        else:
+            cuts = padded_batches(attention.sum(1), self.micro_tokens)
+        if rows is not None:
+            cuts = [cut._replace(rows=rows[cut.rows]) for cut in cuts]
         share = [(cut, False) for cut in cuts[self.processes.rank :: self.processes.world]]
         if self._is_sharded:
             passes = -(-len(cuts) // self.processes.world)
             share += [(cuts[-1], True)] * (passes - len(share))
         return share
 
-    def _scores(self, part: Batch, with_entropy: bool) -> tuple[Scores, int]:
-        """What the loss reads, and the positions that went through the policy."""
+    def _scores(self, part: Batch, with_entropy: bool) -> Scores:
         # under a shared trunk the head learns from the same pass: what reaches the policy's weights is dropped after it
         frozen = torch.no_grad() if self._is_pretraining and not self._shares_trunk else contextlib.nullcontext()
         with self._arithmetic():
@@ -357,7 +357,7 @@ class Learner:
                 scores = self._score(self._scorer, part, with_entropy=with_entropy, with_values=self._shares_trunk)
             needs_pass = self.value_model is not None and not self._shares_trunk
             values = self._values(part) if needs_pass else scores.values
-        return Scores(scores.logprobs, scores.entropy, values), scores.num_positions
+        return Scores(scores.logprobs, scores.entropy, values)
 
     def _values(self, part: Batch) -> Tensor:
         """[B, T] of the critic, by a pass of its own."""

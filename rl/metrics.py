@@ -60,7 +60,7 @@ METRICS: Mapping[str, str] = {
     "learner/lr": "learning rate of the optimizer step",
     "learner/steps": "optimizer steps taken so far",
     "learner/tokens": "sampled tokens that the loss was divided by",
-    "learner/positions_per_token": "positions passed through the model per real token: below 1 where prefixes are shared",
+    "learner/positions_per_token": "positions computed per real token: below 1 where prefixes are shared",
     "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
     "curriculum/*": "weight or success estimate of a level (of a mixture's part), problems asked and set aside",
     "eval/*": "held-out evaluation during training",

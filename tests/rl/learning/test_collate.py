@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.collate import collate, collate_pairs, micro_batches, prefix_batches
+from rl.collate import collate, collate_pairs, packed_batches, padded_batches
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -83,7 +83,7 @@ def test_pairs_are_trained_on_the_completion_alone():
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=40), st.integers(1, 200), st.integers(0, 100))
 @settings(max_examples=100, deadline=None)
 def test_micro_batches_hold_every_row_once_within_the_budget(lengths, budget, overhead):
-    cuts = micro_batches(torch.tensor(lengths), budget, overhead=overhead)
+    cuts = [cut.rows for cut in padded_batches(torch.tensor(lengths), budget, overhead=overhead)]
     assert sorted(i for cut in cuts for i in cut.tolist()) == list(range(len(lengths)))
     for cut in cuts:
         longest = max(lengths[i] for i in cut.tolist())
@@ -104,7 +104,8 @@ def test_no_cut_of_the_sorted_rows_is_cheaper(lengths, overhead):
         for cuts in itertools.combinations(range(1, len(ordered)), size)
     )
     found = [
-        [lengths[i] for i in cut.tolist()] for cut in micro_batches(torch.tensor(lengths), 10**6, overhead=overhead)
+        [lengths[i] for i in cut.rows.tolist()]
+        for cut in padded_batches(torch.tensor(lengths), 10**6, overhead=overhead)
     ]
     assert cost(found, overhead) == best
 
@@ -113,7 +114,7 @@ def test_padding_of_ragged_rollouts_is_under_a_tenth():
     rng = random.Random(0)
     lengths = torch.tensor([rng.randint(10, 30) + min(64, int(rng.expovariate(1 / 30)) + 1) for _ in range(256)])
     for budget in (2048, 16384):
-        cuts = micro_batches(lengths, budget)
+        cuts = [cut.rows for cut in padded_batches(lengths, budget)]
         padded = sum(len(cut) * int(lengths[cut].max()) for cut in cuts)
         assert 1 - float(lengths.sum()) / padded < 0.1
 
@@ -129,19 +130,20 @@ def test_rows_of_a_batch_cut_to_the_longest_among_them():
     st.lists(st.lists(st.integers(3, 5), min_size=1, max_size=6), min_size=1, max_size=12),
     st.integers(1, 40),
 )
-def test_prefix_batches_hold_every_row_once_within_the_budget_of_distinct_prefixes(rows, budget):
+def test_packed_batches_hold_every_row_once_within_the_budget_of_distinct_prefixes(rows, budget):
     width = max(map(len, rows))
     tokens = torch.tensor([row + [0] * (width - len(row)) for row in rows])
     attention = torch.arange(width) < torch.tensor([[len(row)] for row in rows])
-    cuts = prefix_batches(tokens, attention, budget)
-    assert sorted(torch.cat(cuts).tolist()) == list(range(len(rows)))
+    cuts = packed_batches(tokens, attention, budget)
+    assert sorted(torch.cat([cut.rows for cut in cuts]).tolist()) == list(range(len(rows)))
     for cut in cuts:
-        prefixes = {tuple(rows[i][: t + 1]) for i in cut.tolist() for t in range(len(rows[i]))}
-        assert len(prefixes) <= budget or len(cut) == 1
+        prefixes = {tuple(rows[i][: t + 1]) for i in cut.rows.tolist() for t in range(len(rows[i]))}
+        assert cut.num_positions == len(prefixes)
+        assert len(prefixes) <= budget or len(cut.rows) == 1
 
 
 def test_rows_of_one_problem_stay_in_one_micro_batch():
     prompts = [[9, 9, 9, 9], [8, 8, 8, 8]]
     rows = torch.tensor([prompts[i % 2] + [i] for i in range(8)])  # interleaved on purpose
-    cuts = prefix_batches(rows, torch.ones_like(rows, dtype=torch.bool), 8)  # 4 prompt tokens and 4 completions each
-    assert [sorted(cut.tolist()) for cut in cuts] == [[1, 3, 5, 7], [0, 2, 4, 6]]
+    cuts = packed_batches(rows, torch.ones_like(rows, dtype=torch.bool), 8)  # 4 prompt tokens and 4 completions each
+    assert [sorted(cut.rows.tolist()) for cut in cuts] == [[1, 3, 5, 7], [0, 2, 4, 6]]

@@ -143,9 +143,11 @@ def test_metrics_are_weighted_by_tokens_whatever_the_micro_batches(world, batch)
 
     whole, split = measured(10**6), measured(15)
     assert whole.keys() == split.keys()
+    # a cut through a group computes its prompt again: the one number that tells how the step was cut
+    assert whole.pop("learner/positions_per_token") < split["learner/positions_per_token"] <= 1
     for name, value in whole.items():
         assert split[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
-    assert [name for name in whole if not is_known(name)] == []
+    assert [name for name in split if not is_known(name)] == []
 
 
 def test_the_schedule_counts_optimizer_steps():
