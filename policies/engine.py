@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -80,6 +80,7 @@ class SamplingEngine:
             raise ValueError(f"max_rows is {max_rows}, expected at least 1")
         self.policy, self.backend, self.max_rows, self.decoder = policy, backend, max_rows, decoder
         self.dtype = None if dtype is None else torch_dtype(dtype)
+        self.num_passes = 0  # of the engine's own loop, over all calls: a watcher sees that sampling moves
         self._lean: LeanDecoder | None = None  # kept between calls for its captured graphs
 
     def generate(
@@ -116,7 +117,10 @@ class SamplingEngine:
         }
         with torch.inference_mode():
             run = _Run(self._make_decoder(limits), self.policy, requests, sampling, seed, limits["rows"])
-            return run.finish()
+            return run.finish(self._count)
+
+    def _count(self) -> None:
+        self.num_passes += 1
 
     def _make_decoder(self, limits: dict[str, Any]) -> Decoder:
         """A decoder with room for `limits`, on the policy's present weights."""
@@ -187,9 +191,10 @@ class _Run:
         self.out_logprobs = torch.zeros(len(uids), sampling.max_new_tokens, device=device)
         self.out_lengths = torch.zeros(len(uids), dtype=torch.int64, device=device)
 
-    def finish(self) -> tuple[list[list[int]], list[list[float]]]:
+    def finish(self, on_pass: Callable[[], None]) -> tuple[list[list[int]], list[list[float]]]:
         """Run until every rollout has ended; tokens and log-probabilities of each."""
         while self.waiting or self.decoder.live:
+            on_pass()
             if self._should_refill():
                 self._refill()
             else:

@@ -192,7 +192,7 @@ def evaluate(
     sampling: Sampling,
     include_greedy: bool = True,
     shard_size: int = SHARD_PROBLEMS,
-    version: int = 0,
+    version: int | None = None,
     timeout_seconds: float = 3600.0,
     on_groups: Callable[[Sequence[Group]], None] | None = None,
     on_wait: Callable[[str], None] | None = None,
@@ -202,7 +202,7 @@ def evaluate(
     Args:
         num_samples: k of mean@k; 0 when only the greedy completion is wanted.
         sampling: of the samples; the greedy completion has the same length limit.
-        version: policy weights that the workers must serve.
+        version: policy weights that must sample, those published last; None: whatever the workers serve.
         on_groups: given all graded groups (samples, then greedy ones), e.g. to log them.
         on_wait: see `rl.rollout.collect`.
     Raises:

@@ -7,7 +7,7 @@ number of workers, on which of them ran a shard, or on how often it was tried.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def make_shards(
     step: int,
     shard_size: int = SHARD_PROBLEMS,
     sampling: Sampling,
-    version: int = 0,
+    version: int | None = None,
     first_position: int = 0,
     first_sample: int = 0,
 ) -> list[Shard]:
@@ -60,6 +60,7 @@ def make_shards(
 
     Args:
         group_size: G, completions per problem.
+        version: see `Shard`.
         first_position: position of the first problem in its step, when a step asks for problems in several rounds.
         first_sample: sample index of the first completion of each problem.
     Raises:
@@ -129,11 +130,15 @@ class RolloutEngine:
         )
         self._idle_since = time.perf_counter()
 
-    def load_weights(self, weights: dict[str, Tensor], version: int) -> int:
-        """Takes the weights of `version` and echoes it."""
+    @property
+    def progress(self) -> int | None:
+        """A number that grows while the sampler works, pass by pass; None: its backend does not tell."""
+        return self.sampler.num_passes if self.spec.backend == "engine" else None
+
+    def load_weights(self, weights: Mapping[str, Tensor], version: int) -> None:
+        """Takes the weights of `version`: shards that start from now on are sampled by them, and say so."""
         self.policy.load_weights(weights)
         self.version = version
-        return version
 
     def start(self, shard: Shard) -> PendingShard:
         """Writes the completions of a shard with the weights at hand, and hands them to the verifiers."""

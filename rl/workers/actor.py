@@ -1,8 +1,8 @@
 """The process behind a Ray worker, and how weights travel. `rl.workers.ray` turns the class into an actor.
 
-One thread owns the policy: it generates and loads weights in the order in which it was asked. Verdicts are waited for
-in the calling threads, so that the next shard is generated while the last one is verified; heartbeats are answered by
-yet another thread.
+One thread owns the policy: it loads the weights that a shard is to be sampled by, unless it has them, and generates.
+Verdicts are waited for in the calling threads, so that the next shard is generated while the last one is verified;
+heartbeats are answered by yet another thread.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rl.rollout import RolloutEngine
+from rl.rollout import PendingShard, RolloutEngine
 from rl.workers.inline import thread_stacks
 from rl.workers.types import Shard, ShardResult, WorkerSpec
 
-MAX_CALLS = 8  # threads of an actor: two shards, a load, a heartbeat, stacks, and room
+MAX_CALLS = 8  # threads of an actor: two shards, a heartbeat, stacks, and room
 PackedWeights = dict[str, tuple[np.ndarray, str, tuple[int, ...]]]
 
 
@@ -53,6 +53,7 @@ class RolloutActor:
         self.spec = spec
         self.name = name
         self.engine: RolloutEngine | None = None
+        self._edition = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
 
     def hello(self) -> tuple[int, str]:
@@ -67,23 +68,29 @@ class RolloutActor:
         """
         self.engine = self._thread.submit(RolloutEngine, self.spec, name=self.name).result()
 
-    def load(self, version: int, packed: PackedWeights) -> int:
-        """Takes the weights of `version` between two shards, and echoes the version it serves from then on."""
+    def run(self, shard: Shard, edition: int, version: int, weights: PackedWeights | None) -> ShardResult:
+        """A whole shard, sampled by these weights; its verification overlaps the generation of the next one.
 
-        def swap() -> int:
-            assert self.engine is not None
-            return self.engine.load_weights(unpack_weights(packed), version)
-
-        return self._thread.submit(swap).result()
-
-    def run(self, shard: Shard) -> ShardResult:
-        """A whole shard; its verification overlaps the generation of the next one."""
+        Args:
+            edition: names the weights; they are loaded where the engine does not have this edition already.
+            weights: None: those of the policy's folder.
+        """
+        pending = self._thread.submit(self._start, shard, edition, version, weights).result()
         assert self.engine is not None
-        return self.engine.finish(self._thread.submit(self.engine.start, shard).result())
+        return self.engine.finish(pending)
 
-    def ping(self) -> None:
-        """Heartbeat: the process runs, and its interpreter is not stuck."""
+    def ping(self) -> int | None:
+        """Heartbeat: the process runs, and its interpreter is not stuck; see `RolloutEngine.progress`."""
+        return None if self.engine is None else self.engine.progress
 
     def stacks(self) -> str:
         """The stacks of this process's threads."""
         return thread_stacks()
+
+    def _start(self, shard: Shard, edition: int, version: int, weights: PackedWeights | None) -> PendingShard:
+        assert self.engine is not None
+        if edition != self._edition:
+            assert weights is not None  # only the first edition, which every process begins with, has none
+            self.engine.load_weights(unpack_weights(weights), version)
+            self._edition = edition
+        return self.engine.start(shard)

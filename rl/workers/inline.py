@@ -15,7 +15,8 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 from rl.rollout import PendingShard, RolloutEngine
-from rl.workers.types import Shard, ShardResult, WorkerHealth, WorkerSpec, WorkerState
+from rl.workers.slot import Publication, Task
+from rl.workers.types import Shard, ShardResult, WorkerHealth, WorkerSpec, WorkerState, check_submission
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,22 +27,25 @@ class InlineWorkers:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.engine = RolloutEngine(spec, name="inline")
-        self._queue: deque[Shard] = deque()
+        self._queue: deque[Task] = deque()
         self._pending: list[PendingShard] = []
         self._born = time.perf_counter()
         self._busy_seconds = 0.0
         self._num_done = 0
         self._closed = False
+        self._newest = self._serving = Publication(0, 0, None)
 
     def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
-        """Copies the weights into the sampler's policy."""
-        self.engine.load_weights(dict(weights), version)
+        """Copies the weights into the sampler's policy, as soon as no shard before it needs the old ones."""
+        self._newest = Publication(self._newest.edition + 1, version, weights)
+        if not self._queue:
+            self._serve(self._newest)
 
     def submit(self, shard: Shard) -> None:
         """Queues the shard; it runs when `poll` comes to it."""
-        if any(shard.id == other.id for other in self._in_flight()):
-            raise ValueError(f"shard {shard.id} is in flight already; a shard may be submitted again after its result")
-        self._queue.append(shard)
+        in_flight = any(shard.id == other.id for other in self._in_flight())
+        check_submission(shard, in_flight=in_flight, version=self._newest.version)
+        self._queue.append(Task(shard, None if shard.version is None else self._newest))
 
     def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Runs the next queued shard, if any, and returns all whose verdicts are there."""
@@ -75,7 +79,7 @@ class InlineWorkers:
     def cancel(self, shard_ids: Collection[int]) -> None:
         """Forgets the shards."""
         gone = set(shard_ids)
-        self._queue = deque(s for s in self._queue if s.id not in gone)
+        self._queue = deque(task for task in self._queue if task.shard.id not in gone)
         self._pending = [p for p in self._pending if p.shard.id not in gone]
 
     def stacks(self) -> str:
@@ -88,13 +92,19 @@ class InlineWorkers:
             self._closed = True
             self.engine.close()
 
-    def _start(self, shard: Shard) -> PendingShard:
-        pending = self.engine.start(shard)
+    def _serve(self, publication: Publication) -> None:
+        if publication is not self._serving:
+            self.engine.load_weights(publication.weights, publication.version)
+            self._serving = publication
+
+    def _start(self, task: Task) -> PendingShard:
+        self._serve(task.publication or self._newest)
+        pending = self.engine.start(task.shard)
         self._busy_seconds += pending.generate_seconds
         return pending
 
     def _in_flight(self) -> list[Shard]:
-        return [*self._queue, *(p.shard for p in self._pending)]
+        return [*(task.shard for task in self._queue), *(p.shard for p in self._pending)]
 
 
 def thread_stacks() -> str:

@@ -37,6 +37,7 @@ class RayWorkers(SupervisedWorkers):
         address: of a Ray cluster; None: a local Ray, started if there is none.
         cpus_per_worker: what a worker asks Ray for; None: its threads.
         gpus_per_worker: the same for GPUs; may be a fraction.
+        num_spares: processes that are loaded and wait for one to die; None: one, and none where workers hold GPUs.
         patience: how long to wait for what.
     """
 
@@ -48,13 +49,17 @@ class RayWorkers(SupervisedWorkers):
         address: str | None = None,
         cpus_per_worker: float | None = None,
         gpus_per_worker: float = 0.0,
+        num_spares: int | None = None,
         patience: Patience | None = None,
     ) -> None:
         cpus = float(spec.threads) if cpus_per_worker is None else cpus_per_worker
         start_ray(address, num_cpus=int(num_workers * cpus) + 1)
         if address is None and num_workers * cpus > ray.cluster_resources().get("CPU", 0.0):
             cpus = 0.0  # a Ray that was started for fewer: its only machine is shared, as threads share it
-        super().__init__(RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker), num_workers, patience=patience)
+        if num_spares is None:
+            num_spares = int(gpus_per_worker == 0)
+        launcher = RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker)
+        super().__init__(launcher, num_workers, num_spares=num_spares, patience=patience)
 
 
 class RayLauncher:
@@ -63,17 +68,19 @@ class RayLauncher:
     def __init__(self, spec: WorkerSpec, *, cpus: float, gpus: float) -> None:
         self.spec = spec
         self._node = ray.get_runtime_context().get_node_id()
-        self._actor_class = ray.remote(RolloutActor).options(
-            num_cpus=cpus,
-            num_gpus=gpus,
-            max_concurrency=MAX_CALLS,
-            max_restarts=0,  # Ray would revive an actor without its weights; the supervisor does it
-            scheduling_strategy="SPREAD",
-        )
+        self._settings = {
+            "num_cpus": cpus,
+            "num_gpus": gpus,
+            "max_concurrency": MAX_CALLS,
+            "max_restarts": 0,  # Ray would revive an actor by itself; the supervisor does it, and knows of it
+            "scheduling_strategy": "SPREAD",
+        }
+        self._actor_class = ray.remote(RolloutActor)
 
-    def start(self, name: str) -> RayRemote:
-        """A new actor."""
-        return RayRemote(self._actor_class.remote(self.spec, name), self._node)
+    def start(self, name: str, *, is_spare: bool = False) -> RayRemote:
+        """A new actor; a spare asks Ray for nothing, so that a full cluster has room for it."""
+        settings = {**self._settings, "num_cpus": 0} if is_spare else self._settings
+        return RayRemote(self._actor_class.options(**settings).remote(self.spec, name), self._node)
 
     def put(self, weights: Mapping[str, Tensor]) -> Any:
         """A reference in the object store."""
@@ -115,6 +122,15 @@ class RayRemote:
     def located(self, where: tuple[int, str]) -> None:
         """Process id and Ray node."""
         self.pid, self._node = where
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process is on this machine, and stopped."""
+        if not self.is_running:
+            return False
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return False
 
     @property
     def is_running(self) -> bool:

@@ -1,9 +1,10 @@
-"""Keeps workers that may die at any time at work, whatever runs them: see `Launcher`.
+"""Keeps workers that may die at any time at work, whatever runs them: see `rl.workers.launcher`.
 
-One supervisor thread owns all state and reacts to events: a call came back, a shard was submitted, weights were
-published, a heartbeat is due. So a dead worker is noticed and replaced while the loop learns, and nothing polls. A
-worker that dies is started anew, given the current weights, and only then given work; its shards go to others. Since a
-shard says everything its samples depend on, none of this can change a result.
+One supervisor thread owns all state and reacts to events: a call came back, a shard was submitted, a heartbeat is due.
+So a dead worker is noticed and replaced while the loop learns, and nothing polls. Weights travel with the work: a shard
+carries the weights that must sample it, and a worker that serves others loads them first, so no worker, however late it
+comes back, can serve old ones. A shard says everything else that its samples depend on: nothing here can change a
+result. A spare process, loaded and idle, takes the place of one that died.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from rl.workers.slot import HEARTBEAT, Patience, Slot
-from rl.workers.types import Shard, ShardFailed, ShardResult, WorkerHealth, WorkersLost, WorkerState
+from rl.workers.launcher import Launcher
+from rl.workers.slot import HEARTBEAT, LOAD, START, Patience, Publication, Slot, Task
+from rl.workers.types import (
+    Shard,
+    ShardFailed,
+    ShardResult,
+    WorkerHealth,
+    WorkersLost,
+    WorkerState,
+    check_submission,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,68 +39,31 @@ STACKS_SECONDS = 5.0
 CLOSE_SECONDS = 10.0  # for the supervisor to finish what it does
 
 
-class Remote(Protocol):
-    """A worker process with the methods of `rl.workers.actor.RolloutActor`."""
-
-    def call(self, method: str, *arguments: Any) -> Future[Any]:
-        """Starts a call; the future gets its result, or what it raised, or that the process is gone."""
-        ...
-
-    def located(self, where: Any) -> None:
-        """Told what `hello` said: where the process is."""
-        ...
-
-    def kill(self) -> None:
-        """Ends the process, also one that is stopped. Safe to call for one that is gone."""
-        ...
-
-
-class Launcher(Protocol):
-    """What starts worker processes and moves weights to them."""
-
-    def start(self, name: str) -> Remote:
-        """A new process; returns at once."""
-        ...
-
-    def put(self, weights: Mapping[str, Tensor]) -> Any:
-        """Weights in a form that can be an argument of many calls and is sent once."""
-        ...
-
-    def is_lost(self, error: BaseException) -> bool:
-        """Whether an error of a call means that the process is gone, and not that the method raised."""
-        ...
-
-    def cause(self, error: BaseException) -> BaseException:
-        """What the method raised, under the launcher's own wrapping."""
-        ...
-
-    def close(self, remotes: Collection[Remote]) -> None:
-        """Ends these processes."""
-        ...
-
-
 class SupervisedWorkers:
     """Workers behind a launcher. Implements `Workers`.
 
     Args:
         num_workers: worker processes; results do not depend on it.
+        num_spares: processes that are loaded and wait to replace one that dies; started when all workers are up.
         patience: how long to wait for what.
     """
 
-    def __init__(self, launcher: Launcher, num_workers: int, *, patience: Patience | None = None) -> None:
-        if num_workers < 1:
-            raise ValueError(f"num_workers is {num_workers}, expected at least 1")
+    def __init__(
+        self, launcher: Launcher, num_workers: int, *, num_spares: int = 0, patience: Patience | None = None
+    ) -> None:
+        if num_workers < 1 or num_spares < 0:
+            raise ValueError(
+                f"num_workers is {num_workers} and num_spares {num_spares}, expected at least 1 and at least 0"
+            )
         self.launcher = launcher
         self.patience = patience or Patience()
         self.slots = [Slot(name=f"worker-{i}") for i in range(num_workers)]
-        self._queue: deque[Shard] = deque()
-        self._attempts: dict[int, int] = {}
-        self._weights: Any = None  # reference in the object store; None: the folder's weights serve
-        self._version = 0
-        self._edition = 0  # counts publications: two of them may carry the same version
+        self.spares = [Slot(name=f"spare-{i}", state=WorkerState.DEAD) for i in range(num_spares)]
+        self._queue: deque[Task] = deque()
+        self._newest = Publication(0, 0, None)
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._changed = threading.Condition()  # guards what the caller's thread reads: the five below
-        self._in_flight: dict[int, Shard] = {}
+        self._in_flight: dict[int, Task] = {}
         self._results: dict[int, ShardResult] = {}
         self._failures: deque[Exception] = deque()
         self._fatal: Exception | None = None
@@ -102,19 +74,16 @@ class SupervisedWorkers:
     # Called by the loop's thread.
 
     def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
-        """Hands the weights over once; every worker fetches them between two shards."""
-        self._events.put(partial(self._on_publish, self.launcher.put(weights), version))
+        """Hands the weights over once; workers fetch them with the first shard that is sampled by them."""
+        self._newest = Publication(self._newest.edition + 1, version, self.launcher.put(weights))
 
     def submit(self, shard: Shard) -> None:
         """Queues the shard."""
+        task = Task(shard, None if shard.version is None else self._newest)
         with self._changed:
-            if shard.id in self._in_flight:
-                raise ValueError(
-                    f"shard {shard.id} is in flight already; a shard may be submitted again after its result"
-                )
-            shard = replace(shard)  # this submission, and no earlier one of the same shard that was cancelled
-            self._in_flight[shard.id] = shard
-        self._events.put(partial(self._on_submit, shard))
+            check_submission(shard, in_flight=shard.id in self._in_flight, version=self._newest.version)
+            self._in_flight[shard.id] = task
+        self._events.put(partial(self._queue.append, task))
 
     def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Finished shards, of `wanted` only if given; waits at most `timeout_seconds` for the first."""
@@ -131,8 +100,7 @@ class SupervisedWorkers:
 
     def health(self) -> list[WorkerHealth]:
         """One row per worker."""
-        now = time.monotonic()
-        return [slot.health(now) for slot in self.slots]
+        return [slot.health() for slot in self.slots]
 
     def cancel(self, shard_ids: Collection[int]) -> None:
         """Forgets shards."""
@@ -141,7 +109,7 @@ class SupervisedWorkers:
             for shard_id in gone:
                 self._in_flight.pop(shard_id, None)
                 self._results.pop(shard_id, None)
-        self._events.put(partial(self._on_cancel, gone))
+        self._events.put(self._drop_cancelled)
 
     def stacks(self) -> str:
         """The stacks of every worker that answers within some seconds."""
@@ -163,7 +131,8 @@ class SupervisedWorkers:
             self._closed = True
             self._events.put(lambda: None)
             self._thread.join(CLOSE_SECONDS)
-            self.launcher.close([slot.remote for slot in self.slots if slot.remote is not None])
+            everyone = (*self.slots, *self.spares)
+            self.launcher.close([slot.remote for slot in everyone if slot.remote is not None])
 
     def _ready(self, wanted: Collection[int] | None) -> list[int]:
         return [i for i in self._results if wanted is None or i in wanted]
@@ -174,6 +143,7 @@ class SupervisedWorkers:
         try:
             for slot in self.slots:
                 self._start(slot)
+            checked = time.monotonic()
             while not self._closed:
                 try:
                     self._events.get(timeout=self.patience.heartbeat_seconds / 2)()
@@ -181,12 +151,12 @@ class SupervisedWorkers:
                         self._events.get_nowait()()
                 except queue.Empty:
                     pass
-                self._check(time.monotonic())
+                now = time.monotonic()
+                self._check(now, absent_seconds=now - checked)
+                checked = now
                 self._dispatch()
         except Exception as error:  # a defect here must reach the loop, which would otherwise wait for ever
-            with self._changed:
-                self._fatal = error
-                self._changed.notify_all()
+            self._fail(error)
 
     def _call(self, slot: Slot, kind: str, on_done: Callable[[Slot, Any], None], method: str, *arguments: Any) -> None:
         """Calls a method of a worker, which the supervisor hears the end of, unless the worker has died by then."""
@@ -210,133 +180,133 @@ class SupervisedWorkers:
         elif self.launcher.is_lost(error):
             self._bury(slot, first_line(error))
         else:
-            self._on_raised(slot, kind, error)
+            self._on_raised(slot, kind, self.launcher.cause(error))
+
+    # Life of a worker.
 
     def _start(self, slot: Slot) -> None:
         """A new process for a worker."""
-        slot.begin(self.launcher.start(slot.name))
-        self._call(slot, "start", self._on_hello, "hello")
+        slot.begin(self.launcher.start(slot.name, is_spare=slot in self.spares))
+        self._call(slot, START, self._on_hello, "hello")
 
     def _on_hello(self, slot: Slot, where: Any) -> None:
         slot.remote.located(where)
         slot.is_up = True
-        self._call(slot, "load its policy", self._on_setup, "setup")
+        self._call(slot, LOAD, self._on_setup, "setup")
 
     def _on_setup(self, slot: Slot, _: None) -> None:
-        slot.state = WorkerState.STALE
-        if self._weights is None:
-            self._on_echo(0, slot, self._version)
-        else:
-            self._send_weights(slot)
+        slot.state = WorkerState.HEALTHY
 
-    def _send_weights(self, slot: Slot) -> None:
-        if "load weights" not in slot.calls:
-            on_echo = partial(self._on_echo, self._edition)
-            self._call(slot, "load weights", on_echo, "load", self._version, self._weights)
+    def _check(self, now: float, *, absent_seconds: float) -> None:
+        """Heartbeats and deadlines; the time in which this thread itself did not run is held against nobody."""
+        everyone = (*self.slots, *self.spares)
+        if absent_seconds > 2 * self.patience.heartbeat_seconds:
+            for slot in everyone:
+                slot.excuse(absent_seconds)
+        for slot in everyone:
+            if slot.remote is None:
+                continue
+            overdue, is_late = slot.overdue(now, self.patience), slot.is_late(now, self.patience)
+            if is_late and not overdue and slot.remote.is_stopped:
+                overdue = "is stopped (SIGSTOP)"
+            if overdue:
+                self._bury(slot, overdue)
+            elif slot.wants_ping(now, self.patience):
+                self._call(slot, HEARTBEAT, Slot.seen, "ping")
+            elif is_late and slot.state is WorkerState.HEALTHY:
+                slot.state = WorkerState.SUSPECT
+        if all(slot.state in (WorkerState.HEALTHY, WorkerState.RETIRED) for slot in self.slots):
+            for spare in self.spares:  # once nothing more urgent is to be started
+                if spare.state is WorkerState.DEAD:
+                    self._start(spare)
 
-    def _on_echo(self, edition: int, slot: Slot, version: int) -> None:
-        slot.version = version
-        if edition != self._edition:
-            self._send_weights(slot)
-        elif slot.state is WorkerState.STALE:
-            slot.state = WorkerState.HEALTHY
+    def _bury(self, slot: Slot, error: str) -> None:
+        """What a dead worker held goes back to the head of the queue; the worker is replaced, or retired."""
+        self._mourn(slot, error)
+        if slot.deaths_in_a_row > self.patience.max_restarts:
+            self._retire(slot)
+        elif slot in self.slots:
+            spare = next((s for s in self.spares if s.state is WorkerState.HEALTHY), None)
+            if spare is None:
+                self._start(slot)
+            else:
+                slot.adopt(spare)
 
-    def _on_publish(self, weights: Any, version: int) -> None:
-        self._weights, self._version = weights, version
-        self._edition += 1
-        for slot in self.slots:
-            if slot.state in (WorkerState.HEALTHY, WorkerState.SUSPECT, WorkerState.STALE):
-                slot.state = WorkerState.STALE
-                self._send_weights(slot)
+    def _mourn(self, slot: Slot, error: str) -> None:
+        if slot.remote is not None:
+            slot.remote.kill()
+        lost = slot.die(error)
+        self._queue.extendleft(reversed([task for task in lost if self._is_wanted(task)]))
 
-    def _is_wanted(self, shard: Shard) -> bool:
+    def _retire(self, slot: Slot) -> None:
+        slot.state = WorkerState.RETIRED
+        if all(s.state is WorkerState.RETIRED for s in self.slots):
+            errors = "; ".join(f"{s.name}: {s.last_error}" for s in self.slots)
+            self._fail(WorkersLost(f"no rollout worker is left ({errors})"))
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self._fatal = error
+            self._changed.notify_all()
+
+    # Life of a shard.
+
+    def _is_wanted(self, task: Task) -> bool:
         """False for a shard that was cancelled, also when it was submitted again since."""
-        return self._in_flight.get(shard.id) is shard
+        return self._in_flight.get(task.shard.id) is task
 
-    def _on_submit(self, shard: Shard) -> None:
-        self._queue.append(shard)
-
-    def _on_cancel(self, gone: set[int]) -> None:
-        self._queue = deque(s for s in self._queue if s.id not in gone or self._is_wanted(s))
+    def _drop_cancelled(self) -> None:
+        self._queue = deque(task for task in self._queue if self._is_wanted(task))
 
     def _dispatch(self) -> None:
         """Queued shards to healthy workers, the least busy first."""
         while self._queue:
-            free = [s for s in self.slots if s.state is WorkerState.HEALTHY and len(s.shards) < SHARDS_PER_WORKER]
+            free = [s for s in self.slots if s.state is WorkerState.HEALTHY and len(s.tasks) < SHARDS_PER_WORKER]
             if not free:
                 return
-            slot, shard = min(free, key=lambda s: len(s.shards)), self._queue.popleft()
-            slot.take(shard)
-            self._call(slot, f"run shard {shard.id}", partial(self._on_result, shard), "run", shard)
+            slot, task = min(free, key=lambda s: len(s.tasks)), self._queue.popleft()
+            published = task.publication or self._newest
+            slot.take(task)
+            arguments = (task.shard, published.edition, published.version, published.weights)
+            self._call(slot, task.call, partial(self._on_result, task), "run", *arguments)
 
-    def _on_result(self, shard: Shard, slot: Slot, result: ShardResult) -> None:
-        slot.give_back(shard, result)
-        self._attempts.pop(shard.id, None)
+    def _on_result(self, task: Task, slot: Slot, result: ShardResult) -> None:
+        slot.give_back(task, result)
         with self._changed:
-            if self._is_wanted(shard):
-                self._results[shard.id] = result
+            if self._is_wanted(task):
+                self._results[task.shard.id] = result
                 self._changed.notify_all()
 
-    def _on_raised(self, slot: Slot, kind: str, error: BaseException) -> None:
-        """An exception in a worker that lives on: a shard is tried once more; a worker that cannot load is useless."""
-        cause = self.launcher.cause(error)
-        shard = next((s for s in slot.shards if kind == f"run shard {s.id}"), None)
-        if shard is None:
-            slot.last_error = f"could not {kind}: {type(cause).__name__}: {cause}"
-            self._retire(slot)
+    def _on_raised(self, slot: Slot, kind: str, cause: BaseException) -> None:
+        """An exception in a worker that lives on: a shard is tried once more, a policy that never loaded is not.
+
+        A ValueError speaks of the task; anything else (no memory, no file handles, a broken device) may be the fault of
+        the process, so the second try is in a new one.
+        """
+        task = next((t for t in slot.tasks if t.call == kind), None)
+        if task is None:
+            error = f"could not {kind}: {type(cause).__name__}: {cause}"
+            self._bury(slot, error) if slot.restarts else (self._mourn(slot, error), self._retire(slot))
             return
-        slot.give_back(shard, None)
-        slot.last_error = f"shard {shard.id}: {type(cause).__name__}: {cause}"
-        if not self._is_wanted(shard):
-            return
-        self._attempts[shard.id] = self._attempts.get(shard.id, 0) + 1
-        if self._attempts[shard.id] < MAX_ATTEMPTS:
-            self._queue.appendleft(shard)
-            return
+        slot.give_back(task, None)
+        slot.last_error = f"shard {task.shard.id}: {type(cause).__name__}: {cause}"
+        if self._is_wanted(task):
+            task.num_raised += 1
+            if task.num_raised < MAX_ATTEMPTS:
+                self._queue.appendleft(task)
+            else:
+                self._give_up(task, cause)
+        if not isinstance(cause, ValueError):
+            self._bury(slot, slot.last_error)
+
+    def _give_up(self, task: Task, cause: BaseException) -> None:
+        shard = task.shard
         failure = ShardFailed(f"shard {shard.id} of step {shard.step} raised {type(cause).__name__}: {cause}")
         failure.__cause__ = cause
         with self._changed:
             self._in_flight.pop(shard.id, None)
             self._failures.append(failure)
             self._changed.notify_all()
-
-    def _check(self, now: float) -> None:
-        """Heartbeats and deadlines."""
-        for slot in self.slots:
-            if slot.remote is None:
-                continue
-            overdue = slot.overdue(now, self.patience)
-            if overdue:
-                self._bury(slot, overdue)
-            elif slot.wants_ping(now, self.patience):
-                self._call(slot, HEARTBEAT, Slot.seen, "ping")
-            else:
-                slot.suspect(now, self.patience)
-
-    def _bury(self, slot: Slot, error: str) -> None:
-        """What a dead worker held goes back to the head of the queue; the worker is replaced, or retired."""
-        self._kill(slot)
-        lost = slot.die(error)
-        self._queue.extendleft(reversed([s for s in lost if self._is_wanted(s)]))
-        if slot.deaths_in_a_row > self.patience.max_restarts:
-            self._retire(slot)
-        else:
-            self._start(slot)
-
-    def _retire(self, slot: Slot) -> None:
-        self._kill(slot)
-        lost = slot.die(slot.last_error)
-        self._queue.extendleft(reversed([s for s in lost if self._is_wanted(s)]))
-        slot.state = WorkerState.RETIRED
-        if all(s.state is WorkerState.RETIRED for s in self.slots):
-            errors = "; ".join(f"{s.name}: {s.last_error}" for s in self.slots)
-            with self._changed:
-                self._fatal = WorkersLost(f"no rollout worker is left ({errors})")
-                self._changed.notify_all()
-
-    def _kill(self, slot: Slot) -> None:
-        if slot.remote is not None:
-            slot.remote.kill()
 
 
 def first_line(error: BaseException) -> str:

@@ -57,7 +57,8 @@ class Shard:
         id: unique among the shards in flight; a pure function of the position in the run.
         step: training step that asked for it.
         uids: one tuple of G uids per problem.
-        version: policy weights that the shard is meant for.
+        version: policy weights that must sample it, those published last when it is submitted, whenever and wherever
+            it then runs. None: the newest that are known when it starts.
     """
 
     id: int
@@ -65,7 +66,7 @@ class Shard:
     problems: tuple[Problem, ...]
     uids: tuple[tuple[int, ...], ...]
     sampling: Sampling
-    version: int = 0
+    version: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.problems) != len(self.uids):
@@ -98,7 +99,6 @@ class WorkerState(StrEnum):
     SUSPECT = "suspect"  # alive at last sight, its heartbeat is late
     DEAD = "dead"  # its process is gone, or was killed for being silent too long
     RESTARTING = "restarting"  # a new process is loading
-    STALE = "stale"  # alive, but has not echoed the current weights yet
     RETIRED = "retired"  # died too often; see its last error
 
 
@@ -107,7 +107,7 @@ class WorkerHealth:
     """What is known about a worker.
 
     Attributes:
-        version: weights that it echoed last; -1 before the first echo.
+        version: weights that sampled its last shard; -1 before the first.
         restarts: processes that replaced a dead one.
         shards: shards that it finished.
         doing: what it works on, or what is waited for, and since when.
@@ -131,21 +131,35 @@ class WorkersLost(RuntimeError):
 
 
 class ShardFailed(RuntimeError):
-    """A shard raised the same way wherever it ran: a defect of the task, not of a worker."""
+    """A shard raised each time it was tried, in another process too: a defect of the task, not of a worker."""
+
+
+def check_submission(shard: Shard, *, in_flight: bool, version: int) -> None:
+    """Raises ValueError for a shard that may not be submitted now.
+
+    Args:
+        in_flight: a shard with its id was submitted and has not come back.
+        version: of the weights published last.
+    """
+    if in_flight:
+        raise ValueError(f"shard {shard.id} is in flight already; a shard may be submitted again after its result")
+    if shard.version not in (None, version):
+        raise ValueError(f"shard {shard.id} is for the weights of version {shard.version}; published is {version}")
 
 
 class Workers(Protocol):
     """Executors of shards. Methods may be called from one thread only."""
 
     def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
-        """Gives all workers the weights of `version`; shards that start later use them."""
+        """The weights of `version`, for the shards that are submitted from now on; earlier ones keep theirs."""
         ...
 
     def submit(self, shard: Shard) -> None:
         """Queues a shard; its result comes from `poll`, exactly once.
 
         Raises:
-            ValueError: a shard with this id is in flight already.
+            ValueError: a shard with this id is in flight already, or it must be sampled by a version that is not the
+                one published last.
         """
         ...
 
