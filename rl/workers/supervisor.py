@@ -286,7 +286,11 @@ class SupervisedWorkers:
         task = next((t for t in slot.tasks if t.call == kind), None)
         if task is None:
             error = f"could not {kind}: {type(cause).__name__}: {cause}"
-            self._bury(slot, error) if slot.restarts else (self._mourn(slot, error), self._retire(slot))
+            if slot.restarts:
+                self._bury(slot, error)
+            else:
+                self._mourn(slot, error)
+                self._retire(slot)
             return
         slot.give_back(task, None)
         slot.last_error = f"shard {task.shard.id}: {type(cause).__name__}: {cause}"
