@@ -83,7 +83,7 @@ class SupervisedWorkers:
         with self._changed:
             check_submission(shard, in_flight=shard.id in self._in_flight, version=self._newest.version)
             self._in_flight[shard.id] = task
-        self._events.put(partial(self._queue.append, task))
+        self._events.put(partial(self._on_submit, task))
 
     def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Finished shards, of `wanted` only if given; waits at most `timeout_seconds` for the first."""
@@ -254,6 +254,9 @@ class SupervisedWorkers:
     def _is_wanted(self, task: Task) -> bool:
         """False for a shard that was cancelled, also when it was submitted again since."""
         return self._in_flight.get(task.shard.id) is task
+
+    def _on_submit(self, task: Task) -> None:
+        self._queue.append(task)
 
     def _drop_cancelled(self) -> None:
         self._queue = deque(task for task in self._queue if self._is_wanted(task))
