@@ -25,10 +25,11 @@ from verifiers.extract import (
     extract_answer,
     strip_reasoning,
 )
-from verifiers.normalize import canonical_words
+from verifiers.normalize import canonical_words, trim
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
+from verifiers.parse.spoken import in_words
 from verifiers.parse.tree import Call, Dots, Num, Text, num, walk
 from verifiers.plain import Number, read_number
 from verifiers.types import Outcome, Reason, Verdict
@@ -84,6 +85,7 @@ class SymbolicVerifier:
         relative_tolerance: the same, as a fraction of the reference.
         percent_as_number: `10` answers `10%`, and the other way round.
         require_units: a reference with a unit asks for the unit.
+        number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
         question: text of the problem; an answer that only copies an expression from it while the reference is
             another text is an echo. "" turns this off.
     """
@@ -95,6 +97,7 @@ class SymbolicVerifier:
     relative_tolerance: float | None = None
     percent_as_number: bool = True
     require_units: bool = False
+    number_words: bool = False
     question: str = field(default="", repr=False)
 
     @cached_property
@@ -180,6 +183,8 @@ class SymbolicVerifier:
         except ParseError as error:
             return Outcome.UNPARSEABLE, no(f"cannot read the answer: {error}"), False
         judged = self._compare(tree, text, reference)
+        if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
+            judged = no("the right number, in words", Reason.FORMAT)
         readable = not isinstance(tree, Text) or isinstance(reference.tree, Text)
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 

@@ -1,43 +1,118 @@
-"""Answers in words: compared as canonical text, and where the words name a mathematical object, as that object."""
+"""Answers in words: compared as canonical text, and where the words name a mathematical object, as that object.
+
+`It is odd` is `odd`, and the many ways to say that there is no solution are one. Paraphrases are not understood: what
+is in no table is compared as written.
+"""
 
 from __future__ import annotations
+
+import re
 
 from verifiers.equivalence.collections import Compare
 from verifiers.equivalence.labels import labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
-from verifiers.parse.tree import Const, Expr, Op, Rel, Sym, Text
+from verifiers.parse.tree import Const, Expr, Group, Op, Rel, Sym, Text
 
 _MEANINGS: dict[str, Expr] = {
     **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
     **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
-    **dict.fromkeys(("empty set", "null set", "no solution", "no solutions"), Const("empty")),
-    **dict.fromkeys(("no real solutions", "no real solution"), Const("empty")),
-    **dict.fromkeys(("positive infinity", "plus infinity", "infinite"), Const("inf")),
+    **dict.fromkeys(("empty set", "null set", "no solution"), Const("empty")),
+    **dict.fromkeys(("positive infinity", "plus infinity", "infinite", "infinitely many"), Const("inf")),
     **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
     "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
 }  # fmt: skip
+_SAME: dict[str, str] = {
+    said: meant
+    for meant, phrases in {
+        "no solution": "no solutions; no solution exists; no solutions exist; has no solution; has no solutions; "
+        "no real solution; no real solutions; no real root; no real roots; no roots; no root; has no real roots; "
+        "has no real solutions; has no real solution; no such solution; does not have solution; does not have any solutions; "
+        "no valid solution; no valid solutions; no possible solution; no possible solutions; none exist; none; "
+        "has no roots; have no solution; have no solutions; inconsistent; no answer exists; unsolvable",
+        "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit",
+        "undefined": "not defined; is undefined; is not defined; undef; indefinite",
+        "diverges": "divergent; is divergent; diverge; does not converge; doesn t converge",
+        "converges": "convergent; is convergent; converge",
+        "converges absolutely": "absolutely convergent; absolute convergence; is absolutely convergent; "
+        "absolutely converges",
+        "converges conditionally": "conditionally convergent; conditional convergence; is conditionally convergent; "
+        "conditionally converges",
+        "infinitely many": "infinitely many solutions; infinite solutions; infinite number of solutions; "
+        "infinitely many values; infinite number; infinitely many numbers; has infinitely many solutions; "
+        "infinitely many integers; unlimited",
+        "true": "yes; correct; always true; t; is true; yes it is; yes it does; statement is true",
+        "false": "no; incorrect; is false; f; not true; no it is not; no it does not; statement is false",
+        "impossible": "not possible; is impossible; cannot be done; can not be done; is not possible",
+        "increasing": "is increasing; strictly increasing; increases",
+        "decreasing": "is decreasing; strictly decreasing; decreases",
+        "equal": "are equal; same; they are same; is equal",
+        "monday": "mon", "tuesday": "tue; tues", "wednesday": "wed", "thursday": "thu; thur; thurs", "friday": "fri",
+        "saturday": "sat", "sunday": "sun",
+    }.items()
+    for said in phrases.split("; ")
+}  # fmt: skip
+_SUBJECT = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then|yes|no(?= it)) )?"
+    r"(?:it|this|that|they|he|she|there|answer|(?:(?:improper|definite|infinite|given|power|geometric) )?"
+    r"(?:limit|series|sequence|integral|function|statement|claim|system|equation|inequality|expression|number|value|"
+    r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
+    r"(?: s| is| are| was| were| will be| can be said to be)? "
+)
 
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
-    if isinstance(answer, Text) != isinstance(reference, Text):
-        mine, theirs = (
-            _MEANINGS.get(side.words, side) if isinstance(side, Text) else side for side in (answer, reference)
-        )
-        if mine == theirs or (
-            not isinstance(mine, Text) and not isinstance(theirs, Text) and compare(mine, theirs, settings)
-        ):
-            return yes("words for the same thing", "text")
+    """Words against words, or against what they name."""
+    answer, reference = _joined(answer), _joined(reference)
     if isinstance(answer, Text) and isinstance(reference, Text):
-        same = answer.words == reference.words
+        same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
         return yes("the same words", "text") if same else no("different words", method="text")
+    mine, theirs = (_meaning(side) for side in (answer, reference))
+    if mine == theirs or (
+        not isinstance(mine, Text) and not isinstance(theirs, Text) and compare(mine, theirs, settings)
+    ):
+        return yes("words for the same thing", "text")
     words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
     assert isinstance(words, Text)
-    if isinstance(other, Sym) and other.name.casefold() == words.words:
+    if _name(other).casefold() == words.words or canonical_phrase(_name(other)) == canonical_phrase(words.words):
         return yes("the same word", "text")
     value = labelled(other).value if isinstance(other, Rel) else other
-    if isinstance(value, Text) and value.words == words.words:
+    if isinstance(value, Text) and canonical_phrase(value.words) == canonical_phrase(words.words):
         return yes("the same words", "text")
     return no(
         "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
         method="text",
     )
+
+
+def canonical_phrase(words: str) -> str:
+    """One phrase for all the ways to say the same: `There are no solutions` is `no solution`."""
+    words = words.casefold()
+    for _ in range(2):  # "the answer is that it is odd"
+        words = _SAME.get(words, words)
+        subject = _SUBJECT.match(words + " ")
+        if subject and len(subject[0]) < len(words):
+            words = words[subject.end() :].strip()
+    return _SAME.get(words, words)
+
+
+def _joined(side: Expr) -> Expr:
+    """`Yes, it is` is one phrase."""
+    if isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items):
+        return Text(" ".join(item.words for item in side.items if isinstance(item, Text)))
+    return side
+
+
+def _meaning(side: Expr) -> Expr:
+    """The object that words name; the side itself where they name none."""
+    if not isinstance(side, Text):
+        return side
+    return _MEANINGS.get(side.words) or _MEANINGS.get(canonical_phrase(side.words), side)
+
+
+def _name(expr: Expr) -> str:
+    """The letters of a symbol, or of a product of symbols such as DNE; "" for anything else."""
+    if isinstance(expr, Sym):
+        return expr.name
+    if isinstance(expr, Op) and expr.op == "mul" and all(isinstance(arg, Sym) for arg in expr.args):
+        return "".join(_name(arg) for arg in expr.args)
+    return ""

@@ -8,7 +8,7 @@ from verifiers.parse.calls import negated
 from verifiers.parse.limits import ParseError
 from verifiers.parse.literals import literal
 from verifiers.parse.notation import NotationParser
-from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Interval, Matrix, Op, Quantity, Sym, num
+from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Interval, Matrix, Num, Op, Quantity, Sym, num
 
 _APPLIED = frozenset(("f", "g", "h", "F", "G", "H", "phi", "Phi", "psi", "Psi"))
 _ATOMS = {
@@ -43,6 +43,11 @@ class AtomParser(NotationParser):
             elif kind == "degree":
                 self.take()
                 base = self._degrees(base)
+            elif kind == "'" and isinstance(base, Num):
+                feet = self._feet(base)
+                if feet is None:
+                    break
+                base = feet
             elif kind == "'" and isinstance(base, Sym | Apply):
                 self.take()
                 base = Sym(base.name + "'") if isinstance(base, Sym) else base
@@ -63,11 +68,35 @@ class AtomParser(NotationParser):
         if following.kind == "sym" and following.value in ("C", "F") and self.ahead().kind in ("end", ",", ")", "rel"):
             self.take()
             return Quantity(base, "celsius" if following.value == "C" else "fahrenheit")
-        if following.kind == "num" and self.ahead().kind == "'":  # 30° 15' (minutes of arc)
-            minutes = Fraction(self.take().value)
-            self.take()
-            return Op("degree", (Op("add", (base, num(minutes / 60))),))
-        return Op("degree", (base,))
+        parts = self._primed()
+        if parts is None:
+            return Op("degree", (base,))
+        arc = num(parts[0] / 60 + parts[1] / 3600)  # 30° 15' 36''
+        return Op("degree", (Op("add", (base, negated(arc) if isinstance(base, Num) and base.value < 0 else arc)),))
+
+    def _primed(self) -> tuple[Fraction, Fraction] | None:
+        """Two numbers with one prime and two primes: minutes and seconds of arc, or what of them is there."""
+        found = [Fraction(0), Fraction(0)]
+        start = self.position
+        for index, marks in enumerate((1, 2)):
+            if self.token.kind == "num" and all(self.ahead(mark + 1).kind == "'" for mark in range(marks)):
+                if self.ahead(marks + 1).kind == "'":
+                    continue  # seconds without minutes
+                found[index] = literal(self.take().value, self.limits.bits).value
+                self.position += marks
+        return (found[0], found[1]) if self.position > start else None
+
+    def _feet(self, base: Num) -> Expr | None:
+        """5' 3'' and 5' are feet and inches; None where the prime means something else."""
+        start = self.position
+        self.take()
+        token = self.token
+        if token.kind == "num" and self.ahead().kind == self.ahead(2).kind == "'":
+            inches = literal(self.take().value, self.limits.bits).value
+            self.position += 2
+            return Quantity(num(base.value * 12 + inches), "inch")
+        self.position = start
+        return None
 
     def _raised(self, base: Expr) -> Expr:
         self.take()

@@ -10,8 +10,10 @@ import re
 from fractions import Fraction
 
 from verifiers.normalize import canonical_words, normalize, trim
+from verifiers.parse.described import described
 from verifiers.parse.lexer import Lexer, Token
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
+from verifiers.parse.spoken import digits
 from verifiers.parse.terms import TermParser
 from verifiers.parse.tree import (
     Apply,
@@ -55,13 +57,14 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     cleaned = trim(normalize(text))
     if not cleaned:
         raise ParseError("empty answer")
-    cleaned = _TIMES_TEN.sub("*", cleaned)
+    cleaned = digits(_TIMES_TEN.sub("*", cleaned))
     if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
         cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
+    found = described(cleaned, lambda part: _mathematics(digits(part), limits, thousands))
+    if found is not None:
+        return found
     try:
-        parser = Parser(Lexer(cleaned, limits, thousands=thousands).run(), limits)
-        parser.latex = "\\" in cleaned
-        return parser.whole()
+        return _mathematics(cleaned, limits, thousands)
     except OverBudgetError:
         raise
     except (ParseError, ValueError) as error:
@@ -69,6 +72,12 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
         if re.search(r"[^\W\d_]{2}", words):
             return Text(words)
         raise ParseError(str(error)) from error
+
+
+def _mathematics(text: str, limits: Limits, thousands: bool) -> Expr:
+    parser = Parser(Lexer(text, limits, thousands=thousands).run(), limits)
+    parser.latex = "\\" in text
+    return parser.whole()
 
 
 class Parser(TermParser):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from verifiers import units
 from verifiers.parse import words
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
 
@@ -33,7 +34,7 @@ _LEXER = re.compile(
           )(?![a-zA-Z])\.?)+)
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
     | (?P<spacegrouped>{_SPACE_GROUPED})
-    | (?P<num>\d+\.(?=\s*\\(?:overline|dot)(?![a-zA-Z]))
+    | (?P<num>\d+\.(?=\s*\\(?:overline|bar|dot)(?![a-zA-Z])|\(\d+\))
           |\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
     | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
     | (?P<word>[A-Za-z]+)
@@ -47,6 +48,8 @@ _LEXER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ENDS_AMOUNT = re.compile(r"[\s}]*(?:$|[,.;:)]|\\(?:text|quad))")
+_MAX_FACTORS = 3  # letters before a power that are a product, whatever word they spell: Be^x
 _SAFE_SEPARATORS = re.compile(r"\{,\}|,\\!|\\!,")
 _TEXT_COMMANDS = frozenset(
     (
@@ -110,7 +113,7 @@ class Lexer:
             elif kind == "cmd":
                 position = self._command(text, value, position, spaced, in_text)
             elif kind == "word":
-                self._word(value, spaced, in_text)
+                self._word(value, spaced, in_text, following=text[position : position + 1])
             else:
                 self._sign(kind, value, spaced, in_text)
             spaced = False
@@ -148,19 +151,17 @@ class Lexer:
             elif value in ")]":
                 self.depth = max(0, self.depth - 1)
             if value in '$`"':
-                if value == "$" and self._currency():
-                    self._emit("currency", "$", spaced)
+                if value == '"' and self.tokens and self.tokens[-1].kind == "num":
+                    self._emit("'", "'", spaced)  # 30° 15' 36" and 5' 3"
+                    self._emit("'", "'", spaced)
                 return
             self._emit(value, value, spaced, in_text)
         elif kind == "point":
             self._emit(".", ".", spaced)
         elif value in words.CURRENCY_SIGNS:
-            self._emit("currency", value, spaced)
+            self._emit("currency", words.CURRENCY_SIGNS[value], spaced)
         else:
             raise ParseError(f"unexpected character {value!r}")
-
-    def _currency(self) -> bool:
-        return False  # a bare dollar is math mode; `\$` is money
 
     def _command(self, text: str, value: str, position: int, spaced: bool, in_text: bool) -> int:
         name = value[1:].rstrip("*")
@@ -180,6 +181,8 @@ class Lexer:
         if name == "xrightarrow":
             _, position = _braced(text, position)
             name = "to"
+        if name == "Omega" and self._ohm(text, position, spaced):
+            return position
         kind, canonical = words.command(name)
         if kind is None:
             return self._glued(value, position, spaced)
@@ -189,6 +192,19 @@ class Lexer:
             self.depth = max(0, self.depth - 1)
         self._emit(kind, canonical, spaced)
         return position
+
+    def _ohm(self, text: str, position: int, spaced: bool) -> bool:
+        r"""Whether `\Omega` is the unit: it ends an amount such as 2.5\,\Omega or 4.7\ k\Omega; then it is emitted."""
+        prefix = ""
+        last = self.tokens[-1] if self.tokens else None
+        if last and last.kind == "sym" and last.value in ("k", "M", "m") and len(self.tokens) > 1:
+            prefix, last = last.value, self.tokens[-2]
+        if last is None or last.kind != "num" or not _ENDS_AMOUNT.match(text, position):
+            return False
+        if prefix:
+            self.tokens.pop()
+        self._emit("unit", units.canonical(prefix + "ohm"), spaced, True)
+        return True
 
     def _glued(self, value: str, position: int, spaced: bool) -> int:
         r"""A command with letters glued to it, such as `\\quadx` or `\\pir`: the longest known command, then the rest.
@@ -214,13 +230,15 @@ class Lexer:
             stripped = stripped.lower() if stripped.lower() in words.FUNCTIONS else stripped
         self._scan(stripped, in_text=True)
 
-    def _word(self, value: str, spaced: bool, in_text: bool) -> None:
+    def _word(self, value: str, spaced: bool, in_text: bool, *, following: str) -> None:
         kind, canonical = words.word(value)
         if kind is not None and not (in_text and kind == "sym"):
             self._emit(kind, canonical, spaced, in_text)
         elif len(value) == 1:
             self._emit("sym", value, spaced, in_text)
-        elif in_text or not _splits(value):
+        elif units.prefixed(value) and (in_text or (spaced and self.tokens and self.tokens[-1].kind == "num")):
+            self._emit("unit", units.canonical(value), spaced, in_text)
+        elif in_text or not (_splits(value) or (following == "^" and len(value) <= _MAX_FACTORS)):
             self._emit("word", value, spaced, in_text)
         else:
             for index, (piece_kind, piece) in enumerate(words.split_letters(value)):

@@ -12,6 +12,8 @@ from verifiers.parse.tree import BaseNum, Expr, Num, Sym, Text, num
 
 _DIGIT_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                 "eleven": 11, "twelve": 12, "sixteen": 16, "sixty": 60}  # fmt: skip
+# 0.333..., 0.1666... (three times), 0.3636... (twice, from the point on: 2.71828182... is e)
+_REPEATED = re.compile(r"(\d*)\.(?:(\d*?)(\d+?)\3{2,}|(\d{2,}?)\4)")
 
 
 class LiteralParser(TokenStream):
@@ -48,10 +50,14 @@ class LiteralParser(TokenStream):
         ):
             return self._repeating(text)
         if "." in text and self.token.kind == "dots":
-            repeated = re.fullmatch(r"(\d*)\.(\d*?)(\d+?)\3{2,}", text)
+            repeated = _REPEATED.fullmatch(text)
             if repeated:
                 self.take()
-                return _repeating_value(repeated[1], repeated[2], repeated[3])
+                if repeated[3]:
+                    return _repeating_value(repeated[1], repeated[2], repeated[3])
+                return _repeating_value(repeated[1], "", repeated[4])
+            if not self.token.spaced and self.ahead().kind in ("end", ",", ")", "}", "rel"):
+                self.take()  # 1.4142... is a decimal that goes on
         return literal(text, self.limits.bits)
 
     def _based(self, text: str) -> Expr:

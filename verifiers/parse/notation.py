@@ -156,8 +156,7 @@ class NotationParser(CallParser):
     def money(self) -> Expr:
         """A currency sign before its amount."""
         unit = self.take().value
-        value = self.power()
-        return Quantity(value, unit)
+        return Quantity(self.signed(), unit)
 
     def environment(self) -> Expr:
         r"""\begin{pmatrix} ... \end{pmatrix} and the other environments."""

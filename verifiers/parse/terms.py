@@ -5,11 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verifiers import units
-from verifiers.parse import words
-from verifiers.parse.atoms import AtomParser
 from verifiers.parse.calls import negated
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
+from verifiers.parse.quantities import QuantityParser, times
+from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Ratio, Rel, SetOp, Sym, num
 
 _STARTS = frozenset(
     ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
@@ -20,7 +19,7 @@ _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or"
 _NO_NUMBER_AFTER = (Num, Sym)
 
 
-class TermParser(AtomParser):
+class TermParser(QuantityParser):
     """set expression > sum > product > signed factor > power."""
 
     def expression(self) -> Expr:
@@ -110,7 +109,7 @@ class TermParser(AtomParser):
                 if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER):
                     left = self.mixed(left)
                     continue
-                if self._unit_letter():
+                if self.unit_letter():
                     break
                 left = self.joined(left)
             else:
@@ -198,123 +197,6 @@ class TermParser(AtomParser):
             return negated(value)
         return Op("not", (value,)) if kind == "not" else Op(kind, (num(0), value))
 
-    def with_unit(self, value: Expr) -> Expr:
-        """`value` with the unit words that follow it, if any."""
-        token = self.token
-        if token.kind == "scale":
-            self.take()
-            return self.with_unit(times(value, num(int(token.value))))
-        if token.kind == "in" and self.ahead().kind in ("end", ",", "and", "or", ".", "^"):
-            self.take()
-            return Quantity(value, "inch" + self._unit_power())
-        if token.kind == "currency":
-            self.take()
-            return Quantity(value, token.value)
-        if self._unit_here():
-            return self._compound(self._quantity(value))
-        return value
-
-    def _compound(self, first: Expr) -> Expr:
-        """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
-        while (
-            isinstance(first, Quantity)
-            and self.token.kind == "num"
-            and self.ahead().kind in ("unit", "func", "sym", "in")
-        ):
-            second = self.product()
-            if not isinstance(second, Quantity):
-                raise ParseError("two numbers side by side")
-            whole, part = units.dimension(first.unit), units.dimension(second.unit)
-            if whole is None or part is None or whole.powers != part.powers:
-                raise ParseError("amounts of different dimensions side by side")
-            scaled = times(second.value, num(part.size / whole.size))
-            first = Quantity(Op("add", (first.value, scaled)), first.unit)
-        return first
-
-    def _unit_letter(self) -> bool:
-        token = self.token
-        return token.kind == "sym" and self._unit_here()
-
-    def _unit_here(self) -> bool:
-        token = self.token
-        if token.kind in ("unit", "word"):
-            return True
-        if token.kind == "func" and token.value == "min":
-            return True
-        if token.kind != "sym" or len(token.value) != 1 or not units.is_unit(token.value):
-            return token.kind == "sym" and token.in_text and token.value == "a"
-        if token.in_text:
-            return True
-        previous = self.tokens[self.position - 1]
-        return (
-            not self.latex
-            and previous.kind == "num"
-            and token.spaced
-            and self.ahead().kind in ("end", "/", "^", ",", ".")
-        )
-
-    def _quantity(self, value: Expr) -> Expr:
-        """Unit words: `square cm`, `m/s`, `cm^2`, `stuffed goats`.
-
-        Raises:
-            ParseError: the words say something about the number ("5 is wrong", "5 or maybe 6").
-        """
-        parts: list[str] = []
-        exponent, known, sign = "", True, ""
-        while True:
-            token = self.token
-            if token.kind in ("unit", "word", "func", "where", "in") or (
-                token.kind == "sym" and (token.in_text or units.is_unit(token.value))
-            ):
-                lowered = token.value.lower()
-                if token.kind == "where" and lowered == "with":
-                    break
-                if token.kind in ("where", "in") and not parts:
-                    break
-                if token.kind == "where":
-                    break
-                self.take()
-                if lowered == "per":
-                    sign = "/"
-                elif lowered in units.PREFIX_WORDS:
-                    exponent = f"^{units.PREFIX_WORDS[lowered]}"
-                elif lowered in words.ORDINALS and not parts:
-                    continue
-                elif lowered in words.NOT_A_UNIT:
-                    raise ParseError(f"{token.value!r} after a number is no unit")
-                else:
-                    is_known = units.is_unit(token.value)
-                    known = known and is_known
-                    parts.append(
-                        sign
-                        + (units.canonical(token.value) if is_known else lowered)
-                        + (self._unit_power() or exponent)
-                    )
-                    sign, exponent = "", ""
-            elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
-                self.take()
-                sign = "/"
-            elif token.kind in ("*", ".") and parts and self.ahead().kind in ("unit",):
-                self.take()
-            else:
-                break
-            if len(parts) > 6:
-                raise ParseError("too many words after a number")
-        if not parts:
-            return value
-        return Quantity(value, " ".join(parts).replace(" /", "/"), known)
-
-    def _unit_power(self) -> str:
-        if self.token.kind != "^":
-            return ""
-        self.take()
-        braced = self.accept("{")
-        negative = self.accept("-")
-        exponent = self.expect("num").value
-        if braced:
-            self.expect("}")
-        return f"^{'-' if negative else ''}{exponent}"
-
 
 def _applied(left: Sym, right: Expr) -> Expr | None:
     """C(5, 2) and P(5, 2) are counts; P(X > 2) is a name."""
@@ -328,13 +210,6 @@ def _applied(left: Sym, right: Expr) -> Expr | None:
     if isinstance(right, Rel):
         return Apply(left.name, (right,))
     return None
-
-
-def times(left: Expr, right: Expr) -> Expr:
-    """left * right, flat."""
-    if isinstance(left, Op) and left.op == "mul":
-        return Op("mul", (*left.args, right))
-    return Op("mul", (left, right))
 
 
 def _proper_fraction(expr: Expr) -> Fraction | None:

@@ -1,0 +1,146 @@
+"""Sets described in English: `all real numbers except 2`, `x is at least 3`, `between 2 and 5, inclusive`.
+
+A small grammar of phrases gives the same tree as the notation would. A phrase that is not understood to its last word
+is no set: None, and the text stays words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from verifiers.parse.limits import ParseError
+from verifiers.parse.tree import Builder, Const, Expr, Group, Interval, Op, Rel, SetOp, Sym, num
+
+Read = Callable[[str], Expr]
+
+_HINT = re.compile(r"(?i)\b(?:real|reals|integers?|numbers?|values?|than|least|most|between|inclusive|except|positive|"
+                   r"negative|non-?negative|non-?positive|non-?zero|above|below|exceeds)\b")  # fmt: skip
+_TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}")
+_NOISE = re.compile(r"\$|\\[,;:! ]|~|\s+")
+_SUBJECT = re.compile(
+    r"(?i)(?:the\s+)?(?:set\s+of\s+|interval\s+of\s+)?(?:(?P<name>[a-z])\s+(?:is|must\s+be|can\s+be|may\s+be|has\s+to\s+be)\s+)?"
+    r"(?P<every>(?:(?:all|any|every|each|the|a|an)\s+)*)(?:strictly\s+)?"
+    r"(?P<sign>positive|negative|non-?negative|non-?positive|non-?zero)?\s*"
+    r"(?P<kind>real\s+numbers?|reals?|real\s+values?|integers?|natural\s+numbers?|whole\s+numbers?|numbers?|values?)?"
+    r"(?:\s*(?:of\s+)?(?P<of>[a-z])(?![a-z]))?\s*"
+)
+_LINK = re.compile(
+    r"(?i)(?:,\s*)?(?:such\s+that|for\s+which|where|with|satisfying|that\s+(?:is|are)|which\s+(?:is|are))?\s*(?:is|are)?\s*"
+)
+_ORDERS = {
+    "greater": (False, True), "more": (False, True), "larger": (False, True), "bigger": (False, True),
+    "higher": (False, True), "less": (True, False), "smaller": (True, False), "fewer": (True, False),
+    "lower": (True, False),
+}  # fmt: skip
+_THAN = re.compile(
+    rf"(?i)(?P<neg>not?\s+)?(?:strictly\s+)?(?P<order>{'|'.join(_ORDERS)})\s+than(?P<equal>\s+or\s+equal\s+to)?\s+(?P<end>.+)"
+)
+_LEAST = re.compile(r"(?i)at\s+(?P<order>least|most)\s+(?P<end>.+)")
+_BETWEEN = re.compile(
+    r"(?i)(?:strictly\s+)?(?:between|from)\s+(?P<low>.+?)\s+(?:and|to)\s+(?P<high>.+?)(?:,?\s*\(?(?P<ends>inclusive|exclusive)\)?)?"
+)
+_EXCEPT = re.compile(
+    r"(?i),?\s*(?:except(?:\s+for)?|excluding|other\s+than|apart\s+from|but\s+not|not\s+equal\s+to|different\s+from)\s+(?P<values>.+)"
+)
+_ORDER_SIGNS = frozenset(("<", ">", "<=", ">=", "!="))
+_INFINITY = Const("inf")
+_MINUS_INFINITY = Op("neg", (_INFINITY,))
+_ZERO = num(0)
+_SIGNS = {
+    "positive": Interval(_ZERO, _INFINITY, False, False), "negative": Interval(_MINUS_INFINITY, _ZERO, False, False),
+    "nonnegative": Interval(_ZERO, _INFINITY, True, False), "nonpositive": Interval(_MINUS_INFINITY, _ZERO, False, True),
+    "nonzero": SetOp("minus", (Const("R"), Group("set", (_ZERO,)))),
+}  # fmt: skip
+
+
+def described(text: str, read: Read) -> Expr | None:
+    """The set that a phrase describes; None if the text is no such phrase. `read` parses the numbers in it."""
+    if not _HINT.search(text):
+        return None
+    plain = _NOISE.sub(" ", _TEXT.sub(r" \1 ", text)).strip()
+    subject = _SUBJECT.match(plain)
+    assert subject is not None  # every part of it is optional
+    rest = plain[subject.end() :]
+    rest = rest[_LINK.match(rest).end() :]  # type: ignore[union-attr]  # every part of it is optional too
+    base = _base(subject)
+    kind, sign = (subject["kind"] or "").lower(), subject["sign"]
+    if not rest:  # "positive" and "numbers" alone are words
+        is_set = kind if not kind.startswith(("number", "value")) else sign or subject["every"]
+        return base if is_set or (sign and (subject["every"] or subject["of"])) else None
+    if rest[:1] in "\\<>=" and (subject["of"] or subject["name"]):
+        rest = f"{subject['of'] or subject['name']} {rest}"
+    condition = _condition(rest, read)
+    if condition is None or (isinstance(condition, Rel) and not kind):
+        return None
+    if isinstance(base, Const) and base.name == "R":
+        return condition
+    if isinstance(base, Const):
+        name = Sym(subject["name"] or subject["of"] or "n")
+        return Builder(Rel(("in",), (name, base)), Rel(("in",), (name, condition)))
+    return SetOp("intersection", (base, condition))
+
+
+def _base(subject: re.Match[str]) -> Expr:
+    """The set of the noun: reals unless integers are named."""
+    kind = (subject["kind"] or "").lower()
+    sign = (subject["sign"] or "").lower().replace("-", "")
+    if kind.startswith(("integer", "whole", "natural")):
+        if kind.startswith("natural") or sign == "positive":
+            return Const("N")
+        return (
+            Const("Z") if not sign and kind.startswith("integer") else Rel(("in",), (Sym("n"), Const(f"{kind} {sign}")))
+        )
+    return _SIGNS[sign] if sign else Const("R")
+
+
+def _condition(text: str, read: Read) -> Expr | None:
+    """What the words after the noun allow."""
+    found = _EXCEPT.fullmatch(text)
+    if found:
+        values = _read(found["values"], read)
+        if values is None:
+            return None
+        items = values.items if isinstance(values, Group) and values.kind in ("list", "and", "or") else (values,)
+        return SetOp("minus", (Const("R"), Group("set", tuple(items))))
+    alternatives = re.split(r"(?i)\s+or\s+(?!equal)", text)
+    if len(alternatives) > 1:
+        parts = [_range(part, read) for part in alternatives]
+        return SetOp("union", tuple(part for part in parts if part)) if all(parts) else None
+    return _range(text, read)
+
+
+def _range(text: str, read: Read) -> Expr | None:
+    text = text[_LINK.match(text).end() :]  # type: ignore[union-attr]
+    text = re.sub(r"(?i)^[a-z]\s+(?:is\s+)?(?=[a-z]{2})", "", text)
+    found = _THAN.fullmatch(text)
+    if found:
+        below, above = _ORDERS[found["order"].lower()]
+        closed = bool(found["equal"])
+        if found["neg"]:  # no more than, not less than
+            below, above, closed = above, below, not closed
+        end = _read(found["end"], read)
+        return _half_line(end, below=below, closed=closed) if end is not None else None
+    found = _LEAST.fullmatch(text)
+    if found:
+        end = _read(found["end"], read)
+        return _half_line(end, below=found["order"].lower() == "most", closed=True) if end is not None else None
+    found = _BETWEEN.fullmatch(text)
+    if found and (found["ends"] or text.lower().startswith(("between", "strictly"))):
+        low, high = _read(found["low"], read), _read(found["high"], read)
+        closed = (found["ends"] or "").lower() == "inclusive"
+        return Interval(low, high, closed, closed) if low is not None and high is not None else None
+    relation = _read(text, read)
+    return relation if isinstance(relation, Rel) and _ORDER_SIGNS.issuperset(relation.ops) else None
+
+
+def _half_line(end: Expr, *, below: bool, closed: bool) -> Interval:
+    return Interval(_MINUS_INFINITY, end, False, closed) if below else Interval(end, _INFINITY, closed, False)
+
+
+def _read(text: str, read: Read) -> Expr | None:
+    """An end or a list of values; None when it is none."""
+    try:
+        return read(text)
+    except ParseError:
+        return None
