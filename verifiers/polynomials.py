@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
@@ -15,6 +16,8 @@ Polynomial = tuple[Fraction, ...]
 
 MAX_DEGREE = 24
 MAX_BITS = 4096
+MAX_LEADING_BITS = 64
+ROOT_DIGITS = 40  # twice those of the largest leading coefficient: near roots tell rational ones apart
 
 
 class NotPolynomial(ValueError):
@@ -115,6 +118,44 @@ def has_same_real_roots(p: Polynomial, q: Polynomial) -> bool:
     common = squarefree(common) if len(common) > 1 else common
     rest = [divide(p, common)[0], divide(q, common)[0]]
     return all(len(r) == 1 or num_real_roots(r) == 0 for r in rest)
+
+
+def value_at(p: Polynomial, point: Fraction) -> Fraction:
+    """p(point)."""
+    value = Fraction(0)
+    for coefficient in reversed(p):
+        value = value * point + coefficient
+    return value
+
+
+def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
+    """The rational roots of a squarefree p != 0, and p without them.
+
+    Found near the complex roots in floating point, and checked exactly; a root is a fraction whose denominator
+    divides the leading coefficient.
+
+    Raises:
+        NotPolynomial: the roots could not be approximated.
+    """
+    from verifiers.numbers import context  # mpmath loads only when roots are looked for
+
+    scale = lcm(*(c.denominator for c in p))
+    largest = abs(int(p[-1] * scale))
+    if largest.bit_length() > MAX_LEADING_BITS:
+        raise NotPolynomial("a leading coefficient too large to look for rational roots")
+    ctx = context(ROOT_DIGITS)
+    try:
+        near = ctx.polyroots([ctx.mpf(c.numerator) / c.denominator for c in reversed(p)], maxsteps=100)
+    except ctx.NoConvergence as error:
+        raise NotPolynomial("roots that cannot be approximated") from error
+    found: list[Fraction] = []
+    rest = p
+    for root in near:
+        guess = Fraction(str(ctx.re(root))).limit_denominator(max(1, largest))
+        if guess not in found and value_at(rest, guess) == 0:
+            found.append(guess)
+            rest = divide(rest, (-guess, Fraction(1)))[0]
+    return found, rest
 
 
 def rational_function(expr: Expr, variable: str) -> tuple[Polynomial, Polynomial]:

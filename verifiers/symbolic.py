@@ -233,10 +233,11 @@ class SymbolicVerifier:
         return False
 
     def _is_another(self, readings: tuple[str, ...], found: Extraction, reference: Reference) -> bool:
-        judged = [self._judge(reading, reference) for reading in readings]
-        if any(outcome is Outcome.CORRECT for outcome, _, _ in judged):
-            return False
-        return any(readable for _, _, readable in judged) or found.place in (Place.BOXED, Place.TAG)
+        for reading in readings:  # as in _judge_candidates: the first reading that is mathematics counts
+            outcome, _, readable = self._judge(reading, reference)
+            if outcome is Outcome.CORRECT or readable:
+                return outcome is not Outcome.CORRECT
+        return found.place in (Place.BOXED, Place.TAG)
 
     def _echoes(self, text: str, reference: Reference) -> bool:
         plain = _squeezed(text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from verifiers.equivalence.labels import Labelled, labelled
+from verifiers.equivalence.labels import Labelled, label_chain, labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, numeric
 from verifiers.parse.limits import OverBudgetError
@@ -83,6 +83,15 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
         raise OverBudgetError(f"{len(value.items)} values; the limit is {_MAX_ITEMS}")
     ordered = value.kind in ("tuple", "square")
     return _from_items(_flattened(value, independent_signs), ordered=ordered, explicit_set=value.kind in ("set", "or"))
+
+
+def chained(expr: Expr) -> Collection | None:
+    """The values of `x = y = 3`, one for each name; None for anything else."""
+    found = label_chain(expr)
+    if found is None:
+        return None
+    names, value = found
+    return Collection(tuple(Labelled(name, value) for name in names), False, False, True)
 
 
 def _flattened(group: Group, independent_signs: bool) -> list[Expr]:

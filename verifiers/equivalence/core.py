@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verifiers.equivalence.collections import Collection, collection, compare_collections, compare_entries, has_signs
+from verifiers.equivalence.collections import (
+    Collection,
+    chained,
+    collection,
+    compare_collections,
+    compare_entries,
+    has_signs,
+)
 from verifiers.equivalence.families import compare_families
-from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, labelled
+from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, label_chain, labelled
 from verifiers.equivalence.measures import compare_scalars
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
 from verifiers.equivalence.scalars import is_unevaluated
+from verifiers.equivalence.systems import compare_systems
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
 from verifiers.evaluate import InexactError, UndefinedError
@@ -71,6 +79,9 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     as_sets = _compare_as_sets(answer, reference, settings)
     if as_sets is not None:
         return as_sets
+    as_system = compare_systems(answer, reference)
+    if as_system:
+        return as_system
     as_several = _compare_as_several(answer, reference, settings)
     if as_several is not None:
         return as_several
@@ -118,6 +129,10 @@ def _unlabelled(expr: Expr) -> Expr:
 
 def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
     left, right = collection(answer), collection(reference)
+    if left is None and (right is not None or label_chain(reference)):
+        left = chained(answer)
+    if right is None and left is not None:
+        right = chained(reference)
     if left is None and right is None:
         return None
     judged = _compare_collections(left, right, answer, reference, settings)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from verifiers.equivalence.scalars import compare_values
+from verifiers.equivalence.types import Settings
 from verifiers.evaluate import InexactError, UndefinedError, exact, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import (
@@ -98,9 +100,29 @@ def unchain(expr: Rel) -> Labelled | None:
     label = sides[0] if is_label(sides[0]) else None
     if label is None and free_symbols(sides[0]) and not free_symbols(sides[-1]):
         label = sides[0]
-    if len(sides) > 2 and label is not None and is_label(sides[-1]) and not is_label(sides[1]):
+    if label is not None and is_label(sides[-1]) and not is_label(sides[1]):
+        return None
+    members = sides[1:] if label is not None else sides
+    if not _all_equal(members) and not (all(is_label(side) for side in sides[:-1]) and not free_symbols(sides[-1])):
         return None
     return _value_of(label, expr.ops, sides)
+
+
+def label_chain(expr: Expr) -> tuple[tuple[Expr, ...], Expr] | None:
+    """The names and the value of `x = y = 3`; None for anything else."""
+    if isinstance(expr, Rel) and len(expr.sides) > 2 and set(expr.ops) == {"="}:
+        *names, value = expr.sides
+        if all(is_label(name) for name in names) and not free_symbols(value):
+            return tuple(names), value
+    return None
+
+
+def _all_equal(members: tuple[Expr, ...]) -> bool:
+    """Whether the members of a chain with symbols are one expression, so that the chain is no system of equations."""
+    if not any(free_symbols(member) for member in members):
+        return True
+    pairs = [(first, second) for first, second in pairwise(members) if first != second]
+    return all(compare_values(first, second, Settings(allow_unevaluated=True)) for first, second in pairs)
 
 
 def _value_of(label: Expr | None, ops: tuple[str, ...], sides: tuple[Expr, ...]) -> Labelled:

@@ -26,7 +26,8 @@ _SAME: dict[str, str] = {
     for meant, phrases in {
         "no solution": "no solutions; no solution exists; no solutions exist; has no solution; has no solutions; "
         "no real solution; no real solutions; no real root; no real roots; no roots; no root; has no real roots; "
-        "has no real solutions; has no real solution; no such solution; does not have solution; does not have any solutions; "
+        "has no real solutions; has no real solution; no such solution; does not have solution; "
+        "does not have any solutions; "
         "no valid solution; no valid solutions; no possible solution; no possible solutions; none exist; none; "
         "has no roots; have no solution; have no solutions; inconsistent; no answer exists; unsolvable",
         "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit",

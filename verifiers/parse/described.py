@@ -49,7 +49,8 @@ _MINUS_INFINITY = Op("neg", (_INFINITY,))
 _ZERO = num(0)
 _SIGNS = {
     "positive": Interval(_ZERO, _INFINITY, False, False), "negative": Interval(_MINUS_INFINITY, _ZERO, False, False),
-    "nonnegative": Interval(_ZERO, _INFINITY, True, False), "nonpositive": Interval(_MINUS_INFINITY, _ZERO, False, True),
+    "nonnegative": Interval(_ZERO, _INFINITY, True, False),
+    "nonpositive": Interval(_MINUS_INFINITY, _ZERO, False, True),
     "nonzero": SetOp("minus", (Const("R"), Group("set", (_ZERO,)))),
 }  # fmt: skip
 
