@@ -97,6 +97,9 @@ _EQUATION_BODY = re.compile(
 )
 _ENUMERATED = re.compile(r"\s*\(1\)(?:\s+|(?=\$))[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w})]\s+)\(2\)(?:\s|\$)", re.DOTALL)
 _PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(\d\)(?=\s|\$)")
+_DIGITS_IN_TEXT = re.compile(
+    r"\\(?:text|mathrm|texttt|mathtt|textrm|mbox)\s*\{\s*([0-9A-Fa-f]{1,60})\s*\}(?=\s*_\s*\{?\s*(?:1[1-9]|[23]\d))"
+)
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
 
@@ -113,6 +116,8 @@ def normalize(text: str) -> str:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
         text = _undouble(text)
+    if "_" in text and "\\" in text:
+        text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     if not text.isascii():
         text = _ascii(text)
     if "(2)" in text and text.lstrip().startswith("(1)") and _ENUMERATED.match(text):

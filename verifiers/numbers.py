@@ -285,7 +285,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
         "cosh": "cosh",
         "tanh": "tanh", "coth": "coth", "sech": "sech", "csch": "csch", "arcsin": "asin", "arccos": "acos",
         "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc", "arcsinh": "asinh", "arccosh": "acosh",
-        "arctanh": "atanh", "gamma": "gamma", "re": "re", "im": "im", "arg": "arg", "sgn": "sign",
+        "arctanh": "atanh", "gamma": "gamma", "zeta": "zeta", "re": "re", "im": "im", "arg": "arg", "sgn": "sign",
     }.items()
 } | {
     "cis": lambda ctx, value: ctx.expj(value),

@@ -9,6 +9,7 @@ from itertools import product
 from verifiers.equivalence.labels import Labelled, label_chain, labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, numeric
+from verifiers.parse.joining import is_assignment
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Cases, Dots, Expr, Group, Interval, Matrix, Num, Op, Rel, Sym, marks, walk
@@ -70,7 +71,7 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
         inner = collection(value)
         if inner is not None and value is not expr:
             return inner
-    if has_signs(value) and not isinstance(value, Group):
+    if has_signs(value) and (not isinstance(value, Group) or value.kind == "tuple"):
         readings = expand_signs(value, independent=independent_signs)
         return Collection(tuple(Labelled(found.label, reading) for reading in readings), False, True)
     if isinstance(value, Interval) and value.closed_low and value.closed_high:
@@ -103,6 +104,10 @@ def _flattened(group: Group, independent_signs: bool) -> list[Expr]:
             label = item.sides[0] if isinstance(item, Rel) else None
             for reading in expand_signs(value, independent=independent_signs):
                 items.append(Rel(("=",), (label, reading)) if label is not None else reading)
+        elif isinstance(item, Group) and item.kind == "tuple" and has_signs(item) and group.kind != "tuple":
+            items.extend(expand_signs(item, independent=independent_signs))
+        elif is_assignment(item):
+            items.append(item)
         elif isinstance(item, Group) and item.kind in ("list", "and", "or") and group.kind in ("list", "and", "or"):
             items.extend(_flattened(item, independent_signs))
         else:
@@ -155,12 +160,28 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     if _all_labelled(left) and _all_labelled(right) and (left.ranked or right.ranked):
         return _compare_by_label(left, right, compare, settings)
     if left.ordered or right.ordered or left.ranked or right.ranked:
-        return _compare_in_order(left.items, right.items, compare, settings)
+        return _compare_in_order(_by_name(left, right), _by_name(right, left), compare, settings)
     first: Sequence[Labelled] = left.items
     second: Sequence[Labelled] = right.items
     if left.explicit_set or right.explicit_set or (_points(left) and _points(right)):
         first, second = _distinct(first, compare, settings), _distinct(second, compare, settings)
     return _compare_any_order(first, second, compare, settings)
+
+
+_COORDINATES = frozenset("xyz")
+
+
+def _by_name(items: Collection, other: Collection) -> Sequence[Labelled]:
+    """`y = 2, x = 1` beside the bare (1, 2): in the order of the coordinates; other names in the order written."""
+    names = [entry.label.name for entry in items.items if isinstance(entry.label, Sym)]
+    if (
+        not items.ranked
+        or len(names) != len(items.items)
+        or not _COORDINATES.issuperset(names)
+        or any(entry.label is not None for entry in other.items)
+    ):
+        return items.items
+    return [entry for _, entry in sorted(zip(names, items.items), key=lambda pair: pair[0])]
 
 
 def _points(items: Collection) -> bool:

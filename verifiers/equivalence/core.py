@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from verifiers.equivalence.arrays import compare_matrices, compare_vector, components, worked
 from verifiers.equivalence.collections import (
     Collection,
     chained,
@@ -12,9 +13,12 @@ from verifiers.equivalence.collections import (
     compare_entries,
     has_signs,
 )
+from verifiers.equivalence.constants import compare_general
 from verifiers.equivalence.families import compare_families
+from verifiers.equivalence.integers import compare_integers
 from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, label_chain, labelled
 from verifiers.equivalence.measures import compare_scalars
+from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
 from verifiers.equivalence.scalars import is_unevaluated
@@ -25,6 +29,7 @@ from verifiers.evaluate import InexactError, UndefinedError
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import (
+    Apply,
     Cases,
     Dots,
     Expr,
@@ -39,11 +44,9 @@ from verifiers.parse.tree import (
     Text,
     free_symbols,
     marks,
-    walk,
 )
 from verifiers.types import Reason
 
-_CONSTANTS_OF_INTEGRATION = frozenset(("C", "c", "K", "k", "C_1", "c_1", "const"))
 _DEFAULT = Settings()
 
 
@@ -72,10 +75,17 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
         if isinstance(answer, Dots):
             return no("dots alone are no answer")
         return yes("the same expression", "text")
+    periodic = compare_progressions(answer, reference)
+    if periodic is not None:
+        return periodic
+    as_integers = compare_integers(answer, reference)
+    if as_integers is not None:
+        return as_integers
     if isinstance(answer, Family) or isinstance(reference, Family):
         return compare_families(answer, reference, _compare, settings)
     if isinstance(answer, Text) or isinstance(reference, Text):
         return compare_words(answer, reference, _compare, settings)
+    answer, reference = worked(answer), worked(reference)
     as_sets = _compare_as_sets(answer, reference, settings)
     if as_sets is not None:
         return as_sets
@@ -152,7 +162,7 @@ def _compare_collections(
     left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
 ) -> Judgement:
     if left is None or right is None:
-        vector = _compare_vector(answer, reference, left, right, settings)
+        vector = compare_vector(answer, reference, left, right, _compare, settings)
         if vector is not None:
             return vector
         if right is None and left is not None and _single(answer, left):
@@ -170,43 +180,22 @@ def _single(expr: Expr, items: Collection) -> bool:
     return len(items.items) == 1 and (items.explicit_set or (isinstance(expr, Group) and expr.kind == "square"))
 
 
-def _compare_vector(
-    answer: Expr, reference: Expr, left: Collection | None, right: Collection | None, settings: Settings
-) -> Judgement | None:
-    """A column or row matrix beside a tuple, or nested lists beside a matrix."""
-    matrix, items = (labelled(answer).value, right) if left is None else (labelled(reference).value, left)
-    if not isinstance(matrix, Matrix) or items is None:
-        return None
-    if all(isinstance(entry.value, Group | Interval) for entry in items.items) and len(items.items) == len(matrix.rows):
-        rows = [collection(entry.value) for entry in items.items]
-        cells = tuple(tuple(cell.value for cell in row.items) if row else () for row in rows)
-        other = Matrix(cells)
-    elif len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
-        flat = tuple(entry.value for entry in items.items)
-        other = Matrix((flat,) if len(matrix.rows) == 1 else tuple((value,) for value in flat))
-        if items.explicit_set or (not items.ordered and not items.ranked and len(flat) > 1):
-            return no("a list where a vector is expected")
-    else:
-        return None
-    return _compare_matrices(matrix, other, settings) if left is None else _compare_matrices(other, matrix, settings)
-
-
-def _compare_matrices(answer: Matrix, reference: Matrix, settings: Settings) -> Judgement:
-    shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (answer, reference)]
-    if shapes[0] != shapes[1] or any(len(row) != shapes[0][1] for row in (*answer.rows, *reference.rows)):
-        return no(f"shape {shapes[0]}, expected {shapes[1]}")
-    for mine, theirs in zip(answer.children, reference.children):
-        judged = _compare(mine, theirs, settings)
-        if not judged:
-            return no(f"an entry differs: {judged.detail}", judged.reason, judged.method)
-    return yes("the same entries", "structure")
-
-
 def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    judged = _compare_one(answer, reference, settings)
+    if not judged and judged.reason is None:
+        general = compare_general(answer, reference, settings)
+        return general if general else judged
+    return judged
+
+
+def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     mine, theirs = labelled(answer), labelled(reference)
     if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
         return _compare_equations(mine, theirs, settings)
     if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
+        renamed = _same_function(mine, theirs)
+        if renamed is not None:
+            return compare_entries(renamed, theirs, _compare, settings)
         return _compare_other_labels(answer, reference, mine, theirs, settings)
     if mine.label is not None and theirs.label is None and mine.label == reference:
         return no("the name of the unknown is no value")
@@ -218,66 +207,61 @@ def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     return _compare_atoms(answer, reference, settings)
 
 
-def _scaled(expr: Expr) -> Expr:
-    """A number times a matrix, worked into the entries."""
-    if (
-        isinstance(expr, Op)
-        and expr.op in ("mul", "div", "neg")
-        and isinstance(expr.args[0 if expr.op != "mul" else -1], Matrix)
-    ):
-        matrix = expr.args[-1] if expr.op == "mul" else expr.args[0]
-        assert isinstance(matrix, Matrix)
-        others = expr.args[:-1] if expr.op == "mul" else expr.args[1:]
-        if not any(isinstance(other, Matrix) for other in others) and matrix.kind == "matrix":
-            rows = tuple(
-                tuple(Op(expr.op, (*others, entry) if expr.op == "mul" else (entry, *others)) for entry in row)
-                for row in matrix.rows
-            )
-            return Matrix(rows)
-    return expr
-
-
 def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    if "Matrix" in marks(answer) and "Matrix" in marks(reference):
-        answer, reference = _scaled(answer), _scaled(reference)
     if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
-        return _compare_matrices(answer, reference, settings)
+        return compare_matrices(answer, reference, _compare, settings)
+    if isinstance(answer, Matrix) != isinstance(reference, Matrix):
+        judged = _compare_unit_vectors(answer, reference, settings)
+        if judged is not None:
+            return judged
     if isinstance(answer, Cases) and isinstance(reference, Cases):
         return _compare_cases(answer, reference, settings)
     if "Dots" in marks(answer) or "Dots" in marks(reference):
         return no("an expression with dots is compared as written")
     if _is_structured(answer) != _is_structured(reference):
         return no("different kinds of answer")
-    judged = compare_scalars(answer, reference, settings)
-    if judged:
-        return judged
-    renamed = _same_up_to_constant(answer, reference)
-    if renamed is not None:
-        return compare_scalars(renamed, reference, settings)
-    return judged
+    return compare_scalars(answer, reference, settings)
+
+
+def _same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
+    """f(t) = t^2 beside f(x) = x^2, and y = x^2 beside f(x) = x^2: the answer in the terms of the reference.
+
+    The name of a function's variable is free, that of the function is not. None where the labels name other things.
+    """
+    left, right = mine.label, theirs.label
+    if isinstance(left, Apply) and isinstance(right, Apply):
+        names = [arg.name for arg in left.args if isinstance(arg, Sym)]
+        targets = [arg.name for arg in right.args if isinstance(arg, Sym)]
+        distinct = len(set(names)) == len(left.args) == len(right.args) == len(set(targets))
+        if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
+            return None
+        renaming = dict(zip(names, targets))
+        value = transform(
+            mine.value,
+            lambda node: Sym(renaming[node.name]) if isinstance(node, Sym) and node.name in renaming else None,
+        )
+        return Labelled(right, value)
+    function, other = (left, right) if isinstance(left, Apply) else (right, left)
+    if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
+        return Labelled(right, mine.value, mine.alternatives)
+    return None
+
+
+def _compare_unit_vectors(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """A row or column beside a sum of unit vectors; None if they are not."""
+    matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
+    assert isinstance(matrix, Matrix)
+    if 1 not in (len(matrix.rows), len(matrix.rows[0])):
+        return None
+    parts = components(other, len(matrix.children))
+    if parts is None:
+        return None
+    pair = (Group("tuple", matrix.children), Group("tuple", parts))
+    return _compare(*(pair if matrix is answer else pair[::-1]), settings)
 
 
 def _is_structured(expr: Expr) -> bool:
     return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
-
-
-def _same_up_to_constant(answer: Expr, reference: Expr) -> Expr | None:
-    """`answer` with its constant of integration named as in the reference; None if they have none."""
-    mine, theirs = _constant_term(answer), _constant_term(reference)
-    if mine is None or theirs is None or mine == theirs:
-        return None
-    if Sym(theirs) in answer.children or free_symbols(answer) & {theirs}:
-        return None
-    return transform(answer, lambda node: Sym(theirs) if node == Sym(mine) else None)
-
-
-def _constant_term(expr: Expr) -> str | None:
-    if not (isinstance(expr, Op) and expr.op == "add"):
-        return None
-    names = [arg.name for arg in expr.args if isinstance(arg, Sym) and arg.name in _CONSTANTS_OF_INTEGRATION]
-    if len(names) != 1 or sum(1 for node in walk(expr) if node == Sym(names[0])) != 1:
-        return None
-    return names[0]
 
 
 def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:

@@ -11,6 +11,13 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Expr, Family, Sym, free_symbols
 
+_DOMAINS = tuple(
+    (domain, re.compile(pattern))
+    for domain, pattern in (
+        ("N", r"\bN(?:\b|[\^_])|\bZ[\^_][+>]|natural|positive"), ("Z", r"\bZ\b|integer"), ("R", r"\bR\b|real"),
+    )
+)  # fmt: skip
+
 
 def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
     """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
@@ -48,7 +55,18 @@ def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str
 
 
 def _same_conditions(first: Family, second: Family) -> bool:
+    domains = _domain_of(first.condition), _domain_of(second.condition)
+    if domains[0] and domains[1] and domains[0] != domains[1]:
+        return False
     return _numbers_of(first.condition) == _numbers_of(second.condition)
+
+
+def _domain_of(condition: str) -> str:
+    """The set that a condition names, by letter or in words; "" if it names none."""
+    for domain, pattern in _DOMAINS:
+        if pattern.search(condition):
+            return domain
+    return ""
 
 
 def _numbers_of(condition: str) -> list[str]:

@@ -59,6 +59,8 @@ def is_label(expr: Expr) -> bool:
         return all(is_label(item) for item in expr.items)
     if isinstance(expr, Call):
         return expr.name not in ("sqrt", "root", "cbrt") and all(_names_only(arg) for arg in expr.args)
+    if isinstance(expr, Op) and expr.op == "mul" and expr.args[0] in (Sym("nabla"), Sym("Delta")):
+        return all(isinstance(arg, Sym) for arg in expr.args)
     if isinstance(expr, Op) and expr.op == "mul":
         return len(expr.args) <= 4 and all(isinstance(arg, Sym) and arg.name.isupper() for arg in expr.args)
     if isinstance(expr, Op) and expr.op == "degree":

@@ -11,8 +11,10 @@ from verifiers.parse.notation import NotationParser
 from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Interval, Matrix, Num, Op, Quantity, Sym, num
 
 _APPLIED = frozenset(("f", "g", "h", "F", "G", "H", "phi", "Phi", "psi", "Psi"))
+_GREEK_FUNCTIONS = frozenset(("zeta", "Gamma"))
+_TRANSPOSE = (Sym("T"), Sym("top"), Sym("t"))
 _ATOMS = {
-    "num": "number", "sym": "symbol", "const": "constant", "frac": "fraction", "sqrt": "root", "binom": "binomial",
+    "num": "number", "based": "based", "sym": "symbol", "const": "constant", "frac": "fraction", "sqrt": "root", "binom": "binomial",
     "func": "function", "(": "bracket", "[": "bracket", "]": "bracket", "open": "delimited", "|": "absolute",
     "||": "norm",
     "{": "braces", "big": "big", "int": "integral", "lim": "limit", "overline": "overline", "bb": "blackboard",
@@ -122,6 +124,8 @@ class AtomParser(NotationParser):
             self.take()
             return base
         exponent = self.exponent()
+        if exponent in _TRANSPOSE and (turned := transposed(base)) is not None:
+            return turned
         if isinstance(base, Sym) and base.name in _APPLIED and exponent == num(-1):
             return self._called(Sym(base.name + "^-1"))
         return Op("pow", (base, exponent))
@@ -174,6 +178,12 @@ class AtomParser(NotationParser):
         return self._called(plain) if isinstance(plain, Sym) else plain
 
     def _called(self, symbol: Sym) -> Expr:
+        if symbol.name in _GREEK_FUNCTIONS and self.token.kind == "(":
+            with self.nested():
+                self.take()
+                inner = self.sum()
+                self.expect(")")
+            return Call(symbol.name.lower(), (inner,))
         while self.accept("'"):
             symbol = Sym(symbol.name + "'")
         base = symbol.name.rstrip("'").removesuffix("^-1")
@@ -249,6 +259,17 @@ class AtomParser(NotationParser):
             inner = self.answer(("}",))
             self.expect("}")
         return inner
+
+
+def transposed(expr: Expr) -> Expr | None:
+    """A matrix with rows and columns exchanged, a row as a column; None for what is neither."""
+    if isinstance(expr, Matrix):
+        return Matrix(tuple(zip(*expr.rows)), expr.kind)
+    if isinstance(expr, Interval) and expr.closed_low == expr.closed_high:
+        return Matrix(((expr.low,), (expr.high,)))
+    if isinstance(expr, Group) and expr.kind in ("tuple", "square") and expr.items:
+        return Matrix(tuple((item,) for item in expr.items))
+    return None
 
 
 def bracketed(opener: str, inner: Expr, closer: str) -> Expr:

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from verifiers.normalize import canonical_words, normalize, trim
 from verifiers.parse.described import described
+from verifiers.parse.joining import is_point, joined
 from verifiers.parse.lexer import Lexer, Token
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
 from verifiers.parse.spoken import digits
@@ -34,7 +35,12 @@ from verifiers.parse.tree import (
 )
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
+_STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_BASE_IN_WORDS = re.compile(
+    r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\\(?:text|mathrm|mbox)\s*\{|\(|\\left\()*(?:in\s+)?base"
+    r"(?:\s|~|-|\\ |[{}$])*(\w+)[\s})]*"
+)
 _BRACKETS = re.compile(r"[()\[\]{}]")
 _SETS = {"integer": "Z", "integers": "Z", "real": "R", "reals": "R", "natural": "N", "positive": "N", "rational": "Q",
          "complex": "C", "nonnegative": "N"}  # fmt: skip
@@ -58,6 +64,8 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     if not cleaned:
         raise ParseError("empty answer")
     cleaned = digits(_TIMES_TEN.sub("*", cleaned))
+    if "base" in cleaned and (based := _BASE_IN_WORDS.fullmatch(cleaned)):
+        cleaned = f"{based[1].upper()}_{{{based[2]}}}"
     if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
         cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
     found = described(cleaned, lambda part: _mathematics(digits(part), limits, thousands))
@@ -96,46 +104,56 @@ class Parser(TermParser):
     def answer(self, closers: tuple[str, ...]) -> Expr:
         """Clauses joined by commas, `and`, `or`; a list as soon as there is a separator."""
         items: list[Expr] = []
-        kind = "list"
-        separated = False
+        joints: list[str] = []  # the strongest separator before each further item
         while True:
-            while self._separates(closers):
-                token = self.take()
-                separated = separated or bool(items)
-                if token.kind in ("and", "or"):
-                    kind = token.kind
+            joint = self._separators(closers)
+            if joint and items:
+                joints.append(joint)
             if self.token.kind == "where" and items and "where" not in closers:
-                return self._conditioned(_joined(items, kind, separated))
+                return self._conditioned(joined(items, joints))
             if self._closes(closers):
                 break
             item = self.clause()
             if items and _declares(item) and not _declares(items[0]):
-                return _family(_joined(items, kind, len(items) > 1), item)
+                return _family(joined(items, joints[: len(items) - 1]), item)
             items.append(item)
-            if self.token.kind not in _SEPARATORS and not self._closes(closers):
-                if self.token.kind == "dots":
-                    self.take()
-                    items.append(Dots())
-                    continue
-                if self.token.kind == "." and closers == ("end",):
-                    self.take()
-                    continue
-                if self.token.kind == "(" and self.condition_bracket():
-                    body = _joined(items, kind, separated)
-                    condition = self.bracket()
-                    if not free_symbols(condition) & free_symbols(body):
-                        raise ParseError("a condition on something that the answer does not hold")
-                    items, kind, separated = [Family(body, _declared_names(condition), repr(condition))], "list", False
-                    continue
-                if self.token.kind == "forall":
-                    return self._conditioned(_joined(items, kind, separated))
-                if items and _labelled(item) and self._label_ahead():
-                    separated = True  # a = -2 \ b = -2
-                    continue
+            if self._goes_on(closers):
+                continue
+            if self.token.kind == "dots":
+                self.take()
+                items.append(Dots())
+                joints.append(",")
+            elif self.token.kind == "." and closers == ("end",):
+                self.take()
+            elif self.token.kind == "(" and self.condition_bracket():
+                items, joints = [self._bracketed_condition(joined(items, joints))], []
+            elif self.token.kind == "forall":
+                return self._conditioned(joined(items, joints))
+            elif _labelled(item) and self._label_ahead():
+                joints.append(",")  # a = -2 \ b = -2
+            else:
                 raise ParseError(f"did not expect {self.token.value or self.token.kind!r}")
         if not items:
             raise ParseError("nothing to read")
-        return _joined(items, kind, separated)
+        return joined(items, joints)
+
+    def _separators(self, closers: tuple[str, ...]) -> str:
+        """Takes the separators that follow; the strongest of them, "" where there is none."""
+        strongest = ""
+        while self._separates(closers):
+            kind = self.take().kind
+            if _STRENGTH.get(kind, 0) > _STRENGTH.get(strongest, -1):
+                strongest = kind
+        return strongest
+
+    def _goes_on(self, closers: tuple[str, ...]) -> bool:
+        return self.token.kind in _SEPARATORS or self._closes(closers)
+
+    def _bracketed_condition(self, body: Expr) -> Expr:
+        condition = self.bracket()
+        if not free_symbols(condition) & free_symbols(body):
+            raise ParseError("a condition on something that the answer does not hold")
+        return Family(body, _declared_names(condition), _domain_of(condition))
 
     def _closes(self, closers: tuple[str, ...]) -> bool:
         token = self.token
@@ -203,6 +221,9 @@ class Parser(TermParser):
                 break
             ops.append(op)
             sides.append(self.expression())
+        if not ops and is_point(left):
+            assert isinstance(left, Op)
+            return Rel(("=",), left.args)  # A(1, 2)
         if ops == ["to"] and not free_symbols(sides[0]) and not free_symbols(sides[1]):
             return Ratio(tuple(sides))
         return Rel(tuple(ops), tuple(sides)) if ops else left
@@ -308,14 +329,6 @@ class Parser(TermParser):
         return Family(body, tuple(dict.fromkeys(names)) if declared else (), condition)
 
 
-def _joined(items: list[Expr], kind: str, separated: bool) -> Expr:
-    if len(items) == 1 and not separated:
-        return items[0]
-    if len(items) == 1 and separated:
-        return Group("list", tuple(items))
-    return Group("list" if kind == "list" else kind, tuple(items))
-
-
 def _labelled(expr: Expr) -> bool:
     return isinstance(expr, Rel) and expr.ops == ("=",)
 
@@ -334,6 +347,13 @@ def _is_domain(expr: Expr) -> bool:
     return isinstance(expr, Const) or (isinstance(expr, Sym) and expr.name[:1] in "ZNRQ" and len(expr.name) <= 3)
 
 
+def _domain_of(condition: Expr) -> str:
+    """The condition in brackets as text: the domain of its parameter alone where it says no more."""
+    if _declared_names(condition) and isinstance(condition, Rel) and isinstance(condition.sides[1], Const | Sym):
+        return condition.sides[1].name
+    return repr(condition)
+
+
 def _declared_names(condition: Expr) -> tuple[str, ...]:
     """The parameters that a bracketed condition declares."""
     if isinstance(condition, Rel) and condition.ops == ("in",) and isinstance(condition.sides[0], Sym):
@@ -345,7 +365,8 @@ def _family(body: Expr, declaration: Expr) -> Expr:
     assert isinstance(declaration, Rel)
     symbol = declaration.sides[0]
     assert isinstance(symbol, Sym)
-    return Family(body, (symbol.name,), "")
+    domain = declaration.sides[1]
+    return Family(body, (symbol.name,), domain.name if isinstance(domain, Const | Sym) else "")
 
 
 __all__ = ["Interval", "Num", "Op", "Parser", "parse"]

@@ -27,11 +27,16 @@ class Token:
 # A group separator needs exactly three digits after it; inside brackets only the unmistakable `{,}` and `,\!` count.
 _GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,)\d{3})+(?!\d)(?![.]\d*,\d)"
 _SPACE_GROUPED = r"\d{1,3}(?:[ ~\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?![\d.,]|\s*[/\\])"  # 1 234/567 is a mixed number
+_BASED = (
+    r"0[bB][01]{1,400}(?![0-9A-Za-z])|0[xX][0-9A-Fa-f]{1,400}(?![0-9A-Za-z])"
+    r"|(?:\d[0-9A-Z]*[A-Z][0-9A-Z]*|[A-F][0-9A-F]+)(?=_\{?(?:1[1-9]|[23]\d)(?!\d))"  # 2A_{16}; letters are digits
+)
 _LEXER = re.compile(
     rf"""
       (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace
           |displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|hfill|medspace|smallskip|nobreak|relax|middle
           )(?![a-zA-Z])\.?)+)
+    | (?P<based>{_BASED})
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
     | (?P<spacegrouped>{_SPACE_GROUPED})
     | (?P<num>\d+\.(?=\s*\\(?:overline|bar|dot)(?![a-zA-Z])|\(\d+\))
@@ -110,6 +115,8 @@ class Lexer:
                 position = self._grouped(found, spaced)
             elif kind == "num":
                 self._number(value, spaced)
+            elif kind == "based":
+                self._emit("based", value, spaced)
             elif kind == "cmd":
                 position = self._command(text, value, position, spaced, in_text)
             elif kind == "word":

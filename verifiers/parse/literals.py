@@ -60,8 +60,16 @@ class LiteralParser(TokenStream):
                 self.take()  # 1.4142... is a decimal that goes on
         return literal(text, self.limits.bits)
 
+    def based(self) -> Expr:
+        """Digits with letters among them: 2A_{16}, 0xFF, 0b101."""
+        text = self.take().value
+        if text[1:2] in ("b", "B", "x", "X") and text[0] == "0" and self.token.kind != "_":
+            radix = 2 if text[1] in "bB" else 16
+            return BaseNum(Fraction(int(text[2:], radix)), radix)
+        return self._based(text)
+
     def _based(self, text: str) -> Expr:
-        self.take()
+        self.expect("_")
         base = self.group() if self.token.kind == "{" else self._base_word()
         if isinstance(base, Sym | Text):
             base = num(_DIGIT_WORDS.get((base.name if isinstance(base, Sym) else base.words).lower(), 0))

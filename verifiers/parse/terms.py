@@ -11,12 +11,14 @@ from verifiers.parse.quantities import QuantityParser, times
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Ratio, Rel, SetOp, Sym, num
 
 _STARTS = frozenset(
-    ("num", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
+    ("num", "based", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
     "overline",
      "bb", "begin", "currency", "||")
 )  # fmt: skip
 _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
 _NO_NUMBER_AFTER = (Num, Sym)
+_ANGLE = ("shape", "angle")
+_AFTER_ANGLE = frozenset(("num", "-", "(", "frac", "const"))
 
 
 class TermParser(QuantityParser):
@@ -118,6 +120,9 @@ class TermParser(QuantityParser):
 
     def joined(self, left: Expr) -> Expr:
         """`left` beside the next factor: a product, or a mixed number such as 6\\frac{1}{64}."""
+        if (self.token.kind, self.token.value) == _ANGLE and self.ahead().kind in _AFTER_ANGLE:
+            self.take()
+            return times(left, Call("cis", (self.signed(),)))  # 2∠60° is a complex number in polar form
         whole = self.tokens[self.position - 1].kind == "num" and isinstance(left, Num) and left.places is None
         is_fraction = self.token.kind == "frac"
         right = self.power()
@@ -126,9 +131,11 @@ class TermParser(QuantityParser):
             if applied is not None:
                 return applied
         if whole and is_fraction and isinstance(left, Num):
-            part = _proper_fraction(right)
+            sign = right.op if isinstance(right, Op) and right.op in ("percent", "degree") else ""
+            part = _proper_fraction(right.args[0] if sign and isinstance(right, Op) else right)
             if part is not None:
-                return num(left.value + (part if left.value >= 0 else -part))
+                mixed = num(left.value + (part if left.value >= 0 else -part))
+                return Op(sign, (mixed,)) if sign else mixed
         return times(left, right)
 
     def mixed(self, left: Expr) -> Expr:

@@ -101,6 +101,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "therefore": ("skip", ""), "because": ("skip", ""), "blacksquare": ("skip", ""), "square": ("skip", ""),
     "cdotx": ("*", "*"), "exponentialE": ("sym", "e"), "imaginaryI": ("sym", "i"), "_": ("_", "_"), "#": ("skip",
     ""), "&": ("&", "&"),
+    "imath": ("sym", "i"), "jmath": ("sym", "j"), "top": ("sym", "top"), "intercal": ("sym", "top"),
     "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
     "inf"),
     "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
