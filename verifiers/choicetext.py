@@ -9,6 +9,7 @@ from verifiers.normalize import canonical_words
 
 _COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)\b|[{}$*`]|\\[ ,;:!]|~")
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
+_SMALL_LETTER = re.compile(r"\(?\s*([a-e])\s*\)")  # a bracket tells (b) from the variable
 _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
 _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
 _NAMED = re.compile(
@@ -17,6 +18,9 @@ _NAMED = re.compile(
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
 _REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")
 _SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")
+_RUN = re.compile(r"[A-H]{2,6}")
+_LETTERS = re.compile(r"[A-H]")
+_LIST = re.compile(r"\(?[A-H]\)?(?:\s*(?:,|;|、|and|&|,\s*and)\s*\(?[A-H]\)?){1,5}")
 _DENIED = re.compile(r"(?i)\b(?:not|n't|isn't|neither|except|wrong|incorrect|eliminate[sd]?|or)\b")
 
 
@@ -33,9 +37,9 @@ def read_choice(text: str) -> ChoiceText | None:
     if len(text) > 2_000:
         return None
     plain = " ".join(_COMMANDS.sub(" ", text).split())
-    alone = _LETTER.fullmatch(plain)
+    alone = _LETTER.fullmatch(plain) or _SMALL_LETTER.fullmatch(plain)
     if alone:
-        return ChoiceText(alone[1])
+        return ChoiceText(alone[1].upper())
     leading = _LEADING.fullmatch(plain)
     if leading and not _SEVERAL.match(plain):
         letter = leading[1] or leading[2] or leading[3]
@@ -45,6 +49,19 @@ def read_choice(text: str) -> ChoiceText | None:
             return None
         return ChoiceText(letter, canonical_words(leading[4]))
     return None
+
+
+def read_choices(text: str) -> frozenset[str] | None:
+    """The letters of an answer that names several options: `ACD`, `A, C and D`, `(A), (C)`; None if it is none."""
+    if len(text) > 200:
+        return None
+    plain = " ".join(_COMMANDS.sub(" ", text).split()).rstrip(".")
+    if _RUN.fullmatch(plain) and list(plain) == sorted(set(plain)):
+        return frozenset(plain)
+    if not _LIST.fullmatch(plain):
+        return None
+    letters = _LETTERS.findall(plain)
+    return frozenset(letters) if len(set(letters)) == len(letters) else None
 
 
 def find_choice(text: str) -> str | None:

@@ -9,7 +9,7 @@ _MONTHS = {name: index + 1 for index, name in enumerate(
     "december")
 )}  # fmt: skip
 _MONTHS |= {name[:3]: index for name, index in list(_MONTHS.items())} | {"sept": 9}
-_TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
+_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
 _MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _HINT = re.compile(
     r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight",
@@ -21,7 +21,8 @@ _DAY_FIRST = re.compile(
 )
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _WEEKDAY = re.compile(r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)day),?\s*", re.IGNORECASE)
-_NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:!]")
+_NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:]")
+_NO_SPACE = re.compile(r"\\!|\s+(?=:)|(?<=:)\s+")
 
 
 def same_moment(answer: str, reference: str) -> bool | None:
@@ -46,7 +47,7 @@ def same_moment(answer: str, reference: str) -> bool | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_NOISE.sub(" ", text).split())
+    return " ".join(_NO_SPACE.sub("", _NOISE.sub(" ", text)).split())
 
 
 def _date(text: str) -> tuple[int | None, int, int] | None:
@@ -71,6 +72,8 @@ def _time(text: str) -> tuple[tuple[int, int, int], bool | None] | None:
     hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
     if hour > 24 or minute > 59 or second > 59:
         return None
+    if "." in text[:3] and not found[4]:
+        return None  # 3.45 alone is a decimal
     half = found[4].lower().replace(".", "") if found[4] else None
     if half is None:
         return (hour, minute, second), None

@@ -31,6 +31,7 @@ _CHARACTERS = {
     "］": "]", "｛": "{", "｝": "}", "＝": "=", "＜": "<", "＞": ">", "＋": "+", "％": "%", "。": ".",
     "【": "[", "】": "]",
     "＄": "$", "或": r" \text{ or } ", "且": r" \text{ and } ", "和": r" \text{ and } ", "与": r" \text{ and } ",
+    "Å": r"\text{angstrom} ", "\u212b": r"\text{angstrom} ",
     "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
 }  # fmt: skip
 _GREEK = {
@@ -97,6 +98,15 @@ _EQUATION_BODY = re.compile(
 )
 _ENUMERATED = re.compile(r"\s*\(1\)(?:\s+|(?=\$))[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w})]\s+)\(2\)(?:\s|\$)", re.DOTALL)
 _PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(\d\)(?=\s|\$)")
+_MICRO_UNIT = r"(?:mol|m|s|g|L|l|A|V|F|C|H|W|J|N|Pa)"
+_MICRO = re.compile(
+    rf"\\mu\s*\\(?:mathrm|text|textrm|rm)\s*\{{\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mu\mathrm{m}
+    rf"|\\(?:mathrm|text|textrm)\s*\{{\s*(?:~|\\[,; ])*\\mu\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mathrm{\mu m}
+    rf"|(?<=[\d.])(?:\s|~|\\[,;: ])+\\mu\s*({_MICRO_UNIT})()(?=\s*$)"  # 3\,\mu m
+)
+_MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({_MICRO_UNIT})(?![A-Za-z])")
+_SIUNITX = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_ANG = re.compile(r"\\ang\s*\{([^{};]*)\}")
 _DIGITS_IN_TEXT = re.compile(
     r"\\(?:text|mathrm|texttt|mathtt|textrm|mbox)\s*\{\s*([0-9A-Fa-f]{1,60})\s*\}(?=\s*_\s*\{?\s*(?:1[1-9]|[23]\d))"
 )
@@ -116,6 +126,12 @@ def normalize(text: str) -> str:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
         text = _undouble(text)
+    if "\\mu" in text:
+        text = _MICRO.sub(_micro, text)
+    if "\\SI" in text or "\\qty" in text:
+        text = _SIUNITX.sub(_siunitx, text)
+    if "\\ang{" in text:
+        text = _ANG.sub(r"\1^\\circ ", text)
     if "_" in text and "\\" in text:
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     if not text.isascii():
@@ -155,6 +171,7 @@ def _undouble(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
+    text = _MICRO_SIGN.sub(r"\\text{u\1}", text)
     text = _ROOT_SIGN.sub(lambda found: ("\\sqrt{" if found[1] == "√" else "\\sqrt[3]{") + found[2] + "}", text)
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[sign] for sign in run[0]) + "}", text)
     text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[sign] for sign in run[0]) + "}", text)
@@ -169,6 +186,24 @@ def _ascii(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_fold(sign) for sign in text).translate(_TRANSLATION)
+
+
+def _micro(found: re.Match[str]) -> str:
+    r"""`\mu` before a unit as the prefix u."""
+    unit = found[1] or found[2] or found[3]
+    return f"\\text{{u{unit}" + ("}" if found[3] else "")
+
+
+def _siunitx(found: re.Match[str]) -> str:
+    r"""`\SI{5}{\meter\per\second}` as an amount with its unit words."""
+    words = re.sub(r"\\(per|square|cubic)(?![a-z])", r" \1 ", found[2])
+    words = words.replace("\\squared", "^2").replace("\\cubed", "^3").replace("\\percent", "\\%")
+    words = re.sub(rf"\\({'|'.join(_SI_PREFIXES)})\\", r" \1", words)
+    words = re.sub(r"\\([a-z]+)", r" \1", words)
+    return f"{found[1]} \\text{{{words}}}"
+
+
+_SI_PREFIXES = ("kilo", "mega", "giga", "tera", "milli", "micro", "nano", "pico", "centi", "deci", "hecto")
 
 
 def _vulgar(found: re.Match[str]) -> str:

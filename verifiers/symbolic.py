@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from verifiers import moments
-from verifiers.choicetext import ChoiceText, find_choice, read_choice
+from verifiers.choicetext import ChoiceText, find_choice, read_choice, read_choices
 from verifiers.equivalence import Judgement, Settings, equivalent
 from verifiers.equivalence.types import no, yes
 from verifiers.extract import (
@@ -30,14 +30,17 @@ from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
 from verifiers.parse.spoken import in_words
-from verifiers.parse.tree import Call, Dots, Num, Text, num, walk
+from verifiers.parse.tree import BaseNum, Call, Dots, Group, Num, Op, Text, num, walk
 from verifiers.plain import Number, read_number
+from verifiers.propositions import same_proposition
 from verifiers.types import Outcome, Reason, Verdict
 
 _SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
+_LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
+_LOGS = frozenset(("ln", "log"))
 _REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
 
 
@@ -51,6 +54,7 @@ class Reference:
     text: str
     number: Number | None
     choice: ChoiceText | None
+    choices: frozenset[str] | None = None
 
     @cached_property
     def tree(self) -> Expr:
@@ -173,6 +177,8 @@ class SymbolicVerifier:
             judged = _judge_choice(text, reference.choice)
             if judged is not None:
                 return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
+        if reference.choices is not None and read_choices(text) == reference.choices:
+            return Outcome.CORRECT, yes("the same options", "text"), True
         return self._judge_trees(text, reference)
 
     def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
@@ -185,13 +191,16 @@ class SymbolicVerifier:
         judged = self._compare(tree, text, reference)
         if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
             judged = no("the right number, in words", Reason.FORMAT)
-        readable = not isinstance(tree, Text) or isinstance(reference.tree, Text)
+        readable = not holds_words(tree) or holds_words(reference.tree)
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
         moment = moments.same_moment(text, reference.text)
         if moment is not None:
             return yes("the same moment", "text") if moment else no("another moment", method="text")
+        formula = same_proposition(text, reference.text)
+        if formula is not None:
+            return yes("the same truth table", "exact") if formula else no("another truth table", method="exact")
         first = equivalent(tree, reference.tree, self.settings)
         if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
             return first
@@ -217,6 +226,13 @@ class SymbolicVerifier:
             )
             if grouped is not None:
                 yield grouped, reference.tree
+        if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
+            digits = _try_read(text.upper(), thousands=True)  # 2a_{16}, where the digits are letters
+            if digits is not None:
+                yield digits, reference.tree
+        powers = _with_power_inside(tree, text), _with_power_inside(reference.tree, reference.text)
+        if powers[0] is not None or powers[1] is not None:
+            yield powers[0] or tree, powers[1] or reference.tree
         mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
         if mine is not None or theirs is not None:
             yield mine or tree, theirs or reference.tree
@@ -274,7 +290,7 @@ def _read_reference(answer: str) -> Reference | str:
     text = strip_reasoning(text).strip()
     if not text.strip(" $.\n\\"):
         return f"reference {answer[:80]!r} holds no answer"
-    reference = Reference(text, read_number(text), read_choice(text))
+    reference = Reference(text, read_number(text), read_choice(text), read_choices(text))
     if reference.number is None:
         try:
             tree = reference.tree
@@ -328,6 +344,11 @@ def read(text: str) -> Expr:
     return found
 
 
+def holds_words(tree: Expr) -> bool:
+    """Whether a tree is words, or a list with words in it: a sentence with a comma is no mathematics either."""
+    return isinstance(tree, Text) or (isinstance(tree, Group) and any(isinstance(item, Text) for item in tree.items))
+
+
 def _has_decimals(tree: Expr) -> bool:
     return any(isinstance(node, Num) and node.places for node in walk(tree))
 
@@ -350,6 +371,21 @@ def _with_common_logs(tree: Expr) -> Expr | None:
         return None
 
     return transform(tree, change)
+
+
+def _with_power_inside(tree: Expr, text: str) -> Expr | None:
+    r"""`\ln (x + 1)^2` read as the logarithm of the square; None where no such power stands."""
+    if not _LOG_POWER.search(text):
+        return None
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Call) and node.args[0].name in _LOGS:
+            call, exponent = node.args[0], transform(node.args[1], change)
+            return Call(call.name, (Op("pow", (transform(call.args[0], change), exponent)), *call.args[1:]))
+        return None
+
+    changed = transform(tree, change)
+    return changed if changed != tree else None
 
 
 def _squeezed(text: str) -> str:

@@ -14,7 +14,7 @@ from verifiers.equivalence.labels import labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, exact
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
+from verifiers.parse.rewrite import substitute, transform
 from verifiers.parse.tree import Const, Expr, Group, Interval, Matrix, Num, Op, Sym, free_symbols, marks, num
 
 _MAX_SIDE = 8  # rows or columns of a matrix that is multiplied
@@ -260,6 +260,4 @@ def components(expr: Expr, count: int) -> tuple[Expr, ...] | None:
 
 
 def _put(expr: Expr, values: dict[str, int]) -> Expr:
-    return transform(
-        expr, lambda node: num(values[node.name]) if isinstance(node, Sym) and node.name in values else None
-    )
+    return substitute(expr, {name: num(value) for name, value in values.items()})

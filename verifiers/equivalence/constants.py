@@ -17,11 +17,12 @@ from verifiers.equivalence.labels import labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
+from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols
 
 _NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that say so themselves
 _FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
+_FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
 _MAX_CONSTANTS = 4
 _DIGITS = 40
 _POINTS = 9  # more than the constants: a determinant that vanishes at all of them vanishes
@@ -70,7 +71,7 @@ def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
     label = labelled(whole).label
     if isinstance(label, Apply):
         return all(isinstance(arg, Sym) for arg in label.args)
-    return isinstance(label, Sym) and label.name in ("y", "u", "x", "z", "w", "s", "v", "P", "N", "T", "Q")
+    return isinstance(label, Sym) and label.name.split("_")[0] in _FUNCTIONS
 
 
 def _same_family(
@@ -154,9 +155,7 @@ def _renamed_equal(
             values: dict[str, Expr] = {
                 name: Sym(target) if sign > 0 else Op("neg", (Sym(target),)) for name, target in zip(names, chosen)
             }
-            renamed = transform(
-                expr, lambda node, values=values: values.get(node.name) if isinstance(node, Sym) else None
-            )
+            renamed = substitute(expr, values)
             if compare_values(renamed, other, settings):
                 return yes("the same family with renamed constants", "numeric")
     return None

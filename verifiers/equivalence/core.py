@@ -27,7 +27,7 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
 from verifiers.evaluate import InexactError, UndefinedError
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
+from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import (
     Apply,
     Cases,
@@ -144,6 +144,8 @@ def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Ju
     if right is None and left is not None:
         right = chained(reference)
     if left is None and right is None:
+        if label_chain(reference) and isinstance(answer, Rel):
+            return no("a value for one of several names")
         return None
     judged = _compare_collections(left, right, answer, reference, settings)
     if not judged and (has_signs(answer) or has_signs(reference)):
@@ -235,12 +237,7 @@ def _same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
         distinct = len(set(names)) == len(left.args) == len(right.args) == len(set(targets))
         if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
             return None
-        renaming = dict(zip(names, targets))
-        value = transform(
-            mine.value,
-            lambda node: Sym(renaming[node.name]) if isinstance(node, Sym) and node.name in renaming else None,
-        )
-        return Labelled(right, value)
+        return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
     function, other = (left, right) if isinstance(left, Apply) else (right, left)
     if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
         return Labelled(right, mine.value, mine.alternatives)
@@ -274,11 +271,29 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
     else:
         assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
+        if label is None and _asks_for_number(equation) and not free_symbols(value):
+            return _compare(value, equation.sides[1], settings)  # 37 for m + n = 37
     if label is not None:
         other = Rel(("=",), (label, value))
         pair = (equation, other) if equation is mine.value else (other, equation)
         return compare_relations(*pair, settings)
     return no("an equation and a value")
+
+
+_COUNTED = frozenset("abcdkmnpq")
+
+
+def _asks_for_number(equation: Rel) -> bool:
+    """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
+    left = equation.sides[0]
+    return (
+        _states_number(equation)
+        and isinstance(left, Op)
+        and left.op == "add"
+        and all(isinstance(arg, Sym) and arg.name in _COUNTED for arg in left.args)
+        and isinstance(equation.sides[1], Num)
+        and equation.sides[1].value.denominator == 1
+    )
 
 
 def _states_number(equation: Rel) -> bool:

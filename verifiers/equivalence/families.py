@@ -8,7 +8,7 @@ from itertools import permutations
 from verifiers.equivalence.collections import Compare
 from verifiers.equivalence.labels import labelled
 from verifiers.equivalence.types import Judgement, Settings, no, yes
-from verifiers.parse.rewrite import transform
+from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Expr, Family, Sym, free_symbols
 
 _DOMAINS = tuple(
@@ -43,7 +43,7 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
 
 
 def _renamed(expr: Expr, names: dict[str, str]) -> Expr:
-    return transform(expr, lambda node: Sym(names[node.name]) if isinstance(node, Sym) and node.name in names else None)
+    return substitute(expr, {name: Sym(target) for name, target in names.items()})
 
 
 def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:

@@ -147,9 +147,11 @@ def _holds(sign: Fraction, op: str) -> bool:
 
 def _between_points(low: Fraction | None, high: Fraction | None) -> Fraction:
     """A rational point strictly between two neighbours; None stands for infinity."""
-    if low is None or high is None:
-        return Fraction(0) if low is high else high - 1 if low is None and high is not None else (low or 0) + 1
-    return (low + high) / 2
+    if low is not None and high is not None:
+        return (low + high) / 2
+    if high is not None:
+        return high - 1
+    return low + 1 if low is not None else Fraction(0)
 
 
 def _real_roots(p: Polynomial) -> list[Expr]:

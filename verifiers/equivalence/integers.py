@@ -113,16 +113,9 @@ def _inside(part: RealSet) -> list[Run] | None:
         low, high = number(piece.low), number(piece.high)
         if low is None or high is None:
             return None
-        first = (
-            None if infinite(piece.low) else floor(low) + 1 if low == floor(low) and not piece.closed_low else ceil(low)
-        )
-        last = (
-            None
-            if infinite(piece.high)
-            else ceil(high) - 1
-            if high == ceil(high) and not piece.closed_high
-            else floor(high)
-        )
+        first = ceil(low) if piece.closed_low or low != floor(low) else floor(low) + 1
+        last = floor(high) if piece.closed_high or high != ceil(high) else ceil(high) - 1
+        first, last = (None if infinite(piece.low) else first), (None if infinite(piece.high) else last)
         if first is None or last is None or first <= last:
             runs.append((first, last))
     return runs

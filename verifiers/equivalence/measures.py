@@ -18,8 +18,8 @@ def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     """Whether two values are equal."""
     if answer == reference:
         return yes("the same expression", "structure")
-    if isinstance(answer, BaseNum) != isinstance(reference, BaseNum):
-        return no("only one of the two states a base", Reason.FORMAT)
+    if isinstance(answer, BaseNum) or isinstance(reference, BaseNum):
+        return _compare_bases(answer, reference)
     if isinstance(answer, Quantity) or isinstance(reference, Quantity):
         return _compare_quantities(answer, reference, settings)
     if _is(answer, "percent") != _is(reference, "percent"):
@@ -29,6 +29,16 @@ def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     if isinstance(answer, Ratio) or isinstance(reference, Ratio):
         return _compare_ratios(answer, reference, settings)
     return compare_values(answer, reference, settings)
+
+
+def _compare_bases(answer: Expr, reference: Expr) -> Judgement:
+    """Digits in a stated base answer digits in that base; the number without its base is another form."""
+    if not (isinstance(answer, BaseNum) and isinstance(reference, BaseNum)):
+        return no("only one of the two states a base", Reason.FORMAT)
+    if answer.base != reference.base:
+        return no(f"base {answer.base}, expected {reference.base}", Reason.FORMAT)
+    same = answer.value == reference.value
+    return yes("the same digits in the same base", "exact") if same else no("other digits", method="exact")
 
 
 def _is(expr: Expr, op: str) -> bool:
@@ -103,8 +113,10 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
         if _other_measure(reference, answer):
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
         return compare_scalars(answer.value, reference, settings)
-    if answer.unit == reference.unit:
+    if answer.unit == reference.unit or {answer.unit, reference.unit} in _SAME_UNITS:
         return compare_scalars(answer.value, reference.value, settings)
+    if answer.unit in _SCALES and reference.unit in _SCALES:
+        return compare_scalars(_kelvin(answer), _kelvin(reference), settings)
     left, right = units.dimension(answer.unit), units.dimension(reference.unit)
     if left is None or right is None:
         if answer.known and reference.known:
@@ -120,6 +132,19 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
     scaled = Op("mul", (answer.value, Num(left.size / right.size)))
     judged = compare_scalars(scaled, reference.value, settings)
     return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
+
+
+_SAME_UNITS = ({"celsius", "C"}, {"fahrenheit", "F"})  # "25 C" is no charge beside 25 degrees
+# scale -> size of its degree in kelvins, and its zero in degrees of its own below that of the scale
+_SCALES = {
+    "K": (Fraction(1), Fraction(0)), "celsius": (Fraction(1), Fraction(27315, 100)),
+    "fahrenheit": (Fraction(5, 9), Fraction(45967, 100)),
+}  # fmt: skip
+
+
+def _kelvin(quantity: Quantity) -> Expr:
+    size, zero = _SCALES[quantity.unit]
+    return Op("mul", (Op("add", (quantity.value, Num(zero))), Num(size)))
 
 
 def _other_measure(plain: Expr, quantity: Quantity) -> bool:

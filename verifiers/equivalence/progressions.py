@@ -27,6 +27,7 @@ _PARAMETERS = frozenset("kmnljNKMtp")
 _UNKNOWNS = frozenset(("x", "t", "theta", "alpha", "phi", "y", "z"))
 _INTEGERS = re.compile(r"\bZ\b|integer")
 _BOUNDED = re.compile(r"\d|[<>]|N\b|natural|positive|negative|even|odd|prime|!=")
+_NAMING = (("=",), ("equiv",), ("in",))
 Progression = tuple[Any, Any]  # a member and the positive step
 
 
@@ -178,18 +179,16 @@ def _same(mine: Sequence[Progression], theirs: Sequence[Progression]) -> bool | 
 
 def _members(side: Sequence[Progression], period: Any) -> list[Any]:
     """The distinct members in one period, in order; a member next to its end counts as the beginning."""
-    found = []
+    found, near = [], _CLOSE * (1 + period)
     for start, step in side:
         for index in range(round(float(period / step))):
             rest = start + index * step
             rest = rest - period * int(rest / period)
-            rest = rest + period if rest < -_CLOSE * (1 + period) else rest
-            found.append(
-                0 * rest if abs(rest - period) < _CLOSE * (1 + period) or abs(rest) < _CLOSE * (1 + period) else rest
-            )
+            rest = rest + period if rest < -near else rest
+            found.append(0 * rest if abs(rest - period) < near or abs(rest) < near else rest)
     found.sort()
     distinct: list[Any] = []
     for member in found:
-        if not distinct or member - distinct[-1] > _CLOSE * (1 + period):
+        if not distinct or member - distinct[-1] > near:
             distinct.append(member)
     return distinct

@@ -13,6 +13,8 @@ _TAIL = 4_000  # characters at the end in which a formula or number is looked fo
 _SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
 _LINES = re.compile(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])")
 _DIGIT = re.compile(r"\d")
+_ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
+_SERIES = re.compile(rf"(?<![\w.]){_ONE}(?:(?:,\s+(?:(?:and|or)\s+)?|\s+(?:and|or|&)\s+){_ONE})+(?=\W*$)")
 _JOINING_WORDS = frozenset(
     ("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
      "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal", "prime", "degrees",
@@ -84,7 +86,10 @@ def last(text: str) -> Extraction | None:
             numbers = [match[0].strip() for match in NUMBER.finditer(bold[-1])] or numbers
         elif "=" in line and len(line) < 200:
             candidates.append(undecorated(line))
-        if numbers:
+        series = _SERIES.search(line) if len(numbers) > 1 else None
+        if series:
+            candidates.append(series[0])  # "15 and 10" is two values, and its last number is no answer
+        elif numbers:
             candidates.append(numbers[-1])
         if candidates:
             rest = tuple(candidates[1:])

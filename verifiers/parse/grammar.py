@@ -37,6 +37,11 @@ from verifiers.parse.tree import (
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
+    r"(?:a\s+)?(\d{1,9})(?:\s|~|\\[ ,;]|\\(?:text|mbox|mathrm)\s*\{)*\s(?:out\s+of|in)\s(?:every\s+)?"
+    r"(?:\s|~|\\ |\})*(\d{1,9})"
+    r"(?:\s*(?:\\text\s*\{)?\s*(?:chance|odds)\s*\}?)?"
+)
 _BASE_IN_WORDS = re.compile(
     r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\\(?:text|mathrm|mbox)\s*\{|\(|\\left\()*(?:in\s+)?base"
     r"(?:\s|~|-|\\ |[{}$])*(\w+)[\s})]*"
@@ -64,6 +69,8 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     if not cleaned:
         raise ParseError("empty answer")
     cleaned = digits(_TIMES_TEN.sub("*", cleaned))
+    if (share := _SHARE.fullmatch(cleaned)) is not None:
+        cleaned = f"{share[1]}/{share[2]}"
     if "base" in cleaned and (based := _BASE_IN_WORDS.fullmatch(cleaned)):
         cleaned = f"{based[1].upper()}_{{{based[2]}}}"
     if "\\cup" in cleaned and not _BRACKETS.search(cleaned):

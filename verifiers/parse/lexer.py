@@ -239,6 +239,8 @@ class Lexer:
 
     def _word(self, value: str, spaced: bool, in_text: bool, *, following: str) -> None:
         kind, canonical = words.word(value)
+        if in_text and value.lower() in ("constant", "const") and self.tokens and self.tokens[-1].kind == "+":
+            kind, canonical, in_text = "sym", "constant", False
         if kind is not None and not (in_text and kind == "sym"):
             self._emit(kind, canonical, spaced, in_text)
         elif len(value) == 1:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 
-from verifiers.parse.tree import Const, Expr
+from verifiers.parse.tree import Const, Expr, Sym
 
 
 def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
@@ -31,6 +31,11 @@ def _rebuilt(value: object, change: Callable[[Expr], Expr | None]) -> object:
         parts = tuple(_rebuilt(part, change) for part in value)
         return parts if any(new is not old for new, old in zip(parts, value)) else value
     return value
+
+
+def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
+    """`expr` with the symbols of those names replaced."""
+    return transform(expr, lambda node: values.get(node.name) if isinstance(node, Sym) else None)
 
 
 def substitute_constant(expr: Expr, name: str, value: Expr) -> Expr:

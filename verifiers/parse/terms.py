@@ -11,7 +11,8 @@ from verifiers.parse.quantities import QuantityParser, times
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Ratio, Rel, SetOp, Sym, num
 
 _STARTS = frozenset(
-    ("num", "based", "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
+    ("num", "based",
+     "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
     "overline",
      "bb", "begin", "currency", "||")
 )  # fmt: skip

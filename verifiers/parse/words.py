@@ -102,6 +102,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "cdotx": ("*", "*"), "exponentialE": ("sym", "e"), "imaginaryI": ("sym", "i"), "_": ("_", "_"), "#": ("skip",
     ""), "&": ("&", "&"),
     "imath": ("sym", "i"), "jmath": ("sym", "j"), "top": ("sym", "top"), "intercal": ("sym", "top"),
+    "AA": ("unit", "angstrom"),
     "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
     "inf"),
     "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
