@@ -1,0 +1,33 @@
+"""The same answer in the notations that textbooks and models use, beside near misses: every pair is judged rightly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verifiers.symbolic import SymbolicVerifier
+
+DATA = Path(__file__).parent / "data"
+VERIFIER = SymbolicVerifier()
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+KINDS = sorted({row["kind"] for row in rows("notations.jsonl")})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pair_of_a_kind_is_judged_rightly(kind: str) -> None:
+    pairs = [row for row in rows("notations.jsonl") if row["kind"] == kind]
+    assert len(pairs) >= 10
+    wrong = [
+        (row["gold"], row["answer"])
+        for row in pairs
+        if VERIFIER.verify(row["answer"], row["gold"]).is_correct != row["expected"]
+    ]
+    assert wrong == []
