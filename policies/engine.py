@@ -128,7 +128,7 @@ class SamplingEngine:
         dtype = self.dtype or next(model.parameters()).dtype
         choice = choose_decoder(model, dtype, self.decoder)
         if choice == "native":
-            return NativeDecoder(model, **limits)
+            return NativeDecoder(model, dtype, **limits)
         if choice == "lean":
             if self._lean is None or not self._lean.fits(model, dtype, **limits):
                 self._lean = LeanDecoder(model, dtype, **limits)

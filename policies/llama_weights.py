@@ -75,9 +75,7 @@ def read_llama(model: Any, *, positions: int, dtype: torch.dtype) -> LlamaWeight
         positions: rotary angles are tabulated for positions 0 .. positions - 1.
     """
     config, trunk = model.config, model.model
-    index = torch.arange(positions, device=trunk.embed_tokens.weight.device)
-    cosine, sine = trunk.rotary_emb(torch.zeros(1, device=index.device), index[None])
-    head_dim = trunk.layers[0].self_attn.head_dim
+    cosine, sine = rotary_tables(model, positions)
     return LlamaWeights(
         embedding=trunk.embed_tokens.weight.to(dtype),
         layers=tuple(_read_layer(layer, dtype) for layer in trunk.layers),
@@ -85,11 +83,21 @@ def read_llama(model: Any, *, positions: int, dtype: torch.dtype) -> LlamaWeight
         head=_matrix([model.lm_head], dtype),
         heads=config.num_attention_heads,
         kv_heads=config.num_key_value_heads,
-        head_dim=head_dim,
+        head_dim=trunk.layers[0].self_attn.head_dim,
         norm_eps=config.rms_norm_eps,
-        cosine=cosine[0, :, : head_dim // 2].float().contiguous(),
-        sine=sine[0, :, : head_dim // 2].float().contiguous(),
+        cosine=cosine,
+        sine=sine,
     )
+
+
+def rotary_tables(model: Any, positions: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [positions, head_dim / 2] float32 of the rotary angles."""
+    trunk = model.model
+    index = torch.arange(positions, device=trunk.embed_tokens.weight.device)
+    half = trunk.layers[0].self_attn.head_dim // 2
+    # the tensor only tells the dtype of the result
+    cosine, sine = trunk.rotary_emb(torch.zeros(1, device=index.device), index[None])
+    return cosine[0, :, :half].float().contiguous(), sine[0, :, :half].float().contiguous()
 
 
 def _read_layer(layer: Any, dtype: torch.dtype) -> LlamaLayer:

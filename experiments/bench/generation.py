@@ -1,19 +1,22 @@
 """Generation speed: the sampling engine beside transformers' `generate` and continuous batching.
 
-    python -m experiments.bench.generation [--models demo,small,medium] [--repeats 5] [--dtype float32]
+    python -m experiments.bench.generation [--models demo,small,medium] [--dtypes float32,bfloat16] [--repeats 5]
 
 Randomly initialised Llama-shaped models; 256 completions in groups of 8, prompts of 8 to 24 tokens, at most 64 new
 tokens. Ragged: eight of 128 near-equally likely tokens end a completion (mean length about 16). Equal: none does. The
 samplers take turns (A B C A B C ...) on the same prompts; a repeat of each is timed whole. Ours includes
 log-probabilities and decoded text, theirs only tokens. Useful tokens are those up to the end token. The matmul bound
-is the rate of a 512 x 512 x 512 product in the same run over the model's multiply-adds per token. Greedy tokens are
-compared first. Writes `results/bench_generation.json`.
+is the rate of a large product in the same dtype and run, torch's or ours, whichever is faster, over the model's
+multiply-adds per token; it counts generated tokens only, so prefill and attention come out of it. Weights and
+arithmetic of every sampler have the row's dtype. Greedy tokens are compared first. Writes
+`results/bench_generation.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
@@ -28,6 +31,7 @@ import torch
 from policies.backends import SAMPLERS
 from policies.causal import CausalPolicy, torch_dtype
 from policies.engine import SamplingEngine, choose_decoder
+from policies.native import load_kernels
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
 
@@ -60,22 +64,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Generation speed beside transformers.")
     parser.add_argument("--models", default="demo,small,medium", help=f"comma-separated, of {', '.join(MODELS)}")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--dtype", default="float32", help="dtype of the weights and of decoding, in every sampler")
+    parser.add_argument("--dtypes", default="float32,bfloat16", help="comma-separated; of weights and arithmetic")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("results/bench_generation.json"))
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
+    dtypes = options.dtypes.split(",")
+    rates = {dtype: matmul_flops(torch_dtype(dtype)) for dtype in dtypes}
     rows = [
         row
         for name in options.models.split(",")
+        for dtype in dtypes
         for lengths in ("ragged", "equal")
-        for row in measure(name, lengths, options.dtype, options.repeats)
+        for row in measure(name, lengths, dtype, options.repeats, rates[dtype])
     ]
     machine = {
         "processor": processor(),
         "threads": options.threads,
         "torch": torch.__version__,
-        "matmul_gflops": round(matmul_flops() / 1e9, 1),
+        "matmul_gflops": {dtype: round(rate / 1e9, 1) for dtype, rate in rates.items()},
+        "load": os.getloadavg(),
     }
     setting = {"groups": GROUPS, "group_size": GROUP_SIZE, "max_new_tokens": MAX_NEW_TOKENS, "repeats": options.repeats}
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"wrote {options.out}")
 
 
-def measure(name: str, lengths: str, dtype: str, repeats: int) -> list[dict[str, Any]]:
-    """One row per sampler: medians of tokens per CPU-second and per wall second, ratios to `generate`."""
+def measure(name: str, lengths: str, dtype: str, repeats: int, flops: float) -> list[dict[str, Any]]:
+    """One row per sampler: medians of tokens per CPU-second and per wall second, ratios to `generate`.
+
+    Args:
+        flops: floating-point operations per CPU-second of a large product in this dtype.
+    """
     policy = build_tiny(MODELS[name], vocabulary=VOCABULARY, seed=0)
     policy.model.to(torch_dtype(dtype))
     policy.stop_ids = RAGGED_STOPS if lengths == "ragged" else NO_STOP
@@ -99,7 +111,7 @@ def measure(name: str, lengths: str, dtype: str, repeats: int) -> list[dict[str,
                 timings[sampler].append(timing)
     # matmul weights: all but the embedding table, which is looked up
     weights = policy.num_parameters - policy.model.get_input_embeddings().weight.numel()
-    bound = matmul_flops() / (2 * weights)
+    bound = flops / (2 * weights)
     base = statistics.median(t.tokens / t.cpu_seconds for t in timings["generate"])
     rows = []
     for sampler, repeated in timings.items():
@@ -180,15 +192,25 @@ def timed(run: Sampler, repeat: int) -> Timing:
     return Timing(tokens, time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def matmul_flops(size: int = 512, repeats: int = 20) -> float:
-    """Floating-point operations per CPU-second of a square float32 product, the median of `repeats`."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
+def matmul_flops(dtype: torch.dtype, size: int = 512, repeats: int = 20) -> float:
+    """Floating-point operations per CPU-second of a square product: the faster of torch's and the kernels' medians."""
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    products = [lambda: a @ b]
+    kernels, is_half = load_kernels(), int(dtype == torch.bfloat16)
+    if kernels is not None and (not is_half or kernels.has_half_products()):
+        x, packed, out = torch.randn(size, size), torch.zeros(size, size), torch.empty(size, size)
+        scratch = torch.empty(size, size + 1)
+        pointers = (x.data_ptr(), packed.data_ptr(), size, size, size, out.data_ptr(), 0, is_half, scratch.data_ptr())
+        products.append(lambda: kernels.multiply(*pointers))
     seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        a @ b
-        seconds.append(time.process_time() - start)
-    return 2 * size**3 / statistics.median(seconds)
+    for product in products:
+        spent = []
+        for _ in range(repeats):
+            start = time.process_time()
+            product()
+            spent.append(time.process_time() - start)
+        seconds.append(statistics.median(spent))
+    return 2 * size**3 / min(seconds)
 
 
 def processor() -> str:

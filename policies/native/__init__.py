@@ -1,6 +1,6 @@
-"""Loads the decode-step kernels of `kernels.c`, compiled once per machine with the system's C compiler.
+"""Loads the kernels in this folder, compiled once per machine with the system's C compiler.
 
-The shared library goes to the user's cache folder under a name that hashes source, compiler and processor, so an edit
+The shared library goes to the user's cache folder under a name that hashes sources, compiler and processor, so an edit
 or another machine never meets a stale one. Without a compiler the engine decodes through torch, and says so once.
 """
 
@@ -17,38 +17,61 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("kernels.c")
-FLAGS = ("-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno")
-PAGE = 16  # positions per page; PAGE in kernels.c
-COMPILE_SECONDS = 60.0
+FOLDER = Path(__file__).parent
+FLAGS = ("-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno", "-fvisibility=hidden")
+PAGE = 16  # positions per page; PAGE in decode.h
+COMPILE_SECONDS = 120.0
 
 logger = logging.getLogger(__name__)
 
 _POINTER, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 
 
-class AttentionShape(ctypes.Structure):
-    """`Attention` in kernels.c."""
+class AttentionStruct(ctypes.Structure):
+    """`Attention` in decode.h."""
 
     _fields_ = (
-        ("heads", _INT),
-        ("kv_heads", _INT),
-        ("dim", _INT),
-        ("table_width", _INT),
-        ("cosine", _POINTER),
-        ("sine", _POINTER),
-        ("query_norm", _POINTER),
-        ("key_norm", _POINTER),
-        ("norm_eps", _FLOAT),
-        ("scale", _FLOAT),
+        *((name, _INT) for name in ("heads", "kv_heads", "dim", "table_width")),
+        *((name, _POINTER) for name in ("cosine", "sine")),
+        *((name, _FLOAT) for name in ("norm_eps", "scale")),
     )
 
 
-SIGNATURES = {
-    "rms_norm": (_POINTER, _POINTER, _POINTER, _INT, _INT, _FLOAT),
-    "silu_mul": (_POINTER, _POINTER, _INT, _INT),
-    "attend": (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT, _POINTER, _POINTER),
-    "draw_tokens": (_POINTER, _INT, _INT, _FLOAT, ctypes.c_int, _POINTER, _POINTER, _POINTER, _POINTER, _POINTER),
+class LayerStruct(ctypes.Structure):
+    """`Layer` in decode.h."""
+
+    _fields_ = tuple(
+        (name, _POINTER)
+        for name in (
+            *("input_norm", "qkv", "qkv_bias", "query_norm", "key_norm", "output"),
+            *("mlp_norm", "gate_up", "down", "pool"),
+        )
+    )
+
+
+class ModelStruct(ctypes.Structure):
+    """`Model` in decode.h."""
+
+    _fields_ = (
+        *((name, _INT) for name in ("layers", "hidden", "mlp", "vocabulary", "half")),
+        ("attention", AttentionStruct),
+        *((name, _POINTER) for name in ("embedding", "norm", "head", "layer")),
+    )
+
+
+# name -> (argument types, result type)
+SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
+    "has_half_products": ((), ctypes.c_int),
+    "packed_floats": ((_INT, _INT), _INT),
+    "pack": ((_POINTER, _INT, _INT, _INT, _POINTER), None),
+    "half_pack": ((_POINTER, _INT, _INT, _INT, _POINTER), None),
+    "multiply": ((_POINTER, _POINTER, _INT, _INT, _INT, _POINTER, ctypes.c_int, ctypes.c_int, _POINTER), None),
+    "scratch_floats": ((_POINTER, _INT), _INT),
+    "step": (
+        (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT, _POINTER, _INT, _POINTER, _POINTER),
+        None,
+    ),
+    "draw_tokens": ((_POINTER, _INT, _INT, _FLOAT, ctypes.c_int, *[_POINTER] * 5), None),
 }
 
 
@@ -65,17 +88,18 @@ def load_kernels() -> ctypes.CDLL | None:
         library = ctypes.CDLL(str(_compiled(compiler)))
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", None) or str(error)
-        logger.warning("compiling %s failed, sampling runs through torch: %s", SOURCE.name, detail.strip()[:500])
+        logger.warning("compiling the kernels failed, sampling runs through torch: %s", detail.strip()[:500])
         return None
-    for name, arguments in SIGNATURES.items():
+    for name, (arguments, result) in SIGNATURES.items():
         function = getattr(library, name)
-        function.argtypes, function.restype = arguments, None
+        function.argtypes, function.restype = arguments, result
     return library
 
 
 def _compiled(compiler: str) -> Path:
     """Path of the shared library; compiled to a temporary name and moved, so that processes may race."""
-    digest = hashlib.sha256("\0".join([SOURCE.read_text(), compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
+    texts = [path.read_text() for path in sorted(FOLDER.glob("*.[ch]"))]
+    digest = hashlib.sha256("\0".join([*texts, compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beyond-imitation"
     library = folder / f"kernels-{digest}.so"
     if library.exists():
@@ -83,7 +107,7 @@ def _compiled(compiler: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         built = Path(scratch) / library.name
-        command = [compiler, *FLAGS, "-o", str(built), str(SOURCE), "-lm"]
+        command = [compiler, *FLAGS, "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
         built.replace(library)
     return library

@@ -12,10 +12,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausa
 from policies import engine as engine_module
 from policies import sampler
 from policies.causal import CausalPolicy
-from policies.decode_native import PageTables
 from policies.engine import SamplingEngine
 from policies.logprobs import score_tokens
 from policies.native import load_kernels
+from policies.page_tables import PageTables
 from policies.randomness import GOLDEN_GAMMA, row_keys, splitmix64, uniforms
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import FinishReason, Request, Sampling
