@@ -6,9 +6,7 @@ whatever batch, shard or order it is sampled. With several torch threads, rows a
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from policies.native import load_kernels
 from policies.native_model import NativeModel
 from policies.page_tables import PageTables
 from policies.randomness import uniforms
+from policies.threads import parts_of, run_all
 from policies.types import Sampling
 
 MAX_PARAMETERS = 300_000_000  # the packed copies of the weights take as much memory as the model
@@ -73,7 +72,6 @@ class NativeDecoder:
             num_pages=self.pages.count,
             is_half=dtype == torch.bfloat16,
         )
-        self.threads = _Threads(torch.get_num_threads())
         self.logits = torch.empty(rows, self.model.vocabulary)
         self.every = np.arange(CHUNK_ROWS)  # the rows of a chunk whose logits are wanted in a decode step: all
         self.drawing = torch.empty(self.model.vocabulary + 8)
@@ -91,12 +89,8 @@ class NativeDecoder:
         """
         tables = self.pages.admit([len(p) for p in prompts], sources)
         logits = torch.empty(len(prompts), self.model.vocabulary)
-        self.threads.run(
-            [
-                (self._prefill, prompts[part], tables[part], logits[part])
-                for part in _parts(len(prompts), self.threads.count)
-            ]
-        )
+        parts = parts_of(len(prompts), torch.get_num_threads())
+        run_all([(self._prefill, prompts[part], tables[part], logits[part]) for part in parts])
         return logits[torch.tensor(sources)]
 
     def _prefill(self, prompts: Sequence[Sequence[int]], tables: np.ndarray, logits: Tensor) -> None:
@@ -119,9 +113,9 @@ class NativeDecoder:
         """Logits [live, V] after each row's newest token [live]; valid until the next call."""
         self.pages.extend()
         pages, numbers, logits = self.pages, tokens.numpy(), self.logits[: self.live]
-        threads = min(self.threads.count, -(-self.live // MIN_ROWS_PER_THREAD))
+        threads = min(torch.get_num_threads(), -(-self.live // MIN_ROWS_PER_THREAD))
         chunks = max(threads, -(-self.live // CHUNK_ROWS))
-        self.threads.run(
+        run_all(
             [
                 (
                     self._step,
@@ -132,7 +126,7 @@ class NativeDecoder:
                     self.every[: part.stop - part.start],
                     logits[part],
                 )
-                for part in _parts(self.live, chunks)
+                for part in parts_of(self.live, chunks)
             ]
         )
         return logits
@@ -170,27 +164,3 @@ class NativeDecoder:
             keys.data_ptr(), steps.data_ptr(), self.drawing.data_ptr(), tokens.data_ptr(), logprobs.data_ptr(),
         )  # fmt: skip
         return tokens, logprobs
-
-
-class _Threads:
-    """Runs independent calls on up to `count` threads; the kernels release Python's lock."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._pool = ThreadPoolExecutor(count) if count > 1 else None
-
-    def run(self, calls: Sequence[tuple[Any, ...]]) -> None:
-        """Calls `function(*arguments)` of each, and waits."""
-        if self._pool is None or len(calls) == 1:
-            for function, *arguments in calls:
-                function(*arguments)
-            return
-        for future in [self._pool.submit(*call) for call in calls]:
-            future.result()
-
-
-def _parts(count: int, parts: int) -> list[slice]:
-    """Up to `parts` slices of nearly equal size that cover `count` things."""
-    parts = max(1, min(parts, count))
-    bounds = [count * i // parts for i in range(parts + 1)]
-    return [slice(a, b) for a, b in itertools.pairwise(bounds)]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.packing import length_bands, prefix_order
+from policies.prefix_tree import length_bands, prefix_order
 from rl.types import Batch, Group, Trajectory
 
 # Work that a micro-batch costs beside its tokens (Python, kernel launches), counted in tokens: it decides when a

@@ -59,6 +59,22 @@ class ModelStruct(ctypes.Structure):
     )
 
 
+class TreeStruct(ctypes.Structure):
+    """`Tree` in tree_attention.c."""
+
+    _fields_ = (
+        *((name, _INT) for name in ("heads", "kv_heads", "dim", "rows", "width")),
+        *((name, _POINTER) for name in ("paths", "lengths", "shared")),
+        ("scale", _FLOAT),
+    )
+
+
+class ViewStruct(ctypes.Structure):
+    """`View` in tree_attention.c."""
+
+    _fields_ = (("data", _POINTER), ("head", _INT), ("node", _INT))
+
+
 # name -> (argument types, result type)
 SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
     "has_half_products": ((), ctypes.c_int),
@@ -71,6 +87,8 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
         (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT, _POINTER, _INT, _POINTER, _POINTER),
         None,
     ),
+    "tree_forward": ((*[_POINTER] * 6, _INT, _INT, _INT), ctypes.c_int),
+    "tree_backward": ((*[_POINTER] * 10, _INT, _INT, _INT), ctypes.c_int),
     "draw_tokens": ((_POINTER, _INT, _INT, _FLOAT, ctypes.c_int, *[_POINTER] * 5), None),
 }
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.logprobs import score_tokens
-from policies.packing import can_pack, length_bands, pack, padded_inputs, trunk_states
+from policies.packing import can_pack, padded_inputs, trunk_states
+from policies.prefix_tree import build_tree, length_bands
 from policies.tiny import TinyConfig, build_tiny
 
 POLICY = build_tiny(
@@ -47,27 +48,27 @@ def family(name, **extra):
 
 
 def test_the_tree_of_rows_worked_by_hand():
-    packing = pack(*padded([[1, 2, 3], [1, 2], [1, 4, 3]]))
+    tree = build_tree(*padded([[1, 2, 3], [1, 2], [1, 4, 3]]))
     # lexicographic order: [1 2] [1 2 3] [1 4 3]; new nodes: 1 2 | 3 | 4 3
-    assert packing.tokens.tolist() == [1, 2, 3, 4, 3]
-    assert packing.positions.tolist() == [0, 1, 2, 1, 2]
-    assert packing.nodes.tolist() == [[0, 1, 2], [0, 1, 0], [0, 3, 4]]
+    assert tree.tokens.tolist() == [1, 2, 3, 4, 3]
+    assert tree.positions.tolist() == [0, 1, 2, 1, 2]
+    assert tree.nodes.tolist() == [[0, 1, 2], [0, 1, 0], [0, 3, 4]]
 
 
 @given(rows_of_tokens)
 def test_every_distinct_prefix_is_one_node(rows):
-    packing = pack(*padded(rows))
+    tree = build_tree(*padded(rows))
     prefixes = {tuple(row[: t + 1]) for row in rows for t in range(len(row))}
-    assert len(packing.tokens) == len(prefixes)
+    assert len(tree.tokens) == len(prefixes)
     named = {}
     for i, row in enumerate(rows):
         for t, token in enumerate(row):
-            node = int(packing.nodes[i, t])
+            node = int(tree.nodes[i, t])
             assert named.setdefault(node, tuple(row[: t + 1])) == tuple(row[: t + 1])
-            assert (int(packing.tokens[node]), int(packing.positions[node])) == (token, t)
-    cells = sum(rows * width for rows, width in packing.bands)
-    assert len(packing.cells) == cells
-    assert torch.equal(packing.cells[packing.answers], torch.arange(len(prefixes)))
+            assert (int(tree.tokens[node]), int(tree.positions[node])) == (token, t)
+    bands = tree.bands
+    assert len(bands.cells) == sum(rows * width for rows, width in bands.shapes)
+    assert torch.equal(bands.cells[bands.answers], torch.arange(len(prefixes)))
 
 
 @settings(max_examples=25)

@@ -1,0 +1,93 @@
+"""Attention of packed passes, entered through transformers' attention interface.
+
+The interface's entry "sdpa" is replaced by one that answers calls that carry a prefix tree, and leaves all others to
+transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.modeling_utils import AttentionInterface
+
+from policies.native import load_kernels
+from policies.native_attention import attend_natively
+from policies.prefix_tree import PrefixTree
+
+
+def register() -> None:
+    """Puts `sdpa` below in the place of transformers' entry of that name."""
+    AttentionInterface.register("sdpa", sdpa)
+
+
+def sdpa(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    prefix_tree: PrefixTree | None = None,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """transformers' sdpa attention, and its packed form for [1, heads, N, head_dim] when the call carries a packing.
+
+    On CPUs the arithmetic of a bfloat16 pass is float32 here: torch's backward pass of attention in bfloat16 was
+    measured five times slower there.
+    """
+    device, result = query.device.type, value.dtype
+    is_half = torch.is_autocast_enabled(device) or result != torch.float32
+    if prefix_tree is None and not (is_half and device == "cpu" and query.requires_grad):
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+    dtype = _dtype(device, result)
+    query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    with torch.autocast(device, enabled=False):
+        if prefix_tree is None:
+            mask = attention_mask
+            if mask is not None and mask.dtype != torch.bool:
+                mask = mask.to(dtype)
+            attended, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **options)
+        else:
+            if options.get("softcap") is not None or options.get("position_bias") is not None:
+                raise ValueError("packed attention knows no softcap and no position bias; use padded rows")
+            attended = attend(prefix_tree, query.squeeze(0), key.squeeze(0), value.squeeze(0), scaling)[None]
+    return attended.to(result), None
+
+
+def _dtype(device: str, weights: torch.dtype) -> torch.dtype:
+    """What attention is computed in: float32 on CPUs, elsewhere what autocast says, or the weights' own."""
+    if device == "cpu":
+        return torch.float32
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights
+
+
+def attend(tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    """[N, heads, head_dim] attention of every node over its path.
+
+    Args:
+        query, key, value: [heads, N, head_dim]; keys and values may have fewer heads, which then serve several queries.
+        scale: of the scores; None: 1 / sqrt(head_dim).
+    """
+    if query.device.type == "cpu" and query.dtype == torch.float32 and load_kernels() is not None:
+        return attend_natively(tree, query, key, value, query.shape[-1] ** -0.5 if scale is None else scale)
+    return attend_in_bands(tree, query, key, value, scale)
+
+
+def attend_in_bands(tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    """`attend` in plain torch: rows gathered whole, those of similar length together."""
+    heads, count, dim = query.shape
+    bands = tree.bands
+    # embedding: a gather whose backward pass adds up in a fixed order, and is fast
+    sides = [F.embedding(bands.cells, x.transpose(0, 1).reshape(count, -1)) for x in (query, key, value)]
+    sizes = [rows * width for rows, width in bands.shapes]
+    attended = []
+    for (rows, width), *band in zip(bands.shapes, *(side.split(sizes) for side in sides), strict=True):
+        q, k, v = (x.view(rows, width, -1, dim).transpose(1, 2) for x in band)
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=heads != key.shape[0])
+        attended.append(out.transpose(1, 2).reshape(rows * width, heads * dim))
+    return F.embedding(bands.answers, torch.cat(attended)).view(count, heads, dim)
