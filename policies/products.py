@@ -12,6 +12,7 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ LARGEST_ERROR = 4.0  # times that of MKL's product
 
 @contextlib.contextmanager
 def fast_products() -> Iterator[None]:
-    """Float32 products inside go through oneDNN where `onednn_is_exact()`; the setting is the process's, and comes back."""
+    """Float32 products inside go through oneDNN where `onednn_is_exact()`; the setting is the process's own."""
     if not onednn_is_exact():
         yield
         return
@@ -49,7 +50,7 @@ def onednn_is_exact() -> bool:
 
 @contextlib.contextmanager
 def _permitted() -> Iterator[None]:
-    settings = torch.backends.mkldnn.matmul
+    settings: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = settings.fp32_precision
     settings.fp32_precision = "bf16"
     try:

@@ -81,6 +81,23 @@ def collate_pairs(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: 
     )
 
 
+def minibatches(batch: Batch, count: int, key: int) -> list[Batch]:
+    """The parts of a batch that an epoch's optimizer steps are taken on.
+
+    Args:
+        count: number of parts; 1: the batch as it is.
+        key: seeds the shuffle.
+    Raises:
+        ValueError: fewer rows than parts.
+    """
+    if count == 1:
+        return [batch]
+    if batch.num_rows < count:
+        raise ValueError(f"a batch of {batch.num_rows} rows cannot be cut into {count} minibatches")
+    order = torch.randperm(batch.num_rows, generator=torch.Generator().manual_seed(key % 2**63))
+    return [batch.rows(rows) for rows in order.tensor_split(count)]
+
+
 class MicroBatch(NamedTuple):
     """Rows that pass through the model together.
 

@@ -8,9 +8,8 @@ Dropout is off throughout: it would make the policy that is trained another one 
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,13 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
-from policies.logprobs import TokenScorer, TokenScores
+from policies.logprobs import TokenScorer
 from policies.value import ValueHead, ValueModel
-from rl.algorithms.base import Algorithm, Scores, credit_metrics, derived_metrics
-from rl.collate import MicroBatch, packed_batches, padded_batches
-from rl.metrics import StepSums
+from rl.algorithms.base import Algorithm, credit_metrics, derived_metrics
+from rl.collate import minibatches
+from rl.metrics import StepSums, reference_kl
 from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.optimizer import Optimizer, OptimizerSettings
+from rl.passes import Passes
 from rl.processes import Processes
 from rl.types import Batch, Totals
 
@@ -80,55 +80,52 @@ class Learner:
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        if autocast not in (None, "bf16"):
-            raise ValueError(f"autocast is {autocast!r}, expected None (float32) or 'bf16'")
-        if temperature <= 0:
-            raise ValueError(f"temperature is {temperature}: a policy gradient needs sampling at a positive one")
-        if algorithm.needs_values != (value_model is not None):
-            have = "no value model was given" if value_model is None else "a value model was given"
-            wants = "needs" if algorithm.needs_values else "has no use for"
-            raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
-        if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
-            kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
-            raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
-        if sharding not in (None, "fsdp"):
-            raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
-        if sharding and policy.is_lora:
-            raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")
+        _check(algorithm, policy, value_model, temperature=temperature, autocast=autocast, sharding=sharding)
         if threads is not None:
             torch.set_num_threads(threads)
-        self.policy = policy
-        self.algorithm = algorithm
-        self.value_model = value_model
-        self.micro_tokens = micro_tokens
-        self.temperature = temperature
-        self.value_pretraining = value_pretraining
-        self.seed = seed
+        self.policy, self.algorithm, self.value_model = policy, algorithm, value_model
+        self.temperature, self.value_pretraining, self.seed = temperature, value_pretraining, seed
         self.updates = 0
         self.steps = 0
-        self._autocast = autocast
-        prepare_for_training(policy.model, gradient_checkpointing)
-        self._shares_trunk = isinstance(value_model, ValueHead)
-        self._scorer = TokenScorer(policy.model, value_model if self._shares_trunk else None)
-        self._reference: TokenScorer | None = self._scorer if policy.is_lora else None
-        if reference is not None:
-            self._reference = TokenScorer(reference.model.requires_grad_(False).eval())
-        if algorithm.needs_reference and self._reference is None:
-            raise ValueError(f"algorithm {algorithm.name!r} needs a reference policy, and none was given")
-        self.device = next(policy.model.parameters()).device
+        self.device = policy.device
         self.processes = Processes(self.device)
+        prepare_for_training(policy.model, gradient_checkpointing)
         if value_model is not None:
             prepare_for_training(value_model, False)
         self.processes.share_weights(self._modules())
         self._is_sharded = sharding is not None and self.processes.world > 1
-        if self._is_sharded:
-            separate = None if self._shares_trunk else value_model  # a head alone is part of the scorer
-            for module in {self._scorer, self._reference, separate} - {None}:
-                shard(cast(nn.Module, module), policy.model._no_split_modules or (), self.device)
+        self.passes = self._make_passes(reference, temperature, micro_tokens, autocast)
         self._optimizer = Optimizer(policy.model, optimizer)
         self._value_optimizer: Optimizer | None = None
         if value_model is not None:
             self._value_optimizer = Optimizer(value_model, value_optimizer or optimizer)
+
+    def _make_passes(
+        self, reference: CausalPolicy | None, temperature: float, micro_tokens: int, autocast: str | None
+    ) -> Passes:
+        """The models behind scorers, sharded where they are to be."""
+        head = self.value_model if isinstance(self.value_model, ValueHead) else None
+        scorer = TokenScorer(self.policy.model, head)
+        reference_scorer = scorer if self.policy.is_lora else None
+        if reference is not None:
+            reference_scorer = TokenScorer(reference.model.requires_grad_(False).eval())
+        if self.algorithm.needs_reference and reference_scorer is None:
+            raise ValueError(f"algorithm {self.algorithm.name!r} needs a reference policy, and none was given")
+        if self._is_sharded:
+            separate = None if head is not None else self.value_model  # a head alone is part of the scorer
+            for module in {scorer, reference_scorer, separate} - {None}:
+                shard(cast(nn.Module, module), self.policy.model._no_split_modules or (), self.device)
+        return Passes(
+            self.policy,
+            scorer,
+            self.processes,
+            reference=reference_scorer,
+            value_model=self.value_model,
+            temperature=temperature,
+            micro_tokens=micro_tokens,
+            autocast=autocast,
+            is_sharded=self._is_sharded,
+        )
 
     # ------------------------------------------------------------------ what the loop calls (on rank 0)
 
@@ -179,12 +176,12 @@ class Learner:
     @property
     def arithmetic(self) -> torch.dtype:
         """What matrix products run in."""
-        return torch.float32 if self._autocast is None else torch.bfloat16
+        return self.passes.arithmetic
 
     @property
     def num_fills(self) -> int:
         """Passes without gradient over each batch, before the first step."""
-        return sum((self.algorithm.needs_old_logprobs, self._reference is not None, self._shares_trunk))
+        return sum((self.algorithm.needs_old_logprobs, self.passes.reference is not None, self.algorithm.shares_trunk))
 
     # ------------------------------------------------------------------ several processes
 
@@ -215,19 +212,19 @@ class Learner:
 
     def _update(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
         batch = self.algorithm.credit(self.fill(batch))
-        max_tokens = max_tokens or _longest(batch)
+        max_tokens = max_tokens or batch.longest_completion
         sums = StepSums()
         for epoch in range(self.algorithm.epochs):
-            for rows in self._minibatches(batch.num_rows, epoch):
-                part = batch if rows is None else batch.rows(rows)
+            key = (self.seed * 1_000_003 + self.updates) * 1009 + epoch
+            for part in minibatches(batch, self.algorithm.minibatches, key):
                 sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
-        metrics = {**credit_metrics(batch), **_reference_kl(batch), **self._metrics(sums)}
+        metrics = {**credit_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
         self.updates += 1
         self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
         return metrics
 
     def _step(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
-        return self._metrics(self._optimizer_step(batch, max_tokens or _longest(batch)))
+        return self._metrics(self._optimizer_step(batch, max_tokens or batch.longest_completion))
 
     def _metrics(self, sums: StepSums) -> dict[str, float]:
         means = sums.metrics()
@@ -239,54 +236,34 @@ class Learner:
         Reference log-probabilities are filled whenever there is a reference, for the KL metric at least.
         """
         columns: dict[str, Tensor] = {}
+        passes = self.passes
         if self.algorithm.needs_old_logprobs:
-            columns["old_logprobs"] = self._column(batch, lambda part: self._score(self._scorer, part).logprobs)
-        if self._reference is not None:
-            columns["reference_logprobs"] = self._column(batch, self._score_reference)
+            columns["old_logprobs"] = passes.column(batch, passes.logprobs)
+        if passes.reference is not None:
+            columns["reference_logprobs"] = passes.column(batch, passes.reference_logprobs)
         if self.value_model is not None:
-            columns["values"] = self._column(batch, self._values)
+            columns["values"] = passes.column(batch, passes.values)
         return replace(batch, **columns) if columns else batch
-
-    @torch.no_grad()
-    def _column(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
-        """[B, T] of what `score` says about each micro-batch."""
-        filled = torch.zeros(batch.tokens.shape)
-        for cut, idle in self._share(batch, None):
-            part = batch.rows(cut.rows).to(self.device)
-            with self._arithmetic():
-                scores = score(part)
-            if not idle:
-                filled[cut.rows, : part.tokens.shape[1]] = (scores.float() * part.attention).cpu()
-        return self.processes.sum(filled)
-
-    def _minibatches(self, num_rows: int, epoch: int) -> list[Tensor | None]:
-        """Rows of each optimizer step of an epoch; None: all. Shuffled by (seed, update, epoch) alone."""
-        if self.algorithm.minibatches == 1:
-            return [None]
-        if num_rows < self.algorithm.minibatches:
-            raise ValueError(f"a batch of {num_rows} rows cannot be cut into {self.algorithm.minibatches} minibatches")
-        key = (self.seed * 1_000_003 + self.updates) * 1009 + epoch
-        order = torch.randperm(num_rows, generator=torch.Generator().manual_seed(key % 2**63))
-        return list(order.tensor_split(self.algorithm.minibatches))
 
     # ------------------------------------------------------------------ one optimizer step
 
     def _optimizer_step(self, batch: Batch, max_tokens: int, *, with_entropy: bool = False) -> StepSums:
-        totals = _totals(batch, max_tokens)
+        totals = Totals.of(batch, max_tokens)
         active = self._active_rows(batch)
         sums = StepSums()
-        scale = (
-            self.processes.world if self._is_sharded else 1
-        )  # FSDP averages gradients over ranks, and they are to be summed
-        for cut, idle in self._share(batch, active):
-            part = batch.rows(cut.rows).to(self.device)
-            scores = self._scores(part, with_entropy or self.algorithm.needs_entropy)
-            parts = self.algorithm.loss(part, scores, totals)
-            if parts.loss.requires_grad:
-                (parts.loss * (0 if idle else scale)).backward()
-            if not idle:
-                sums.observe(parts)
-                sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
+        wants_entropy = with_entropy or self.algorithm.needs_entropy
+        # FSDP averages gradients over ranks, and they are to be summed
+        scale = self.processes.world if self._is_sharded else 1
+        with self.passes.quick(batch):
+            for cut, idle in self.passes.share(batch, active):
+                part = batch.rows(cut.rows).to(self.device)
+                scores = self.passes.scores(part, with_entropy=wants_entropy, with_gradient=not self._is_pretraining)
+                parts = self.algorithm.loss(part, scores, totals)
+                if parts.loss.requires_grad:
+                    (parts.loss * (0 if idle else scale)).backward()
+                if not idle:
+                    sums.observe(parts)
+                    sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
         if not self._is_sharded:  # FSDP has summed as it went
             self.processes.sum_gradients(self._optimizers())
         if self.processes.world > 1:
@@ -328,64 +305,6 @@ class Learner:
         active = self.algorithm.active_rows(batch)
         return None if bool(active.all()) else active.nonzero().squeeze(1)
 
-    def _share(self, batch: Batch, rows: Tensor | None) -> list[tuple[MicroBatch, bool]]:
-        """This rank's micro-batches of `rows` (None: all), each with whether it is idle.
-
-        Sharded models need the same number of passes on every rank, so a rank with too few repeats one that counts
-        for nothing: idle.
-        """
-        tokens, attention = batch.tokens, batch.attention
-        if rows is not None:
-            tokens, attention = tokens[rows], attention[rows]
-        if self._scorer.can_pack(attention.shape[1]):
-            cuts = packed_batches(tokens, attention, self.micro_tokens)
-        else:
-            cuts = padded_batches(attention.sum(1), self.micro_tokens)
-        if rows is not None:
-            cuts = [cut._replace(rows=rows[cut.rows]) for cut in cuts]
-        share = [(cut, False) for cut in cuts[self.processes.rank :: self.processes.world]]
-        if self._is_sharded:
-            passes = -(-len(cuts) // self.processes.world)
-            share += [(cuts[-1], True)] * (passes - len(share))
-        return share
-
-    def _scores(self, part: Batch, with_entropy: bool) -> Scores:
-        # under a shared trunk the head learns from the same pass: what reaches the policy's weights is dropped after it
-        frozen = torch.no_grad() if self._is_pretraining and not self._shares_trunk else contextlib.nullcontext()
-        with self._arithmetic():
-            with frozen:
-                scores = self._score(self._scorer, part, with_entropy=with_entropy, with_values=self._shares_trunk)
-            needs_pass = self.value_model is not None and not self._shares_trunk
-            values = self._values(part) if needs_pass else scores.values
-        return Scores(scores.logprobs, scores.entropy, values)
-
-    def _values(self, part: Batch) -> Tensor:
-        """[B, T] of the critic, by a pass of its own."""
-        if isinstance(self.value_model, ValueModel):
-            return cast(Tensor, self.value_model(part.tokens, part.attention)).float()
-        return cast(Tensor, self._score(self._scorer, part, with_values=True).values)
-
-    def _score(self, scorer: TokenScorer, part: Batch, **wanted: bool) -> TokenScores:
-        scores = scorer(
-            part.tokens,
-            part.attention,
-            temperature=self.temperature,
-            where=part.mask > 0,  # a prompt's log-probabilities are nobody's business: skip its part of the head
-            **wanted,
-        )
-        return cast(TokenScores, scores)
-
-    def _score_reference(self, part: Batch) -> Tensor:
-        if self._reference is not self._scorer:
-            return self._score(cast(TokenScorer, self._reference), part).logprobs
-        with self.policy.model.disable_adapter():  # a LoRA policy without its adapters is its own start
-            return self._score(self._scorer, part).logprobs
-
-    def _arithmetic(self) -> contextlib.AbstractContextManager[Any]:
-        if self._autocast is None:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
-
     # ------------------------------------------------------------------ state
 
     def _weights(self) -> dict[str, Tensor]:
@@ -415,26 +334,28 @@ class Learner:
         self.updates = int(state["updates"])
 
 
-def _totals(batch: Batch, max_tokens: int) -> Totals:
-    """The normaliser of an optimizer step: all of its rows, skipped ones included."""
-    return Totals(
-        num_tokens=float(batch.mask.sum(dtype=torch.float64)),
-        num_sequences=float((batch.mask.sum(1) > 0).sum()),
-        max_tokens=max_tokens,
-    )
-
-
-def _longest(batch: Batch) -> int:
-    """Sampled tokens of the longest completion."""
-    return max(1, int(batch.mask.sum(1).max()))
-
-
-def _reference_kl(batch: Batch) -> dict[str, float]:
-    """KL(sampling policy || reference), estimated on the sampled tokens: the mean of log pi - log reference."""
-    if batch.reference_logprobs is None:
-        return {}
-    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
-    total = float(log_ratio.double().sum())
-    per_token = total / float(batch.mask.sum())
-    # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any
-    return {"policy/kl": total / batch.num_rows, "policy/kl_token": per_token, "policy/kl_reference_k1": per_token}
+def _check(
+    algorithm: Algorithm,
+    policy: CausalPolicy,
+    value_model: ValueModel | ValueHead | None,
+    *,
+    temperature: float,
+    autocast: str | None,
+    sharding: str | None,
+) -> None:
+    """Raises ValueError for settings that do not go together."""
+    if autocast not in (None, "bf16"):
+        raise ValueError(f"autocast is {autocast!r}, expected None (float32) or 'bf16'")
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}: a policy gradient needs sampling at a positive one")
+    if algorithm.needs_values != (value_model is not None):
+        have = "no value model was given" if value_model is None else "a value model was given"
+        wants = "needs" if algorithm.needs_values else "has no use for"
+        raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
+    if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
+        kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
+        raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
+    if sharding not in (None, "fsdp"):
+        raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
+    if sharding and policy.is_lora:
+        raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")

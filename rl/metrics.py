@@ -17,7 +17,7 @@ from torch import Tensor
 from policies.types import FinishReason
 from rl.algorithms.base import METRICS as ALGORITHM_METRICS
 from rl.algorithms.base import LossParts
-from rl.types import Group, Trajectory
+from rl.types import Batch, Group, Trajectory
 from verifiers.types import Outcome
 
 METRICS: Mapping[str, str] = {
@@ -249,3 +249,14 @@ def _part_means(prefix: str, parts: Iterable[Mapping[str, float]], num_rows: int
 def _shares(prefix: str, names: Iterable[str], values: Sequence[str]) -> dict[str, float]:
     counts = Counter(values)
     return {f"{prefix}/{name}": counts[name] / len(values) for name in names}
+
+
+def reference_kl(batch: Batch) -> dict[str, float]:
+    """KL(sampling policy || reference), estimated on the sampled tokens: the mean of log pi - log reference."""
+    if batch.reference_logprobs is None:
+        return {}
+    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
+    total = float(log_ratio.double().sum())
+    per_token = total / float(batch.mask.sum())
+    # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any
+    return {"policy/kl": total / batch.num_rows, "policy/kl_token": per_token, "policy/kl_reference_k1": per_token}

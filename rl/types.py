@@ -118,6 +118,11 @@ class Batch:
         """B."""
         return int(self.tokens.shape[0])
 
+    @property
+    def longest_completion(self) -> int:
+        """Sampled tokens of the row with most of them, at least 1."""
+        return max(1, int(self.mask.sum(1).max()))
+
     def rows(self, index: Tensor) -> Batch:
         """The rows at `index` [N] int64, columns cut to the longest real row among them."""
         width = int(self.attention[index].sum(1).max()) if index.numel() else 0
@@ -148,6 +153,12 @@ class Totals:
     num_tokens: float  # sum of mask
     num_sequences: float  # rows with at least one sampled token
     max_tokens: int  # the length limit, for losses with a constant divisor (Dr. GRPO)
+
+    @classmethod
+    def of(cls, batch: Batch, max_tokens: int) -> Totals:
+        """The totals of an optimizer step on a batch: all of its rows, those that will be skipped included."""
+        num_tokens = float(batch.mask.sum(dtype=torch.float64))
+        return cls(num_tokens, float((batch.mask.sum(1) > 0).sum()), max_tokens)
 
 
 @dataclass(frozen=True)

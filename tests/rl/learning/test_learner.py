@@ -11,7 +11,7 @@ import torch
 from policies.value import ValueModel
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
-from rl.collate import collate, collate_pairs
+from rl.collate import collate, collate_pairs, minibatches
 from rl.learner import Learner, NonFiniteLossError, OptimizerSettings
 from rl.metrics import is_known
 
@@ -126,13 +126,13 @@ def test_an_update_without_any_advantage_leaves_fresh_weights_alone(world):
 
 
 def test_epochs_and_minibatches_make_that_many_steps_on_every_row(world, batch):
-    algorithm = make("grpo", epochs=2, minibatches=3)
-    learner = Learner(world.policy(), algorithm, OptimizerSettings(lr=1e-3))
-    first, second = learner._minibatches(24, 0), learner._minibatches(24, 1)
+    named = replace(batch, rewards=torch.arange(24.0))
+    first, second = minibatches(named, 3, 0), minibatches(named, 3, 1)
     for parts in (first, second):
-        assert sorted(i for part in parts for i in part.tolist()) == list(range(24))
-        assert [len(part) for part in parts] == [8, 8, 8]
-    assert [p.tolist() for p in first] != [p.tolist() for p in second]
+        assert sorted(i for part in parts for i in part.rewards.tolist()) == list(range(24))
+        assert [part.num_rows for part in parts] == [8, 8, 8]
+    assert [p.rewards.tolist() for p in first] != [p.rewards.tolist() for p in second]
+    learner = Learner(world.policy(), make("grpo", epochs=2, minibatches=3), OptimizerSettings(lr=1e-3))
     assert learner.update(batch)["learner/steps"] == 6
 
 
@@ -202,7 +202,7 @@ def test_dropout_is_off(world, batch):
         layer.self_attn.attention_dropout = 0.5
     learner = Learner(policy, make("grpo"), SMOOTH, gradient_checkpointing=True)
     policy.model.train()
-    scores = [learner._score(learner._scorer, batch).logprobs for _ in range(2)]
+    scores = [learner.passes.logprobs(batch) for _ in range(2)]
     assert torch.equal(scores[0], scores[1])
 
 
@@ -248,7 +248,7 @@ def test_kl_is_measured_against_the_reference(world, batch):
     learner = Learner(world.policy(), make("grpo"), OptimizerSettings(lr=0.01), reference=world.policy())
     filled = learner.fill(batch)
     # the same weights: log reference = log pi, so KL of "behaviour" to it is the mean of their difference
-    own = learner._column(batch, lambda part: learner._score(learner._scorer, part).logprobs)
+    own = learner.passes.column(batch, learner.passes.logprobs)
     assert torch.equal(filled.reference_logprobs, own)
     metrics = learner.update(batch)
     by_hand = ((batch.behaviour_logprobs - own) * batch.mask).sum() / batch.num_rows

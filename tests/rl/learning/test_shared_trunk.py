@@ -40,7 +40,7 @@ def trunk_gradient(learner, batch, coefficient):
     object.__setattr__(learner.algorithm, "value_coefficient", coefficient)  # 0 too, which a config may not say
     credited = learner.algorithm.credit(learner.fill(batch))
     totals = Totals(float(batch.mask.sum()), float(batch.num_rows), 12)
-    loss = learner.algorithm.loss(credited, learner._scores(credited, False), totals).loss
+    loss = learner.algorithm.loss(credited, learner.passes.scores(credited, with_entropy=False), totals).loss
     found = torch.autograd.grad(loss, list(learner.policy.model.parameters()), allow_unused=True)
     return torch.cat([g.flatten() for g in found if g is not None])
 
