@@ -96,8 +96,10 @@ _EQUATION_BODY = re.compile(
     r"\\begin\{(align\*?|aligned|equation\*?|gather\*?|gathered|split|eqnarray\*?|multline\*?|displaymath)\}((?:(?!\\begin).)*?)\\end\{\1\}",
     re.DOTALL,
 )
-_ENUMERATED = re.compile(r"\s*\(1\)(?:\s+|(?=\$))[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w})]\s+)\(2\)(?:\s|\$)", re.DOTALL)
-_PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(\d\)(?=\s|\$)")
+_PARTS = ("(1)", "(a)", "(i)", "1)", "a)", "i)")
+_FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|(?=\$))"
+_ENUMERATED = re.compile(rf"{_FIRST_PART}[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\$)", re.DOTALL)
+_PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\$)")
 _MICRO_UNIT = r"(?:mol|m|s|g|L|l|A|V|F|C|H|W|J|N|Pa)"
 _MICRO = re.compile(
     rf"\\mu\s*\\(?:mathrm|text|textrm|rm)\s*\{{\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mu\mathrm{m}
@@ -136,7 +138,7 @@ def normalize(text: str) -> str:
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     if not text.isascii():
         text = _ascii(text)
-    if "(2)" in text and text.lstrip().startswith("(1)") and _ENUMERATED.match(text):
+    if text[:5].lstrip()[:3].startswith(_PARTS) and _ENUMERATED.match(text):
         text = "\\langle " + _PART_MARK.sub(" ; ", text).strip(" ;") + " \\rangle"
     return text.strip()
 

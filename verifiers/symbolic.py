@@ -6,75 +6,27 @@ expression tree. The verdict says by which argument.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from verifiers import moments
+from verifiers.ambiguity import other_readings
 from verifiers.choicetext import ChoiceText, find_choice, read_choice, read_choices
 from verifiers.equivalence import Judgement, Settings, equivalent
 from verifiers.equivalence.types import no, yes
-from verifiers.extract import (
-    ALL_PLACES,
-    EXPLICIT_PLACES,
-    Extraction,
-    Place,
-    announcements,
-    extract_answer,
-    strip_reasoning,
-)
+from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
 from verifiers.normalize import canonical_words, trim
-from verifiers.parse import Expr, OverBudgetError, ParseError, parse
-from verifiers.parse.limits import DEFAULT_LIMITS
-from verifiers.parse.rewrite import transform
+from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.spoken import in_words
-from verifiers.parse.tree import BaseNum, Call, Dots, Group, Num, Op, Text, num, walk
+from verifiers.parse.tree import Group, Text, walk
 from verifiers.plain import Number, read_number
 from verifiers.propositions import same_proposition
+from verifiers.reference import Reference, read, read_reference, squeezed_text
 from verifiers.types import Outcome, Reason, Verdict
 
-_SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
-_GROUPING = re.compile(r"\d,\d{3}(?!\d)")
-_DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
-_POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
-_LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
-_LOGS = frozenset(("ln", "log"))
-_REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A reference answer, read once; its tree and squeezed text when they are first needed.
-
-    A plain number needs neither where the answer is one, and no plain number is an unusable reference.
-    """
-
-    text: str
-    number: Number | None
-    choice: ChoiceText | None
-    choices: frozenset[str] | None = None
-
-    @cached_property
-    def tree(self) -> Expr:
-        """The expression; its words where it is no mathematics.
-
-        Raises:
-            ParseError: it is neither.
-        """
-        try:
-            return read(self.text)
-        except ParseError:
-            words = canonical_words(self.text)
-            if not any(sign.isalnum() for sign in words):
-                raise
-            return Text(words)
-
-    @cached_property
-    def squeezed(self) -> str:
-        """The text without the spaces that carry no meaning."""
-        return _squeezed(self.text)
+_MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 
 
 @dataclass(frozen=True)
@@ -145,7 +97,7 @@ class SymbolicVerifier:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
         is_weak = extraction.place not in EXPLICIT_PLACES
-        if is_weak and len(response) < 4_000 and _squeezed(response) == reference.squeezed:
+        if is_weak and len(response) < 4_000 and squeezed_text(response) == reference.squeezed:
             return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
         first: tuple[Outcome, str, Judgement] | None = None
         for text in _readings(extraction):
@@ -160,7 +112,20 @@ class SymbolicVerifier:
                 judged = yes(f"settles on {letter}", "text") if same else no(f"settles on {letter}", method="text")
                 return (Outcome.CORRECT if same else Outcome.WRONG), letter, judged
         assert first is not None
+        if extraction.place is Place.BOXED and extraction.others and not self.strict:
+            return self._judge_parts(extraction, reference) or first
         return first
+
+    def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Judgement] | None:
+        """One box for every value of a reference that lists them: parts answered one after the other."""
+        parts = (*extraction.others, extraction.answer or "")
+        if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(parts):
+            return None
+        text = "; ".join(parts)
+        judged = self._compare(
+            Group(reference.tree.kind, tuple(_read_or_words(part) for part in parts)), text, reference
+        )
+        return (Outcome.CORRECT, text, judged) if judged else None
 
     def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
         """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
@@ -171,7 +136,7 @@ class SymbolicVerifier:
             settled = _judge_numbers(number, reference.number)
             if settled is not None:
                 return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
-        if _squeezed(text) == reference.squeezed:
+        if squeezed_text(text) == reference.squeezed:
             return Outcome.CORRECT, yes("the same text", "text"), True
         if reference.choice is not None:
             judged = _judge_choice(text, reference.choice)
@@ -191,7 +156,7 @@ class SymbolicVerifier:
         judged = self._compare(tree, text, reference)
         if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
             judged = no("the right number, in words", Reason.FORMAT)
-        readable = not holds_words(tree) or holds_words(reference.tree)
+        readable = holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
@@ -204,38 +169,11 @@ class SymbolicVerifier:
         first = equivalent(tree, reference.tree, self.settings)
         if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
             return first
-        for other_tree, other_reference in self._other_readings(tree, text, reference):
+        for other_tree, other_reference in other_readings(tree, text, reference):
             judged = equivalent(other_tree, other_reference, self.settings)
             if judged:
                 return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
         return first
-
-    def _other_readings(self, tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
-        """Readings of ambiguous notation: 1,234 as a list; 2,74 as a decimal; log with base 10."""
-        if _GROUPING.search(text) or _GROUPING.search(reference.text):
-            lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
-            if lists[0] is not None and lists[1] is not None:
-                yield lists[0], lists[1]
-        if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text) and _has_decimals(reference.tree):
-            decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text), thousands=True)
-            if decimal is not None:
-                yield decimal, reference.tree
-        if _POINT_GROUPED.search(text):
-            grouped = _try_read(
-                _POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text), thousands=True
-            )
-            if grouped is not None:
-                yield grouped, reference.tree
-        if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
-            digits = _try_read(text.upper(), thousands=True)  # 2a_{16}, where the digits are letters
-            if digits is not None:
-                yield digits, reference.tree
-        powers = _with_power_inside(tree, text), _with_power_inside(reference.tree, reference.text)
-        if powers[0] is not None or powers[1] is not None:
-            yield powers[0] or tree, powers[1] or reference.tree
-        mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
-        if mine is not None or theirs is not None:
-            yield mine or tree, theirs or reference.tree
 
     def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
         """Whether any explicit announcement outside the reasoning block has another value."""
@@ -256,8 +194,8 @@ class SymbolicVerifier:
         return found.place in (Place.BOXED, Place.TAG)
 
     def _echoes(self, text: str, reference: Reference) -> bool:
-        plain = _squeezed(text)
-        return len(plain) > 3 and plain != reference.squeezed and plain in _squeezed(self.question)
+        plain = squeezed_text(text)
+        return len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
 
 
 def _readings(extraction: Extraction) -> Iterator[str]:
@@ -265,40 +203,6 @@ def _readings(extraction: Extraction) -> Iterator[str]:
     if extraction.answer is not None:
         yield extraction.answer
         yield from extraction.fallbacks
-
-
-def read_reference(answer: str) -> Reference:
-    """The reference answer, read once and kept.
-
-    Raises:
-        ValueError: it is empty or cannot be read.
-    """
-    found = _read_reference(answer)
-    if isinstance(found, str):
-        raise ValueError(found)
-    return found
-
-
-@lru_cache(maxsize=8192)
-def _read_reference(answer: str) -> Reference | str:
-    text = answer
-    if "boxed" in answer or "####" in answer or "<answer>" in answer:
-        extraction = extract_answer(answer, _REFERENCE_PLACES)
-        if extraction.answer is None and extraction.place is Place.BOXED:
-            return f"reference {answer[:80]!r}: {extraction.detail}"
-        text = extraction.answer or answer
-    text = strip_reasoning(text).strip()
-    if not text.strip(" $.\n\\"):
-        return f"reference {answer[:80]!r} holds no answer"
-    reference = Reference(text, read_number(text), read_choice(text), read_choices(text))
-    if reference.number is None:
-        try:
-            tree = reference.tree
-        except ParseError as error:
-            return f"reference {answer[:80]!r} cannot be read: {error}"
-        if isinstance(tree, Dots):
-            return f"reference {answer[:80]!r} holds no answer"
-    return reference
 
 
 def _judge_numbers(number: Number, reference: Number) -> Judgement | None:
@@ -309,6 +213,14 @@ def _judge_numbers(number: Number, reference: Number) -> Judgement | None:
         return yes("equal numbers", "exact")
     both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
     return no("different numbers", method="exact") if both_plain else None
+
+
+def _read_or_words(text: str) -> Expr:
+    """The tree of one part; its words where it is no mathematics."""
+    try:
+        return read(text)
+    except ParseError:
+        return Text(canonical_words(text))
 
 
 def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:
@@ -322,76 +234,18 @@ def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:
     return None
 
 
-@lru_cache(maxsize=16_384)
-def _cached_parse(text: str) -> Expr | ParseError:
-    try:
-        return parse(text, DEFAULT_LIMITS)
-    except ParseError as error:
-        return error
+def _is_sentence(tree: Expr, reference: Expr) -> bool:
+    """Whether words go on for much longer than those of the reference: the answer is somewhere in them."""
+    return _count_words(tree) > _count_words(reference) + _MAX_SENTENCE
 
 
-def read(text: str) -> Expr:
-    """The tree of an answer text (cached).
-
-    Raises:
-        ParseError: as in `parse`.
-    """
-    found = _cached_parse(text) if len(text) <= DEFAULT_LIMITS.chars else None
-    if found is None:
-        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {DEFAULT_LIMITS.chars}")
-    if isinstance(found, ParseError):
-        raise found
-    return found
+def _count_words(tree: Expr) -> int:
+    return sum(len(node.words.split()) for node in walk(tree) if isinstance(node, Text))
 
 
 def holds_words(tree: Expr) -> bool:
     """Whether a tree is words, or a list with words in it: a sentence with a comma is no mathematics either."""
     return isinstance(tree, Text) or (isinstance(tree, Group) and any(isinstance(item, Text) for item in tree.items))
-
-
-def _has_decimals(tree: Expr) -> bool:
-    return any(isinstance(node, Num) and node.places for node in walk(tree))
-
-
-def _try_read(text: str, *, thousands: bool) -> Expr | None:
-    try:
-        return parse(text, DEFAULT_LIMITS, thousands=thousands)
-    except ParseError:
-        return None
-
-
-def _with_common_logs(tree: Expr) -> Expr | None:
-    """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
-    if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
-        return None
-
-    def change(node: Expr) -> Expr | None:
-        if isinstance(node, Call) and node.name == "log" and len(node.args) == 1:
-            return Call("log", (transform(node.args[0], change), num(10)))
-        return None
-
-    return transform(tree, change)
-
-
-def _with_power_inside(tree: Expr, text: str) -> Expr | None:
-    r"""`\ln (x + 1)^2` read as the logarithm of the square; None where no such power stands."""
-    if not _LOG_POWER.search(text):
-        return None
-
-    def change(node: Expr) -> Expr | None:
-        if isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Call) and node.args[0].name in _LOGS:
-            call, exponent = node.args[0], transform(node.args[1], change)
-            return Call(call.name, (Op("pow", (transform(call.args[0], change), exponent)), *call.args[1:]))
-        return None
-
-    changed = transform(tree, change)
-    return changed if changed != tree else None
-
-
-def _squeezed(text: str) -> str:
-    return _SPACES.sub(
-        "", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")
-    ).strip("$")
 
 
 def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:

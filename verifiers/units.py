@@ -113,7 +113,7 @@ _TABLE: tuple[tuple[str, str, Fraction, str], ...] = (
     ("pence", "penny p", _F(1, 100), "pound_sterling"),
     ("yen", "jpy", _F(1), "yen"),
     ("yuan", "rmb cny", _F(1), "yuan"),
-    ("rupee", "rupees rs inr", _F(1), "rupee"),
+    ("rupee", "rupees rs Rs inr", _F(1), "rupee"),
     ("peso", "pesos", _F(1), "peso"),
 )
 MONEY = frozenset(("dollar", "cent", "euro", "pound_sterling", "yen", "yuan", "rupee", "peso"))

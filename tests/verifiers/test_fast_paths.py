@@ -11,7 +11,8 @@ from verifiers.numeric import NumericVerifier
 from verifiers.parse import parse
 from verifiers.parse.tree import Num
 from verifiers.plain import read_number
-from verifiers.symbolic import SymbolicVerifier, read_reference
+from verifiers.reference import read_reference
+from verifiers.symbolic import SymbolicVerifier
 from verifiers.types import Outcome, Reason
 
 VERIFIER = SymbolicVerifier()

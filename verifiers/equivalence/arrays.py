@@ -15,7 +15,21 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, exact
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute, transform
-from verifiers.parse.tree import Const, Expr, Group, Interval, Matrix, Num, Op, Sym, free_symbols, marks, num
+from verifiers.parse.tree import (
+    Const,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Matrix,
+    Num,
+    Op,
+    Rel,
+    Sym,
+    free_symbols,
+    marks,
+    num,
+)
 
 _MAX_SIDE = 8  # rows or columns of a matrix that is multiplied
 _MAX_SYMBOLIC_SIDE = 4
@@ -27,9 +41,13 @@ Rows = tuple[tuple[Expr, ...], ...]
 
 def worked(expr: Expr) -> Expr:
     """`expr` with its matrix and vector arithmetic carried out as far as it goes."""
-    if isinstance(expr, Matrix | Group | Interval) or not isinstance(expr, Op):
-        return expr
     if marks(expr).isdisjoint(("Matrix", "Group", "Interval")):
+        return expr
+    if isinstance(expr, Rel):
+        return Rel(expr.ops, tuple(worked(side) for side in expr.sides))
+    if isinstance(expr, Family):
+        return Family(worked(expr.body), expr.parameters, expr.condition, expr.where)
+    if not isinstance(expr, Op):
         return expr
     args = tuple(worked(arg) for arg in expr.args)
     found: Expr | None = None

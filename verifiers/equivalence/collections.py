@@ -67,7 +67,7 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
             return paired
     found = labelled(expr)
     value = found.value
-    if found.label is not None and isinstance(value, Group | Matrix | Interval):
+    if found.label is not None and isinstance(value, Group | Matrix | Interval) and not has_signs(value):
         inner = collection(value)
         if inner is not None and value is not expr:
             return inner
@@ -146,6 +146,8 @@ def _paired(expr: Rel) -> Collection | None:
         return None
     if len(left.items) != len(right.items):
         return None
+    if has_signs(right):
+        return None  # (x, y) = (3, \pm 2) is two points
     items = tuple(Labelled(label, value) for label, value in zip(left.items, right.items))
     return Collection(items, True, False, True)
 

@@ -17,12 +17,14 @@ from verifiers.equivalence.constants import compare_general
 from verifiers.equivalence.families import compare_families
 from verifiers.equivalence.integers import compare_integers
 from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, label_chain, labelled
+from verifiers.equivalence.lines import compare_lines
 from verifiers.equivalence.measures import compare_scalars
+from verifiers.equivalence.piecewise import compare_piecewise
 from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
 from verifiers.equivalence.scalars import is_unevaluated
-from verifiers.equivalence.systems import compare_systems
+from verifiers.equivalence.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
 from verifiers.evaluate import InexactError, UndefinedError
@@ -30,6 +32,7 @@ from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import (
     Apply,
+    Call,
     Cases,
     Dots,
     Expr,
@@ -75,6 +78,11 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
         if isinstance(answer, Dots):
             return no("dots alone are no answer")
         return yes("the same expression", "text")
+    answer, reference = worked(answer), worked(reference)
+    if isinstance(answer, Family) and isinstance(reference, Family):
+        as_line = compare_lines(answer, reference)
+        if as_line is not None:
+            return as_line
     periodic = compare_progressions(answer, reference)
     if periodic is not None:
         return periodic
@@ -92,6 +100,9 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     as_system = compare_systems(answer, reference)
     if as_system:
         return as_system
+    as_line = compare_lines(answer, reference)
+    if as_line is not None:
+        return as_line
     as_several = _compare_as_several(answer, reference, settings)
     if as_several is not None:
         return as_several
@@ -216,8 +227,13 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
         judged = _compare_unit_vectors(answer, reference, settings)
         if judged is not None:
             return judged
+    piecewise = compare_piecewise(answer, reference, settings)
+    if piecewise is not None:
+        return piecewise
     if isinstance(answer, Cases) and isinstance(reference, Cases):
         return _compare_cases(answer, reference, settings)
+    if _is_call(answer, "span") and _is_call(reference, "span"):
+        return compare_spans(answer.children, reference.children)
     if "Dots" in marks(answer) or "Dots" in marks(reference):
         return no("an expression with dots is compared as written")
     if _is_structured(answer) != _is_structured(reference):
@@ -255,6 +271,10 @@ def _compare_unit_vectors(answer: Expr, reference: Expr, settings: Settings) -> 
         return None
     pair = (Group("tuple", matrix.children), Group("tuple", parts))
     return _compare(*(pair if matrix is answer else pair[::-1]), settings)
+
+
+def _is_call(expr: Expr, name: str) -> bool:
+    return isinstance(expr, Call) and expr.name == name
 
 
 def _is_structured(expr: Expr) -> bool:

@@ -26,7 +26,7 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
     left, right = (mine.body if mine else answer), (theirs.body if theirs else reference)
     judged = compare(left, right, settings)
     if judged:
-        if mine and theirs and not _same_conditions(mine, theirs):
+        if mine and theirs and not _same_conditions(mine, theirs, compare, settings):
             return no("the conditions differ")
         return judged
     names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
@@ -37,6 +37,10 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
             if free_symbols(left) & set(chosen) - set(names):
                 continue
             again = compare(_renamed(left, renaming), right, settings)
+            if again and mine and theirs and mine.where and theirs.where:
+                moved = Family(left, (), mine.condition, _renamed(mine.where, renaming))
+                if not _same_conditions(moved, theirs, compare, settings):
+                    continue
             if again:
                 return yes("the same family with renamed parameters", again.method)
     return judged
@@ -54,10 +58,12 @@ def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str
     return sorted(free_symbols(body) - free_symbols(other) - named)
 
 
-def _same_conditions(first: Family, second: Family) -> bool:
+def _same_conditions(first: Family, second: Family, compare: Compare, settings: Settings) -> bool:
     domains = _domain_of(first.condition), _domain_of(second.condition)
     if domains[0] and domains[1] and domains[0] != domains[1]:
         return False
+    if first.where is not None and second.where is not None:
+        return bool(compare(first.where, second.where, settings))
     return _numbers_of(first.condition) == _numbers_of(second.condition)
 
 

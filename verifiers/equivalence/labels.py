@@ -163,11 +163,22 @@ def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
         return Labelled(left, right)
     if is_label(right):
         return Labelled(right, left)
+    if "Matrix" in marks(right) and "Matrix" not in marks(left) and _names_matrix(left):
+        return Labelled(left, right)
     if op == "approx":
         return Labelled(None, left, _roundings(left, (right,)))
     if not free_symbols(left) and not free_symbols(right) and not _opaque_names(left):
         return Labelled(None, right, _rounded_from((left, right)))
     return None
+
+
+def _names_matrix(expr: Expr) -> bool:
+    """A^{-1}, A^n, AB: products and powers of capital letters."""
+    if isinstance(expr, Op) and expr.op == "pow":
+        return _names_matrix(expr.args[0])
+    if isinstance(expr, Op) and expr.op == "mul":
+        return all(_names_matrix(arg) for arg in expr.args)
+    return isinstance(expr, Sym) and expr.name[:1].isupper()
 
 
 def _opaque_names(expr: Expr) -> bool:
@@ -239,6 +250,8 @@ def labelled(expr: Expr) -> Labelled:
         found = unchain(expr)
         if found is not None:
             return found
+        if expr.ops == ("equiv",) and is_label(expr.sides[0]) and "Op:mod" not in marks(expr):
+            return Labelled(expr.sides[0], expr.sides[1])  # f \equiv 0
         if expr.ops == ("in",) and is_label(expr.sides[0]):
             return Labelled(expr.sides[0], expr.sides[1])
     return Labelled(None, expr)

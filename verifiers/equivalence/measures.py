@@ -10,7 +10,7 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, exact
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import BaseNum, Expr, Num, Op, Quantity, Ratio, marks
+from verifiers.parse.tree import BaseNum, Const, Expr, Num, Op, Quantity, Ratio, marks
 from verifiers.types import Reason
 
 
@@ -20,6 +20,7 @@ def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgem
         return yes("the same expression", "structure")
     if isinstance(answer, BaseNum) or isinstance(reference, BaseNum):
         return _compare_bases(answer, reference)
+    answer, reference = _angle_in_radians(answer, reference), _angle_in_radians(reference, answer)
     if isinstance(answer, Quantity) or isinstance(reference, Quantity):
         return _compare_quantities(answer, reference, settings)
     if _is(answer, "percent") != _is(reference, "percent"):
@@ -48,6 +49,13 @@ def _is(expr: Expr, op: str) -> bool:
 def strip_op(expr: Expr, op: str) -> Expr:
     """`expr` without its percent or degree sign."""
     return transform(expr, lambda node: node.args[0] if isinstance(node, Op) and node.op == op else None)
+
+
+def _angle_in_radians(expr: Expr, other: Expr) -> Expr:
+    """5 pi/6 rad beside an angle in degrees: as the number that degrees are multiples of."""
+    if isinstance(expr, Quantity) and expr.unit == "rad" and _is(other, "degree"):
+        return Op("degree", (Op("div", (Op("mul", (expr.value, Num(Fraction(180)))), Const("pi"))),))
+    return expr
 
 
 def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judgement:

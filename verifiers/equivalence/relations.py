@@ -10,6 +10,7 @@ from verifiers.evaluate import PRIME, InexactError, UndefinedError, modular, num
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Expr, Op, Rel, Sym
 
+_SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
@@ -28,7 +29,8 @@ def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Judgem
         return judged if judged else _solved_for(left_op, right_op, settings) or judged
     if op in ("!=", "<", "<="):
         return _proportional(_difference(left_op), _difference(right_op), settings, signed=op in ("<", "<="))
-    same = all(compare_values(mine, theirs, settings) for mine, theirs in zip(left_op.sides, right_op.sides))
+    orders = [left_op.sides, left_op.sides[::-1]] if op in _SYMMETRIC else [left_op.sides]
+    same = any(all(compare_values(*pair, settings) for pair in zip(sides, right_op.sides)) for sides in orders)
     return yes("the same relation", "structure") if same else no("the sides differ")
 
 

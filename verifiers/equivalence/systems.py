@@ -38,6 +38,23 @@ def compare_systems(answer: Expr, reference: Expr) -> Judgement | None:
     return no("linear systems with other solutions", method="exact")
 
 
+def compare_spans(answer: Sequence[Expr], reference: Sequence[Expr]) -> Judgement:
+    """Whether two lists of vectors span the same space."""
+    spans = []
+    for vectors in (answer, reference):
+        rows = []
+        for vector in vectors:
+            entries = vector.items if isinstance(vector, Group) else vector.children
+            try:
+                rows.append([exact(entry) for entry in entries])
+            except (InexactError, UndefinedError, OverBudgetError):
+                return no("vectors that are no rational numbers")
+        if len({len(row) for row in rows}) != 1:
+            return no("vectors of different length")
+        spans.append(_echelon(rows))
+    return yes("the same span", "exact") if spans[0] == spans[1] else no("another span", method="exact")
+
+
 def _equations(expr: Expr) -> list[Expr] | None:
     """left - right of every equation; None if the expression is not only equations."""
     if isinstance(expr, Rel):
@@ -84,8 +101,13 @@ def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...]
         if row is None:
             return None
         rows.append(row)
+    return _echelon(rows)
+
+
+def _echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
+    """The rows without redundancy: reduced row echelon form."""
     pivot = 0
-    for column in range(len(names) + 1):
+    for column in range(len(rows[0]) if rows else 0):
         chosen = next((index for index in range(pivot, len(rows)) if rows[index][column]), None)
         if chosen is None:
             continue

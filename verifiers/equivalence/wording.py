@@ -54,11 +54,14 @@ _SAME: dict[str, str] = {
 }  # fmt: skip
 _SUBJECT = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|yes|no(?= it)) )?"
-    r"(?:it|this|that|they|he|she|there|answer|(?:(?:improper|definite|infinite|given|power|geometric) )?"
+    r"(?:it|this|that|they|he|she|there|answer|[fgh](?: x)?|(?:(?:improper|definite|infinite|given|power|geometric) )?"
     r"(?:limit|series|sequence|integral|function|statement|claim|system|equation|inequality|expression|number|value|"
     r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
     r"(?: s| is| are| was| were| will be| can be said to be)? "
 )
+
+
+_NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
 
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
@@ -93,6 +96,7 @@ def canonical_phrase(words: str) -> str:
         subject = _SUBJECT.match(words + " ")
         if subject and len(subject[0]) < len(words):
             words = words[subject.end() :].strip()
+        words = _NOUN.sub("", words)
     return _SAME.get(words, words)
 
 

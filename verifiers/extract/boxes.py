@@ -11,6 +11,11 @@ _BOX_WORD = re.compile(r"\\boxed\s+([^\s${}\\]{1,40})")
 _BRACE = re.compile(r"[{}]")
 _JOINT = re.compile(r"(?:,|;|and|or|&|,\s*and|,\s*or)\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?")
 _PERCENT_AFTER = re.compile(r"[\s$)]*(?:\\?%|percent\b|pct\b)")
+_TAKEN_BACK = re.compile(
+    r"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
+    r"|(?:this|that|(?:the )?(?:above|box(?:ed)? (?:answer|value))) is (?:wrong|incorrect|not right)"
+    r"|should (?:instead )?(?:be|have been)\b)"
+)
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
 _TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
 _OTHER_MARKS = ("<", "%", "phantom", "\\tag", "\\label", "\nUser:", "\nHuman:")
@@ -29,7 +34,7 @@ def sole_box(response: str) -> str | None:
         if mark in response:
             return None
     found = _TWO_LEVELS.match(response, start + 6)
-    if found is None or _PERCENT_AFTER.match(response, found.end()):
+    if found is None or _PERCENT_AFTER.match(response, found.end()) or _TAKEN_BACK.search(response, found.end()):
         return None
     return found[1].strip() or None
 
@@ -44,6 +49,8 @@ def boxed(text: str) -> Extraction | None:
         if unclosed or found:
             return Extraction(None, Place.BOXED, detail="the box is empty" if found else "the box is not closed")
         return None
+    if _TAKEN_BACK.search(text, filled[-1][1]):
+        return Extraction(None, Place.BOXED, detail="the box is taken back after it")
     if unclosed and text.rfind("boxed") > filled[-1][1]:
         return Extraction(None, Place.BOXED, detail="the last box is not closed")
     run = [filled[-1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NUMBER, is_doubtful
-from verifiers.extract.places import MATH, Extraction, Place, formulas, undecorated
+from verifiers.extract.places import MATH, Extraction, Place, undecorated
 
 _MAX_BARE = 6_000  # characters
 _MAX_BARE_LINES = 60
@@ -15,6 +15,15 @@ _LINES = re.compile(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])")
 _DIGIT = re.compile(r"\d")
 _ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
 _SERIES = re.compile(rf"(?<![\w.]){_ONE}(?:(?:,\s+(?:(?:and|or)\s+)?|\s+(?:and|or|&)\s+){_ONE})+(?=\W*$)")
+_AND = re.compile(r"(?i)\s*,?\s*(?:and|or)\s*")
+_COMMA = re.compile(r"(?i)\s*,\s*(?:and|or)?\s*")
+_CONNECTIVE = re.compile(
+    r"(?i)^(?:(?:so|thus|hence|therefore|then|consequently|in conclusion|finally|we conclude that)\b,?\s*)+"
+)
+_YES_NO = re.compile(r"(?i)(yes|no)\b\s*[,.;:!]")
+_FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
+_CHINESE_COPULA = re.compile(r"[\u4e00-\u9fff](?:为|是|等于)\s*([^。\u4e00-\u9fff]{1,80}?)\s*[。．.]?$")
+_LABELLED_LINE = re.compile(r"(?:>\s*|[-*]\s+|#+\s+)*\*\*[^*\n:]{1,40}(?::\*\*|\*\*\s*:)\s*(\S.*)$")
 _JOINING_WORDS = frozenset(
     ("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
      "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal", "prime", "degrees",
@@ -51,6 +60,7 @@ def _formula_fallbacks(text: str) -> tuple[str, ...]:
     for extraction in (formula(text), last(text)):
         if extraction is not None and extraction.answer is not None:
             found.extend((extraction.answer, *extraction.fallbacks))
+    found.extend(_conclusion(text))
     return tuple(dict.fromkeys(found))
 
 
@@ -62,16 +72,50 @@ def formula(text: str) -> Extraction | None:
     if not sentences:
         return None
     sentence = sentences[-1]
-    found = [piece for piece in formulas(sentence) if piece]
+    found = _joined_formulas(sentence)
     if not found or NEGATED.search(MATH.sub(" ", sentence)) or (len(found) > 1 and HEDGED.search(sentence)):
         return None
     return Extraction(found[-1], Place.FORMULA, others=tuple(found[:-1]))
+
+
+def _joined_formulas(sentence: str) -> list[str]:
+    """The formulas of a sentence; the last ones as one where `and` joins them: "$x = 2$ and $x = 5$" is two values."""
+    matches = [match for match in MATH.finditer(sentence) if _content(match)]
+    found = [_content(match) for match in matches]
+    run = len(found) - 1
+    while run > 0:
+        between = sentence[matches[run - 1].end() : matches[run].start()]
+        if not (_AND.fullmatch(between) if run == len(found) - 1 else _COMMA.fullmatch(between)):
+            break
+        run -= 1
+    return [*found[:run], ", ".join(found[run:])] if 0 <= run < len(found) - 1 else found
+
+
+def _content(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
+
+
+def _conclusion(text: str) -> list[str]:
+    """What the last sentence says of its subject ("Hence the liar is Carol"), or the yes or no that it begins with."""
+    sentences = [part.strip() for part in _SENTENCES.split(text[-_TAIL:]) if part.strip()]
+    if not sentences or is_doubtful(sentences[-1].replace("No,", "").replace("no,", "")):
+        return []
+    sentence = _CONNECTIVE.sub("", sentences[-1])
+    lead = _YES_NO.match(sentence)
+    if lead:
+        return [lead[1]]
+    copula = re.split(r"\b(?:is|are|was|were|equals)\b", sentence)
+    return [undecorated(copula[-1])] if len(copula) > 1 and copula[-1].strip(" .") else []
 
 
 def last(text: str) -> Extraction | None:
     """The last bold words, equation or number: the weakest announcement, refused in a negated or hedged sentence."""
     lines = [line.strip() for line in _LINES.split(text[-_TAIL:]) if line.strip()]
     for line in reversed(lines[-12:]):
+        entry = _LABELLED_LINE.match(line)
+        if entry and not HEDGED.search(entry[1]):
+            rest = (undecorated(entry[1]),)
+            return Extraction(rest[0], Place.LAST, lambda: ())
         bold = BOLD.findall(line)
         if not _DIGIT.search(line) and not bold:
             continue
@@ -86,6 +130,10 @@ def last(text: str) -> Extraction | None:
             numbers = [match[0].strip() for match in NUMBER.finditer(bold[-1])] or numbers
         elif "=" in line and len(line) < 200:
             candidates.append(undecorated(line))
+            if (equation := _FIRST_EQUATION.search(line)) and equation.start():
+                candidates.append(undecorated(line[equation.start() :]))
+        elif chinese := _CHINESE_COPULA.search(line):
+            candidates.append(undecorated(chinese[1]))
         series = _SERIES.search(line) if len(numbers) > 1 else None
         if series:
             candidates.append(series[0])  # "15 and 10" is two values, and its last number is no answer

@@ -14,7 +14,7 @@ _APPLIED = frozenset(("f", "g", "h", "F", "G", "H", "phi", "Phi", "psi", "Psi"))
 _GREEK_FUNCTIONS = frozenset(("zeta", "Gamma"))
 _TRANSPOSE = (Sym("T"), Sym("top"), Sym("t"))
 _ATOMS = {
-    "num": "number", "based": "based",
+    "unit": "prefixed_money", "num": "number", "based": "based",
     "sym": "symbol", "const": "constant", "frac": "fraction", "sqrt": "root", "binom": "binomial",
     "func": "function", "(": "bracket", "[": "bracket", "]": "bracket", "open": "delimited", "|": "absolute",
     "||": "norm",

@@ -8,7 +8,7 @@ from verifiers.parse.tree import Call, Const, Expr, Group, Num, Op, Quantity, nu
 
 _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
              "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh"}  # fmt: skip
-_SEVERAL = frozenset(("gcd", "lcm", "min", "max", "binomial", "log", "root"))
+_SEVERAL = frozenset(("span", "gcd", "lcm", "min", "max", "binomial", "log", "root"))
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -55,7 +55,7 @@ class CallParser(LiteralParser):
             if isinstance(inner, Group) and inner.kind == "list":
                 return self._checked(name, inner.items)
             return self._checked(name, (inner,))
-        if self.token.kind == "open" and self.token.value == "set" and name in _SEVERAL:
+        if self.token.kind == "open" and self.token.value in ("set", "angle") and name in _SEVERAL:
             inner = self.atom()
             return self._checked(name, inner.items if isinstance(inner, Group) else (inner,))
         if self.token.kind == "|":

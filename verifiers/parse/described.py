@@ -102,6 +102,7 @@ def _condition(text: str, read: Read) -> Expr | None:
         values = _read(found["values"], read)
         if values is None:
             return None
+        values = values.sides[1] if isinstance(values, Rel) and values.ops == ("=",) else values
         items = values.items if isinstance(values, Group) and values.kind in ("list", "and", "or") else (values,)
         return SetOp("minus", (Const("R"), Group("set", tuple(items))))
     alternatives = re.split(r"(?i)\s+or\s+(?!equal)", text)

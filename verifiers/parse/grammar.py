@@ -1,112 +1,29 @@
-"""Answers: lists, relations, sets, conditions. The top layer of the grammar and its entry point `parse`.
-
-What is no mathematics becomes `Text`: an answer such as "Evelyn" is compared as words, never guessed at as a product
-of letters.
-"""
+"""Answers: lists, relations, sets, labels, words. The top layer of the grammar."""
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 
-from verifiers.normalize import canonical_words, normalize, trim
-from verifiers.parse.described import described
+from verifiers.normalize import canonical_words
+from verifiers.parse.conditions import ConditionParser, declares, family, with_domain
 from verifiers.parse.joining import is_point, joined
-from verifiers.parse.lexer import Lexer, Token
-from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
-from verifiers.parse.spoken import digits
-from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import (
-    Apply,
-    Builder,
-    Const,
-    Dots,
-    Expr,
-    Family,
-    Group,
-    Interval,
-    Num,
-    Op,
-    Ratio,
-    Rel,
-    Sym,
-    Text,
-    free_symbols,
-)
+from verifiers.parse.lexer import Token
+from verifiers.parse.limits import ParseError
+from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Group, Num, Op, Ratio, Rel, Sym, Text, free_symbols
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
-_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
-_SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
-    r"(?:a\s+)?(\d{1,9})(?:\s|~|\\[ ,;]|\\(?:text|mbox|mathrm)\s*\{)*\s(?:out\s+of|in)\s(?:every\s+)?"
-    r"(?:\s|~|\\ |\})*(\d{1,9})"
-    r"(?:\s*(?:\\text\s*\{)?\s*(?:chance|odds)\s*\}?)?"
-)
-_BASE_IN_WORDS = re.compile(
-    r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\\(?:text|mathrm|mbox)\s*\{|\(|\\left\()*(?:in\s+)?base"
-    r"(?:\s|~|-|\\ |[{}$])*(\w+)[\s})]*"
-)
-_BRACKETS = re.compile(r"[()\[\]{}]")
-_SETS = {"integer": "Z", "integers": "Z", "real": "R", "reals": "R", "natural": "N", "positive": "N", "rational": "Q",
-         "complex": "C", "nonnegative": "N"}  # fmt: skip
-_QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary", "any"))
+_EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
+_MEASURES = frozenset(
+    ("mean", "median", "mode", "range", "area", "perimeter", "circumference", "volume", "radius", "diameter", "length",
+     "width", "height", "depth", "maximum", "minimum", "largest", "smallest", "slope", "sum", "product", "difference",
+     "total", "probability", "variance", "amplitude", "period", "average", "value", "x", "y", "surface", "standard",
+     "deviation", "phase", "shift", "first", "last", "greatest", "least")
+)  # fmt: skip
 
 
-def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True) -> Expr:
-    """The tree of one answer in LaTeX or plain notation.
-
-    Args:
-        text: the answer alone, without the sentence around it.
-        limits: bounds on its size.
-        thousands: read a bare `1,234` as one number; else as a list of two.
-    Raises:
-        OverBudgetError: larger than the limits.
-        ParseError: empty, or malformed and without words.
-    """
-    if len(text) > limits.chars:
-        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {limits.chars}")
-    cleaned = trim(normalize(text))
-    if not cleaned:
-        raise ParseError("empty answer")
-    cleaned = digits(_TIMES_TEN.sub("*", cleaned))
-    if (share := _SHARE.fullmatch(cleaned)) is not None:
-        cleaned = f"{share[1]}/{share[2]}"
-    if "base" in cleaned and (based := _BASE_IN_WORDS.fullmatch(cleaned)):
-        cleaned = f"{based[1].upper()}_{{{based[2]}}}"
-    if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
-        cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
-    found = described(cleaned, lambda part: _mathematics(digits(part), limits, thousands))
-    if found is not None:
-        return found
-    try:
-        return _mathematics(cleaned, limits, thousands)
-    except OverBudgetError:
-        raise
-    except (ParseError, ValueError) as error:
-        words = canonical_words(cleaned)
-        if re.search(r"[^\W\d_]{2}", words):
-            return Text(words)
-        raise ParseError(str(error)) from error
-
-
-def _mathematics(text: str, limits: Limits, thousands: bool) -> Expr:
-    parser = Parser(Lexer(text, limits, thousands=thousands).run(), limits)
-    parser.latex = "\\" in text
-    return parser.whole()
-
-
-class Parser(TermParser):
+class Parser(ConditionParser):
     """Answer > clause > relation > expression."""
-
-    def whole(self) -> Expr:
-        """The whole text as one answer."""
-        self.tokens = [token for token in self.tokens if token.kind != "skip"]
-        value = self.answer(("end",))
-        while self.token.kind in (".", "?", "!"):
-            self.take()
-        if self.token.kind != "end":
-            raise ParseError(f"did not expect {self.token.value!r} after the answer")
-        return value
 
     def answer(self, closers: tuple[str, ...]) -> Expr:
         """Clauses joined by commas, `and`, `or`; a list as soon as there is a separator."""
@@ -117,12 +34,12 @@ class Parser(TermParser):
             if joint and items:
                 joints.append(joint)
             if self.token.kind == "where" and items and "where" not in closers:
-                return self._conditioned(joined(items, joints))
+                return self.conditioned(joined(items, joints))
             if self._closes(closers):
                 break
             item = self.clause()
-            if items and _declares(item) and not _declares(items[0]):
-                return _family(joined(items, joints[: len(items) - 1]), item)
+            if items and declares(item) and not declares(items[0]):
+                return family(joined(items, joints[: len(items) - 1]), item)
             items.append(item)
             if self._goes_on(closers):
                 continue
@@ -133,16 +50,16 @@ class Parser(TermParser):
             elif self.token.kind == "." and closers == ("end",):
                 self.take()
             elif self.token.kind == "(" and self.condition_bracket():
-                items, joints = [self._bracketed_condition(joined(items, joints))], []
+                items, joints = [self.bracketed_condition(joined(items, joints))], []
             elif self.token.kind == "forall":
-                return self._conditioned(joined(items, joints))
+                return self.conditioned(joined(items, joints))
             elif _labelled(item) and self._label_ahead():
                 joints.append(",")  # a = -2 \ b = -2
             else:
                 raise ParseError(f"did not expect {self.token.value or self.token.kind!r}")
         if not items:
             raise ParseError("nothing to read")
-        return joined(items, joints)
+        return with_domain(items) or joined(items, joints)
 
     def _separators(self, closers: tuple[str, ...]) -> str:
         """Takes the separators that follow; the strongest of them, "" where there is none."""
@@ -155,12 +72,6 @@ class Parser(TermParser):
 
     def _goes_on(self, closers: tuple[str, ...]) -> bool:
         return self.token.kind in _SEPARATORS or self._closes(closers)
-
-    def _bracketed_condition(self, body: Expr) -> Expr:
-        condition = self.bracket()
-        if not free_symbols(condition) & free_symbols(body):
-            raise ParseError("a condition on something that the answer does not hold")
-        return Family(body, _declared_names(condition), _domain_of(condition))
 
     def _closes(self, closers: tuple[str, ...]) -> bool:
         token = self.token
@@ -200,6 +111,8 @@ class Parser(TermParser):
 
     def _function_label(self) -> Expr | None:
         """`x(t) =` names a function, whatever the letter; anywhere else it would be a product."""
+        if self.token.kind == "sym" and self.ahead().kind == "[":
+            return self._event_label()
         if self.token.kind != "sym" or self.ahead().kind not in ("(", "_"):
             return None
         start = self.position
@@ -217,7 +130,26 @@ class Parser(TermParser):
                     break
                 self.take()
         self.position = start
-        return None
+        return self._event_label()
+
+    def _event_label(self) -> Expr | None:
+        """P(A | B) = and E[X] = name a number, whatever stands in the brackets."""
+        closer = {"(": ")", "[": "]"}.get(self.ahead().kind)
+        if closer is None or not self.token.value[:1].isupper():
+            return None
+        distance = 2
+        while self.ahead(distance).kind in _EVENT:
+            distance += 1
+        named, equals = self.ahead(distance), self.ahead(distance + 1)
+        if (
+            distance == 2
+            or named.kind != closer
+            or (equals.kind, equals.value) not in (("rel", "="), ("rel", "approx"))
+        ):
+            return None
+        name = "".join(self.ahead(at).value for at in range(distance + 1))
+        self.position += distance + 1
+        return Sym(name)
 
     def _relation(self, left: Expr) -> Expr:
         ops: list[str] = []
@@ -274,7 +206,7 @@ class Parser(TermParser):
             token = self.token
             if parts and token.kind in ("rel", ":") and token.value in ("=", ":"):
                 self.take()
-                return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
+                return Rel(("=",), (Sym(_name(parts)), self.expression()))
             if (
                 parts
                 and token.kind == "word"
@@ -282,7 +214,9 @@ class Parser(TermParser):
                 and not self._all_words()
             ):
                 self.take()
-                return Rel(("=",), (Sym(" ".join(parts).lower()), self.expression()))
+                return Rel(("=",), (Sym(_name(parts)), self.expression()))
+            if parts and token.kind in ("num", "-", "frac", "sqrt") and _MEASURES.issuperset(map(str.lower, parts)):
+                return Rel(("=",), (Sym(_name(parts)), self.expression()))  # mean 5
             if token.kind in ("and", "or") and self.ahead().kind != "end":
                 break
             if token.kind in ("rel", "^", "frac", "sqrt", "*", "/", "+", "big", "int", "begin"):
@@ -315,65 +249,12 @@ class Parser(TermParser):
             return Group("set", inner.items)
         return Group("set", (inner,))
 
-    def _conditioned(self, body: Expr) -> Expr:
-        """`body for some integer t`, `body where k in Z`: declared parameters and the words of the condition."""
-        rest = self.tokens[self.position :]
-        depth = 0
-        for token in rest:
-            depth += (token.kind in ("(", "[", "{", "open")) - (token.kind in (")", "]", "}", "close"))
-            if depth < 0 or token.kind in ("endenv", "&", "row"):
-                raise ParseError("a condition inside brackets")
-        self.position = len(self.tokens) - 1
-        names = [token.value for token in rest if token.kind == "sym"]
-        condition = " ".join(token.value for token in rest if token.kind not in ("end", "where", ",", "forall"))
-        declared = any(
-            token.value in _SETS or token.value in _QUANTIFIERS or token.kind in ("forall", "bb") for token in rest
-        )
-        if not declared and not any(token.kind == "rel" for token in rest):
-            raise ParseError("words after the answer")
-        if not declared and not set(names) & free_symbols(body):
-            raise ParseError("a condition on something that the answer does not hold")
-        return Family(body, tuple(dict.fromkeys(names)) if declared else (), condition)
-
 
 def _labelled(expr: Expr) -> bool:
     return isinstance(expr, Rel) and expr.ops == ("=",)
 
 
-def _declares(expr: Expr) -> bool:
-    """Whether a clause only declares a parameter, such as `k in Z`."""
-    return (
-        isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and _is_domain(expr.sides[1])
-    )
-
-
-def _is_domain(expr: Expr) -> bool:
-    """Z, N, R and their marked forms, also written as plain letters."""
-    if isinstance(expr, Op) and expr.op == "pow":
-        return _is_domain(expr.args[0])
-    return isinstance(expr, Const) or (isinstance(expr, Sym) and expr.name[:1] in "ZNRQ" and len(expr.name) <= 3)
-
-
-def _domain_of(condition: Expr) -> str:
-    """The condition in brackets as text: the domain of its parameter alone where it says no more."""
-    if _declared_names(condition) and isinstance(condition, Rel) and isinstance(condition.sides[1], Const | Sym):
-        return condition.sides[1].name
-    return repr(condition)
-
-
-def _declared_names(condition: Expr) -> tuple[str, ...]:
-    """The parameters that a bracketed condition declares."""
-    if isinstance(condition, Rel) and condition.ops == ("in",) and isinstance(condition.sides[0], Sym):
-        return (condition.sides[0].name,)
-    return ()
-
-
-def _family(body: Expr, declaration: Expr) -> Expr:
-    assert isinstance(declaration, Rel)
-    symbol = declaration.sides[0]
-    assert isinstance(symbol, Sym)
-    domain = declaration.sides[1]
-    return Family(body, (symbol.name,), domain.name if isinstance(domain, Const | Sym) else "")
-
-
-__all__ = ["Interval", "Num", "Op", "Parser", "parse"]
+def _name(words: list[str]) -> str:
+    """A label in words, without its article."""
+    kept = [word.lower() for word in words]
+    return " ".join(kept[1:] if kept[0] in ("the", "a", "an") and len(kept) > 1 else kept)

@@ -6,7 +6,23 @@ from verifiers.parse.calls import CallParser
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
 from verifiers.parse.rewrite import substitute_constant
-from verifiers.parse.tree import Bound, Call, Cases, Const, Dots, Expr, Group, Matrix, Num, Op, Quantity, Rel, Sym, num
+from verifiers.parse.tree import (
+    Bound,
+    Call,
+    Cases,
+    Const,
+    Dots,
+    Expr,
+    Group,
+    Matrix,
+    Num,
+    Op,
+    Quantity,
+    Rel,
+    Sym,
+    Text,
+    num,
+)
 
 
 class NotationParser(CallParser):
@@ -193,6 +209,8 @@ class NotationParser(CallParser):
 
     def cell(self) -> Expr:
         """One cell of an environment: an answer up to &, a row break or the end."""
+        if self.token.kind == "where" and self.token.value == "otherwise":
+            return Text(self.take().value)
         while self.token.kind == "where" and self.ahead().kind not in ("&", "row", "endenv"):
             self.take()
         value = self.answer(("&", "row", "endenv"))

@@ -18,6 +18,9 @@ class QuantityParser(AtomParser):
     def with_unit(self, value: Expr) -> Expr:
         """`value` with the unit words that follow it, if any."""
         token = self.token
+        if token.kind == "scale" and isinstance(value, Quantity):
+            self.take()
+            return Quantity(times(value.value, num(int(token.value))), value.unit, value.known)  # $1.2 million
         if token.kind == "scale":
             self.take()
             return self.with_unit(times(value, num(int(token.value))))
@@ -27,7 +30,7 @@ class QuantityParser(AtomParser):
         if token.kind == "currency":
             self.take()
             return Quantity(value, token.value)
-        if self._unit_here():
+        if self._unit_here() or self.unit_letter(value):
             return self._compound(self._quantity(value))
         return value
 
@@ -47,9 +50,20 @@ class QuantityParser(AtomParser):
             first = total
         return first
 
-    def unit_letter(self) -> bool:
-        """Whether the next token is a single letter that stands for a unit here."""
-        return self.token.kind == "sym" and self._unit_here()
+    def unit_letter(self, value: Expr) -> bool:
+        """Whether the next token is a single letter that stands for a unit here, after `value`."""
+        if self.token.kind != "sym":
+            return False
+        is_last = self.token.spaced and units.is_unit(self.token.value) and self.ahead().kind in ("end", ",", ".")
+        return (is_last and _is_scientific(value)) or self._unit_here()
+
+    def prefixed_money(self) -> Expr:
+        """Rs. 500, USD 15: the name of the currency first."""
+        unit = self.take().value
+        self.accept(".")
+        if unit not in units.MONEY or self.token.kind not in ("num", "-"):
+            raise ParseError(f"did not expect {unit!r} here")
+        return Quantity(self.signed(), unit)
 
     def _unit_here(self) -> bool:
         token = self.token
@@ -141,6 +155,19 @@ class QuantityParser(AtomParser):
         if braced:
             self.expect("}")
         return f"^{'-' if negative else ''}{exponent}"
+
+
+def _is_scientific(expr: Expr) -> bool:
+    """5.89 * 10^{-7}, where a letter that follows is a unit and no factor."""
+    return (
+        isinstance(expr, Op)
+        and expr.op == "mul"
+        and len(expr.args) == 2
+        and isinstance(expr.args[0], Num)
+        and isinstance(expr.args[1], Op)
+        and expr.args[1].op == "pow"
+        and expr.args[1].args[0] == num(10)
+    )
 
 
 def added(first: Quantity, second: Quantity) -> Quantity | None:

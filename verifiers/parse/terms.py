@@ -112,7 +112,7 @@ class TermParser(QuantityParser):
                 if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER):
                     left = self.mixed(left)
                     continue
-                if self.unit_letter():
+                if self.unit_letter(left):
                     break
                 left = self.joined(left)
             else:

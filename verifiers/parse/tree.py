@@ -224,11 +224,16 @@ class BaseNum(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Family(Expr):
-    """An expression with declared parameters: "... for some integer t", "k in Z"."""
+    """An expression with declared parameters or a condition: "... for some integer t", "k in Z", "x > 0".
+
+    `condition`: the words of the condition, or the name of the set that it declares; `where`: the condition as
+    mathematics, where it is that.
+    """
 
     body: Expr
     parameters: tuple[str, ...]
     condition: str = ""
+    where: Expr | None = None
 
     @property
     def children(self) -> tuple[Expr, ...]:

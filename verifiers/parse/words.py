@@ -25,7 +25,7 @@ FUNCTIONS = {name: name for name in (
     "arctan", "arccot", "arcsec", "arccsc", "arcsinh", "arccosh", "arctanh", "ln", "log", "lg", "exp", "sqrt", "abs",
     "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma",
     "cis", "cbrt", "binomial", "factorial", "root",
-    "frac", "sup", "inf", "dim", "ker", "deg",
+    "span", "frac", "sup", "inf", "dim", "ker", "deg",
 )} | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "asinh": "arcsinh", "acosh": "arccosh",
     "atanh": "arctanh", "arsinh": "arcsinh", "arcosh": "arccosh", "artanh": "arctanh", "arcsinh": "arcsinh",
@@ -65,7 +65,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "ge": ("rel", ">="), "geq": ("rel", ">="), "geqslant": ("rel", ">="), "geqq": ("rel", ">="),
     "lt": ("rel", "<"), "gt": ("rel", ">"), "ne": ("rel", "!="), "neq": ("rel", "!="),
     "approx": ("rel", "approx"), "simeq": ("rel", "approx"), "doteq": ("rel", "approx"), "approxeq": ("rel", "approx"),
-    "equiv": ("rel", "equiv"), "cong": ("rel", "equiv"), "sim": ("rel", "sim"), "propto": ("rel", "sim"),
+    "equiv": ("rel", "equiv"), "cong": ("rel", "cong"), "sim": ("rel", "sim"), "propto": ("rel", "sim"),
     "in": ("rel", "in"), "notin": ("rel", "notin"), "ni": ("rel", "ni"), "subset": ("rel", "subset"),
     "subseteq": ("rel", "subset"), "supset": ("rel", "supset"), "supseteq": ("rel", "supset"),
     "implies": ("rel", "implies"), "Rightarrow": ("rel", "implies"), "Longrightarrow": ("rel", "implies"),
@@ -106,7 +106,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
     "inf"),
     "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
-    "cr": ("row", "row"), "newline": ("row", "row"), "nmid": ("rel", "notdivides"), "ulcorner": ("skip", ""),
+    "cr": ("row", "row"), "newline": ("row", "row"), "nmid": ("rel", "notdivides"), "divides": ("rel", "divides"),
+    "ulcorner": ("skip", ""),
 }  # fmt: skip
 _COMMANDS |= {
     name: ("func", canonical)

@@ -1,0 +1,64 @@
+"""LaTeX or plain text -> tree: spellings are made one, numbers and phrases in words become notation, the grammar reads.
+
+What is no mathematics becomes `Text`: an answer such as "Evelyn" is compared as words, never guessed at as a product
+of letters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verifiers.normalize import canonical_words, normalize, trim
+from verifiers.parse.described import described
+from verifiers.parse.grammar import Parser
+from verifiers.parse.lexer import Lexer
+from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
+from verifiers.parse.phrases import as_notation, cases_in_words
+from verifiers.parse.spoken import digits
+from verifiers.parse.tree import Expr, Text
+
+_TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_BRACKETS = re.compile(r"[()\[\]{}]")
+
+
+def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True) -> Expr:
+    """The tree of one answer in LaTeX or plain notation.
+
+    Args:
+        text: the answer alone, without the sentence around it.
+        limits: bounds on its size.
+        thousands: read a bare `1,234` as one number; else as a list of two.
+    Raises:
+        OverBudgetError: larger than the limits.
+        ParseError: empty, or malformed and without words.
+    """
+    if len(text) > limits.chars:
+        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {limits.chars}")
+    cleaned = trim(normalize(text))
+    if not cleaned:
+        raise ParseError("empty answer")
+    cleaned = as_notation(digits(_TIMES_TEN.sub("*", cleaned)))
+    if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
+        cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
+
+    def read(part: str) -> Expr:
+        return _mathematics(as_notation(digits(part.strip())), limits, thousands)
+
+    found = cases_in_words(cleaned, read) or described(cleaned, read)
+    if found is not None:
+        return found
+    try:
+        return _mathematics(cleaned, limits, thousands)
+    except OverBudgetError:
+        raise
+    except (ParseError, ValueError) as error:
+        words = canonical_words(cleaned)
+        if re.search(r"[^\W\d_]{2}", words):
+            return Text(words)
+        raise ParseError(str(error)) from error
+
+
+def _mathematics(text: str, limits: Limits, thousands: bool) -> Expr:
+    parser = Parser(Lexer(text, limits, thousands=thousands).run(), limits)
+    parser.latex = "\\" in text
+    return parser.whole()
