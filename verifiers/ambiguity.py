@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from verifiers.parse import Expr, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import BaseNum, Call, Num, Op, num, walk
+from verifiers.parse.tree import BaseNum, Call, Group, Num, Op, num, walk
 from verifiers.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
@@ -20,7 +20,8 @@ _LOGS = frozenset(("ln", "log"))
 
 def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
     """Readings of ambiguous notation: 1,234 as a list; 2,74 as a decimal; log with base 10."""
-    if _GROUPING.search(text) or _GROUPING.search(reference.text):
+    is_point = isinstance(reference.tree, Group) and reference.tree.kind == "tuple"
+    if _GROUPING.search(reference.text) or (_GROUPING.search(text) and not is_point):
         lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]

@@ -11,6 +11,7 @@ _COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
 _SMALL_LETTER = re.compile(r"\(?\s*([a-e])\s*\)")  # a bracket tells (b) from the variable
 _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
+_OPTION_TEXT = re.compile(r"\d+(?:[.,]\d+)*(?:\s|$)|[A-Z][a-z]")
 _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
@@ -30,6 +31,7 @@ class ChoiceText:
 
     letter: str
     words: str = ""
+    text: str = ""  # the words as written
 
 
 def read_choice(text: str) -> ChoiceText | None:
@@ -43,11 +45,11 @@ def read_choice(text: str) -> ChoiceText | None:
     leading = _LEADING.fullmatch(plain)
     if leading and not _SEVERAL.match(plain):
         letter = leading[1] or leading[2] or leading[3]
-        if leading[3] and not re.match(r"[A-Z0-9(\\$]", leading[4]):
-            return None  # the article, or the beginning of a sentence
+        if leading[3] and not _OPTION_TEXT.match(leading[4]):
+            return None  # the article, the beginning of a sentence, or a factor: A cos x
         if _JUDGED.match(leading[4]):
             return None
-        return ChoiceText(letter, canonical_words(leading[4]))
+        return ChoiceText(letter, canonical_words(leading[4]), leading[4])
     return None
 
 

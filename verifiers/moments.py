@@ -12,7 +12,8 @@ _MONTHS |= {name[:3]: index for name, index in list(_MONTHS.items())} | {"sept":
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|noon|midnight)?", re.IGNORECASE)
 _MONTH_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _HINT = re.compile(
-    r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight",
+    r"\d:\d\d|\d\s*(?:\\\w+\{)?\s*[ap]\.?m|\d{4}-\d\d-\d\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|noon|midnight"
+    r"|in the (?:morning|afternoon|evening)|at night",
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(rf"({_MONTH_NAME})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
@@ -22,6 +23,7 @@ _DAY_FIRST = re.compile(
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _WEEKDAY = re.compile(r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)day),?\s*", re.IGNORECASE)
 _NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:]")
+_IN_WORDS = re.compile(r"(?i)\s+(?:in the (morning|afternoon|evening)|(at night))$")
 _NO_SPACE = re.compile(r"\\!|\s+(?=:)|(?<=:)\s+")
 
 
@@ -47,7 +49,8 @@ def same_moment(answer: str, reference: str) -> bool | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_NO_SPACE.sub("", _NOISE.sub(" ", text)).split())
+    plain = " ".join(_NO_SPACE.sub("", _NOISE.sub(" ", text)).split())
+    return _IN_WORDS.sub(lambda found: " am" if (found[1] or "").lower() == "morning" else " pm", plain)
 
 
 def _date(text: str) -> tuple[int | None, int, int] | None:

@@ -97,9 +97,13 @@ _EQUATION_BODY = re.compile(
     re.DOTALL,
 )
 _PARTS = ("(1)", "(a)", "(i)", "1)", "a)", "i)")
-_FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|(?=\$))"
-_ENUMERATED = re.compile(rf"{_FIRST_PART}[^-+*/^=,)].*?(?:[;,.\n$]\s*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\$)", re.DOTALL)
-_PART_MARK = re.compile(r"(?:^|[;,.\n]\s*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\$)")
+_FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|\\ |~|(?=\$))"
+_ENUMERATED = re.compile(
+    rf"{_FIRST_PART}[^-+*/^=,)].*?(?:[;,.\n$](?:\s|\\ )*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\\ |~|\$)", re.DOTALL
+)
+_PART_MARK = re.compile(
+    r"(?:^|[;,.\n](?:\s|\\ )*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\\ |~|\$)"
+)
 _MICRO_UNIT = r"(?:mol|m|s|g|L|l|A|V|F|C|H|W|J|N|Pa)"
 _MICRO = re.compile(
     rf"\\mu\s*\\(?:mathrm|text|textrm|rm)\s*\{{\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mu\mathrm{m}

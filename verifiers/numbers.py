@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -125,7 +126,9 @@ class Numeric:
         if op == "mod":
             return self.ctx.fmod(numbers[0], numbers[1])
         if op == "dfact":
-            return self.ctx.mpf(double_factorial(exact_value(args[0]), self.limits))
+            if numbers[0] != self.ctx.floor(self.ctx.re(numbers[0])):
+                raise UndefinedError("double factorial of a fraction")
+            return self.ctx.mpf(double_factorial(Fraction(int(self.ctx.re(numbers[0]))), self.limits))
         raise InexactError(op)
 
     def _sized(self, value: Any) -> Any:

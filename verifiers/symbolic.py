@@ -85,6 +85,8 @@ class SymbolicVerifier:
         if extraction.answer is None or not extraction.answer.strip():
             return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
         outcome, text, judged = self._judge_candidates(extraction, reference, response)
+        if outcome is not Outcome.CORRECT and extraction.place is Place.BOXED and extraction.others and not self.strict:
+            outcome, text, judged = self._judge_parts(extraction, reference) or (outcome, text, judged)
         if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
             return _verdict(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
         if outcome is Outcome.CORRECT and self.question and self._echoes(text, reference):
@@ -112,8 +114,6 @@ class SymbolicVerifier:
                 judged = yes(f"settles on {letter}", "text") if same else no(f"settles on {letter}", method="text")
                 return (Outcome.CORRECT if same else Outcome.WRONG), letter, judged
         assert first is not None
-        if extraction.place is Place.BOXED and extraction.others and not self.strict:
-            return self._judge_parts(extraction, reference) or first
         return first
 
     def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Judgement] | None:
@@ -139,12 +139,29 @@ class SymbolicVerifier:
         if squeezed_text(text) == reference.squeezed:
             return Outcome.CORRECT, yes("the same text", "text"), True
         if reference.choice is not None:
-            judged = _judge_choice(text, reference.choice)
+            judged = self._judge_choice(text, reference.choice)
             if judged is not None:
                 return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
         if reference.choices is not None and read_choices(text) == reference.choices:
             return Outcome.CORRECT, yes("the same options", "text"), True
         return self._judge_trees(text, reference)
+
+    def _judge_choice(self, text: str, reference: ChoiceText) -> Judgement | None:
+        """The judgement on an option: its letter, or its words; None where the text is neither.
+
+        A letter with another value than that of the option contradicts itself; other words may be a paraphrase.
+        """
+        choice = read_choice(text)
+        if choice is None:
+            same = bool(reference.words) and canonical_words(text) == reference.words
+            return yes("the words of the option", "text") if same else None
+        if choice.letter != reference.letter:
+            return no("another option", method="text")
+        if choice.words and reference.words and choice.words != reference.words:
+            mine, theirs = _read_or_words(choice.text), _read_or_words(reference.text)
+            if not holds_words(mine) and not holds_words(theirs) and not equivalent(mine, theirs, self.settings):
+                return no("the letter with another value", Reason.CONTRADICTION)
+        return yes("the same option", "text")
 
     def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
         try:
@@ -221,17 +238,6 @@ def _read_or_words(text: str) -> Expr:
         return read(text)
     except ParseError:
         return Text(canonical_words(text))
-
-
-def _judge_choice(text: str, reference: ChoiceText) -> Judgement | None:
-    choice = read_choice(text)
-    if choice is not None:
-        if choice.letter == reference.letter:
-            return yes("the same option", "text")
-        return no("another option", method="text")
-    if reference.words and canonical_words(text) == reference.words:
-        return yes("the words of the option", "text")
-    return None
 
 
 def _is_sentence(tree: Expr, reference: Expr) -> bool:

@@ -24,6 +24,7 @@ from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
 from verifiers.equivalence.scalars import is_unevaluated
+from verifiers.equivalence.setalgebra import compare_set_expressions
 from verifiers.equivalence.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
@@ -232,6 +233,9 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
         return piecewise
     if isinstance(answer, Cases) and isinstance(reference, Cases):
         return _compare_cases(answer, reference, settings)
+    as_venn = compare_set_expressions(answer, reference)
+    if as_venn is not None:
+        return as_venn
     if _is_call(answer, "span") and _is_call(reference, "span"):
         return compare_spans(answer.children, reference.children)
     if "Dots" in marks(answer) or "Dots" in marks(reference):

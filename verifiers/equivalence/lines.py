@@ -23,11 +23,12 @@ Vector = list[Fraction]
 
 def compare_lines(answer: Expr, reference: Expr) -> Judgement | None:
     """Whether two sets of points with one parameter are equal; None if they are none."""
-    mine, theirs = _line(answer), _line(reference)
+    mine = _line(answer) or _symmetric(answer)
+    theirs = _line(reference) or _symmetric(reference)
     if mine is None or theirs is None or len(mine[0]) != len(theirs[0]):
         return None
     over_integers = "Z" in (_domain(answer), _domain(reference))
-    if not over_integers and not _is_line(reference):
+    if not over_integers and not (_is_line(reference) or _is_line(answer)):
         return None
     (start, direction), (origin, along) = mine, theirs
     gap = [a - b for a, b in zip(start, origin)]
@@ -62,6 +63,26 @@ def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     return (start, direction) if straight and any(direction) else None
 
 
+def _symmetric(expr: Expr) -> tuple[Vector, Vector] | None:
+    """A point and the direction of (x - 1)/2 = (y + 1)/3 = z/4."""
+    if not isinstance(expr, Rel) or len(expr.sides) != 3 or set(expr.ops) != {"="}:
+        return None
+    start, direction = [], []
+    for name, side in zip(_COORDINATES, expr.sides):
+        if free_symbols(side) != {name}:
+            return None
+        try:
+            low, high, check = (exact(side, {name: Fraction(value)}) for value in (0, 1, 5))
+        except (InexactError, UndefinedError, OverBudgetError):
+            return None
+        slope = high - low
+        if not slope or check - low != 5 * slope:
+            return None
+        start.append(-low / slope)
+        direction.append(1 / slope)
+    return start, direction
+
+
 def _coordinates(expr: Expr) -> Sequence[Expr] | None:
     """The coordinates of a point: a tuple, a column, or x = ..., y = ..., z = ... in any order."""
     if isinstance(expr, Group) and expr.kind in ("list", "and"):
@@ -94,6 +115,8 @@ def _is_line(reference: Expr) -> bool:
     body = reference.body if isinstance(reference, Family) else reference
     if isinstance(body, Group):
         return body.kind in ("list", "and")
+    if isinstance(body, Rel) and len(body.sides) == 3:
+        return True
     label = labelled(body).label if isinstance(body, Rel) else None
     if isinstance(label, Group):
         return True

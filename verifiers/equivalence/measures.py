@@ -163,4 +163,13 @@ def _other_measure(plain: Expr, quantity: Quantity) -> bool:
 
 
 def _share_noun(first: str, second: str) -> bool:
-    return bool({word.rstrip("s") for word in first.split()} & {word.rstrip("s") for word in second.split()})
+    """Whether one of two phrases only says less: "goats" for "stuffed goats", but not "west" for "east"."""
+    mine, theirs = (frozenset(_singular(word) for word in text.split()) - _SMALL_WORDS for text in (first, second))
+    return bool(mine & theirs) and (mine <= theirs or theirs <= mine)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+
+
+_SMALL_WORDS = frozenset(("of", "the", "in", "per", "each", "total", "a", "an"))

@@ -67,7 +67,9 @@ def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None
         if not isinstance(name, Sym) or name.name in _names(value) or name.name not in _names(other):
             continue
         names = sorted(_names(value) | _names(other) - {name.name})
-        if _linear_and_satisfied(_difference(other), name.name, value, names):
+        equation = _difference(other)
+        cleared = Op("mul", (equation, name))  # 1/R = 1/S + 1/T is linear once the unknown is multiplied out
+        if any(_linear_and_satisfied(form, name.name, value, names) for form in (equation, cleared)):
             return yes("the same equation, solved for one unknown", "modular")
     return None
 

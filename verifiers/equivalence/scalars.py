@@ -21,6 +21,8 @@ from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
 _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
+_INTEGER_NAMES = frozenset("nkmNr")
+_ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
 _INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
 _MAX_DIGITS = 3_000  # of a comparison of constants
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
@@ -47,7 +49,20 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
         return judged
     if _has_calculus(answer) or _has_calculus(reference):
         return _compare_symbolic(answer, reference, settings)
+    if _is_about_integers(answer, reference, names):
+        at_integers = _agree_at_integers(answer, reference, settings)
+        if at_integers is not None:
+            return at_integers
     return _compare_numeric(answer, reference, names, settings)
+
+
+def _is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
+    """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
+    return (
+        bool(names)
+        and _INTEGER_NAMES.issuperset(names)
+        and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
+    )
 
 
 def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction) -> Judgement:
@@ -214,7 +229,8 @@ def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Jud
 def _close(left: Any, right: Any, digits: int) -> bool:
     size = max(abs(left), abs(right))
     gap = abs(left - right)
-    return bool(gap <= size * 10 ** (10 - digits)) or bool(size < 10 ** (12 - digits) and gap < 10 ** (12 - digits))
+    shift = 10 ** (digits - 10)  # an integer: 10 to a large negative power would be a float and 0.0
+    return bool(gap * shift <= size) or bool(100 * size * shift < 1 and 100 * gap * shift < 1)
 
 
 def _is_real(value: Any) -> bool:
@@ -278,6 +294,8 @@ def _agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Jud
     names = sorted(_names(answer) | _names(reference))
     bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
     if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
+        return None
+    if any("Op:mod" in marks(side) for side in (answer, reference)):
         return None
     rng = random.Random(60_013)
     agreed = 0

@@ -54,14 +54,17 @@ _SAME: dict[str, str] = {
 }  # fmt: skip
 _SUBJECT = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|yes|no(?= it)) )?"
-    r"(?:it|this|that|they|he|she|there|answer|[fgh](?: x)?|(?:(?:improper|definite|infinite|given|power|geometric) )?"
+    r"(?:it|this|that|they|he|she|there|answer|[fgh](?: x)?|"
+    r"(?:(?:improper|definite|infinite|given|power|geometric|original) )?"
     r"(?:limit|series|sequence|integral|function|statement|claim|system|equation|inequality|expression|number|value|"
     r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
     r"(?: s| is| are| was| were| will be| can be said to be)? "
 )
-
-
+_NONE_AT_ALL = re.compile(r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)\b")
 _NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
+
+_ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
+_NONE_AT_ALL = re.compile(r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)\b")
 
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
@@ -95,7 +98,10 @@ def canonical_phrase(words: str) -> str:
         words = _SAME.get(words, words)
         subject = _SUBJECT.match(words + " ")
         if subject and len(subject[0]) < len(words):
-            words = words[subject.end() :].strip()
+            words = words[subject.end() :].strip().removeprefix("a ")
+        words = _ADVERB.sub("", words)
+        if _NONE_AT_ALL.match(words):
+            words = "no solution"
         words = _NOUN.sub("", words)
     return _SAME.get(words, words)
 

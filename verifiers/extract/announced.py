@@ -21,7 +21,7 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         r"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:answers?|ans|solution|result)\b"
         r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
-        rf"\s*\**\s*{_IS}",
+        rf"\s*[\"”*]*\s*{_IS}",
         ("answer", "ans", "solution", "result"),
     ),
     (
@@ -55,6 +55,7 @@ _ASCII_ANNOUNCEMENTS = tuple(
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _SENTENCE_END = re.compile(r"(?<=[^.\d])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|")
+_QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
 _OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
 _CLOSING = {
     opening: re.compile(closing)
@@ -113,6 +114,9 @@ def _starts(text: str) -> Iterator[tuple[int, int]]:
 def _sentence(text: str, start: int) -> str:
     """From `start` to the end of the sentence; a display formula may begin on the next line."""
     rest = text[start : start + _MAX_SENTENCE]
+    quoted = _QUOTED.match(rest)
+    if quoted:
+        return quoted[1].replace("\\\\", "\\")  # {"answer": "1/3"}
     stripped = rest.lstrip("*_ \t\n:：")
     if not stripped:
         return ""

@@ -10,7 +10,7 @@ from verifiers.extract.places import MATH, Extraction, Place, undecorated
 _MAX_BARE = 6_000  # characters
 _MAX_BARE_LINES = 60
 _TAIL = 4_000  # characters at the end in which a formula or number is looked for
-_SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=[A-Z])|(?<=[。！])")
+_SENTENCES = re.compile(r"\n\s*\n|(?:(?<=[.!?。])|(?<=[.!?]\$)|(?<=[.!?]\$\$)|(?<=\.\\\]))\s+(?=\**[A-Z])|(?<=[。！])")
 _LINES = re.compile(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])")
 _DIGIT = re.compile(r"\d")
 _ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
@@ -22,6 +22,10 @@ _CONNECTIVE = re.compile(
 )
 _YES_NO = re.compile(r"(?i)(yes|no)\b\s*[,.;:!]")
 _FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
+_LAST_WORD = re.compile(
+    r"(?:(?<![\\\w])(?!sin|cos|tan|log|exp|sqrt|det|gcd|max|min|lim)[A-Za-z]{3,}|\bis|[\u4e00-\u9fff])\s*"
+)
+_NOT_THAT = re.compile(r"(?i),?\s*(?:and |but )?not \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _CHINESE_COPULA = re.compile(r"[\u4e00-\u9fff](?:为|是|等于)\s*([^。\u4e00-\u9fff]{1,80}?)\s*[。．.]?$")
 _LABELLED_LINE = re.compile(r"(?:>\s*|[-*]\s+|#+\s+)*\*\*[^*\n:]{1,40}(?::\*\*|\*\*\s*:)\s*(\S.*)$")
 _JOINING_WORDS = frozenset(
@@ -114,11 +118,11 @@ def last(text: str) -> Extraction | None:
     for line in reversed(lines[-12:]):
         entry = _LABELLED_LINE.match(line)
         if entry and not HEDGED.search(entry[1]):
-            rest = (undecorated(entry[1]),)
-            return Extraction(rest[0], Place.LAST, lambda: ())
+            return Extraction(undecorated(entry[1]), Place.LAST)
         bold = BOLD.findall(line)
         if not _DIGIT.search(line) and not bold:
             continue
+        line = _NOT_THAT.sub("", line)
         if is_doubtful(line):
             return None
         if re.search(r"\\[a-zA-Z]", MATH.sub(" ", line)) and not bold:
@@ -126,12 +130,19 @@ def last(text: str) -> Extraction | None:
         numbers = [match[0].strip().rstrip(",") for match in NUMBER.finditer(line)]
         candidates: list[str] = []
         if bold:
-            candidates.append(undecorated(bold[-1]))
+            if len(bold) > 1 and _AND.fullmatch(
+                line[line.rfind(bold[-2]) + len(bold[-2]) : line.rfind(bold[-1])].strip("*")
+            ):
+                candidates.append(f"{bold[-2]}, {bold[-1]}")
+            candidates.append(_CONNECTIVE.sub("", undecorated(bold[-1])))
             numbers = [match[0].strip() for match in NUMBER.finditer(bold[-1])] or numbers
         elif "=" in line and len(line) < 200:
             candidates.append(undecorated(line))
             if (equation := _FIRST_EQUATION.search(line)) and equation.start():
                 candidates.append(undecorated(line[equation.start() :]))
+            words = list(_LAST_WORD.finditer(line[: line.index("=")]))
+            if words:
+                candidates.append(undecorated(line[words[-1].end() :]))
         elif chinese := _CHINESE_COPULA.search(line):
             candidates.append(undecorated(chinese[1]))
         series = _SERIES.search(line) if len(numbers) > 1 else None

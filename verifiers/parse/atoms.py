@@ -283,6 +283,6 @@ def bracketed(opener: str, inner: Expr, closer: str) -> Expr:
         return Interval(low, high, opener == "[", closer == "]")
     if (opener, closer) != ("[", "]"):
         raise ParseError(f"brackets {opener} {closer} do not match")
-    if isinstance(inner, Matrix):
-        return inner
+    if isinstance(inner, Matrix) or (len(items) == 1 and items[0] is inner and not isinstance(inner, Group | Interval)):
+        return inner  # brackets of the second rank
     return Group("square", items)

@@ -13,12 +13,14 @@ from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Group, Num, 
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
+_MEASURED = frozenset(("num", "-", "frac", "sqrt", "("))
 _EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
 _MEASURES = frozenset(
     ("mean", "median", "mode", "range", "area", "perimeter", "circumference", "volume", "radius", "diameter", "length",
      "width", "height", "depth", "maximum", "minimum", "largest", "smallest", "slope", "sum", "product", "difference",
      "total", "probability", "variance", "amplitude", "period", "average", "value", "x", "y", "surface", "standard",
-     "deviation", "phase", "shift", "first", "last", "greatest", "least")
+     "deviation", "phase", "shift", "first", "last", "greatest", "least", "center", "centre", "vertex", "focus",
+     "intercept", "apex", "midpoint")
 )  # fmt: skip
 
 
@@ -215,7 +217,11 @@ class Parser(ConditionParser):
             ):
                 self.take()
                 return Rel(("=",), (Sym(_name(parts)), self.expression()))
-            if parts and token.kind in ("num", "-", "frac", "sqrt") and _MEASURES.issuperset(map(str.lower, parts)):
+            if (
+                parts
+                and token.kind in ("num", "-", "frac", "sqrt", "(")
+                and _MEASURES.issuperset(map(str.lower, parts))
+            ):
                 return Rel(("=",), (Sym(_name(parts)), self.expression()))  # mean 5
             if token.kind in ("and", "or") and self.ahead().kind != "end":
                 break
@@ -256,5 +262,5 @@ def _labelled(expr: Expr) -> bool:
 
 def _name(words: list[str]) -> str:
     """A label in words, without its article."""
-    kept = [word.lower() for word in words]
+    kept = [{"centre": "center"}.get(word.lower(), word.lower()) for word in words]
     return " ".join(kept[1:] if kept[0] in ("the", "a", "an") and len(kept) > 1 else kept)

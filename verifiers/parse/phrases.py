@@ -58,6 +58,11 @@ _REWRITES = tuple(
 _FOR_ALL = re.compile(
     r"(?i),?\s*\b(?:for|with)\s+(?:all|every|each|any)\s+(?:real\s+(?:numbers?\s+)?)?[a-z](?:\s*\\in\s*\\mathbb\{R\})?(?=\s*(?:$|[.,;]|and\b|or\b))"
 )
+# "8 pi cm, or roughly 25.13 cm": an approximation of the value before it, and checked as one
+_OR_ABOUT = re.compile(
+    r"(?<=\S)(?:\s*,\s*|\s+)(?:or|which is|i\.e\.)[\s$]*(?:roughly|approximately|about|around|≈|\\approx)"
+    r"[\s$]*([-\d.][^,;]*)$"
+)
 _QUANTIFIED = re.compile(r"(?i)^(?:it\s+holds\s+)?for\s+(?:all|every|each|any)\s+")
 _CASE_WORD = re.compile(r"(?i),?\s*\b(if|for|when|otherwise|elsewhere|else)\b\s*")
 _SEPARATOR = re.compile(r"(?i)(?:;|,\s*and\b|,|\band\b)\s*")
@@ -65,6 +70,8 @@ _SEPARATOR = re.compile(r"(?i)(?:;|,\s*and\b|,|\band\b)\s*")
 
 def as_notation(text: str) -> str:
     """`text` with the phrase that it consists of in notation."""
+    if "roughly" in text or "approx" in text or "about" in text or "≈" in text:
+        text = _OR_ABOUT.sub(r" \\approx \1", text)
     if (share := _SHARE.fullmatch(text)) is not None:
         return f"{share[1]}/{share[2]}"
     if "base" in text and (based := _BASE.fullmatch(text)):
@@ -130,5 +137,5 @@ def _condition(text: str, read: Callable[[str], Expr]) -> Expr:
 def _label(expr: Expr) -> tuple[Expr | None, Expr]:
     """The name before the first value: f(x) = 2x for x > 1, ..."""
     if isinstance(expr, Rel) and expr.ops == ("=",):
-        return expr.sides
+        return expr.sides[0], expr.sides[1]
     return None, expr

@@ -90,7 +90,7 @@ class QuantityParser(AtomParser):
         while (token := self.ahead(distance)).kind in ("sym", "unit", "/", "^", "{", "}", "-", "num", "*"):
             if token.kind in ("sym", "unit") and not units.names_unit(token.value):
                 return False
-            divides = divides or token.kind in ("/", "-")
+            divides = divides or token.kind in ("/", "-", "*")
             distance += 1
         return divides and token.kind in ("end", ",", ".", "and", "or", ")")
 

@@ -109,7 +109,8 @@ class TermParser(QuantityParser):
                 self.take()
                 left = Op("mod", (left, self.signed()))
             elif self.starts_factor():
-                if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER):
+                raised = isinstance(left, Sym) and self.ahead().kind == "^"  # n2^{n-1} is a product, x2 is no 2x
+                if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER) and not raised:
                     left = self.mixed(left)
                     continue
                 if self.unit_letter(left):
