@@ -258,7 +258,7 @@ def test_a_shard_that_hangs_in_a_living_worker_is_given_to_a_new_one(make):
 @pytest.mark.parametrize(("error", "processes"), [(ValueError, 3), (MemoryError, 6)])
 def test_a_shard_that_raises_once_is_tried_again_and_twice_is_an_error(make, error, processes):
     launcher = SimulatedLauncher()
-    workers = make(launcher)
+    workers = make(launcher, 3, Patience(heartbeat_seconds=0.01))
     workers.publish({"name": "w"}, 0)
     first, second, *_ = submitted = shards(0)
     launcher.raises = {first.id: [error("cannot do this")], second.id: [error("cannot do this"), error("nor now")]}
@@ -273,7 +273,7 @@ def test_a_shard_that_raises_once_is_tried_again_and_twice_is_an_error(make, err
     assert {r.shard_id for r in seen} == {s.id for s in submitted} - {second.id}
     assert len(failures) == 1
     assert "cannot do this" in str(failures[0])
-    assert len(launcher.started) == processes  # a ValueError is the task's own; anything else gets a new process
+    wait_until(lambda: len(launcher.started) == processes)  # a ValueError is the task's own; anything else gets a new process
 
 
 def test_a_spare_takes_the_place_of_the_dead_at_once_and_is_replaced(make):
