@@ -260,20 +260,13 @@ def test_a_shard_that_raises_once_is_tried_again_and_twice_is_an_error(make, err
     launcher = SimulatedLauncher()
     workers = make(launcher, 3, Patience(heartbeat_seconds=0.01))
     workers.publish({"name": "w"}, 0)
-    first, second, *_ = submitted = shards(0)
+    first, second, *others = shards(0)
     launcher.raises = {first.id: [error("cannot do this")], second.id: [error("cannot do this"), error("nor now")]}
-    for shard in submitted:
-        workers.submit(shard)
-    seen, failures = [], []
-    while len(seen) + len(failures) < 12:
-        try:
-            seen += workers.poll(5.0)
-        except ShardFailed as failure:
-            failures.append(failure)
-    assert {r.shard_id for r in seen} == {s.id for s in submitted} - {second.id}
-    assert len(failures) == 1
-    assert "cannot do this" in str(failures[0])
-    wait_until(lambda: len(launcher.started) == processes)  # a ValueError is the task's own; anything else gets a new process
+    assert collect_ids(workers, [first]) == {first.id}
+    with pytest.raises(ShardFailed, match="cannot do this"):
+        collect_ids(workers, [second])
+    assert len(collect_ids(workers, others)) == 10
+    wait_until(lambda: len(launcher.started) == processes)  # a ValueError is the task's own fault
 
 
 def test_a_spare_takes_the_place_of_the_dead_at_once_and_is_replaced(make):
