@@ -92,6 +92,7 @@ def _practise(context: SeedContext, name: str, arm: ArmSection) -> bool:
             sampling=sampling_of(section.sampling),
             shard_size=context.experiment.workers.shard_size,
             max_staleness=section.max_staleness,
+            fixed_lag=section.fixed_lag,
             evaluate_every=section.evaluate_every,
             checkpoint_every=section.checkpoint_every,
         ),

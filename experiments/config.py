@@ -121,6 +121,9 @@ class RLSection(Section):
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
     autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
+    fixed_lag: bool = (
+        True  # stale samples are exactly that old, so the run repeats bit for bit; false: as new as can be
+    )
     checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
     log_rollouts: bool = True  # keep every graded completion of every step, compressed
     evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off

@@ -170,6 +170,28 @@ class StepSums:
         self._maxima[name] = max(self._maxima.get(name, value), value)
 
 
+def num_tokens(groups: Iterable[Group]) -> int:
+    """Tokens of all completions."""
+    return sum(len(row.completion.tokens) for group in groups for row in group.trajectories)
+
+
+def use_metrics(groups: Sequence[Group], sampled: Sequence[Group], version: int) -> dict[str, float]:
+    """How much of what was sampled was trained on, and how old that was.
+
+    Args:
+        groups: those that were trained on.
+        version: of the policy after the update.
+    """
+    staleness = [version - 1 - row.completion.version for group in groups for row in group.trajectories]
+    return {
+        "groups/sampled": float(len(sampled)),
+        "groups/kept": len(groups) / len(sampled),
+        "policy/version": float(version),
+        "policy/staleness_mean": sum(staleness) / len(staleness) if staleness else 0.0,
+        "policy/staleness_max": float(max(staleness, default=0)),
+    }
+
+
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     """Numbers of priced groups: reward beside gold, outcomes, groups without signal, lengths, finish reasons.
 

@@ -45,6 +45,11 @@ def rollout_uid(step: int, position: int, sample: int) -> int:
     return (step << (POSITION_BITS + SAMPLE_BITS)) | (position << SAMPLE_BITS) | sample
 
 
+def step_of(uid: int) -> int:
+    """The step of a rollout, or of a shard: a shard's id is its first uid."""
+    return uid >> (POSITION_BITS + SAMPLE_BITS)
+
+
 def make_shards(
     problems: Sequence[Problem],
     *,

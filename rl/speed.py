@@ -7,8 +7,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from rl.learner import Learner
+    from rl.types import Batch
 
 SIZE = 512  # of the square product that stands for the machine's best
 
@@ -74,3 +79,29 @@ def step_flops(num_parameters: int, *, forward: float, trained: float) -> float:
         trained: tokens passed forward and backward.
     """
     return num_parameters * (2 * forward + 6 * trained)
+
+
+def speed_metrics(
+    clock: StepClock, learner: Learner, sampled_tokens: int, batch: Batch | None, update: Mapping[str, float]
+) -> dict[str, float]:
+    """Wall time of a step by phase, and speeds.
+
+    Args:
+        batch: what the learner was given, and `update` the metrics that it gave back; None: nothing.
+    """
+    metrics = {**clock.metrics(), "speed/sampled_tokens_per_second": sampled_tokens / clock.seconds("rollout")}
+    if batch is not None:
+        learned, seconds = float(batch.attention.sum()), clock.seconds("update")
+        rate = matmul_flops(str(learner.device), torch.get_num_threads(), learner.arithmetic)
+        metrics |= {
+            "speed/learner_tokens_per_second": learned / seconds,
+            "speed/learner_mfu": _update_flops(learner, learned, update) / seconds / rate,
+        }
+    return metrics
+
+
+def _update_flops(learner: Learner, tokens: float, update: Mapping[str, float]) -> float:
+    """Model FLOP of an update on a batch of `tokens`, prompts included: a shared prefix counts once."""
+    positions = tokens * update.get("learner/positions_per_token", 1.0)
+    trained = positions * learner.algorithm.epochs * (1 - update.get("learner/skipped", 0.0))
+    return step_flops(learner.num_parameters, forward=positions * learner.num_fills, trained=trained)

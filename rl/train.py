@@ -10,50 +10,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-import torch
-
-from envs.types import Problem
 from policies.types import Sampling
 from rl.checkpoint import Checkpoints
 from rl.collate import collate
 from rl.health import Health, HealthLimits
 from rl.learner import Learner, NonFiniteLossError
-from rl.metrics import rollout_metrics
+from rl.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.randomness import load_random_state, random_state
 from rl.recorder import Recorder
+from rl.replay import Replay
 from rl.rewards import RewardSource
 from rl.rollout import SHARD_PROBLEMS
 from rl.rollout_log import RolloutLog
-from rl.speed import StepClock, matmul_flops, step_flops
-from rl.stream import Pace, Replay, RolloutSource, RolloutStream
+from rl.speed import StepClock, speed_metrics
+from rl.stream import Pace, ProblemSource, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost
-
-
-class ProblemSource(Protocol):
-    """Where problems come from (rl/curriculum.py): a function of (seed, step, position) and of its own state."""
-
-    def problems(self, step: int, num: int, *, first: int = 0) -> Sequence[Problem]:
-        """Problems `first` to `first + num` of a step; later rounds of the same step ask for later positions."""
-        ...
-
-    def observe(self, groups: Sequence[Group]) -> None:
-        """Told what became of the problems, once per step."""
-        ...
-
-    def metrics(self) -> Mapping[str, float]:
-        """Numbers for the record, such as the weight of each level."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes back to where `state_dict` was taken."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,6 +40,7 @@ class TrainSettings:
     sampling: Sampling = field(default_factory=Sampling)
     shard_size: int = SHARD_PROBLEMS  # problems per unit of work; part of nothing that is sampled
     max_staleness: int = 0  # updates that may happen between sampling and training; 0: synchronous
+    fixed_lag: bool = True  # sample ahead with weights exactly max_staleness updates old; False: with the newest
     evaluate_every: int = 0  # steps; 0: never during training
     checkpoint_every: int = 0  # steps; 0: only at the end and when stopped
     rollout_timeout_seconds: float = 3600.0  # longest wait for a step's completions
@@ -93,6 +68,7 @@ class TrainSettings:
             sampling=self.sampling,
             shard_size=self.shard_size,
             max_staleness=self.max_staleness,
+            fixed_lag=self.fixed_lag,
         )
 
 
@@ -186,9 +162,8 @@ class Training:
         self.health = Health(self.settings.health)
         self.clock = StepClock()
         self._saved_step = -1
-        self._drawn_from: dict[str, Any] | None = None  # state before this step drew its problems; None between steps
         self.source: RolloutSource = (
-            Replay(self.replay, self.problems, self.settings.pace)
+            Replay(self.replay, self.workers, self.problems, self.settings.pace)
             if self.replay is not None
             else RolloutStream(self.workers, self.problems, self.settings.pace)
         )
@@ -198,7 +173,7 @@ class Training:
         began = time.perf_counter()
         reason = "done"
         self.resume()
-        self.workers.publish(self.learner.weights(), self.learner.updates)
+        self.source.publish(self.learner.weights(), self.learner.updates)
         try:
             while self.step < self.settings.steps:
                 if self.recorder.stop_requested:
@@ -219,7 +194,7 @@ class Training:
     def iteration(self) -> None:
         """One update, from problems to published weights."""
         self.clock = StepClock()
-        self._drawn_from, version = self.drawing_state(), self.learner.updates
+        version = self.learner.updates
         groups, sampled = self.rollouts()
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
@@ -228,12 +203,10 @@ class Training:
         self.publish()
         self.keep(sampled, version)
         self.problems.observe(sampled)
-        self._drawn_from = None
+        self.source.done(self.step)
         self.step += 1
-        self.sampled_tokens += sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
-        metrics = {**self.rollout_metrics(groups, sampled), **update, **self.curriculum_metrics()}
-        metrics |= self.timings(batch, sampled, update)
-        self.record(metrics, sampled)
+        self.sampled_tokens += num_tokens(sampled)
+        self.record(self.metrics(groups, sampled, batch, update), sampled)
         self.evaluate_and_save()
 
     # ------------------------------------------------------------------ the parts of an iteration
@@ -276,13 +249,26 @@ class Training:
     def publish(self) -> None:
         """Gives the workers the new weights."""
         with self.clock.phase("publish"):
-            self.workers.publish(self.learner.weights(), self.learner.updates)
+            self.source.publish(self.learner.weights(), self.learner.updates)
 
     def keep(self, sampled: Sequence[Group], version: int) -> None:
         """Writes what this step consumed to the rollout log."""
         if self.log is not None:
             with self.clock.phase("log"):
                 self.log.write(self.step, sampled, version=version)
+
+    def metrics(
+        self, groups: Sequence[Group], sampled: Sequence[Group], batch: Batch | None, update: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The numbers of the step, by the names of rl/metrics.py."""
+        return {
+            **rollout_metrics(sampled),
+            **use_metrics(groups, sampled, self.learner.updates),
+            "tokens/sampled_total": float(self.sampled_tokens),
+            **update,
+            **{f"curriculum/{name}": value for name, value in self.problems.metrics().items()},
+            **speed_metrics(self.clock, self.learner, num_tokens(sampled), batch, update),
+        }
 
     def record(self, metrics: dict[str, float], sampled: Sequence[Group]) -> None:
         """Tells the recorder what happened, and a person what is wrong."""
@@ -305,47 +291,6 @@ class Training:
         every = self.settings.checkpoint_every
         if every and self.step % every == 0:
             self.save()
-
-    # ------------------------------------------------------------------ metrics
-
-    def rollout_metrics(self, groups: Sequence[Group], sampled: Sequence[Group]) -> dict[str, float]:
-        """Numbers of everything that was sampled, and how much of it was trained on."""
-        staleness = [
-            self.learner.updates - 1 - row.completion.version for group in groups for row in group.trajectories
-        ]
-        return {
-            **rollout_metrics(sampled),
-            "groups/sampled": float(len(sampled)),
-            "groups/kept": len(groups) / len(sampled),
-            "policy/version": float(self.learner.updates),
-            "policy/staleness_mean": sum(staleness) / len(staleness) if staleness else 0.0,
-            "policy/staleness_max": float(max(staleness, default=0)),
-            "tokens/sampled_total": float(self.sampled_tokens),
-        }
-
-    def curriculum_metrics(self) -> dict[str, float]:
-        """What the problem source reports."""
-        return {f"curriculum/{name}": value for name, value in self.problems.metrics().items()}
-
-    def update_flops(self, tokens: float, update: Mapping[str, float]) -> float:
-        """Model FLOP of an update on a batch of `tokens`, prompts included: a shared prefix counts once."""
-        positions = tokens * update.get("learner/positions_per_token", 1.0)
-        trained = positions * self.learner.algorithm.epochs * (1 - update.get("learner/skipped", 0.0))
-        return step_flops(self.learner.num_parameters, forward=positions * self.learner.num_fills, trained=trained)
-
-    def timings(self, batch: Batch | None, sampled: Sequence[Group], update: Mapping[str, float]) -> dict[str, float]:
-        """Wall time by phase, and speeds."""
-        tokens = sum(len(row.completion.tokens) for group in sampled for row in group.trajectories)
-        metrics = {**self.clock.metrics(), "speed/sampled_tokens_per_second": tokens / self.clock.seconds("rollout")}
-        if batch is not None:
-            learned, seconds = float(batch.attention.sum()), self.clock.seconds("update")
-            rate = matmul_flops(str(self.learner.device), torch.get_num_threads(), self.learner.arithmetic)
-            flops = self.update_flops(learned, update)
-            metrics |= {
-                "speed/learner_tokens_per_second": learned / seconds,
-                "speed/learner_mfu": flops / seconds / rate,
-            }
-        return metrics
 
     # ------------------------------------------------------------------ state
 
@@ -374,14 +319,11 @@ class Training:
             "step": self.step,
             "sampled_tokens": self.sampled_tokens,
             "learner": self.learner.state_dict(),
-            **(self.drawing_state() if self._drawn_from is None else self._drawn_from),
+            "problems": self.problems.state_dict(),
+            "source": self.source.state_dict(),
             "health": self.health.state_dict(),
             "random": random_state(),
         }
-
-    def drawing_state(self) -> dict[str, Any]:
-        """Where the problems of the next step come from."""
-        return {"problems": self.problems.state_dict(), "source": self.source.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken."""

@@ -49,10 +49,10 @@ class InlineWorkers:
 
     def poll(self, timeout_seconds: float, wanted: Collection[int] | None = None) -> list[ShardResult]:
         """Runs the next queued shard, if any, and returns all whose verdicts are there."""
-        if self._queue:
+        if self._queue and timeout_seconds > 0:
             self._pending.append(self._start(self._queue.popleft()))
         asked = [p for p in self._pending if wanted is None or p.shard.id in wanted]
-        if asked and not self._queue:
+        if asked and (not self._queue or timeout_seconds == 0):
             wait([p.verdicts for p in asked], timeout=timeout_seconds, return_when="FIRST_COMPLETED")
         done = [p for p in asked if p.verdicts.done()]
         gone = {p.shard.id for p in done}

@@ -90,10 +90,11 @@ class SupervisedWorkers:
         with self._changed:
             self._changed.wait_for(lambda: self._ready(wanted) or self._failures or self._fatal, timeout_seconds)
             ready = self._ready(wanted)
-            if not ready and self._failures:
-                raise self._failures.popleft()
-            if not ready and self._fatal:
-                raise self._fatal
+            if not ready and timeout_seconds > 0:
+                if self._failures:
+                    raise self._failures.popleft()
+                if self._fatal:
+                    raise self._fatal
             for shard_id in ready:
                 del self._in_flight[shard_id]
             return [self._results.pop(shard_id) for shard_id in ready]

@@ -167,6 +167,7 @@ class Workers(Protocol):
         """Shards that finished; waits at most about `timeout_seconds` for the first of them.
 
         Args:
+            timeout_seconds: 0: what has come back already, with no work done for it and nothing raised.
             wanted: ids to return; results of others stay for a later call. None: all.
 
         Raises:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from envs.leaps.environment import Leaps
 from policies.types import Completion, FinishReason, Sampling
 from rl.curriculum import EdgeCurriculum
+from rl.replay import Replay
 from rl.rollout import collect, make_shards
 from rl.rollout_log import RolloutLog
-from rl.stream import Pace, Replay, RolloutStream
+from rl.stream import Pace, RolloutStream
 from rl.types import Group, Trajectory
 from rl.workers.types import ShardResult
 from verifiers.types import Outcome, Verdict
@@ -36,12 +37,12 @@ class ScriptedWorkers:
 
     def work(self, num):
         for shard in self.queue[:num]:
-            version = max(0, self.version - self.lag)
+            version = max(0, self.version - self.lag) if shard.version is None or self.lag else shard.version
             self.done.append(ShardResult(shard.id, tuple(answer(shard, version)), version, "scripted"))
         del self.queue[:num]
 
     def poll(self, timeout_seconds, wanted=None):
-        if not any(r.shard_id in wanted for r in self.done):
+        if timeout_seconds and not any(r.shard_id in wanted for r in self.done):
             self.work(1)
         ready = [r for r in self.done if r.shard_id in wanted]
         self.done = [r for r in self.done if r.shard_id not in wanted]
@@ -69,18 +70,19 @@ def answer(shard, version):
         yield Group(problem, tuple(rows))
 
 
-def pace(eta, steps=6):
-    return Pace(steps, problems_per_step=4, group_size=2, sampling=SAMPLING, shard_size=2, max_staleness=eta)
+def pace(eta, steps=6, *, fixed_lag=False):
+    return Pace(steps, 4, group_size=2, sampling=SAMPLING, shard_size=2, max_staleness=eta, fixed_lag=fixed_lag)
 
 
 def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, log=None):
     """The loop without a learner: version = step."""
     consumed = []
     for step in range(first_step, steps):
-        workers.publish({}, step)
+        source.publish({}, step)
         groups = source.groups(step, 4, version=step)
         workers.work(work(step))  # while the learner would update
         curriculum.observe(groups)
+        source.done(step)
         if log:
             log.write(step, groups, version=step)
         consumed.append(groups)
@@ -101,19 +103,21 @@ def test_without_staleness_a_stream_is_the_synchronous_loop():
 
 
 @settings(max_examples=30, deadline=None)
-@given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6))
-def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work):
+@given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6), fixed_lag=st.booleans())
+def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work, fixed_lag):
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(eta))
+    stream = RolloutStream(workers, curriculum, pace(eta, fixed_lag=fixed_lag))
     seen = []
     for step in range(6):
-        workers.publish({}, step)
+        stream.publish({}, step)
         groups = stream.groups(step, 4, version=step)
         admitted = sum(len(shard.problems) for shard in workers.submitted)
         assert admitted <= (eta + step + 1) * 4
-        assert all(0 <= step - row.completion.version <= eta for group in groups for row in group.trajectories)
+        ages = {step - row.completion.version for group in groups for row in group.trajectories}
+        assert ages == {min(step, eta)} if fixed_lag else all(0 <= age <= eta for age in ages)
         seen += [row.uid for group in groups for row in group.trajectories]
         assert [uid >> 34 for uid in seen[-8:]] == [step] * 8
+        stream.done(step)
         workers.work(work[step])
     assert len(set(seen)) == len(seen) == 6 * 8
     assert not workers.queue  # nothing is sampled for steps that do not come
@@ -132,7 +136,7 @@ def test_what_is_too_old_is_dropped_and_sampled_again():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers(lag=5)
     stream = RolloutStream(workers, curriculum, pace(0))
     run(workers, stream, curriculum, 1)
-    workers.publish({}, 4)
+    stream.publish({}, 4)
     poll = workers.poll
 
     def recover(timeout_seconds, wanted=None):
@@ -154,7 +158,7 @@ def test_an_asynchronous_run_is_replayed_from_its_log(tmp_path):
     ages = {step - row.completion.version for step, gs in enumerate(consumed) for g in gs for row in g.trajectories}
     assert len(ages) > 1  # else this is not the asynchronous case
     again = EdgeCurriculum(Leaps())
-    assert run(ScriptedWorkers(), Replay(log, again, pace(2)), again, 6) == consumed
+    assert run(ScriptedWorkers(), Replay(log, ScriptedWorkers(), again, pace(2)), again, 6) == consumed
     assert again.state_dict() == curriculum.state_dict()
 
 
@@ -164,26 +168,62 @@ def test_replay_refuses_the_log_of_another_run(tmp_path):
     run(workers, RolloutStream(workers, curriculum, pace(0)), curriculum, 2, log=log)
     other = EdgeCurriculum(Leaps(), seed=1)
     with pytest.raises(ValueError, match="not those of this configuration and seed"):
-        Replay(log, other, pace(0)).groups(0, 4, version=0)
+        Replay(log, ScriptedWorkers(), other, pace(0)).groups(0, 4, version=0)
     with pytest.raises(ValueError, match="consumed by version 0, replayed by 3"):
-        Replay(log, EdgeCurriculum(Leaps()), pace(0)).groups(0, 4, version=3)
+        Replay(log, ScriptedWorkers(), EdgeCurriculum(Leaps()), pace(0)).groups(0, 4, version=3)
 
 
-def test_a_resumed_stream_asks_the_problems_that_were_drawn_ahead():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(2))
-    run(workers, stream, curriculum, 2)
+@pytest.mark.parametrize("when", ["between steps", "in the middle of a step", "in its second round"])
+@pytest.mark.parametrize("eta", [0, 1, 3])
+def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_one(eta, when):
+    def begin():
+        curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+        return curriculum, workers, RolloutStream(workers, curriculum, pace(eta, steps=8, fixed_lag=True))
+
+    def go_on(source, workers, curriculum):
+        groups = []
+        for step in range(2, 8):
+            source.publish({}, step)
+            groups.append([*source.groups(step, 4, version=step), *source.groups(step, 2, first=4, version=step)])
+            workers.work(step % 3)
+            curriculum.observe(groups[-1])
+            source.done(step)
+        return groups
+
+    curriculum, workers, stream = begin()
+    run(workers, stream, curriculum, 2, work=lambda step: 1)
+    undisturbed = go_on(stream, workers, curriculum)
+
+    curriculum, workers, stream = begin()
+    run(workers, stream, curriculum, 2, work=lambda step: 1)
+    stream.publish({}, 2)
+    if when != "between steps":
+        stream.groups(2, 4, version=2)
+    if when == "in its second round":
+        stream.groups(2, 2, first=4, version=2)
+    workers.work(1)
     saved = json.loads(json.dumps([stream.state_dict(), curriculum.state_dict()]))
-    undisturbed = run(workers, stream, curriculum, 6, first_step=2)
 
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers, stream = begin()
     curriculum.load_state_dict(saved[1])
-    stream = RolloutStream(workers, curriculum, pace(2))
     stream.load_state_dict(saved[0])
-    resumed = run(workers, stream, curriculum, 6, first_step=2)
-    assert [[g.problem for g in groups] for groups in resumed] == [
-        [g.problem for g in groups] for groups in undisturbed
-    ]
+    assert go_on(stream, workers, curriculum) == undisturbed
+    if when != "between steps":
+        assert not {shard.id for shard in workers.submitted} & {row["shard"] for row in saved[0]["results"]}
+
+
+def test_a_saved_stream_holds_the_weights_that_sample_what_is_in_flight():
+    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, pace(2, fixed_lag=True))
+    for step in range(3):
+        stream.publish({"w": step}, step)
+        stream.groups(step, 4, version=step)
+        stream.done(step)
+    stream.publish({"w": 3}, 3)
+    assert stream.state_dict()["weights"] == {"1": {"w": 1}, "2": {"w": 2}}  # of steps 3 and 4
+    workers.work(2)
+    assert stream.state_dict()["weights"] == {"2": {"w": 2}}  # step 3 is in the buffer now
+    assert len(stream.state_dict()["results"]) == 2
 
 
 def test_later_rounds_of_a_step_get_their_own_positions():

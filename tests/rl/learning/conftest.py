@@ -46,7 +46,7 @@ class LetterProblems:
 
 
 class LetterWorkers:
-    """Samples in this process and grades by comparison with the answer."""
+    """Samples in this process, when it is polled, and grades by comparison with the answer."""
 
     def __init__(self, policy: Any, seed: int = 0) -> None:
         from policies.engine import SamplingEngine
@@ -55,36 +55,55 @@ class LetterWorkers:
         self.seed = seed
         self.engine = SamplingEngine(policy)
         self.version = -1
+        self.weights: dict[int, Any] = {}
         self.queue: list[Any] = []
+        self.done: list[Any] = []
 
     def publish(self, weights: Mapping[str, Any], version: int) -> None:
-        self.policy.load_weights(weights)
+        self.weights[version] = weights
         self.version = version
 
     def submit(self, shard: Any) -> None:
+        assert shard.id not in {s.id for s in self.queue} | {r.shard_id for r in self.done}
+        assert shard.version in (None, self.version)
         self.queue.append(shard)
 
+    def work(self, num: int = 1) -> None:
+        """Runs the next shards in the queue, by the weights that they ask for."""
+        for _ in range(min(num, len(self.queue))):
+            self.done.append(self.run(self.queue.pop(0)))
+
     def poll(self, timeout_seconds: float, wanted: Any = None) -> list[Any]:
+        if timeout_seconds > 0 and not self._ready(wanted):
+            self.work()
+        ready = self._ready(wanted)
+        self.done = [r for r in self.done if r not in ready]
+        return ready
+
+    def _ready(self, wanted: Any) -> list[Any]:
+        return [r for r in self.done if wanted is None or r.shard_id in wanted]
+
+    def run(self, shard: Any) -> Any:
         from policies.types import Request
         from rl.types import Group, Trajectory
         from rl.workers.types import ShardResult
 
-        if not self.queue:
-            return []
-        shard = self.queue.pop(0)
+        version = self.version if shard.version is None else shard.version
+        self.policy.load_weights(self.weights[version])
         requests = [Request(self.policy.encode(p.prompt), uids) for p, uids in zip(shard.problems, shard.uids)]
-        written = self.engine.generate(requests, shard.sampling, seed=self.seed, version=self.version)
+        written = self.engine.generate(requests, shard.sampling, seed=self.seed, version=version)
         groups = tuple(
             Group(p, tuple(Trajectory(uid, p, r.prompt, c, verdict(c.text, p.answer)) for uid, c in zip(uids, row)))
             for p, uids, r, row in zip(shard.problems, shard.uids, requests, written)
         )
-        return [ShardResult(shard.id, groups, self.version, "test", {"generate": 0.0}, 0)]
+        return ShardResult(shard.id, groups, version, "test", {"generate": 0.0}, 0)
 
     def health(self) -> list[Any]:
         return []
 
     def cancel(self, shard_ids: Sequence[int]) -> None:
         self.queue = [shard for shard in self.queue if shard.id not in shard_ids]
+        self.done = [result for result in self.done if result.shard_id not in shard_ids]
 
     def stacks(self) -> str:
         return ""

@@ -36,19 +36,11 @@ def run(world, workers, settings=SETTINGS, **others):
 
 
 def eager_workers(world):
-    """Workers that, while the learner updates, run `step % 4` of the shards that were admitted."""
+    """Workers that, while the learner updates, run `version % 4` of the shards that were admitted."""
 
     class EagerWorkers(world.Workers):
-        ready = ()
-
-        def poll(self, timeout_seconds, wanted=None):
-            found = [r for r in self.ready if r.shard_id in wanted]
-            self.ready = [r for r in self.ready if r.shard_id not in wanted]
-            return found or super().poll(timeout_seconds, wanted)
-
         def publish(self, weights, version):
-            for _ in range(version % 4):
-                self.ready = [*self.ready, *super().poll(0.0)]
+            self.work(version % 4)
             super().publish(weights, version)
 
     return EagerWorkers(world.policy())
@@ -65,12 +57,32 @@ def numbers(recorder):
     ]
 
 
-def test_an_asynchronous_run_is_replayed_to_the_same_weights_and_metrics(world, tmp_path):
+def ages(recorder):
+    return [(values["policy/staleness_mean"], values["policy/staleness_max"]) for values in numbers(recorder)]
+
+
+def test_with_a_fixed_lag_the_workers_speed_changes_no_bit(world):
+    eager, one = run(world, eager_workers(world))
+    lazy, two = run(world, world.Workers(world.policy()))
+    assert same_weights(eager, lazy)
+    assert numbers(one) == numbers(two)
+    assert ages(one) == [(float(age), float(age)) for age in (0, 1, 2, 2, 2, 2, 2, 2)]
+
+
+def test_a_step_that_updates_nothing_does_not_break_the_lag(world):
+    settings = replace(SETTINGS, problems_per_step=1, group_size=2, shard_size=1, steps=12)
+    runs = [run(world, workers, settings) for workers in (eager_workers(world), world.Workers(world.policy()))]
+    assert same_weights(runs[0][0], runs[1][0])
+    assert numbers(runs[0][1]) == numbers(runs[1][1])
+
+
+def test_with_the_newest_weights_a_run_is_replayed_from_its_log_to_the_same_weights_and_metrics(world, tmp_path):
     log = RolloutLog(tmp_path)
-    ahead, recorder = run(world, eager_workers(world), log=log)
-    ages = {values["policy/staleness_max"] for values in numbers(recorder)}
-    assert max(ages) in (1, 2)  # else nothing was sampled ahead
-    replayed, again = run(world, world.Workers(world.policy()), replay=log)
+    settings = replace(SETTINGS, fixed_lag=False)
+    ahead, recorder = run(world, eager_workers(world), settings, log=log)
+    assert {age for _, age in ages(recorder)} & {1.0, 2.0}  # else nothing was sampled ahead
+    assert any(mean not in (0.0, oldest) for mean, oldest in ages(recorder))  # and the workers' speed shows
+    replayed, again = run(world, world.Workers(world.policy()), settings, replay=log)
     assert same_weights(ahead, replayed)
     assert numbers(recorder) == numbers(again)
 

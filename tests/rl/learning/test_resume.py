@@ -34,6 +34,9 @@ ALGORITHMS = {
     "ppo, value pretraining": {"name": "ppo", "value_pretraining": 3},
     "ppo, shared trunk": {"name": "ppo", "trunk": "shared", "value_pretraining": 1},
     "rloo": {"name": "rloo"},
+    "asynchronous grpo": {"name": "grpo", "max_staleness": 2},
+    "asynchronous ppo reused": {"name": "ppo", "epochs": 2, "minibatches": 2, "max_staleness": 1},
+    "asynchronous dapo": {"name": "dapo", "max_staleness": 2},
 }
 MOMENTS = ("between steps", "while sampling", "in an update", "while writing a checkpoint")
 
@@ -57,6 +60,7 @@ class KillSwitch:
 def build(world, setting):
     options = dict(ALGORITHMS[setting])
     pretraining = options.pop("value_pretraining", 0)
+    options.pop("max_staleness", 0)
     algorithm = make(options.pop("name"), **options)
     policy = world.policy()
     return Learner(
@@ -78,23 +82,34 @@ def run(world, setting, *, folder=None, workers=None, recorder=None, learner=Non
         workers=workers or world.Workers(world.policy()),
         problems=world.Problems(),
         reward=VerifierReward(),
-        settings=settings,
+        settings=replace(settings, shard_size=2, max_staleness=ALGORITHMS[setting].get("max_staleness", 0)),
         recorder=recorder,
         checkpoints=None if folder is None else Checkpoints(folder),
     )
     return learner, recorder
 
 
+def eager_workers(world):
+    """Workers that run some of what was admitted while the learner updates: what they finished is in a checkpoint."""
+
+    class EagerWorkers(world.Workers):
+        def publish(self, weights, version):
+            self.work(version % 3)
+            super().publish(weights, version)
+
+    return EagerWorkers(world.policy())
+
+
 def killed(world, setting, moment, step, folder, monkeypatch):
     """A run that dies at `moment` of `step`, counted from 0."""
-    recorder, workers, learner = SilentRecorder(), world.Workers(world.policy()), build(world, setting)
+    recorder, workers, learner = SilentRecorder(), eager_workers(world), build(world, setting)
     if moment == "between steps":
         switch = KillSwitch(step + 1)
         monkeypatch.setattr(recorder, "samples", lambda *_: switch())
     elif moment == "while sampling":
-        switch = KillSwitch(step + 1)
-        original = workers.poll
-        monkeypatch.setattr(workers, "poll", lambda *arguments: (switch(), original(*arguments))[1])
+        switch = KillSwitch(2 * step + 2)  # two shards per step: after its first, before its second
+        original = workers.run
+        monkeypatch.setattr(workers, "run", lambda shard: (switch(), original(shard))[1])
     elif moment == "in an update":
         switch = KillSwitch((step + 1) * learner.algorithm.epochs * learner.algorithm.minibatches)
         adam = (learner._value_optimizer or learner._optimizer).adam  # the only one at work in value pretraining
@@ -148,6 +163,8 @@ def check_case(world, setting, moment, step, tmp_path, monkeypatch):
         ("ppo reused", "while sampling"),
         ("ppo, value pretraining", "while writing a checkpoint"),
         ("dapo", "between steps"),
+        ("asynchronous grpo", "between steps"),
+        ("asynchronous dapo", "while sampling"),
     ],
 )
 def test_a_killed_run_resumes_to_the_same_bits(world, setting, moment, tmp_path, monkeypatch):
