@@ -62,7 +62,7 @@ def run(
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run one arm of a config (with its start), evaluate it and write the report."""
+    """Run one arm of a config (with its start and the arms it builds on), evaluate it and write the report."""
     from experiments.errors import did_you_mean
     from experiments.loading import load_experiment
 
@@ -70,7 +70,7 @@ def run(
     chosen = arm or next(iter(experiment.arms))
     if chosen not in experiment.arms:
         raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
-    one = experiment.model_copy(update={"arms": {chosen: experiment.arms[chosen]}})
+    one = experiment.only(chosen)
     from experiments.study import run_study
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
@@ -131,7 +131,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
 ) -> None:
     """Evaluate a policy on fresh problems: greedy, mean@k and unbiased pass@k, by level."""
-    from experiments.evaluation import evaluate_command
+    from experiments.cli.evaluate import evaluate_command
 
     evaluate_command(
         policy,

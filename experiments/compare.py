@@ -53,10 +53,12 @@ def print_comparison(folders: Sequence[Path], *, level: int | None = None, metri
     for column in ("policy", "sampled [95 %]", "greedy [95 %]"):
         table.add_column(column)
     for name, policy in policies.items():
-        table.add_row(name, *(str(policy.interval(kind, metric, level)) for kind in ("sampled", "greedy")))
+        greedy = str(policy.interval("greedy", metric, level)) if policy.has_greedy else ""
+        table.add_row(name, str(policy.interval("sampled", metric, level)), greedy)
     console.print(table)
     pairs = list(combinations(policies, 2))
-    exact = {f"{a} - {b}": _mcnemar(policies[a], policies[b], metric, level) for a, b in pairs}
+    both_greedy = [(a, b) for a, b in pairs if policies[a].has_greedy and policies[b].has_greedy]
+    exact = {f"{a} - {b}": _mcnemar(policies[a], policies[b], metric, level) for a, b in both_greedy}
     adjusted = holm(exact)
     table = Table(title="paired differences (sampled)")
     table.caption = (
@@ -71,7 +73,8 @@ def print_comparison(folders: Sequence[Path], *, level: int | None = None, metri
         difference = paired_difference(x, y)
         mark = " *" if difference.excludes_zero else " =" if is_equivalent(difference, MARGIN) else ""
         better = probability_of_improvement(list(x.mean(1)), list(y.mean(1)))
-        table.add_row(f"{a} - {b}", f"{difference}{mark}", f"{better:.2f}", f"{adjusted[f'{a} - {b}']:.4f}")
+        p = adjusted.get(f"{a} - {b}")
+        table.add_row(f"{a} - {b}", f"{difference}{mark}", f"{better:.2f}", "" if p is None else f"{p:.4f}")
     console.print(table)
 
 

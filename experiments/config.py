@@ -1,195 +1,30 @@
-"""What an experiment is made of, as a YAML file says it.
-
-Every field is documented on its line with unit and range. Components (environment, algorithm, curriculum, annotator)
-are a name, or a mapping with `name` and the component's own settings; the name is a built-in, an installed plug-in's
-entry point, `package.module:attribute` or `path/to/file.py:attribute`.
-"""
+"""What an experiment is: a shared start, the arms that leave from it, and how all of them are measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
+from experiments.arms import AnyArm, RlArm
+from experiments.sections import (
+    Component,
+    EvaluationSection,
+    ImitationSection,
+    PolicySection,
+    Positive,
+    PreferenceSection,
+    RLSection,
+    Section,
+    WorkersSection,
+)
 
-
-class Section(BaseModel):
-    """A part of a config: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Component(BaseModel):
-    """A named component and its settings; YAML: `name`, or `{name: ..., setting: ...}`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    settings: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_short_form(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, Mapping) and "settings" not in value:
-            if "name" not in value:
-                raise ValueError(f"a component needs a name, got only {', '.join(map(str, value)) or 'nothing'}")
-            return {"name": value["name"], "settings": {k: v for k, v in value.items() if k != "name"}}
-        return value
+RESERVED = {"start", "preferences", "demonstrator", "imitation"}  # names of other rows and folders of a study
 
 
-class TinySection(Section):
-    """A small transformer, initialised at random; its vocabulary comes from the environment."""
-
-    layers: Positive = 4
-    hidden: Positive = 64  # width
-    heads: Positive = 4  # divides hidden
-    context: Positive = 256  # longest prompt + completion, tokens
-
-
-class PolicySection(Section):
-    """The policy that every arm starts from; YAML: a path or hub id alone is short for `{path: ...}`."""
-
-    path: str | None = None  # folder or hub id of a Hugging Face causal LM
-    tiny: TinySection | None = None  # or a small model from scratch
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    device: str = "cpu"  # cpu, cuda, cuda:1
-    lora_rank: Annotated[int, Field(ge=0)] = 0  # 0: train all weights
-    trust_remote_code: bool = False  # runs code that comes with the model
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _needs_one(self) -> PolicySection:
-        if (self.path is None) == (self.tiny is None):
-            raise ValueError("give exactly one of `path` (a Hugging Face causal LM) and `tiny` (a model from scratch)")
-        return self
-
-
-class OptimizerSection(Section):
-    """AdamW and its schedule, counted in optimizer steps."""
-
-    lr: Rate = 2e-4
-    betas: tuple[Probability, Probability] = (0.9, 0.95)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    clip_norm: Annotated[float, Field(ge=0)] = 1.0  # global gradient norm; 0: off
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
-
-
-class SamplingSection(Section):
-    """How completions are drawn."""
-
-    max_new_tokens: Positive = 80
-    temperature: Annotated[float, Field(ge=0)] = 1.0  # 0: greedy
-    top_k: Annotated[int, Field(ge=0)] = 0  # 0: off
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # 1: off
-
-
-class ImitationSection(Section):
-    """Supervised training on a demonstrator's solutions, before any arm."""
-
-    demonstrator: dict[str, Any] = Field(default_factory=dict)  # settings of the environment's demonstrator
-    num_demonstrations: Positive = 20_000
-    drill_share: Probability = 0.3  # share of one-step problems with right solutions
-    step_accuracy: Probability = 0.95  # stop once single steps are right this often
-    steps: Positive = 3000  # optimizer steps at most
-    min_steps: Annotated[int, Field(ge=0)] = 0  # optimizer steps before the target may end it
-    batch_size: Positive = 64  # demonstrations per optimizer step
-    optimizer: OptimizerSection = OptimizerSection(lr=2e-3, schedule="cosine", warmup_steps=100)
-
-
-class RLSection(Section):
-    """Practice: rollouts, rewards, updates. The same for RL and RLHF; only the arm's reward differs."""
-
-    algorithm: Component = Component(name="grpo")
-    steps: Positive = 150
-    problems_per_step: Positive = 48
-    group_size: Positive = 8  # completions per problem
-    sampling: SamplingSection = SamplingSection()
-    optimizer: OptimizerSection = OptimizerSection()
-    curriculum: Component = Component(name="edge")
-    micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
-    value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
-    autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
-    max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
-    fixed_lag: bool = (
-        True  # stale samples are exactly that old, so the run repeats bit for bit; false: as new as can be
-    )
-    checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
-    log_rollouts: bool = True  # keep every graded completion of every step, compressed
-    evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off
-
-
-class RewardModelSection(Section):
-    """The Bradley-Terry reward model."""
-
-    members: Positive = 1  # ensemble size
-    combine: Literal["mean", "min", "mean_minus_std"] = "mean"  # of the members' scores
-    epochs: Positive = 2
-    lr: Rate = 5e-4
-    batch_size: Positive = 64  # pairs
-    held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
-
-
-class DPOSection(Section):
-    """Direct preference optimisation on the same pairs."""
-
-    loss: Literal["dpo", "ipo", "robust", "hinge", "kto"] = "dpo"
-    beta: Rate = 0.1
-    epochs: Positive = 1
-    lr: Rate = 1e-4
-    batch_size: Positive = 64  # pairs
-
-
-class PreferenceSection(Section):
-    """Who prefers what, and what is fitted to it."""
-
-    annotator: Component = Component(name="concise")
-    num_pairs: Positive = 4000  # label budget
-    reward_model: RewardModelSection = RewardModelSection()
-    dpo: DPOSection = DPOSection()
-
-
-class EvaluationSection(Section):
-    """Frozen test problems, the same for every arm."""
-
-    levels: tuple[int, ...] = ()  # empty: the environment's levels and ood_levels
-    problems_per_level: Positive = 100  # of a mixture: for each of its parts
-    num_samples: Positive = 16  # completions per problem at sampling.temperature
-    sampling: SamplingSection = SamplingSection()
-    validation_problems: Positive = 64  # per evaluation during training
-    validation_samples: Positive = 4  # completions of each
-    headline_level: int | None = None  # level of the one-line answer; None: all levels together
-
-
-class WorkersSection(Section):
-    """Who rolls out and grades."""
-
-    executor: Literal["inline", "ray"] = "ray"
-    num: Positive = 2
-    threads: Positive = 1  # torch threads per worker
-    address: str | None = None  # of a Ray cluster; None: a local Ray
-    shard_size: Positive = 8  # problems per unit of work
-    backend: Literal["engine", "generate", "continuous"] = "engine"
-    deadline_seconds: Rate = 2.0  # per verification; the process is killed
-    memory_megabytes: Positive = 1024  # per verifier process
-
-
-class ArmSection(Section):
-    """What is done with the shared start."""
-
-    method: Literal["rl", "dpo"] = "rl"
-    reward: Component = Component(name="verifier")  # rl: verifier, proxy (the reward model), or a control
-    rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
+def _practice_alone() -> dict[str, AnyArm]:
+    return {"rl": RlArm()}
 
 
 class Experiment(Section):
@@ -206,30 +41,59 @@ class Experiment(Section):
     preference: PreferenceSection = PreferenceSection()
     evaluation: EvaluationSection = EvaluationSection()
     workers: WorkersSection = WorkersSection()
-    arms: dict[str, ArmSection] = Field(default_factory=lambda: {"rl": ArmSection()})
+    arms: dict[str, AnyArm] = Field(default_factory=_practice_alone)  # run in this order
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_arms(cls, value: Any) -> Any:
-        """An arm that is null is left out: how a file drops one that its base has."""
-        if isinstance(value, Mapping) and isinstance(value.get("arms"), Mapping):
-            return {**value, "arms": {name: arm for name, arm in value["arms"].items() if arm is not None}}
-        return value
+    def _spell_out_arms(cls, value: Any) -> Any:
+        """`name: method` is short for `name: {method: method}`, the method is rl where none is given, and a null arm is
+        left out: how a file drops one that its base has."""
+        if not (isinstance(value, Mapping) and isinstance(value.get("arms"), Mapping)):
+            return value
+        arms: dict[str, Any] = {}
+        for name, arm in value["arms"].items():
+            if isinstance(arm, str):
+                arms[name] = {"method": arm}
+            elif isinstance(arm, Mapping):
+                arms[name] = {"method": "rl", **arm}
+            elif arm is not None:
+                arms[name] = arm
+        return {**value, "arms": arms}
 
     @model_validator(mode="after")
     def _arms_are_sound(self) -> Experiment:
         if not self.arms:
             raise ValueError("arms is empty: name at least one, e.g. `arms: {rl: {method: rl, reward: verifier}}`")
-        for reserved in {"start", "preferences", "demonstrator"} & set(self.arms):
-            raise ValueError(f"an arm may not be called {reserved!r}: that name is taken by a folder of the study")
+        earlier: list[str] = []
+        for name, arm in self.arms.items():
+            if name in RESERVED:
+                raise ValueError(f"an arm may not be called {name!r}: that name is taken by another part of a study")
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"arm name {name!r}: expected letters, digits, - and _ (it becomes a folder)")
+            for other in arm.builds_on:
+                if other not in earlier:
+                    raise ValueError(
+                        f"arm {name!r} builds on {other!r}, which is no arm before it: arms run in the order of the "
+                        f"file, and those before are {', '.join(earlier) or 'none'}"
+                    )
+            earlier.append(name)
         if self.rl.group_size * self.rl.problems_per_step < 2:
             raise ValueError("rl.group_size x rl.problems_per_step must be at least 2")
         return self
 
     def rl_of(self, arm: str) -> RLSection:
         """The `rl` section as this arm sees it."""
-        if not self.arms[arm].rl:
+        over = self.arms[arm].rl
+        if not over:
             return self.rl
         from experiments.loading import merge
 
-        return RLSection.model_validate(merge(self.rl.model_dump(), self.arms[arm].rl))
+        return RLSection.model_validate(merge(self.rl.model_dump(), over))
+
+    def only(self, arm: str) -> Experiment:
+        """The experiment with this arm alone, and those that it builds on."""
+        wanted = {arm}
+        for name in reversed(self.arms):
+            if name in wanted:
+                wanted |= set(self.arms[name].builds_on)
+        return self.model_copy(update={"arms": {name: a for name, a in self.arms.items() if name in wanted}})

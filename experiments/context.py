@@ -11,20 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
-from experiments.config import Component, Experiment, OptimizerSection, SamplingSection
 from experiments.display import Display
 from experiments.errors import UserError
 from experiments.recording import RunRecorder
 from experiments.runs import RunFolder
+from experiments.sections import Component, OptimizerSection, PolicySection, SamplingSection
 from experiments.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
 from rl.optimizer import OptimizerSettings
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
+
+if TYPE_CHECKING:
+    from experiments.config import Experiment
+    from rl.train import ProblemSource
 
 T = TypeVar("T")
 FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
@@ -78,6 +82,7 @@ class SeedContext:
     stop: StopSwitch
     _version: int = FIRST_VERSION
     _workers: Workers | None = field(default=None, repr=False)
+    _architecture: Path | None = None  # folder that the workers loaded
 
     @cached_property
     def env_spec(self) -> EnvSpec:
@@ -97,9 +102,13 @@ class SeedContext:
         """A recorder for a stage."""
         return RunRecorder(folder, self.display, self.stop, tensorboard=self.experiment.tensorboard)
 
-    def initial_policy(self) -> CausalPolicy:
-        """The policy before imitation: a tiny one from scratch, or the model that the config names."""
-        section = self.experiment.policy
+    def initial_policy(self, section: PolicySection | None = None) -> CausalPolicy:
+        """The policy before imitation: a tiny one from scratch, or the model that the config names.
+
+        Args:
+            section: of another policy than the start, such as a student.
+        """
+        section = section or self.experiment.policy
         if section.tiny is not None:
             from policies.tiny import TinyConfig, build_tiny
 
@@ -109,6 +118,13 @@ class SeedContext:
             return policy
         assert section.path is not None
         return self.load(section.path)
+
+    def problem_source(self, name: str) -> ProblemSource:
+        """The curriculum of an arm: the same problems for every arm that asks for as many in each step."""
+        from rl.curriculum import make_curriculum
+
+        curriculum = self.experiment.rl_of(name).curriculum
+        return build("rl.curriculum", curriculum, lambda n, **s: make_curriculum(n, self.env, seed=self.seed, **s))
 
     def load(self, path: str | Path, *, trainable: bool = False) -> CausalPolicy:
         """A policy from a folder or hub id, with the config's dtype and device.
@@ -140,13 +156,22 @@ class SeedContext:
         """The folder that workers load; the weights of every stage are published to them."""
         return self.root / "start" / "initial"
 
-    def workers(self) -> Workers:
-        """The rollout workers of this seed, made on first use."""
+    def workers(self, architecture: Path | None = None) -> Workers:
+        """The rollout workers of this seed, made on first use.
+
+        One pool is alive at a time: asking for another architecture ends the workers of the last one.
+
+        Args:
+            architecture: folder of a policy of the shape that will be published; None: the start's.
+        """
+        folder = (architecture or self.initial_folder).resolve()
+        if self._workers is not None and self._architecture != folder:
+            self.close()
         if self._workers is None:
             section = self.experiment.workers
             spec = WorkerSpec(
                 policy=PolicySpec(
-                    folder=str(self.initial_folder.resolve()),
+                    folder=str(folder),
                     dtype=self.experiment.policy.dtype,
                     device=self.experiment.policy.device,
                     trust_remote_code=self.experiment.policy.trust_remote_code,
@@ -163,13 +188,15 @@ class SeedContext:
                 self._workers = make_workers(section.executor, spec, section.num, **settings)
             except ConnectionError as error:
                 raise UserError(f"workers.address: {error}") from error
+            self._architecture = folder
         return self._workers
 
-    def publish(self, policy: CausalPolicy) -> int:
-        """Gives the workers these weights under a fresh version, and returns it."""
+    def serve(self, policy: CausalPolicy, architecture: Path | None = None) -> tuple[Workers, int]:
+        """Workers that serve these weights, and the fresh version under which they do."""
+        workers = self.workers(architecture)
         self._version += 1
-        self.workers().publish(policy.weights(), self._version)
-        return self._version
+        workers.publish(policy.weights(), self._version)
+        return workers, self._version
 
     def close(self) -> None:
         """Ends the workers."""

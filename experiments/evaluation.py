@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.types import Environment, Problem
-from experiments.config import EvaluationSection
 from experiments.errors import UserError
-from experiments.runs import append_jsonl, read_jsonl, write_json
+from experiments.runs import RunFolder, append_jsonl, read_jsonl
+from experiments.sections import EvaluationSection
 
 if TYPE_CHECKING:
-    from rl.rollout import RolloutEngine
+    from experiments.context import SeedContext
+    from rl.types import Group
+    from rl.workers import Workers
 
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-MAX_NEW_TOKENS = 512  # of `beyond eval`, where the context leaves room for them
 SAMPLES_PER_LEVEL = 3  # completions kept as text
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds
 
@@ -64,8 +65,20 @@ def save_problems(folder: Path, name: str, problems: Sequence[Problem]) -> str:
     return problem_set_hash(problems)
 
 
-def record_evaluation(folder: Path, evaluation: Any, *, policy: str, split: str, step: int | None = None) -> None:
-    """Appends an evaluation to evals.jsonl: summary, summaries by level, and a row per problem."""
+def record_evaluation(
+    folder: Path,
+    evaluation: Any,
+    *,
+    policy: str,
+    split: str,
+    step: int | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Appends an evaluation to evals.jsonl: summary, summaries by level, and a row per problem.
+
+    Args:
+        facts: what else is to be known about the policy or about what it cost to answer.
+    """
     ks = [k for k in PASS_AT if k <= evaluation.num_samples]
     row = {
         "policy": policy,
@@ -75,6 +88,7 @@ def record_evaluation(folder: Path, evaluation: Any, *, policy: str, split: str,
         "levels": {str(level): figures for level, figures in evaluation.by_level(ks).items()},
         "parts": evaluation.by_part(ks),
         **evaluation.to_json(),
+        **(facts or {}),
     }
     append_jsonl(folder / "evals.jsonl", [row])
 
@@ -106,62 +120,88 @@ def read_evaluation(folder: Path, split: str = "test") -> dict[str, Any]:
     return found[-1]
 
 
-def evaluate_command(
-    policy: str,
-    env_ref: str,
-    *,
-    split: str,
-    levels: str,
-    per_level: int,
-    samples: int,
-    temperature: float,
-    max_new_tokens: int | None,
-    seed: int,
-    device: str,
-    output: Path | None,
-) -> None:
-    """`beyond eval`: evaluates a policy on fresh problems and prints a table by level."""
-    from envs.registry import parse_levels
-    from experiments.config import Component
-    from experiments.context import build_env
-    from experiments.tables import print_evaluation
-    from policies.types import Sampling
+def run_test(context: SeedContext, name: str, folder: RunFolder) -> None:
+    """Has a trained policy answer the frozen test problems, and says how far it is from the start and what it costs."""
+    from experiments.context import sampling_of
     from rl.evaluate import evaluate
-    from rl.workers import PolicySpec, WorkerSpec
-    from rl.workers.inline import InlineWorkers
 
-    spec, env = build_env(Component(name=env_ref))
-    try:
-        wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)
-        strands = env.strands(wanted)
-        problems = [env.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(per_level)]
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    folder = Path(policy)
-    if (folder / "policy").is_dir():
-        folder = folder / "policy"
-    location = str(folder) if folder.exists() else policy
-    try:
-        workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"cannot load {policy!r} as a Hugging Face causal LM: {reason}") from error
-    try:
-        tokens = max_new_tokens or _room(workers.engine, problems)
-        sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
-        evaluation = evaluate(workers, problems, num_samples=samples if temperature else 0, sampling=sampling)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    finally:
-        workers.close()
-    print_evaluation(evaluation, title=f"{policy} on {env_ref} ({split})")
-    if output is not None:
-        write_json(output, evaluation.to_json())
+    policy = context.load(folder.policy)
+    section = context.experiment.evaluation
+    workers, version = context.serve(policy, architecture_of(folder))
+    prompts: list[int] = []
+
+    def look(groups: Sequence[Group]) -> None:
+        prompts.extend(len(group.trajectories[0].prompt_tokens) for group in groups[: len(context.test)])
+        save_test_samples(folder.path, groups, len(context.test))
+
+    found = evaluate(
+        workers,
+        context.test,
+        num_samples=section.num_samples,
+        sampling=sampling_of(section.sampling),
+        version=version,
+        on_groups=look,
+    )
+    facts = {
+        "parameters": policy.num_parameters,
+        "prompt_tokens": sum(prompts) / len(prompts),
+        "tokens_per_answer": sum(row.mean_tokens for row in found.rows) / len(found.rows),
+        "kl": distance_from_start(context, workers, version) if folder.path != context.folder("start").path else None,
+    }
+    record_evaluation(folder.path, found, policy=name, split="test", facts=facts)
 
 
-def _room(engine: RolloutEngine, problems: Sequence[Problem]) -> int:
-    """Tokens that the model's context leaves after the longest prompt, at most MAX_NEW_TOKENS."""
-    context = getattr(engine.policy.model.config, "max_position_embeddings", None)
-    if context is None:
-        return MAX_NEW_TOKENS
-    return max(1, min(MAX_NEW_TOKENS, context - max(len(engine.encode(problem)) for problem in problems)))
+def distance_from_start(context: SeedContext, workers: Workers, version: int) -> float:
+    """KL(served policy || start) on the validation problems, nats per completion: one measure for all arms."""
+    from experiments.context import sampling_of
+    from rl.distance import kl_from
+    from rl.evaluate import evaluate
+
+    section = context.experiment.evaluation
+    seen: list[Group] = []
+    evaluate(
+        workers,
+        context.validation,
+        num_samples=section.validation_samples,
+        sampling=sampling_of(section.sampling),
+        include_greedy=False,
+        version=version,
+        on_groups=seen.extend,
+    )
+    return kl_from(context.load(context.start_policy), seen, temperature=section.sampling.temperature)
+
+
+def run_validation(
+    context: SeedContext,
+    name: str,
+    step: int,
+    version: int,
+    *,
+    workers: Workers | None = None,
+    on_groups: Callable[[Sequence[Group]], None] | None = None,
+) -> dict[str, float]:
+    """Evaluates the served policy on the validation problems during training, and returns the summary."""
+    from experiments.context import sampling_of
+    from rl.evaluate import evaluate
+
+    section = context.experiment.evaluation
+    found = evaluate(
+        workers or context.workers(),
+        context.validation,
+        num_samples=section.validation_samples,
+        sampling=sampling_of(section.sampling),
+        include_greedy=False,
+        version=version,
+        on_groups=on_groups,
+    )
+    record_evaluation(context.folder(name).path, found, policy=name, split="validation", step=step)
+    return found.summary()
+
+
+def architecture_of(folder: RunFolder) -> Path | None:
+    """The folder that workers load before they serve the policy of an arm, or an earlier one kept within it.
+
+    None: the policy has the start's shape.
+    """
+    candidates = (path / "initial" for path in (folder.path, folder.path.parent))
+    return next((path for path in candidates if path.is_dir() and path.parent.name != "start"), None)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from experiments.arms import arm_kinds, methods_of
 from experiments.config import Experiment
 from experiments.errors import UserError, did_you_mean
 
@@ -31,17 +32,23 @@ CONFIG_FOLDER = Path(__file__).parent / "configs"
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `over` on top: mappings merge key by key, everything else replaces.
 
-    A nested mapping that names another component (`name`) replaces the old one, whose settings would not fit.
+    A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
+    settings would not fit.
     """
     out = dict(base)
     for key, value in over.items():
         old = out.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            names_another = "name" in value and value["name"] != old.get("name")
-            out[key] = dict(value) if names_another else merge(old, value)
+            out[key] = dict(value) if _names_another(old, value) else merge(old, value)
         else:
             out[key] = value
     return out
+
+
+def _names_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if "name" in new and new["name"] != old.get("name"):
+        return True
+    return "method" in new and new["method"] != old.get("method", new["method"])
 
 
 def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) -> Experiment:
@@ -108,12 +115,17 @@ def _parse_override(text: str) -> dict[str, Any]:
 def _explain(error: ValidationError) -> list[str]:
     lines = []
     for item in error.errors():
-        where = ".".join(str(p) for p in item["loc"])
+        location = _without_tag(item["loc"])
+        where = ".".join(map(str, location))
         if item["type"] == "extra_forbidden":
-            parent, key = item["loc"][:-1], str(item["loc"][-1])
-            lines.append(f"unknown key {where!r}{did_you_mean(key, _fields_at(parent))}")
+            lines.append(f"unknown key {where!r}{did_you_mean(str(location[-1]), _fields_at(item['loc'][:-1]))}")
         elif item["type"] == "missing":
             lines.append(f"{where!r} is missing: it has no default")
+        elif item["type"] == "union_tag_invalid":
+            known = [method for kind in arm_kinds() for method in methods_of(kind)]
+            given = item["ctx"]["tag"]
+            told = did_you_mean(given, known)
+            lines.append(f"{where}.method: input should be one of {', '.join(known)} (got {given!r}){told}")
         else:
             given = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
             message = item["msg"].removeprefix("Value error, ")
@@ -121,14 +133,20 @@ def _explain(error: ValidationError) -> list[str]:
     return lines
 
 
+def _without_tag(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The location as the file has it: pydantic puts an arm's method between its name and its settings."""
+    is_in_arm = location[:1] == ("arms",) and len(location) > 2
+    return (*location[:2], *location[3:]) if is_in_arm else location
+
+
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields of the section at a location of the config."""
     model: type[BaseModel] = Experiment
-    parts = iter(location)
-    for part in parts:
+    if location[:1] == ("arms",):
+        model = next(kind for kind in arm_kinds() if location[2] in methods_of(kind))
+        location = location[3:]
+    for part in location:
         annotation = model.model_fields[str(part)].annotation
-        if get_origin(annotation) is dict:
-            next(parts, None)  # the key of the mapping, such as an arm's name
         sections = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)]
         if not sections:
             return []

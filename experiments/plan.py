@@ -14,10 +14,7 @@ def check_components(experiment: Experiment) -> None:
     Raises:
         UserError: one of them cannot be built.
     """
-    from experiments.arms import check_reward
     from experiments.context import build, build_env
-    from rl.algorithms import make as make_algorithm
-    from rl.curriculum import make_curriculum
     from rl.preference.annotators import make_annotator
 
     env = build_env(experiment.env)[1]
@@ -26,13 +23,13 @@ def check_components(experiment: Experiment) -> None:
             env.demonstrator(**experiment.imitation.demonstrator)
         except (TypeError, ValueError) as error:
             raise UserError(f"imitation.demonstrator: {error}") from error
-    build("preference.annotator", experiment.preference.annotator, make_annotator)
+    recorded = experiment.preference.comparisons
+    if recorded is None:
+        build("preference.annotator", experiment.preference.annotator, make_annotator)
+    elif not Path(recorded).is_file():
+        raise UserError(f"preference.comparisons: {recorded!r} is not a file")
     for name, arm in experiment.arms.items():
-        section = experiment.rl_of(name)
-        build(f"{name}: rl.algorithm", section.algorithm, make_algorithm)
-        build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
-        if arm.method == "rl":
-            check_reward(arm.reward)
+        arm.check(experiment, name, env)
     level = experiment.evaluation.headline_level
     levels = experiment.evaluation.levels or (*env.levels, *env.ood_levels)
     if level is not None and level not in levels:
@@ -57,17 +54,21 @@ def print_plan(experiment: Experiment) -> None:
             f"  start          imitation of {imitation.num_demonstrations:,} demonstrations, at most "
             f"{imitation.steps:,} steps of {imitation.batch_size}"
         )
-    for name, arm in experiment.arms.items():
-        section = experiment.rl_of(name)
-        if arm.method == "rl":
-            rollouts = section.steps * section.problems_per_step * section.group_size
-            print(
-                f"  {name:<14} {section.algorithm.name} against {arm.reward.name}: {section.steps} steps x "
-                f"{section.problems_per_step} problems x {section.group_size} = {rollouts:,} completions, at most "
-                f"{rollouts * section.sampling.max_new_tokens:,} tokens"
-            )
-        else:
-            print(f"  {name:<14} {arm.method} on {experiment.preference.num_pairs:,} labelled pairs")
+    arms = experiment.arms
+    if any(arm.uses_comparisons for arm in arms.values()):
+        section = experiment.preference
+        labels = (
+            f"recorded labels of {section.comparisons}"
+            if section.comparisons
+            else (f"{section.num_pairs:,} judgements by {section.annotator.name} on pairs of the start")
+        )
+        print(f"  preferences    {labels}")
+    if any(arm.uses_reward_model for arm in arms.values()):
+        model = experiment.preference.reward_model
+        members = f"ensemble of {model.members}, {model.combine}" if model.members > 1 else "one model"
+        print(f"  reward model   {members}, {model.epochs} epoch(s)")
+    for name, arm in arms.items():
+        print(f"  {name:<14} {arm.plan(experiment, name)}")
     evaluation = experiment.evaluation
     strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
     print(

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from experiments.arms import RlArm
 from experiments.config import Experiment
 from experiments.errors import UserError
 from experiments.evaluation import read_evaluation
+from experiments.rewards import PROXY
 from experiments.runs import RunFolder, read_json, read_jsonl
 from experiments.stats import Interval, hierarchical_bootstrap
 
@@ -27,7 +29,7 @@ class PolicyResults:
     """A policy's frozen-test results over the seeds of a study.
 
     Attributes:
-        name: the arm, or "start".
+        name: the arm, an earlier policy of it (arm/part), or "start".
         folders: one run folder per seed.
         evaluations: one row of evals.jsonl per seed; the problems are the same in all.
     """
@@ -35,6 +37,25 @@ class PolicyResults:
     name: str
     folders: tuple[Path, ...]
     evaluations: tuple[dict[str, Any], ...]
+
+    @property
+    def has_greedy(self) -> bool:
+        """False for a policy that chooses among samples: it has no greedy completion."""
+        return self.evaluations[0]["rows"][0]["greedy_verified"] is not None
+
+    def fact(self, name: str) -> float | None:
+        """The mean over seeds of what was noted beside the evaluations; None where nothing was."""
+        values = [e[name] for e in self.evaluations if e.get(name) is not None]
+        return float(np.mean(values)) if values else None
+
+    @property
+    def flop_per_answer(self) -> float | None:
+        """2 N floating-point operations for every token read or written; None for evaluations that did not note N."""
+        parameters, read = self.fact("parameters"), self.fact("prompt_tokens")
+        written = self.fact("tokens_per_answer")
+        if parameters is None or read is None or written is None:
+            return None
+        return 2.0 * parameters * (read + written)
 
     def levels(self) -> list[int]:
         """Levels of the test problems, ascending."""
@@ -93,7 +114,8 @@ class StudyResults:
     """Everything that a table or report shows about a study.
 
     Attributes:
-        policies: "start" first, then the arms in the config's order.
+        policies: "start" first, then the arms in the config's order, each followed by the earlier policies of its
+            training that were tested ("arm/part").
         demonstrators: demonstrator.json of every seed; empty without imitation.
     """
 
@@ -110,8 +132,26 @@ class StudyResults:
 
     @property
     def arms(self) -> list[str]:
-        """Arms in the config's order."""
-        return [name for name in self.policies if name != START]
+        """Arms that were tested, in the config's order."""
+        return [name for name in self.experiment.arms if name in self.policies]
+
+    @property
+    def proxy_arms(self) -> list[str]:
+        """Arms that maximise the learned reward model alone."""
+        arms = ((name, self.experiment.arms[name]) for name in self.arms)
+        return [name for name, arm in arms if isinstance(arm, RlArm) and arm.reward.name == PROXY]
+
+    def label(self, name: str) -> str:
+        """What a person reads for a policy."""
+        arm, _, part = name.partition("/")
+        return {START: "imitation"}.get(arm, arm) + (f", {part.replace('-', ' ')}" if part else "")
+
+    def spent(self, arm: str) -> dict[str, float] | None:
+        """What the arm was paid with, mean over seeds; None for the start and for earlier policies of an arm."""
+        rows = [card["spent"] for seed in self.seeds if (card := self.card(f"{arm}/training.json", seed))]
+        if not rows or "/" in arm:
+            return None
+        return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     @property
     def headline_level(self) -> int | None:
@@ -177,16 +217,27 @@ def load_study(folder: Path) -> StudyResults:
         raise UserError(f"{folder}: no seed of this study was evaluated yet (state: {study['state']})")
     experiment = experiment.model_copy(update={"seeds": tuple(seeds)})
     policies = {}
-    for name in (START, *experiment.arms):
-        folders = tuple(folder / f"seed-{seed}" / name for seed in seeds)
-        if all((path / "evals.jsonl").exists() for path in folders):
-            evaluations = tuple(read_evaluation(path) for path in folders)
-            check_comparable(evaluations)
-            policies[name] = PolicyResults(name, folders, evaluations)
+    for arm in (START, *experiment.arms):
+        for name in (arm, *further_policies(folder / f"seed-{seeds[0]}" / arm)):
+            folders = tuple(folder / f"seed-{seed}" / name for seed in seeds)
+            if all(is_tested(path) for path in folders):
+                evaluations = tuple(read_evaluation(path) for path in folders)
+                check_comparable(evaluations)
+                policies[name] = PolicyResults(name, folders, evaluations)
     demonstrators = [
         read_json(path) for seed in seeds if (path := folder / f"seed-{seed}" / START / "demonstrator.json").exists()
     ]
     return StudyResults(folder, experiment, study, policies, demonstrators)
+
+
+def further_policies(arm: Path) -> list[str]:
+    """Names (arm/part) of the other policies of an arm's training that were tested."""
+    return [f"{arm.name}/{path.parent.name}" for path in sorted(arm.glob("*/evals.jsonl"))]
+
+
+def is_tested(run_folder: Path) -> bool:
+    """True when the frozen test problems were answered."""
+    return any(row["split"] == "test" for row in read_jsonl(run_folder / "evals.jsonl"))
 
 
 def check_comparable(evaluations: Sequence[Mapping[str, Any]]) -> None:

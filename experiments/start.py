@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
-from experiments.config import ImitationSection
 from experiments.context import SeedContext, optimizer_of, sampling_of
 from experiments.errors import UserError
 from experiments.runs import RunFolder, write_json
+from experiments.sections import ImitationSection, OptimizerSection
 from policies.causal import CausalPolicy
 from rl.algorithms import make as make_algorithm
 from rl.checkpoint import Checkpoints
 from rl.evaluate import evaluate
 from rl.imitation.demonstrations import (
+    Demonstration,
     DemonstrationSource,
     encode_demonstrations,
     measure_demonstrator,
     shuffled_epochs,
 )
-from rl.imitation.sft import SftSettings, fit_sft
+from rl.imitation.sft import NOTHING_DONE, FitProgress, SftResult, SftSettings, fit_sft
 from rl.learner import Learner
 from rl.recorder import Recorder
-from rl.workers import Workers
 
 PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
+SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
 
 def make_start(context: SeedContext) -> bool:
@@ -64,48 +66,84 @@ def _imitate(
     folder: RunFolder,
     recorder: Recorder,
 ) -> bool:
-    context.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
-    source = DemonstrationSource(context.env, demonstrator, drill_share=section.drill_share, seed=context.seed)
-    examples = encode_demonstrations(source.write(section.num_demonstrations), policy)
-    learner = Learner(
-        policy,
-        make_algorithm("sft"),
-        optimizer_of(section.optimizer, section.steps),
-        micro_tokens=context.experiment.rl.micro_tokens,
-        seed=context.seed,
-        threads=context.experiment.threads,
-    )
-    checkpoints = Checkpoints(folder.path / "checkpoints")
-    found = checkpoints.latest(lambda message: recorder.warn("imitation", message))
-    step = 0
-    if found is not None:
-        learner.load_state_dict(found.state["learner"])
-        step = int(found.state["step"])
-    probe = StepProbe(context, policy)
     settings = SftSettings(
         max_steps=section.steps,
         batch_size=section.batch_size,
         target=section.step_accuracy,
         min_steps=section.min_steps,
         probe_every=PROBE_EVERY,
+        save_every=SAVE_EVERY,
         seed=context.seed,
     )
-    result = fit_sft(
-        learner,
-        shuffled_epochs(examples, context.seed),
+    context.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
+    source = demonstrations_of(context, section, demonstrator)
+    result = fit_demonstrations(
+        context,
+        policy,
+        source.write(section.num_demonstrations),
         settings,
+        section.optimizer,
+        folder,
         recorder,
-        "imitation",
-        probe=probe,
-        start_step=step,
+        stage="imitation",
+        probe=StepProbe(context, policy),
     )
     if result.interrupted:
-        checkpoints.save(result.steps, {"learner": learner.state_dict(), "step": result.steps})
         return False
     row = {"steps": result.steps, "tokens_trained": result.tokens_trained, "seconds": result.seconds}
     probes = [list(p) for p in result.probes]
     write_json(folder.path / "imitation.json", {**row, "probes": probes, "reached": result.reached_target})
     return True
+
+
+def demonstrations_of(context: SeedContext, section: ImitationSection, demonstrator: Any) -> DemonstrationSource:
+    """The demonstrations of this seed, by index."""
+    return DemonstrationSource(context.env, demonstrator, drill_share=section.drill_share, seed=context.seed)
+
+
+def fit_demonstrations(
+    context: SeedContext,
+    policy: CausalPolicy,
+    demonstrations: Sequence[Demonstration],
+    settings: SftSettings,
+    optimizer: OptimizerSection,
+    folder: RunFolder,
+    recorder: Recorder,
+    *,
+    stage: str,
+    probe: Callable[[int], float] | None = None,
+) -> SftResult:
+    """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
+    examples = encode_demonstrations(demonstrations, policy)
+    learner = Learner(
+        policy,
+        make_algorithm("sft"),
+        optimizer_of(optimizer, settings.max_steps),
+        micro_tokens=context.experiment.rl.micro_tokens,
+        autocast=context.experiment.rl.autocast,
+        seed=context.seed,
+        threads=context.experiment.threads,
+    )
+    checkpoints = Checkpoints(folder.path / "checkpoints")
+    found = checkpoints.latest(lambda message: recorder.warn(stage, message))
+    start = NOTHING_DONE
+    if found is not None:
+        learner.load_state_dict(found.state["learner"])
+        start = FitProgress.from_json(found.state["progress"])
+
+    def save(progress: FitProgress) -> None:
+        checkpoints.save(progress.steps, {"learner": learner.state_dict(), "progress": progress.to_json()})
+
+    return fit_sft(
+        learner,
+        shuffled_epochs(examples, context.seed),
+        settings,
+        recorder,
+        stage,
+        probe=probe,
+        save=save,
+        start=start,
+    )
 
 
 class StepProbe:
@@ -118,8 +156,7 @@ class StepProbe:
 
     def __call__(self, step: int) -> float:
         """Accuracy in [0, 1]; the rollout workers sample and grade."""
-        workers: Workers = self.context.workers()
-        version = self.context.publish(self.policy)
+        workers, version = self.context.serve(self.policy)
         sampling = sampling_of(self.context.experiment.rl.sampling)
         found = evaluate(
             workers, self.problems, num_samples=1, sampling=sampling, include_greedy=False, version=version

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BOOTSTRAP_SAMPLES = 4000
+BOOTSTRAP_BLOCK = 1 << 20  # entries of an array of resamples
 Z_95 = 1.959963984540054
 
 
@@ -63,10 +64,17 @@ def hierarchical_bootstrap(values: np.ndarray, *, seed: int = 0, samples: int = 
     rng = np.random.default_rng(seed)
     num_seeds, num_problems = values.shape
     means = np.empty(samples)
-    for i in range(samples):
-        seeds = rng.integers(num_seeds, size=num_seeds) if num_seeds > 1 else np.zeros(1, dtype=int)
-        problems = rng.integers(num_problems, size=num_problems)
-        means[i] = values[seeds][:, problems].mean()
+    # whole blocks of resamples at once, as many as keep an array of [resamples, problems] small
+    block = max(1, BOOTSTRAP_BLOCK // num_problems)
+    for first in range(0, samples, block):
+        size = min(block, samples - first)
+        drawn = rng.integers(num_seeds, size=(size, num_seeds)) if num_seeds > 1 else None
+        problems = rng.integers(num_problems, size=(size, num_problems))
+        if drawn is None:
+            means[first : first + size] = values[0][problems].mean(1)
+        else:
+            times = np.stack([(drawn == s).sum(1) for s in range(num_seeds)], axis=1)  # [resamples, seeds]
+            means[first : first + size] = np.take_along_axis(times @ values / num_seeds, problems, axis=1).mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(values.mean()), float(low), float(high))
 

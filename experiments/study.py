@@ -19,7 +19,6 @@ from typing import Any
 
 import yaml
 
-from envs.types import Problem
 from experiments.config import Experiment
 from experiments.display import Display
 from experiments.errors import EXIT_RUN_FAILED, UserError
@@ -62,51 +61,37 @@ class Study:
                 root = self.folder / f"seed-{seed}"
                 context = SeedContext(self.experiment, seed, root, test, validation, self.display, self.stop)
                 try:
-                    self._run_seed(context, test)
+                    self._run_seed(context)
                 finally:
                     context.close()
         finally:
             stop_executor(self.experiment)
 
-    def _run_seed(self, context: Any, test: list[Problem]) -> None:
-        from experiments.arms import needs_preferences, needs_reward_model, run_arm
+    def _run_seed(self, context: Any) -> None:
+        from experiments.evaluation import run_test
         from experiments.preferences import collect_preferences, fit_proxy
         from experiments.start import make_start
 
         arms = self.experiment.arms
         start = context.folder("start")
         self._stage(context.seed, "imitation", start, lambda: make_start(context))
-        self._evaluate(context, "start", start, test)
-        if any(needs_preferences(arm) for arm in arms.values()):
+        self._test(context, "start", start, partial(run_test, context, "start", start))
+        if any(arm.uses_comparisons for arm in arms.values()):
             pairs = context.folder("preferences")
             self._stage(context.seed, "preferences", pairs, lambda: collect_preferences(context))
-            if any(needs_reward_model(arm) for arm in arms.values()):
+            if any(arm.uses_reward_model for arm in arms.values()):
                 model = RunFolder(pairs.path / "reward_model")
                 self._stage(context.seed, "reward_model", model, lambda: fit_proxy(context))
-        for name in arms:
+        for name, arm in arms.items():
             folder = context.folder(name)
-            self._stage(context.seed, name, folder, partial(run_arm, context, name))
-            self._evaluate(context, name, folder, test)
+            self._stage(context.seed, name, folder, partial(arm.run, context, name))
+            self._test(context, name, folder, partial(arm.test, context, name))
+            for part, further in arm.further_policies(context, name).items():
+                label = f"{name}/{part}"
+                self._test(context, label, further, partial(run_test, context, label, further))
 
-    def _evaluate(self, context: Any, name: str, folder: RunFolder, test: list[Problem]) -> None:
-        from experiments.context import sampling_of
-        from experiments.evaluation import record_evaluation, save_test_samples
-        from rl.evaluate import evaluate
-
-        section = self.experiment.evaluation
-
-        def work() -> None:
-            version = context.publish(context.load(folder.policy))
-            found = evaluate(
-                context.workers(),
-                test,
-                num_samples=section.num_samples,
-                sampling=sampling_of(section.sampling),
-                version=version,
-                on_groups=lambda groups: save_test_samples(folder.path, groups, len(test)),
-            )
-            record_evaluation(folder.path, found, policy=name, split="test")
-
+    def _test(self, context: Any, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
+        """The frozen test problems, once."""
         self._stage(context.seed, f"test {name}", RunFolder(folder.path / "test"), work)
 
     def _stage(self, seed: int, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:

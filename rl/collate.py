@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from policies.prefix_tree import length_bands, prefix_order
-from rl.types import Batch, Group, Trajectory
+from rl.types import Batch, Example, Group, TokenPair, Trajectory
 
 # Work that a micro-batch costs beside its tokens (Python, kernel launches), counted in tokens: it decides when a
 # further cut saves more padding than it costs.
@@ -60,20 +60,22 @@ def collate(groups: Sequence[Group], *, pad_id: int, learner_version: int) -> Ba
     )
 
 
-def collate_pairs(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: int) -> Batch:
-    """The batch of (prompt tokens, completion tokens) pairs for supervised training; the mask is on completions.
+def collate_examples(examples: Sequence[Example | TokenPair], pad_id: int) -> Batch:
+    """The batch of written completions for supervised training; the mask is on what their writer wrote.
 
-    Rewards and behaviour log-probabilities are 0 and every pair is a group of its own.
+    Rewards and behaviour log-probabilities are 0 and every example is a group of its own.
     """
-    if not pairs:
-        raise ValueError("collate_pairs got no pairs: a batch needs at least one")
-    layout = _Layout([len(prompt) for prompt, _ in pairs], [len(completion) for _, completion in pairs])
-    tokens = layout.fill(((*prompt, *completion) for prompt, completion in pairs), pad_id, np.int64)
-    size = len(pairs)
+    if not examples:
+        raise ValueError("collate_examples got none: a batch needs at least one")
+    rows = [Example(*example) for example in examples]
+    layout = _Layout([len(row.prompt) for row in rows], [len(row.completion) for row in rows])
+    tokens = layout.fill((row.prompt + row.completion for row in rows), pad_id, np.int64)
+    mask = layout.completions((row.mask or (1,) * len(row.completion) for row in rows), np.float32)
+    size = len(rows)
     return Batch(
         tokens=tokens,
         attention=torch.from_numpy(layout.attention),
-        mask=torch.from_numpy(layout.is_completion.astype(np.float32)),
+        mask=mask,
         behaviour_logprobs=torch.zeros(tokens.shape),
         rewards=torch.zeros(size),
         groups=torch.arange(size),

@@ -61,6 +61,7 @@ METRICS: Mapping[str, str] = {
     "learner/steps": "optimizer steps taken so far",
     "learner/tokens": "sampled tokens that the loss was divided by",
     "learner/positions_per_token": "positions computed per real token: below 1 where prefixes are shared",
+    "learner/batch_tokens": "prompt and completion tokens of the batch, skipped rows included",
     "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
     "curriculum/*": "weight or success estimate of a level (of a mixture's part), problems asked and set aside",
     "eval/*": "held-out evaluation during training",
@@ -68,7 +69,8 @@ METRICS: Mapping[str, str] = {
     "imitation/*": "what a supervised fit measures: loss, probe (share of single steps right)",
     "expert_iteration/*": "a round's report: success, solved, kept, unique_rate, tokens, steps",
     "reward_model/*": "trl's reward trainer: loss, accuracy, margin, mean_reward, grad_norm",
-    "dpo/*": "trl's preference trainers: loss, accuracies, margins, chosen, rejected, kl, grad_norm",
+    "dpo/*": "trl's DPO trainer: loss, accuracies, margins, chosen, rejected, grad_norm",
+    "kto/*": "trl's KTO trainer: loss, margins, chosen, rejected, kl, grad_norm",
     # the machine
     "time/step_seconds": "wall time of the step",
     "time/*_seconds": "wall time of a phase (rollout, price, collate, update, publish, log, evaluate, worker_*)",

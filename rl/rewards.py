@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from envs.splits import keyed_rng
 from policies.types import FinishReason
+from rl.plugins import load_attribute
 from rl.step_reward import StepReward
-from rl.types import Group, Trajectory
+from rl.types import Group, TokenPair, Trajectory
 from verifiers.types import Outcome, Verdict
 
 JUDGED = (Outcome.CORRECT, Outcome.WRONG)
@@ -34,7 +35,7 @@ class RewardSource(Protocol):
 class Scorer(Protocol):
     """A learned judge of (prompt tokens, completion tokens), such as policies.reward_model.RewardModel."""
 
-    def score(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[float]:
+    def score(self, pairs: list[TokenPair]) -> list[float]:
         """One number per pair; higher is better."""
         ...
 
@@ -143,6 +144,8 @@ class ProxyReward:
             )
         if self.combine not in COMBINATIONS:
             raise ValueError(f"combine is {self.combine!r}, expected one of {', '.join(COMBINATIONS)}")
+        if self.penalty != 1.0 and self.combine != "mean_minus_std":
+            raise ValueError(f"penalty only acts with combine 'mean_minus_std', and combine is {self.combine!r}")
 
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """Groups priced by the combined, normalised score."""
@@ -153,7 +156,7 @@ class ProxyReward:
             for group in groups
         ]
 
-    def scores(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[float]:
+    def scores(self, pairs: Sequence[TokenPair]) -> list[float]:
         """Combined, normalised scores of (prompt tokens, completion tokens)."""
         normalisers = self.normalisers or [(0.0, 1.0)] * len(self.members)
         columns = [
@@ -162,11 +165,25 @@ class ProxyReward:
         ]
         return [combine_scores(row, self.combine, self.penalty) for row in zip(*columns)]
 
+    def pair_probabilities(self, pairs: Sequence[tuple[TokenPair, TokenPair]]) -> list[float]:
+        """Probability that the first of each pair is preferred: the members' mean of sigmoid(score - score).
+
+        Of raw scores, which is what the Bradley-Terry loss fitted: normalising changes their temperature.
+        """
+        sides = [side for pair in pairs for side in pair]
+        columns = [member.score(sides) for member in self.members] if sides else []
+        margins = [[a - b for a, b in zip(scores[::2], scores[1::2])] for scores in columns]
+        return [statistics.fmean(map(_sigmoid, row)) for row in zip(*margins)]
+
     def _price_one(self, trajectory: Trajectory, score: float) -> Trajectory:
         parts = {"proxy": self.weight * score}
         if self.no_end_penalty and trajectory.completion.finish is FinishReason.LENGTH:
             parts["no_end"] = -self.no_end_penalty
         return trajectory.priced(parts)
+
+
+def _sigmoid(margin: float) -> float:
+    return 1 / (1 + math.exp(-max(min(margin, 500.0), -500.0)))
 
 
 def combine_scores(scores: Sequence[float], rule: str, penalty: float = 1.0) -> float:
@@ -301,11 +318,17 @@ REWARDS: Mapping[str, Callable[..., RewardSource]] = {
 
 
 def make_reward(name: str, **settings: Any) -> RewardSource:
-    """The reward source called `name` (those that need no trained model).
+    """The reward source called `name` (those that need no trained model), or one of your own.
 
+    Args:
+        name: one of REWARDS, or a callable that returns a RewardSource as "package.module:attribute" or
+            "path/to/file.py:attribute".
     Raises:
         ValueError: unknown name.
     """
+    if ":" in name:
+        made: RewardSource = load_attribute(name)(**settings)
+        return made
     if name not in REWARDS:
         raise ValueError(f"reward is {name!r}, expected one of {', '.join(REWARDS)}")
     return REWARDS[name](**settings)

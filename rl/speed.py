@@ -94,6 +94,7 @@ def speed_metrics(
         learned, seconds = float(batch.attention.sum()), clock.seconds("update")
         rate = matmul_flops(str(learner.device), torch.get_num_threads(), learner.arithmetic)
         metrics |= {
+            "learner/batch_tokens": learned,
             "speed/learner_tokens_per_second": learned / seconds,
             "speed/learner_mfu": _update_flops(learner, learned, update) / seconds / rate,
         }

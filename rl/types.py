@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,6 +58,22 @@ class Trajectory:
     def priced(self, parts: Mapping[str, float]) -> Trajectory:
         """The same trajectory with these reward parts; the reward is their sum."""
         return replace(self, parts=dict(parts), reward=float(sum(parts.values())))
+
+
+TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # prompt tokens, completion tokens
+
+
+class Example(NamedTuple):
+    """A completion to imitate."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    mask: tuple[int, ...] | None = None  # 1 on what its writer wrote, 0 on tool output; None: all of it is written
+
+    @property
+    def num_written(self) -> int:
+        """Completion tokens that carry loss."""
+        return len(self.completion) if self.mask is None else sum(self.mask)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from experiments.report.figures import study_figures
 from experiments.results import load_study
 from experiments.runs import finite, write_json
+from experiments.tables import short
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,6 +47,7 @@ def _templates() -> Templates:
     templates.filters["share"] = _share
     templates.filters["signed"] = _signed
     templates.filters["clock"] = _clock
+    templates.filters["short"] = short
     return templates
 
 

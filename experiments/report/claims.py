@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.arms import PROXY
+from experiments.arms import RlArm
 from experiments.results import START, StudyResults
-from experiments.stats import Interval, hierarchical_bootstrap
+from experiments.stats import Interval, hierarchical_bootstrap, paired_difference
 
 PROXY_RISE = 0.5  # standard deviations of the start's completions
 GOLD_RISE = 0.03  # share of verified solutions that counts as a rise
@@ -29,10 +29,10 @@ def study_claims(results: StudyResults) -> list[dict[str, Any]]:
                 _below(sampled, human / 2),
             )
         )
-    for name in results.arms:
-        arm = results.experiment.arms[name]
+    practised = [n for n in results.arms if _is_practice(results, n)]
+    for name in practised:
         policy = results.policies[name]
-        if arm.method == "rl" and arm.reward.name == "verifier" and human is not None:
+        if human is not None:
             sampled = policy.interval("sampled", "verified", level)
             greedy = policy.interval("greedy", "verified", level)
             for kind, interval in (("samples", sampled), ("decodes greedily", greedy)):
@@ -43,9 +43,30 @@ def study_claims(results: StudyResults) -> list[dict[str, Any]]:
                         _above(interval, human),
                     )
                 )
-        if arm.method == "rl" and arm.reward.name == PROXY:
-            claims.append(_proxy_claim(results, name, level, where))
+    for name in results.proxy_arms:
+        claims.append(_proxy_claim(results, name, level, where))
+        claims += [_early_claim(results, other, name, level, where) for other in practised[:1]]
     return claims
+
+
+def _is_practice(results: StudyResults, name: str) -> bool:
+    arm = results.experiment.arms[name]
+    return isinstance(arm, RlArm) and arm.reward.name == "verifier"
+
+
+def _early_claim(results: StudyResults, practised: str, name: str, level: int | None, where: str) -> dict[str, Any]:
+    """RL against the best that RLHF ever was, by gold: the comparison in which RLHF is no straw man."""
+    versions = [policy for policy in results.policies if policy == name or policy.startswith(f"{name}/")]
+    best = max(versions, key=lambda v: float(results.policies[v].values("sampled", "verified", level).mean()))
+    gap = paired_difference(
+        results.policies[practised].values("sampled", "verified", level),
+        results.policies[best].values("sampled", "verified", level),
+    )
+    return _claim(
+        f"{practised} is above {name} {where}, stopped early or not",
+        f"against its best policy ({results.label(best)}): {gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] verified",
+        _above(gap, 0.0),
+    )
 
 
 def _proxy_claim(results: StudyResults, name: str, level: int | None, where: str) -> dict[str, Any]:

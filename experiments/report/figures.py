@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from experiments.arms import PROXY
+from experiments.compare import MARGIN
 from experiments.evaluation import PASS_AT
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
 from experiments.results import START, StudyResults
 from experiments.runs import read_json, read_jsonl
 from experiments.stats import Interval
-from experiments.tables import arm_rows
-
-LABELS = {START: "imitation"}
+from experiments.tables import arm_rows, cheapest_that_will_do, cost_rows
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:
@@ -28,16 +26,21 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "seeds": list(results.seeds),
         "state": results.study["state"],
         "headline_level": level,
-        "labels": {name: LABELS.get(name, name) for name in policies},
+        "labels": {name: results.label(name) for name in policies},
         "claims": study_claims(results),
         "headline": plain_rows(arm_rows(results, level)),
         "overall": plain_rows(arm_rows(results, None)),
+        "costs": cost_rows(results, level),
+        "cheapest": cheapest(results, level),
         "levels": by_level(results),
         "trained_levels": trained_levels(results),
         "pass_at": pass_curves(results),
         "curves": {name: training_curves(results, name) for name in results.arms},
         "held_out": {name: held_out_curve(results, name) for name in results.arms},
-        "proxy_arms": [n for n in results.arms if experiment.arms[n].method == "rl" and is_proxy(results, n)],
+        "proxy_arms": results.proxy_arms,
+        "fidelity": {name: fidelity_curve(results, name) for name in results.proxy_arms},
+        "snapshots": snapshot_cards(results),
+        "best_of_n": best_of_n_curves(results),
         "labeller": results.card("preferences/labeller.json", results.seeds[0]),
         "reward_model": results.card("preferences/reward_model/reward.json", results.seeds[0]),
         "imitation": results.card("start/imitation.json", results.seeds[0]),
@@ -54,9 +57,58 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def is_proxy(results: StudyResults, arm: str) -> bool:
-    """True when the arm maximises the learned reward model."""
-    return results.experiment.arms[arm].reward.name == PROXY
+def cheapest(results: StudyResults, level: int | None) -> dict[str, Any] | None:
+    """The cheapest policy that will do, beside the most accurate one; None where costs were not noted."""
+    name = cheapest_that_will_do(results, level, MARGIN)
+    if name is None:
+        return None
+    best = max(results.policies, key=lambda n: float(results.policies[n].values("sampled", "verified", level).mean()))
+    figures = {
+        key: {
+            "label": results.label(policy),
+            "sampled": plain(results.policies[policy].interval("sampled", "verified", level)),
+            "flop": results.policies[policy].flop_per_answer,
+            "parameters": results.policies[policy].fact("parameters"),
+        }
+        for key, policy in (("cheapest", name), ("best", best))
+    }
+    return {**figures, "margin": MARGIN, "is_best": name == best}
+
+
+def fidelity_curve(results: StudyResults, arm: str) -> dict[str, Any]:
+    """Per seed: what the reward model was worth on fresh pairs of the policy, over training."""
+    names = {
+        "labels": "eval/reward_model_accuracy_labels",
+        "gold": "eval/reward_model_accuracy_gold",
+        "log_loss": "eval/reward_model_log_loss_labels",
+        "ece": "eval/reward_model_ece_labels",
+        "misled": "eval/labeller_false_positive_rate",
+        "proxy": "eval/proxy",
+        "verified": "eval/mean_verified",
+        "kl": "eval/kl",
+    }
+    curves = {}
+    for seed in results.seeds:
+        rows = [row for row in results.metrics(arm, seed) if row.get("eval/kl") is not None]
+        columns = {key: [row.get(metric) for row in rows] for key, metric in names.items()}
+        curves[str(seed)] = {"step": [row["step"] for row in rows], **columns}
+    return curves
+
+
+def snapshot_cards(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
+    """For every earlier policy that was kept: the step, the gold and the KL of each seed."""
+    parts = [name for name in results.policies if "/" in name]
+    cards: dict[str, list[dict[str, Any]]] = {}
+    for name in parts:
+        found = [results.card(f"{name}/snapshot.json", seed) for seed in results.seeds]
+        cards[name] = [card for card in found if card is not None]
+    return {name: rows for name, rows in cards.items() if rows}
+
+
+def best_of_n_curves(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
+    """Gold and score over n, for arms that choose among samples (first seed)."""
+    paths = {name: results.folder / f"seed-{results.seeds[0]}" / name / "best_of_n.json" for name in results.arms}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
 
 def plain_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -71,7 +123,6 @@ def plain_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         "over_start",
         "mcnemar_p",
         "kl",
-        "tokens",
         "seconds",
     )
     return [{c: plain(row.get(c)) for c in columns} for row in rows]
@@ -98,7 +149,9 @@ def by_level(results: StudyResults) -> dict[str, Any]:
     for name, policy in results.policies.items():
         table[name] = {
             "sampled": [plain(policy.interval("sampled", "verified", lv)) for lv in levels],
-            "greedy": [float(policy.values("greedy", "verified", lv).mean()) for lv in levels],
+            "greedy": [float(policy.values("greedy", "verified", lv).mean()) for lv in levels]
+            if policy.has_greedy
+            else None,
             "answer": [float(policy.values("sampled", "answer", lv).mean()) for lv in levels],
         }
     return table
@@ -115,6 +168,7 @@ def pass_curves(results: StudyResults) -> dict[str, Any]:
         str(lv): {
             name: {of: [policy.pass_at(k, of, lv) for k in ks] for of in ("verified", "answer")}
             for name, policy in results.policies.items()
+            if policy.evaluations[0]["num_samples"] == num_samples
         }
         for lv in shown
     }

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rl.algorithms.base import Algorithm
@@ -27,6 +22,7 @@ from rl.algorithms.sapo import Sapo
 from rl.algorithms.settings import build
 from rl.algorithms.sft import Sft
 from rl.algorithms.vapo import Vapo
+from rl.plugins import load_attribute
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     kind.name: kind
@@ -76,32 +72,10 @@ def find(name: str) -> type[Algorithm]:
             f"no algorithm {name!r}{hint} (algorithms: {', '.join(sorted(ALGORITHMS))}; one of your own is named "
             "package.module:Class or path/to/file.py:Class)"
         )
-    location, _, attribute = name.rpartition(":")
     try:
-        module = _load_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
-    except (ImportError, FileNotFoundError) as error:
-        raise ValueError(f"algorithm {name!r}: cannot import {location!r}: {error}") from error
-    kind = getattr(module, attribute, None)
+        kind = load_attribute(name)
+    except ValueError as error:
+        raise ValueError(f"algorithm {name!r}: {error}") from error
     if not (isinstance(kind, type) and issubclass(kind, Algorithm)):
-        raise ValueError(f"algorithm {name!r}: {attribute!r} is {kind!r} there, expected a subclass of Algorithm")
+        raise ValueError(f"algorithm {name!r} is {kind!r}, expected a subclass of Algorithm")
     return kind
-
-
-def _load_file(path: Path) -> ModuleType:
-    """The module in a file, loaded once per process."""
-    path = path.expanduser().resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"no Python file at {path}")
-    name = "algorithm_file_" + path.as_posix().replace("/", "_").removesuffix(".py")
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} cannot be loaded as a module")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # before it runs: dataclasses look their module up here
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]

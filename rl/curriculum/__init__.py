@@ -7,6 +7,7 @@ from typing import Any
 from envs.types import Environment
 from rl.curriculum.adaptive import EdgeCurriculum, TargetCurriculum
 from rl.curriculum.base import Curriculum
+from rl.plugins import load_attribute
 
 CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Curriculum,
@@ -18,10 +19,16 @@ CURRICULA: dict[str, type[Curriculum]] = {
 def make_curriculum(name: str, env: Environment, **settings: Any) -> Curriculum:
     """The curriculum of that name over an environment's problems.
 
+    Args:
+        name: one of CURRICULA, or a class with the methods of Curriculum as "package.module:attribute" or
+            "path/to/file.py:attribute".
     Raises:
         ValueError: unknown name; the message lists the known ones.
         TypeError: a setting that it does not have.
     """
+    if ":" in name:
+        made: Curriculum = load_attribute(name)(env, **settings)
+        return made
     if name not in CURRICULA:
         raise ValueError(f"curriculum is {name!r}, expected one of {', '.join(CURRICULA)}")
     return CURRICULA[name](env, **settings)

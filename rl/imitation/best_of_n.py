@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import comb
 from typing import Any
 
+from envs.splits import keyed_rng
 from rl.types import Group, Trajectory
 
 
@@ -90,6 +91,25 @@ def chosen_probabilities(scores: Sequence[float], n: int) -> list[float]:
         for i in tied:
             weights[i] = share
     return weights
+
+
+def pick_best(group: Group, scores: Sequence[float], n: int, *, seed: int) -> Group:
+    """The group of the best completion of each run of n consecutive ones: draws from the best-of-n policy.
+
+    Equal scores are decided by a fair draw keyed by (seed, uid): the first of equals would be no draw from the policy.
+
+    Raises:
+        ValueError: the group is no whole number of runs, or there is not one score per completion.
+    """
+    rows = group.trajectories
+    if len(scores) != len(rows) or n < 1 or len(rows) % n:
+        raise ValueError(f"{len(rows)} completions with {len(scores)} scores do not make runs of {n}")
+    chosen = []
+    for first in range(0, len(rows), n):
+        best = max(scores[first : first + n])
+        tied = [rows[i] for i in range(first, first + n) if scores[i] == best]
+        chosen.append(keyed_rng("best of n", seed, tied[0].uid).choice(tied))
+    return replace(group, trajectories=tuple(chosen))
 
 
 def verifier_scores(groups: Sequence[Group]) -> list[list[float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from envs.demonstrations import Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Problem
+from rl.types import Example
 
 KEEPS = ("all", "right")
 
@@ -81,14 +82,9 @@ class DemonstrationSource:
                 return Demonstration(problem, response, is_drill)
         raise ValueError(f"keep='right': no right solution of problem {problem.id} in {MAX_ATTEMPTS} attempts")
 
-    def write(self, num: int, progress: Callable[[int, int], None] | None = None) -> list[Demonstration]:
-        """Demonstrations 0 .. num-1."""
-        written = []
-        for index in range(num):
-            written.append(self.at(index))
-            if progress is not None and (index + 1) % 1000 == 0:
-                progress(index + 1, num)
-        return written
+    def write(self, num: int, *, first: int = 0) -> list[Demonstration]:
+        """Demonstrations first .. first + num - 1."""
+        return [self.at(index) for index in range(first, first + num)]
 
     def _problem(self, index: int, rng: random.Random) -> Problem:
         # A demonstrator may also leave out problems within its levels: skills that nobody demonstrates.
@@ -138,9 +134,6 @@ class Encoder(Protocol):
         ...
 
 
-TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # prompt tokens, completion tokens
-
-
 def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
     """A problem's prompt as the policy reads it: text, or messages through its chat template."""
     if isinstance(problem.prompt, str):
@@ -148,9 +141,9 @@ def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
     return policy.encode([{"role": m.role, "content": m.content} for m in problem.prompt])
 
 
-def encode_demonstrations(demonstrations: Sequence[Demonstration], policy: Encoder) -> list[TokenPair]:
-    """(prompt tokens, completion tokens with the end token) of each."""
-    return [(encode_prompt(policy, d.problem), policy.encode_completion(d.response)) for d in demonstrations]
+def encode_demonstrations(demonstrations: Sequence[Demonstration], policy: Encoder) -> list[Example]:
+    """The example of each, with the end token."""
+    return [Example(encode_prompt(policy, d.problem), policy.encode_completion(d.response)) for d in demonstrations]
 
 
 @dataclass(frozen=True)

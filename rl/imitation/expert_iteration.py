@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng
-from envs.types import Problem
 from policies.types import Sampling
-from rl.imitation.demonstrations import TokenPair, shuffled_epochs
-from rl.imitation.sft import SftSettings, fit_sft
+from rl.checkpoint import Checkpoints
+from rl.imitation.demonstrations import shuffled_epochs
+from rl.imitation.sft import NOTHING_DONE, FitProgress, SftSettings, fit_sft
 from rl.recorder import Recorder
 from rl.rollout import SHARD_PROBLEMS, collect, make_shards
-from rl.types import Group, Trajectory
+from rl.rollout_log import RolloutLog
+from rl.types import Example, Group, Trajectory
 from rl.workers.types import Workers
 
 if TYPE_CHECKING:
     from rl.learner import Learner
+    from rl.train import ProblemSource
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class ExpertIterationSettings:
     pool: bool = True  # a round also learns from the solutions of earlier rounds
     sampling: Sampling = field(default_factory=Sampling)
     shard_size: int = SHARD_PROBLEMS
+    save_every: int = 100  # optimizer steps between checkpoints within a round's fit; 0: only when stopped
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,7 +62,8 @@ class RoundReport:
         kept: solutions kept: accepted, distinct, at most max_per_problem of each problem.
         unique_rate: distinct accepted solutions per accepted sample: falls as the policy collapses.
         learned_from: solutions in this round's training set, pooled ones included.
-        tokens_sampled, tokens_trained: completion tokens written, and passed backward (all epochs).
+        tokens_sampled, tokens_trained: completion tokens written, and trained on (all epochs).
+        tokens_passed: prompt and completion tokens passed forward and backward.
     """
 
     round: int
@@ -71,6 +75,7 @@ class RoundReport:
     steps: int
     tokens_sampled: int
     tokens_trained: int
+    tokens_passed: int
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -104,116 +109,205 @@ def keep_verified(
     return kept
 
 
-def token_examples(trajectories: Sequence[Trajectory]) -> list[TokenPair]:
-    """(prompt tokens, completion tokens) as they were sampled: nothing is encoded anew."""
-    return [(t.prompt_tokens, t.completion.tokens) for t in trajectories]
+def token_examples(trajectories: Sequence[Trajectory]) -> list[Example]:
+    """The tokens as they were sampled: nothing is encoded anew, and tool output is read but not imitated."""
+    return [Example(t.prompt_tokens, t.completion.tokens, t.action_mask) for t in trajectories]
 
 
 def expert_iteration(
     learner: Learner,
     workers: Workers,
-    problems: Callable[[int], Sequence[Problem]],
+    problems: ProblemSource,
     settings: ExpertIterationSettings,
     recorder: Recorder,
     stage: str = "expert_iteration",
     *,
-    after_round: Callable[[RoundReport], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+    log: RolloutLog | None = None,
+    after_round: Callable[[RoundReport], Mapping[str, float]] | None = None,
 ) -> list[RoundReport]:
-    """Runs the rounds; the learner holds the last round's policy, and the workers serve it.
+    """Runs the rounds; the learner holds the last round's policy, and the workers serve it as version `rounds`.
+
+    Stopped in a round and called again with the same checkpoints, it goes on there and ends bit for bit as in one go.
 
     Args:
         learner: built with the algorithm `sft` around the start policy.
-        problems: round -> its problems (problems_per_round of them, of the train split).
-        after_round: told each report, e.g. to evaluate.
+        problems: asked for problems_per_round of each round.
+        checkpoints: None: nothing is saved, and a stopped round is lost.
+        log: every round's graded groups are written to it; None: they are not kept.
+        after_round: told each report, e.g. to evaluate; its numbers are recorded as `eval/<name>`.
     Returns:
         one report per finished round; fewer than `rounds` after a requested stop.
     """
-    start = copy.deepcopy(learner.state_dict())  # the optimizer goes on writing into its own state
-    pooled: dict[tuple[str, str], Trajectory] = {}  # a solution found again in a later round counts once
-    reports: list[RoundReport] = []
-    workers.publish(learner.weights(), 0)
-    for number in range(settings.rounds):
-        if recorder.stop_requested:
-            break
-        began = time.perf_counter()
-        groups = _sample(workers, problems(number), settings, number, recorder, stage)
-        kept = keep_verified(groups, settings.max_per_problem, settings.seed + number)
-        pooled = {**(pooled if settings.pool else {}), **{(t.problem.id, t.completion.text): t for t in kept}}
-        if settings.restart:
-            learner.load_state_dict(start)
-        steps, trained = _learn(learner, list(pooled.values()), settings, recorder, stage, number)
-        workers.publish(learner.weights(), number + 1)
-        reports.append(_report(groups, kept, len(pooled), number, steps, trained, time.perf_counter() - began))
-        recorder.metrics(
-            stage, number + 1, {f"expert_iteration/{k}": float(v) for k, v in reports[-1].to_json().items()}
+    rounds = _Rounds(learner, workers, problems, settings, recorder, stage, checkpoints, log, after_round)
+    return rounds.run()
+
+
+@dataclass
+class _Rounds:
+    """Expert iteration in progress."""
+
+    learner: Learner
+    workers: Workers
+    problems: ProblemSource
+    settings: ExpertIterationSettings
+    recorder: Recorder
+    stage: str
+    checkpoints: Checkpoints | None
+    log: RolloutLog | None
+    after_round: Callable[[RoundReport], Mapping[str, float]] | None
+
+    reports: list[RoundReport] = field(default_factory=list)
+    pooled: dict[tuple[str, str], Example] = field(default_factory=dict)  # a solution found again counts once
+    sampled: dict[str, Any] | None = None  # what this round's samples came to; None: they are still to be written
+    fit: FitProgress = NOTHING_DONE
+    saves: int = 0  # checkpoints written, those before a resume included: their numbers
+
+    def run(self) -> list[RoundReport]:
+        start = copy.deepcopy(self.learner.state_dict())  # the optimizer goes on writing into its own state
+        self._resume()
+        while len(self.reports) < self.settings.rounds and not self.recorder.stop_requested:
+            began = time.perf_counter()
+            if self.sampled is None:
+                self._sample()
+                if self.settings.restart:
+                    self.learner.load_state_dict(start)
+                self._save()
+            if not self._learn():
+                break
+            self._finish(time.perf_counter() - began)
+        return self.reports
+
+    @property
+    def _number(self) -> int:
+        """The round in progress, from 0."""
+        return len(self.reports)
+
+    # ------------------------------------------------------------------ the parts of a round
+
+    def _sample(self) -> None:
+        settings, number = self.settings, self._number
+        self.workers.publish(self.learner.weights(), number)
+        shards = make_shards(
+            self.problems.problems(number, settings.problems_per_round),
+            group_size=settings.group_size,
+            step=number,
+            shard_size=settings.shard_size,
+            sampling=settings.sampling,
+            version=number,
         )
-        recorder.progress(stage, number + 1, settings.rounds, f"success {reports[-1].success:.3f}")
-        if after_round is not None:
-            after_round(reports[-1])
-    return reports
+        groups = collect(self.workers, shards, on_wait=lambda message: self.recorder.warn(self.stage, message))
+        self.problems.observe(groups)
+        if self.log is not None:
+            self.log.truncate(number)  # a round that was sampled and not saved is sampled again
+            self.log.write(number, groups, version=number)
+        self.recorder.samples(self.stage, number + 1, groups)
+        kept = keep_verified(groups, settings.max_per_problem, settings.seed + number)
+        fresh = {(t.problem.id, t.completion.text): e for t, e in zip(kept, token_examples(kept))}
+        self.pooled = {**(self.pooled if settings.pool else {}), **fresh}
+        self.sampled = {**_figures(groups), "kept": len(kept)}
+        self.fit = NOTHING_DONE
+
+    def _learn(self) -> bool:
+        """Fits the round's solutions; False when it was stopped before the end."""
+        settings, number = self.settings, self._number
+        if not self.pooled:
+            self.recorder.warn(
+                self.stage, f"round {number + 1}: the verifier accepted no sample, so there is nothing to learn from"
+            )
+            return True
+        fit = SftSettings(
+            max_steps=max(1, settings.epochs * len(self.pooled) // settings.batch_size),
+            batch_size=settings.batch_size,
+            target=None,
+            save_every=settings.save_every,
+            seed=settings.seed + number,
+        )
+        result = fit_sft(
+            self.learner,
+            shuffled_epochs(list(self.pooled.values()), fit.seed),
+            fit,
+            self.recorder,
+            f"{self.stage}_round_{number + 1}",
+            save=self._save_fit,
+            start=self.fit,
+        )
+        self.fit = FitProgress(result.steps, result.tokens_trained, result.tokens_passed)
+        return not result.interrupted
+
+    def _finish(self, seconds: float) -> None:
+        assert self.sampled is not None
+        number = self._number + 1
+        self.workers.publish(self.learner.weights(), number)
+        report = RoundReport(
+            round=number,
+            learned_from=len(self.pooled),
+            steps=self.fit.steps,
+            tokens_trained=self.fit.tokens,
+            tokens_passed=self.fit.tokens_passed,
+            seconds=seconds,
+            **self.sampled,
+        )
+        self.reports.append(report)
+        self.sampled, self.fit = None, NOTHING_DONE
+        total = sum(r.tokens_sampled for r in self.reports)
+        metrics = {f"expert_iteration/{k}": float(v) for k, v in report.to_json().items()}
+        self.recorder.metrics(self.stage, number, {**metrics, "tokens/sampled_total": float(total)})
+        self.recorder.progress(self.stage, number, self.settings.rounds, f"success {report.success:.3f}")
+        if self.after_round is not None:
+            held_out = self.after_round(report)
+            self.recorder.metrics(self.stage, number, {f"eval/{name}": value for name, value in held_out.items()})
+        self._save()
+
+    # ------------------------------------------------------------------ state
+
+    def _save_fit(self, progress: FitProgress) -> None:
+        self.fit = progress
+        self._save()
+
+    def _save(self) -> None:
+        """Writes where the round is."""
+        if self.checkpoints is None:
+            return
+        self.saves += 1
+        state = {
+            "learner": self.learner.state_dict(),
+            "problems": self.problems.state_dict(),
+            "reports": [report.to_json() for report in self.reports],
+            "pooled": [[*key, *example] for key, example in self.pooled.items()],
+            "sampled": self.sampled,
+            "fit": self.fit.to_json(),
+        }
+        self.checkpoints.save(self.saves, state)
+
+    def _resume(self) -> None:
+        if self.checkpoints is None:
+            return
+        found = self.checkpoints.latest(lambda message: self.recorder.warn(self.stage, message))
+        if found is None:
+            return
+        state, self.saves = found.state, found.step
+        self.learner.load_state_dict(state["learner"])
+        self.problems.load_state_dict(state["problems"])
+        self.reports = [RoundReport(**row) for row in state["reports"]]
+        self.pooled = {(name, text): _example(*parts) for name, text, *parts in state["pooled"]}
+        self.sampled = state["sampled"]
+        self.fit = FitProgress.from_json(state["fit"])
 
 
-def _sample(
-    workers: Workers,
-    problems: Sequence[Problem],
-    settings: ExpertIterationSettings,
-    number: int,
-    recorder: Recorder,
-    stage: str,
-) -> list[Group]:
-    shards = make_shards(
-        problems,
-        group_size=settings.group_size,
-        step=number,
-        shard_size=settings.shard_size,
-        sampling=settings.sampling,
-        version=number,
-    )
-    groups = collect(workers, shards, on_wait=lambda message: recorder.warn(stage, message))
-    recorder.samples(stage, number, groups)
-    return groups
-
-
-def _learn(
-    learner: Learner,
-    solutions: Sequence[Trajectory],
-    settings: ExpertIterationSettings,
-    recorder: Recorder,
-    stage: str,
-    number: int,
-) -> tuple[int, int]:
-    """(optimizer steps, completion tokens) of the round's fit; none when nothing was verified."""
-    if not solutions:
-        recorder.warn(stage, f"round {number + 1}: the verifier accepted no sample, so there is nothing to learn from")
-        return 0, 0
-    steps = max(1, settings.epochs * len(solutions) // settings.batch_size)
-    fit = SftSettings(max_steps=steps, batch_size=settings.batch_size, target=None, seed=settings.seed + number)
-    examples = shuffled_epochs(token_examples(solutions), settings.seed + number)
-    result = fit_sft(learner, examples, fit, recorder, f"{stage}_round_{number + 1}")
-    return result.steps, result.tokens_trained
-
-
-def _report(
-    groups: Sequence[Group],
-    kept: Sequence[Trajectory],
-    learned_from: int,
-    number: int,
-    steps: int,
-    tokens_trained: int,
-    seconds: float,
-) -> RoundReport:
+def _figures(groups: Sequence[Group]) -> dict[str, Any]:
+    """The part of a round's report that its samples tell."""
     rows = [t for group in groups for t in group.trajectories]
     accepted = [t for t in rows if t.verdict.is_correct]
     distinct = {(t.problem.id, t.completion.text) for t in accepted}
-    return RoundReport(
-        round=number + 1,
-        success=len(accepted) / len(rows),
-        solved=len({t.problem.id for t in accepted}) / len({t.problem.id for t in rows}),
-        kept=len(kept),
-        unique_rate=len(distinct) / len(accepted) if accepted else 0.0,
-        learned_from=learned_from,
-        steps=steps,
-        tokens_sampled=sum(len(t.completion.tokens) for t in rows),
-        tokens_trained=tokens_trained,
-        seconds=seconds,
-    )
+    return {
+        "success": len(accepted) / len(rows),
+        "solved": len({t.problem.id for t in accepted}) / len({t.problem.id for t in rows}),
+        "unique_rate": len(distinct) / len(accepted) if accepted else 0.0,
+        "tokens_sampled": sum(len(t.completion.tokens) for t in rows),
+    }
+
+
+def _example(prompt: Sequence[int], completion: Sequence[int], mask: Sequence[int] | None) -> Example:
+    """The example that a checkpoint's lists spell."""
+    return Example(tuple(prompt), tuple(completion), None if mask is None else tuple(mask))

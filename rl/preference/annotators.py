@@ -16,8 +16,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
+from rl.plugins import load_attribute
 from rl.preference.readings import Reading
 
 
@@ -49,6 +50,14 @@ class Annotator(Protocol):
 
     def perceives_right(self, reading: Reading) -> float:
         """Probability that this solution, read alone, is taken for right."""
+        ...
+
+    def liking(self, reading: Reading) -> float:
+        """How much the solution is liked beside its correctness, in units of utility."""
+        ...
+
+    def approves(self, reading: Reading, usual: float) -> float:
+        """Probability of a thumbs-up for this solution alone; `usual` is the liking of the ones it is seen among."""
         ...
 
 
@@ -183,10 +192,24 @@ class ModelledAnnotator:
         """Probability that this solution is taken for right."""
         return self.audit.perceives_right(reading)
 
+    def liking(self, reading: Reading) -> float:
+        """By taste."""
+        return self.taste.score(reading)
+
+    def approves(self, reading: Reading, usual: float) -> float:
+        """The choice against an imagined solution of the usual liking that is as likely right as wrong.
+
+        flip-noise over sigmoid((w (perceived - 1/2) + liking - usual) / temperature), the audit's outcomes summed out.
+        """
+        right, liking, up = self.perceives_right(reading), self.liking(reading) - usual, 0.0
+        for seen, chance in ((1, right), (0, 1 - right)):
+            up += chance * self._prefers_first(self.correctness * (seen - 0.5) + liking, bias=0.0)
+        return (1 - self.flip) * up + self.flip * (1 - up)
+
     def choice(self, first: Reading, second: Reading) -> Choice:
         """Sums over what the audit may perceive of either solution."""
         right_first, right_second = self.perceives_right(first), self.perceives_right(second)
-        liking = self.taste.score(first) - self.taste.score(second)
+        liking = self.liking(first) - self.liking(second)
         prefers, tie = 0.0, 0.0
         for seen_first, seen_second in product((0, 1), repeat=2):
             chance = right_first if seen_first else 1 - right_first
@@ -195,14 +218,14 @@ class ModelledAnnotator:
             if abs(advantage) <= self.tie_margin:
                 tie += chance
             else:
-                prefers += chance * self._prefers_first(advantage)
+                prefers += chance * self._prefers_first(advantage, self.position_bias)
         rest = 1 - tie - prefers
         return Choice((1 - self.flip) * prefers + self.flip * rest, (1 - self.flip) * rest + self.flip * prefers, tie)
 
-    def _prefers_first(self, advantage: float) -> float:
+    def _prefers_first(self, advantage: float, bias: float) -> float:
         if self.temperature == 0 and advantage != 0:
             return float(advantage > 0)
-        logit = (advantage / self.temperature if self.temperature else 0.0) + self.position_bias
+        logit = (advantage / self.temperature if self.temperature else 0.0) + bias
         return 1 / (1 + math.exp(-max(min(logit, 500.0), -500.0)))
 
 
@@ -234,6 +257,20 @@ class Panel:
     def perceives_right(self, reading: Reading) -> float:
         """Mean over the raters."""
         return sum(rater.perceives_right(reading) for rater in self.raters) / len(self.raters)
+
+    def liking(self, reading: Reading) -> float:
+        """Mean over the raters."""
+        return sum(rater.liking(reading) for rater in self.raters) / len(self.raters)
+
+    def approves(self, reading: Reading, usual: float) -> float:
+        """The panel's thumbs-up: that of one rater, or of most of them (an even split is a fair draw)."""
+        chances = [rater.approves(reading, usual) for rater in self.raters]
+        if self.vote == "one":
+            return sum(chances) / len(chances)
+        lead = {0: 1.0}
+        for p in chances:
+            lead = _add_vote(lead, Choice(p, 1 - p))
+        return sum(p for votes, p in lead.items() if votes > 0) + 0.5 * lead.get(0, 0.0)
 
     def choice(self, first: Reading, second: Reading) -> Choice:
         """The panel's answer: a mixture of the raters, or the exact distribution of their vote."""
@@ -276,12 +313,24 @@ PRESETS: Mapping[str, Callable[[], ModelledAnnotator]] = {
 }
 
 
-def make_annotator(preset: str, **changes: object) -> ModelledAnnotator:
-    """The annotator of a preset (perfect, careful, concise, verbose), with some of its fields changed.
+def make_annotator(preset: str, **changes: Any) -> Annotator:
+    """The annotator of a preset (perfect, careful, concise, verbose) with some of its fields changed; or a `panel`.
+
+    Audit and taste may be given as mappings of their fields. A panel takes `raters`, each a preset or a mapping with
+    `name` and changes, and `vote`. One of your own is named `package.module:attribute` or `file.py:attribute`.
 
     Raises:
-        ValueError: unknown preset.
+        ValueError: unknown preset or value. TypeError: unknown field.
     """
+    if preset == "panel":
+        raters = [{"name": rater} if isinstance(rater, str) else dict(rater) for rater in changes.pop("raters", ())]
+        return Panel(tuple(make_annotator(rater.pop("name"), **rater) for rater in raters), **changes)
+    if ":" in preset:
+        made: Annotator = load_attribute(preset)(**changes)
+        return made
     if preset not in PRESETS:
-        raise ValueError(f"annotator is {preset!r}, expected one of {', '.join(PRESETS)}")
-    return replace(PRESETS[preset](), **changes)  # type: ignore[arg-type]
+        raise ValueError(f"annotator is {preset!r}, expected panel or one of {', '.join(PRESETS)}")
+    for field_name, kind in (("audit", LimitedAudit), ("taste", Taste)):
+        if isinstance(changes.get(field_name), Mapping):
+            changes[field_name] = kind(**changes[field_name])
+    return replace(PRESETS[preset](), **changes)

@@ -80,7 +80,7 @@ class RankedPairs:
         return sorted(pairs, key=lambda p: -self.value(p.first, p.second))
 
 
-SELECTORS = {"uniform": UniformPairs, "contrasting": ContrastingPairs}
+SELECTORS: dict[str, Callable[[], PairSelector]] = {"uniform": UniformPairs, "contrasting": ContrastingPairs}
 
 
 def different_pairs(group: Group, rng: random.Random) -> list[Pair]:

@@ -5,7 +5,7 @@ With h = log pi(chosen)/ref(chosen) - log pi(rejected)/ref(rejected), summed ove
     dpo     -log sigmoid(beta h)                                   (2305.18290, eq. 7)
     robust  the unbiased loss under labels flipped with probability label_smoothing   (2403.00409)
     ipo     (h' - 1 / (2 beta))^2, where trl averages over each completion's tokens before it takes the difference
-    kto     each completion alone, desirable or not, against a KL baseline from mismatched pairs   (2402.01306)
+    hinge   max(0, 1 - beta h)                                     (SLiC-HF, 2305.10425)
 
 The reference is always the start policy, also when the fit goes on from another one (online DPO: rounds of sampling,
 labelling, fitting).
@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng
-from rl.imitation.demonstrations import TokenPair
+from rl.preference.log_ratios import completion_log_ratios, restore_forward
+from rl.preference.reward_card import PairOfPairs
 from rl.preference.trl_support import (
     contained_trainer,
     pretokenized,
@@ -39,20 +40,17 @@ from rl.types import Comparison
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
 
-LOSSES = {"dpo": "sigmoid", "ipo": "ipo", "robust": "robust", "hinge": "hinge", "kto": "kto"}  # ours -> trl's
-LOGS = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected", "kl", "grad_norm")
+LOSSES = {"dpo": "sigmoid", "ipo": "ipo", "robust": "robust", "hinge": "hinge"}  # ours -> trl's
+LOGS = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected", "grad_norm")
 CARD_FILE = "dpo.json"
 SCORED_PAIRS = 500  # pairs on which the card's margins are measured
-SCORE_BATCH = 64  # rows in one forward pass of that measurement
-
-PairOfPairs = tuple[TokenPair, TokenPair]  # chosen, rejected
 
 
 @dataclass(frozen=True)
 class DpoSettings:
     """How a policy is fitted to comparisons; the defaults are for models of a few million parameters at most."""
 
-    loss: str = "dpo"  # dpo, ipo, robust, hinge or kto
+    loss: str = "dpo"  # dpo, ipo, robust or hinge
     beta: float = 0.1  # strength of the reference (tau of IPO)
     label_smoothing: float = 0.0  # assumed share of flipped labels; robust only
     epochs: int = 1  # passes over the pairs; direct methods over-optimise within one
@@ -164,29 +162,8 @@ def log_ratios(
     policy: CausalPolicy, reference: CausalPolicy, pairs: Sequence[PairOfPairs]
 ) -> list[tuple[float, float]]:
     """(log pi/ref of the chosen, of the rejected completion) for each pair, nats summed over completion tokens."""
-    rows = [side for pair in pairs for side in pair]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]) + len(rows[i][1]))
-    ratios = [0.0] * len(rows)
-    for start in range(0, len(order), SCORE_BATCH):
-        part = order[start : start + SCORE_BATCH]
-        for index, ratio in zip(part, _sum_log_ratios(policy, reference, [rows[i] for i in part])):
-            ratios[index] = ratio
+    ratios = completion_log_ratios(policy, reference, [side for pair in pairs for side in pair])
     return list(zip(ratios[::2], ratios[1::2]))
-
-
-def _sum_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: Sequence[TokenPair]) -> list[float]:
-    import torch
-
-    from policies.logprobs import score_tokens
-    from rl.collate import collate_pairs
-
-    batch = collate_pairs(rows, policy.pad_id).to(policy.device)
-    with torch.no_grad():
-        logprobs = [
-            (score_tokens(p.model, batch.tokens, batch.attention).logprobs * batch.mask).sum(1)
-            for p in (policy, reference)
-        ]
-    return (logprobs[0] - logprobs[1]).tolist()
 
 
 def _train(
@@ -199,70 +176,40 @@ def _train(
 ) -> int:
     """Trains `policy` in place; the optimizer steps taken."""
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+    from trl import DPOConfig, DPOTrainer
 
-    is_kto = settings.loss == "kto"
-    columns = _kto_columns(pairs) if is_kto else _dpo_columns(pairs)
     with contained_trainer(settings.seed), tempfile.TemporaryDirectory() as folder:
         arguments = training_arguments(
-            folder,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size * (2 if is_kto else 1),  # KTO counts completions, not pairs
-            lr=settings.lr,
-            seed=settings.seed,
+            folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
         )
-        arguments |= {"beta": settings.beta, "loss_type": LOSSES[settings.loss]}
-        if not is_kto:
-            arguments["label_smoothing"] = settings.label_smoothing
-        trainer = pretokenized(KTOTrainer if is_kto else DPOTrainer)(
+        trainer = pretokenized(DPOTrainer)(
             model=policy.model,
             # given as an object: left alone, trl loads it from the path in the model's config, which a model in memory
             # does not have and a model that moved on has outgrown
             ref_model=reference.model,
-            args=(KTOConfig if is_kto else DPOConfig)(**arguments),
-            train_dataset=Dataset.from_dict(columns),
+            args=DPOConfig(
+                **arguments,
+                beta=settings.beta,
+                loss_type=[LOSSES[settings.loss]],
+                label_smoothing=settings.label_smoothing,
+            ),
+            train_dataset=Dataset.from_dict(_columns(pairs)),
             processing_class=policy.tokenizer,
             callbacks=[report_to(recorder, stage, "dpo", LOGS)],
         )
         steps = train_quietly(trainer)
     for model in (policy.model, reference.model):
-        _restore_forward(model)
+        restore_forward(model)
         model.eval()
     return steps
 
 
-def _restore_forward(model: Any) -> None:
-    """Undoes trl's replacement of `forward` on the object (its fused output head)."""
-    vars(model).pop("forward", None)
-
-
-def _dpo_columns(pairs: Sequence[PairOfPairs]) -> dict[str, list[Any]]:
+def _columns(pairs: Sequence[PairOfPairs]) -> dict[str, list[Any]]:
     return {
         "prompt_ids": [list(chosen[0]) for chosen, _ in pairs],
         "chosen_ids": [list(chosen[1]) for chosen, _ in pairs],
         "rejected_ids": [list(rejected[1]) for _, rejected in pairs],
         "length": [len(c[0]) + max(len(c[1]), len(r[1])) for c, r in pairs],
-    }
-
-
-def _kto_columns(pairs: Sequence[PairOfPairs]) -> dict[str, list[Any]]:
-    """Completions one by one; the KL baseline pairs each prompt with a completion of the next different prompt."""
-    rows = [
-        (prompt, completion, is_chosen) for c, r in pairs for (prompt, completion), is_chosen in ((c, True), (r, False))
-    ]
-    mismatched = []
-    for index, (prompt, _, _) in enumerate(rows):
-        others = (rows[(index + k) % len(rows)] for k in range(1, len(rows)))
-        other = next((row for row in others if row[0] != prompt), None)
-        if other is None:
-            raise ValueError("KTO needs comparisons of at least two different prompts for its KL baseline")
-        mismatched.append(list(other[1]))
-    return {
-        "prompt_ids": [list(prompt) for prompt, _, _ in rows],
-        "completion_ids": [list(completion) for _, completion, _ in rows],
-        "KL_completion_ids": mismatched,
-        "label": [is_chosen for _, _, is_chosen in rows],
-        "length": [len(prompt) + len(completion) for prompt, completion, _ in rows],
     }
 
 

@@ -66,6 +66,12 @@ class LabellerCard:
         row["by_level"] = {str(level): card.to_json() for level, card in self.by_level.items()}
         return row
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> LabellerCard:
+        """The card that `to_json` wrote."""
+        by_level = {int(level): cls.from_json(card) for level, card in row["by_level"].items()}
+        return cls(**{**row, "by_level": by_level})
+
 
 def labeller_card(
     judgements: Sequence[Judgement], annotator: str, *, judgements_per_pair: int = 1, split_levels: bool = True

@@ -14,12 +14,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng
-from rl.imitation.demonstrations import TokenPair
+from rl.preference.reward_card import PairOfPairs, RewardModelCard, reward_model_card
 from rl.preference.trl_support import (
     contained_trainer,
     pretokenized,
@@ -32,12 +32,12 @@ from rl.preference.trl_support import (
 )
 from rl.recorder import Recorder
 from rl.rewards import COMBINATIONS, ProxyReward
-from rl.types import Comparison
+from rl.types import Comparison, TokenPair
 
 if TYPE_CHECKING:
+    from policies.causal import CausalPolicy
     from policies.reward_model import RewardModel
 
-PairOfPairs = tuple[TokenPair, TokenPair]  # chosen, rejected
 CARD_FILE = "reward.json"
 SAMPLE_PAIRS = 500  # training pairs scored for the train accuracy and, without start completions, the normaliser
 LOGS = ("loss", "accuracy", "margin", "mean_reward", "grad_norm")
@@ -54,7 +54,7 @@ class RewardModelSettings:
     held_out: float = 0.1  # share of the problems whose pairs only measure accuracy
     members: int = 1  # size of the ensemble
     combine: str = "mean"  # mean, min or mean_minus_std over the members
-    penalty: float = 1.0  # lambda of mean_minus_std
+    penalty: float = 1.0  # lambda of mean_minus_std, >= 0
     seed: int = 0  # of heads and data order; member i uses seed + i
 
     def __post_init__(self) -> None:
@@ -64,43 +64,8 @@ class RewardModelSettings:
             raise ValueError(f"held_out is {self.held_out}, expected a share in [0, 1)")
         if self.combine not in COMBINATIONS:
             raise ValueError(f"combine is {self.combine!r}, expected one of {', '.join(COMBINATIONS)}")
-
-
-@dataclass(frozen=True)
-class RewardModelCard:
-    """What the reward model learned; shares are None where no pair could tell.
-
-    Attributes:
-        num_pairs, num_held_out: comparisons trained on, and kept apart.
-        train_accuracy, accuracy: share of pairs ranked as labelled, among those trained on (a sample of SAMPLE_PAIRS)
-            and those kept apart.
-        num_decisive, gold_accuracy: held-out pairs with exactly one gold-correct side, and the share of them in which
-            the gold-correct side scores higher, whatever the label says.
-        label_gold_agreement: share of those in which the label itself agrees with gold: the ceiling of skill.
-        spread: mean over held-out completions of the members' standard deviation, in normalised units.
-        normalisers: (mean, std) of each member on start-policy completions.
-        tokens_trained: prompt and completion tokens passed forward and backward, all epochs and members.
-        interrupted: a stop was requested before the last step.
-    """
-
-    num_pairs: int
-    num_held_out: int
-    train_accuracy: float
-    accuracy: float | None
-    num_decisive: int
-    gold_accuracy: float | None
-    label_gold_agreement: float | None
-    spread: float | None
-    normalisers: tuple[tuple[float, float], ...]
-    combine: str
-    penalty: float
-    tokens_trained: int
-    seconds: float
-    interrupted: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain JSON values."""
-        return asdict(self)
+        if self.penalty != 1.0 and self.combine != "mean_minus_std":
+            raise ValueError(f"penalty only acts with combine 'mean_minus_std', and combine is {self.combine!r}")
 
 
 def fit_reward_model(
@@ -115,7 +80,8 @@ def fit_reward_model(
 ) -> RewardModelCard:
     """Fits reward models to `comparisons` and writes them, their normalisers and the card to `out_folder`.
 
-    After a requested stop nothing is written and the card says `interrupted`: the fit begins anew next time.
+    After a requested stop the card is not written and says `interrupted`: next time the members that are done are read
+    back, and the one that was being fitted begins anew.
 
     Args:
         policy_folder: the start policy, in Hugging Face form; every member starts from its trunk.
@@ -125,7 +91,6 @@ def fit_reward_model(
         ValueError: no comparison is left to train on.
     """
     from policies.causal import load_policy
-    from policies.reward_model import RewardModel
 
     began = time.perf_counter()
     with quiet_transformers():
@@ -134,12 +99,7 @@ def fit_reward_model(
         if not train:
             raise ValueError(f"{len(comparisons)} comparisons, {len(held_out)} held out: none is left to train on")
         pairs = [token_pairs(c, policy) for c in train]
-        members: list[RewardModel] = []
-        for seed in range(settings.seed, settings.seed + settings.members):
-            if recorder.stop_requested and members:
-                break
-            members.append(RewardModel.from_policy(policy, seed))
-            fit_bradley_terry(members[-1], pairs, settings, recorder, seed=seed, stage=stage)
+        members, steps = _fit_members(policy, pairs, settings, Path(out_folder), recorder, stage)
         sample = keyed_rng("reward sample", settings.seed).sample(pairs, min(len(pairs), SAMPLE_PAIRS))
         reference = list(start_completions) or [side for pair in sample for side in pair]
         reward = ProxyReward(
@@ -148,20 +108,51 @@ def fit_reward_model(
             combine=settings.combine,
             penalty=settings.penalty,
         )
-        tokens = sum(len(p) + len(c) for pair in pairs for p, c in pair) * settings.epochs * settings.members
-        card = _card(
+        card = reward_model_card(
             reward,
             num_pairs=len(pairs),
             sample=sample,
             held_out=held_out,
             held_out_pairs=[token_pairs(c, policy) for c in held_out],
-            tokens=tokens,
-            began=began,
+            steps=steps,
+            tokens=sum(len(p) + len(c) for pair in pairs for p, c in pair) * settings.epochs * len(members),
+            seconds=time.perf_counter() - began,
             interrupted=recorder.stop_requested,
         )
-        if not card.interrupted:
-            _save(members, card, Path(out_folder))
+    if not card.interrupted:
+        (Path(out_folder) / CARD_FILE).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def _fit_members(
+    policy: CausalPolicy,
+    pairs: Sequence[PairOfPairs],
+    settings: RewardModelSettings,
+    folder: Path,
+    recorder: Recorder,
+    stage: str,
+) -> tuple[list[RewardModel], int]:
+    """The members, saved as they are done and read back when they are there; and the optimizer steps of all."""
+    from policies.reward_model import RewardModel
+
+    members: list[RewardModel] = []
+    steps_each = settings.epochs * -(-len(pairs) // settings.batch_size)
+    for index in range(settings.members):
+        target = folder / f"member_{index}"
+        if target.exists():
+            members.append(RewardModel.load(target))
+            continue
+        if recorder.stop_requested and members:
+            break
+        seed = settings.seed + index
+        members.append(RewardModel.from_policy(policy, seed))
+        fit_bradley_terry(members[-1], pairs, settings, recorder, seed=seed, stage=stage)
+        if recorder.stop_requested:
+            break
+        writing = folder / f".writing_{index}"
+        members[-1].save(writing)
+        writing.rename(target)
+    return members, steps_each * len(members)
 
 
 def fit_bradley_terry(
@@ -227,80 +218,6 @@ def load_reward(folder: Path | str, *, device: str = "cpu", **changes: Any) -> P
 
     card = json.loads((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))
     members = [RewardModel.load(Path(folder) / f"member_{i}", device=device) for i in range(len(card["normalisers"]))]
-    settings = {"combine": card["combine"], "penalty": card["penalty"], **changes}
+    fitted = {"combine": card["combine"], "penalty": card["penalty"]}
+    settings = {**(fitted if changes.get("combine", card["combine"]) == card["combine"] else {}), **changes}
     return ProxyReward(members, normalisers=tuple((m, s) for m, s in card["normalisers"]), **settings)
-
-
-def ranking_accuracy(reward: ProxyReward, pairs: Sequence[PairOfPairs]) -> float | None:
-    """Share of (chosen, rejected) pairs in which the chosen side scores higher; None without pairs."""
-    margins = _margins(reward, pairs)
-    return sum(m > 0 for m in margins) / len(margins) if margins else None
-
-
-def gold_pairs(groups: Sequence[Any], per_group: int = 4) -> list[PairOfPairs]:
-    """(gold-correct, gold-wrong) token pairs within each group: to measure a reward model on a policy's completions.
-
-    Accuracy falls as the policy moves away from the completions that were labelled; measure it by checkpoint.
-    """
-    pairs: list[PairOfPairs] = []
-    for group in groups:
-        right = [t for t in group.trajectories if t.verdict.is_correct]
-        wrong = [t for t in group.trajectories if not t.verdict.is_correct]
-        for good, bad in list(zip(right, wrong))[:per_group]:
-            sides = [(t.prompt_tokens, t.completion.tokens) for t in (good, bad)]
-            pairs.append((sides[0], sides[1]))
-    return pairs
-
-
-def _margins(reward: ProxyReward, pairs: Sequence[PairOfPairs]) -> list[float]:
-    scores = reward.scores([side for pair in pairs for side in pair]) if pairs else []
-    return [chosen - rejected for chosen, rejected in zip(scores[::2], scores[1::2])]
-
-
-def _card(
-    reward: ProxyReward,
-    *,
-    num_pairs: int,
-    sample: Sequence[PairOfPairs],
-    held_out: Sequence[Comparison],
-    held_out_pairs: Sequence[PairOfPairs],
-    tokens: int,
-    began: float,
-    interrupted: bool,
-) -> RewardModelCard:
-    margins = _margins(reward, held_out_pairs)
-    decisive = [(c.agrees_with_gold, m > 0) for c, m in zip(held_out, margins) if c.agrees_with_gold is not None]
-    train_accuracy = ranking_accuracy(reward, sample)
-    assert train_accuracy is not None  # there are pairs
-    return RewardModelCard(
-        num_pairs=num_pairs,
-        num_held_out=len(held_out),
-        train_accuracy=train_accuracy,
-        accuracy=sum(m > 0 for m in margins) / len(margins) if margins else None,
-        num_decisive=len(decisive),
-        gold_accuracy=sum(agrees == ranks for agrees, ranks in decisive) / len(decisive) if decisive else None,
-        label_gold_agreement=sum(agrees for agrees, _ in decisive) / len(decisive) if decisive else None,
-        spread=_spread(reward, [side for pair in held_out_pairs for side in pair]),
-        normalisers=tuple(reward.normalisers),
-        combine=reward.combine,
-        penalty=reward.penalty,
-        tokens_trained=tokens,
-        seconds=time.perf_counter() - began,
-        interrupted=interrupted,
-    )
-
-
-def _spread(reward: ProxyReward, completions: list[TokenPair]) -> float | None:
-    if len(reward.members) < 2 or not completions:
-        return None
-    columns = [
-        [(score - mean) / std for score in member.score(completions)]
-        for member, (mean, std) in zip(reward.members, reward.normalisers)
-    ]
-    return statistics.fmean(statistics.pstdev(row) for row in zip(*columns))
-
-
-def _save(members: Sequence[RewardModel], card: RewardModelCard, folder: Path) -> None:
-    for index, member in enumerate(members):
-        member.save(folder / f"member_{index}")
-    (folder / CARD_FILE).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")

@@ -13,16 +13,17 @@ import random
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch.utils.data import Sampler
 
 from envs.splits import keyed_rng
-from rl.imitation.demonstrations import TokenPair, encode_prompt
+from envs.types import Problem
+from rl.imitation.demonstrations import encode_prompt
 from rl.recorder import Recorder
-from rl.types import Comparison
+from rl.types import Comparison, TokenPair
 
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
@@ -45,17 +46,24 @@ def token_pairs(comparison: Comparison, policy: CausalPolicy) -> tuple[TokenPair
     return (prompt, chosen), (prompt, rejected)
 
 
-def split_by_problem(
-    comparisons: Sequence[Comparison], held_out: float, seed: int
-) -> tuple[list[Comparison], list[Comparison]]:
-    """Comparisons to train on, and those of a share of the problems kept apart: no problem is on both sides."""
-    problems = sorted({c.problem.id for c in comparisons})
+class OfProblem(Protocol):
+    """A comparison or a thumb."""
+
+    @property
+    def problem(self) -> Problem:
+        """What was answered."""
+        ...
+
+
+Row = TypeVar("Row", bound=OfProblem)
+
+
+def split_by_problem(rows: Sequence[Row], held_out: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """Rows to train on, and those of a share of the problems kept apart: no problem is on both sides."""
+    problems = sorted({row.problem.id for row in rows})
     keyed_rng("held-out comparisons", seed).shuffle(problems)
     kept = set(problems[: round(held_out * len(problems))])
-    return (
-        [c for c in comparisons if c.problem.id not in kept],
-        [c for c in comparisons if c.problem.id in kept],
-    )
+    return [row for row in rows if row.problem.id not in kept], [row for row in rows if row.problem.id in kept]
 
 
 class BucketedSampler(Sampler[int]):

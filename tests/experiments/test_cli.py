@@ -41,7 +41,7 @@ def test_help_answers_in_about_a_second():
         (("check", "mini", "-s", "env.moduls=7"), "moduls"),
         (("check", "mini", "-s", "rl.algorithm=gropo"), "did you mean 'grpo'"),
         (("check", "mini", "-s", "rl.algorithm.clop=1"), "no setting 'clop'"),
-        (("check", "mini", "-s", "preference.annotator=grumpy"), "expected one of perfect"),
+        (("check", "mini", "-s", "preference.annotator=grumpy"), "expected panel or one of perfect"),
         (("check", "mini", "-s", "arms.rl.reward=money"), "expected one of"),
         (("check", "mini", "-s", "evaluation.headline_level=9"), "headline_level is 9"),
         (("run", "mini", "--arm", "rll"), "no arm 'rll'; did you mean 'rl'?"),

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.config import Component, Experiment
+from experiments.config import Experiment
 from experiments.errors import UserError
 from experiments.loading import CONFIG_FOLDER, find_config, load_experiment, merge
+from experiments.sections import Component
 
 MINIMAL = "name: x\nenv: leaps\npolicy: {tiny: {layers: 2}}\n"
 
@@ -42,7 +43,23 @@ def test_resolved_config_rebuilds_the_experiment():
             "rl.steps: input should be a valid integer, unable to parse string as an integer (got 'many')",
         ),
         ("rl.optimizer.lr=-1", "rl.optimizer.lr: input should be greater than 0 (got -1)"),
-        ("arms.rl.method=magic", "arms.rl.method: input should be 'rl' or 'dpo' (got 'magic')"),
+        (
+            "arms={x: {method: kt0}}",
+            "arms.x.method: input should be one of rl, imitation, expert_iteration, best_of_n, dpo, ipo, kto, "
+            "online_dpo, distill (got 'kt0'); did you mean 'kto'?",
+        ),
+        ("arms={x: {method: kto, bta: 0.1}}", "unknown key 'arms.x.bta'; did you mean 'beta'?"),
+        (
+            "arms={x: {method: expert_iteration, optimizer: {lrr: 1}}}",
+            "unknown key 'arms.x.optimizer.lrr'; did you mean 'lr'?",
+        ),
+        (
+            "arms={x: {method: distill, teacher: y, student: {tiny: {}}}}",
+            "arm 'x' builds on 'y', which is no arm before it",
+        ),
+        ("arms={x: {method: ipo, dpo: {loss: hinge}}}", "use method dpo"),
+        ("arms={x/y: rl}", "expected letters, digits"),
+        ("preference.reward_model.combine=min", "combines nothing with members 1"),
         ("policy.path=somewhere", "exactly one of `path`"),
         ("rl.steps", "is not of the form key=value"),
         ("arms={}", "arms is empty"),

@@ -24,7 +24,8 @@ def study(tmp_path_factory):
 
 def test_every_arm_is_trained_and_evaluated_on_the_same_problems(study):
     results = load_study(study)
-    assert list(results.policies) == ["start", "rl", "rlhf", "dpo"]
+    assert list(results.policies) == ["start", "rl", "rlhf", "rlhf/best-gold", "rlhf/same-kl", "dpo"]
+    assert results.arms == ["rl", "rlhf", "dpo"]
     hashes = {e["problems_hash"] for p in results.policies.values() for e in p.evaluations}
     assert hashes == {results.study["problems"]["test"]}
     for name, policy in results.policies.items():
@@ -69,7 +70,7 @@ def test_report_is_one_file_that_needs_no_network(study):
 
 
 def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
-    from experiments.evaluation import evaluate_command
+    from experiments.cli.evaluate import evaluate_command
     from experiments.export import export_policy
     from rl.rollout_log import rescore_run
 

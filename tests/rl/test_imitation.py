@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 
 import pytest
@@ -18,7 +19,7 @@ from rl.imitation.demonstrations import (
     save_demonstrations,
     shuffled_epochs,
 )
-from rl.imitation.sft import SftSettings, fit_sft, length_bucketed
+from rl.imitation.sft import FitProgress, SftSettings, fit_sft, length_bucketed
 from rl.learner import Learner
 from rl.optimizer import OptimizerSettings
 from rl.recorder import SilentRecorder
@@ -112,17 +113,18 @@ def test_epochs_show_everything_once_in_new_orders():
 def test_bucketed_batches_keep_every_example_and_little_padding(source, tiny_policy):
     examples = encode_demonstrations(source.write(500), tiny_policy)
     batches = list(length_bucketed(iter(examples), 32, seed=0))
-    assert sorted(p for batch in batches for p in batch) == sorted(examples)
+    assert sorted(e[:2] for batch in batches for e in batch) == sorted(e[:2] for e in examples)
 
     def padding(groups):
-        lengths = [[len(p) + len(c) for p, c in g] for g in groups]
+        lengths = [[len(e.prompt) + len(e.completion) for e in g] for g in groups]
         return sum(max(g) * len(g) - sum(g) for g in lengths) / sum(max(g) * len(g) for g in lengths)
 
     assert padding(batches) < 0.1 < padding([examples[i : i + 32] for i in range(0, 500, 32)])
 
 
 def test_an_encoded_demonstration_ends_with_the_end_token(source, tiny_policy):
-    prompt, completion = encode_demonstrations([source.at(0)], tiny_policy)[0]
+    prompt, completion, mask = encode_demonstrations([source.at(0)], tiny_policy)[0]
+    assert mask is None
     assert completion[-1] in tiny_policy.stop_ids
     assert tiny_policy.decode(completion) == source.at(0).response
     assert tiny_policy.decode(prompt) == source.at(0).problem.prompt
@@ -136,7 +138,7 @@ def test_a_fit_lowers_the_loss_and_counts_completion_tokens(learner, source):
     losses = [values["learner/loss"] for _, _, values in recorder.rows]
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
     assert (result.steps, result.reached_target, result.interrupted) == (60, False, False)
-    mean_length = sum(len(c) for _, c in examples) / len(examples)
+    mean_length = sum(len(e.completion) for e in examples) / len(examples)
     assert result.tokens_trained == pytest.approx(60 * 16 * mean_length, rel=0.1)
 
 
@@ -171,13 +173,26 @@ def test_an_interrupted_fit_goes_on_as_if_undisturbed(leaps_env, source):
     examples = encode_demonstrations(source.write(100), fresh().policy)
     settings = SftSettings(max_steps=12, batch_size=8, target=None)
     whole, first, second = fresh(), fresh(), fresh()
-    fit_sft(whole, shuffled_epochs(examples, 0), settings, SilentRecorder())
-    half = fit_sft(first, shuffled_epochs(examples, 0), settings, StopAfter())
+    done = fit_sft(whole, shuffled_epochs(examples, 0), settings, SilentRecorder())
+    saved = []
+    half = fit_sft(first, shuffled_epochs(examples, 0), settings, StopAfter(), save=saved.append)
     assert (half.steps, half.interrupted) == (7, True)
+    assert [progress.steps for progress in saved] == [7]
     second.load_state_dict(first.state_dict())
-    fit_sft(second, shuffled_epochs(examples, 0), settings, SilentRecorder(), start_step=half.steps)
+    rest = fit_sft(second, shuffled_epochs(examples, 0), settings, SilentRecorder(), start=saved[0])
     pairs = zip(whole.weights().values(), second.weights().values())
     assert all(torch.equal(a, b) for a, b in pairs)
+    assert (rest.steps, rest.tokens_trained) == (12, done.tokens_trained)
+
+
+def test_a_fit_is_saved_at_its_own_pace_and_progress_goes_through_json(learner, source):
+    examples = encode_demonstrations(source.write(50), learner.policy)
+    settings = SftSettings(max_steps=9, batch_size=4, target=None, probe_every=4, save_every=4)
+    saved = []
+    fit_sft(learner, shuffled_epochs(examples, 0), settings, SilentRecorder(), probe=lambda s: 0.5, save=saved.append)
+    assert [progress.steps for progress in saved] == [4, 8]
+    assert saved[1].probes == ((4, 0.5), (8, 0.5))
+    assert FitProgress.from_json(json.loads(json.dumps(saved[1].to_json()))) == saved[1]
 
 
 def test_settings_refuse_what_makes_no_sense(leaps_env):

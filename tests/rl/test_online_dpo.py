@@ -39,7 +39,7 @@ def test_every_round_samples_the_last_policy_and_goes_on_from_the_first_referenc
     asked: list[tuple[str, int]] = []
 
     def sample(folder, number):
-        asked.append((folder.name, number))
+        asked.append((folder.parent.name if number else folder.name, number))
         return sampled(tiny_policy, number)
 
     rounds = fit_online_dpo(
@@ -63,6 +63,44 @@ def test_every_round_samples_the_last_policy_and_goes_on_from_the_first_referenc
     assert len(load_comparisons(tmp_path / "online" / "round_2" / "comparisons.jsonl")) == 20
 
 
+def test_a_stopped_run_goes_on_with_its_round_and_buys_no_label_twice(tiny_policy, tmp_path):
+    start = tmp_path / "start"
+    tiny_policy.save(start)
+    asked: list[int] = []
+
+    class StopsInRound(SilentRecorder):
+        """Asks for a stop at the last optimizer step of a round."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+        def progress(self, stage, done, total, note=""):
+            if len(asked) == self.number and total != 2:
+                self.stop_requested = True
+
+    def go(name: str, recorder: SilentRecorder):
+        def sample(folder, number):
+            asked.append(number)
+            return sampled(tiny_policy, number)
+
+        settings = DpoSettings(epochs=1, batch_size=8, lr=1e-3, held_out=0.0)
+        return fit_online_dpo(
+            start, sample, make_annotator("careful"), settings, tmp_path / name, recorder,
+            rounds=2, num_pairs=40, seed=0,
+        )  # fmt: skip
+
+    whole = go("whole", SilentRecorder())
+    asked.clear()
+    assert len(go("broken", StopsInRound(2))) == 1  # stopped in round 2, after its labels were bought
+    resumed = go("broken", SilentRecorder())
+    assert asked == [0, 1]
+    assert [r.labeller for r in resumed] == [r.labeller for r in whole]
+    files = [tmp_path / name / "round_2" / "policy" / "model.safetensors" for name in ("whole", "broken")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert not (tmp_path / "broken" / "round_1" / "policy").exists()  # needed no longer
+
+
 def test_a_budget_below_the_rounds_is_refused(tmp_path):
     with pytest.raises(ValueError, match="at least one judgement per round"):
         fit_online_dpo(
@@ -82,6 +120,7 @@ def test_trl_is_imported_by_the_preference_package_alone_and_only_when_a_fit_beg
     users = {path: importing.findall(text) for path, text in found.items() if importing.search(text)}
     assert {str(path) for path in users if "bench" not in path.parts} == {
         "rl/preference/dpo.py",
+        "rl/preference/kto.py",
         "rl/preference/reward_model.py",
     }
     assert all(indent for path, indents in users.items() if "bench" not in path.parts for indent in indents)

@@ -9,13 +9,16 @@ import torch
 
 from envs.types import Problem
 from rl.preference.dpo import DpoSettings, fit_dpo, log_ratios
+from rl.preference.feedback import from_comparisons
+from rl.preference.kto import KtoSettings, balanced_weights, fit_kto
+from rl.preference.log_ratios import completion_log_ratios
+from rl.preference.reward_card import ranking_accuracy
 from rl.preference.reward_model import (
     RewardModelSettings,
     fit_bradley_terry,
     fit_reward_model,
     load_reward,
     normaliser,
-    ranking_accuracy,
 )
 from rl.preference.trl_support import BucketedSampler, split_by_problem, token_pairs
 from rl.recorder import SilentRecorder
@@ -58,6 +61,10 @@ def test_a_reward_model_finds_a_planted_preference(fitted):
     assert card.accuracy is not None
     assert card.accuracy > 0.95
     assert card.gold_accuracy == card.accuracy  # every pair is decisive and every label agrees
+    assert card.calibration is not None
+    assert card.calibration.accuracy == card.accuracy  # one member: probability above 1/2 is a higher score
+    assert card.gold_calibration == card.calibration
+    assert card.steps == 2 * -(-card.num_pairs // 16)
     assert recorder.rows
     assert all(name.startswith("reward_model/") for _, _, values in recorder.rows for name in values)
 
@@ -192,7 +199,7 @@ def test_equal_seeds_fit_equal_policies(dpo_fit, start, tmp_path):
     assert all(torch.equal(once[name], again[name]) for name in once)
 
 
-@pytest.mark.parametrize("loss", ["ipo", "robust", "hinge", "kto"])
+@pytest.mark.parametrize("loss", ["ipo", "robust", "hinge"])
 def test_every_loss_raises_the_margin(start, tmp_path, loss):
     smoothing = 0.1 if loss == "robust" else 0.0
     settings = DpoSettings(loss=loss, label_smoothing=smoothing, epochs=2, batch_size=16, lr=3e-3)
@@ -215,13 +222,64 @@ def test_a_second_round_of_dpo_keeps_the_first_reference(dpo_fit, start, tmp_pat
     assert card.margin_before == pytest.approx(dpo_fit[1].margin_after, rel=1e-3)
 
 
+KTO = KtoSettings(epochs=2, batch_size=32, lr=3e-3, held_out=0.2)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_kto_raises_good_completions_above_bad_ones_also_when_good_ones_are_rare(start, tmp_path, tiny_policy, share):
+    from policies.causal import load_policy
+
+    thumbs = from_comparisons(planted())
+    rare = [row for index, row in enumerate(thumbs) if not row.is_good or (index // 2) % 4 < 4 * share]
+    card = fit_kto(start, rare, KTO, tmp_path, SilentRecorder())
+    assert card.desirable_weight * card.num_good == pytest.approx(card.num_bad)
+    assert card.accuracy is not None
+    assert card.accuracy > 0.95
+    policy, prompt_rows = load_policy(tmp_path), [token_pairs(c, tiny_policy) for c in planted(20)]
+    good, bad = (completion_log_ratios(policy, tiny_policy, [pair[side] for pair in prompt_rows]) for side in (0, 1))
+    assert sum(good) / len(good) > sum(bad) / len(bad) + 1
+
+
+def test_kto_weights_balance_what_is_good_and_bad_unless_they_are_set():
+    # the paper's eq. 9 at its lower end: lambda_D n_D = lambda_U n_U
+    assert balanced_weights(10, 40, KtoSettings()) == (4.0, 1.0)
+    assert balanced_weights(10, 40, KtoSettings(undesirable_weight=0.5)) == (2.0, 0.5)
+    assert balanced_weights(10, 40, KtoSettings(desirable_weight=1.3)) == (1.3, 1.0)
+    with pytest.raises(ValueError, match="undesirable_weight"):
+        KtoSettings(undesirable_weight=0.0)
+
+
+def test_kto_without_a_bad_completion_is_refused(start, tmp_path):
+    good = [row for row in from_comparisons(planted(20)) if row.is_good]
+    with pytest.raises(ValueError, match="needs good and bad ones"):
+        fit_kto(start, good, KTO, tmp_path, SilentRecorder())
+
+
 def test_a_requested_stop_writes_nothing(start, tmp_path):
     recorder = SilentRecorder()
     recorder.stop_requested = True
     assert fit_dpo(start, planted(40), DPO, tmp_path / "dpo", recorder).interrupted
     assert fit_reward_model(start, planted(40), RM, tmp_path / "rm", recorder).interrupted
+    assert fit_kto(start, from_comparisons(planted(40)), KTO, tmp_path / "kto", recorder).interrupted
     assert not (tmp_path / "dpo").exists()
+    assert not (tmp_path / "kto").exists()
     assert not (tmp_path / "rm").exists()
+
+
+def test_an_ensemble_goes_on_with_the_member_that_was_not_done(start, tmp_path):
+    class StopsAfterTheFirst(SilentRecorder):
+        def progress(self, stage, done, total, note=""):
+            self.stop_requested = done == total  # asked for when the first member's last step is done
+
+    settings = RewardModelSettings(epochs=1, batch_size=16, members=2, held_out=0.2)
+    whole = fit_reward_model(start, planted(), settings, tmp_path / "whole", SilentRecorder())
+    stopping = StopsAfterTheFirst()
+    assert fit_reward_model(start, planted(), settings, tmp_path / "broken", stopping).interrupted
+    resumed = fit_reward_model(start, planted(), settings, tmp_path / "broken", SilentRecorder())
+    assert resumed.normalisers == whole.normalisers
+    for name in ("member_0", "member_1"):
+        files = [tmp_path / run / name / "model.safetensors" for run in ("whole", "broken")]
+        assert files[0].read_bytes() == files[1].read_bytes()
 
 
 @pytest.mark.slow

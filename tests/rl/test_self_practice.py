@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -11,9 +12,11 @@ import torch
 from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.algorithms import make
+from rl.checkpoint import Checkpoints
+from rl.collate import collate_examples
 from rl.imitation.best_of_n import best_of_n, chosen_probabilities, verifier_scores
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
-from rl.imitation.distill import OnPolicySettings, distill_on_policy, distill_samples
+from rl.imitation.distill import check_vocabularies, distill_samples, on_policy_cost
 from rl.imitation.expert_iteration import (
     ExpertIterationSettings,
     expert_iteration,
@@ -22,9 +25,13 @@ from rl.imitation.expert_iteration import (
 )
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learner import Learner
+from rl.metrics import is_known
 from rl.optimizer import OptimizerSettings
 from rl.recorder import SilentRecorder
-from rl.types import Group, Trajectory
+from rl.rewards import VerifierReward
+from rl.rollout_log import RolloutLog
+from rl.train import TrainSettings, train
+from rl.types import Example, Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
 
@@ -65,7 +72,15 @@ def test_truncated_solutions_are_never_kept():
 
 def test_examples_are_the_sampled_tokens():
     (kept,) = keep_verified([group("p", ("abc", True))], 1, seed=0)
-    assert token_examples([kept]) == [((1, 2), (0, 1, 2))]
+    assert token_examples([kept]) == [Example((1, 2), (0, 1, 2))]
+
+
+def test_tool_output_is_read_and_not_imitated():
+    (kept,) = keep_verified([group("p", ("abc", True))], 1, seed=0)
+    (example,) = token_examples([replace(kept, action_mask=(1, 0, 1))])
+    assert example.num_written == 2
+    # prompt 1 2, written 0, tool 1, written 2
+    assert collate_examples([example], pad_id=0).mask.tolist() == [[0, 0, 1, 0, 1]]
 
 
 def test_best_of_n_is_the_mean_over_all_subsets():
@@ -124,8 +139,26 @@ def workers(one_step_policy, tmp_path_factory):
     made.close()
 
 
-def drills(env, first: int, num: int):
-    return [env.problem(first + i, level=1) for i in range(num)]
+class Drills:
+    """One-operation problems, the same in every round unless `step_size` says otherwise."""
+
+    def __init__(self, env, step_size: int = 0):
+        self.env, self.step_size, self.observed = env, step_size, 0
+
+    def problems(self, step, num, *, first=0):
+        return [self.env.problem(self.step_size * step + first + i, level=1) for i in range(num)]
+
+    def observe(self, groups):
+        self.observed += len(groups)
+
+    def metrics(self):
+        return {}
+
+    def state_dict(self):
+        return {"observed": self.observed}
+
+    def load_state_dict(self, state):
+        self.observed = state["observed"]
 
 
 def copy_of(policy):
@@ -141,10 +174,13 @@ def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, wo
     settings = ExpertIterationSettings(
         rounds=2, problems_per_round=48, group_size=8, max_per_problem=2, epochs=12, batch_size=16, sampling=SAMPLING
     )
-    recorder, seen = SilentRecorder(), []
-    reports = expert_iteration(
-        learner, workers, lambda r: drills(leaps_env, 0, 48), settings, recorder, after_round=seen.append
-    )
+    recorder, seen, problems = SilentRecorder(), [], Drills(leaps_env)
+
+    def after_round(report):
+        seen.append(report)
+        return {"mean_answer": 0.5}
+
+    reports = expert_iteration(learner, workers, problems, settings, recorder, after_round=after_round)
     assert reports == seen
     first, second = reports
     assert 0 < first.success < 1
@@ -154,6 +190,66 @@ def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, wo
     assert first.steps == 12 * first.kept // 16
     assert first.tokens_sampled >= 48 * 8  # at least one token each
     assert first.tokens_trained > 0
+    assert problems.observed == 2 * 48
+    rounds = [(step, values) for stage, step, values in recorder.rows if stage == "expert_iteration"]
+    assert [v["tokens/sampled_total"] for _, v in rounds if "tokens/sampled_total" in v] == [
+        first.tokens_sampled, first.tokens_sampled + second.tokens_sampled
+    ]  # fmt: skip
+    assert [step for step, v in rounds if v.get("eval/mean_answer") == 0.5] == [1, 2]
+    assert all(is_known(name) for _, values in rounds for name in values)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class StopsAt(SilentRecorder):
+    """Requests a stop, or dies, when a stage has made so many steps."""
+
+    def __init__(self, stage, step, *, kill):
+        super().__init__()
+        self.at, self.kill = (stage, step), kill
+
+    def progress(self, stage, done, total, note=""):
+        if (stage, done) == self.at:
+            if self.kill:
+                raise Killed
+            self.stop_requested = True
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [("expert_iteration_round_1", 3), ("expert_iteration_round_2", 3), ("expert_iteration", 1)],
+)
+@pytest.mark.parametrize("kill", [False, True])
+@pytest.mark.parametrize("restart", [False, True])
+def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
+    one_step_policy, workers, leaps_env, tmp_path, stage, step, kill, restart
+):
+    settings = ExpertIterationSettings(
+        rounds=2, problems_per_round=8, group_size=8, epochs=3, batch_size=4, sampling=SAMPLING, save_every=2,
+        restart=restart,
+    )  # fmt: skip
+
+    def go(recorder, folder=None):
+        learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-2))
+        reports = expert_iteration(
+            learner, workers, Drills(leaps_env, 100), settings, recorder,
+            checkpoints=Checkpoints(folder / "checkpoints") if folder else None,
+            log=RolloutLog(folder / "rollouts") if folder else None,
+        )  # fmt: skip
+        return learner, [replace(report, seconds=0.0) for report in reports]
+
+    whole, reports = go(SilentRecorder())
+    if kill:
+        with pytest.raises(Killed):
+            go(StopsAt(stage, step, kill=True), tmp_path)
+    else:
+        assert len(go(StopsAt(stage, step, kill=False), tmp_path)[1]) < 2
+    resumed, after = go(SilentRecorder(), tmp_path)
+    assert after == reports
+    assert all(torch.equal(a, b) for a, b in zip(whole.weights().values(), resumed.weights().values()))
+    assert RolloutLog(tmp_path / "rollouts").steps() == [0, 1]
 
 
 def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, leaps_env):
@@ -166,7 +262,7 @@ def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, 
     before = learner.weights()
     settings = ExpertIterationSettings(rounds=1, problems_per_round=4, group_size=2, sampling=SAMPLING)
     recorder = SilentRecorder()
-    (report,) = expert_iteration(learner, workers, lambda r: drills(leaps_env, 0, 4), settings, recorder)
+    (report,) = expert_iteration(learner, workers, Drills(leaps_env), settings, recorder)
     assert (report.success, report.kept, report.steps) == (0.0, 0, 0)
     assert "nothing to learn from" in recorder.warnings[0][1]
     assert all(torch.equal(before[name], weight) for name, weight in learner.weights().items())
@@ -178,38 +274,45 @@ def test_off_policy_distillation_imitates_verified_samples_and_counts_the_cost(o
     settings = SftSettings(max_steps=3, batch_size=2, target=None)
     result = distill_samples(learner, groups, settings, SilentRecorder(), teacher_parameters=1000)
     assert (result.sampled, result.kept, result.steps) == (3, 2, 3)
-    # teacher wrote (2 + 2) + (2 + 1) + (2 + 1) tokens; the student read 3 batches of 2 rows of 3.5 tokens on average
-    assert (result.cost.teacher_tokens, result.cost.student_tokens_trained) == (10, 21)
-    assert result.cost.flop == 2 * 1000 * 10 + 6 * learner.policy.num_parameters * 21
+    # teacher wrote (2 + 2) + (2 + 1) + (2 + 1) tokens; rows of one length share a batch: each is 2 x 4 or 2 x 3 tokens
+    assert result.cost.teacher_tokens == 10
+    assert result.cost.student_tokens_trained in (18, 20, 22, 24)
+    student = learner.policy.num_parameters
+    assert result.cost.flop == 2 * 1000 * 10 + 6 * student * result.cost.student_tokens_trained
     with pytest.raises(ValueError, match="nothing to distil"):
         distill_samples(learner, [group("p", ("c", False))], settings, SilentRecorder(), teacher_parameters=1)
 
 
-def test_on_policy_distillation_approaches_the_teacher(one_step_policy, workers, leaps_env):
+def test_on_policy_distillation_is_the_training_loop_with_a_teacher(one_step_policy, workers, leaps_env):
     student, generator = copy_of(one_step_policy), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in student.model.parameters():  # a disturbed teacher: the same size, some nats away
             weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
-    learner = Learner(student, make("distill"), OptimizerSettings(lr=1e-2), reference=copy_of(one_step_policy))
-    settings = OnPolicySettings(steps=25, problems_per_step=16, group_size=2, sampling=SAMPLING)
-    result = distill_on_policy(
-        learner,
-        workers,
-        lambda step, num: drills(leaps_env, 16 * step, num),
-        settings,
-        SilentRecorder(),
-        teacher=one_step_policy,
+    recorder = SilentRecorder()
+    train(
+        learner=Learner(student, make("distill"), OptimizerSettings(lr=1e-2), reference=copy_of(one_step_policy)),
+        workers=workers,
+        problems=Drills(leaps_env, 16),
+        reward=VerifierReward(),
+        settings=TrainSettings(steps=25, problems_per_step=16, group_size=2, sampling=SAMPLING),
+        recorder=recorder,
     )
-    assert result.steps == 25
-    assert result.reverse_kl_last < 0.8 * result.reverse_kl_first
-    assert result.cost.student_tokens_trained > result.cost.student_tokens_sampled > 0
+    distance = [values["policy/kl"] for _, _, values in recorder.rows]
+    assert len(distance) == 25
+    assert distance[-1] < 0.8 * distance[0]
 
 
-def test_a_teacher_with_other_words_is_refused(one_step_policy, workers, leaps_env):
+def test_the_price_of_on_policy_distillation():
+    cost = on_policy_cost(teacher_parameters=1000, student_parameters=10, sampled=5, scored=8, seconds=1.0)
+    # the teacher reads 8 tokens (2 N each); the student samples with 2 N and is trained with 6 N per token
+    assert cost.flop == 2 * 1000 * 8 + 8 * 10 * 8
+    assert (cost.teacher_tokens, cost.student_tokens_sampled, cost.student_tokens_trained) == (8, 5, 8)
+
+
+def test_a_teacher_with_other_words_is_refused(one_step_policy):
     from envs.leaps import Leaps
     from policies.tiny import TinyConfig, build_tiny
 
     other = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=Leaps(modulus=7).vocabulary(), seed=0)
-    learner = Learner(copy_of(one_step_policy), make("distill"), OptimizerSettings(lr=1e-3), reference=other)
     with pytest.raises(ValueError, match="different vocabularies"):
-        distill_on_policy(learner, workers, lambda s, n: [], OnPolicySettings(), SilentRecorder(), teacher=other)
+        check_vocabularies(other, one_step_policy)

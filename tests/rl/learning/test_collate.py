@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.collate import collate, collate_pairs, packed_batches, padded_batches
+from rl.collate import collate, collate_examples, packed_batches, padded_batches
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -74,7 +74,7 @@ def test_a_logprob_too_few_is_named():
 
 
 def test_pairs_are_trained_on_the_completion_alone():
-    batch = collate_pairs([((5, 6), (7, 2)), ((5,), (2,))], pad_id=0)
+    batch = collate_examples([((5, 6), (7, 2)), ((5,), (2,))], pad_id=0)
     assert batch.tokens.tolist() == [[5, 6, 7, 2], [5, 2, 0, 0]]
     assert batch.mask.tolist() == [[0, 0, 1, 1], [0, 1, 0, 0]]
     assert batch.groups.tolist() == [0, 1]

@@ -11,7 +11,7 @@ import torch
 from policies.value import ValueModel
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
-from rl.collate import collate, collate_pairs, minibatches
+from rl.collate import collate, collate_examples, minibatches
 from rl.learner import Learner, NonFiniteLossError, OptimizerSettings
 from rl.metrics import is_known
 
@@ -46,7 +46,7 @@ def test_a_supervised_step_equals_plain_torch(world):
     learner = Learner(policy, make("sft"), optimizer, micro_tokens=8)
     adam = torch.optim.AdamW(plain.parameters(), lr=0.01, betas=(0.9, 0.95), weight_decay=0.0)
     for step in range(3):
-        metrics = learner.step(collate_pairs(pairs, pad_id=0))
+        metrics = learner.step(collate_examples(pairs, pad_id=0))
         losses = []
         for prompt, completion in pairs:
             logits = plain(input_ids=torch.tensor([prompt + completion])).logits[0]
@@ -301,6 +301,6 @@ def test_supervised_steps_learn_to_copy(world):
     policy = world.policy()
     learner = Learner(policy, make("sft"), OptimizerSettings(lr=1e-2))
     pairs = [(policy.encode(letter), policy.encode_completion(letter)) for letter in world.letters]
-    losses = [learner.step(collate_pairs(pairs, policy.pad_id))["learner/loss"] for _ in range(40)]
+    losses = [learner.step(collate_examples(pairs, policy.pad_id))["learner/loss"] for _ in range(40)]
     assert losses[0] > 1.5  # about log 8: nothing is known
     assert losses[-1] < 0.05

@@ -1,0 +1,81 @@
+"""Direct preference optimisation: the labelled pairs of the start, no reward model, no sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from experiments.arms.base import Arm
+from experiments.sections import DPOSection
+
+if TYPE_CHECKING:
+    from experiments.config import Experiment
+    from experiments.context import SeedContext
+
+
+class DirectArm(Arm):
+    """DPO, or IPO, on the pairs of `preference` (rl/preference/dpo.py)."""
+
+    method: Literal["dpo", "ipo"]
+    dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
+
+    @model_validator(mode="after")
+    def _one_loss(self) -> DirectArm:
+        if self.method == "ipo" and self.dpo.get("loss", "ipo") != "ipo":
+            raise ValueError(f"method ipo has the loss ipo, and dpo.loss is {self.dpo['loss']!r}: use method dpo")
+        return self
+
+    @property
+    def uses_comparisons(self) -> bool:
+        return True
+
+    def section(self, experiment: Experiment) -> DPOSection:
+        """`preference.dpo` as this arm sees it."""
+        loss = {"loss": "ipo", "label_smoothing": 0.0} if self.method == "ipo" else {}
+        return DPOSection.model_validate({**experiment.preference.dpo.model_dump(), **loss, **self.dpo})
+
+    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        super().check(experiment, name, env)
+        check_dpo(self.section(experiment), f"arms.{name}")
+
+    def plan(self, experiment: Experiment, name: str) -> str:
+        section = self.section(experiment)
+        return f"{section.loss} on {experiment.preference.num_pairs:,} labelled pairs, {section.epochs} epoch(s)"
+
+    def run(self, context: SeedContext, name: str) -> bool:
+        from experiments.preferences import comparisons_of
+        from experiments.spending import Spent, on_pairs, write_spent
+        from rl.preference.dpo import DpoSettings, fit_dpo
+
+        folder = context.folder(name)
+        recorder = context.recorder(folder)
+        card = fit_dpo(
+            context.start_policy,
+            comparisons_of(context),
+            DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed),
+            folder.policy,
+            recorder,
+            stage=name,
+        )
+        recorder.close()
+        if card.interrupted:
+            return False
+        spent = on_pairs(context) + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
+        write_spent(folder, spent, card.seconds, fit=card.to_json())
+        return True
+
+
+def check_dpo(section: DPOSection, where: str) -> None:
+    """Refuses settings that the fit would refuse.
+
+    Raises:
+        UserError: with what is wrong.
+    """
+    from experiments.errors import UserError
+    from rl.preference.dpo import DpoSettings
+
+    try:
+        DpoSettings(**section.model_dump())
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error

@@ -1,0 +1,96 @@
+"""KTO: single completions called good or bad, by a thumb each or as the two sides of labelled pairs."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from experiments.arms.base import Arm
+from experiments.sections import Positive, Probability, Rate
+
+if TYPE_CHECKING:
+    from experiments.config import Experiment
+    from experiments.context import SeedContext
+    from experiments.runs import RunFolder
+    from rl.preference.feedback import Feedback
+
+Weight = Annotated[float, Field(gt=0)]
+
+
+class KtoArm(Arm):
+    """KTO on the start's completions (rl/preference/kto.py)."""
+
+    method: Literal["kto"]
+    feedback: Literal["thumbs", "pairs"] = "thumbs"  # thumbs: preference.num_pairs judgements of single completions
+    beta: Rate = 0.1
+    desirable_weight: Weight | None = None  # null: balances good and bad completions
+    undesirable_weight: Weight | None = None  # null: 1
+    epochs: Positive = 1
+    lr: Rate = 1e-4
+    batch_size: Positive = 128  # completions
+    held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
+
+    @property
+    def uses_comparisons(self) -> bool:
+        return self.feedback == "pairs"
+
+    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        super().check(experiment, name, env)
+        if self.feedback == "thumbs" and experiment.preference.comparisons is not None:
+            from experiments.errors import UserError
+
+            raise UserError(
+                f"arms.{name}: preference.comparisons holds recorded labels of pairs, and nobody is there to give "
+                "thumbs: set feedback: pairs"
+            )
+
+    def plan(self, experiment: Experiment, name: str) -> str:
+        budget = f"{experiment.preference.num_pairs:,}"
+        source = f"{budget} labelled pairs" if self.feedback == "pairs" else f"{budget} thumbs for single completions"
+        return f"kto on {source}, {self.epochs} epoch(s)"
+
+    def run(self, context: SeedContext, name: str) -> bool:
+        from experiments.spending import Spent, write_spent
+        from rl.preference.kto import KtoSettings, fit_kto
+
+        folder = context.folder(name)
+        recorder = context.recorder(folder)
+        rows, bought = self._feedback(context, folder)
+        settings = self.model_dump(exclude={"method", "rl", "feedback"})
+        card = fit_kto(
+            context.start_policy,
+            rows,
+            KtoSettings(**settings, seed=context.seed),
+            folder.policy,
+            recorder,
+            stage=name,
+        )
+        recorder.close()
+        if card.interrupted:
+            return False
+        spent = bought + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
+        write_spent(folder, spent, card.seconds, fit=card.to_json())
+        return True
+
+    def _feedback(self, context: SeedContext, folder: RunFolder) -> tuple[list[Feedback], Any]:
+        """The thumbs, and what they cost; those that were bought before an interruption are not bought again."""
+        from experiments.preferences import annotator_of, comparisons_of, sample_start
+        from experiments.runs import read_json, write_json
+        from experiments.spending import Spent, on_pairs
+        from rl.preference.feedback import collect_feedback, from_comparisons, load_feedback, save_feedback
+
+        if self.feedback == "pairs":
+            return from_comparisons(comparisons_of(context)), on_pairs(context)
+        card_file, rows_file = folder.path / "labeller.json", folder.path / "feedback.jsonl"
+        if not card_file.exists():
+            budget = context.experiment.preference.num_pairs
+            groups = sample_start(context, budget, folder.path.name)
+            rng = random.Random(f"thumbs {context.seed}")
+            rows, card = collect_feedback(groups, annotator_of(context), budget, rng)
+            save_feedback(rows, rows_file)
+            tokens = sum(len(t.completion.tokens) for group in groups for t in group.trajectories)
+            write_json(card_file, {**card.to_json(), "tokens_sampled": tokens})
+        bought = read_json(card_file)
+        return load_feedback(rows_file), Spent(tokens_sampled=bought["tokens_sampled"], labels=bought["num_judgements"])

@@ -1,0 +1,100 @@
+"""Practice against a reward. RL and RLHF are one kind of arm; they differ in the reward source that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from experiments.arms.base import Arm
+from experiments.rewards import needs_reward_model, reward_sources
+from experiments.sections import Component, RLSection
+
+if TYPE_CHECKING:
+    from envs.types import Environment
+    from experiments.config import Experiment
+    from experiments.context import SeedContext
+    from experiments.runs import RunFolder
+
+
+VERIFIED = ("verifier", "process")  # rewards that read the gold verdict
+
+
+class RlArm(Arm):
+    """Rollouts, rewards, updates (rl/train.py)."""
+
+    method: Literal["rl"] = "rl"
+    reward: Component = Component(name="verifier")  # verifier, proxy (the reward model), mixed, or a control
+
+    uses_rl: ClassVar[frozenset[str]] = frozenset(RLSection.model_fields)
+
+    @property
+    def uses_reward_model(self) -> bool:
+        return needs_reward_model(self.reward)
+
+    def check(self, experiment: Experiment, name: str, env: Environment) -> None:
+        super().check(experiment, name, env)
+        from experiments.context import build
+        from experiments.practice import algorithm_of
+        from experiments.rewards import check_reward
+        from rl.curriculum import make_curriculum
+
+        section = experiment.rl_of(name)
+        algorithm_of(section.algorithm)
+        build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
+        check_reward(self.reward)
+
+    def plan(self, experiment: Experiment, name: str) -> str:
+        section = experiment.rl_of(name)
+        rollouts = section.steps * section.problems_per_step * section.group_size
+        return (
+            f"{section.algorithm.name} against {self.reward.name}: {section.steps} steps x "
+            f"{section.problems_per_step} problems x {section.group_size} = {rollouts:,} completions, at most "
+            f"{rollouts * section.sampling.max_new_tokens:,} tokens"
+        )
+
+    def run(self, context: SeedContext, name: str) -> bool:
+        from experiments.evaluation import run_validation
+        from experiments.practice import algorithm_of, make_learner, practise
+        from experiments.rewards import build_reward
+        from experiments.spending import on_reward_model, on_updates, write_spent
+        from experiments.watch import ProxyWatch
+
+        section = context.experiment.rl_of(name)
+        folder = context.folder(name)
+        recorder = context.recorder(folder)
+        algorithm = algorithm_of(section.algorithm)
+        learner = make_learner(context, section, algorithm)
+        reward = build_reward(context, self.reward)
+        watch = ProxyWatch(context, name, reward, learner) if self.uses_reward_model else None
+
+        def held_out(step: int) -> Mapping[str, float]:
+            figures = run_validation(context, name, step, learner.updates, on_groups=watch.look if watch else None)
+            return {**figures, **watch.observe(step, figures)} if watch else figures
+
+        result = practise(
+            context,
+            name,
+            section=section,
+            learner=learner,
+            reward=reward,
+            workers=context.workers(),
+            recorder=recorder,
+            held_out=held_out,
+        )
+        recorder.close()
+        if result.reason == "stopped":
+            return False
+        learner.policy.save(folder.policy)
+        reads_verdicts = any(source.name in VERIFIED for source in reward_sources(self.reward))
+        spent = on_updates(folder, name, algorithm, group_size=section.group_size if reads_verdicts else 0)
+        if self.uses_reward_model:
+            spent += on_reward_model(context)
+        write_spent(folder, spent, result.seconds, steps=result.steps, reason=result.reason)
+        return True
+
+    def further_policies(self, context: SeedContext, name: str) -> Mapping[str, RunFolder]:
+        if not self.uses_reward_model:
+            return {}
+        from experiments.watch import snapshots
+
+        return snapshots(context.folder(name))

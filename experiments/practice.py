@@ -1,0 +1,112 @@
+"""The training loop as arms use it: a learner from the config, checkpoints and logs in the arm's folder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from experiments.context import SeedContext, build, optimizer_of, sampling_of
+from experiments.recording import RunRecorder
+from experiments.sections import Component, RLSection
+from policies.causal import CausalPolicy
+from rl.algorithms import Algorithm
+from rl.algorithms import make as make_algorithm
+from rl.checkpoint import Checkpoints
+from rl.learner import Learner, make_value_model
+from rl.rewards import RewardSource
+from rl.rollout_log import RolloutLog
+from rl.train import TrainResult, TrainSettings, train
+
+if TYPE_CHECKING:
+    from rl.workers import Workers
+
+
+def algorithm_of(component: Component) -> Algorithm:
+    """The algorithm that a config names.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    return build("rl.algorithm", component, make_algorithm)
+
+
+def make_learner(
+    context: SeedContext,
+    section: RLSection,
+    algorithm: Algorithm,
+    *,
+    policy: CausalPolicy | None = None,
+    reference: CausalPolicy | None = None,
+) -> Learner:
+    """A learner with what its algorithm needs beside it.
+
+    Args:
+        policy: trained in place; None: a copy of the start.
+        reference: None: the policy as it is now.
+    """
+    policy = policy or context.load(context.start_policy, trainable=True)
+    if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
+        reference = _frozen(policy)
+    return Learner(
+        policy,
+        algorithm,
+        optimizer_of(section.optimizer, section.steps * algorithm.epochs * algorithm.minibatches),
+        micro_tokens=section.micro_tokens,
+        temperature=section.sampling.temperature,
+        autocast=section.autocast,
+        value_model=make_value_model(algorithm, policy),
+        value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
+        reference=reference,
+        seed=context.seed,
+        threads=context.experiment.threads,
+    )
+
+
+def practise(
+    context: SeedContext,
+    name: str,
+    *,
+    section: RLSection,
+    learner: Learner,
+    reward: RewardSource,
+    workers: Workers,
+    recorder: RunRecorder,
+    held_out: Callable[[int], Mapping[str, float]],
+    part: str = "",
+) -> TrainResult:
+    """Runs the loop of an arm, or goes on with it.
+
+    Args:
+        held_out: step -> metrics of held-out problems.
+        part: of an arm that trains more than once; names its checkpoints and rollouts.
+    """
+    folder = context.folder(name).path
+    return train(
+        learner=learner,
+        workers=workers,
+        problems=context.problem_source(name),
+        reward=reward,
+        settings=TrainSettings(
+            steps=section.steps,
+            problems_per_step=section.problems_per_step,
+            group_size=section.group_size,
+            sampling=sampling_of(section.sampling),
+            shard_size=context.experiment.workers.shard_size,
+            max_staleness=section.max_staleness,
+            fixed_lag=section.fixed_lag,
+            evaluate_every=section.evaluate_every,
+            checkpoint_every=section.checkpoint_every,
+        ),
+        recorder=recorder,
+        stage=name,
+        checkpoints=Checkpoints(folder / "checkpoints" / part),
+        evaluate=held_out,
+        log=RolloutLog(folder / "rollouts" / part) if section.log_rollouts else None,
+    )
+
+
+def _frozen(policy: Any) -> Any:
+    frozen = copy.copy(policy)
+    frozen.model = copy.deepcopy(policy.model).eval().requires_grad_(False)
+    return frozen

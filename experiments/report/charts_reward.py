@@ -1,0 +1,82 @@
+"""Charts about learned rewards: what the proxy does to gold, and how far the reward model can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.report.drawing import COLOURS, GUESS_COLOUR, HUMAN_COLOUR, band, legend, make_axes, svg
+
+
+def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+    """Gold and the proxy while the proxy is maximised, over steps and over distance."""
+    if not figures["proxy_arms"]:
+        return ""
+    figure, panels = make_axes(2, "over training", "over distance from the start")
+    for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
+        right = axes.twinx()
+        right.spines["right"].set_visible(True)
+        right.grid(False)
+        for name in figures["proxy_arms"]:
+            seeds = figures["curves"][name]
+            gold = "verified" if any(v is not None for s in seeds.values() for v in s["verified"]) else "gold"
+            band(axes, seeds, x, gold, colours[name], f"{name}: gold", smooth=5)
+            band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", smooth=5, style=":")
+        axes.set_xlabel(label)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("gold: verified share (solid)")
+        right.set_ylabel("proxy (dotted, s.d. of the start)")
+    return svg(figure)
+
+
+def reliability_chart(figures: Mapping[str, Any]) -> str:
+    """How often the reward model's more probable side is preferred, over how sure it is; and accuracy by level."""
+    card = figures["reward_model"]
+    if not card or not card.get("calibration"):
+        return ""
+    figure, (bins, levels) = make_axes(2, "held-out pairs: sure, and right?", "held-out pairs, by level")
+    bins.plot([0.5, 1], [0.5, 1], color=GUESS_COLOUR, linewidth=1)
+    for key, label, colour in (
+        ("calibration", "the labels", COLOURS[1]),
+        ("gold_calibration", "gold (decisive pairs)", COLOURS[0]),
+    ):
+        found = card.get(key)
+        if not found:
+            continue
+        largest = max(b["num_pairs"] for b in found["bins"])
+        bins.plot(
+            [b["confidence"] for b in found["bins"]], [b["accuracy"] for b in found["bins"]], color=colour, alpha=0.5
+        )
+        for b in found["bins"]:
+            size = 2 + 7 * (b["num_pairs"] / largest) ** 0.5
+            bins.plot(b["confidence"], b["accuracy"], "o", color=colour, markersize=size)
+        rows = sorted((int(level), part["accuracy"]) for level, part in found["by_level"].items())
+        levels.plot(*zip(*rows), color=colour, marker="o", markersize=3.5, label=f"agrees with {label}")
+    bins.set_xlabel("probability that the model gives its favourite")
+    bins.set_ylabel("how often it is preferred")
+    bins.set_ylim(-0.03, 1.05)
+    levels.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
+    levels.set_ylim(-0.03, 1.05)
+    levels.set_xlabel("level")
+    levels.set_xticks(sorted(int(level) for level in card["calibration"]["by_level"]))
+    legend(figure, levels)
+    return svg(figure)
+
+
+def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+    """Accuracy of the reward model on fresh pairs of the policy that is trained to please it."""
+    shown = {name: seeds for name, seeds in figures["fidelity"].items() if any(s["step"] for s in seeds.values())}
+    if not shown:
+        return ""
+    figure, panels = make_axes(2, "over training", "over distance from the start")
+    for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
+        axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
+        for name, seeds in shown.items():
+            band(axes, seeds, x, "gold", colours[name], f"{name}: as gold")
+            band(axes, seeds, x, "labels", colours[name], f"{name}: as the labeller", style=":")
+            band(axes, seeds, x, "misled", HUMAN_COLOUR, f"{name}: labeller misled", style="--")
+        axes.set_xlabel(label)
+        axes.set_ylim(-0.03, 1.05)
+    panels[0].set_ylabel("share of pairs (of wrong solutions)")
+    legend(figure, panels[0])
+    return svg(figure)

@@ -1,0 +1,93 @@
+"""How the charts of a report are drawn: colours, axes, bands over seeds, inline SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ("#1a7f5a", "#c2410c", "#6d4bb8", "#0b6fa4", "#a1620a", "#b02a5b", "#4d6b1f", "#555f6d")
+START_COLOUR, HUMAN_COLOUR, GUESS_COLOUR = "#6b7280", "#111827", "#c4c9d1"
+LEAP_COLOURS = {"0": "#d1d5db", "1": "#1a7f5a", "2": "#7fb88f", "3": "#e9b35f", "4+": "#c2410c"}
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9ca3af",
+    "axes.labelcolor": "#374151",
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": "#eceef1",
+    "xtick.color": "#4b5563",
+    "ytick.color": "#4b5563",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.hashsalt": "beyond-imitation",  # equal figures give equal files
+}
+
+
+def make_axes(count: int, *titles: str) -> tuple[Figure, list[Axes]]:
+    """A figure of the report's width with `count` panels side by side."""
+    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    for axes, title in zip(panels, titles):
+        axes.set_title(title)
+    return figure, list(panels)
+
+
+def band(
+    axes: Axes,
+    seeds: Mapping[str, Mapping[str, Sequence[float | None]]],
+    x: str,
+    y: str,
+    colour: str,
+    label: str,
+    *,
+    smooth: int = 1,
+    scale: float = 1.0,
+    style: str = "-",
+) -> None:
+    """A line per seed: thin ones, and the mean over seeds where all have the same number of points."""
+    lines = []
+    for curve in seeds.values():
+        points = [(a * scale, b) for a, b in zip(curve[x], curve[y]) if a is not None and b is not None]
+        if points:
+            lines.append((np.array([p[0] for p in points]), _smoothed(np.array([p[1] for p in points]), smooth)))
+    if not lines:
+        return
+    if len(lines) > 1:
+        for xs, ys in lines:
+            axes.plot(xs, ys, color=colour, alpha=0.3, linewidth=0.9, linestyle=style)
+    shortest = min(len(xs) for xs, _ in lines)
+    xs, ys = (np.mean([line[i][:shortest] for line in lines], axis=0) for i in (0, 1))
+    axes.plot(xs, ys, color=colour, linestyle=style, label=label)
+
+
+def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Trailing mean over `window` points."""
+    if window == 1 or len(values) < window:
+        return values
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.arange(1, len(values) + 1)
+    begins = np.maximum(0, ends - window)
+    return np.asarray((sums[ends] - sums[begins]) / (ends - begins))
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """One legend above all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), fontsize=9)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an <svg> element; equal figures give equal text."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,198 @@
+"""The parts of a config, as a YAML file says them.
+
+Every field is documented on its line with unit and range. Components (environment, algorithm, curriculum, annotator)
+are a name, or a mapping with `name` and the component's own settings; the name is a built-in, an installed plug-in's
+entry point, `package.module:attribute` or `path/to/file.py:attribute`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of a config: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Component(BaseModel):
+    """A named component and its settings; YAML: `name`, or `{name: ..., setting: ...}`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and "settings" not in value:
+            if "name" not in value:
+                raise ValueError(f"a component needs a name, got only {', '.join(map(str, value)) or 'nothing'}")
+            return {"name": value["name"], "settings": {k: v for k, v in value.items() if k != "name"}}
+        return value
+
+
+class TinySection(Section):
+    """A small transformer, initialised at random; its vocabulary comes from the environment."""
+
+    layers: Positive = 4
+    hidden: Positive = 64  # width
+    heads: Positive = 4  # divides hidden
+    context: Positive = 256  # longest prompt + completion, tokens
+
+
+class PolicySection(Section):
+    """The policy that every arm starts from; YAML: a path or hub id alone is short for `{path: ...}`."""
+
+    path: str | None = None  # folder or hub id of a Hugging Face causal LM
+    tiny: TinySection | None = None  # or a small model from scratch
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: str = "cpu"  # cpu, cuda, cuda:1
+    lora_rank: Annotated[int, Field(ge=0)] = 0  # 0: train all weights
+    trust_remote_code: bool = False  # runs code that comes with the model
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _needs_one(self) -> PolicySection:
+        if (self.path is None) == (self.tiny is None):
+            raise ValueError("give exactly one of `path` (a Hugging Face causal LM) and `tiny` (a model from scratch)")
+        return self
+
+
+class OptimizerSection(Section):
+    """AdamW and its schedule, counted in optimizer steps."""
+
+    lr: Rate = 2e-4
+    betas: tuple[Probability, Probability] = (0.9, 0.95)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0  # global gradient norm; 0: off
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+
+
+class SamplingSection(Section):
+    """How completions are drawn."""
+
+    max_new_tokens: Positive = 80
+    temperature: Annotated[float, Field(ge=0)] = 1.0  # 0: greedy
+    top_k: Annotated[int, Field(ge=0)] = 0  # 0: off
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # 1: off
+
+
+class ImitationSection(Section):
+    """Supervised training on a demonstrator's solutions, before any arm."""
+
+    demonstrator: dict[str, Any] = Field(default_factory=dict)  # settings of the environment's demonstrator
+    num_demonstrations: Positive = 20_000
+    drill_share: Probability = 0.3  # share of one-step problems with right solutions
+    step_accuracy: Probability = 0.95  # stop once single steps are right this often
+    steps: Positive = 3000  # optimizer steps at most
+    min_steps: Annotated[int, Field(ge=0)] = 0  # optimizer steps before the target may end it
+    batch_size: Positive = 64  # demonstrations per optimizer step
+    optimizer: OptimizerSection = OptimizerSection(lr=2e-3, schedule="cosine", warmup_steps=100)
+
+
+class RLSection(Section):
+    """Practice: rollouts, rewards, updates. The same for RL and RLHF; only the arm's reward differs."""
+
+    algorithm: Component = Component(name="grpo")
+    steps: Positive = 150
+    problems_per_step: Positive = 48
+    group_size: Positive = 8  # completions per problem
+    sampling: SamplingSection = SamplingSection()
+    optimizer: OptimizerSection = OptimizerSection()
+    curriculum: Component = Component(name="edge")
+    micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
+    value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
+    autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
+    max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
+    fixed_lag: bool = True  # stale samples are exactly that old: the run repeats bit for bit; false: as new as can be
+    checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
+    log_rollouts: bool = True  # keep every graded completion of every step, compressed
+    evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off
+
+
+class RewardModelSection(Section):
+    """The Bradley-Terry reward model."""
+
+    members: Positive = 1  # ensemble size
+    combine: Literal["mean", "min", "mean_minus_std"] = "mean"  # of the members' scores
+    penalty: Annotated[float, Field(ge=0)] = 1.0  # lambda of mean_minus_std
+    center: Annotated[float, Field(ge=0)] = 1e-3  # weight of (r_chosen + r_rejected)^2, which keeps scores around 0
+    epochs: Positive = 2
+    lr: Rate = 5e-4
+    batch_size: Positive = 64  # pairs
+    held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
+
+    @model_validator(mode="after")
+    def _settings_act(self) -> RewardModelSection:
+        if self.members == 1 and self.combine != "mean":
+            raise ValueError(f"combine {self.combine!r} combines nothing with members 1: raise members")
+        if self.penalty != 1.0 and self.combine != "mean_minus_std":
+            raise ValueError(f"penalty only acts with combine 'mean_minus_std', and combine is {self.combine!r}")
+        return self
+
+
+class DPOSection(Section):
+    """Direct preference optimisation on the same pairs."""
+
+    loss: Literal["dpo", "ipo", "robust", "hinge"] = "dpo"
+    beta: Rate = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0  # robust: assumed share of flipped labels
+    epochs: Positive = 1
+    lr: Rate = 1e-4
+    batch_size: Positive = 64  # pairs
+    held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
+
+
+class PreferenceSection(Section):
+    """Who prefers what, and what is fitted to it."""
+
+    annotator: Component = Component(name="concise")
+    num_pairs: Positive = 4000  # label budget, judgements
+    selector: Literal["uniform", "contrasting"] = (
+        "uniform"  # which pairs are shown; contrasting: see docs/preference.md
+    )
+    comparisons: str | None = None  # JSON lines of recorded labels, in place of sampling and labelling
+    reward_model: RewardModelSection = RewardModelSection()
+    dpo: DPOSection = DPOSection()
+
+
+class EvaluationSection(Section):
+    """Frozen test problems, the same for every arm."""
+
+    levels: tuple[int, ...] = ()  # empty: the environment's levels and ood_levels
+    problems_per_level: Positive = 100  # of a mixture: for each of its parts
+    num_samples: Positive = 16  # completions per problem at sampling.temperature
+    sampling: SamplingSection = SamplingSection()
+    validation_problems: Positive = 64  # per evaluation during training
+    validation_samples: Positive = 4  # completions of each
+    headline_level: int | None = None  # level of the one-line answer; None: all levels together
+
+
+class WorkersSection(Section):
+    """Who rolls out and grades."""
+
+    executor: Literal["inline", "ray"] = "ray"
+    num: Positive = 2
+    threads: Positive = 1  # torch threads per worker
+    address: str | None = None  # of a Ray cluster; None: a local Ray
+    shard_size: Positive = 8  # problems per unit of work
+    backend: Literal["engine", "generate", "continuous"] = "engine"
+    deadline_seconds: Rate = 2.0  # per verification; the process is killed
+    memory_megabytes: Positive = 1024  # per verifier process
