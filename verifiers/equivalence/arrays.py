@@ -224,7 +224,7 @@ def compare_vector(
         return None
     values = tuple(entry.value for entry in items.items)
     if not isinstance(single, Matrix):
-        parts = components(single, len(values)) if items.ordered else None
+        parts = components(single, len(values)) if items.ordered or items.ranked else None
         if parts is None:
             return None
         pair = (Group("tuple", parts), Group("tuple", values))

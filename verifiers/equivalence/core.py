@@ -23,7 +23,7 @@ from verifiers.equivalence.piecewise import compare_piecewise
 from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
-from verifiers.equivalence.scalars import is_unevaluated
+from verifiers.equivalence.scalars import leaves_operation
 from verifiers.equivalence.setalgebra import compare_set_expressions
 from verifiers.equivalence.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Judgement, Settings, no, yes
@@ -61,7 +61,7 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
     only the answer is refused for contradicting itself or being left unevaluated.
     """
     try:
-        if not settings.allow_unevaluated and is_unevaluated(answer) and not is_unevaluated(reference):
+        if not settings.allow_unevaluated and leaves_operation(answer, reference):
             return no("an operation is left to work out", Reason.UNEVALUATED)
         return _compare(answer, reference, settings)
     except ContradictionError as error:

@@ -16,7 +16,7 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, digits_needed, exact, modular, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Apply, Bound, Expr, Num, Op, Sym, marks, walk
+from verifiers.parse.tree import Apply, Bound, Expr, Num, Op, Rel, Sym, marks, walk
 from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
@@ -268,9 +268,15 @@ def _finite(node: Bound) -> bool:
     return True
 
 
-def is_unevaluated(expr: Expr) -> bool:
-    """Whether the expression still asks for an operation: integral, sum, limit, derivative, gcd, lcm, det, mod."""
-    return not _UNEVALUATED.isdisjoint(marks(expr))
+def leaves_operation(answer: Expr, reference: Expr) -> bool:
+    """Whether the answer asks for an operation that the reference has worked out.
+
+    Integral, sum, limit, derivative, gcd, lcm, det, mod; the modulus of a congruence is none.
+    """
+    found = _UNEVALUATED & marks(answer)
+    if found == {"Op:mod"} and any(isinstance(node, Rel) and "equiv" in node.ops for node in walk(answer)):
+        return False
+    return bool(found) and _UNEVALUATED.isdisjoint(marks(reference))
 
 
 def _compare_symbolic(answer: Expr, reference: Expr, settings: Settings) -> Judgement:

@@ -54,6 +54,7 @@ _LEXER = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ENDS_AMOUNT = re.compile(r"[\s}]*(?:$|[,.;:)]|\\(?:text|quad))")
+_OPERANDS = frozenset(("num", "sym", "const", "based", ")", "}", "]", "close", "percent"))
 _MAX_FACTORS = 3  # letters before a power that are a product, whatever word they spell: Be^x
 _SAFE_SEPARATORS = re.compile(r"\{,\}|,\\!|\\!,")
 _TEXT_COMMANDS = frozenset(
@@ -122,7 +123,7 @@ class Lexer:
             elif kind == "word":
                 self._word(value, spaced, in_text, following=text[position : position + 1])
             else:
-                self._sign(kind, value, spaced, in_text)
+                self._sign(kind, value, spaced, in_text, following=text[position : position + 1])
             spaced = False
 
     def _grouped(self, found: re.Match[str], spaced: bool) -> int:
@@ -143,13 +144,20 @@ class Lexer:
             raise OverBudgetError(f"number of {len(value)} digits; the limit is {self.limits.digits}")
         self._emit("num", value, spaced)
 
-    def _sign(self, kind: str, value: str, spaced: bool, in_text: bool) -> None:
+    def _operator(self, value: str, spaced: bool, following: str) -> None:
+        """A sign of arithmetic; `3+-2i` adds a negative number, `3 +- 2i` and `+-2` have two signs."""
+        if value == "+-" and not spaced and following.strip() and self.tokens and self.tokens[-1].kind in _OPERANDS:
+            self._emit("+", "+", spaced)
+            value = "-"
+        self._emit("pm" if len(value) > 1 else value, value, spaced)
+
+    def _sign(self, kind: str, value: str, spaced: bool, in_text: bool, following: str) -> None:
         if kind == "rel":
             self._emit("rel", words.RELATIONS[value], spaced)
         elif kind == "pow":
             self._emit("^", "^", spaced)
         elif kind == "op":
-            self._emit("pm" if len(value) > 1 else value, value, spaced)
+            self._operator(value, spaced, following)
         elif kind == "dots":
             self._emit("dots", value, spaced)
         elif kind == "punct":
