@@ -1,0 +1,63 @@
+"""900 pairs written by two people who had not seen the verifier, and labelled by them.
+
+Measured before anything was changed for them: 93.3 % of the first set (1 false positive) and 76.9 % of the second
+(5); the second, after mending what the first had shown but before it was opened itself: 82.0 % (4). Then classes of
+defects were mended, never single rows. What is left is listed here with its reason; none is paid wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verifiers.symbolic import SymbolicVerifier
+
+DATA = Path(__file__).parent / "data"
+VERIFIER = SymbolicVerifier()
+PARAPHRASE = "words that say the same otherwise: not understood"
+NUMBER_WORDS = "a number in words for digits is a matter of form: `number_words=True` accepts it"
+DESCRIBED = "an object described in words beside its notation"
+UNEVALUATED = "an operation is left to work out: `allow_unevaluated=True` accepts it"
+PROSE = "the answer stands unannounced in prose"
+DISAGREEMENTS = {
+    "a016": NUMBER_WORDS, "a047": NUMBER_WORDS, "a196": PROSE, "a389": "a sum with dots is compared as written",
+    "a398": PARAPHRASE, "b026": PARAPHRASE, "b063": DESCRIBED, "b096": "signs said in words to be independent",
+    "b098": "permutations said in words", "b142": DESCRIBED, "b172": "a span beside a set with a parameter",
+    "b183": PARAPHRASE, "b185": DESCRIBED, "b189": "the question asks for a base, so 11 in base ten is another answer",
+    "b191": DESCRIBED, "b193": "an unordered pair for two ordered ones", "b195": DESCRIBED, "b203": DESCRIBED,
+    "b215": UNEVALUATED, "b221": "a density with its zero part said in brackets",
+    "b230": "a relation beside a parametrisation", "b233": "a statement for all n, and integers meant but not said",
+    "b253": PARAPHRASE, "b258": "a chemical equation", "b286": PARAPHRASE, "b296": "labelled parts in another order",
+    "b299": "P and A for perimeter and area", "b310": "a small letter without brackets is a variable",
+    "b312": PARAPHRASE, "b361": PROSE, "b363": PROSE, "b399": PROSE, "b426": PROSE,
+}  # fmt: skip
+
+
+def rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(("name", "reached"), [("unseen_a.jsonl", 0.985), ("unseen_b.jsonl", 0.93)])
+def test_unseen_pairs_are_judged_as_their_authors_do(name: str, reached: float) -> None:
+    pairs = rows(name)
+    wrong = [row for row in pairs if VERIFIER.verify(row["answer"], row["gold"]).is_correct != row["expected"]]
+    assert [row["id"] for row in wrong if not row["expected"]] == []  # nothing is paid that is wrong
+    assert {row["id"] for row in wrong} <= DISAGREEMENTS.keys()
+    assert 1 - len(wrong) / len(pairs) >= reached
+
+
+def test_a_box_around_the_answer_changes_no_verdict() -> None:
+    for row in (*rows("unseen_a.jsonl"), *rows("unseen_b.jsonl")):
+        if row["extraction"] == "expression" and row["id"] not in DISAGREEMENTS:
+            boxed = VERIFIER.verify(f"\\boxed{{{row['answer']}}}", row["gold"]).is_correct
+            assert boxed == row["expected"], row["id"]
+
+
+@pytest.mark.parametrize(("answer", "gold"), [("seventeen", "17"), ("one million", "10^6"), ("two thirds", r"\frac23")])
+def test_a_number_in_words_is_right_where_the_environment_says_so(answer: str, gold: str) -> None:
+    assert not VERIFIER.verify(answer, gold).is_correct
+    assert SymbolicVerifier(number_words=True).verify(answer, gold).is_correct
+    assert VERIFIER.verify(gold, f"\\text{{{answer}}}").is_correct
