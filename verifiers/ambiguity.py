@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from verifiers.parse import Expr, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import BaseNum, Call, Group, Num, Op, num, walk
+from verifiers.parse.tree import BaseNum, Call, Group, Num, Op, Sym, num, walk
 from verifiers.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
@@ -39,12 +39,34 @@ def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tupl
         digits = _try_read(text.upper(), thousands=True)  # 2a_{16}, where the digits are letters
         if digits is not None:
             yield digits, reference.tree
+    counts = _with_counts(tree), _with_counts(reference.tree)
+    if counts[0] is not None or counts[1] is not None:
+        yield counts[0] or tree, counts[1] or reference.tree
     powers = _with_power_inside(tree, text), _with_power_inside(reference.tree, reference.text)
     if powers[0] is not None or powers[1] is not None:
         yield powers[0] or tree, powers[1] or reference.tree
     mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
     if mine is not None or theirs is not None:
         yield mine or tree, theirs or reference.tree
+
+
+def _with_counts(tree: Expr) -> Expr | None:
+    """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None without such."""
+
+    def change(node: Expr) -> Expr | None:
+        if not (isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Sym)):
+            return None
+        letter, _, top = node.args[0].name.partition("_")
+        if letter not in ("A", "C", "P") or not top.isalnum():
+            return None
+        whole: Expr = num(int(top)) if top.isdigit() else Sym(top)
+        part = node.args[1]
+        if letter == "C":
+            return Call("binomial", (whole, part))
+        return Op("div", (Op("fact", (whole,)), Op("fact", (Op("add", (whole, Op("neg", (part,)))),))))
+
+    changed = transform(tree, change)
+    return changed if changed != tree else None
 
 
 def _has_decimals(tree: Expr) -> bool:

@@ -104,6 +104,8 @@ _ENUMERATED = re.compile(
 _PART_MARK = re.compile(
     r"(?:^|[;,.\n](?:\s|\\ )*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\\ |~|\$)"
 )
+_INDEX = r"(?:\{\s*(\w{1,9})\s*\}|(\w))"
+_COUNTS = re.compile(rf"(?:(?<=^)|(?<=[\s$=(]))(?:\{{\}})?\s*[_^]\s*{_INDEX}\s*([CP])\s*_\s*{_INDEX}")  # {{}}_{{10}}C_3
 _MICRO_UNIT = r"(?:mol|m|s|g|L|l|A|V|F|C|H|W|J|N|Pa)"
 _MICRO = re.compile(
     rf"\\mu\s*\\(?:mathrm|text|textrm|rm)\s*\{{\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mu\mathrm{m}
@@ -138,6 +140,8 @@ def normalize(text: str) -> str:
         text = _SIUNITX.sub(_siunitx, text)
     if "\\ang{" in text:
         text = _ANG.sub(r"\1^\\circ ", text)
+    if "C" in text or "P" in text:
+        text = _COUNTS.sub(r"\3_{\1\2}^{\4\5}", text)
     if "_" in text and "\\" in text:
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     if not text.isascii():

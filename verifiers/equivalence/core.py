@@ -258,6 +258,8 @@ def _same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
         if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
             return None
         return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
+    if _derivative(left) and _derivative(left) == _derivative(right):
+        return Labelled(right, mine.value, mine.alternatives)
     function, other = (left, right) if isinstance(left, Apply) else (right, left)
     if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
         return Labelled(right, mine.value, mine.alternatives)
@@ -275,6 +277,14 @@ def _compare_unit_vectors(answer: Expr, reference: Expr, settings: Settings) -> 
         return None
     pair = (Group("tuple", matrix.children), Group("tuple", parts))
     return _compare(*(pair if matrix is answer else pair[::-1]), settings)
+
+
+def _derivative(label: Expr | None) -> str:
+    """The function whose first derivative a label names: dy/dx, y', f'(x); "" for another label."""
+    name = label.name if isinstance(label, Sym | Apply) else ""
+    if name.startswith("d") and "/d" in name:
+        return name[1:].partition("/d")[0]
+    return name[:-1] if name.endswith("'") and not name.endswith("''") else ""
 
 
 def _is_call(expr: Expr, name: str) -> bool:

@@ -58,6 +58,9 @@ def _angle_in_radians(expr: Expr, other: Expr) -> Expr:
     return expr
 
 
+_RADIANS = frozenset(("Const:pi", "Call:arcsin", "Call:arccos", "Call:arctan", "Call:arccot"))
+
+
 def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     judged = compare_values(answer, reference, settings)
     if judged or not settings.percent_as_number:
@@ -70,8 +73,8 @@ def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judge
     bare = compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
     if bare:
         return yes("the same number of degrees", bare.method)
-    with_pi = "Const:pi" in marks(answer) or "Const:pi" in marks(reference)
-    return compare_values(answer, reference, settings) if with_pi else bare
+    in_radians = not _RADIANS.isdisjoint(marks(answer) | marks(reference))
+    return compare_values(answer, reference, settings) if in_radians else bare
 
 
 def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgement:

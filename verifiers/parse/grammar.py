@@ -20,7 +20,8 @@ _MEASURES = frozenset(
      "width", "height", "depth", "maximum", "minimum", "largest", "smallest", "slope", "sum", "product", "difference",
      "total", "probability", "variance", "amplitude", "period", "average", "value", "x", "y", "surface", "standard",
      "deviation", "phase", "shift", "first", "last", "greatest", "least", "center", "centre", "vertex", "focus",
-     "intercept", "apex", "midpoint")
+     "intercept", "apex", "midpoint",
+     "rank", "nullity", "dimension", "determinant", "trace", "degree", "order")
 )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ class Parser(ConditionParser):
             return self._words()
         if token.kind == "sym" and token.in_text and self.ahead().kind == "word" and self.ahead().in_text:
             return self._words()
-        if token.kind == "rel" and token.value in ("=", "approx"):
+        if token.kind == "rel" and token.value in ("=", "approx", "sim"):
             self.take()
             return self.clause()
         label = self._function_label()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifiers.parse.quantities import compounded
-from verifiers.parse.tree import Expr, Group, Op, Rel, Sym
+from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
 
 
 def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
@@ -15,6 +15,7 @@ def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
     """
     if len(items) == 1:
         return Group("list", tuple(items)) if joints else items[0]
+    items = _distributed(items)
     words = [joint for joint in joints if joint in ("and", "or")]
     if words and all(joint == "and" for joint in joints) and (amount := compounded(list(items))) is not None:
         return amount
@@ -24,6 +25,14 @@ def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
             if solutions is not None:
                 return Group("or", solutions)
     return Group(words[-1] if words else "list", tuple(items))
+
+
+def _distributed(items: Sequence[Expr]) -> Sequence[Expr]:
+    """x != 1, 2 excludes both."""
+    first = items[0]
+    if not (isinstance(first, Rel) and first.ops == ("!=",) and all(isinstance(item, Num | Op) for item in items[1:])):
+        return items
+    return (first, *(Rel(("!=",), (first.sides[0], item)) for item in items[1:]))
 
 
 def _solutions(items: Sequence[Expr], joints: Sequence[str], strong: str) -> tuple[Expr, ...] | None:

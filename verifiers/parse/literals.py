@@ -141,8 +141,10 @@ class LiteralParser(TokenStream):
         r"""One token as an argument: `\frac12` is 1/2, `\sqrt2x` is √2·x."""
         token = self.token
         if token.kind == "num" and len(token.value) > 1 and token.value.isdigit():
-            self.tokens[self.position] = Token("num", token.value[1:], False, token.in_text)
-            return num(int(token.value[0]))
+            # two tokens from now on, so that reading these tokens again gives the same
+            digit, rest = (Token("num", part, False, token.in_text) for part in (token.value[0], token.value[1:]))
+            self.tokens[self.position : self.position + 1] = [digit, rest]
+            return num(int(self.take().value))
         if token.kind in ("-", "+"):
             return self.signed()
         return self.atom()

@@ -30,6 +30,11 @@ class QuantityParser(AtomParser):
         if token.kind == "currency":
             self.take()
             return Quantity(value, token.value)
+        if self.bracketed_unit():
+            self.take()
+            found = self._quantity(value)
+            self.expect(")")
+            return found
         if self._unit_here() or self.unit_letter(value):
             return self._compound(self._quantity(value))
         return value
@@ -56,6 +61,10 @@ class QuantityParser(AtomParser):
             return False
         is_last = self.token.spaced and units.is_unit(self.token.value) and self.ahead().kind in ("end", ",", ".")
         return (is_last and _is_scientific(value)) or self._unit_here()
+
+    def bracketed_unit(self) -> bool:
+        """Whether a unit in brackets follows an amount: 12 (cm)."""
+        return self.token.kind == "(" and self.ahead().kind == "unit" and self.ahead(2).kind == ")"
 
     def prefixed_money(self) -> Expr:
         """Rs. 500, USD 15: the name of the currency first."""

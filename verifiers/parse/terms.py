@@ -165,7 +165,7 @@ class TermParser(QuantityParser):
     def starts_factor(self) -> bool:
         """Whether the next token can begin a factor that is multiplied without a sign."""
         token = self.token
-        if token.kind == "(" and self.condition_bracket():
+        if token.kind == "(" and (self.condition_bracket() or self.bracketed_unit()):
             return False
         if token.kind == "|":
             return not self.bars and not self.heads
