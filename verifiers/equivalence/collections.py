@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from verifiers.equivalence.labels import Labelled, label_chain, labelled
@@ -27,6 +27,7 @@ class Collection:
     ordered: bool
     explicit_set: bool
     ranked: bool = False  # a bare list whose labels name its places
+    alternatives: bool = False  # ... joined by `or`: x = 2 or y = 3
 
 
 def has_signs(expr: Expr) -> bool:
@@ -83,7 +84,9 @@ def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | N
     if len(value.items) > _MAX_ITEMS:
         raise OverBudgetError(f"{len(value.items)} values; the limit is {_MAX_ITEMS}")
     ordered = value.kind in ("tuple", "square")
-    return _from_items(_flattened(value, independent_signs), ordered=ordered, explicit_set=value.kind in ("set", "or"))
+    items = _flattened(value, independent_signs)
+    several = _from_items(items, ordered=ordered, explicit_set=value.kind in ("set", "or"))
+    return replace(several, alternatives=True) if several.ranked and value.kind == "or" else several
 
 
 def chained(expr: Expr) -> Collection | None:
@@ -156,6 +159,8 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     """Whether two collections hold the same values; `left` is the answer."""
     if any(isinstance(entry.value, Dots) for entry in (*left.items, *right.items)):
         return _compare_in_order(left.items, right.items, compare, settings)
+    if left.alternatives != right.alternatives and left.ranked and right.ranked:
+        return no("alternatives, and values that hold together")
     mixed = (left.ordered and right.explicit_set) or (right.ordered and left.explicit_set)
     if mixed and not (left.ranked or right.ranked):
         return no("ordered values and a set")

@@ -60,11 +60,12 @@ _SUBJECT = re.compile(
     r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
     r"(?: s| is| are| was| were| will be| can be said to be)? "
 )
-_NONE_AT_ALL = re.compile(r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)\b")
+_NONE_AT_ALL = re.compile(
+    r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)(?: of [a-z])?"
+    r"(?: (?:exists?|works?|satisf(?:y|ies|ying)(?: [a-z]+)*|(?:is|are) possible))?"
+)
 _NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
-
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
-_NONE_AT_ALL = re.compile(r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)\b")
 
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
@@ -100,7 +101,7 @@ def canonical_phrase(words: str) -> str:
         if subject and len(subject[0]) < len(words):
             words = words[subject.end() :].strip().removeprefix("a ")
         words = _ADVERB.sub("", words)
-        if _NONE_AT_ALL.match(words):
+        if _NONE_AT_ALL.fullmatch(words):
             words = "no solution"
         words = _NOUN.sub("", words)
     return _SAME.get(words, words)
