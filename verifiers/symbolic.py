@@ -7,7 +7,7 @@ expression tree. The verdict says by which argument.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -195,15 +195,16 @@ class SymbolicVerifier:
     def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
         """Whether any explicit announcement outside the reasoning block has another value."""
         places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
-        for found in announcements(response, places):
-            for other in found.others:
-                if self._is_another((other,), found, reference):
-                    return True
-            if found.place is not chosen.place and self._is_another(tuple(_readings(found)), found, reference):
+        for found in announcements(response, places, besides=chosen):
+            if any(self._is_another((other,), found, reference) for other in found.others):
+                return True
+            if found.place is chosen.place or found.answer == chosen.answer:
+                continue
+            if self._is_another(_readings(found), found, reference):
                 return True
         return False
 
-    def _is_another(self, readings: tuple[str, ...], found: Extraction, reference: Reference) -> bool:
+    def _is_another(self, readings: Iterable[str], found: Extraction, reference: Reference) -> bool:
         for reading in readings:  # as in _judge_candidates: the first reading that is mathematics counts
             outcome, _, readable = self._judge(reading, reference)
             if outcome is Outcome.CORRECT or readable:

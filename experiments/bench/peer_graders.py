@@ -12,8 +12,12 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 from verifiers.combine import warm_up_all
+from verifiers.extract import TRAINING_PLACES
 from verifiers.types import Outcome, Verdict
 
 Grade = Callable[[str, str], bool]
@@ -45,16 +49,21 @@ class TimedGrader:
 def load(peer: str) -> Grade:
     """The grader called `peer`, warmed up."""
     grade = PEERS[peer]()
-    for response, reference in WARM_UP:
+    for response, reference in WARM_UP[:1] if peer in PLAIN_ONLY else WARM_UP:
         grade(response, reference)
     return grade
 
 
-def ours() -> Grade:
-    """The symbolic verifier with its defaults."""
+def is_installed(peer: str) -> bool:
+    """Whether the packages that the peer is made of can be imported."""
+    return all(find_spec(package) is not None for package in PACKAGES.get(peer, ()))
+
+
+def ours(name: str, **settings: Any) -> Grade:
+    """One of our verifiers."""
     import verifiers
 
-    verifier = verifiers.make("symbolic")
+    verifier = verifiers.make(name, **settings)
     warm_up_all([verifier])
     return lambda response, reference: verifier.verify(response, reference).is_correct
 
@@ -85,6 +94,38 @@ def trl_accuracy() -> Grade:
     return grade
 
 
+def verl(module: str) -> Grade:
+    """A scorer of verl, `compute_score(response, reference)`, in whichever form it returns its verdict."""
+    score = import_module(f"verl.utils.reward_score.{module}").compute_score
+
+    def grade(response: str, reference: str) -> bool:
+        found = score(response, reference)
+        found = found["acc"] if isinstance(found, dict) else found[0] if isinstance(found, tuple) else found
+        return bool(found) and float(found) > 0
+
+    return grade
+
+
+def mathruler() -> Grade:
+    """MathRuler's grader on its own extraction from the box."""
+    from mathruler.grader import extract_boxed_content, grade_answer
+
+    return lambda response, reference: bool(grade_answer(extract_boxed_content(response), reference))
+
+
+def tinker_cookbook() -> Grade:
+    """The tinker cookbook's grader (the one of PRM800K, extended) on its own extraction from the box."""
+    from tinker_cookbook.recipes.math_rl.math_grading import extract_boxed, grade_answer
+
+    def grade(response: str, reference: str) -> bool:
+        try:
+            return bool(grade_answer(extract_boxed(response), reference))
+        except ValueError:  # no box
+            return False
+
+    return grade
+
+
 def same_text() -> Grade:
     """The last box is the reference, character for character."""
     return lambda response, reference: (last_box(response) or "").strip() == reference.strip()
@@ -100,16 +141,32 @@ def same_number() -> Grade:
     return lambda response, reference: (found := last_number(response)) is not None and found == last_number(reference)
 
 
+OURS = "beyond imitation (symbolic)"
+OURS_STRICT = "beyond imitation (symbolic, strict)"
+OURS_NUMERIC = "beyond imitation (numeric)"
 PEERS: dict[str, Callable[[], Grade]] = {
-    "beyond imitation (symbolic)": ours,
+    OURS: lambda: ours("symbolic"),
+    OURS_STRICT: lambda: ours("symbolic", places=TRAINING_PLACES, strict=True),
+    OURS_NUMERIC: lambda: ours("numeric"),
     "math_verify (default)": lambda: math_verify(box_only=False),
     "math_verify (reward config)": lambda: math_verify(box_only=True),
     "trl accuracy_reward": trl_accuracy,
+    "verl prime_math": lambda: verl("prime_math"),
+    "verl math_reward": lambda: verl("math_reward"),
+    "verl math_dapo": lambda: verl("math_dapo"),
+    "MathRuler": mathruler,
+    "tinker-cookbook": tinker_cookbook,
     "string: MATH normalisation": same_normal_text,
     "string: equal text": same_text,
     "string: last number": same_number,
 }
-OURS = "beyond imitation (symbolic)"
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "math_verify (default)": ("math_verify",), "math_verify (reward config)": ("math_verify",),
+    "trl accuracy_reward": ("trl", "math_verify"), "verl prime_math": ("verl", "ray"),
+    "verl math_reward": ("verl", "ray"), "verl math_dapo": ("verl", "ray"), "MathRuler": ("mathruler",),
+    "tinker-cookbook": ("tinker_cookbook",),
+}  # fmt: skip
+PLAIN_ONLY = frozenset((OURS_NUMERIC,))  # reads plain numbers and nothing else
 
 
 def boxed(text: str) -> str:

@@ -3,8 +3,9 @@
     python -m experiments.bench.verifiers --cases ../shared/verifiers/cases.jsonl \\
         --hostile ../shared/verifiers/adversarial.jsonl --output results/bench_verifiers.json
 
-Every peer runs in grading processes with a deadline, so a hang is measured and not suffered. A bare expression is put
-into a box for all of them. CPU seconds are of the grading call in a warm process.
+Every peer runs in grading processes with a deadline, so a hang is measured and not suffered; a peer that is not
+installed is left out. A bare expression is put into a box for all of them, and given as it stands in a second pass
+("bare"). CPU seconds are of the grading call in a warm process.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from experiments.bench.peer_graders import OURS, PEERS, TimedGrader
+from experiments.bench.peer_graders import OURS, PEERS, PLAIN_ONLY, TimedGrader, is_installed
 from verifiers.pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -48,12 +49,17 @@ class Case:
     is_core: bool = True
 
 
-def read_cases(path: Path) -> list[Case]:
-    """Answer-equivalence cases: `gold`, `answer`, `expected`, `kind`, `flags`, `extraction`."""
+def read_cases(path: Path, *, bare: bool = False) -> list[Case]:
+    """Answer-equivalence cases: `gold`, `answer`, `expected`, `kind`, `flags`, `extraction`.
+
+    Args:
+        bare: give an expression as it stands, and not in a box.
+    """
     cases = []
     for row in _rows(path):
-        response = row["answer"] if row["extraction"] == "response" else f"\\boxed{{{row['answer']}}}"
-        core = not (set(row["flags"]) - CERTAIN)
+        is_whole = bare or row["extraction"] == "response"
+        response = row["answer"] if is_whole else f"\\boxed{{{row['answer']}}}"
+        core = not (set(row.get("flags", ())) - CERTAIN)
         cases.append(Case(row["id"], row["kind"], response, row["gold"], row["expected"], core))
     return cases
 
@@ -151,14 +157,20 @@ def hostile_score(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> dict[st
     }
 
 
-def measure(peer: str, cases: list[Case], hostile: list[Case], plain: list[Case], workers: int) -> dict[str, Any]:
-    """All measurements of one peer."""
+def measure(
+    peer: str, cases: list[Case], bare: list[Case], hostile: list[Case], plain: list[Case], workers: int
+) -> dict[str, Any]:
+    """All measurements of one peer; of one that reads plain numbers only, those of plain numbers."""
     result: dict[str, Any] = {}
+    if peer in PLAIN_ONLY:
+        cases = bare = hostile = []
     if cases:
         verdicts = grade_all(peer, cases, workers=workers)
         result |= score(cases, verdicts) | {"cpu": timing(verdicts)}
         if peer == OURS:
             result["disagreements"] = disagreements(cases, verdicts)
+    if bare:
+        result["bare"] = score(bare, grade_all(peer, bare, workers=workers))["core"]
     if hostile:
         result["hostile"] = hostile_score(hostile, grade_all(peer, hostile, workers=workers))
     if plain:
@@ -186,28 +198,48 @@ def _version(package: str) -> str | None:
 
 def environment() -> dict[str, Any]:
     """What the numbers depend on."""
-    packages = ("math-verify", "latex2sympy2_extended", "trl", "sympy", "mpmath")
+    packages = (
+        "math-verify",
+        "latex2sympy2_extended",
+        "trl",
+        "sympy",
+        "mpmath",
+        "verl",
+        "mathruler",
+        "tinker-cookbook",
+    )
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "cpus": os.cpu_count(),
         "packages": {name: _version(name) for name in packages},
     }
 
 
+def _processor() -> str:
+    """The processor's name; "" where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
 def render(report: dict[str, Any]) -> str:
     """The report as a table of text."""
-    head = f"{'grader':30} {'core %':>7} {'FP':>4} {'FN':>4} {'p50 ms':>8} {'p99 ms':>8} {'per s':>9} {'plain/s':>9} "
-    lines = [head + f"{'hostile paid':>12} {'refused':>8} {'hangs':>6}"]
+    columns = ("core %", "FP", "FN", "bare %", "p50 ms", "p99 ms", "per s", "plain/s", "paid", "refused", "hangs")
+    lines = [f"{'grader':36}" + "".join(f"{column:>9}" for column in columns)]
     for name, row in report["graders"].items():
-        core, cpu = row.get("core", {}), row.get("cpu", {})
-        hostile, plain = row.get("hostile", {}), row.get("plain", {})
-        lines.append(
-            f"{name:30} {core.get('accuracy', math.nan):7.2f} {core.get('false_positives', 0):4} "
-            f"{core.get('false_negatives', 0):4} {cpu.get('p50_ms', math.nan):8.3f} {cpu.get('p99_ms', math.nan):8.2f} "
-            f"{cpu.get('per_second', math.nan):9,.0f} {plain.get('per_second', math.nan):9,.0f} "
-            f"{hostile.get('false_rewards', 0):12} {hostile.get('controls_refused', 0):8} {hostile.get('hangs', 0):6}"
-        )
+        core, cpu, hostile = row.get("core", {}), row.get("cpu", {}), row.get("hostile", {})
+        cells = (
+            f"{core.get('accuracy', math.nan):.2f}", core.get("false_positives", ""), core.get("false_negatives", ""),
+            f"{row.get('bare', {}).get('accuracy', math.nan):.2f}", f"{cpu.get('p50_ms', math.nan):.3f}",
+            f"{cpu.get('p99_ms', math.nan):.2f}", f"{cpu.get('per_second', math.nan):,.0f}",
+            f"{row.get('plain', {}).get('per_second', math.nan):,.0f}", hostile.get("false_rewards", ""),
+            hostile.get("controls_refused", ""), hostile.get("hangs", ""),
+        )  # fmt: skip
+        lines.append(f"{name:36}" + "".join(f"{cell!s:>9}" for cell in cells))
     return "\n".join(lines)
 
 
@@ -225,15 +257,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
     cases = read_cases(options.cases) if options.cases else []
+    bare = read_cases(options.cases, bare=True) if options.cases else []
     hostile = read_hostile(options.hostile) if options.hostile else []
     report: dict[str, Any] = {"environment": environment(), "cases": len(cases), "hostile": len(hostile), "graders": {}}
     if options.update:
         report["graders"] |= _graders_of(options.output, report)
+    load_before = os.getloadavg()[0]
     for peer in options.peers:
+        if not is_installed(peer):
+            print(f"{peer}: not installed, left out", file=sys.stderr)
+            continue
         start = time.perf_counter()
         plain = plain_cases(options.plain if _is_fast(peer) else options.plain // PLAIN_PEERS_SHARE)
-        report["graders"][peer] = measure(peer, cases, hostile, plain, options.workers)
+        report["graders"][peer] = measure(peer, cases, bare, hostile, plain, options.workers)
         print(f"{peer}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    report["load_average"] = [round(load_before, 2), round(os.getloadavg()[0], 2)]  # before, and at the end
     print(render(report))
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -256,7 +294,7 @@ def _graders_of(path: Path, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_fast(peer: str) -> bool:
-    return peer == OURS or peer.startswith("string")
+    return peer.startswith(("beyond", "string"))
 
 
 if __name__ == "__main__":

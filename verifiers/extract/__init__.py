@@ -49,10 +49,19 @@ def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) ->
     return _search(response, order)
 
 
-def announcements(response: str, places: Sequence[Place | str]) -> Iterator[Extraction]:
-    """What each of `places` announces on its own, where it announces something."""
+def announcements(
+    response: str, places: Sequence[Place | str], *, besides: Extraction | None = None
+) -> Iterator[Extraction]:
+    """What each of `places` announces on its own, where it announces something.
+
+    Args:
+        besides: an extraction from the same response; if it is the only box, boxes are not looked for again.
+    """
     text, _ = _visible(response)
+    is_only_box = besides is not None and besides.place is Place.BOXED and not besides.others and "<" not in response
     for place in _in_order(tuple(places)):
+        if is_only_box and place is Place.BOXED:
+            continue
         found = _FINDERS[place](text)
         if found is not None and found.answer is not None:
             yield found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from verifiers.extract.boxes import sole_box
 from verifiers.extract.doubt import reduced
 from verifiers.extract.places import Extraction, Place, undecorated
 
@@ -120,11 +121,18 @@ def _sentence(text: str, start: int) -> str:
     stripped = rest.lstrip("*_ \t\n:：")
     if not stripped:
         return ""
+    if "\\boxed{" in stripped and (content := sole_box(_up_to_end(stripped))) is not None:
+        return content  # the answer is \boxed{5}
     opening = _OPENING.match(stripped)
     if opening:
         closing = _CLOSING[opening[0]].search(stripped, len(opening[0]))
         if closing:
             tail = _SENTENCE_END.search(stripped, closing.end())
             return stripped[: tail.start() if tail else len(stripped)].strip()
-    end_match = _SENTENCE_END.search(stripped)
-    return (stripped[: end_match.start()] if end_match else stripped).strip()
+    return _up_to_end(stripped)
+
+
+def _up_to_end(text: str) -> str:
+    """The text up to the end of its first sentence."""
+    end = _SENTENCE_END.search(text)
+    return (text[: end.start()] if end else text).strip()
