@@ -52,6 +52,12 @@ from verifiers.parse.tree import (
 from verifiers.types import Reason
 
 _DEFAULT = Settings()
+# nodes of plain values: where nothing else stands in either side, no other kind of answer need be tried
+_ONE_VALUE = frozenset(
+    ("Num", "Sym", "Op", "Call", "Const", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow",
+     "Op:neg", "Op:percent", "Op:degree", "Op:fact", "Call:sqrt", "Call:root", "Call:sin", "Call:cos", "Call:tan",
+     "Call:ln", "Call:log", "Call:abs", "Call:binomial", "Quantity", "Ratio", "BaseNum")
+)  # fmt: skip
 
 
 def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Judgement:
@@ -79,6 +85,8 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
         if isinstance(answer, Dots):
             return no("dots alone are no answer")
         return yes("the same expression", "text")
+    if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
+        return _compare_single(answer, reference, settings)
     answer, reference = worked(answer), worked(reference)
     if isinstance(answer, Family) and isinstance(reference, Family):
         as_line = compare_lines(answer, reference)

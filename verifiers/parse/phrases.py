@@ -95,7 +95,7 @@ def as_notation(text: str) -> str:
 
 def cases_in_words(text: str, read: Callable[[str], Expr]) -> Expr | None:
     """`2x for x > 1 and 2 for x < 1` as a piecewise value; None for anything else."""
-    if "\\begin" in text or "=" in text.split(" ", 1)[0][:1]:
+    if not _CASE_WORD.search(text) or "\\begin" in text or "=" in text.split(" ", 1)[0][:1]:
         return None
     plain = " ".join(_TEXT.sub(r" \1 ", text).replace("$", "").split()).rstrip(".")
     marks = list(_CASE_WORD.finditer(plain))

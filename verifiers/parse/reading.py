@@ -18,6 +18,7 @@ from verifiers.parse.spoken import digits
 from verifiers.parse.tree import Expr, Text
 
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
 _BRACKETS = re.compile(r"[()\[\]{}]")
 
 
@@ -37,14 +38,17 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     cleaned = trim(normalize(text))
     if not cleaned:
         raise ParseError("empty answer")
-    cleaned = as_notation(digits(_TIMES_TEN.sub("*", cleaned)))
+    cleaned = _TIMES_TEN.sub("*", cleaned)
+    has_words = _WORD.search(cleaned) is not None
+    if has_words:
+        cleaned = as_notation(digits(cleaned))
     if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
         cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
 
     def read(part: str) -> Expr:
         return _mathematics(as_notation(digits(part.strip())), limits, thousands)
 
-    found = cases_in_words(cleaned, read) or described(cleaned, read)
+    found = (cases_in_words(cleaned, read) or described(cleaned, read)) if has_words else None
     if found is not None:
         return found
     try:
