@@ -17,37 +17,61 @@ class HealthLimits:
     entropy: float = 0.02  # nats per token, below which the policy has collapsed
     kl: float | None = None  # nats per completion from the start policy; None: no limit
     mismatch: float = 0.05  # mean |log pi learner - log pi sampler| per token of the current version
-    window: int = 20  # steps of each half when reward is compared with gold
+    calm_steps: int = 20  # in a row without a trouble until it counts as gone, and may be told again
+    window: int = 20  # steps of each half when reward is compared with gold on the training problems
+    evaluations: int = 3  # the same where there are evaluations on held-out problems
     gold_fall: float = 0.05  # fall of gold accuracy that counts while the reward rises
 
 
 class Health:
-    """Watches the metrics of each step. Its memory is saved, so a resumed run warns as the undisturbed one."""
+    """Watches the metrics of each step. Its memory is saved, so a resumed run warns as the undisturbed one.
+
+    A trouble that comes and goes is one episode, told when it begins: it is over after `calm_steps` steps without it.
+    """
 
     def __init__(self, limits: HealthLimits | None = None) -> None:
         self.limits = limits or HealthLimits()
-        self._active: set[str] = set()
+        self._calm: dict[str, int] = {}  # trouble of a present episode -> steps in a row without it
         self._reward: list[float] = []
         self._gold: list[float] = []
+        self._evaluated: list[tuple[float, float]] = []  # (mean reward since the evaluation before, held-out gold)
+        self._since: list[float] = []  # rewards since the last evaluation
 
     def check(self, metrics: Mapping[str, float]) -> list[str]:
         """Messages of the troubles that begin with this step."""
         self._reward.append(metrics["reward/mean"])
+        self._since.append(metrics["reward/mean"])
         self._gold.append(metrics["gold/correct"])
         del self._reward[: -2 * self.limits.window], self._gold[: -2 * self.limits.window]
         troubles = self._troubles(metrics)
-        new = [message for name, message in troubles.items() if name not in self._active]
-        self._active = set(troubles)
+        new = [message for name, message in troubles.items() if name not in self._calm]
+        waited = {name: 0 if name in troubles else calm + 1 for name, calm in self._calm.items()}
+        self._calm = {name: calm for name, calm in waited.items() if calm < self.limits.calm_steps}
+        self._calm |= dict.fromkeys(troubles, 0)
         return new
+
+    def held_out(self, gold: float) -> None:
+        """Told the gold accuracy on problems that are never trained on, each time it is measured."""
+        if self._since:
+            self._evaluated.append((sum(self._since) / len(self._since), gold))
+            self._since.clear()
+            del self._evaluated[: -2 * self.limits.evaluations]
 
     def state_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return {"active": sorted(self._active), "reward": self._reward, "gold": self._gold}
+        return {
+            "calm": dict(self._calm),
+            "reward": self._reward,
+            "gold": self._gold,
+            "evaluated": [list(row) for row in self._evaluated],
+            "since": self._since,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken."""
-        self._active = set(state["active"])
-        self._reward, self._gold = list(state["reward"]), list(state["gold"])
+        self._calm = {name: int(calm) for name, calm in state["calm"].items()}
+        self._reward, self._gold, self._since = list(state["reward"]), list(state["gold"]), list(state["since"])
+        self._evaluated = [(float(reward), float(gold)) for reward, gold in state["evaluated"]]
 
     def _troubles(self, metrics: Mapping[str, float]) -> dict[str, str]:
         limits = self.limits
@@ -76,17 +100,24 @@ class Health:
                 f"sampler and learner disagree by {mismatch:.3f} nats per token on the same weights: "
                 "check dtypes, temperature and the sampling backend"
             )
-        if self._reward_leaves_gold():
+        if over := self._reward_leaves_gold():
             found["overoptimised"] = (
-                f"reward rises while gold accuracy falls over the last {2 * limits.window} steps: "
-                "the policy is exploiting the reward"
+                f"reward rises while {over}: the policy is exploiting the reward; stop here, or raise kl.beta"
             )
         return found
 
-    def _reward_leaves_gold(self) -> bool:
-        window = self.limits.window
-        if len(self._reward) < 2 * window:
-            return False
-        reward = sum(self._reward[window:]) / window - sum(self._reward[:window]) / window
-        gold = sum(self._gold[window:]) / window - sum(self._gold[:window]) / window
-        return reward > 0 and gold < -self.limits.gold_fall
+    def _reward_leaves_gold(self) -> str:
+        """What falls while the reward rises; empty when nothing does."""
+        if self._evaluated:
+            halves, pairs = self.limits.evaluations, self._evaluated
+            where = f"held-out gold accuracy falls over the last {2 * halves} evaluations"
+        else:
+            halves, pairs = self.limits.window, list(zip(self._reward, self._gold))
+            where = f"gold accuracy falls over the last {2 * halves} steps"
+        if len(pairs) < 2 * halves:
+            return ""
+        reward, gold = (
+            sum(row[i] for row in pairs[halves:]) / halves - sum(row[i] for row in pairs[:halves]) / halves
+            for i in (0, 1)
+        )
+        return where if reward > 0 and gold < -self.limits.gold_fall else ""

@@ -29,6 +29,8 @@ from rl.stream import Pace, ProblemSource, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost
 
+HELD_OUT_GOLD = "eval/mean_answer"  # the environment's own outcome, on problems that are never trained on
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -288,6 +290,8 @@ class Training:
             held_out = {f"eval/{name}": value for name, value in self.evaluate(self.step).items()}
             held_out["time/evaluate_seconds"] = time.perf_counter() - began
             self.recorder.metrics(self.stage, self.step, held_out)
+            if HELD_OUT_GOLD in held_out:
+                self.health.held_out(held_out[HELD_OUT_GOLD])
         every = self.settings.checkpoint_every
         if every and self.step % every == 0:
             self.save()

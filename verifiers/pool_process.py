@@ -16,9 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from verifiers.pool_worker import LENGTH, PAGE_BYTES
+from verifiers.pool_worker import LENGTH, PAGE_BYTES, read_stamp
 
 STARTUP_SECONDS = 120.0  # importing a grader (sympy, environments) on a loaded machine
+HINDERED_SHARE = 0.8  # of its deadline that a runnable item must have had the processor for
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BOOTSTRAP = """\
 import json, sys
@@ -97,6 +98,23 @@ class WorkerProcess:
             if not part:
                 raise WorkerDied
             self.buffer += part
+
+    def was_hindered(self, seconds: float) -> bool:
+        """Whether the item in hand did not have the processor for most of `seconds`, though it wanted it.
+
+        True for a stopped process, and for one that is runnable (or waits for the disk) and has used little processor
+        time. One that sleeps has nobody to blame but its item. False where the system does not say.
+        """
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # not Linux
+            return False
+        stamp = read_stamp(self.page)
+        if fields[0] == "T" or stamp.position < 0:
+            return True
+        ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc(5)
+        used = ticks / os.sysconf("SC_CLK_TCK") - stamp.cpu_seconds
+        return fields[0] in "RD" and used < HINDERED_SHARE * seconds
 
     def kill(self) -> int:
         """End the process and whatever it started, reap it, close its channels; its exit status."""

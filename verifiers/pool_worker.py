@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifiers.types import Outcome, Reason, Verdict
 
@@ -27,23 +27,36 @@ LENGTH = struct.Struct("<Q")  # every message is its length, then a pickle
 STAMP_INDEX = struct.Struct("<q")  # shared page, offset 0: position in the batch of the item in hand, -1 before it
 STAMP_START = struct.Struct("<d")  # shared page, offset 8: time.monotonic() when that item began
 STAMP_START_OFFSET = 8
+STAMP_CPU = struct.Struct("<d")  # shared page, offset 16: time.process_time() of this process when that item began
+STAMP_CPU_OFFSET = 16
 PAGE_BYTES = mmap.PAGESIZE
 FLUSH_SECONDS = 0.002  # finished verdicts wait at most this long (plus one item) before they are sent
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 MAX_DETAIL = 500  # characters of an exception's text that a verdict keeps
 
 
-def write_stamp(page: mmap.mmap, index: int, start: float) -> None:
-    """Publish which item is in hand. The time goes first: a reader that sees the new index sees its time too."""
+class Stamp(NamedTuple):
+    """The item in hand: its position in the batch (-1: none yet), when it began, and the processor time used before."""
+
+    position: int
+    start: float
+    cpu_seconds: float
+
+
+def write_stamp(page: mmap.mmap, index: int, start: float, cpu_seconds: float) -> None:
+    """Publish which item is in hand. The times go first: a reader that sees the new index sees its times too."""
+    STAMP_CPU.pack_into(page, STAMP_CPU_OFFSET, cpu_seconds)
     STAMP_START.pack_into(page, STAMP_START_OFFSET, start)
     STAMP_INDEX.pack_into(page, 0, index)
 
 
-def read_stamp(page: mmap.mmap) -> tuple[int, float]:
-    """The item in hand and when it began: the counterpart of `write_stamp`."""
-    index: int = STAMP_INDEX.unpack_from(page, 0)[0]
-    start: float = STAMP_START.unpack_from(page, STAMP_START_OFFSET)[0]
-    return index, start
+def read_stamp(page: mmap.mmap) -> Stamp:
+    """The item in hand: the counterpart of `write_stamp`."""
+    return Stamp(
+        STAMP_INDEX.unpack_from(page, 0)[0],
+        STAMP_START.unpack_from(page, STAMP_START_OFFSET)[0],
+        STAMP_CPU.unpack_from(page, STAMP_CPU_OFFSET)[0],
+    )
 
 
 def error_verdict(error: BaseException, seconds: float = 0.0) -> Verdict:
@@ -150,7 +163,7 @@ class _Worker:
                 self.send(_pickle_results(sent, done, False))
                 sent, done = index, []
                 flushed = now = time.monotonic()
-            write_stamp(self.page, index, now)
+            write_stamp(self.page, index, now, time.process_time())
             verdict = grade_one(self.grader, item)
             done.append(verdict)
             if verdict.reason is Reason.OUT_OF_MEMORY:

@@ -39,6 +39,7 @@ class RayWorkers(SupervisedWorkers):
         gpus_per_worker: the same for GPUs; may be a fraction.
         num_spares: processes that are loaded and wait for one to die; None: one, and none where workers hold GPUs.
         patience: how long to wait for what.
+        actor: what runs in the processes.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RayWorkers(SupervisedWorkers):
         gpus_per_worker: float = 0.0,
         num_spares: int | None = None,
         patience: Patience | None = None,
+        actor: type[RolloutActor] = RolloutActor,
     ) -> None:
         cpus = float(spec.threads) if cpus_per_worker is None else cpus_per_worker
         start_ray(address, num_cpus=int(num_workers * cpus) + 1)
@@ -58,14 +60,14 @@ class RayWorkers(SupervisedWorkers):
             cpus = 0.0  # a Ray that was started for fewer: its only machine is shared, as threads share it
         if num_spares is None:
             num_spares = int(gpus_per_worker == 0)
-        launcher = RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker)
+        launcher = RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker, actor=actor)
         super().__init__(launcher, num_workers, num_spares=num_spares, patience=patience)
 
 
 class RayLauncher:
     """Starts Ray actors. Implements `rl.workers.supervisor.Launcher`."""
 
-    def __init__(self, spec: WorkerSpec, *, cpus: float, gpus: float) -> None:
+    def __init__(self, spec: WorkerSpec, *, cpus: float, gpus: float, actor: type[RolloutActor]) -> None:
         self.spec = spec
         self._node = ray.get_runtime_context().get_node_id()
         self._settings = {
@@ -75,7 +77,7 @@ class RayLauncher:
             "max_restarts": 0,  # Ray would revive an actor by itself; the supervisor does it, and knows of it
             "scheduling_strategy": "SPREAD",
         }
-        self._actor_class = ray.remote(RolloutActor)
+        self._actor_class = ray.remote(actor)
 
     def start(self, name: str, *, is_spare: bool = False) -> RayRemote:
         """A new actor; a spare asks Ray for nothing, so that a full cluster has room for it."""

@@ -37,6 +37,8 @@ def obey(item: Any) -> Verdict:
         return obey(("recurse",))
     elif command == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+    elif command == "kill itself":
+        os.kill(os.getpid(), signal.SIGKILL)
     elif command == "pid":
         return Verdict(Outcome.CORRECT, 1.0, info={"pid": os.getpid(), "modules": sorted(sys.modules)})
     elif command == "not a verdict":

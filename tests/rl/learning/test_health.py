@@ -41,13 +41,40 @@ def test_a_healthy_step_says_nothing():
     ],
 )
 def test_a_trouble_is_told_once_until_it_comes_again(change, words):
-    health = Health(HealthLimits(kl=10))
+    health = Health(HealthLimits(kl=10, calm_steps=3))
     messages = health.check({**FINE, **change})
     assert len(messages) == 1
     assert re.search(words, messages[0])
     assert health.check({**FINE, **change}) == []
-    assert health.check(FINE) == []
+    for _ in range(3):
+        assert health.check(FINE) == []
     assert len(health.check({**FINE, **change})) == 1
+
+
+def test_a_number_that_crosses_its_limit_again_and_again_is_one_episode():
+    health = Health()
+    said = [m for i in range(200) for m in health.check({**FINE, "groups/no_signal": 0.85 if i % 7 else 0.75})]
+    assert len(said) == 1
+    assert health.check(FINE) == []  # the first of twenty calm steps
+    said = [m for i in range(60) for m in health.check({**FINE, "groups/no_signal": 0.85 if i in (18, 50) else 0.5})]
+    assert len(said) == 1  # at 18 the episode was not over; at 50 it was
+
+
+def test_held_out_accuracy_counts_before_that_of_the_training_problems():
+    def told(held_out, gold):
+        health = Health(HealthLimits(window=5, evaluations=2))
+        said = []
+        for i in range(20):
+            said += health.check({**FINE, "reward/mean": i / 20, "gold/correct": gold(i)})
+            if i % 3 == 2:
+                health.held_out(held_out(i))
+        return said
+
+    down, flat = (lambda i: 0.9 - i / 40), (lambda i: 0.5)
+    said = told(down, flat)
+    assert len(said) == 1
+    assert "held-out gold accuracy falls over the last 4 evaluations" in said[0]
+    assert told(flat, down) == []  # the curriculum may have moved to harder problems
 
 
 def test_old_samples_may_differ_from_the_learner():
