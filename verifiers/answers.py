@@ -101,6 +101,7 @@ class ExpressionVerifier(AnswerVerifier):
         """Whether the expression is an answer to the reference; OverBudgetError may pass."""
 
     def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Judgement]:
+        """The judgement of the tree of the text; what cannot be read is UNPARSEABLE."""
         try:
             judged = self.judge(parse(text), reference)
         except OverBudgetError as error:

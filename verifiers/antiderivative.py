@@ -39,6 +39,7 @@ class AntiderivativeVerifier(ExpressionVerifier):
         self.require_constant = require_constant
 
     def read_reference(self, answer: str) -> Expr:
+        """The integrand, from the integral that asks for it or by itself."""
         try:
             integrand = parse(answer)
             if isinstance(integrand, Bound) and integrand.kind == "int" and integrand.low is None:
@@ -51,6 +52,7 @@ class AntiderivativeVerifier(ExpressionVerifier):
         return integrand
 
     def judge(self, expr: Expr, reference: Expr) -> Judgement:
+        """Whether the derivative of the expression is the integrand."""
         if isinstance(expr, Rel) and expr.ops == ("=",):
             expr = expr.sides[1]
         if any(isinstance(node, Bound) for node in walk(expr)):

@@ -35,6 +35,7 @@ class ChoiceVerifier(AnswerVerifier):
         self.options = {letter: canonical_words(words) for letter, words in (options or {}).items()}
 
     def read_reference(self, answer: str) -> ChoiceText:
+        """The option that the reference names."""
         choice = read_choice(answer)
         if choice is None:
             raise ValueError(f"the reference {answer!r:.100} is no option; write a letter such as 'B', or '(B) 12'")
@@ -43,6 +44,7 @@ class ChoiceVerifier(AnswerVerifier):
         return ChoiceText(choice.letter, self.options.get(choice.letter, choice.words))
 
     def judge_text(self, text: str, reference: ChoiceText) -> tuple[Outcome, Judgement]:
+        """The judgement on a letter, a letter with words, or the words of an option."""
         if len(text) > MAX_CHARACTERS:
             return Outcome.UNPARSEABLE, no(f"over {MAX_CHARACTERS} characters", Reason.OVER_BUDGET)
         choice = read_choice(text)

@@ -138,9 +138,11 @@ class ConstraintVerifier(ExpressionVerifier):
         self.use_all = use_all
 
     def read_reference(self, answer: str) -> Constraint:
+        """The numbers that must be used, and the target."""
         return read_constraint(answer)
 
     def judge(self, expr: Expr, reference: Constraint) -> Judgement:
+        """Whether the expression uses the numbers and reaches the target."""
         if isinstance(expr, Rel):
             expr, fault = _without_target(expr, reference.target)
             if fault:

@@ -34,11 +34,13 @@ class ExactVerifier(AnswerVerifier):
         self.ignore_case = ignore_case
 
     def read_reference(self, answer: str) -> str:
+        """The reference in its canonical text."""
         if not answer.strip():
             raise ValueError("the reference is empty")
         return self._canonical(answer)
 
     def judge_text(self, text: str, reference: str) -> tuple[Outcome, Judgement]:
+        """The judgement on the canonical text, or on the value of a plain number."""
         canonical = self._canonical(text[:MAX_CHARACTERS])
         if canonical == reference and len(text) <= MAX_CHARACTERS:
             return Outcome.CORRECT, yes("the same text", "text")

@@ -197,6 +197,7 @@ class SubstitutionVerifier(ExpressionVerifier):
         self.num_solutions = num_solutions
 
     def read_reference(self, answer: str) -> tuple[System, int | None]:
+        """The system that the reference states."""
         system = read_system(answer, self.unknowns)
         return system, self._num_required(system, answer)
 
@@ -212,6 +213,7 @@ class SubstitutionVerifier(ExpressionVerifier):
             ) from error
 
     def judge(self, expr: Expr, reference: tuple[System, int | None]) -> Judgement:
+        """Whether the values satisfy every relation of the system."""
         system, num_required = reference
         if has_long_decimals(expr):
             return no("a decimal this long is no exact value", Reason.FORMAT)

@@ -242,6 +242,19 @@ def compare_vector(
     return compare_matrices(*pair_of, compare, settings)
 
 
+def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement | None:
+    """A row or column beside a sum of unit vectors; None if they are not."""
+    matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
+    assert isinstance(matrix, Matrix)
+    if 1 not in (len(matrix.rows), len(matrix.rows[0])):
+        return None
+    parts = components(other, len(matrix.children))
+    if parts is None:
+        return None
+    pair = (Group("tuple", matrix.children), Group("tuple", parts))
+    return compare(*(pair if matrix is answer else pair[::-1]), settings)
+
+
 def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare, settings: Settings) -> Judgement:
     """Whether two matrices have the same shape and entries."""
     shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (answer, reference)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from verifiers.equivalence.arrays import compare_matrices, compare_vector, components, worked
+from verifiers.equivalence.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
 from verifiers.equivalence.collections import (
     Collection,
     chained,
@@ -16,9 +14,10 @@ from verifiers.equivalence.collections import (
 from verifiers.equivalence.constants import compare_general
 from verifiers.equivalence.families import compare_families
 from verifiers.equivalence.integers import compare_integers
-from verifiers.equivalence.labels import ContradictionError, Labelled, is_quantity_label, label_chain, labelled
+from verifiers.equivalence.labels import ContradictionError, Labelled, label_chain, labelled
 from verifiers.equivalence.lines import compare_lines
 from verifiers.equivalence.measures import compare_scalars
+from verifiers.equivalence.naming import asks_for_number, same_function, states_number
 from verifiers.equivalence.piecewise import compare_piecewise
 from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
@@ -30,9 +29,7 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
 from verifiers.evaluate import InexactError, UndefinedError
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import (
-    Apply,
     Call,
     Cases,
     Dots,
@@ -41,8 +38,6 @@ from verifiers.parse.tree import (
     Group,
     Interval,
     Matrix,
-    Num,
-    Op,
     Rel,
     Sym,
     Text,
@@ -215,7 +210,7 @@ def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Judgement
     if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
         return _compare_equations(mine, theirs, settings)
     if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
-        renamed = _same_function(mine, theirs)
+        renamed = same_function(mine, theirs)
         if renamed is not None:
             return compare_entries(renamed, theirs, _compare, settings)
         return _compare_other_labels(answer, reference, mine, theirs, settings)
@@ -233,7 +228,7 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
         return compare_matrices(answer, reference, _compare, settings)
     if isinstance(answer, Matrix) != isinstance(reference, Matrix):
-        judged = _compare_unit_vectors(answer, reference, settings)
+        judged = compare_unit_vectors(answer, reference, _compare, settings)
         if judged is not None:
             return judged
     piecewise = compare_piecewise(answer, reference, settings)
@@ -253,48 +248,6 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     return compare_scalars(answer, reference, settings)
 
 
-def _same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
-    """f(t) = t^2 beside f(x) = x^2, and y = x^2 beside f(x) = x^2: the answer in the terms of the reference.
-
-    The name of a function's variable is free, that of the function is not. None where the labels name other things.
-    """
-    left, right = mine.label, theirs.label
-    if isinstance(left, Apply) and isinstance(right, Apply):
-        names = [arg.name for arg in left.args if isinstance(arg, Sym)]
-        targets = [arg.name for arg in right.args if isinstance(arg, Sym)]
-        distinct = len(set(names)) == len(left.args) == len(right.args) == len(set(targets))
-        if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
-            return None
-        return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
-    if _derivative(left) and _derivative(left) == _derivative(right):
-        return Labelled(right, mine.value, mine.alternatives)
-    function, other = (left, right) if isinstance(left, Apply) else (right, left)
-    if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
-        return Labelled(right, mine.value, mine.alternatives)
-    return None
-
-
-def _compare_unit_vectors(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
-    """A row or column beside a sum of unit vectors; None if they are not."""
-    matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
-    assert isinstance(matrix, Matrix)
-    if 1 not in (len(matrix.rows), len(matrix.rows[0])):
-        return None
-    parts = components(other, len(matrix.children))
-    if parts is None:
-        return None
-    pair = (Group("tuple", matrix.children), Group("tuple", parts))
-    return _compare(*(pair if matrix is answer else pair[::-1]), settings)
-
-
-def _derivative(label: Expr | None) -> str:
-    """The function whose first derivative a label names: dy/dx, y', f'(x); "" for another label."""
-    name = label.name if isinstance(label, Sym | Apply) else ""
-    if name.startswith("d") and "/d" in name:
-        return name[1:].partition("/d")[0]
-    return name[:-1] if name.endswith("'") and not name.endswith("''") else ""
-
-
 def _is_call(expr: Expr, name: str) -> bool:
     return isinstance(expr, Call) and expr.name == name
 
@@ -308,41 +261,18 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
         return compare_relations(mine.value, theirs.value, settings)
     if isinstance(mine.value, Rel):
         equation, value, label = mine.value, theirs.value, theirs.label
-        if label is None and _states_number(equation) and not free_symbols(value):
+        if label is None and states_number(equation) and not free_symbols(value):
             return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
     else:
         assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
-        if label is None and _asks_for_number(equation) and not free_symbols(value):
+        if label is None and asks_for_number(equation) and not free_symbols(value):
             return _compare(value, equation.sides[1], settings)  # 37 for m + n = 37
     if label is not None:
         other = Rel(("=",), (label, value))
         pair = (equation, other) if equation is mine.value else (other, equation)
         return compare_relations(*pair, settings)
     return no("an equation and a value")
-
-
-_COUNTED = frozenset("abcdkmnpq")
-
-
-def _asks_for_number(equation: Rel) -> bool:
-    """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
-    left = equation.sides[0]
-    return (
-        _states_number(equation)
-        and isinstance(left, Op)
-        and left.op == "add"
-        and all(isinstance(arg, Sym) and arg.name in _COUNTED for arg in left.args)
-        and isinstance(equation.sides[1], Num)
-        and equation.sides[1].value.denominator == 1
-    )
-
-
-def _states_number(equation: Rel) -> bool:
-    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
-    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
-        return False
-    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
 
 
 def _compare_other_labels(

@@ -89,6 +89,7 @@ def normal(pieces: tuple[Piece, ...]) -> list[Piece]:
 
 
 def complement(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """The reals that are in none of the pieces."""
     gaps: list[Piece] = []
     low, closed = MINUS_INFINITY, False
     for piece in normal(pieces):
@@ -101,6 +102,7 @@ def complement(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
 
 
 def intersection(parts: list[RealSet]) -> tuple[Piece, ...]:
+    """The reals that are in all of the sets."""
     current = list(parts[0].pieces)
     for part in parts[1:]:
         if len(current) * len(part.pieces) > _MAX_PIECES:
