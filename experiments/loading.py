@@ -61,7 +61,7 @@ def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) 
     for file in files:
         raw = merge(raw, _read(find_config(file)))
     for text in overrides:
-        raw = merge(raw, _parse_override(text))
+        raw = merge(raw, parse_override(text))
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
@@ -99,7 +99,12 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merge(_read(target, (*seen, path.resolve())), raw)
 
 
-def _parse_override(text: str) -> dict[str, Any]:
+def parse_override(text: str) -> dict[str, Any]:
+    """`rl.steps=300` as {"rl": {"steps": 300}}; the value is YAML.
+
+    Raises:
+        UserError: it is not of that form.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"override {text!r} is not of the form key=value, e.g. rl.steps=300")

@@ -10,7 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,18 @@ def write_verdicts(path: Path, rows: Sequence[Row], verdicts: Sequence[Verdict])
             file.write(json.dumps(record(row, verdict), ensure_ascii=False) + "\n")
 
 
+class ExplainingGrader(VerifierGrader):
+    """Grades a pair and adds what the verifier can tell about it, as `info["explanation"]`."""
+
+    def __call__(self, item: tuple[str, str]) -> Verdict:
+        """The verdict, explained."""
+        verdict = super().__call__(item)
+        explain = getattr(self._ready(), "explain", None)
+        if explain is None:
+            return verdict
+        return replace(verdict, info={**verdict.info, "explanation": explain(*item)})
+
+
 def verify_pair(
     response: str,
     answer: str,
@@ -216,7 +228,7 @@ def verify_pair(
     settings: Mapping[str, Any] | None = None,
     deadline: float = 2.0,
 ) -> Verdict:
-    """The verdict on one response, under the deadline.
+    """The verdict on one response, under the deadline; what a verifier can explain is in `info["explanation"]`.
 
     Raises:
         ValueError: the reference cannot be used.
@@ -224,7 +236,7 @@ def verify_pair(
     settings = dict(settings or {})
     if isinstance(verifier, str):
         make(verifier, **settings)
-    with VerifierPool(VerifierGrader(verifier, **settings), deadline_seconds=deadline) as pool:
+    with VerifierPool(ExplainingGrader(verifier, **settings), deadline_seconds=deadline) as pool:
         check_references(pool, [Row(1, response, answer)], None)
         return pool.grade([(response, answer)])[0]
 
@@ -293,7 +305,9 @@ def render_verdict(verdict: Verdict, answer: str) -> Any:
     table.add_row("verdict", Text(verdict.outcome.value.upper(), style=colour))
     table.add_row("score", f"{verdict.score:g}")
     table.add_row("reference", Text(answer))
-    table.add_row("answer read", Text("none" if verdict.answer is None else verdict.answer))
+    table.add_row("answer", Text("none" if verdict.answer is None else verdict.answer))
+    for name, told in verdict.info.get("explanation", {}).items():
+        table.add_row(name, Text(told))
     table.add_row("because", Text(verdict.detail))
     if verdict.reason is not None:
         table.add_row("reason", verdict.reason.value)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from verifiers.equivalence.types import Judgement, no
-from verifiers.extract import TRAINING_PLACES, Extraction, Place, extract_answer
+from verifiers.extract import TRAINING_PLACES, Extraction, Place, extract_answer, read_places
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.types import Outcome, Reason, Verdict
 
@@ -29,7 +29,7 @@ class AnswerVerifier(ABC):
     """
 
     def __init__(self, *, places: Sequence[Place | str] | None = None, strict: bool = True) -> None:
-        self.places = tuple(Place(place) for place in (TRAINING_PLACES if places is None else places))
+        self.places = read_places(TRAINING_PLACES if places is None else places)
         self.strict = strict
         self._references = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)
 

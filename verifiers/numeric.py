@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
+from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer, read_places
 from verifiers.plain import Number, read_number
 from verifiers.types import Outcome, Reason, Verdict
 
@@ -30,6 +30,9 @@ class NumericVerifier:
     tolerance: float | None = None
     relative_tolerance: float | None = None
     percent_as_number: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", read_places(self.places))
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on the number that `response` announces.

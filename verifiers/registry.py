@@ -71,8 +71,9 @@ def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:
     try:
         inspect.signature(factory).bind(**settings)
     except TypeError as error:
+        known = ", ".join(inspect.signature(factory).parameters)
         raise ValueError(
-            f"verifier {name!r} does not take {settings}: {error}; it takes {inspect.signature(factory)}"
+            f"verifier {name!r} does not take {settings}: {error}; its settings: {known or 'none'}"
         ) from error
     return factory(**settings)
 

@@ -16,9 +16,10 @@ from verifiers.ambiguity import other_readings
 from verifiers.choicetext import ChoiceText, find_choice, read_choice, read_choices
 from verifiers.equivalence import Judgement, Settings, equivalent
 from verifiers.equivalence.types import no, yes
-from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
+from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer, read_places
 from verifiers.normalize import canonical_words, trim
 from verifiers.parse import Expr, OverBudgetError, ParseError
+from verifiers.parse.show import show
 from verifiers.parse.spoken import in_words
 from verifiers.parse.tree import Group, Text, walk
 from verifiers.plain import Number, read_number
@@ -26,6 +27,16 @@ from verifiers.propositions import same_proposition
 from verifiers.reference import Reference, read, read_reference, squeezed_text
 from verifiers.types import Outcome, Reason, Verdict
 
+_PLACE_NAMES = {
+    Place.TAG: "an answer tag",
+    Place.BOXED: "the last box",
+    Place.HASHES: "what follows ####",
+    Place.ANNOUNCED: "the last announcement in words",
+    Place.BARE: "the whole response",
+    Place.FORMULA: "the last formula",
+    Place.LAST: "the last number, equation or bold words",
+}
+_MAX_OTHERS = 5  # other announcements that an explanation quotes
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 
 
@@ -55,6 +66,9 @@ class SymbolicVerifier:
     require_units: bool = False
     number_words: bool = False
     question: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", read_places(self.places))
 
     @cached_property
     def settings(self) -> Settings:
@@ -92,6 +106,27 @@ class SymbolicVerifier:
         if outcome is Outcome.CORRECT and self.question and self._echoes(text, reference):
             return _verdict(Outcome.WRONG, text, "copied from the question", started, Reason.ECHO)
         return _verdict(outcome, text, judged.detail, started, judged.reason)
+
+    def explain(self, response: str, answer: str) -> dict[str, str]:
+        """How the reference and the announced answer were found and read, in words: what the verdict does not say.
+
+        Raises:
+            ValueError: the reference is empty or cannot be read.
+        """
+        reference = read_reference(answer)
+        told = {"reference read as": show(reference.tree)}
+        extraction = extract_answer(response, self.places)
+        if extraction.answer is None or extraction.place is None:
+            looked = ", ".join(Place(place).value for place in self.places)
+            return told | {"looked in": looked}
+        told["found in"] = _PLACE_NAMES[extraction.place]
+        told["answer read as"] = _shown(extraction.answer)
+        explicit = [place for place in self.places if Place(place) in EXPLICIT_PLACES]
+        every = [text for found in announcements(response, explicit) for text in (*found.others, found.answer or "")]
+        others = [text for text in dict.fromkeys(every) if text not in (extraction.answer, "")]
+        if others:
+            told["also announced"] = "; ".join(others[:_MAX_OTHERS]) + (" ..." if len(others) > _MAX_OTHERS else "")
+        return told
 
     def _judge_candidates(
         self, extraction: Extraction, reference: Reference, response: str
@@ -214,6 +249,14 @@ class SymbolicVerifier:
     def _echoes(self, text: str, reference: Reference) -> bool:
         plain = squeezed_text(text)
         return len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
+
+
+def _shown(text: str) -> str:
+    """How a text was read, or why it could not be."""
+    try:
+        return show(read(text))
+    except ParseError as error:
+        return f"nothing: {error}"
 
 
 def _readings(extraction: Extraction) -> Iterator[str]:

@@ -19,17 +19,25 @@ def verify(
     answer_field: Annotated[str, typer.Option(help="Dotted path in each row.")] = "answer",
     label_field: Annotated[str | None, typer.Option(help="Dotted path of a right/wrong label, if any.")] = None,
     places: Annotated[str, typer.Option(help="Comma-separated places where an answer counts.")] = "",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="The verifier's setting=value; may be repeated.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Verifier processes.")] = 2,
     deadline: Annotated[float, typer.Option(help="Seconds per response; then its process is killed.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSONL file of verdicts.")] = None,
     disagreements: Annotated[int, typer.Option(help="Disagreements with the labels to show.")] = 10,
 ) -> None:
-    """Grade a JSONL of (response, reference answer), or one pair: `beyond verify '\\boxed{1/2}' 0.5`."""
+    """Grade a JSONL of (response, reference answer), or one pair, and why: `beyond verify '\\boxed{1/2}' 0.5`.
+
+    The verifier's settings are given by name: `-s strict=true -s tolerance=0.01`.
+    """
     from rich.console import Console
 
+    from experiments.loading import parse_override
     from experiments.verify import render_summary, render_verdict, verify_file, verify_pair
 
-    settings = {"places": tuple(places.split(","))} if places else {}
+    settings = {key: value for text in overrides or () for key, value in parse_override(text).items()}
+    settings |= {"places": tuple(places.split(","))} if places else {}
     console = Console()
     try:
         if reference is not None:

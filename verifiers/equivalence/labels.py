@@ -169,6 +169,8 @@ def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
         return Labelled(None, left, _roundings(left, (right,)))
     if not free_symbols(left) and not free_symbols(right) and not _opaque_names(left):
         return Labelled(None, right, _rounded_from((left, right)))
+    if _all_equal((left, right)):
+        return Labelled(None, right)  # x^2 - 1 = (x - 1)(x + 1): worked out, and no equation
     return None
 
 

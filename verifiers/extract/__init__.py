@@ -20,13 +20,14 @@ from verifiers.extract.places import (
     TRAINING_PLACES,
     Extraction,
     Place,
+    read_places,
     undecorated,
 )
 from verifiers.extract.prose import bare, formula, last
 
 __all__ = [
     "ALL_PLACES", "EXPLICIT_PLACES", "TRAINING_PLACES", "Extraction", "Place", "announcements", "boxes",
-    "extract_answer", "strip_reasoning",
+    "extract_answer", "read_places", "strip_reasoning",
 ]  # fmt: skip
 
 _MAX_TAIL = 200_000  # characters at the end of a response that are searched

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +23,21 @@ class Place(StrEnum):
 TRAINING_PLACES = (Place.TAG, Place.BOXED, Place.HASHES, Place.ANNOUNCED)
 ALL_PLACES = tuple(Place)
 EXPLICIT_PLACES = frozenset(TRAINING_PLACES)
+
+
+def read_places(places: Sequence[Place | str]) -> tuple[Place, ...]:
+    """The places that a caller names.
+
+    Raises:
+        ValueError: an unknown name, or none at all.
+    """
+    if isinstance(places, str):
+        places = (places,)
+    unknown = [place for place in places if place not in Place._value2member_map_]
+    if unknown or not places:
+        given = f"unknown places {unknown}" if unknown else "no place where an answer may stand"
+        raise ValueError(f"{given}; known: {', '.join(Place)}")
+    return tuple(Place(place) for place in places)
 
 
 @dataclass(frozen=True)
