@@ -15,19 +15,17 @@ arithmetic of every sampler have the row's dtype. Greedy tokens are compared fir
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import torch
 
+from experiments.bench.measuring import Clock, Timing, machine, write_report
 from policies.backends import SAMPLERS
 from policies.causal import CausalPolicy, torch_dtype
 from policies.engine import SamplingEngine, choose_decoder
@@ -45,15 +43,6 @@ RAGGED_STOPS = tuple(range(10, 18))
 NO_STOP = (1 << 20,)  # an id that no model here can draw
 GROUPS, GROUP_SIZE, MAX_NEW_TOKENS = 32, 8, 64
 CONTINUOUS_MODELS = ("demo", "small")  # where a repeat takes seconds, not minutes
-
-
-@dataclass(frozen=True)
-class Timing:
-    """One repeat of one sampler."""
-
-    tokens: int  # useful ones
-    cpu_seconds: float
-    wall_seconds: float
 
 
 Sampler = Callable[[int], int]  # repeat index -> useful tokens
@@ -78,17 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for lengths in ("ragged", "equal")
         for row in measure(name, lengths, dtype, options.repeats, rates[dtype])
     ]
-    machine = {
-        "processor": processor(),
-        "threads": options.threads,
-        "torch": torch.__version__,
-        "matmul_gflops": {dtype: round(rate / 1e9, 1) for dtype, rate in rates.items()},
-        "load": os.getloadavg(),
-    }
+    gflops = {dtype: round(rate / 1e9, 1) for dtype, rate in rates.items()}
     setting = {"groups": GROUPS, "group_size": GROUP_SIZE, "max_new_tokens": MAX_NEW_TOKENS, "repeats": options.repeats}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine, "setting": setting, "rows": rows}, indent=1) + "\n")
-    print(f"wrote {options.out}")
+    facts = machine() | {"threads": options.threads, "matmul_gflops": gflops}
+    write_report(options.out, {"machine": facts, "setting": setting, "rows": rows})
 
 
 def measure(name: str, lengths: str, dtype: str, repeats: int, flops: float) -> list[dict[str, Any]]:
@@ -112,10 +94,10 @@ def measure(name: str, lengths: str, dtype: str, repeats: int, flops: float) -> 
     # matmul weights: all but the embedding table, which is looked up
     weights = policy.num_parameters - policy.model.get_input_embeddings().weight.numel()
     bound = flops / (2 * weights)
-    base = statistics.median(t.tokens / t.cpu_seconds for t in timings["generate"])
+    base = statistics.median(t.amount / t.cpu_seconds for t in timings["generate"])
     rows = []
     for sampler, repeated in timings.items():
-        rates = sorted(t.tokens / t.cpu_seconds for t in repeated)
+        rates = sorted(t.amount / t.cpu_seconds for t in repeated)
         rate = statistics.median(rates)
         row = {
             "model": name,
@@ -126,7 +108,7 @@ def measure(name: str, lengths: str, dtype: str, repeats: int, flops: float) -> 
             "decoder": choose_decoder(policy.model, torch_dtype(dtype)) if sampler == "engine" else None,
             "tokens_per_cpu_second": round(rate),
             "quartiles": [round(rates[len(rates) // 4]), round(rates[(3 * len(rates)) // 4])],
-            "tokens_per_wall_second": round(statistics.median(t.tokens / t.wall_seconds for t in repeated)),
+            "tokens_per_wall_second": round(statistics.median(t.amount / t.wall_seconds for t in repeated)),
             "ratio_to_generate": round(rate / base, 2),
             "share_of_matmul_bound": round(rate / bound, 3),
             "repeats": [asdict(t) for t in repeated],
@@ -187,9 +169,8 @@ def useful_tokens(row: Sequence[int], stop_ids: Sequence[int]) -> int:
 
 def timed(run: Sampler, repeat: int) -> Timing:
     """One timed repeat."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    tokens = run(repeat)
-    return Timing(tokens, time.process_time() - cpu, time.perf_counter() - wall)
+    clock = Clock()
+    return clock.elapsed(run(repeat))
 
 
 def matmul_flops(dtype: torch.dtype, size: int = 512, repeats: int = 20) -> float:
@@ -211,13 +192,6 @@ def matmul_flops(dtype: torch.dtype, size: int = 512, repeats: int = 20) -> floa
             spent.append(time.process_time() - start)
         seconds.append(statistics.median(spent))
     return 2 * size**3 / min(seconds)
-
-
-def processor() -> str:
-    """The processor's model name where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

@@ -1,35 +1,34 @@
 """A whole GRPO step: trl's GRPOTrainer beside ours, on the same model, prompts, group size, lengths and optimizer step.
 
-    python -m experiments.bench.step [--repeats 3] [--threads 1] [--autocast bf16] [--out results/bench_step.json]
+    python -m experiments.bench.step [--repeats 5] [--autocast bf16] [--out results/bench_step.json]
+    python -m experiments.bench.step --executor ray --workers 2 --threads 2 --trl-threads 2 [...]
 
 1.8 million parameters (Llama-shaped, random), 32 prompts of 8 to 24 tokens x 8 completions of at most 64 tokens; one of
 32 near-equally likely tokens ends a completion, so lengths are ragged (mean about 28). The reward is the parity of the
 number of words. Both do everything a step has: sampling, grading, advantages, one AdamW step, publishing weights; ours
-also grades in killable processes and records its metrics. First, losses and gradients of both are compared on one
-frozen batch. Then they take turns (A B A B ...); the second step of each turn counts. CPU-seconds include child
-processes. Writes JSON.
+also grades in killable processes and records its metrics. With `--autocast bf16` both learn in bfloat16 (trl's own
+`bf16=True`), and ours samples in it too. First, losses and gradients of both are compared on one frozen batch. Then
+they take turns (A B A B ...); the second step of each turn counts. CPU-seconds include child processes. Writes JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import psutil
 import torch
 
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
+from experiments.bench.measuring import Clock, Timing, machine, write_report
+from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling
@@ -48,7 +47,6 @@ from verifiers.types import Outcome, Verdict
 MODEL = TinyConfig(layers=4, hidden=192, heads=6)
 WORDS = tuple(f"w{i}" for i in range(28))  # and four special tokens: 32
 PROMPTS, GROUP_SIZE, MAX_NEW_TOKENS = 32, 8, 64
-MICRO_ROWS = 32  # trl's rows per forward and backward pass
 SETTINGS: dict[str, Any] = {"lr": 1e-5, "betas": (0.9, 0.95)}
 
 
@@ -75,66 +73,40 @@ def parity_rewards(completions: list[str], **_: Any) -> list[float | None]:
     return [parity_reward(text) for text in completions]
 
 
-@dataclass(frozen=True)
-class Timing:
-    """One measured step."""
-
-    cpu_seconds: float
-    wall_seconds: float
-    sampled_tokens: float  # per step
-
-
-class Clock:
-    """CPU time of this process and its children, and wall time, since it was started."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self.start()
-
-    def start(self) -> None:
-        """Starts again."""
-        self._cpu, self._wall = self._read(), time.perf_counter()
-
-    def stop(self, tokens: float) -> Timing:
-        """The time since the start."""
-        return Timing(self._read() - self._cpu, time.perf_counter() - self._wall, tokens)
-
-    def _read(self) -> float:
-        members = [self._process, *self._process.children(recursive=True)]
-        return sum(sum(member.cpu_times()[:2]) for member in members)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare, measure, print, write."""
     parser = argparse.ArgumentParser(description="A whole GRPO step beside trl's.")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--autocast", default=None, choices=["bf16"], help="arithmetic of our learner")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="of our learner; of our sampler too if it is inline")
+    parser.add_argument("--trl-threads", type=int, default=1)
+    parser.add_argument("--autocast", default=None, choices=["bf16"], help="arithmetic of both; the default is float32")
     parser.add_argument("--executor", default="inline", choices=["inline", "ray"])
-    parser.add_argument("--workers", type=int, default=1, help="rollout workers of executor ray")
+    parser.add_argument("--workers", type=int, default=1, help="rollout workers of executor ray, one thread each")
+    parser.add_argument("--staleness", type=int, default=0, help="updates between sampling and training, ours")
     parser.add_argument("--out", type=Path, default=Path("results/bench_step.json"))
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         build_tiny(MODEL, vocabulary=WORDS, seed=0).save(folder)
-        spec = WorkerSpec(PolicySpec(folder), EnvSpec("experiments.bench.step:Parity"), threads=options.threads)
+        spec = WorkerSpec(
+            PolicySpec(folder, dtype="bfloat16" if options.autocast else "float32"),
+            EnvSpec("experiments.bench.step:Parity"),
+            threads=options.threads if options.executor == "inline" else 1,
+        )
         workers = make_workers(options.executor, spec, options.workers)
         try:
             frozen = compare(folder, workers)
-            print(f"frozen batch: {frozen}")
-            turns = [
-                (time_trl(folder, turn), time_ours(folder, workers, turn, options.autocast))
-                for turn in range(options.repeats)
-            ]
+            print(f"frozen batch: {frozen}", flush=True)
+            turns = []
+            for turn in range(options.repeats):
+                turns.append((time_trl(folder, turn, options), time_ours(folder, workers, turn, options)))
+                print(f"turn {turn}: trl {turns[-1][0]}, ours {turns[-1][1]}", flush=True)
         finally:
             workers.close()
     report = summarise(turns, frozen) | {
         "options": {key: str(value) for key, value in vars(options).items()},
-        "machine": {"processor": platform.processor(), "cpus": os.cpu_count(), "load": os.getloadavg()},
-        "torch": torch.__version__,
+        "machine": machine(),
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(options.out, report)
     print(json.dumps({key: report[key] for key in ("trl", "ours", "ratio")}, indent=1))
 
 
@@ -156,32 +128,34 @@ def summarise(turns: Sequence[tuple[Timing, Timing]], frozen: dict[str, float]) 
 
 
 class StepClock(SilentRecorder):
-    """Times the second step of a stage: from the record of the first to its own."""
+    """Times one step of a stage: from the record of the one before to its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: int) -> None:
         super().__init__()
-        self.clock = Clock()
+        self.step, self.clock = step, Clock()
         self.timing: Timing | None = None
 
     def metrics(self, stage: str, step: int, values: Any) -> None:
         """Called once per step."""
         super().metrics(stage, step, values)
-        if step == 1:
+        if step == self.step - 1:
             self.clock.start()
-        else:
-            self.timing = self.clock.stop(values["completion/tokens_mean"] * PROMPTS * GROUP_SIZE)
+        elif step == self.step:
+            self.timing = self.clock.elapsed(values["completion/tokens_mean"] * PROMPTS * GROUP_SIZE)
 
 
-def time_ours(folder: str, workers: Workers, turn: int, autocast: str | None) -> Timing:
-    """The second of two steps of `rl.train`."""
-    recorder = StepClock()
+def time_ours(folder: str, workers: Workers, turn: int, options: argparse.Namespace) -> Timing:
+    """The second of two steps of `rl.train`; a later one when sampling runs ahead."""
+    torch.set_num_threads(options.threads)
+    recorder = StepClock(2 + options.staleness)
     train(
-        learner=our_learner(load_policy(folder), autocast),
+        learner=our_learner(load_policy(folder), options.autocast),
         workers=workers,
         problems=Curriculum(Parity(), seed=turn),
         reward=VerifierReward(),
         settings=TrainSettings(
-            steps=2,
+            steps=2 + 2 * options.staleness,
+            max_staleness=options.staleness,
             problems_per_step=PROMPTS,
             group_size=GROUP_SIZE,
             sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
@@ -200,70 +174,49 @@ def our_learner(policy: CausalPolicy, autocast: str | None = None) -> Learner:
 # ---------------------------------------------------------------------- trl
 
 
-def trl_trainer(folder: str, output: str, seed: int, callback: Any = None) -> Any:
-    """A GRPOTrainer with the same setting."""
-    from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import GRPOConfig, GRPOTrainer
-
+def trl_trainer(folder: str, output: str, seed: int, *, is_half: bool = False, callback: Any = None) -> Any:
+    """A GRPOTrainer with the same setting, for two steps."""
     problems = Curriculum(Parity(), seed=seed).problems(0, 2 * PROMPTS)
-    config = GRPOConfig(
-        output_dir=output,
-        per_device_train_batch_size=MICRO_ROWS,
-        gradient_accumulation_steps=PROMPTS * GROUP_SIZE // MICRO_ROWS,
-        num_generations=GROUP_SIZE,
-        max_completion_length=MAX_NEW_TOKENS,
+    return make_trainer(
+        folder,
+        output,
+        [{"prompt": problem.text} for problem in problems],
+        parity_rewards,
+        num_problems=PROMPTS,
+        group_size=GROUP_SIZE,
+        max_new_tokens=MAX_NEW_TOKENS,
         max_steps=2,
-        learning_rate=SETTINGS["lr"],
-        adam_beta2=SETTINGS["betas"][1],
-        lr_scheduler_type="constant",
-        loss_type="grpo",
-        beta=0.0,
-        top_k=0,
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        disable_dropout=True,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        logging_steps=1000,
+        lr=SETTINGS["lr"],
         seed=seed,
-    )
-    return GRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(folder),
-        reward_funcs=parity_rewards,
-        args=config,
-        train_dataset=Dataset.from_list([{"prompt": problem.text} for problem in problems]),
-        processing_class=AutoTokenizer.from_pretrained(folder),
-        callbacks=[callback] if callback else None,
+        is_half=is_half,
+        callback=callback,
     )
 
 
-def time_trl(folder: str, turn: int) -> Timing:
+def time_trl(folder: str, turn: int, options: argparse.Namespace) -> Timing:
     """The second of two optimizer steps of GRPOTrainer, generation included."""
+    torch.set_num_threads(options.trl_threads)
     from transformers import TrainerCallback
 
     class SecondStep(TrainerCallback):
         """Stops the clock at the end of each step; the last one counts."""
 
         clock = Clock()
-        timing: Timing | None = None
+        timing: Timing | None = None  # set by the end of a step
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             self.clock.start()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-            self.timing = self.clock.stop(0.0)
+            self.timing = self.clock.elapsed()
 
     callback = SecondStep()
     with tempfile.TemporaryDirectory() as output:
-        trainer = trl_trainer(folder, output, turn, callback)
+        trainer = trl_trainer(folder, output, turn, is_half=options.autocast is not None, callback=callback)
         trainer.train()
         mean_length = trainer.state.log_history[-1]["completions/mean_length"]
     assert callback.timing is not None
-    tokens = mean_length * PROMPTS * GROUP_SIZE
-    return Timing(callback.timing.cpu_seconds, callback.timing.wall_seconds, tokens)
+    return replace(callback.timing, amount=mean_length * PROMPTS * GROUP_SIZE)
 
 
 # ---------------------------------------------------------------------- the same loss
