@@ -179,7 +179,12 @@ class SymbolicVerifier:
                 return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
         if reference.choices is not None and read_choices(text) == reference.choices:
             return Outcome.CORRECT, yes("the same options", "text"), True
-        return self._judge_trees(text, reference)
+        judged_tree = self._judge_trees(text, reference)
+        if reference.choice is None and judged_tree[0] is not Outcome.CORRECT:
+            option = read_choice(text)
+            if option is not None and option.text and option.text != text:  # "(B) 12" where 12 is asked for
+                return self._judge(option.text, reference)
+        return judged_tree
 
     def _judge_choice(self, text: str, reference: ChoiceText) -> Judgement | None:
         """The judgement on an option: its letter, or its words; None where the text is neither.

@@ -25,6 +25,8 @@ def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgem
         return _compare_quantities(answer, reference, settings)
     if _is(answer, "percent") != _is(reference, "percent"):
         return _compare_percent(answer, reference, settings)
+    if _is(answer, "degree") and _is(reference, "degree"):  # in degrees, where the reference's decimals count
+        return compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
     if _is(answer, "degree") != _is(reference, "degree"):
         return _compare_degrees(answer, reference, settings)
     if isinstance(answer, Ratio) or isinstance(reference, Ratio):
@@ -140,11 +142,19 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
             return compare_scalars(answer.value, reference.value, settings)
         judged = compare_scalars(answer.value, reference.value, settings)
         return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS) if judged else judged
-    scaled = Op("mul", (answer.value, Num(left.size / right.size)))
+    scaled = _scaled(answer.value, left.size / right.size)
     judged = compare_scalars(scaled, reference.value, settings)
     return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
 
 
+def _scaled(value: Expr, factor: Fraction) -> Expr:
+    """A value in another unit; written digits stay written digits, so that 4520 m is no rounding of 4.5 km."""
+    if marks(value) <= _WRITTEN:
+        return Num(exact(value) * factor)
+    return Op("mul", (value, Num(factor)))
+
+
+_WRITTEN = frozenset(("Num", "Op", "Op:add", "Op:mul", "Op:neg"))
 _SAME_UNITS = ({"celsius", "C"}, {"fahrenheit", "F"})  # "25 C" is no charge beside 25 degrees
 # scale -> size of its degree in kelvins, and its zero in degrees of its own below that of the scale
 _SCALES = {

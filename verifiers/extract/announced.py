@@ -55,7 +55,9 @@ _ASCII_ANNOUNCEMENTS = tuple(
 )
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
-_SENTENCE_END = re.compile(r"(?<=[^.\d])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|")
+_SENTENCE_END = re.compile(
+    r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
+)
 _QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
 _OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
 _CLOSING = {
@@ -71,7 +73,10 @@ def hashes(text: str) -> Extraction | None:
     found = [match[1].strip() for match in _HASHES.finditer(text) if match[1].strip()]
     if not found:
         return None
-    return Extraction(undecorated(found[-1]), Place.HASHES, others=tuple(found[:-1]))
+    last = found[-1]
+    return Extraction(
+        undecorated(last), Place.HASHES, lambda: () if last.isascii() else reduced(last), tuple(found[:-1])
+    )
 
 
 def announced(text: str) -> Extraction | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from verifiers.extract.doubt import reduced
 from verifiers.extract.places import Extraction, Place
 
 _BOX = re.compile(r"(?:\\f?|\\?begin)?boxed\s*\{")
@@ -36,7 +37,8 @@ def sole_box(response: str) -> str | None:
     found = _TWO_LEVELS.match(response, start + 6)
     if found is None or _PERCENT_AFTER.match(response, found.end()) or _TAKEN_BACK.search(response, found.end()):
         return None
-    return found[1].strip() or None
+    content = found[1].strip()
+    return content if content and content.isascii() else None
 
 
 def boxed(text: str) -> Extraction | None:
@@ -62,6 +64,8 @@ def boxed(text: str) -> Extraction | None:
     if len(run) > 1:
         return Extraction(", ".join(box[2].strip() for box in run), Place.BOXED, others=others)
     content = run[0][2].strip()
+    if not content.isascii() and "\\" not in content:
+        return Extraction(content, Place.BOXED, lambda: reduced(content), others)  # a sentence of another language
     if _PERCENT_AFTER.match(text, run[0][1]) and "%" not in content:
         content += "\\%"
     return Extraction(content, Place.BOXED, others=others)
