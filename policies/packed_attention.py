@@ -6,25 +6,31 @@ transformers.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.modeling_utils import AttentionInterface
 
 from policies.native import load_kernels
 from policies.native_attention import attend_natively
 from policies.prefix_tree import PrefixTree
 
+Attention = Callable[..., tuple[Tensor, None]]
 
+
+@functools.cache
 def register() -> None:
-    """Puts `sdpa` below in the place of transformers' entry of that name."""
-    AttentionInterface.register("sdpa", sdpa)
+    """Puts `sdpa` below in the place of transformers' entry of that name, once."""
+    from transformers.modeling_utils import AttentionInterface
+
+    AttentionInterface.register("sdpa", functools.partial(sdpa, AttentionInterface()["sdpa"]))
 
 
 def sdpa(
+    original: Attention,
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -35,15 +41,19 @@ def sdpa(
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """transformers' sdpa attention, and its packed form for [1, heads, N, head_dim] when the call carries a packing.
+    """transformers' sdpa attention, and its packed form for [1, heads, N, head_dim] when the call carries a tree.
 
     On CPUs the arithmetic of a bfloat16 pass is float32 here: torch's backward pass of attention in bfloat16 was
     measured five times slower there.
+
+    Args:
+        original: transformers' own function.
+        prefix_tree: what the N columns are; None: an ordinary call.
     """
     device, result = query.device.type, value.dtype
     is_half = torch.is_autocast_enabled(device) or result != torch.float32
     if prefix_tree is None and not (is_half and device == "cpu" and query.requires_grad):
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+        return original(module, query, key, value, attention_mask, scaling=scaling, **options)
     dtype = _dtype(device, result)
     query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     with torch.autocast(device, enabled=False):
@@ -51,7 +61,7 @@ def sdpa(
             mask = attention_mask
             if mask is not None and mask.dtype != torch.bool:
                 mask = mask.to(dtype)
-            attended, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **options)
+            attended, _ = original(module, query, key, value, mask, scaling=scaling, **options)
         else:
             if options.get("softcap") is not None or options.get("position_bias") is not None:
                 raise ValueError("packed attention knows no softcap and no position bias; use padded rows")

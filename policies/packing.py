@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from policies import packed_attention
+from policies.packed_attention import register
 from policies.prefix_tree import PrefixTree, build_tree
-
-packed_attention.register()
 
 
 def trunk_states(trunk: Any, tokens: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,6 +66,7 @@ def _packed_states(trunk: Any, tree: PrefixTree) -> Tensor:
 
 def can_pack(trunk: Any, width: int) -> bool:
     """True when the packed pass is known to give this model's states on rows of `width` tokens."""
+    register()
     window = getattr(trunk.config, "sliding_window", None)
     if window is not None and width > window:
         return False

@@ -7,9 +7,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def prepare_for_training(module: nn.Module, gradient_checkpointing: bool) -> None:
@@ -69,6 +66,9 @@ def shard(module: nn.Module, layer_names: Collection[str], device: torch.device)
     Args:
         layer_names: classes of the layers that are gathered as one, a transformer's `_no_split_modules`.
     """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
     for child in list(module.modules()):
         if type(child).__name__ in layer_names:
@@ -78,12 +78,20 @@ def shard(module: nn.Module, layer_names: Collection[str], device: torch.device)
 
 def whole(tensor: Tensor) -> Tensor:
     """A sharded tensor put together, on every process that calls; any other as it is."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return cast(Any, tensor).full_tensor() if _is_sharded(tensor) else tensor
 
 
 def share_of(tensor: Tensor, like: Tensor) -> Tensor:
     """`tensor` spread as `like` is; a copy on the device of `like` where that is not sharded."""
     tensor = tensor.to(like.device, copy=True)
-    if isinstance(like, DTensor) and tensor.dim():
-        return distribute_tensor(tensor, like.device_mesh, like.placements)
-    return tensor
+    if not _is_sharded(like) or not tensor.dim():
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    sharded = cast(Any, like)
+    return distribute_tensor(tensor, sharded.device_mesh, sharded.placements)
+
+
+def _is_sharded(tensor: Tensor) -> bool:
+    """True for a DTensor; importing their class would cost a second where there are none."""
+    return hasattr(tensor, "full_tensor")
