@@ -19,7 +19,7 @@ from experiments.display import Display
 from experiments.errors import UserError
 from experiments.recording import RunRecorder
 from experiments.runs import RunFolder
-from experiments.sections import Component, OptimizerSection, PolicySection, SamplingSection
+from experiments.sections import Component, ModelSection, OptimizerSection, SamplingSection
 from experiments.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
@@ -102,7 +102,7 @@ class SeedContext:
         """A recorder for a stage."""
         return RunRecorder(folder, self.display, self.stop, tensorboard=self.experiment.tensorboard)
 
-    def initial_policy(self, section: PolicySection | None = None) -> CausalPolicy:
+    def initial_policy(self, section: ModelSection | None = None) -> CausalPolicy:
         """The policy before imitation: a tiny one from scratch, or the model that the config names.
 
         Args:
@@ -114,10 +114,10 @@ class SeedContext:
 
             config = TinyConfig(**section.tiny.model_dump())
             policy = build_tiny(config, vocabulary=self.env.vocabulary(), seed=self.seed)
-            policy.model.to(section.device)
+            policy.model.to(self.experiment.policy.device)
             return policy
         assert section.path is not None
-        return self.load(section.path)
+        return self.load(section.path, trainable=self.experiment.imitation is not None)
 
     def problem_source(self, name: str) -> ProblemSource:
         """The curriculum of an arm: the same problems for every arm that asks for as many in each step."""
@@ -127,7 +127,7 @@ class SeedContext:
         return build("rl.curriculum", curriculum, lambda n, **s: make_curriculum(n, self.env, seed=self.seed, **s))
 
     def load(self, path: str | Path, *, trainable: bool = False) -> CausalPolicy:
-        """A policy from a folder or hub id, with the config's dtype and device.
+        """A policy from a folder or hub id, on the config's device: float32 to be trained, else of the config's dtype.
 
         Raises:
             UserError: it cannot be loaded.
@@ -137,7 +137,7 @@ class SeedContext:
         try:
             return load_policy(
                 path,
-                dtype=section.dtype,
+                dtype="float32" if trainable else section.dtype,
                 device=section.device,
                 trust_remote_code=section.trust_remote_code,
                 lora=lora,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.context import SeedContext, build, optimizer_of, sampling_of
+from experiments.errors import UserError
 from experiments.recording import RunRecorder
 from experiments.sections import Component, RLSection
 from policies.causal import CausalPolicy
@@ -29,6 +30,30 @@ def algorithm_of(component: Component) -> Algorithm:
         UserError: it cannot be built.
     """
     return build("rl.algorithm", component, make_algorithm)
+
+
+def train_settings(section: RLSection, shard_size: int) -> TrainSettings:
+    """The loop's settings from the config's.
+
+    Raises:
+        UserError: settings that no policy gradient can be taken with.
+    """
+    if section.sampling.temperature == 0:
+        raise UserError("rl.sampling.temperature is 0: practice needs completions that differ; use 1.0")
+    try:
+        return TrainSettings(
+            steps=section.steps,
+            problems_per_step=section.problems_per_step,
+            group_size=section.group_size,
+            sampling=sampling_of(section.sampling),
+            shard_size=shard_size,
+            max_staleness=section.max_staleness,
+            fixed_lag=section.fixed_lag,
+            evaluate_every=section.evaluate_every,
+            checkpoint_every=section.checkpoint_every,
+        )
+    except ValueError as error:
+        raise UserError(f"rl: {error}") from error
 
 
 def make_learner(
@@ -87,17 +112,7 @@ def practise(
         workers=workers,
         problems=context.problem_source(name),
         reward=reward,
-        settings=TrainSettings(
-            steps=section.steps,
-            problems_per_step=section.problems_per_step,
-            group_size=section.group_size,
-            sampling=sampling_of(section.sampling),
-            shard_size=context.experiment.workers.shard_size,
-            max_staleness=section.max_staleness,
-            fixed_lag=section.fixed_lag,
-            evaluate_every=section.evaluate_every,
-            checkpoint_every=section.checkpoint_every,
-        ),
+        settings=train_settings(section, context.experiment.workers.shard_size),
         recorder=recorder,
         stage=name,
         checkpoints=Checkpoints(folder / "checkpoints" / part),

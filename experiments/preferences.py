@@ -173,4 +173,4 @@ def _sample(
 
 
 def _tokens(groups: Sequence[Group]) -> int:
-    return sum(len(t.completion.tokens) for group in groups for t in group.trajectories)
+    return sum(t.num_sampled for group in groups for t in group.trajectories)

@@ -52,15 +52,11 @@ class TinySection(Section):
     context: Positive = 256  # longest prompt + completion, tokens
 
 
-class PolicySection(Section):
-    """The policy that every arm starts from; YAML: a path or hub id alone is short for `{path: ...}`."""
+class ModelSection(Section):
+    """A causal language model; YAML: a path or hub id alone is short for `{path: ...}`."""
 
     path: str | None = None  # folder or hub id of a Hugging Face causal LM
     tiny: TinySection | None = None  # or a small model from scratch
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    device: str = "cpu"  # cpu, cuda, cuda:1
-    lora_rank: Annotated[int, Field(ge=0)] = 0  # 0: train all weights
-    trust_remote_code: bool = False  # runs code that comes with the model
 
     @model_validator(mode="before")
     @classmethod
@@ -68,10 +64,19 @@ class PolicySection(Section):
         return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _needs_one(self) -> PolicySection:
+    def _needs_one(self) -> ModelSection:
         if (self.path is None) == (self.tiny is None):
             raise ValueError("give exactly one of `path` (a Hugging Face causal LM) and `tiny` (a model from scratch)")
         return self
+
+
+class PolicySection(ModelSection):
+    """The policy that every arm starts from, and how policies are held."""
+
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"  # of the weights that sample; training's are float32
+    device: str = "cpu"  # cpu, cuda, cuda:1
+    lora_rank: Annotated[int, Field(ge=0)] = 0  # 0: train all weights
+    trust_remote_code: bool = False  # runs code that comes with the model
 
 
 class OptimizerSection(Section):
@@ -100,7 +105,7 @@ class ImitationSection(Section):
     demonstrator: dict[str, Any] = Field(default_factory=dict)  # settings of the environment's demonstrator
     num_demonstrations: Positive = 20_000
     drill_share: Probability = 0.3  # share of one-step problems with right solutions
-    step_accuracy: Probability = 0.95  # stop once single steps are right this often
+    step_accuracy: Probability = 0.95  # stop once single steps are right this often; 0: no probe, all `steps`
     steps: Positive = 3000  # optimizer steps at most
     min_steps: Annotated[int, Field(ge=0)] = 0  # optimizer steps before the target may end it
     batch_size: Positive = 64  # demonstrations per optimizer step

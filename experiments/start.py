@@ -69,7 +69,7 @@ def _imitate(
     settings = SftSettings(
         max_steps=section.steps,
         batch_size=section.batch_size,
-        target=section.step_accuracy,
+        target=section.step_accuracy or None,
         min_steps=section.min_steps,
         probe_every=PROBE_EVERY,
         save_every=SAVE_EVERY,
@@ -86,7 +86,7 @@ def _imitate(
         folder,
         recorder,
         stage="imitation",
-        probe=StepProbe(context, policy),
+        probe=StepProbe(context, policy) if section.step_accuracy else None,
     )
     if result.interrupted:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +13,7 @@ from rich.table import Table
 from experiments.display import clock
 from experiments.evaluation import PASS_AT
 from experiments.results import START, StudyResults, load_study
-from experiments.stats import Interval, mcnemar_exact, paired_difference
+from experiments.stats import Interval, hierarchical_bootstrap, mcnemar_exact, paired_difference
 
 COSTS_DIFFER = 1.5  # answers whose costs differ by less are not worth a table
 SPENT_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")
@@ -148,7 +149,7 @@ def answer_table(results: StudyResults, level: int | None) -> Table:
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column wraps, so that the others never shrink."""
     table = Table(title=title, box=SIMPLE, padding=(0, 1), pad_edge=False)
-    table.add_column("", justify="left", overflow="fold")
+    table.add_column("", justify="left", overflow="fold", min_width=5)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
     return table
@@ -197,26 +198,42 @@ def print_study(folder: Path) -> None:
 
 
 def print_evaluation(evaluation: Any, title: str) -> None:
-    """An evaluation by level, and by part where the environment is a mixture."""
+    """An evaluation by level, and by part where the environment is a mixture; means with their 95 % intervals."""
     ks = [k for k in PASS_AT if k <= evaluation.num_samples]
-    table = Table(title=title)
-    columns = ["level", "problems", "answer", "verified", "greedy", *(f"pass@{k}" for k in ks[1:]), "tokens"]
-    for column in columns:
-        table.add_column(column, justify="right")
+    shown = ks[1:][-1:]
+    table = _table(
+        title,
+        *("n", "answer", "95 %", "verified", "95 %", "greedy"),
+        *(f"pass@{k}" for k in shown),
+        *(f"maj@{k}" for k in shown),
+        "tokens",
+    )
     rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels)]
     rows += [*((part, evaluation.of_part(part)) for part in evaluation.parts), ("all", evaluation)]
     for label, part in rows:
         figures = part.summary(ks)
-        table.add_row(
+        _add(
+            table,
             label,
             str(int(figures["num_problems"])),
-            _figure(figures["mean_answer"]),
-            _figure(figures["mean_verified"]),
-            _figure(figures.get("greedy_verified")),
-            *(_figure(figures[f"pass@{k}_verified"]) for k in ks[1:]),
+            *_mean_and_interval(part, "answer"),
+            *_mean_and_interval(part, "verified"),
+            _figure(figures.get("greedy_verified"), 2),
+            *(_figure(figures[f"pass@{k}_verified"], 2) for k in shown),
+            *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
             _figure(figures["tokens"], 1),
         )
+    table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn"
     Console().print(table)
+
+
+def _mean_and_interval(evaluation: Any, of: str) -> tuple[str, str]:
+    """mean@k and its interval over problems; nothing without samples."""
+    shares = [getattr(row, f"c_{of}") / row.n for row in evaluation.rows if row.n]
+    if not shares:
+        return "", ""
+    found = hierarchical_bootstrap(np.array([shares]))
+    return f"{found.value:.2f}", f"{found.low:.2f}-{found.high:.2f}"
 
 
 def _figure(value: float | None, digits: int = 3) -> str:

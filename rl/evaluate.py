@@ -57,6 +57,7 @@ class ProblemRow:
         truncated: how many of the n reached the length limit.
         outcomes: how many of the n ended with each outcome.
         parts: sum over the n of each named part of the verdicts.
+        votes: for each distinct answer among the n, [how many gave it, 1 if it is right]; compared as texts.
         leaps: how many lines of the n carried out 1, 2, ... operations, where the verifier reads leaps (0: malformed).
     """
 
@@ -73,6 +74,7 @@ class ProblemRow:
     parts: dict[str, float] = field(default_factory=dict)
     leaps: dict[str, int] = field(default_factory=dict)
     part: str = ""
+    votes: list[list[int]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -122,6 +124,22 @@ class Evaluation:
 
         return _mean([float(pass_at_k(row.n, _count(row, of), k)) for row in self.rows])
 
+    def maj_at_k(self, k: int) -> float:
+        """Chance that the answer that most of k samples give is right: exact over all subsets of k of the n samples.
+
+        A tie is a fair draw among the tied answers; a completion without an answer has no vote. Problems whose rows
+        hold no votes (of an older version) are left out.
+        """
+        from rl.functional.estimators import maj_at_k
+
+        shares = []
+        for row in (row for row in self.rows if row.votes or not row.c_answer):
+            answers: list[int | None] = [i for i, (count, _) in enumerate(row.votes) for _ in range(count)]
+            rights = [bool(right) for count, right in row.votes for _ in range(count)]
+            silent = row.n - len(answers)
+            shares.append(maj_at_k([*answers, *[None] * silent], [*rights, *[False] * silent], k))
+        return _mean(shares)
+
     def greedy(self, of: str = "verified") -> float | None:
         """Share of problems whose greedy completion is right; None when none was asked for."""
         given = [row.greedy_answer if of == "answer" else row.greedy_verified for row in self.rows]
@@ -129,7 +147,7 @@ class Evaluation:
         return _mean(known) if known else None
 
     def summary(self, ks: Sequence[int] = ()) -> dict[str, float]:
-        """Flat figures: mean@k, greedy and pass@k for answers and verified solutions, length, truncation, errors."""
+        """Flat figures: mean@k, greedy, pass@k for answers and verified solutions; maj@k; length, errors."""
         total = max(1, sum(row.n for row in self.rows))
         figures: dict[str, float] = {"num_problems": float(len(self.rows))}
         for of in COUNTS:
@@ -140,6 +158,9 @@ class Evaluation:
             for k in ks:
                 if k <= self.num_samples:
                     figures[f"pass@{k}_{of}"] = self.pass_at_k(k, of)
+        for k in ks:
+            if 1 < k <= self.num_samples:
+                figures[f"maj@{k}_answer"] = self.maj_at_k(k)
         figures["tokens"] = _mean([row.mean_tokens for row in self.rows])
         figures["truncated"] = sum(row.truncated for row in self.rows) / total
         for outcome in ("error", "timeout"):
@@ -262,13 +283,20 @@ def problem_row(problem: Problem, sampled: Group | None, greedy: Group | None) -
         c_verified=sum(map(solution_verified, rows)),
         greedy_answer=answer_right(greedy.trajectories[0]) if greedy else None,
         greedy_verified=solution_verified(greedy.trajectories[0]) if greedy else None,
-        mean_tokens=_mean([len(row.completion.tokens) for row in rows]),
+        mean_tokens=_mean([row.num_sampled for row in rows]),
         truncated=sum(row.completion.finish is FinishReason.LENGTH for row in rows),
         outcomes=dict(Counter(row.verdict.outcome.value for row in rows)),
         parts={name: float(value) for name, value in parts.items()},
         leaps=dict(leaps),
         part=str(problem.info.get("part", "")),
+        votes=[[count, int(right)] for (_, right), count in _votes(rows).items()],
     )
+
+
+def _votes(rows: Sequence[Trajectory]) -> Counter[tuple[str, bool]]:
+    """How many completions gave each answer; one that was judged both ways (a time-out) is two."""
+    given = ((row.verdict.answer, answer_right(row)) for row in rows)
+    return Counter((answer, right) for answer, right in given if answer is not None)
 
 
 def _count(row: ProblemRow, of: str) -> int:

@@ -44,8 +44,8 @@ METRICS: Mapping[str, str] = {
     "groups/sampled": "groups sampled for the step, those filtered by dynamic sampling included",
     "groups/kept": "share of the sampled groups that were trained on",
     # completions
-    "completion/tokens_mean": "mean tokens of a completion, end token included",
-    "completion/tokens_max": "tokens of the longest completion",
+    "completion/tokens_mean": "mean sampled tokens of a completion, end token included, tool output not",
+    "completion/tokens_max": "sampled tokens of the longest completion",
     "completion/distinct": "mean share of distinct texts within a group",
     # the policy, beside what the algorithm measures
     "policy/kl": "KL(sampling policy || start) per completion, nats: mean sum of log pi - log reference, k1 estimate",
@@ -174,7 +174,7 @@ class StepSums:
 
 def num_tokens(groups: Iterable[Group]) -> int:
     """Tokens of all completions."""
-    return sum(len(row.completion.tokens) for group in groups for row in group.trajectories)
+    return sum(row.num_sampled for group in groups for row in group.trajectories)
 
 
 def use_metrics(groups: Sequence[Group], sampled: Sequence[Group], version: int) -> dict[str, float]:
@@ -204,7 +204,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     if not rows:
         raise ValueError("rollout_metrics got no trajectories: a step has at least one")
     rewards = np.array([row.reward for row in rows], dtype=np.float64)
-    tokens = [len(row.completion.tokens) for row in rows]
+    tokens = [row.num_sampled for row in rows]
     return {
         "reward/mean": float(rewards.mean()),
         "reward/std": float(rewards.std()),

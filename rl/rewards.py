@@ -49,7 +49,7 @@ MEASURES: Mapping[str, Callable[[Trajectory], float]] = {
     "correct": lambda t: float(t.verdict.is_correct),
     "score": lambda t: t.verdict.score,
     "format": lambda t: float(is_well_formed(t.verdict)),
-    "tokens": lambda t: float(len(t.completion.tokens)),
+    "tokens": lambda t: float(t.num_sampled),
     "truncated": lambda t: float(t.is_truncated),
 }
 

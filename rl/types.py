@@ -55,6 +55,11 @@ class Trajectory:
         """True when the length limit ended the completion."""
         return self.completion.finish is FinishReason.LENGTH
 
+    @property
+    def num_sampled(self) -> int:
+        """Tokens that the policy sampled: tool output is not among them."""
+        return len(self.completion.tokens) if self.action_mask is None else sum(self.action_mask)
+
     def priced(self, parts: Mapping[str, float]) -> Trajectory:
         """The same trajectory with these reward parts; the reward is their sum."""
         return replace(self, parts=dict(parts), reward=float(sum(parts.values())))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import SAMPLED, TRAINED, Arm
 from experiments.errors import UserError
-from experiments.sections import OptimizerSection, PolicySection, Positive
+from experiments.sections import ModelSection, OptimizerSection, Positive
 
 if TYPE_CHECKING:
     from experiments.config import Experiment
@@ -31,7 +31,7 @@ class DistillArm(Arm):
 
     method: Literal["distill"]
     teacher: str  # an arm before this one, or start
-    student: PolicySection  # its vocabulary must be the teacher's
+    student: ModelSection  # its vocabulary must be the teacher's
     route: Literal["both", "off_policy", "on_policy"] = "both"
     samples_per_problem: Positive = 1  # of the teacher
     verified_only: bool = True  # off-policy: keep only what the verifier accepts
@@ -51,10 +51,12 @@ class DistillArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
         super().check(experiment, name, env)
         from experiments.context import build
+        from experiments.practice import train_settings
         from experiments.sections import Component
         from rl.algorithms import make as make_algorithm
 
         build(f"arms.{name}", Component(name="distill", settings=self._algorithm), make_algorithm)
+        train_settings(experiment.rl_of(name), experiment.workers.shard_size)
         teacher = experiment.arms.get(self.teacher)
         if teacher is not None and teacher.method == "best_of_n":
             raise UserError(
@@ -178,7 +180,7 @@ def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost,
     policy.save(folder.path / OFF_POLICY / "policy")
     spent = Spent(
         optimizer_steps=result.steps,
-        tokens_sampled=sum(len(t.completion.tokens) for g in groups for t in g.trajectories),
+        tokens_sampled=sum(t.num_sampled for g in groups for t in g.trajectories),
         tokens_trained=result.cost.student_tokens_trained,
         verdicts=result.sampled if arm.verified_only else 0,
     )

@@ -90,7 +90,7 @@ class KtoArm(Arm):
             rng = random.Random(f"thumbs {context.seed}")
             rows, card = collect_feedback(groups, annotator_of(context), budget, rng)
             save_feedback(rows, rows_file)
-            tokens = sum(len(t.completion.tokens) for group in groups for t in group.trajectories)
+            tokens = sum(t.num_sampled for group in groups for t in group.trajectories)
             write_json(card_file, {**card.to_json(), "tokens_sampled": tokens})
         bought = read_json(card_file)
         return load_feedback(rows_file), Spent(tokens_sampled=bought["tokens_sampled"], labels=bought["num_judgements"])

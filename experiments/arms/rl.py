@@ -34,12 +34,13 @@ class RlArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Environment) -> None:
         super().check(experiment, name, env)
         from experiments.context import build
-        from experiments.practice import algorithm_of
+        from experiments.practice import algorithm_of, train_settings
         from experiments.rewards import check_reward
         from rl.curriculum import make_curriculum
 
         section = experiment.rl_of(name)
         algorithm_of(section.algorithm)
+        train_settings(section, experiment.workers.shard_size)
         build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
         check_reward(self.reward)
 

@@ -71,7 +71,7 @@ def best_of_n(
             chances = chosen_probabilities(row, n)
             golds.append(sum(p * gold(t) for p, t in zip(chances, group.trajectories)))
             bests.append(sum(p * s for p, s in zip(chances, row)))
-            lengths = [len(t.completion.tokens) for t in group.trajectories]
+            lengths = [t.num_sampled for t in group.trajectories]
             tokens.append(n * sum(lengths) / len(lengths))
         curve.append(BestOfN(n, math.log(n) - (n - 1) / n, _mean(golds), _mean(bests), _mean(tokens)))
     return curve

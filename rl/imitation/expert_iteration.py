@@ -304,7 +304,7 @@ def _figures(groups: Sequence[Group]) -> dict[str, Any]:
         "success": len(accepted) / len(rows),
         "solved": len({t.problem.id for t in accepted}) / len({t.problem.id for t in rows}),
         "unique_rate": len(distinct) / len(accepted) if accepted else 0.0,
-        "tokens_sampled": sum(len(t.completion.tokens) for t in rows),
+        "tokens_sampled": sum(t.num_sampled for t in rows),
     }
 
 

@@ -126,7 +126,7 @@ def _save_labels(folder: Path, comparisons: Sequence[Comparison], card: Labeller
     """The labels that were bought; LABELS_FILE comes last, and says that they are whole."""
     folder.mkdir(parents=True, exist_ok=True)
     save_comparisons(comparisons, folder / COMPARISONS_FILE)
-    tokens = sum(len(t.completion.tokens) for group in groups for t in group.trajectories)
+    tokens = sum(t.num_sampled for group in groups for t in group.trajectories)
     _write(folder / LABELS_FILE, {"labeller": card.to_json(), "tokens_sampled": tokens})
 
 

@@ -75,6 +75,21 @@ def test_pass_at_k_is_the_chance_over_all_subsets():
     assert "pass@8_answer" not in figures  # four samples say nothing about eight
 
 
+def test_a_row_keeps_the_votes_and_maj_at_k_is_the_chance_over_all_subsets():
+    answers = {"7": (CORRECT := Outcome.CORRECT), "3": Outcome.WRONG}
+    verdicts = [Verdict(answers[a], float(answers[a] is CORRECT), answer=a) for a in ("7", "7", "3")] + [
+        Verdict(Outcome.NO_ANSWER, 0.0)
+    ]
+    found = problem_row(Problem("p", "7"), group(*verdicts), None)
+    assert sorted(found.votes) == [[1, 0], [2, 1]]
+    # of the 6 pairs: 7 7 wins; 7 3 (twice) is a draw, 1/2; 7 and silence (twice) wins; 3 and silence loses
+    assert evaluation([found]).maj_at_k(2) == pytest.approx((1 + 2 * 0.5 + 2 * 1 + 0) / 6)
+    assert evaluation([found]).maj_at_k(4) == 1.0
+    assert evaluation([found]).summary(ks=(1, 4))["maj@4_answer"] == 1.0
+    nothing = problem_row(Problem("q", "7"), group(*[Verdict(Outcome.NO_ANSWER, 0.0)] * 4), None)
+    assert evaluation([nothing]).maj_at_k(4) == 0.0
+
+
 def test_truncation_and_verifier_failures_are_shares_of_all_samples():
     rows = [row(0, truncated=3, outcomes={"error": 1, "timeout": 2}), row(0, outcomes={"wrong": 4})]
     figures = evaluation(rows).summary()

@@ -1,0 +1,302 @@
+"""Learning curves: every algorithm on one small environment, from the same starts, over five seeds.
+
+    python -m experiments.bench.learning_curves                          all that results/learning_curves.json lacks
+    python -m experiments.bench.learning_curves --only grpo --again      one algorithm, anew
+    python -m experiments.bench.learning_curves --draw                   the pictures of docs/algorithms alone
+
+One-operation LEAPS problems modulo 7. The start of a seed (29 thousand parameters) imitates a demonstrator that gets
+30 % of its lines wrong, so it samples about as badly; practice has 100 steps of 16 problems x 8 completions, with the
+settings in SETTINGS. Held-out problems are answered every ten steps. `sft` goes on imitating the same demonstrator for
+as many steps; `distill` has the policy that GRPO came to as its teacher; `expert_iteration` and `online_dpo` (judged by
+the verifier) have rounds, whose completions together are as many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from envs.registry import make as make_env
+from envs.registry import parse_reference
+from envs.types import Environment, Problem
+from policies.causal import CausalPolicy, load_policy
+from policies.tiny import TinyConfig, build_tiny
+from policies.types import Sampling
+from rl.algorithms import ALGORITHMS, Algorithm
+from rl.algorithms import make as make_algorithm
+from rl.curriculum import make_curriculum
+from rl.evaluate import evaluate
+from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
+from rl.imitation.expert_iteration import ExpertIterationSettings, expert_iteration
+from rl.imitation.sft import SftSettings, fit_sft
+from rl.learner import Learner, make_value_model
+from rl.optimizer import OptimizerSettings
+from rl.recorder import SilentRecorder
+from rl.rewards import RewardSource, VerifierReward
+from rl.rollout import collect, make_shards
+from rl.train import TrainSettings, train
+from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
+
+ENVIRONMENT = {"modulus": 7, "operands": [2, 4], "levels": [1], "ood_levels": [2]}
+DEMONSTRATOR = {"max_level": 1, "slip": 0.3}
+SEEDS, STEPS, PROBLEMS, GROUP = 5, 100, 16, 8
+ROUNDS = 5  # of expert iteration and online DPO: as many completions as STEPS x PROBLEMS x GROUP
+EVERY, HELD_OUT, SAMPLES = 10, 64, 8  # steps between evaluations; problems, and completions of each
+SAMPLING = Sampling(max_new_tokens=16)
+LEARNING_RATE = 5e-4
+# a critic needs several passes, so a smaller step; VAPO's alpha is for completions of thousands of tokens, these have 9
+CRITIC = {"lr": 2e-4, "value_lr": 2e-3, "value_pretraining": 5}
+SETTINGS: dict[str, dict[str, Any]] = {"ppo": CRITIC, "vapo": {**CRITIC, "length_alpha": 2.0}}
+FITS = ("sft", "distill", "expert_iteration", "online_dpo")
+NAMES = (*(name for name in ALGORITHMS if name not in FITS), *FITS)
+RESULTS = Path("results/learning_curves.json")
+
+Curve = list[float]  # held-out accuracy, at the start and then at equal distances
+
+
+@dataclass
+class World:
+    """One seed: its environment, the start that all algorithms leave from, and workers that sample and grade."""
+
+    seed: int
+    folder: Path
+    env: Environment = field(init=False)
+    workers: Workers = field(init=False)
+    held_out: list[Problem] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.env = make_env("leaps", **ENVIRONMENT)
+        self.held_out = [self.env.problem(i, split="validation", seed=0, level=1) for i in range(HELD_OUT)]
+        policy = build_tiny(
+            TinyConfig(layers=2, hidden=32, heads=2, context=48), vocabulary=self.env.vocabulary(), seed=self.seed
+        )
+        self.imitate(policy, steps=600, lr=3e-3)
+        policy.save(self.start)
+        spec = WorkerSpec(PolicySpec(str(self.start)), parse_reference("leaps", **ENVIRONMENT), seed=self.seed)
+        self.workers = make_workers("inline", spec)
+
+    @property
+    def start(self) -> Path:
+        """Folder of the start policy."""
+        return self.folder / f"start-{self.seed}"
+
+    def imitate(self, policy: CausalPolicy, *, steps: int, lr: float, first: int = 0) -> None:
+        """Fits the policy to demonstrations first .. first + 4000 - 1."""
+        source = DemonstrationSource(self.env, self.env.demonstrator(**DEMONSTRATOR), drill_share=0.0, seed=self.seed)
+        examples = shuffled_epochs(encode_demonstrations(source.write(4000, first=first), policy), self.seed)
+        learner = Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=lr, warmup_steps=10))
+        settings = SftSettings(max_steps=steps, batch_size=32, target=None)
+        fit_sft(learner, examples, settings, SilentRecorder())
+
+    def accuracy(self, policy: CausalPolicy, version: int) -> float:
+        """Share of sampled completions of held-out problems with the right answer."""
+        self.workers.publish(policy.weights(), version)
+        found = evaluate(
+            self.workers, self.held_out, num_samples=SAMPLES, sampling=SAMPLING, include_greedy=False, version=version
+        )
+        return found.mean_at_k("answer")
+
+
+def practise(
+    world: World,
+    algorithm: Algorithm,
+    *,
+    lr: float = LEARNING_RATE,
+    value_lr: float | None = None,
+    value_pretraining: int = 0,
+    reward: RewardSource | None = None,
+    teacher: CausalPolicy | None = None,
+    steps: int = STEPS,
+) -> tuple[Curve, CausalPolicy]:
+    """The training loop from the start of a seed: the curve, and the policy that it came to."""
+    policy = load_policy(world.start)
+    learner = Learner(
+        policy,
+        algorithm,
+        OptimizerSettings(lr=lr),
+        value_model=make_value_model(algorithm, policy),
+        value_optimizer=OptimizerSettings(lr=value_lr) if value_lr else None,
+        value_pretraining=value_pretraining,
+        reference=teacher or (load_policy(world.start) if algorithm.needs_reference else None),
+        seed=world.seed,
+    )
+    curve = [world.accuracy(policy, 0)]
+
+    def look(step: int) -> Mapping[str, float]:
+        curve.append(world.accuracy(policy, learner.updates))
+        return {}
+
+    train(
+        learner=learner,
+        workers=world.workers,
+        problems=make_curriculum("uniform", world.env, seed=world.seed),
+        reward=reward or VerifierReward({"answer": 1.0}),
+        settings=TrainSettings(
+            steps=steps, problems_per_step=PROBLEMS, group_size=GROUP, sampling=SAMPLING, evaluate_every=EVERY
+        ),
+        recorder=SilentRecorder(),
+        evaluate=look,
+    )
+    return curve, policy
+
+
+def run(world: World, name: str) -> Curve:
+    """The curve of an algorithm in one world."""
+    if name in BESIDE:
+        return BESIDE[name](world)
+    settings = dict(SETTINGS.get(name, {}))
+    others = {key: settings.pop(key) for key in CRITIC if key in settings}
+    return practise(world, make_algorithm(name, **settings), **others)[0]
+
+
+def _sft(world: World) -> Curve:
+    policy, curve = load_policy(world.start), []
+    for part in range(STEPS // EVERY + 1):
+        if part:
+            world.imitate(policy, steps=EVERY, lr=LEARNING_RATE, first=4000 * part)
+        curve.append(world.accuracy(policy, part))
+    return curve
+
+
+def _distill(world: World) -> Curve:
+    teacher = practise(world, make_algorithm("grpo"))[1]
+    return practise(world, make_algorithm("distill"), teacher=teacher)[0]
+
+
+def _expert_iteration(world: World) -> Curve:
+    policy = load_policy(world.start)
+    curve = [world.accuracy(policy, 0)]
+    expert_iteration(
+        Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=LEARNING_RATE)),
+        world.workers,
+        make_curriculum("uniform", world.env, seed=world.seed),
+        ExpertIterationSettings(
+            rounds=ROUNDS, problems_per_round=STEPS * PROBLEMS // ROUNDS, group_size=GROUP, batch_size=32,
+            sampling=SAMPLING, seed=world.seed, restart=False,
+        ),
+        SilentRecorder(),
+        after_round=lambda report: (curve.append(world.accuracy(policy, report.round)), {})[1],
+    )  # fmt: skip
+    return curve
+
+
+def _online_dpo(world: World) -> Curve:
+    from rl.preference.annotators import make_annotator
+    from rl.preference.dpo import DpoSettings
+    from rl.preference.online_dpo import fit_online_dpo
+
+    curve = [world.accuracy(load_policy(world.start), 0)]
+    problems = make_curriculum("uniform", world.env, seed=world.seed)
+    per_round = STEPS * PROBLEMS * GROUP // ROUNDS
+
+    def sample(folder: Path, number: int) -> Sequence[Any]:
+        world.workers.publish(load_policy(folder).weights(), number)
+        asked = problems.problems(number, per_round // GROUP)
+        return collect(
+            world.workers, make_shards(asked, group_size=GROUP, step=number, sampling=SAMPLING, version=number)
+        )
+
+    fit_online_dpo(
+        world.start, sample, make_annotator("perfect"), DpoSettings(lr=LEARNING_RATE, held_out=0.0),
+        world.folder / f"online-{world.seed}", SilentRecorder(), rounds=ROUNDS, num_pairs=ROUNDS * per_round // 2,
+        seed=world.seed, max_per_problem=GROUP // 2,
+        after_round=lambda folder, found: curve.append(world.accuracy(load_policy(folder), 1000 + found.round)),
+    )  # fmt: skip
+    return curve
+
+
+BESIDE: dict[str, Callable[[World], Curve]] = {
+    "sft": _sft,
+    "distill": _distill,
+    "expert_iteration": _expert_iteration,
+    "online_dpo": _online_dpo,
+}
+
+
+def main() -> None:
+    """Runs what is missing, saves after every curve, prints the table and draws the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="comma-separated algorithms; default: all")
+    parser.add_argument("--again", action="store_true", help="also what is in the results already")
+    parser.add_argument("--draw", action="store_true", help="draw the pictures of what is there, run nothing")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    wanted = options.only.split(",") if options.only else list(NAMES)
+    unknown = sorted(set(wanted) - set(NAMES))
+    if unknown:
+        parser.error(f"unknown algorithm {unknown[0]!r}: expected some of {', '.join(NAMES)}")
+    results = json.loads(options.out.read_text()) if options.out.exists() else _header()
+    if options.again:
+        for name in wanted:
+            results["curves"].pop(name, None)
+    if not options.draw:
+        with tempfile.TemporaryDirectory() as folder:
+            for seed in range(SEEDS):
+                _run_seed(seed, wanted, results, options.out, Path(folder))
+    _print(results)
+    from experiments.bench.learning_pictures import draw_all
+
+    draw_all(results, Path("docs/images/learning"))
+
+
+def _run_seed(seed: int, wanted: Sequence[str], results: dict[str, Any], out: Path, folder: Path) -> None:
+    missing = [name for name in wanted if str(seed) not in results["curves"].get(name, {})]
+    if not missing:
+        return
+    world = World(seed, folder)
+    for name in missing:
+        began = time.process_time()
+        curve = run(world, name)
+        seconds = time.process_time() - began
+        results["curves"].setdefault(name, {})[str(seed)] = curve
+        results["cpu_seconds"].setdefault(name, {})[str(seed)] = round(seconds, 2)
+        out.parent.mkdir(exist_ok=True)
+        out.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"seed {seed} {name:<18} {curve[0]:.2f} -> {curve[-1]:.2f}  {seconds:.1f} CPU-seconds", flush=True)
+    world.workers.close()
+
+
+def _header() -> dict[str, Any]:
+    return {
+        "environment": ENVIRONMENT,
+        "demonstrator": DEMONSTRATOR,
+        "steps": STEPS,
+        "problems_per_step": PROBLEMS,
+        "group_size": GROUP,
+        "evaluate_every": EVERY,
+        "rounds": ROUNDS,
+        "learning_rate": LEARNING_RATE,
+        "settings": SETTINGS,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "curves": {},
+        "cpu_seconds": {},
+    }
+
+
+def _print(results: Mapping[str, Any]) -> None:
+    print("| algorithm | start | half-way | end, median (smallest) of the seeds |")
+    print("|---|---|---|---|")
+    for name in NAMES:
+        curves = list(results["curves"].get(name, {}).values())
+        if curves:
+            start, half, end = ([c[i] for c in curves] for i in (0, len(curves[0]) // 2, -1))
+            print(
+                f"| {name} | {statistics.median(start):.2f} | {statistics.median(half):.2f} | "
+                f"{statistics.median(end):.2f} ({min(end):.2f}) |"
+            )
+
+
+if __name__ == "__main__":
+    main()
