@@ -68,6 +68,20 @@ def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) 
         raise UserError("\n".join(_explain(error))) from error
 
 
+def load_resolved(file: Path) -> Experiment:
+    """The experiment of a study's own config.yaml.
+
+    Raises:
+        UserError: it is missing, or of a version whose settings were others.
+    """
+    try:
+        return Experiment.model_validate(yaml.safe_load(file.read_text()))
+    except FileNotFoundError as error:
+        raise UserError(f"{file} does not exist: is {file.parent} the folder of a study?") from error
+    except ValidationError as error:
+        raise UserError(f"{file} was written by another version: " + "; ".join(_explain(error))) from error
+
+
 def find_config(name: str | Path) -> Path:
     """A path as given, or the shipped config of that name (`demo` is experiments/configs/demo.yaml)."""
     path = Path(name)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from experiments.arms import RlArm
 from experiments.config import Experiment
 from experiments.errors import UserError
 from experiments.evaluation import read_evaluation
+from experiments.loading import load_resolved
 from experiments.rewards import PROXY
 from experiments.runs import RunFolder, read_json, read_jsonl
 from experiments.stats import Interval, hierarchical_bootstrap
@@ -211,7 +211,7 @@ def load_study(folder: Path) -> StudyResults:
         UserError: the folder holds no study, or none of its arms was evaluated.
     """
     study = read_json(folder / "study.json")
-    experiment = Experiment.model_validate(yaml.safe_load((folder / "config.yaml").read_text()))
+    experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:
         raise UserError(f"{folder}: no seed of this study was evaluated yet (state: {study['state']})")

@@ -148,7 +148,7 @@ def answer_table(results: StudyResults, level: int | None) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     """A table whose first column wraps, so that the others never shrink."""
-    table = Table(title=title, box=SIMPLE, padding=(0, 1), pad_edge=False)
+    table = Table(title=title, box=SIMPLE, padding=(0, 1), pad_edge=False, collapse_padding=True)
     table.add_column("", justify="left", overflow="fold", min_width=5)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
@@ -206,7 +206,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
         *("n", "answer", "95 %", "verified", "95 %", "greedy"),
         *(f"pass@{k}" for k in shown),
         *(f"maj@{k}" for k in shown),
-        "tokens",
+        "len",
     )
     rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels)]
     rows += [*((part, evaluation.of_part(part)) for part in evaluation.parts), ("all", evaluation)]
@@ -223,7 +223,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
             *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
             _figure(figures["tokens"], 1),
         )
-    table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn"
+    table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn; len: tokens"
     Console().print(table)
 
 

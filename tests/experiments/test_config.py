@@ -144,3 +144,14 @@ def test_any_mapping_is_an_experiment_or_a_users_mistake(tmp_path_factory, raw):
     path.write_text(yaml.safe_dump(raw))
     with contextlib.suppress(UserError):  # anything else is a defect
         assert load_experiment([path]).arms
+
+
+def test_a_config_of_another_version_is_a_users_mistake(tmp_path):
+    from experiments.loading import load_resolved
+
+    path = tmp_path / "config.yaml"
+    path.write_text(MINIMAL + "rl: {stepz: 3}\n")
+    with pytest.raises(UserError, match=r"written by another version: unknown key 'rl\.stepz'"):
+        load_resolved(path)
+    with pytest.raises(UserError, match="does not exist"):
+        load_resolved(tmp_path / "none.yaml")
