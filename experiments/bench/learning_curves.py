@@ -37,7 +37,7 @@ from rl.algorithms import make as make_algorithm
 from rl.curriculum import make_curriculum
 from rl.evaluate import evaluate
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
-from rl.imitation.expert_iteration import ExpertIterationSettings, expert_iteration
+from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport, expert_iteration
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learner import Learner, make_value_model
 from rl.optimizer import OptimizerSettings
@@ -176,6 +176,11 @@ def _distill(world: World) -> Curve:
 def _expert_iteration(world: World) -> Curve:
     policy = load_policy(world.start)
     curve = [world.accuracy(policy, 0)]
+
+    def after_round(report: RoundReport) -> Mapping[str, float]:
+        curve.append(world.accuracy(policy, report.round))
+        return {}
+
     expert_iteration(
         Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=LEARNING_RATE)),
         world.workers,
@@ -185,7 +190,7 @@ def _expert_iteration(world: World) -> Curve:
             sampling=SAMPLING, seed=world.seed, restart=False,
         ),
         SilentRecorder(),
-        after_round=lambda report: (curve.append(world.accuracy(policy, report.round)), {})[1],
+        after_round=after_round,
     )  # fmt: skip
     return curve
 
