@@ -2,7 +2,7 @@
 
 from envs.grading import EnvGrader
 from envs.registry import EnvSpec, environment, list_environments, make
-from envs.types import Environment, Message, Problem, Step, StopReason
+from envs.types import Environment, Message, Problem, Step, StopReason, unordered
 
 __all__ = [
     "EnvGrader",
@@ -15,4 +15,5 @@ __all__ = [
     "environment",
     "list_environments",
     "make",
+    "unordered",
 ]

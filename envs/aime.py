@@ -9,9 +9,9 @@ from fractions import Fraction
 from envs.answers import read_integer
 from envs.number_theory import PRIMES
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
-Worked = tuple[str, int, list[str]]  # prompt, answer, steps
+Worked = tuple[str, int, list[str], str]  # prompt, answer, steps, what is asked in whatever order
 
 
 def _power_remainder(rng: random.Random) -> Worked:
@@ -23,7 +23,8 @@ def _power_remainder(rng: random.Random) -> Worked:
         if bit == "1":
             steps.append(f"{result} * {base} mod 1000 = {result * base % 1000}")
             result = result * base % 1000
-    return f"Find the remainder when {base}^{exponent} is divided by 1000.", result, steps
+    prompt = f"Find the remainder when {base}^{exponent} is divided by 1000."
+    return prompt, result, steps, prompt
 
 
 def _multiples(rng: random.Random) -> Worked:
@@ -34,7 +35,8 @@ def _multiples(rng: random.Random) -> Worked:
     value = n // a + n // b - n // common
     steps = [f"multiples of {a}: {n // a}", f"multiples of {b}: {n // b}", f"multiples of {common}: {n // common}"]
     steps.append(f"{n // a} + {n // b} - {n // common} = {value}")
-    return f"How many positive integers up to {n} are divisible by {a} or by {b}?", value, steps
+    prompt = f"How many positive integers up to {n} are divisible by {a} or by {b}?"
+    return prompt, value, steps, f"multiples up to {n} of {unordered(a, b)}"
 
 
 def _divisors(rng: random.Random) -> Worked:
@@ -45,7 +47,8 @@ def _divisors(rng: random.Random) -> Worked:
     total = math.prod(e + 1 for e in exponents)
     steps = [" * ".join(f"({e} + 1)" for e in exponents) + f" = {total}", f"of these {squares} are squares"]
     steps.append(f"{total} - {squares} = {total - squares}")
-    return f"How many positive divisors of {number} are not perfect squares?", total - squares, steps
+    prompt = f"How many positive divisors of {number} are not perfect squares?"
+    return prompt, total - squares, steps, prompt
 
 
 def _trailing_zeros(rng: random.Random) -> Worked:
@@ -56,7 +59,8 @@ def _trailing_zeros(rng: random.Random) -> Worked:
         power *= prime
     steps = [f"multiples of {prime}^{i}: {term}" for i, term in enumerate(terms, 1)]
     steps.append(f"{' + '.join(map(str, terms))} = {sum(terms)}" if len(terms) > 1 else f"so {sum(terms)}")
-    return f"Find the largest k such that {prime}^k divides {n}! (n factorial).", sum(terms), steps
+    prompt = f"Find the largest k such that {prime}^k divides {n}! (n factorial)."
+    return prompt, sum(terms), steps, prompt
 
 
 def _coefficient(rng: random.Random) -> Worked:
@@ -66,11 +70,11 @@ def _coefficient(rng: random.Random) -> Worked:
     steps = [f"choose {k} of {n}: {math.comb(n, k)}", f"{math.comb(n, k)} * {a}^{k} * {b}^{n - k} = {value}"]
     steps.append(f"{value} mod 1000 = {value % 1000}")
     prompt = f"Find the remainder when the coefficient of x^{k} in ({a}x + {b})^{n} is divided by 1000."
-    return prompt, value % 1000, steps
+    return prompt, value % 1000, steps, prompt
 
 
 def _probability(rng: random.Random) -> Worked:
-    red, blue, k = rng.randint(3, 9), rng.randint(3, 9), rng.randint(2, 3)
+    red, blue, k = rng.randint(3, 25), rng.randint(3, 25), rng.randint(2, 4)
     ways, total = math.comb(red, k) + math.comb(blue, k), math.comb(red + blue, k)
     chance = Fraction(ways, total)
     value = chance.numerator + chance.denominator
@@ -78,7 +82,7 @@ def _probability(rng: random.Random) -> Worked:
     steps.append(f"{chance.numerator} + {chance.denominator} = {value}")
     drawn = f"{k} balls are drawn at once from {red} red and {blue} blue ones"
     prompt = f"{drawn}; the probability that all have one colour is m/n in lowest terms. Find m + n."
-    return prompt[0].upper() + prompt[1:], value, steps
+    return prompt, value, steps, f"{k} of one colour from {unordered(red, blue)}"
 
 
 def _congruences(rng: random.Random) -> Worked:
@@ -87,7 +91,7 @@ def _congruences(rng: random.Random) -> Worked:
     k = (x - x % p) // p
     steps = [f"x = {x % p} + {p}k; modulo {q} this gives k = {k}", f"{x % p} + {p} * {k} = {x}"]
     prompt = f"Find the smallest positive x that leaves remainder {x % p} when divided by {p} and {x % q} by {q}."
-    return prompt, x, steps
+    return prompt, x, steps, f"remainders {unordered((p, x % p), (q, x % q))}"
 
 
 EASY = (_multiples, _divisors, _trailing_zeros)
@@ -102,10 +106,11 @@ def _same_integer(problem: Problem, answer: str) -> bool:
 def aime(rng: random.Random, level: int) -> Problem:
     """Integers from 0 to 999: counting (1), remainders and probabilities (2), two such problems in one (3)."""
     if level < 3:
-        prompt, value, steps = rng.choice(EASY if level == 1 else HARD)(rng)
-        while not 0 <= value <= 999:
-            prompt, value, steps = rng.choice(EASY if level == 1 else HARD)(rng)
-        return Problem(prompt, str(value), tuple(steps))
-    (first, a, above), (second, b, below) = (rng.choice(EASY + HARD)(rng) for _ in range(2))
+        prompt, value, steps, asked = rng.choice(EASY if level == 1 else HARD)(rng)
+        while not 1 <= value <= 999:  # remainders of 0 would be the answer of every fourteenth problem
+            prompt, value, steps, asked = rng.choice(EASY if level == 1 else HARD)(rng)
+        return Problem(prompt, str(value), tuple(steps), canonical=asked)
+    (first, a, above, asked), (second, b, below, also) = (rng.choice(EASY + HARD)(rng) for _ in range(2))
     prompt = f"Let A be the answer to: {first} Let B be the answer to: {second} Find A + B modulo 1000."
-    return Problem(prompt, str((a + b) % 1000), (*above, *below, f"{a} + {b} mod 1000 = {(a + b) % 1000}"))
+    steps = [*above, *below, f"{a} + {b} mod 1000 = {(a + b) % 1000}"]
+    return Problem(prompt, str((a + b) % 1000), tuple(steps), canonical=unordered(asked, also))

@@ -9,14 +9,14 @@ from fractions import Fraction
 
 from envs.answers import grouped, read_tuple
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 _SMALL = ("ones", "tens", "hundreds", "thousands", "ten thousands", "hundred thousands")
 PLACES = (*_SMALL, "millions", "ten millions", "hundred millions", "billions")
 
 
 @environment("arithmetic_chain", levels=(1, 2, 3, 4, 5, 6), ood_levels=(7, 8, 10), verify="numeric")
-def arithmetic_chain(rng: random.Random, level: int, largest: int = 20) -> Problem:
+def arithmetic_chain(rng: random.Random, level: int, largest: int = 30) -> Problem:
     """Chains of +, - and * with precedence: `Compute 7 + 3 * 12 - 5.` (level: operations)."""
     numbers = [rng.randint(2, largest) for _ in range(level + 1)]
     ops = [rng.choice("+-*") for _ in range(level)]
@@ -24,6 +24,7 @@ def arithmetic_chain(rng: random.Random, level: int, largest: int = 20) -> Probl
         if ops[i] == ops[i - 1] == "*":
             ops[i] = rng.choice("+-")
     text = str(numbers[0]) + "".join(f" {op} {n}" for op, n in zip(ops, numbers[1:]))
+    canonical = unordered(*_signed_products(numbers, ops))
     steps = []
     while "*" in ops:
         i = ops.index("*")
@@ -35,7 +36,18 @@ def arithmetic_chain(rng: random.Random, level: int, largest: int = 20) -> Probl
         result = total + number if op == "+" else total - number
         steps.append(f"{total} {op} {number} = {result}")
         total = result
-    return Problem(f"Compute {text}.", str(total), tuple(steps))
+    return Problem(f"Compute {text}.", str(total), tuple(steps), canonical=canonical)
+
+
+def _signed_products(numbers: Sequence[int], ops: Sequence[str]) -> list[str]:
+    """The terms of a sum, each with its sign and its factors in order of size: what a chain asks, in any order."""
+    terms: list[tuple[str, list[int]]] = [("+", [numbers[0]])]
+    for op, number in zip(ops, numbers[1:]):
+        if op == "*":
+            terms[-1][1].append(number)
+        else:
+            terms.append((op, [number]))
+    return [sign + "*".join(map(str, sorted(factors))) for sign, factors in terms]
 
 
 def _columns(a: int, b: int, *, with_carry: bool) -> tuple[list[str], str]:
@@ -66,7 +78,8 @@ def addition(rng: random.Random, level: int) -> Problem:
     """Addition of two numbers, column by column with carries (level: digits)."""
     a, b = (rng.randrange(10 ** (level - 1), 10**level) for _ in range(2))
     steps, answer = _columns(a, b, with_carry=True)
-    return Problem(f"Add {a} + {b}.", answer, tuple(steps), info={"terms": [a, b]})
+    info = {"terms": [a, b]}
+    return Problem(f"Add {a} + {b}.", answer, tuple(steps), info=info, canonical=f"add {unordered(a, b)}")
 
 
 def _partial_products(a: int, b: int) -> list[tuple[int, int]]:
@@ -94,7 +107,7 @@ def _same_division(problem: Problem, answer: str) -> bool:
 @environment("division", levels=(2, 3, 4), ood_levels=(5, 6), verify=_same_division)
 def division(rng: random.Random, level: int) -> Problem:
     """Long division with remainder, digit by digit (level: digits of the dividend)."""
-    divisor = rng.randint(3, 9 if level < 3 else 29)
+    divisor = rng.randint(3, 19 if level < 3 else 29)
     dividend = rng.randrange(10 ** (level - 1), 10**level)
     steps, rest = [], 0
     for digit in str(dividend):
@@ -113,6 +126,8 @@ def fractions(rng: random.Random, level: int, largest: int = 12) -> Problem:
     terms = [Fraction(rng.randint(1, largest), rng.randint(2, largest)) for _ in range(level + 1)]
     ops = [rng.choice("+-*/" if level > 1 or rng.random() < 0.5 else "+-") for _ in range(level)]
     text, total, steps = grouped(terms[0]), terms[0], []
+    canonical = unordered(*terms[:2]) if ops[0] in "+*" else str(terms[:2])
+    canonical += f" {ops} {terms[2:]}"
     for op, term in zip(ops, terms[1:]):
         text = f"({text}) {op} {grouped(term)}" if " " in text else f"{text} {op} {grouped(term)}"
         if op in "+-":
@@ -125,4 +140,5 @@ def fractions(rng: random.Random, level: int, largest: int = 12) -> Problem:
             result = total * term if op == "*" else total / term
             steps.append(f"{grouped(total)} {op} {grouped(term)} = {result}")
         total = result
-    return Problem(f"Compute {text} as a fraction in lowest terms.", str(total), tuple(steps))
+    prompt = f"Compute {text} as a fraction in lowest terms."
+    return Problem(prompt, str(total), tuple(steps), canonical=canonical)

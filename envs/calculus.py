@@ -23,7 +23,7 @@ from envs.polynomial import (
     write_term,
 )
 from envs.registry import environment
-from envs.types import Environment, Problem
+from envs.types import Environment, Problem, unordered
 from verifiers.types import Verdict
 
 
@@ -65,7 +65,7 @@ def derivatives(rng: random.Random, level: int) -> Problem:
         steps = [f"({write_term(c, i)})' = {write_term(i * c, i)}" for i, c in reversed(list(enumerate(f))) if c and i]
         answer = write(differentiate(f))
         return Problem(f"Differentiate {write(f)}.", answer, (*steps, answer), info={"terms": list(f)})
-    f = _draw(rng, 2 if level == 3 else level - 3)
+    f = _draw(rng, 2 if level == 3 else level - 3, 20 if level == 4 else 9)
     if level == 3:
         g = _draw(rng, 2)
         first, second = multiply(differentiate(f), g), multiply(f, differentiate(g))
@@ -76,8 +76,9 @@ def derivatives(rng: random.Random, level: int) -> Problem:
             f"fg' = {write(second)}",
         ]
         answer = write(add(first, second))
-        return Problem(f"Differentiate ({write(f)})({write(g)}).", answer, (*steps, answer))
-    exponent = rng.randint(3, 4)
+        prompt, asked = f"Differentiate ({write(f)})({write(g)}).", f"derivative of {unordered(write(f), write(g))}"
+        return Problem(prompt, answer, (*steps, answer), canonical=asked)
+    exponent = rng.randint(3, 5)
     inner = differentiate(f)
     answer = f"{exponent}({write(inner)})({write(f)})^{exponent - 1}"
     steps = [f"outer: {exponent}u^{exponent - 1} with u = {write(f)}", f"inner: u' = {write(inner)}", answer]
@@ -98,6 +99,8 @@ def derivatives_functions(rng: random.Random, level: int) -> Problem:
     """Derivatives with sin, cos, exp, log, sqrt: of a linear (1) or quadratic (2) inside, times a polynomial (3, 4)."""
     name = rng.choice(sorted(FUNCTIONS))
     inside = _draw(rng, 1 if level in (1, 3) else 2, 4 if name == "exp" else 9)
+    while name == "exp" and inside[1:] == (1,):  # is its own derivative: copying would be right
+        inside = _draw(rng, 1, 4)
     if name in ("log", "sqrt"):  # positive near 0 and above: the function must be defined
         inside = polynomial(rng.randint(1, 9), *(max(c, -c) for c in inside[1:]))
     function, slope = (text.format(u=write(inside)) for text in FUNCTIONS[name])
@@ -131,7 +134,8 @@ def antiderivatives(rng: random.Random, level: int) -> Problem:
             if c:
                 steps.append(f"{write_term(c, i)} -> {write_term(Fraction(c) / (i + 1), i + 1)}")
         answer = write(polynomial(0, *(Fraction(c) / (i + 1) for i, c in enumerate(integrand))))
-        return Problem(f"Integrate {text}.", answer, (*steps, answer), info={"integrand": write(integrand)})
+        info, asked = {"integrand": write(integrand)}, f"integral of {unordered(*map(write, factors))}"
+        return Problem(f"Integrate {text}.", answer, (*steps, answer), info=info, canonical=asked)
     inside, exponent = _draw(rng, level - 2, 5), rng.randint(2, 3)
     integrand = multiply(differentiate(inside), _power(inside, exponent))
     text = f"({write(differentiate(inside))})({write(inside)})^{exponent}"
@@ -161,6 +165,8 @@ _PRIMITIVES = {"sin": "-cos({u})", "cos": "sin({u})", "exp": "exp({u})"}  # with
 def _linear_inside(rng: random.Random, level: int) -> Integral:
     name, factor = rng.choice(sorted(_PRIMITIVES)), rng.randint(2, 40)
     inside = _draw(rng, 1, 4 if name == "exp" else 9)  # exp of more leaves the range in which values are compared
+    while name == "exp" and inside[1] == 1:  # is its own antiderivative: copying would be right
+        inside = _draw(rng, 1, 4)
     integrand = f"{factor}*{name}({write(inside)})"
     primitive = _PRIMITIVES[name].format(u=write(inside))
     answer = f"({Fraction(factor) / inside[1]})*({primitive})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from envs import checks
+from envs import check_responses, checks
 from envs.registry import EnvSpec, make
 from envs.report import EnvReport, Finding
 from envs.types import Environment
@@ -63,9 +63,9 @@ def check_environment(
         detail = "not tried: the environment pays, but gives no reference answers and no solutions"
         report.findings.append(Finding("gold and demonstrations", True, detail))
     if hostile:
-        tests["hostile responses"] = lambda: checks.check_hostile(env, drawn)
+        tests["hostile responses"] = lambda: check_responses.check_hostile(env, drawn)
     if probes:
-        tests["exploit probes"] = lambda: checks.check_probes(env, drawn, seed, report)
+        tests["exploit probes"] = lambda: check_responses.check_probes(env, drawn, seed, report)
     for name, check in tests.items():
         try:
             report.findings += check()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import pickle
 import random
@@ -14,20 +13,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from envs.grading import EnvGrader, states_false_sum
-from envs.probes import HOSTILE, exploit_probes
+from envs.demonstrations import ConversationDemonstrator, StepDemonstrator
+from envs.grading import states_false_sum
 from envs.report import EnvReport, Finding
 from envs.types import SPLITS, Environment, Problem
-from verifiers.pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
-PROBE_LIMIT = 0.05  # a probe may earn this, or the most frequent answer's rate where that is more
-HOSTILE_SECONDS = 2.0
 FEW = 20  # problems per level for the slower checks
 SLOW_MILLISECONDS = 5.0
+MIN_SPACE = 300  # problems of a level, of which one in twenty is for testing
+MIN_PAIRS = 3  # equal problems among those drawn, from which on the estimate of the space is taken seriously
 MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
 
 
@@ -112,7 +110,7 @@ def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Fi
     total = sum(map(len, drawn.values()))
     wrong: list[tuple[Problem, Verdict]] = []
     for problem in (problem for group in drawn.values() for problem in group):
-        verdict = env.grade(problem, env.home(problem).render_solution(problem.solution, problem.answer))
+        verdict = _gold_verdict(env, problem)
         if not verdict.is_correct or verdict.score != 1:
             wrong.append((problem, verdict))
     detail = f"{total - len(wrong)} of {total}"
@@ -121,6 +119,19 @@ def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Fi
         detail += f"; e.g. {problem.text!r} -> {problem.answer!r}: {verdict.outcome}, {verdict.detail}"
     mend = "verify and render_solution must agree on how an answer is written; look at the example"
     yield Finding("gold is CORRECT", not wrong, detail, mend)
+
+
+def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
+    """The verdict on the worked solution; where there are several turns, it is played and must read what it expects."""
+    home = env.home(problem)
+    if home.max_turns == 1:
+        return env.grade(problem, home.render_solution(problem.solution, problem.answer))
+    transcript = StepDemonstrator(home).transcript(problem, random.Random(0))
+    expected = [reply for _, reply in home.turns(problem, problem.solution, problem.answer) if reply]
+    read = [message.content for message in transcript if message.role == "tool"]
+    if read != expected[: len(read)]:
+        return Verdict(Outcome.WRONG, 0.0, detail=f"the worked turns expect {expected}, the environment says {read}")
+    return env.grade_transcript(problem, transcript)
 
 
 def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
@@ -188,15 +199,20 @@ def check_splits(
     mend = "widen the ranges that generate draws from, or leave the level out"
     yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", mend)
     report.numbers["duplicates"], report.numbers["space"] = {}, {}
+    small = []
     for level, problems in drawn.items():
         distinct = len({problem.id for problem in problems})
         pairs = sum(count * (count - 1) // 2 for count in Counter(problem.id for problem in problems).values())
         report.numbers["duplicates"][level] = 1 - distinct / len(problems)
         # Birthday estimate n (n - 1) / (2 * equal pairs); without equal pairs it is only a lower bound.
         report.numbers["space"][level] = len(problems) * (len(problems) - 1) // (2 * max(1, pairs))
+        if pairs >= MIN_PAIRS and report.numbers["space"][level] < MIN_SPACE:
+            small.append(level)
     worst = max(report.numbers["duplicates"].values())
     detail = f"at most {worst:.1%} duplicates; space per level at least {min(report.numbers['space'].values()):,}"
-    yield Finding("space is large enough", worst <= 0.5, detail, mend)
+    if small:
+        detail += f", too small at level {', '.join(map(str, small))} (expected {MIN_SPACE} problems)"
+    yield Finding("space is large enough", not small, detail, mend)
 
 
 def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
@@ -208,7 +224,10 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
     for level in writer.levels:
         for problem in drawn.get(level, [])[:FEW]:
             total += 1
-            right += env.grade(problem, writer.write(problem, rng)).is_correct
+            if env.max_turns > 1 and isinstance(writer, ConversationDemonstrator):
+                right += env.grade_transcript(problem, writer.transcript(problem, rng)).is_correct
+            else:
+                right += env.grade(problem, writer.write(problem, rng)).is_correct
     detail = f"right on {right} of {total}; levels {list(writer.levels)}"
     mend = "demonstrator().write must give a response that grade reads; its levels must be training levels"
     yield Finding("demonstrator", right > 0 and not uncovered, detail, mend)
@@ -231,63 +250,3 @@ def check_speed(env: Environment, seed: int, report: EnvReport) -> Iterator[Find
     is_ok = report.numbers["milliseconds"] < SLOW_MILLISECONDS
     detail = f"median {report.numbers['milliseconds']:.3f} ms to generate a problem"
     yield Finding("fast", is_ok, detail, f"stay under {SLOW_MILLISECONDS:.0f} ms: construct the answer first")
-
-
-def check_hostile(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
-    """Hostile responses are judged in bounded time, without exceptions, and never CORRECT."""
-    problem = drawn[env.levels[0]][0]
-    mend = "grade must return a Verdict for any text: bound its length, catch nothing but what your parser raises"
-    verdicts = _grade_hostile(env, problem)
-    paid = [name for name, verdict in verdicts.items() if verdict.is_correct]
-    broken = [f"{name} ({v.detail})" for name, v in verdicts.items() if v.outcome is Outcome.ERROR]
-    late = [name for name, verdict in verdicts.items() if verdict.outcome is Outcome.TIMEOUT]
-    yield Finding("hostile responses are not CORRECT", not paid, ", ".join(paid) or f"{len(verdicts)} tried", mend)
-    yield Finding("hostile responses raise nothing", not broken, "; ".join(broken[:3]) or "none did", mend)
-    detail = ", ".join(late) or f"all within {HOSTILE_SECONDS:.0f} s"
-    yield Finding("hostile responses are bounded", not late, detail, "bound sizes before you compute")
-
-
-def _grade_hostile(env: Environment, problem: Problem) -> dict[str, Verdict]:
-    if env.spec is None:
-        return {name: _grade_here(env, problem, text) for name, text in HOSTILE.items()}
-    with VerifierPool(EnvGrader(env.spec), deadline_seconds=HOSTILE_SECONDS) as pool:
-        verdicts = pool.grade([(problem, text) for text in HOSTILE.values()])
-    return dict(zip(HOSTILE, verdicts))
-
-
-def _grade_here(env: Environment, problem: Problem, text: str) -> Verdict:
-    try:
-        return env.grade(problem, text)
-    except Exception as error:  # whatever it is, it is the finding
-        return Verdict(Outcome.ERROR, 0.0, detail=f"{type(error).__name__}: {error}")
-
-
-def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, report: EnvReport) -> Iterator[Finding]:
-    """Responses without any skill earn next to nothing."""
-    rng = random.Random(seed)
-    earned: dict[str, float] = {}
-    limit = PROBE_LIMIT
-    for problems in drawn.values():
-        half = len(problems) // 2
-        known, asked = problems[:half], problems[half:]
-        limit = max(limit, _modal_rate(problems))
-        for name, probe in exploit_probes(env, known, rng).items():
-            rate = sum(env.grade(problem, probe(problem)).score for problem in asked) / len(asked)
-            earned[name] = max(earned.get(name, 0.0), rate)
-    report.numbers["probes"] = earned
-    report.numbers["most_frequent_answer"] = limit if limit > PROBE_LIMIT else None
-    # Two standard errors of slack: the rates are measured on half of the problems drawn.
-    slack = 2 * math.sqrt(limit * (1 - limit) / max(1, len(drawn[env.levels[0]]) // 2))
-    paid = {name: rate for name, rate in earned.items() if rate > limit + slack}
-    detail = f"the best earns {max(earned.values()):.1%} at its best level, allowed {limit:.1%}"
-    if limit > PROBE_LIMIT:
-        detail += " (the most frequent answer's own rate)"
-    if paid:
-        detail += ": " + ", ".join(f"{name} {rate:.1%}" for name, rate in paid.items())
-    mend = "no partial credit for containing the answer; one announced answer; more different answers"
-    yield Finding("exploit probes", not paid, detail, mend)
-
-
-def _modal_rate(problems: Sequence[Problem]) -> float:
-    counts = Counter(problem.answer for problem in problems)
-    return counts.most_common(1)[0][1] / len(problems)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from envs.expressions import evaluate, integers_of
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 
 def _reaches_target(problem: Problem, answer: str) -> bool:
@@ -56,4 +56,6 @@ def countdown(rng: random.Random, level: int, largest: int = 25, use_all: bool =
     usage = "each number once" if use_all else "each number at most once"
     prompt = f"Make {target} from {', '.join(map(str, numbers))} with + - * / and parentheses, {usage}."
     info = {"numbers": numbers, "target": target, "use_all": use_all}
-    return Problem(prompt, text, (*steps, f"{text} = {target}"), info=info)
+    steps.append(f"{text} = {target}")
+    asked = f"{target} from {unordered(*numbers)}, {usage}"
+    return Problem(prompt, text, tuple(steps), info=info, canonical=asked)

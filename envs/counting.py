@@ -6,9 +6,10 @@ import math
 import random
 from collections import Counter
 from fractions import Fraction
+from itertools import accumulate
 
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 COLOURS = ("red", "blue", "green", "white", "black")
 LETTERS = "ABCDEFGH"
@@ -18,28 +19,30 @@ LETTERS = "ABCDEFGH"
 def combinatorics(rng: random.Random, level: int) -> Problem:
     """Choices (1), committees from two groups (2), words with repeated letters (3), lattice paths with a stop (4)."""
     if level == 1:
-        n = rng.randint(8, 99)
+        n = rng.randint(8, 250)
         k = rng.randint(2, 5)
         top = " * ".join(str(n - i) for i in range(k))
         steps = [f"({top}) / {math.factorial(k)} = {math.comb(n, k)}"]
         what = rng.choice(("books from a shelf of", "players from a squad of", "cards from a pack of", "seats out of"))
-        return Problem(f"In how many ways can {k} {what} {n} be chosen?", str(math.comb(n, k)), tuple(steps))
+        prompt = f"In how many ways can {k} {what} {n} be chosen?"
+        return Problem(prompt, str(math.comb(n, k)), tuple(steps), canonical=f"choose {k} of {n}")
     if level == 2:
-        n, m = rng.randint(5, 14), rng.randint(5, 14)
-        a, b = rng.randint(1, 4), rng.randint(1, 4)
+        n, m = rng.randint(6, 24), rng.randint(6, 24)
+        a, b = rng.randint(1, 5), rng.randint(1, 5)
         x, y = math.comb(n, a), math.comb(m, b)
         prompt = f"A committee needs {a} of {n} teachers and {b} of {m} students. How many committees are possible?"
         steps = [f"choose {a} of {n}: {x}", f"choose {b} of {m}: {y}", f"{x} * {y} = {x * y}"]
-        return Problem(prompt, str(x * y), tuple(steps))
+        return Problem(prompt, str(x * y), tuple(steps), canonical=f"committees {unordered((a, n), (b, m))}")
     if level == 3:
-        size = rng.randint(6, 10)
-        word = "".join(rng.choice(LETTERS[: rng.randint(3, 6)]) for _ in range(size))
+        size = rng.randint(7, 12)
+        word = "".join(rng.choice(LETTERS[: rng.randint(3, 8)]) for _ in range(size))
         counts = sorted(Counter(word).values(), reverse=True)
         divisor = math.prod(map(math.factorial, counts))
         value = math.factorial(size) // divisor
         steps = [f"letters repeat {', '.join(map(str, counts))} times", f"{size}! is {math.factorial(size)}"]
         steps.append(f"{math.factorial(size)} / {divisor} = {value}")
-        return Problem(f"How many different words can be written with the letters of {word}?", str(value), tuple(steps))
+        prompt = f"How many different words can be written with the letters of {word}?"
+        return Problem(prompt, str(value), tuple(steps), canonical=f"words of {unordered(*word)}")
     a, b = rng.randint(2, 7), rng.randint(2, 7)
     c, d = rng.randint(2, 7), rng.randint(2, 7)
     x, y = math.comb(a + b, a), math.comb(c + d, c)
@@ -68,20 +71,21 @@ def probability(rng: random.Random, level: int) -> Problem:
     order = f"the ball is {drawn[0]}" if level == 1 else f"the colours are {', '.join(drawn)} in this order"
     number = "one ball is" if level == 1 else f"{level} balls are"
     prompt = f"An urn holds {urn} balls; {number} drawn without replacement. What is the probability that {order}?"
-    return Problem(prompt, str(chance), tuple(steps))
+    asked = [
+        (n, [i for i, c in enumerate(drawn) if c == colour]) for colour, n in counts.items()
+    ]  # whatever the colours
+    return Problem(prompt, str(chance), tuple(steps), canonical=f"urn {unordered(*asked)}")
 
 
 @environment("dice", levels=(2, 3), ood_levels=(4,), verify="numeric")
 def dice(rng: random.Random, level: int) -> Problem:
     """The chance of a sum with dice of different sizes (level: number of dice), by counting."""
-    sides = sorted(rng.randint(4, 12) for _ in range(level))
-    ways = Counter({0: 1})
-    steps = []
-    for size in sides:
-        ways = Counter(
-            {total: sum(ways[total - face] for face in range(1, size + 1)) for total in range(1, sum(sides) + 1)}
-        )
+    sides = sorted(rng.randint(6, 24) for _ in range(level))
     target = rng.randint(level + 1, sum(sides) - 1)
+    ways = [1] + [0] * target  # by sum, up to the target
+    for size in sides:
+        below = [0, *accumulate(ways)]
+        ways = [below[total] - below[max(0, total - size)] for total in range(target + 1)]
     count, total = ways[target], math.prod(sides)
     steps = [f"all outcomes: {' * '.join(map(str, sides))} = {total}", f"outcomes with sum {target}: {count}"]
     steps.append(f"{count} / {total} = {Fraction(count, total)}")

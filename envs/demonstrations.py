@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from envs.mistakes import ARITHMETIC_MISTAKES
-from envs.worksteps import perturb, perturb_text, redo, split_step
+from envs.types import Message
+from envs.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
 
 if TYPE_CHECKING:
     from envs.types import Environment, Problem
@@ -39,6 +40,15 @@ class Demonstrator(Protocol):
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner, as the text of a response."""
+        ...
+
+
+@runtime_checkable
+class ConversationDemonstrator(Demonstrator, Protocol):
+    """A demonstrator for environments with several turns."""
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation that ends with the writer's turn, the environment's words included."""
         ...
 
 
@@ -95,6 +105,37 @@ class StepDemonstrator:
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""
+        steps, answer = self._limited(problem, rng)
+        steps, answer = slipped(steps, answer, self.slip, rng)
+        steps = self._skip(steps, problem.level, rng)
+        style = rng.choices(list(self.styles), list(self.styles.values()))[0] if len(self.styles) > 1 else None
+        return self._render(style or next(iter(self.styles)), problem, steps, answer)
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation of several turns in the demonstrator's manner: the environment itself answers each of them.
+
+        A slip changes a number of a turn; the writer goes on from what the environment then says. Leaps and styles
+        have no meaning here.
+        """
+        steps, answer = self._limited(problem, rng)
+        turns: list[Message] = []
+        replaced: dict[str, str] = {}
+        for turn, expected in self.env.turns(problem, steps, answer):
+            text = substitute(turn, replaced)
+            if self.slip and rng.random() < self.slip:
+                text = perturb_text(text, rng)
+            turns.append(Message("assistant", text))
+            step = self.env.step(problem, turns)
+            if step.observation is None or step.stop is not None:
+                break
+            turns.append(Message("tool", step.observation))
+            replaced |= zip(NUMBER.findall(expected), NUMBER.findall(step.observation))
+        if turns[-1].role == "tool":  # the script is over before the conversation: it ends with the writer's turn
+            turns.pop()
+        return tuple(turns)
+
+    def _limited(self, problem: Problem, rng: random.Random) -> tuple[list[str], str]:
+        """The worked steps and the answer by someone with wrong rules, who gives up at the horizon."""
         steps, answer = list(problem.solution), problem.answer
         for name, share in self.mistakes.items():
             if rng.random() < share:
@@ -102,10 +143,7 @@ class StepDemonstrator:
         if self.horizon is not None and len(steps) > self.horizon:
             steps = steps[: self.horizon]
             answer = _stated_value(steps[-1]) or answer
-        steps, answer = slipped(steps, answer, self.slip, rng)
-        steps = self._skip(steps, problem.level, rng)
-        style = rng.choices(list(self.styles), list(self.styles.values()))[0] if len(self.styles) > 1 else None
-        return self._render(style or next(iter(self.styles)), problem, steps, answer)
+        return steps, answer
 
     def _mistaken(self, name: str, problem: Problem, steps: list[str], answer: str) -> tuple[list[str], str]:
         if name in self.env.mistakes:

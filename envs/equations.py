@@ -10,7 +10,7 @@ from fractions import Fraction
 from envs.answers import grouped, read_fraction, same_set, same_tuple, signed
 from envs.polynomial import multiply, polynomial, write, write_term
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 
 def _lose_the_sign_when_moving(problem: Problem) -> tuple[Sequence[str], str] | None:
@@ -44,7 +44,8 @@ def linear_equations(rng: random.Random, level: int) -> Problem:
         steps.append(f"move {write_term(c, 1)}: {write((b, a - c))} = {d}")
     steps.append(f"move {b}: {write_term(a - c, 1)} = {d} {signed(-b)} = {d - b}")
     steps.append(f"x = {d - b} / {grouped(a - c)} = {x}")
-    return Problem(f"Solve {left} = {right} for x.", str(x), tuple(steps), info={"coefficients": [a, b, c, d]})
+    prompt, info = f"Solve {left} = {right} for x.", {"coefficients": [a, b, c, d]}
+    return Problem(prompt, str(x), tuple(steps), info=info, canonical=f"solve {unordered(left, right)}")
 
 
 def _row(coefficients: Sequence[Fraction | int], names: str) -> str:
@@ -67,12 +68,13 @@ def linear_systems(rng: random.Random, level: int) -> Problem:
         rows = [[Fraction(rng.choice((-1, 1)) * rng.randint(1, largest)) for _ in names] for _ in names]
         for row in rows:
             row.append(sum((c * x for c, x in zip(row, solution)), Fraction(0)))
-        text = "; ".join(_row(row, names) for row in rows)
+        equations = [_row(row, names) for row in rows]
         steps = _eliminate(rows, names)
         if steps is not None:
             break
     answer = ", ".join(f"{name} = {value}" for name, value in zip(names, solution))
-    return Problem(f"Solve {text}.", answer, (*steps, answer))
+    prompt = f"Solve {'; '.join(equations)}."
+    return Problem(prompt, answer, (*steps, answer), canonical=unordered(*equations))
 
 
 def _eliminate(rows: list[list[Fraction]], names: str) -> list[str] | None:

@@ -58,7 +58,8 @@ def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, inde
     if kind == "problems":
         return problem.to_json()
     if kind == "prompt_only":
-        return {"prompt": prompt, "answer": problem.answer, "problem": json.dumps(problem.to_json())}
+        tools = {"tools": problem.info["tools"]} if "tools" in problem.info else {}
+        return {"prompt": prompt, "answer": problem.answer, "problem": json.dumps(problem.to_json()), **tools}
     if kind == "prompt_completion":
         return {"prompt": prompt, "completion": completion(gold)}
     wrong = _corrupted(env, problem, rng)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from envs.answers import read_fraction, signed
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 _SURD = re.compile(r"(?:(?P<factor>-?\d+)\s*\*?\s*)?(?:sqrt\s*\(?|√\(?|\\sqrt\{)\s*(?P<root>\d+)\s*[)}]?", re.ASCII)
 
@@ -48,6 +48,7 @@ def lengths(rng: random.Random, level: int) -> Problem:
     """Lengths with square roots: hypotenuse (1), distance of points (2), diagonal of a box (3), cosine rule (4)."""
     if level == 1:
         a, b = rng.randint(2, 40), rng.randint(2, 40)
+        asked = unordered(a, b)
         square = a * a + b * b
         prompt = f"A right triangle has legs {a} and {b}. How long is its hypotenuse?"
         steps = [f"{a}^2 + {b}^2 = {square}"]
@@ -55,24 +56,25 @@ def lengths(rng: random.Random, level: int) -> Problem:
         x, y, u, v = (rng.randint(-15, 15) for _ in range(4))
         while (x, y) == (u, v):
             u = rng.randint(-15, 15)
-        square = (x - u) ** 2 + (y - v) ** 2
+        asked, square = unordered((x, y), (u, v)), (x - u) ** 2 + (y - v) ** 2
         prompt = f"How far apart are the points ({x}, {y}) and ({u}, {v})?"
         steps = [f"({u - x})^2 + ({v - y})^2 = {square}"]
     elif level == 3:
         a, b, c = (rng.randint(1, 15) for _ in range(3))
-        square = a * a + b * b + c * c
+        asked, square = unordered(a, b, c), a * a + b * b + c * c
         prompt = f"A box measures {a} by {b} by {c}. How long is its space diagonal?"
         steps = [f"{a}^2 + {b}^2 + {c}^2 = {square}"]
     else:
         a, b = rng.randint(2, 25), rng.randint(2, 25)
         angle, sign = rng.choice(((60, -1), (120, 1)))
-        square = a * a + b * b + sign * a * b
+        asked, square = f"{angle} {unordered(a, b)}", a * a + b * b + sign * a * b
         prompt = (
             f"Two sides of a triangle measure {a} and {b}; they enclose {angle} degrees. How long is the third side?"
         )
         steps = [f"{a}^2 + {b}^2 {'+' if sign > 0 else '-'} {a} * {b} = {square}"]
     answer = write_surd(square)
-    return Problem(f"{prompt} Give the exact value.", answer, (*steps, f"square root of {square}: {answer}"))
+    steps.append(f"square root of {square}: {answer}")
+    return Problem(f"{prompt} Give the exact value.", answer, tuple(steps), canonical=f"length {level} {asked}")
 
 
 @environment("polygon_areas", levels=(3, 4), ood_levels=(5, 6), verify="numeric")
@@ -111,9 +113,8 @@ def angles(rng: random.Random, level: int) -> Problem:
         figure = ("triangle", "quadrilateral")[level - 1]
         steps = [f"{' + '.join(map(str, known))} = {sum(known)}", f"{total} - {sum(known)} = {rest}"]
         listed = ", ".join(map(str, known))
-        return Problem(
-            f"A {figure} has angles {listed} degrees and one more. How large is it?", str(rest), tuple(steps)
-        )
+        prompt = f"A {figure} has angles {listed} degrees and one more. How large is it?"
+        return Problem(prompt, str(rest), tuple(steps), canonical=f"{figure} {unordered(*known)}")
     if level == 3:
         p, q, r = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
         a, b = rng.randint(0, 20), rng.randint(0, 20)
@@ -121,7 +122,7 @@ def angles(rng: random.Random, level: int) -> Problem:
         steps = [f"{p + q + r}x + {a + b} = 180", f"x = (180 - {a + b}) / {p + q + r} = {x}"]
         steps.append(f"{r} * {x} = {r * x}")
         prompt = f"The angles of a triangle are {p}x + {a}, {q}x + {b} and {r}x degrees. How large is the third angle?"
-        return Problem(prompt, str(r * x), tuple(steps))
+        return Problem(prompt, str(r * x), tuple(steps), canonical=f"angles {r} beside {unordered((p, a), (q, b))}")
     n, m = rng.randint(5, 60), rng.randint(5, 60)
     inner, outer = 180 - Fraction(360, n), Fraction(360, m)
     steps = [f"180 - 360 / {n} = {inner}", f"360 / {m} = {outer}", f"{inner} - {outer} = {inner - outer}"]

@@ -13,21 +13,21 @@ from envs.types import Environment, Message, Problem, Step, StopReason
 from verifiers.types import Outcome, Verdict
 
 
-@environment("guess_number", levels=(5, 6, 7), ood_levels=(8, 9), verify="numeric")
+@environment("guess_number", levels=(8, 9, 10), ood_levels=(11, 12), verify="numeric")
 class GuessNumber(Environment):
     """Find a hidden number from "higher" and "lower"; the range has 2^level numbers, and bisection just suffices.
 
     A turn is a guess, `#### 11` (or the number alone); after `level` + 1 wrong guesses the game is lost. The score is 1
     for a hit; the part `efficiency` falls from 1 by the share of the allowed guesses that were needed. Guessing
-    at random hits with chance (level + 1) / 2^level: 19 % at level 5, 6 % at level 7.
+    at random hits with chance (level + 1) / 2^level: 3.5 % at level 8, 1 % at level 10.
     """
 
-    max_turns = 10
+    max_turns = 13
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A range and a hidden number; the hidden number belongs to the problem's identity."""
         size = 2**level
-        low = rng.randint(1, 900)
+        low = rng.randint(1, 9000)
         secret = rng.randrange(low, low + size)
         prompt = f"I think of a number from {low} to {low + size - 1}. Guess; I say higher or lower."
         steps, a, b = [], low, low + size - 1
@@ -41,6 +41,10 @@ class GuessNumber(Environment):
         steps.append(f"{secret} hit")
         info = {"guesses": level + 1}
         return Problem(prompt, str(secret), tuple(steps), info=info, canonical=f"{prompt} {secret}")
+
+    def turns(self, problem: Problem, steps: Sequence[str], answer: str) -> Sequence[tuple[str, str]]:
+        """The guesses, and the replies to them."""
+        return [(guess, reply) for guess, _, reply in (step.partition(" ") for step in steps)]
 
     def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
         """`higher`, `lower`, or the end: hit, no number, or no guesses left."""

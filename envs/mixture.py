@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from envs.demonstrations import Demonstrator
+from envs.demonstrations import ConversationDemonstrator, Demonstrator
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
 from envs.strands import Strand
@@ -155,6 +155,13 @@ class MixtureDemonstrator:
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution in the manner of the part's demonstrator."""
         return self.writers[problem.info["part"]].write(problem, rng)
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation in the manner of the part's demonstrator; of one turn where the part has no more."""
+        writer, part = self.writers[problem.info["part"]], self.env.home(problem)
+        if part.max_turns > 1 and isinstance(writer, ConversationDemonstrator):
+            return writer.transcript(problem, rng)
+        return (Message("assistant", writer.write(problem, rng)),)
 
 
 def _read_part(name: str, entry: Any) -> tuple[Environment, float]:

@@ -8,15 +8,16 @@ import random
 from envs.answers import read_integer, read_tuple
 from envs.expressions import evaluate, tokenize
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
-PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
+PRIMES = tuple(n for n in range(2, 200) if all(n % d for d in range(2, n)))
+TWO_DIGITS = PRIMES[8:25]  # 23 to 97
 
 
 @environment("modular_arithmetic", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify="numeric")
 def modular_arithmetic(rng: random.Random, level: int, largest: int = 97) -> Problem:
     """Sums and products modulo a prime from 29 to 97, reduced at every step (level: operations)."""
-    modulus = rng.choice(PRIMES[9:])
+    modulus = rng.choice(TWO_DIGITS[1:])
     total = rng.randrange(modulus)
     text, steps = str(total), []
     for _ in range(level):
@@ -32,9 +33,12 @@ def modular_arithmetic(rng: random.Random, level: int, largest: int = 97) -> Pro
 @environment("modular_power", levels=(1, 2, 3, 4), ood_levels=(5, 6), verify="numeric")
 def modular_power(rng: random.Random, level: int) -> Problem:
     """Powers modulo a prime by square and multiply (level: binary digits of the exponent, less two)."""
-    prime = rng.choice(PRIMES[8:])
-    base = rng.randint(2, prime - 2)
-    exponent = rng.randrange(2 ** (level + 1), 2 ** (level + 2))
+    while True:
+        prime = rng.choice(TWO_DIGITS)
+        base = rng.randint(2, prime - 2)
+        exponent = rng.randrange(2 ** (level + 1), 2 ** (level + 2))
+        if pow(base, exponent, prime) not in (1, base, prime - 1):  # bases of small order would make these frequent
+            break
     result, steps = base, [f"{exponent} in binary is {exponent:b}"]
     for bit in f"{exponent:b}"[1:]:
         steps.append(f"square: {result} * {result} mod {prime} = {result * result % prime}")
@@ -91,7 +95,7 @@ def _is_prime(number: int) -> bool:
 @environment("factorisation", levels=(2, 3, 4), ood_levels=(5, 6), verify=_is_factorisation)
 def factorisation(rng: random.Random, level: int) -> Problem:
     """Prime factorisation by trial division (level: number of prime factors)."""
-    factors = sorted(rng.choice(PRIMES[: 25 if level < 3 else 12]) for _ in range(level))
+    factors = sorted(rng.choice(PRIMES[: 46 if level < 3 else 20]) for _ in range(level))
     number = rest = math.prod(factors)
     steps = []
     for prime in factors[:-1]:
@@ -147,4 +151,4 @@ def chinese_remainder(rng: random.Random, level: int) -> Problem:
         steps.append(f"modulo {m}: k = {k}, so {value} + {product} * {k} = {value + product * k}")
         value, product = value + product * k, product * m
     prompt = f"Find the smallest non-negative x with {', '.join(conditions)}."
-    return Problem(prompt, str(x), tuple(steps))
+    return Problem(prompt, str(x), tuple(steps), canonical=unordered(*conditions))

@@ -17,6 +17,8 @@ MAX_DEPTH = 30
 
 Coefficient = int | Fraction
 Polynomial = tuple[Coefficient, ...]
+_MONOMIAL = r"(?:(?:\d+(?:/\d+)?|\(\s*-?\d+(?:/\d+)?\s*\))\s*\*?\s*(?:x(?:(?:\^|\*\*)\d+)?)?|x(?:(?:\^|\*\*)\d+)?)"
+_MONOMIALS = re.compile(rf"\s*[-+]?\s*{_MONOMIAL}(?:\s*[-+]\s*{_MONOMIAL})*[\s.]*", re.ASCII)
 _TOKEN = re.compile(r"\s*(\d+|\*\*|[a-z]|[-+*/^()])", re.ASCII)
 
 
@@ -118,6 +120,11 @@ def read(text: str, variable: str = "x") -> Polynomial:
     for factor in product:
         total = _bounded(multiply(total, factor))
     return total
+
+
+def is_sum_of_monomials(text: str) -> bool:
+    """True for `6x^2 - 4x + (1/2)`: no product is left to be carried out, that of two numbers included."""
+    return len(text) <= MAX_CHARACTERS and _MONOMIALS.fullmatch(text) is not None
 
 
 def read_factors(text: str, variable: str = "x") -> list[Polynomial]:

@@ -6,9 +6,20 @@ import math
 import random
 from fractions import Fraction
 
-from envs.polynomial import Polynomial, add, divide, multiply, polynomial, read, read_factors, write, write_term
+from envs.polynomial import (
+    Polynomial,
+    add,
+    divide,
+    is_sum_of_monomials,
+    multiply,
+    polynomial,
+    read,
+    read_factors,
+    write,
+    write_term,
+)
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 
 def _coefficients(rng: random.Random, degree: int, largest: int) -> Polynomial:
@@ -17,7 +28,7 @@ def _coefficients(rng: random.Random, degree: int, largest: int) -> Polynomial:
 
 
 def _is_expanded(problem: Problem, answer: str) -> bool:
-    return "(x" not in answer.replace(" ", "") and ")(" not in answer and read(answer) == read(problem.answer)
+    return is_sum_of_monomials(answer) and read(answer) == read(problem.answer)
 
 
 @environment("polynomial_expansion", levels=(1, 2, 3), ood_levels=(4, 5), verify=_is_expanded)
@@ -31,7 +42,8 @@ def polynomial_expansion(rng: random.Random, level: int) -> Problem:
             row = multiply(polynomial(*[0] * exponent, coefficient), b)
             steps.append(f"{write_term(coefficient, exponent)} * ({write(b)}) = {write(row)}")
     steps.append(f"together: {write(product)}")
-    return Problem(f"Expand ({write(a)})({write(b)}).", write(product), tuple(steps))
+    prompt, asked = f"Expand ({write(a)})({write(b)}).", f"expand {unordered(write(a), write(b))}"
+    return Problem(prompt, write(product), tuple(steps), canonical=asked)
 
 
 def _is_factored(problem: Problem, answer: str) -> bool:

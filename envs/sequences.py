@@ -35,10 +35,14 @@ def sequences(rng: random.Random, level: int) -> Problem:
     return Problem(f"Give the next term of {', '.join(map(str, shown))}.", str(answer), tuple(steps))
 
 
+# Without (1, -1) and (-1, -1): their terms repeat after six and three, so that copying a given one would be right.
+COEFFICIENTS = [(p, q) for p in (1, 2, 3, -1) for q in (1, 2, -1, -2, 3) if (p, q) not in ((1, -1), (-1, -1))]
+
+
 @environment("recurrences", levels=(2, 3, 4), ood_levels=(6, 8), verify="numeric")
 def recurrences(rng: random.Random, level: int) -> Problem:
     """A term of a(n) = p a(n-1) + q a(n-2) (level: how many terms are to be computed)."""
-    p, q = rng.choice((1, 2, 3, -1)), rng.choice((1, 2, -1, -2, 3))
+    p, q = rng.choice(COEFFICIENTS)
     terms = [rng.randint(-9, 9), rng.choice([n for n in range(-9, 10) if n])]
     rule = f"a(n) = {'' if p == 1 else '-' if p == -1 else p}a(n-1) {'-' if q < 0 else '+'} "
     rule += f"{'' if abs(q) == 1 else abs(q)}a(n-2)"

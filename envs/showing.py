@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from envs.audit import summary_rows
 from envs.builtin import PROCEDURAL
-from envs.check import check_environment
 from envs.registry import get_class, make
+from envs.transcripts import play_episode
 from envs.types import Environment, Problem
 from verifiers.types import Verdict
-
-PAGE_PROBLEMS = 40  # per level, for the check that a page reports
 
 
 def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed: int = 0) -> str:
@@ -58,38 +58,55 @@ def play(
     num: int = 5,
     level: int | None = None,
     seed: int = 0,
-) -> list[Round]:
-    """Lets a person answer: `ask` shows a prompt and returns what was typed; a bare answer is announced for them.
+) -> Iterator[Round]:
+    """Lets a person answer, and gives each round as it ends: `ask` shows a text and returns what was typed.
 
-    An empty answer ends the game early.
+    A bare answer is announced for them; environments of several turns are played to their end. An empty answer ends
+    the game early.
     """
     env = make(env) if isinstance(env, str) else env
-    rounds: list[Round] = []
     for problem in env.problems(num, seed=seed, level=level):
-        typed = ask(problem.text).strip()
-        if not typed:
-            break
-        verdict = env.grade(problem, typed)
+        home = env.home(problem)
+        try:
+            if home.max_turns > 1:
+                episode = play_episode(home, problem, lambda messages: _typed(ask, messages[-1].content))
+                yield Round(problem, episode.turns[-1].content, episode.verdict)
+                continue
+            typed = _typed(ask, problem.text)
+        except _Quit:
+            return
+        verdict = home.grade(problem, typed)
         if verdict.answer is None:
-            typed = env.home(problem).render_solution((), typed)
-            verdict = env.grade(problem, typed)
-        rounds.append(Round(problem, typed, verdict))
-    return rounds
+            typed = home.render_solution((), typed)
+            verdict = home.grade(problem, typed)
+        yield Round(problem, typed, verdict)
+
+
+class _Quit(Exception):
+    """The person wants no more."""
+
+
+def _typed(ask: Callable[[str], str], text: str) -> str:
+    typed = ask(text).strip()
+    if not typed:
+        raise _Quit
+    return typed
 
 
 STARTER = '''"""{title}: an environment of your own. Try it: beyond env check {file}:{name}"""
 
 import random
 
-from envs import Problem, environment
+from envs import Problem, environment, unordered
 
 
 @environment("{name}", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
 def {name}(rng: random.Random, level: int) -> Problem:
-    """Perimeters of rectangles (level: digits of the sides)."""
-    a, b = rng.randrange(1, 10**level), rng.randrange(1, 10**level)
+    """Perimeters of rectangles (level: digits of the sides, less one)."""
+    a, b = rng.randrange(1, 10 ** (level + 1)), rng.randrange(1, 10 ** (level + 1))
     steps = (f"{{a}} + {{b}} = {{a + b}}", f"2 * {{a + b}} = {{2 * (a + b)}}")
-    return Problem(f"A rectangle measures {{a}} by {{b}}. What is its perimeter?", str(2 * (a + b)), steps)
+    prompt = f"A rectangle measures {{a}} by {{b}}. What is its perimeter?"
+    return Problem(prompt, str(2 * (a + b)), steps, canonical=unordered(a, b))  # 3 by 5 asks what 5 by 3 asks
 '''
 
 
@@ -111,9 +128,8 @@ def new(name: str, folder: str | Path = ".") -> Path:
 
 
 def page(name: str, *, seed: int = 0) -> str:
-    """The documentation page of an environment, in Markdown: settings, levels, samples, what the probes earn."""
+    """The documentation page of an environment, in Markdown: settings, levels, samples."""
     cls, env = get_class(name), make(name)
-    report = check_environment(env, num=PAGE_PROBLEMS, seed=seed, hostile=False, fresh_process=False)
     target = getattr(cls, "function", cls)
     settings = [p for p in inspect.signature(target).parameters.values() if p.name not in ("rng", "level", "self")]
     lines = [f"# {name}", "", inspect.getdoc(cls) or "", ""]
@@ -123,10 +139,6 @@ def page(name: str, *, seed: int = 0) -> str:
         lines += ["- settings: " + ", ".join(f"`{p.name}={p.default!r}`" for p in settings)]
     if env.mistakes:
         lines += ["- wrong rules that a demonstrator can follow: " + ", ".join(f"`{m}`" for m in env.mistakes)]
-    best = max(report.numbers["probes"].items(), key=lambda item: item[1])
-    lines += [
-        f"- check: {'passes' if report.is_ok else 'fails'}; the best exploit probe ({best[0]}) earns {best[1]:.0%}"
-    ]
     lines += ["", "## Samples"]
     for level in (*env.levels, *env.ood_levels):
         problem = env.problem(0, seed=seed, level=level)
@@ -136,28 +148,36 @@ def page(name: str, *, seed: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gallery(seed: int = 0) -> Iterator[tuple[str, str]]:
-    """(file name, Markdown): an index, then one page per built-in procedural environment."""
-    lines = ["# Environments", "", "Written by `envs.showing.write_gallery`; do not edit by hand.", ""]
-    lines += ["| environment | what it asks | levels | beyond |", "| --- | --- | --- | --- |"]
+def gallery(audits: Mapping[str, Mapping[str, Any]], seed: int = 0) -> Iterator[tuple[str, str]]:
+    """(file name, Markdown): an index with what audits measured, then one page per built-in procedural environment.
+
+    Args:
+        audits: rows of `envs.audit.audit` by environment; those that are missing are left empty.
+    """
+    lines = ["# Environments", "", "Written by `beyond env pages` from the code and results/environments.json.", ""]
+    lines += [
+        "Space: estimated number of problems of the smallest training level. Best probe: the most that any of about 70 "
+        "policies without skill (envs/probes.py) earns at any level, beside the most frequent answer's own rate.",
+        "",
+    ]
+    lines += ["| environment | what it asks | levels | beyond | space | best probe | most frequent answer |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    measured = {row["environment"]: row for row in summary_rows(audits)}
     for name in sorted(PROCEDURAL):
-        env = make(name)
+        env, row = make(name), measured.get(name)
         summary = (inspect.getdoc(get_class(name)) or "").partition("\n")[0].replace("|", "\\|")
-        lines.append(f"| [{name}]({name}.md) | {summary} | {_listed(env.levels)} | {_listed(env.ood_levels)} |")
+        found = (f"{row['space']:,}", f"{row['probe_rate']:.1%}", f"{row['most_frequent_answer']:.1%}") if row else ()
+        cells = (
+            f"[{name}]({name}.md)",
+            summary,
+            _listed(env.levels),
+            _listed(env.ood_levels),
+            *(found or ("", "", "")),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     yield "index.md", "\n".join(lines) + "\n"
     for name in sorted(PROCEDURAL):
         yield f"{name}.md", page(name, seed=seed)
-
-
-def write_gallery(folder: str | Path, seed: int = 0) -> list[Path]:
-    """Writes the gallery into a folder, page by page, and returns the files."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in gallery(seed):
-        (folder / name).write_text(text)
-        written.append(folder / name)
-    return written
 
 
 def _listed(levels: tuple[int, ...]) -> str:

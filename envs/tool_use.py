@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,7 @@ from envs.tools.standard import calculator, python, symbolic
 from envs.types import Environment, Message, Problem, Step, StopReason
 
 TOOLS: dict[str, Tool] = {t.name: t for t in (calculator, symbolic, python)}
-FORMS: dict[str, type[InlineForm] | type[JsonForm]] = {"inline": InlineForm, "json": JsonForm}
+FORMS: dict[str, Callable[[Sequence[Tool]], Form]] = {"inline": InlineForm, "json": JsonForm}
 
 
 class ToolEnvironment(Environment):
@@ -34,7 +35,7 @@ class ToolEnvironment(Environment):
         if form not in FORMS:
             raise ValueError(f"form is {form!r}, expected one of {', '.join(FORMS)}")
         self.tools = tuple(TOOLS[t] if isinstance(t, str) else t for t in tools)
-        self.form: Form = FORMS[form]()
+        self.form: Form = FORMS[form](self.tools)
         self.max_turns = max_turns
 
     @cached_property
@@ -42,10 +43,16 @@ class ToolEnvironment(Environment):
         """The processes that run the tools; started at the first call."""
         return Toolbox(self.tools)
 
-    @property
-    def tool_schemas(self) -> list[dict[str, Any]]:
-        """The schemas for `apply_chat_template(tools=...)`."""
-        return [tool.schema for tool in self.tools]
+    def draw(self, index: int, *, split: str, seed: int, level: int | None) -> Problem:
+        """Problem `index` of a split; in the JSON form with the tools' schemas, for the chat template to write."""
+        problem = super().draw(index, split=split, seed=seed, level=level)
+        if not isinstance(self.form, JsonForm):
+            return problem
+        return replace(problem, info={**problem.info, "tools": [tool.schema for tool in self.tools]})
+
+    def turns(self, problem: Problem, steps: Sequence[str], answer: str) -> Sequence[tuple[str, str]]:
+        """The calls with their results, then the answer."""
+        return [*map(self.form.split, steps), (self.render_solution((), answer), "")]
 
     def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
         """The result of the call that the last turn makes; the end when it makes none."""

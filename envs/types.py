@@ -109,6 +109,11 @@ class Problem:
         )
 
 
+def unordered(*parts: object) -> str:
+    """The same text for the same parts in any order: for `Problem.canonical`, where the order asks nothing else."""
+    return " & ".join(sorted(map(str, parts)))
+
+
 class StopReason(StrEnum):
     """Why a transcript ended."""
 
@@ -244,6 +249,10 @@ class Environment:
     def render_solution(self, steps: Sequence[str], answer: str) -> str:
         """Steps and answer as the text a policy would write: the form that `grade` reads."""
         return "\n".join([*steps, f"#### {answer}"])
+
+    def turns(self, problem: Problem, steps: Sequence[str], answer: str) -> Sequence[tuple[str, str]]:
+        """A worked solution as turns of a conversation: (what the policy writes, what it expects to read next)."""
+        return [(self.render_solution(steps, answer), "")]
 
     def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
         """What follows the last turn of `transcript`; single-turn environments end at once."""

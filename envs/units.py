@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from envs.answers import read_fraction
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 # Each family: unit -> how many of the smallest unit it is.
 FAMILIES: dict[str, dict[str, int]] = {
@@ -39,7 +39,7 @@ def unit_conversion(rng: random.Random, level: int) -> Problem:
     if level == 1:
         source, target = sorted((source, target), key=lambda unit: -units[unit])
     small = count * units[source]
-    text, steps = f"{count} {source}", []
+    text, steps, asked = f"{count} {source}", [], [f"{count} {source}"]
     smallest = min(units, key=lambda unit: units[unit])
     if units[source] > 1:
         steps.append(f"in {smallest}: ({count}) * {units[source]} = {small}")
@@ -47,12 +47,15 @@ def unit_conversion(rng: random.Random, level: int) -> Problem:
         other = rng.choice([unit for unit in units if unit != source])
         n = rng.randint(2, 90)
         text += f" and {n} {other}"
+        asked.append(f"{n} {other}")
         steps.append(f"in {smallest}: {n} * {units[other]} = {n * units[other]}")
         steps.append(f"({small}) + {n * units[other]} = {small + n * units[other]}")
         small += n * units[other]
     value = small / units[target]
     steps.append(f"in {target}: ({small}) / {units[target]} = {value}")
-    return Problem(f"Convert {text} to {target}.", f"{value} {target}", (*steps, f"{value} {target}"))
+    steps.append(f"{value} {target}")
+    canonical = f"{unordered(*asked)} to {target}"
+    return Problem(f"Convert {text} to {target}.", f"{value} {target}", tuple(steps), canonical=canonical)
 
 
 def _convert_rate(rng: random.Random) -> Problem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 OWNERS = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gia", "Hal", "Iris", "Jon", "Kim", "Leo", "Mia", "Ned", "Ola")
 THINGS = ("apples", "books", "coins", "dice", "eggs", "flags", "gems", "hats", "keys", "maps", "nuts", "pens", "shells")
@@ -65,4 +65,5 @@ def word_problems(rng: random.Random, level: int, distractors: int = 2, shuffle:
     text = " ".join(sentences[i][0].upper() + sentences[i][1:] for i in order)
     name, value = known[target]
     worked = tuple(steps[i] for i in sorted(closures[target]))
-    return Problem(f"{text} What is {name}?", str(value), worked)
+    canonical = f"{unordered(*sentences)} What is {name}?"
+    return Problem(f"{text} What is {name}?", str(value), worked, canonical=canonical)

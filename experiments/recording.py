@@ -75,6 +75,7 @@ def sample_row(trajectory: Trajectory) -> dict[str, Any]:
         "answer": problem.answer,
         "completion": completion.text,
         "finish": completion.finish.value,
+        **({"stop": trajectory.stop.value} if trajectory.stop is not None else {}),
         "num_tokens": len(completion.tokens),
         "version": completion.version,
         "reward": trajectory.reward,

@@ -50,8 +50,14 @@ class CausalPolicy:
         """Number of weights, shared ones counted once."""
         return sum(p.numel() for p in self.model.parameters())
 
-    def encode(self, prompt: str | Messages) -> tuple[int, ...]:
-        """Token ids of a prompt; messages go through the tokenizer's chat template up to the assistant's turn."""
+    def encode(self, prompt: str | Messages, tools: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
+        """Token ids of a prompt; messages go through the tokenizer's chat template up to the assistant's turn.
+
+        Args:
+            tools: JSON schemas of functions that the policy may call; the chat template writes them.
+        Raises:
+            ValueError: messages and no chat template, or tools and a template that does not write them.
+        """
         if isinstance(prompt, str):
             return tuple(self.tokenizer(prompt, verbose=False)["input_ids"])
         if not self.tokenizer.chat_template:
@@ -59,12 +65,19 @@ class CausalPolicy:
                 "the prompt is a list of messages and the tokenizer has no chat template; "
                 "set tokenizer.chat_template or give the prompt as text"
             )
-        text = self.tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
+        text = self._through_template(prompt, tools)
+        if tools and text == self._through_template(prompt, ()):
+            raise ValueError("the tokenizer's chat template writes no tools; use one that does, or the inline form")
         ids = tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         bos = self.tokenizer.bos_token_id
         # A template that writes no beginning token leaves it to the tokenizer, as plain text does.
         writes_bos = tuple(self.tokenizer("")["input_ids"][:1]) == (bos,)
         return ids if not writes_bos or ids[:1] == (bos,) else (bos, *ids)
+
+    def _through_template(self, prompt: Messages, tools: Sequence[Mapping[str, Any]]) -> str:
+        return self.tokenizer.apply_chat_template(
+            list(prompt), tools=list(tools) or None, tokenize=False, add_generation_prompt=True
+        )
 
     def encode_completion(self, text: str) -> tuple[int, ...]:
         """Token ids of a completion, closed by the tokenizer's end token."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from envs.types import StopReason
 from policies.types import FinishReason
 from rl.algorithms.base import METRICS as ALGORITHM_METRICS
 from rl.algorithms.base import LossParts
@@ -36,6 +37,8 @@ METRICS: Mapping[str, str] = {
     "groups/count/env/*": "problems of one part of a mixture",
     "outcome/*": "share of completions by outcome of verification",
     "finish/*": "share of completions by finish reason (stop, length)",
+    "stop/*": "share of conversations by the reason that ended them (several turns only)",
+    "conversation/turns_mean": "mean turns of the policy in a conversation (several turns only)",
     # groups
     "groups/count": "problems of the step",
     "groups/no_signal": "share of groups whose rewards are all equal: no advantage, no gradient",
@@ -213,6 +216,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         **_by_part(groups),
         **_shares("outcome", Outcome, [row.verdict.outcome for row in rows]),
         **_shares("finish", FinishReason, [row.completion.finish for row in rows]),
+        **_conversations(rows),
         **_group_metrics(groups),
         "completion/tokens_mean": float(np.mean(tokens)),
         "completion/tokens_max": float(max(tokens)),
@@ -243,6 +247,16 @@ def _by_part(groups: Sequence[Group]) -> dict[str, float]:
             means.add(f"gold/correct/env/{part}", float(row.verdict.is_correct))
             means.add(f"reward/mean/env/{part}", row.reward)
     return {**means.means(), **{name: float(count) for name, count in counts.items()}}
+
+
+def _conversations(rows: Sequence[Trajectory]) -> dict[str, float]:
+    """Why conversations ended, and how long they were; nothing where there are none."""
+    talks = [row for row in rows if row.transcript is not None]
+    if not talks:
+        return {}
+    turns = [sum(message.role == "assistant" for message in row.transcript or ()) for row in talks]
+    stops = [row.stop for row in talks if row.stop is not None]
+    return {**(_shares("stop", StopReason, stops) if stops else {}), "conversation/turns_mean": float(np.mean(turns))}
 
 
 def _group_metrics(groups: Sequence[Group]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from envs.types import Environment, Problem
 from policies.types import Request, Sampling
-from rl.turns import Written, converse
+from rl.turns import Written, converse, encode_prompt
 from rl.types import Group, Trajectory
 from rl.workers.types import Shard, ShardResult, Workers, WorkerSpec
 from verifiers.types import Verdict
@@ -202,10 +202,7 @@ class RolloutEngine:
 
     def encode(self, problem: Problem) -> tuple[int, ...]:
         """The prompt's tokens; messages go through the model's chat template."""
-        prompt = problem.prompt
-        if isinstance(prompt, str):
-            return tuple(self.policy.encode(prompt))
-        return tuple(self.policy.encode([{"role": m.role, "content": m.content} for m in prompt]))
+        return encode_prompt(self.policy, problem)
 
     def _write(
         self, problems: Sequence[Problem], requests: Sequence[Request], sampling: Sampling

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.registry import EnvSpec
-from envs.types import Message, Problem
+from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
@@ -161,6 +161,8 @@ def _trajectory_to_json(trajectory: Trajectory, problem: Problem) -> dict[str, A
         row["token_rewards"] = list(trajectory.token_rewards)
     if trajectory.transcript is not None:
         row["transcript"] = [[message.role, message.content] for message in trajectory.transcript]
+    if trajectory.stop is not None:
+        row["stop"] = trajectory.stop.value
     return row
 
 
@@ -185,6 +187,7 @@ def _trajectory_from_json(row: Mapping[str, Any], problem: Problem) -> Trajector
         action_mask=optional("action_mask"),
         token_rewards=optional("token_rewards"),
         transcript=tuple(Message(*m) for m in row["transcript"]) if "transcript" in row else None,
+        stop=StopReason(row["stop"]) if "stop" in row else None,
     )
 
 

@@ -8,11 +8,11 @@ numbers per seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from envs.types import Environment, Message, Problem
+from envs.types import Environment, Message, Problem, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
 
 if TYPE_CHECKING:
@@ -25,13 +25,14 @@ class Written:
     """What became of one rollout: a completion, and for conversations which of its tokens are whose.
 
     Attributes:
-        action_mask, token_rewards, transcript: as in `rl.types.Trajectory`.
+        action_mask, token_rewards, transcript, stop: as in `rl.types.Trajectory`.
     """
 
     completion: Completion
     action_mask: tuple[int, ...] | None = None
     token_rewards: tuple[float, ...] | None = None
     transcript: tuple[Message, ...] | None = None
+    stop: StopReason | None = None
 
     @property
     def num_sampled(self) -> int:
@@ -52,7 +53,12 @@ class _Conversation:
     rewards: list[float] = field(default_factory=list)
     turns: list[Message] = field(default_factory=list)
     finish: FinishReason = FinishReason.STOP
-    is_over: bool = False
+    stop: StopReason | None = None  # None: it goes on
+
+    @property
+    def is_over(self) -> bool:
+        """True once nobody speaks any more."""
+        return self.stop is not None
 
     def add_turn(self, completion: Completion, room: int, policy: CausalPolicy) -> None:
         """The policy's turn, cut to the room that is left: a shorter limit would have given these very tokens."""
@@ -64,12 +70,12 @@ class _Conversation:
         is_cut = len(tokens) < len(completion.tokens)
         self.turns.append(Message("assistant", policy.decode(tokens) if is_cut else completion.text))
         if is_cut or completion.finish is FinishReason.LENGTH:
-            self.finish, self.is_over = FinishReason.LENGTH, True
+            self.finish, self.stop = FinishReason.LENGTH, StopReason.MAX_TOKENS
 
     def add_observation(self, text: str, tokens: Sequence[int], limit: int) -> None:
         """The environment's answer; the conversation ends when it leaves the policy no room."""
         if len(self.tokens) + len(tokens) >= limit:
-            self.finish, self.is_over = FinishReason.LENGTH, True
+            self.finish, self.stop = FinishReason.LENGTH, StopReason.MAX_TOKENS
             return
         self.turns.append(Message("tool", text))
         self.tokens += tokens
@@ -85,6 +91,7 @@ class _Conversation:
             action_mask=tuple(self.mask),
             token_rewards=tuple(self.rewards) if any(self.rewards) else None,
             transcript=tuple(self.turns),
+            stop=self.stop,
         )
 
 
@@ -131,8 +138,10 @@ def _take_turn(
         return
     step = env.step(talk.problem, talk.turns)
     talk.rewards[-1] += step.reward
-    if step.observation is None or step.stop is not None or is_last:
-        talk.is_over = True
+    if step.observation is None or step.stop is not None:
+        talk.stop = step.stop or StopReason.COMPLETED
+    elif is_last:
+        talk.stop = StopReason.MAX_TURNS
     else:
         talk.add_observation(step.observation, observation_tokens(policy, talk.problem, step.observation), limit)
 
@@ -144,7 +153,32 @@ def turn_seed(seed: int, turn: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{turn}".encode()).digest()[:7], "big")
 
 
-def observation_tokens(policy: CausalPolicy, problem: Problem, observation: str) -> tuple[int, ...]:
+class Encoder(Protocol):
+    """The part of policies.causal.CausalPolicy that turns text into tokens."""
+
+    @property
+    def stop_ids(self) -> Sequence[int]:
+        """Tokens that end a turn."""
+        ...
+
+    def encode(self, prompt: Any, tools: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
+        """Tokens of a prompt: text, or messages."""
+        ...
+
+    def encode_completion(self, text: str) -> tuple[int, ...]:
+        """Tokens of a completion, with the end token."""
+        ...
+
+
+def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
+    """A problem's prompt as the policy reads it: text, or messages (and tools) through its chat template."""
+    if isinstance(problem.prompt, str):
+        return tuple(policy.encode(problem.prompt))
+    messages = [{"role": m.role, "content": m.content} for m in problem.prompt]
+    return tuple(policy.encode(messages, problem.info.get("tools", ())))
+
+
+def observation_tokens(policy: Encoder, problem: Problem, observation: str) -> tuple[int, ...]:
     """Tokens between the policy's end token and its next turn.
 
     After a text prompt: the observation itself. After messages: what the chat template writes for a tool's message

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from envs.types import Message, Problem
+from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason
 from verifiers.types import Verdict
 
@@ -32,6 +32,7 @@ class Trajectory:
         action_mask: 1 per completion token that the policy sampled, 0 for tool output; None means all 1.
         token_rewards: dense rewards, one per completion token, in addition to `reward`; None when there are none.
         transcript: the whole conversation of a multi-turn environment; None for a single turn.
+        stop: why the conversation ended; None for a single turn.
     """
 
     uid: int
@@ -44,6 +45,7 @@ class Trajectory:
     action_mask: tuple[int, ...] | None = None
     token_rewards: tuple[float, ...] | None = None
     transcript: tuple[Message, ...] | None = None
+    stop: StopReason | None = None
 
     @property
     def response(self) -> str | tuple[Message, ...]:

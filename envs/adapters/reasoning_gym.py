@@ -51,6 +51,11 @@ NO_GOLD: dict[str, str] = dict.fromkeys(
 )
 
 
+def refusal_of(dataset: str) -> str | None:
+    """Why a data set is refused unless asked for; None when it is not."""
+    return EXPLOITABLE.get(dataset) or NO_GOLD.get(dataset)
+
+
 @environment("rg")
 class ReasoningGym(Environment):
     """A data set of reasoning-gym, strictly scored: `rg:chain_sum`.
@@ -79,14 +84,15 @@ class ReasoningGym(Environment):
         factory = need("reasoning_gym.factory", extra="envs")
         if dataset not in factory.DATASETS:
             raise ValueError(f"reasoning-gym has no data set {dataset!r}{suggest(dataset, list(factory.DATASETS))}")
-        refusal = EXPLOITABLE.get(dataset) or NO_GOLD.get(dataset)
+        refusal = refusal_of(dataset)
         if refusal and not accept_exploitable:
             raise ValueError(f"rg:{dataset} is refused: {refusal}; accept_exploitable=True makes it all the same")
         self.dataset = dataset
         self.config = dict(config or {})
         has_levels = dataset in factory.CURRICULA and not self.config
         self.levels = tuple(levels or (LEVELS if has_levels else (1,)))
-        self.ood_levels = tuple(ood_levels or ((LEVELS[-1] + 1,) if has_levels and levels is None else ()))
+        beyond = (LEVELS[-1] + 1,) if has_levels and levels is None else ()
+        self.ood_levels = beyond if ood_levels is None else tuple(ood_levels)
         self.name = f"rg:{dataset}"  # type: ignore[misc]  # keys randomness: each data set has its own stream
         self._has_levels = has_levels
 

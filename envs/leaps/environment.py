@@ -74,14 +74,17 @@ class Leaps(Environment):
         return LeapsVerifier(self.modulus, self.require)
 
     def generate(self, rng: random.Random, level: int) -> Problem:
-        """A chain of `level` operations with random names, operators and operands."""
-        names = rng.sample(NAMES, level + 1)
-        value = start = rng.randrange(self.modulus)
-        operations = []
-        for name in names[1:]:
-            op, operand = rng.choice(OPERATORS), rng.randint(*self.operands)
-            value = apply(value, op, operand, self.modulus)
-            operations.append((name, op, operand))
+        """A chain of `level` operations with random names, operators and operands, that does not end where it began."""
+        while True:
+            names = rng.sample(NAMES, level + 1)
+            value = start = rng.randrange(self.modulus)
+            operations = []
+            for name in names[1:]:
+                op, operand = rng.choice(OPERATORS), rng.randint(*self.operands)
+                value = apply(value, op, operand, self.modulus)
+                operations.append((name, op, operand))
+            if value != start:  # else copying the first number would be right, at level 2 in 7 % of the problems
+                break
         info = {"start": start, "first": names[0], "operations": [list(o) for o in operations]}
         steps = self.solve(start, operations, [1] * level)
         prompt = self._render_prompt(start, names[0], operations)

@@ -9,11 +9,16 @@ still find a way through CPython: run untrusted *people's* code in a container.
 from __future__ import annotations
 
 import ast
+import os
+import selectors
 import subprocess
 import sys
+import tempfile
+import time
 
 MAX_CODE_CHARACTERS = 4000
 MAX_OUTPUT_CHARACTERS = 2000
+MAX_OUTPUT_BYTES = 4 * MAX_OUTPUT_CHARACTERS  # what is read of it: a program may print gigabytes
 CPU_SECONDS = 2
 MEMORY_BYTES = 256 << 20
 
@@ -43,7 +48,7 @@ import builtins, fractions, itertools, math, resource, sys
 code = sys.stdin.read()
 for what, limit in (
     (resource.RLIMIT_CPU, {CPU_SECONDS}), (resource.RLIMIT_AS, {MEMORY_BYTES}), (resource.RLIMIT_FSIZE, 0),
-    (resource.RLIMIT_NOFILE, 3), (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_NOFILE, 3), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0),
 ):
     resource.setrlimit(what, (limit, limit))
 names = {{name: getattr(builtins, name) for name in {_BUILTINS!r}}}
@@ -52,9 +57,11 @@ scope = {{"__builtins__": names, "math": math, "fractions": fractions, "itertool
 try:
     exec(compile(code, "program", "exec"), scope)
 except MemoryError:
-    sys.exit("MemoryError: over the memory limit")
+    print("\\nMemoryError: over the memory limit")
+    sys.exit(1)
 except Exception as error:  # the program's own error is its result
-    sys.exit(f"{{type(error).__name__}}: {{error}}")
+    print(f"\\n{{type(error).__name__}}: {{error}}")
+    sys.exit(1)
 """
 
 
@@ -87,21 +94,49 @@ def run_python(code: str) -> str:
         ValueError: it is not permitted, fails, or breaks a limit; the message is for the policy.
     """
     check_code(code)
-    try:
-        done = subprocess.run(
+    with tempfile.TemporaryFile() as source:
+        source.write(code.encode())
+        source.seek(0)
+        child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _CHILD],
-            input=code,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=2 * CPU_SECONDS,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env={},
             cwd="/",
         )
-    except subprocess.TimeoutExpired as error:
-        raise ValueError(f"stopped after {2 * CPU_SECONDS} s") from error
-    if done.returncode < 0:
+    output, is_late = _read_bounded(child)
+    if is_late:
+        raise ValueError(f"stopped after {2 * CPU_SECONDS} s")
+    text = output.decode(errors="replace").strip()
+    is_cut = len(output) == MAX_OUTPUT_BYTES
+    if child.returncode < 0 and not is_cut:
         raise ValueError(f"stopped: over {CPU_SECONDS} s of processor time or over the memory limit")
-    if done.returncode:
-        raise ValueError((done.stderr.strip().splitlines() or ["failed"])[-1])
-    return done.stdout.strip()[:MAX_OUTPUT_CHARACTERS] or "(nothing was printed)"
+    if child.returncode and not is_cut:
+        raise ValueError((text.splitlines() or ["failed"])[-1])
+    if len(text) > MAX_OUTPUT_CHARACTERS:
+        return f"{text[:MAX_OUTPUT_CHARACTERS]} ... (cut)"
+    return text or "(nothing was printed)"
+
+
+def _read_bounded(child: subprocess.Popen[bytes]) -> tuple[bytes, bool]:
+    """(what a child prints, up to MAX_OUTPUT_BYTES; whether it was still running at the deadline). It is dead then."""
+    assert child.stdout is not None
+    until = time.monotonic() + 2 * CPU_SECONDS
+    output, is_late = b"", False
+    try:
+        with child.stdout as pipe, selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while len(output) < MAX_OUTPUT_BYTES:
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    is_late = True
+                    break
+                chunk = os.read(pipe.fileno(), MAX_OUTPUT_BYTES - len(output))
+                if not chunk:
+                    break
+                output += chunk
+    finally:
+        if is_late or len(output) == MAX_OUTPUT_BYTES:
+            child.kill()
+        child.wait()
+    return output, is_late

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from experiments.errors import EXIT_CHECK_FAILED, UserError
 if TYPE_CHECKING:
     from envs.types import Environment
 
-app = typer.Typer(help="Environments: list, show, check, play, new, export, serve.", no_args_is_help=True)
+app = typer.Typer(help="Environments: list, show, check, audit, play, new, export, serve, pages.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
 Level = Annotated[int | None, typer.Option(help="Only this level; default: the training levels in turn.")]
 Seed = Annotated[int, typer.Option(help="Of the problems.")]
@@ -63,6 +64,39 @@ def check(
 
 
 @app.command()
+def audit(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Environments; default: all built-in procedural ones.")
+    ] = None,
+    problems: Annotated[int, typer.Option(min=2, help="Problems of train and of test that must share none.")] = 100_000,
+    checked: Annotated[int, typer.Option(min=2, help="Problems per level for `check` and its probes.")] = 1000,
+    out: Annotated[Path | None, typer.Option(help="JSON file; rows of other environments in it are kept.")] = None,
+) -> None:
+    """The long check: exploit probes on many problems, sizes of spaces, splits of 100,000 that share nothing.
+
+    About a minute of processor time per environment. Exit code 4: one fails.
+    """
+    from envs.audit import audit as audit_one
+    from envs.audit import table
+    from envs.builtin import PROCEDURAL
+    from experiments.runs import provenance, read_json, write_json
+
+    document = read_json(out) if out is not None and out.exists() else {"environments": {}}
+    wanted = names or sorted(PROCEDURAL)
+    for number, name in enumerate(wanted, 1):
+        _make(name)  # a misspelt one is found before the next minute is spent
+        print(f"{number}/{len(wanted)} {name} ...", flush=True)
+        document["environments"][name] = audit_one(name, problems=problems, checked=checked)
+        document["provenance"] = provenance(["beyond", "env", "audit", *sys.argv[3:]])
+        if out is not None:
+            write_json(out, {**document, "environments": dict(sorted(document["environments"].items()))})
+    rows = {name: document["environments"][name] for name in wanted}
+    print(table(rows))
+    if not all(row["is_ok"] for row in rows.values()):
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+@app.command()
 def play(name: Name, num: Annotated[int, typer.Option("--num", "-n")] = 5, level: Level = None, seed: Seed = 0) -> None:
     """Answer problems yourself and see the verdicts; an empty answer ends the game."""
     from envs.showing import play as play_rounds
@@ -75,11 +109,13 @@ def play(name: Name, num: Annotated[int, typer.Option("--num", "-n")] = 5, level
             return ""
 
     env = _make(name)
-    rounds = play_rounds(env, ask, num=num, level=level, seed=seed)
-    for number, played in enumerate(rounds, 1):
-        verdict = played.verdict
-        print(f"{number}. {verdict.outcome.value}: {verdict.detail} (reference {played.problem.answer})")
-    print(f"{sum(r.verdict.is_correct for r in rounds)} of {len(rounds)} right")
+    right = total = 0
+    for played in play_rounds(env, ask, num=num, level=level, seed=seed):
+        verdict, total = played.verdict, total + 1
+        right += verdict.is_correct
+        reference = f" (reference {played.problem.answer})" if played.problem.answer else ""
+        print(f"{verdict.outcome.value}: {verdict.detail}{reference}")
+    print(f"\n{right} of {total} right")
 
 
 @app.command()
@@ -144,6 +180,21 @@ def serve(
     print(f"{env.name} over OpenEnv at {server.url} (Ctrl-C ends it)", flush=True)
     print('reset(seed, split, index, level), then step({"message": turn}) until done', flush=True)
     server.run()
+
+
+@app.command()
+def pages(
+    folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("docs/environments"),
+    audits: Annotated[Path, typer.Option(help="What `audit --out` wrote.")] = Path("results/environments.json"),
+) -> None:
+    """Write the documentation pages of the built-in environments, from the code and what an audit measured."""
+    from envs.showing import gallery
+    from experiments.runs import read_json
+
+    rows = read_json(audits)["environments"] if audits.exists() else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [(folder / name).write_text(text) for name, text in gallery(rows)]
+    print(f"{len(written)} pages in {folder}")
 
 
 def _make(name: str) -> Environment:

@@ -13,32 +13,45 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
-from envs.demonstrations import Demonstrator
+from envs.demonstrations import ConversationDemonstrator, Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
-from envs.types import Environment, Problem
+from envs.types import Environment, Message, Problem
+from rl.turns import Encoder, encode_prompt, observation_tokens
 from rl.types import Example
+from verifiers.types import Verdict
 
 KEEPS = ("all", "right")
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One problem and the solution that the demonstrator wrote for it."""
+    """One problem and the solution that the demonstrator wrote for it.
+
+    Attributes:
+        response: its text; the last turn, where there are several.
+        transcript: the whole conversation, the environment's words included; None for a single turn.
+    """
 
     problem: Problem
     response: str
     is_drill: bool = False
+    transcript: tuple[Message, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
-        return {"problem": self.problem.to_json(), "response": self.response, "is_drill": self.is_drill}
+        row = {"problem": self.problem.to_json(), "response": self.response, "is_drill": self.is_drill}
+        if self.transcript is not None:
+            row["transcript"] = [{"role": m.role, "content": m.content} for m in self.transcript]
+        return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Demonstration:
         """The demonstration that `to_json` wrote."""
-        return cls(Problem.from_json(row["problem"]), row["response"], bool(row.get("is_drill", False)))
+        turns = row.get("transcript")
+        transcript = None if turns is None else tuple(Message(m["role"], m["content"]) for m in turns)
+        return cls(Problem.from_json(row["problem"]), row["response"], bool(row.get("is_drill", False)), transcript)
 
 
 @dataclass(frozen=True)
@@ -77,9 +90,9 @@ class DemonstrationSource:
         is_drill = rng.random() < self.drill_share
         problem = self._drill(rng) if is_drill else self._problem(index, rng)
         for _ in range(MAX_ATTEMPTS):
-            response = self.demonstrator.write(problem, rng)
-            if self.keep == "all" or self.env.grade(problem, response).is_correct:
-                return Demonstration(problem, response, is_drill)
+            response, transcript = _solve(self.env, self.demonstrator, problem, rng)
+            if self.keep == "all" or grade_solution(self.env, problem, response, transcript).is_correct:
+                return Demonstration(problem, response, is_drill, transcript)
         raise ValueError(f"keep='right': no right solution of problem {problem.id} in {MAX_ATTEMPTS} attempts")
 
     def write(self, num: int, *, first: int = 0) -> list[Demonstration]:
@@ -106,6 +119,26 @@ class DemonstrationSource:
         )
 
 
+def _solve(
+    env: Environment, demonstrator: Demonstrator, problem: Problem, rng: random.Random
+) -> tuple[str, tuple[Message, ...] | None]:
+    """(text, conversation) of a solution; an environment with several turns is played, turn by turn."""
+    if env.max_turns == 1:
+        return demonstrator.write(problem, rng), None
+    if not isinstance(demonstrator, ConversationDemonstrator):
+        raise ValueError(
+            f"environment {env.name!r} has several turns, but its demonstrator writes none: give it a method "
+            "transcript(problem, rng), or override Environment.turns and use the default one"
+        )
+    transcript = demonstrator.transcript(problem, rng)
+    return transcript[-1].content, transcript
+
+
+def grade_solution(env: Environment, problem: Problem, response: str, transcript: Sequence[Message] | None) -> Verdict:
+    """The gold verdict on a response, or on a conversation where there is one."""
+    return env.grade(problem, response) if transcript is None else env.grade_transcript(problem, transcript)
+
+
 def shuffled_epochs(examples: Sequence[Any], seed: int) -> Iterator[Any]:
     """`examples` for ever, in a fresh order each epoch; a pure function of (examples, seed).
 
@@ -122,28 +155,23 @@ def shuffled_epochs(examples: Sequence[Any], seed: int) -> Iterator[Any]:
         epoch += 1
 
 
-class Encoder(Protocol):
-    """The part of policies.causal.CausalPolicy that turns text into tokens."""
-
-    def encode(self, prompt: Any) -> tuple[int, ...]:
-        """Tokens of a prompt: text, or messages."""
-        ...
-
-    def encode_completion(self, text: str) -> tuple[int, ...]:
-        """Tokens of a completion, with the end token."""
-        ...
-
-
-def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
-    """A problem's prompt as the policy reads it: text, or messages through its chat template."""
-    if isinstance(problem.prompt, str):
-        return policy.encode(problem.prompt)
-    return policy.encode([{"role": m.role, "content": m.content} for m in problem.prompt])
-
-
 def encode_demonstrations(demonstrations: Sequence[Demonstration], policy: Encoder) -> list[Example]:
-    """The example of each, with the end token."""
-    return [Example(encode_prompt(policy, d.problem), policy.encode_completion(d.response)) for d in demonstrations]
+    """The example of each, with the end token; of a conversation, what the environment says is read, not imitated."""
+    examples = []
+    for d in demonstrations:
+        tokens: list[int] = []
+        mask: list[int] = []
+        for message in d.transcript or (Message("assistant", d.response),):
+            is_written = message.role == "assistant"
+            if is_written:
+                turn = policy.encode_completion(message.content)
+            else:
+                turn = observation_tokens(policy, d.problem, message.content)
+            tokens += turn
+            mask += [int(is_written)] * len(turn)
+        whole = d.transcript is None or len(d.transcript) == 1
+        examples.append(Example(encode_prompt(policy, d.problem), tuple(tokens), None if whole else tuple(mask)))
+    return examples
 
 
 @dataclass(frozen=True)
@@ -177,8 +205,8 @@ def measure_demonstrator(
     for problem in problems:
         for repeat in range(repeats):
             rng = keyed_rng("demonstrator line", seed, problem.id, repeat)
-            response = demonstrator.write(problem, rng)
-            verdicts.setdefault(problem.level, []).append(env.grade(problem, response))
+            verdict = grade_solution(env, problem, *_solve(env, demonstrator, problem, rng))
+            verdicts.setdefault(problem.level, []).append(verdict)
     return [
         DemonstratorLine(
             level=level,

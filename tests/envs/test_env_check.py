@@ -1,11 +1,14 @@
 """The checker finds what is wrong with broken environments, and says so."""
 
 import random
+import re
 
 import pytest
 
 from envs import Environment, Problem, make
 from envs.check import check_environment
+from envs.check_responses import binomial_tail
+from envs.expressions import evaluate
 from envs.types import Step
 from verifiers.types import Outcome, Verdict
 
@@ -106,6 +109,116 @@ def test_what_is_broken_is_found(env, check):
     assert check in failed(env(), num=40)
 
 
+class Sloppy(Sound):
+    """Pays for what `pays(problem, text after ####)` says; a subclass gives the hole."""
+
+    def grade(self, problem, response):
+        announced = [line.removeprefix("#### ") for line in response.splitlines() if line.startswith("####")]
+        is_paid = bool(announced) and self.pays(problem, announced)
+        return Verdict(Outcome.CORRECT if is_paid else Outcome.WRONG, float(is_paid))
+
+
+class EvaluatesTheAnswer(Sloppy):
+    def pays(self, problem, announced):
+        try:
+            return evaluate(announced[-1]) == int(problem.answer)
+        except (ValueError, ZeroDivisionError):
+            return False
+
+
+class ReadsTheLastNumber(Sloppy):
+    def pays(self, problem, announced):
+        return (re.findall(r"\d+", announced[-1]) or [""])[-1] == problem.answer
+
+
+class ReadsTheFirstNumber(Sloppy):
+    def pays(self, problem, announced):
+        return (re.findall(r"\d+", announced[-1]) or [""])[0] == problem.answer
+
+
+class TakesAnyOfSeveral(Sloppy):
+    def pays(self, problem, announced):
+        return problem.answer in announced
+
+
+class TakesTheBoxToo(Sound):
+    def grade(self, problem, response):
+        is_paid = f"#### {problem.answer}" in response.splitlines() or f"\\boxed{{{problem.answer}}}" in response
+        return Verdict(Outcome.CORRECT if is_paid else Outcome.WRONG, float(is_paid))
+
+
+class FewAnswers(Sound):
+    verify = "exact"
+
+    def generate(self, rng, level):
+        a = rng.randint(100, 10**6)
+        return Problem(f"Is {a} even?", "yes" if a % 2 else "no")
+
+
+class AnswersByPlace(Sound):
+    def generate(self, rng, level):
+        a, b, c = (rng.randint(100, 999) for _ in range(3))
+        return Problem(f"Of {a}, {b} and {c}, what comes second?", str(b))
+
+
+class PaysTheSameGuessForever(Environment):
+    """A game that can be won by saying numbers at random, turn after turn."""
+
+    name = "lottery"
+    max_turns = 8
+
+    def generate(self, rng, level):
+        low = rng.randint(10, 10**6)
+        return Problem(
+            f"A number from {low} to {low + 15}?", str(low + rng.randint(0, 15)), canonical=str(rng.random())
+        )
+
+    def step(self, problem, transcript):
+        is_over = self.grade_transcript(problem, transcript).is_correct
+        return Step(None, stop="completed") if is_over else Step("no")
+
+    def grade_transcript(self, problem, transcript):
+        hit = any(m.content == f"#### {problem.answer}" for m in transcript if m.role == "assistant")
+        return Verdict(Outcome.CORRECT if hit else Outcome.WRONG, float(hit))
+
+
+@pytest.mark.parametrize(
+    ("env", "probe"),
+    [
+        (EvaluatesTheAnswer, "sum, not carried out"),
+        (EvaluatesTheAnswer, "longest formula"),
+        (ReadsTheLastNumber, "another or gold"),
+        (ReadsTheFirstNumber, "gold or another"),
+        (TakesAnyOfSeveral, "gold, then another"),
+        (TakesTheBoxToo, "gold in one form, another in the next"),
+        (AnswersByPlace, "best place among the prompt's numbers"),
+        (PaysTheSameGuessForever, "random number between the prompt's"),
+    ],
+)
+def test_probes_find_what_pays_without_skill(env, probe):
+    report = check_environment(env(), num=60, hostile=False, fresh_process=False)
+    assert report.numbers["probes"][probe] > 0.25
+    assert "exploit probes" in [finding.check for finding in report.problems]
+
+
+def test_a_sound_environment_pays_no_probe():
+    report = check_environment(Sound(), **OPTIONS)
+    assert max(report.numbers["probes"].values()) == 0
+
+
+def test_two_possible_answers_are_stated_not_hidden():
+    report = check_environment(FewAnswers(), num=100, hostile=False, fresh_process=False)
+    level = report.numbers["probe_levels"][1]
+    assert level["most_frequent_answer"] == pytest.approx(0.5, abs=0.16)
+    assert "where the most frequent answer has" in report.findings[-1].detail
+
+
+def test_the_chance_of_a_probe_is_the_binomial_tail():
+    # 2 or more of 3 at 1/2: (3 + 1) / 8
+    assert binomial_tail(2, 3, 0.5) == pytest.approx(0.5)
+    assert binomial_tail(0, 5000, 0.1) == pytest.approx(1)
+
+
 def test_slow_generators_are_found(monkeypatch):
     monkeypatch.setattr("envs.checks.SLOW_MILLISECONDS", 1e-6)
     assert "fast" in failed(Sound())
@@ -130,9 +243,10 @@ def test_the_report_says_how_to_mend():
 
 
 def test_the_allowance_of_probes_is_stated_where_answers_are_few():
-    report = check_environment("leaps?levels=2", **OPTIONS)
-    assert report.numbers["most_frequent_answer"] > 0.05
-    assert "most frequent answer's own rate" in report.findings[-1].detail
+    report = check_environment("leaps?levels=2&modulus=7", **OPTIONS)
+    level = report.numbers["probe_levels"][2]
+    assert level["allowed"] == level["most_frequent_answer"] > 0.05
+    assert "where the most frequent answer has" in report.findings[-1].detail
 
 
 def test_a_fresh_process_gives_the_same_problems():

@@ -1,6 +1,7 @@
 """Environments for people and for other trainers: samples, games, starter files, pages, rows, mixtures, plug-ins."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ import envs.registry as registry
 from envs import Problem, make
 from envs.check import check_environment
 from envs.export import KINDS, reward_function, rows, to_dataset, write_jsonl
-from envs.showing import new, page, play, show
+from envs.showing import gallery, new, page, play, show
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "beyond-plugin-example"
 
@@ -28,8 +29,29 @@ def test_samples_show_solutions_and_a_wrong_one():
 def test_a_person_may_answer_without_announcing():
     env = make("arithmetic_chain")
     answers = iter([env.problem(0).answer, "####  999999", ""])
-    rounds = play(env, lambda prompt: next(answers))
+    rounds = list(play(env, lambda prompt: next(answers)))
     assert [r.verdict.is_correct for r in rounds] == [True, False]
+
+
+def test_a_person_plays_a_game_turn_by_turn():
+    shown = []
+
+    def bisect(text):
+        shown.append(text)
+        if not text.startswith(("higher", "lower")):
+            bounds[:] = map(int, re.search(r"from (\d+) to (\d+)", text).groups())
+        elif text == "higher":
+            bounds[0] = guesses[-1] + 1
+        else:
+            bounds[1] = guesses[-1] - 1
+        guesses.append(sum(bounds) // 2)
+        return str(guesses[-1])
+
+    bounds, guesses = [0, 0], []
+    rounds = list(play("guess_number", bisect, num=3))
+    assert [r.verdict.is_correct for r in rounds] == [True] * 3
+    assert {"higher", "lower"} < set(shown)
+    assert list(play("guess_number", lambda text: "", num=3)) == []
 
 
 def test_a_starter_file_passes_the_check(tmp_path):
@@ -48,11 +70,13 @@ def test_pages_hold_settings_levels_and_samples():
         assert part in text
 
 
-def test_the_written_pages_cover_every_environment():
-    folder = Path(__file__).parents[2] / "docs" / "environments"
-    from envs.builtin import PROCEDURAL
-
-    assert {file.stem for file in folder.glob("*.md")} == {*PROCEDURAL, "index"}
+def test_the_written_pages_are_what_the_code_writes_now():
+    """After a change: `beyond env pages`."""
+    root = Path(__file__).parents[2]
+    results = root / "results" / "environments.json"
+    audits = json.loads(results.read_text())["environments"] if results.exists() else {}
+    written = {file.name: file.read_text() for file in (root / "docs" / "environments").glob("*.md")}
+    assert written == dict(gallery(audits))
 
 
 @pytest.mark.parametrize("kind", KINDS)

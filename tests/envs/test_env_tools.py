@@ -2,7 +2,10 @@
 
 import importlib
 import pickle
+import subprocess
+import sys
 import time
+import tracemalloc
 from typing import Literal
 
 import pytest
@@ -122,11 +125,33 @@ def test_json_calls():
 
 
 def test_inline_calls():
-    form = InlineForm()
+    form = InlineForm([calculator, python, symbolic, tool(convert)])
     assert form.read("so [12*7]") == Call("calculator", {"expression": "12*7"})
     assert form.read("so [12*7]=84 and") is None
-    assert form.read("[python: print(1)]") == Call("python", {"expression": "print(1)"})
+    assert form.read("[python: x = 2; print(x)]") == Call("python", {"code": "x = 2; print(x)"})
+    solve = Call("symbolic", {"operation": "solve", "expression": "x^2 - 4 = 0"})
+    assert form.read("[symbolic: solve; x^2 - 4 = 0]") == solve
+    assert form.read("[convert: 2; km; 3]").arguments == {"amount": 2.0, "unit": "km", "places": 3}
+    assert form.read("[3:4]") == Call("calculator", {"expression": "3:4"})  # names no tool
     assert form.write_call(form.read("[12*7]")) + form.write_result("84") == "[12*7]=84"
+    assert form.read(form.write_call(solve)) == solve
+    assert form.split("[12*7]=84") == ("[12*7]", "=84")
+
+
+@pytest.mark.parametrize(
+    ("turn", "text"),
+    [
+        ("[12*7]", "84"),
+        ("[python: print(6*7)]", "42"),
+        ("[symbolic: solve; x - 4 = 0]", "[4]"),
+        ("[symbolic: bake; x]", "error: argument 'operation' of symbolic is 'bake', expected one of simplify"),
+        ("[symbolic: solve]", "error: symbolic needs the argument 'expression'"),
+        ("[python:]", "(nothing was printed)"),
+    ],
+)
+def test_every_tool_can_be_called_inline(toolbox, turn, text):
+    call = InlineForm([calculator, symbolic, python]).read(turn)
+    assert toolbox.call(call).text.startswith(text)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +226,21 @@ def test_python_runs_programs():
         "x = [0] * 10**9",
         "def f(): return f()\nf()",
         "not python",
+        "print(9**9**9)",
+        "print(f'{1:1000000000}')",
+        "s = 'a'\nwhile True: s = s + s",
+        "__import__('os').fork()",
+        "[fork() for fork in range(10)][0]()",
+        "lambda: (yield)",
+        "class A: pass",
+        "async def f(): pass",
+        "with open('x') as f: pass",
+        "try: pass\nexcept: pass",
+        "math.__dict__",
+        "fractions.sys",
+        "print.__self__",
+        "(lambda: 0).__globals__",
+        "x = 1 if '__class__' else ().__class__",
     ],
 )
 def test_python_refuses_or_stops(code):
@@ -208,6 +248,38 @@ def test_python_refuses_or_stops(code):
     with pytest.raises(ValueError, match=r"\w"):
         run_python(code)
     assert time.monotonic() - began < 30
+
+
+def test_a_program_that_prints_for_ever_is_cut_and_its_output_never_held():
+    tracemalloc.start()
+    began = time.monotonic()
+    text = run_python("while True: print('a' * 100000)")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert time.monotonic() - began < 4
+    assert text.endswith("... (cut)")
+    assert peak < 1 << 20
+
+
+def test_a_program_that_fails_tells_its_error_after_what_it_printed():
+    with pytest.raises(ValueError, match=r"^ZeroDivisionError"):
+        run_python("print('so far')\nx = 1 / 0")
+
+
+def test_the_sandbox_has_no_files_and_no_network_even_without_its_first_wall():
+    """The child's limits hold by themselves: what the syntax check refuses is also impossible."""
+    from envs.tools import sandbox
+
+    def run_unchecked(code):
+        child = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", sandbox._CHILD], input=code.encode(), stdout=subprocess.PIPE, timeout=20
+        )
+        return child.stdout.decode()
+
+    escape = "s = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'BuiltinImporter'][0]\n"
+    posix = escape + "posix = s.load_module('posix')\n"
+    assert "OSError" in run_unchecked(posix + "posix.open('/etc/passwd', 0)")  # no more files
+    assert "Error" in run_unchecked(escape + "s.load_module('_socket').socket()")  # not built in, and no file to load
 
 
 def test_tools_are_values():

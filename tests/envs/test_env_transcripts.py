@@ -1,9 +1,13 @@
 """Environments of several turns: the transcript is the state, and every end has a reason."""
 
 import pickle
+import random
 import re
 
+import pytest
+
 from envs import Message, make
+from envs.tools import calculator
 from envs.transcripts import play_episode, prompt_messages
 from envs.types import StopReason
 
@@ -85,7 +89,46 @@ def test_calls_in_json_and_calls_that_cannot_be_read():
     assert results[0] == "<tool_response>42</tool_response>"
     assert results[1].startswith("<tool_response>error: the call is not JSON")
     assert episode.stop is StopReason.MAX_TURNS
-    assert env.tool_schemas[0]["function"]["name"] == "calculator"
+    assert problem.info["tools"] == [calculator.schema]  # for the chat template
+    assert "tools" not in make("calculator_use").problem(0).info
+    env.toolbox.close()
+
+
+@pytest.mark.parametrize("name", ["guess_number", "calculator_use", "calculator_use?form=json"])
+def test_demonstrations_of_conversations_are_played(name):
+    """What the demonstrator reads is what the environment says, and the last word is the demonstrator's."""
+    env = make(name)
+    writer = env.demonstrator()
+    for problem in env.problems(10):
+        transcript = writer.transcript(problem, random.Random(0))
+        assert [m.role for m in transcript[::2]] == ["assistant"] * (len(transcript) // 2 + 1)
+        assert env.grade_transcript(problem, transcript).is_correct
+        for end in range(1, len(transcript), 2):
+            assert env.step(problem, transcript[:end]).observation == transcript[end].content
+
+
+def test_a_slip_in_a_conversation_is_gone_on_from():
+    """A mistyped number changes what the calculator says, and the next call uses what it said."""
+    env = make("calculator_use", levels=[2])
+    writer = env.demonstrator(slip=0.3)
+    right = wrong = carried = 0
+    for index, problem in enumerate(env.problems(200)):
+        transcript = writer.transcript(problem, random.Random(index))
+        is_right = env.grade_transcript(problem, transcript).is_correct
+        right, wrong = right + is_right, wrong + (not is_right)
+        if len(transcript) == 5 and transcript[0].content != env.turns(problem, problem.solution, "")[0][0]:
+            said = transcript[1].content.removeprefix("=")
+            carried += said in transcript[2].content
+    # three turns, each without a slip with probability .7; a slip always reaches the answer
+    assert right / 200 == pytest.approx(0.7**3, abs=0.1)
+    assert carried > 20
+    env.toolbox.close()
+
+
+def test_a_demonstrator_who_gives_up_answers_with_what_he_has():
+    env = make("calculator_use", levels=[3])
+    transcript = env.demonstrator(horizon=1).transcript(env.problem(0), random.Random(0))
+    assert len(transcript) == 3
     env.toolbox.close()
 
 

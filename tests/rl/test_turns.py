@@ -2,9 +2,10 @@
 
 import pytest
 
+from envs import make
 from envs.types import Environment, Message, Problem, Step, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
-from rl.turns import converse, observation_tokens, turn_seed
+from rl.turns import converse, encode_prompt, observation_tokens, turn_seed
 
 STOP = 0
 
@@ -71,6 +72,7 @@ def test_tokens_of_policy_and_environment_are_told_apart():
     assert written.token_rewards == (0, 0, 0.1, 0, 0, 0, 0, 0, 0, 0, 1.0)
     assert written.transcript == (Message("assistant", "ab"), Message("tool", "(ab)"), Message("assistant", "end"))
     assert (written.completion.finish, written.completion.version) == (FinishReason.STOP, 3)
+    assert written.stop is StopReason.COMPLETED
     assert written.num_sampled == 7
 
 
@@ -97,6 +99,7 @@ def test_the_length_limit_is_for_the_whole_conversation():
     assert written.completion.text == "ab(ab)cde"
     assert len(written.completion.tokens) == 10
     assert written.completion.finish is FinishReason.LENGTH
+    assert written.stop is StopReason.MAX_TOKENS
     assert written.transcript[-1] == Message("assistant", "cde")
 
 
@@ -141,6 +144,19 @@ def test_in_a_chat_the_template_writes_the_tools_message(chat_policy):
     assert chat_policy.decode(seen) == "<tool>42<assistant>"
 
 
+WITH_TOOLS = "{% for t in tools or [] %}<tool>{{ t['function']['name'] }}{% endfor %}" + CHAT
+
+
+def test_tools_are_written_by_the_chat_template_or_refused(chat_policy):
+    problem = make("calculator_use?form=json&template=chat").problem(0)
+    with pytest.raises(ValueError, match="writes no tools"):
+        encode_prompt(chat_policy, problem)
+    chat_policy.tokenizer.chat_template = WITH_TOOLS
+    assert chat_policy.decode(encode_prompt(chat_policy, problem)).startswith("<tool>calculator<user>Compute")
+    inline = make("calculator_use?template=chat").problem(0)
+    assert chat_policy.decode(encode_prompt(chat_policy, inline)).startswith("<user>Compute")
+
+
 def test_a_template_that_rewrites_the_past_is_refused(chat_policy):
     chat_policy.tokenizer.chat_template = "{{ messages | length }} messages{{ eos_token }}" + CHAT
     with pytest.raises(ValueError, match="continuation"):
@@ -167,3 +183,8 @@ def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_p
             assert row.completion == twin.completion
             assert row.verdict.outcome is env.grade_transcript(row.problem, row.transcript).outcome
             assert len(row.action_mask) == len(row.completion.tokens) <= 60
+
+
+def test_the_last_turn_that_is_allowed_ends_a_conversation_with_its_reason():
+    (written,), _ = play({7: ["ab", "cd", "ef"]})  # Echo answers for ever, and allows three turns
+    assert (written.stop, written.transcript[-1]) == (StopReason.MAX_TURNS, Message("assistant", "ef"))

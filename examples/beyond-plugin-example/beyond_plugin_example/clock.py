@@ -14,17 +14,37 @@ def is_same_time(problem: Problem, answer: str) -> bool:
     return (int(hours), int(minutes)) == (int(expected_hours), int(expected_minutes))
 
 
-@environment("clock_arithmetic", levels=(1, 2), ood_levels=(3,), verify=is_same_time)
-def clock_arithmetic(rng: random.Random, level: int) -> Problem:
-    """The time after a span: minutes within the hour (1), hours and minutes (2), days of spans (3)."""
-    hour, minute = rng.randrange(24), rng.randrange(60)
-    add_hours = 0 if level == 1 else rng.randrange(1, 24 * (1 if level == 2 else 10))
-    add_minutes = rng.randrange(1, 60)
+def solve(hour: int, minute: int, add_hours: int, add_minutes: int, *, carries: bool = True) -> tuple[list[str], str]:
+    """(worked steps, answer); without carrying, full hours of minutes are lost."""
     total = minute + add_minutes
-    end_hour = (hour + add_hours + total // 60) % 24
+    carry = total // 60 if carries else 0
+    end = (hour + add_hours + carry) % 24
     steps = [f"minutes: {minute} + {add_minutes} = {total}"]
-    steps.append(f"hours: {hour} + {add_hours} + {total // 60} mod 24 = {end_hour}")
+    steps.append(f"hours: {hour} + {add_hours} + {carry} mod 24 = {end}")
+    answer = f"{end}:{total % 60:02d}"
+    return [*steps, f"it is {answer}"], answer
+
+
+def forget_the_carry(problem: Problem) -> tuple[list[str], str]:
+    """A wrong rule for demonstrators: minutes beyond 60 do not move the hour."""
+    return solve(*problem.info["times"], carries=False)
+
+
+@environment(
+    "clock_arithmetic",
+    levels=(1, 2),
+    ood_levels=(3,),
+    verify=is_same_time,
+    mistakes={"forget_the_carry": forget_the_carry},
+)
+def clock_arithmetic(rng: random.Random, level: int) -> Problem:
+    """The time after a span: by five minutes within an hour (1), within a day (2); to the minute, over days (3)."""
+    unit = 1 if level == 3 else 5
+    hour, minute = rng.randrange(24), rng.randrange(0, 60, unit)
+    add_hours = 0 if level == 1 else rng.randrange(1, 24 if level == 2 else 240)
+    add_minutes = rng.randrange(unit, 60, unit)
+    steps, answer = solve(hour, minute, add_hours, add_minutes)
     span = f"{add_minutes} minutes" if level == 1 else f"{add_hours} hours and {add_minutes} minutes"
     prompt = f"It is {hour}:{minute:02d}. What time is it after {span}?"
-    answer = f"{end_hour}:{total % 60:02d}"
-    return Problem(prompt, answer, (*steps, f"it is {answer}"))
+    info = {"times": [hour, minute, add_hours, add_minutes]}
+    return Problem(prompt, answer, tuple(steps), info=info)
