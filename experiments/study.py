@@ -102,7 +102,6 @@ class Study:
             return
         if self.stop.requested:
             raise StudyInterrupted
-        label = name if len(self.experiment.seeds) == 1 else f"{name} ({seed})"
         self.display.begin(name)
         folder.status("running")
         began = time.time()
@@ -116,7 +115,7 @@ class Study:
             raise StudyInterrupted
         folder.status("done")
         self.stages.append({**row, "seconds": time.time() - began})
-        self.display.end(label)
+        self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
         self.write("running")
 
     def _seconds_before(self, seed: int, name: str) -> float:
