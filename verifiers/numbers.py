@@ -15,6 +15,7 @@ from verifiers.parse.limits import Limits, OverBudgetError
 from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Sym
 
 _LOCAL = threading.local()
+_MAX_ARGUMENT = 10  # log2 of the largest argument of zeta and gamma, whose cost grows with it
 _MAX_EXPONENT = 4000  # |log10| of the largest intermediate value
 
 
@@ -190,6 +191,8 @@ class Numeric:
         function = _CALLS.get(name)
         if function is None:
             raise InexactError(name)
+        if name in ("zeta", "gamma") and self.ctx.mag(numbers[0]) > _MAX_ARGUMENT:
+            raise OverBudgetError(f"{name} out of range")
         if name in _SATURATING:
             self.size = max(self.size, int(3 * abs(self.ctx.re(numbers[0])) + 3))
             if self.size > _MAX_EXPONENT * 4:

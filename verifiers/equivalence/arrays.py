@@ -114,13 +114,14 @@ def _product(args: Sequence[Expr]) -> Expr | None:
 
 
 def _multiplied(matrices: Sequence[Matrix], count: int) -> Matrix | None:
-    if len(matrices) != count:
+    exact_before = all(_is_exact(matrix) for matrix in matrices)
+    if len(matrices) != count or count > (_MAX_POWER if exact_before else _MAX_SYMBOLIC_POWER):
         return None
     product = matrices[0]
     for matrix in matrices[1:]:
         found = _times(product, matrix)
-        if found is None:
-            return None
+        if found is None or (exact_before and not _is_exact(found)):
+            return None  # numbers beyond the limits: unfolded, the next product would grow without bound
         product = found
     return product
 

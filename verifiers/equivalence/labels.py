@@ -31,6 +31,7 @@ from verifiers.parse.tree import (
 )
 
 _EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
+_MAX_MEMBERS = 12  # of a chain with symbols whose members are compared
 _APPROXIMATION = Fraction(2, 100)  # how far "≈ 3.01" may be from the exact value that it follows, relative
 
 
@@ -123,6 +124,8 @@ def _all_equal(members: tuple[Expr, ...]) -> bool:
     """Whether the members of a chain with symbols are one expression, so that the chain is no system of equations."""
     if not any(free_symbols(member) for member in members):
         return True
+    if len(members) > _MAX_MEMBERS:
+        return False
     pairs = [(first, second) for first, second in pairwise(members) if first != second]
     return all(compare_values(first, second, Settings(allow_unevaluated=True)) for first, second in pairs)
 

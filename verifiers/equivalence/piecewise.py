@@ -37,8 +37,11 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Judg
         ends = sorted({end for side in (answer, reference) for end in _ends(side, name)})
         if len(ends) > _MAX_ENDS:
             return None
+        # no more points in all, however many ends there are
         dense = not (isinstance(answer, Cases) and isinstance(reference, Cases))
-        return _compare_at(_points(ends, _DENSE if dense else _BETWEEN), answer, reference, name)
+        return _compare_at(
+            _points(ends, max(_BETWEEN, _DENSE * 3 // (len(ends) + 2)) if dense else _BETWEEN), answer, reference, name
+        )
     except (_NotPiecewiseError, InexactError, OverBudgetError):
         return None
 

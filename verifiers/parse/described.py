@@ -12,6 +12,7 @@ from collections.abc import Callable
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Builder, Const, Expr, Group, Interval, Op, Rel, SetOp, Sym, num
 
+MAX_PHRASE = 300  # characters: patterns with two open ends take quadratic time
 Read = Callable[[str], Expr]
 
 _HINT = re.compile(r"(?i)\b(?:real|reals|integers?|numbers?|values?|than|least|most|between|inclusive|except|positive|"
@@ -57,7 +58,7 @@ _SIGNS = {
 
 def described(text: str, read: Read) -> Expr | None:
     """The set that a phrase describes; None if the text is no such phrase. `read` parses the numbers in it."""
-    if not _HINT.search(text):
+    if len(text) > MAX_PHRASE or not _HINT.search(text):
         return None
     plain = _NOISE.sub(" ", _TEXT.sub(r" \1 ", text)).strip()
     subject = _SUBJECT.match(plain)

@@ -25,6 +25,7 @@ class Limits:
         chars: longest answer text that is parsed, in characters.
         tokens: most tokens in it.
         depth: deepest nesting of brackets, fractions, powers.
+        levels: deepest tree: a chain such as 1/2/3/... nests without brackets.
         digits: longest number literal.
         bits: largest numerator or denominator that exact arithmetic may build.
         factorial: largest n for which n! is worked out.
@@ -34,6 +35,7 @@ class Limits:
     chars: int = 6_000
     tokens: int = 2_500
     depth: int = 48
+    levels: int = 120
     digits: int = 2_000
     bits: int = 65_536
     factorial: int = 4_000

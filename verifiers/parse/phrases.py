@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from verifiers.parse.described import MAX_PHRASE
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Cases, Expr, Rel
 
@@ -70,6 +71,8 @@ _SEPARATOR = re.compile(r"(?i)(?:;|,\s*and\b|,|\band\b)\s*")
 
 def as_notation(text: str) -> str:
     """`text` with the phrase that it consists of in notation."""
+    if len(text) > MAX_PHRASE:
+        return text
     if "roughly" in text or "approx" in text or "about" in text or "≈" in text:
         text = _OR_ABOUT.sub(r" \\approx \1", text)
     if (share := _SHARE.fullmatch(text)) is not None:
@@ -95,7 +98,7 @@ def as_notation(text: str) -> str:
 
 def cases_in_words(text: str, read: Callable[[str], Expr]) -> Expr | None:
     """`2x for x > 1 and 2 for x < 1` as a piecewise value; None for anything else."""
-    if not _CASE_WORD.search(text) or "\\begin" in text or "=" in text.split(" ", 1)[0][:1]:
+    if len(text) > MAX_PHRASE or not _CASE_WORD.search(text) or "\\begin" in text or "=" in text.split(" ", 1)[0][:1]:
         return None
     plain = " ".join(_TEXT.sub(r" \1 ", text).replace("$", "").split()).rstrip(".")
     marks = list(_CASE_WORD.finditer(plain))

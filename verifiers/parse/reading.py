@@ -15,7 +15,7 @@ from verifiers.parse.lexer import Lexer
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
 from verifiers.parse.phrases import as_notation, cases_in_words
 from verifiers.parse.spoken import digits
-from verifiers.parse.tree import Expr, Text
+from verifiers.parse.tree import Expr, Text, depth
 
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
@@ -65,4 +65,7 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
 def _mathematics(text: str, limits: Limits, thousands: bool) -> Expr:
     parser = Parser(Lexer(text, limits, thousands=thousands).run(), limits)
     parser.latex = "\\" in text
-    return parser.whole()
+    tree = parser.whole()
+    if len(parser.tokens) > limits.levels and depth(tree) > limits.levels:
+        raise OverBudgetError(f"nested deeper than {limits.levels} levels")
+    return tree

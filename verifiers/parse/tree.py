@@ -266,6 +266,15 @@ def walk(expr: Expr) -> Iterator[Expr]:
         stack.extend(reversed(node.children))
 
 
+def depth(expr: Expr) -> int:
+    """How many nodes lie on the longest way down."""
+    deepest, level = 0, [expr]
+    while level:
+        deepest += 1
+        level = [child for node in level for child in node.children]
+    return deepest
+
+
 def marks(expr: Expr) -> frozenset[str]:
     """Which kinds of nodes stand in the tree: class names, and `Op:pm`, `Call:gcd`, `Const:i` for those with names."""
     try:
