@@ -90,3 +90,45 @@ def test_two_processes_give_the_weights_of_one(tmp_path, algorithm, options, sha
     assert moments.keys() == others.keys()
     for name, moment in moments.items():
         assert torch.allclose(others[name]["exp_avg"], moment["exp_avg"], atol=1e-5), name
+
+
+COIN = """
+from envs.types import Environment, Problem
+from verifiers.types import Outcome, Verdict
+
+
+class Coin(Environment):
+    name = "coin"
+    levels = (1,)
+
+    def generate(self, rng, level):
+        return Problem(prompt=f"toss {rng.randint(0, 10**6)}", answer="heads")
+
+    def grade(self, problem, response):
+        is_heads = bool(response) and ord(response[0]) % 2 == 0
+        return Verdict(Outcome.CORRECT if is_heads else Outcome.WRONG, float(is_heads))
+"""
+
+
+def test_the_example_trains_on_two_processes_as_on_one(tmp_path):
+    from policies.causal import load_policy
+    from policies.tiny import TinyConfig, build_tiny
+
+    root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+    build_tiny(TinyConfig(layers=2, hidden=32, heads=2), vocabulary=None, seed=0).save(tmp_path / "start")
+    (tmp_path / "coin.py").write_text(COIN)
+    for count in (1, 2):
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1"]
+        command += ["--num_processes", str(count), "--mixed_precision", "no", "--dynamo_backend", "no"]
+        command += [os.path.join(root, "examples", "several_processes.py"), "--policy", str(tmp_path / "start")]
+        command += ["--env", f"{tmp_path}/coin.py:Coin", "--steps", "2", "--problems", "4", "--group-size", "4"]
+        command += ["--lr", "0.01", "--max-new-tokens", "4", "--out", str(tmp_path / str(count))]
+        environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "rl 2/2" in done.stdout
+    one, two, start = (load_policy(tmp_path / name).weights() for name in ("1", "2", "start"))
+    assert any(not torch.equal(one[name], weight) for name, weight in start.items())
+    for name, weight in one.items():
+        # Adam divides by a gradient's size, so a gradient near 0 may turn a last bit into a visible difference
+        torch.testing.assert_close(two[name], weight, atol=2e-4, rtol=0)
