@@ -27,7 +27,11 @@ SHOWN = (  # metric, label, format
     ("finish/length", "truncated", "{:.1%}"),
     ("learner/loss", "loss", "{:.4f}"),
     ("speed/sampled_tokens_per_second", "tok/s", "{:,.0f}"),
+    ("speed/learner_tokens_per_second", "learned", "{:,.0f}/s"),
+    ("speed/learner_mfu", "mfu", "{:.0%}"),
+    ("workers/idle", "idle", "{:.0%}"),
 )
+PHASES = ("rollout", "update")  # of a step, shown with their share of it
 
 
 def sparkline(values: list[float], width: int = 24) -> str:
@@ -121,7 +125,12 @@ class Display:
 
     def _numbers(self, state: _Stage) -> str:
         found = [(label, form, state.values[name]) for name, label, form in SHOWN if name in state.values]
-        return "  ".join(f"{label} {form.format(value)}" for label, form, value in found)
+        parts = [f"{label} {form.format(value)}" for label, form, value in found]
+        step = state.values.get("time/step_seconds")
+        if step:
+            shares = (f"{name} {state.values.get(f'time/{name}_seconds', 0) / step:.0%}" for name in PHASES)
+            parts.append(f"step {step:.2f} s ({', '.join(shares)})")
+        return "  ".join(parts)
 
     def __rich__(self) -> Group:
         table = Table.grid(padding=(0, 2))

@@ -82,6 +82,7 @@ METRICS: Mapping[str, str] = {
     "speed/learner_mfu": "model FLOP of the update over its wall time and the rate of a large matrix product",
     "tokens/sampled_total": "tokens sampled since the start of the stage, filtered groups included",
     "workers/idle": "share of the workers' time, since the shard before, in which they had nothing to do",
+    "workers/idle/*": "the same of one worker",
 }
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from policies.products import fast_products
+
 if TYPE_CHECKING:
     from rl.learner import Learner
     from rl.types import Batch
@@ -24,7 +26,7 @@ class StepClock:
     def __init__(self) -> None:
         self._began = time.perf_counter()
         self._seconds: dict[str, float] = {}
-        self._workers: dict[str, float] = {}
+        self._workers: dict[str, dict[str, float]] = {}  # worker -> seconds by what it did
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -35,22 +37,33 @@ class StepClock:
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
 
-    def add_worker(self, seconds: Mapping[str, float]) -> None:
+    def add_worker(self, name: str, seconds: Mapping[str, float]) -> None:
         """Adds what a worker spent on a shard: generate, grade, idle."""
-        for name, value in seconds.items():
-            self._workers[name] = self._workers.get(name, 0.0) + value
+        spent = self._workers.setdefault(name, {})
+        for what, value in seconds.items():
+            spent[what] = spent.get(what, 0.0) + value
 
     def seconds(self, phase: str) -> float:
         """Wall time of a phase, above 0."""
         return max(self._seconds.get(phase, 0.0), 1e-9)
 
     def metrics(self) -> dict[str, float]:
-        """`time/...` and the workers' idle share."""
+        """`time/...`, and the idle share of each worker and of all together."""
         rows = {"time/step_seconds": time.perf_counter() - self._began}
         rows |= {f"time/{name}_seconds": value for name, value in self._seconds.items()}
-        rows |= {f"time/worker_{name}_seconds": value for name, value in self._workers.items()}
-        total = sum(self._workers.values())
-        return rows | {"workers/idle": self._workers.get("idle", 0.0) / total} if total else rows
+        together: dict[str, float] = {}
+        for name, spent in self._workers.items():
+            rows[f"workers/idle/{name}"] = _idle(spent)
+            for what, value in spent.items():
+                together[what] = together.get(what, 0.0) + value
+        rows |= {f"time/worker_{what}_seconds": value for what, value in together.items()}
+        return rows | {"workers/idle": _idle(together)} if together else rows
+
+
+def _idle(spent: Mapping[str, float]) -> float:
+    """Share of a worker's time in which it had nothing to do."""
+    total = sum(spent.values())
+    return spent.get("idle", 0.0) / total if total else 0.0
 
 
 @cache
@@ -62,10 +75,11 @@ def matmul_flops(device: str, threads: int, dtype: torch.dtype = torch.float32) 
     """
     a, b = (torch.ones(SIZE, SIZE, device=device, dtype=dtype) for _ in range(2))
     seconds = []
-    for _ in range(6):
-        began = time.perf_counter()
-        float((a @ b)[0, 0])  # reading a number waits for the device
-        seconds.append(time.perf_counter() - began)
+    with fast_products():  # as the learner multiplies
+        for _ in range(6):
+            began = time.perf_counter()
+            float((a @ b)[0, 0])  # reading a number waits for the device
+            seconds.append(time.perf_counter() - began)
     return 2 * SIZE**3 / statistics.median(seconds[1:])  # the first one warms up
 
 

@@ -227,7 +227,7 @@ class Training:
                     version=self.learner.updates,
                     timeout_seconds=self.settings.rollout_timeout_seconds,
                     on_wait=lambda message: self.recorder.warn(self.stage, message),
-                    on_result=lambda result: self.clock.add_worker(result.seconds),
+                    on_result=lambda result: self.clock.add_worker(result.worker, result.seconds),
                 )
             with self.clock.phase("price"):
                 priced = self.reward.price(graded)
