@@ -5,10 +5,10 @@
     python -m experiments.bench.learning_curves --draw                   the pictures of docs/algorithms alone
 
 One-operation LEAPS problems modulo 7. The start of a seed (29 thousand parameters) imitates a demonstrator that gets
-30 % of its lines wrong, so it samples about as badly; practice has 100 steps of 16 problems x 8 completions, with the
-settings in SETTINGS. Held-out problems are answered every ten steps. `sft` goes on imitating the same demonstrator for
-as many steps; `distill` has the policy that GRPO came to as its teacher; `expert_iteration` and `online_dpo` (judged by
-the verifier) have rounds, whose completions together are as many.
+30 % of its lines wrong until it samples about as well as that one; practice has 100 steps of 16 problems x 8
+completions, with the settings in SETTINGS. Held-out problems are answered every ten steps. `sft` goes on imitating the
+same demonstrator for as many steps; `distill` has the policy that GRPO came to as its teacher; `expert_iteration` and
+`online_dpo` (judged by the verifier) have rounds, whose completions together are as many.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ ENVIRONMENT = {"modulus": 7, "operands": [2, 4], "levels": [1], "ood_levels": [2
 DEMONSTRATOR = {"max_level": 1, "slip": 0.3}
 SEEDS, STEPS, PROBLEMS, GROUP = 5, 100, 16, 8
 ROUNDS = 5  # of expert iteration and online DPO: as many completions as STEPS x PROBLEMS x GROUP
+IMITATED, MOST_IMITATION = 0.6, 4000  # a start has come near its demonstrator; optimizer steps at most
 EVERY, HELD_OUT, SAMPLES = 10, 64, 8  # steps between evaluations; problems, and completions of each
 SAMPLING = Sampling(max_new_tokens=16)
 LEARNING_RATE = 5e-4
@@ -80,23 +81,27 @@ class World:
         policy = build_tiny(
             TinyConfig(layers=2, hidden=32, heads=2, context=48), vocabulary=self.env.vocabulary(), seed=self.seed
         )
-        self.imitate(policy, steps=600, lr=3e-3)
-        policy.save(self.start)
+        policy.save(self.start)  # what workers load; the weights of the start are published, and saved below
         spec = WorkerSpec(PolicySpec(str(self.start)), parse_reference("leaps", **ENVIRONMENT), seed=self.seed)
         self.workers = make_workers("inline", spec)
+        self.imitate(policy, steps=MOST_IMITATION, lr=3e-3, target=IMITATED)
+        policy.save(self.start)
 
     @property
     def start(self) -> Path:
         """Folder of the start policy."""
         return self.folder / f"start-{self.seed}"
 
-    def imitate(self, policy: CausalPolicy, *, steps: int, lr: float, first: int = 0) -> None:
-        """Fits the policy to demonstrations first .. first + 4000 - 1."""
+    def imitate(
+        self, policy: CausalPolicy, *, steps: int, lr: float, first: int = 0, target: float | None = None
+    ) -> None:
+        """Fits the policy to demonstrations first .. first + 4000 - 1, until `target` is reached where there is one."""
         source = DemonstrationSource(self.env, self.env.demonstrator(**DEMONSTRATOR), drill_share=0.0, seed=self.seed)
         examples = shuffled_epochs(encode_demonstrations(source.write(4000, first=first), policy), self.seed)
         learner = Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=lr, warmup_steps=10))
-        settings = SftSettings(max_steps=steps, batch_size=32, target=None)
-        fit_sft(learner, examples, settings, SilentRecorder())
+        settings = SftSettings(max_steps=steps, batch_size=32, target=target, probe_every=200)
+        probe = None if target is None else lambda step: self.accuracy(policy, step)
+        fit_sft(learner, examples, settings, SilentRecorder(), probe=probe)
 
     def accuracy(self, policy: CausalPolicy, version: int) -> float:
         """Share of sampled completions of held-out problems with the right answer."""

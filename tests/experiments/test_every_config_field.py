@@ -73,7 +73,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "imitation.drill_share": ([RL], "imitation.drill_share=1.0"),
     "imitation.step_accuracy": ([RL], "imitation.step_accuracy=0.0"),
     "imitation.steps": ([RL], "imitation.steps=2"),
-    "imitation.min_steps": ([RL, "imitation={step_accuracy: 0.001, steps: 1}"], "imitation.min_steps=9"),
+    "imitation.min_steps": ([RL, *EASY, "imitation.step_accuracy=0.01"], "imitation.min_steps=9"),
     "imitation.batch_size": ([RL], "imitation.batch_size=4"),
     "imitation.optimizer": ([RL], "imitation.optimizer.lr=1e-4"),
     "rl.algorithm": ([RL], "rl.algorithm=rloo"),
@@ -87,13 +87,13 @@ CASES: dict[str, tuple[list[str], str]] = {
     "rl.value_pretraining": ([RL, "rl.algorithm=ppo", "rl.value_pretraining=0"], "rl.value_pretraining=1"),
     "rl.autocast": ([RL], "rl.autocast=bf16"),
     "rl.max_staleness": ([RL], "rl.max_staleness=1"),
-    "rl.fixed_lag": ([RL, "rl.max_staleness=1"], "rl.fixed_lag=false"),
+    "rl.fixed_lag": ([RL, "rl={max_staleness: 2, steps: 5}"], "rl.fixed_lag=false"),
     "rl.checkpoint_every": ([RL], "rl.checkpoint_every=1"),
     "rl.log_rollouts": ([RL], "rl.log_rollouts=false"),
     "rl.evaluate_every": ([RL], "rl.evaluate_every=0"),
     "preference.annotator": ([RLHF], "preference.annotator=verbose"),
     "preference.num_pairs": ([RLHF], "preference.num_pairs=16"),
-    "preference.selector": ([RLHF], "preference.selector=contrasting"),
+    "preference.selector": ([RLHF, "rl.group_size=4"], "preference.selector=contrasting"),
     "preference.comparisons": ([RLHF], "preference.comparisons=nowhere.jsonl"),
     "preference.reward_model.members": ([RLHF], "preference.reward_model.members=2"),
     "preference.reward_model.combine": (
@@ -201,7 +201,8 @@ from verifiers.types import Outcome, Verdict
 class Easy(Leaps):
     def grade(self, problem, response):
         right = len(str(response)) % 2 == 0
-        return Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right), answer="1")
+        outcome = Outcome.CORRECT if right else Outcome.WRONG
+        return Verdict(outcome, float(right), answer="1", parts={"verified": float(right)})
 """
 
 
