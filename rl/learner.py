@@ -23,23 +23,12 @@ from rl.algorithms.base import Algorithm, credit_metrics, derived_metrics
 from rl.collate import minibatches
 from rl.metrics import StepSums, reference_kl
 from rl.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
-from rl.optimizer import Optimizer, OptimizerSettings
-from rl.passes import Passes
+from rl.optimizer import NonFiniteLossError, Optimizer, OptimizerSettings
+from rl.passes import Passes, make_value_model
 from rl.processes import Processes
 from rl.types import Batch, Totals
 
 __all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
-
-
-class NonFiniteLossError(RuntimeError):
-    """The loss or its gradient is NaN or infinite; the optimizer step was not applied and the weights are intact."""
-
-
-def make_value_model(algorithm: Algorithm, policy: CausalPolicy) -> ValueModel | ValueHead | None:
-    """The critic that an algorithm asks for: a head on the policy's trunk, a model of its own, or None."""
-    if not algorithm.needs_values:
-        return None
-    return ValueHead.for_policy(policy) if algorithm.shares_trunk else ValueModel.from_policy(policy)
 
 
 class Learner:

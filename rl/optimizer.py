@@ -15,6 +15,10 @@ from rl.modules import share_of, whole
 SCHEDULES = ("constant", "cosine", "linear")
 
 
+class NonFiniteLossError(RuntimeError):
+    """The loss or its gradient is NaN or infinite; the optimizer step was not applied and the weights are intact."""
+
+
 @dataclass(frozen=True)
 class OptimizerSettings:
     """AdamW, gradient clipping and the learning-rate schedule, counted in optimizer steps."""

@@ -14,10 +14,17 @@ from policies.logprobs import TokenScorer, TokenScores
 from policies.native import load_kernels
 from policies.products import fast_products
 from policies.value import ValueHead, ValueModel
-from rl.algorithms.base import Scores
+from rl.algorithms.base import Algorithm, Scores
 from rl.collate import MicroBatch, packed_batches, padded_batches
 from rl.processes import Processes
 from rl.types import Batch
+
+
+def make_value_model(algorithm: Algorithm, policy: CausalPolicy) -> ValueModel | ValueHead | None:
+    """The critic that an algorithm asks for: a head on the policy's trunk, a model of its own, or None."""
+    if not algorithm.needs_values:
+        return None
+    return ValueHead.for_policy(policy) if algorithm.shares_trunk else ValueModel.from_policy(policy)
 
 
 class Passes:
