@@ -52,7 +52,7 @@ def same_weights(one, two):
 
 def numbers(recorder):
     return [
-        {name: value for name, value in values.items() if not name.startswith(("time/", "speed/"))}
+        {name: value for name, value in values.items() if not name.startswith(("time/", "speed/", "workers/"))}
         for _, _, values in recorder.rows
     ]
 

@@ -129,7 +129,7 @@ def samples_and_numbers(recorder):
     """step -> metrics without clocks; a step recorded again replaces what was recorded before."""
     rows = {}
     for _, step, values in recorder.rows:
-        rows[step] = {k: v for k, v in values.items() if not k.startswith(("time/", "speed/"))}
+        rows[step] = {k: v for k, v in values.items() if not k.startswith(("time/", "speed/", "workers/"))}
     return rows
 
 
