@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.registry import EnvSpec
-from experiments.bench.faulty import FAULTS, FaultyActor, grade
+from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
 from policies.types import Sampling
 from rl.rollout import make_shards
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
@@ -34,7 +33,6 @@ from rl.workers.types import Shard
 from verifiers.pool import VerifierPool
 
 Row = dict[str, Any]
-SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 TIMEOUT_SECONDS = 300.0
 GRAIN_SECONDS = 0.002
 DEADLINE_SECONDS = 1.0  # of a verification

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import re
 import resource
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from rl.workers import WorkerState
 from rl.workers.actor import RolloutActor
+from rl.workers.supervisor import SupervisedWorkers
 from verifiers.types import Outcome, Verdict
 
 
@@ -59,6 +66,8 @@ FAULTS: dict[str, Callable[[], None]] = {
     "memory": grow,
 }
 
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}  # those that are done from outside
+
 
 class FaultyActor(RolloutActor):
     """A rollout worker that breaks down in the middle of its next forward passes."""
@@ -86,3 +95,73 @@ def grade(item: tuple[str, ...]) -> Verdict:
         while time.monotonic() < end:
             pass
     return Verdict(Outcome.CORRECT, 1.0, answer=item[0])
+
+
+class Saboteur:
+    """A thread that breaks workers, spares and their verifier processes down at random moments. A context manager.
+
+    Args:
+        rng: decides when, what and whom.
+        pause_seconds: least and greatest time between two breakdowns.
+        faults: of FAULTS, what is done to workers and spares; verifier processes are killed or stopped.
+        verifier_share: of the breakdowns, those of a verifier process.
+
+    Attributes:
+        done: how often each thing was done.
+    """
+
+    def __init__(
+        self,
+        workers: SupervisedWorkers,
+        rng: random.Random,
+        *,
+        pause_seconds: tuple[float, float] = (0.2, 1.0),
+        faults: Sequence[str] = ("kill", "stop", "loop", "seize"),
+        verifier_share: float = 0.25,
+    ) -> None:
+        self.workers, self.rng, self.pause_seconds = workers, rng, pause_seconds
+        self.faults, self.verifier_share = tuple(faults), verifier_share
+        self.done: Counter[str] = Counter()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="saboteur", daemon=True)
+
+    def __enter__(self) -> Saboteur:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self.rng.uniform(*self.pause_seconds)):
+            slot = self.rng.choice([*self.workers.slots, *self.workers.spares])
+            remote = slot.remote
+            if remote is None or not slot.is_up:
+                continue
+            graders = verifier_processes(remote.pid)
+            if graders and self.rng.random() < self.verifier_share:
+                self._signal(self.rng.choice(graders), self.rng.choice(list(SIGNALS)), "verifier")
+                continue
+            fault = self.rng.choice(self.faults)
+            if fault in SIGNALS:
+                self._signal(remote.pid, fault, "worker")
+            elif slot.state is WorkerState.HEALTHY:
+                remote.call("break_down", fault)
+                self.done[f"worker {fault}"] += 1
+
+    def _signal(self, pid: int, fault: str, whom: str) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+            os.kill(pid, SIGNALS[fault])
+            self.done[f"{whom} {fault}"] += 1
+
+
+def verifier_processes(pid: int) -> list[int]:
+    """The verifier processes that a rollout worker started."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread or the child ended while we looked
+            for child in map(int, path.read_text().split()):
+                if b"verifiers.pool_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(child)
+    return found

@@ -1,0 +1,90 @@
+"""Workers, spares and verifiers that are killed, stopped and hang at random moments: training ends with equal weights.
+
+Every seed trains a small policy on Ray while a saboteur is at work, half of them asynchronously, and compares the
+rollout log byte for byte, and the final state, with a run that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from envs.leaps.environment import Leaps
+from policies.causal import load_policy
+from policies.types import Sampling
+from rl.algorithms import make
+from rl.curriculum import EdgeCurriculum
+from rl.learner import Learner, OptimizerSettings
+from rl.recorder import SilentRecorder
+from rl.rewards import VerifierReward
+from rl.rollout_log import RolloutLog
+from rl.train import TrainSettings, train
+from rl.workers import make_workers
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+STEPS = 8
+SETTINGS = TrainSettings(
+    steps=STEPS, problems_per_step=8, group_size=4, sampling=Sampling(max_new_tokens=24), shard_size=2
+)
+
+
+@pytest.fixture(scope="module")
+def ray_workers(worker_spec):
+    from experiments.bench.faulty import FaultyActor
+    from rl.workers.slot import Patience
+
+    patience = Patience(stall_seconds=2.0, progress_seconds=2.0, max_restarts=10_000)
+    workers = make_workers("ray", worker_spec, 2, patience=patience, actor=FaultyActor)
+    yield workers
+    workers.close()
+
+
+def run(worker_spec, workers, log, max_staleness):
+    learner = Learner(load_policy(worker_spec.policy.folder), make("grpo"), OptimizerSettings(lr=1e-3))
+    train(
+        learner=learner,
+        workers=workers,
+        problems=EdgeCurriculum(Leaps()),
+        reward=VerifierReward(),
+        settings=replace(SETTINGS, max_staleness=max_staleness),
+        recorder=SilentRecorder(),
+        log=log,
+    )
+    return learner
+
+
+def assert_equal_trees(one, two):
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, two)
+    elif isinstance(one, dict):
+        assert one.keys() == two.keys()
+        for key in one:
+            assert_equal_trees(one[key], two[key])
+    else:
+        assert one == two
+
+
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
+def test_whatever_dies_the_final_weights_are_those_of_the_undisturbed_run(
+    worker_spec, inline_workers, ray_workers, seed, tmp_path
+):
+    from experiments.bench.faulty import Saboteur
+
+    max_staleness = seed % 2
+    quiet, loud = RolloutLog(tmp_path / "quiet"), RolloutLog(tmp_path / "loud")
+    undisturbed = run(worker_spec, inline_workers, quiet, max_staleness)
+    with Saboteur(ray_workers, random.Random(seed), pause_seconds=(0.05, 0.6)) as saboteur:
+        disturbed = run(worker_spec, ray_workers, loud, max_staleness)
+    assert saboteur.done.total() > 2, "too few breakdowns to say anything"
+    assert_equal_trees(undisturbed.state_dict(), disturbed.state_dict())
+    seen = []
+    for step in range(STEPS):
+        name = f"step-{step:08d}.jsonl.gz"
+        assert (quiet.folder / name).read_bytes() == (loud.folder / name).read_bytes()
+        rows = [row for group in loud.read(step).groups for row in group.trajectories]
+        assert {step - row.completion.version for row in rows} == {min(step, max_staleness)}
+        seen += [row.uid for row in rows]
+    assert len(set(seen)) == len(seen) == STEPS * SETTINGS.problems_per_step * SETTINGS.group_size
