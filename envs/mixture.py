@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -171,7 +172,7 @@ def _read_part(name: str, entry: Any) -> tuple[Environment, float]:
         weight, ref = settings.pop("weight", 1.0), settings.pop("env", name)
     else:
         weight, ref, settings = entry, name, {}
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise ValueError(f"part {name!r} has weight {weight!r}, expected a number above 0 (leave out what has none)")
     part = make(ref, **settings)
     if isinstance(part, Mixture):

@@ -34,6 +34,7 @@ from verifiers.types import Verifier
 ENTRY_POINT_GROUP = "beyond_imitation.environments"
 COMMON_SETTINGS = ("levels", "ood_levels", "template")  # every environment takes them
 VARIADIC = "..."
+MAX_LEVELS = 10_000  # that a span may name
 
 _REGISTERED: dict[str, type[Environment]] = {}
 
@@ -171,6 +172,8 @@ def parse_reference(ref: str | EnvSpec, **settings: Any) -> EnvSpec:
     """The spec of a reference: settings after `?` are read as JSON where they are JSON, as text otherwise."""
     if isinstance(ref, EnvSpec):
         return EnvSpec(ref.name, {**ref.settings, **settings})
+    if not isinstance(ref, str):
+        raise ValueError(f"an environment is named by {ref!r}, expected text such as 'leaps?levels=1-4'")
     name, _, query = ref.partition("?")
     written = {key: _read_value(value) for key, value in parse_qsl(query, keep_blank_values=True)}
     return EnvSpec(_portable(name), {**written, **settings})
@@ -204,13 +207,19 @@ def parse_levels(value: Any) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,)
     if not isinstance(value, str):
-        return tuple(int(level) for level in value)
-    levels: list[int] = []
+        levels = list(value)
+        if not all(isinstance(level, int) for level in levels):
+            raise ValueError(f"levels are {value!r}, expected whole numbers")
+        return tuple(levels)
+    levels = []
     for part in value.split(","):
         low, dash, high = part.strip().partition("-")
         if not low.isdigit() or (dash and not high.isdigit()):
             raise ValueError(f'levels are {value!r}, expected a form such as "1-4" or "1,3,5"')
-        levels += range(int(low), int(high or low) + 1)
+        first, last = int(low), int(high or low)
+        if last - first >= MAX_LEVELS:
+            raise ValueError(f"levels are {value!r}, expected at most {MAX_LEVELS} of them")
+        levels += range(first, last + 1)
     return tuple(levels)
 
 

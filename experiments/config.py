@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from experiments.sections import (
     PreferenceSection,
     RLSection,
     Section,
+    Seed,
     WorkersSection,
 )
 
@@ -31,7 +32,7 @@ class Experiment(Section):
     """One config file: a shared start and the arms that leave from it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    seeds: tuple[int, ...] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     threads: Positive = 2  # torch threads of the learner
     tensorboard: bool = False
     env: Component
@@ -77,6 +78,8 @@ class Experiment(Section):
                         f"file, and those before are {', '.join(earlier) or 'none'}"
                     )
             earlier.append(name)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds are {list(self.seeds)}: each may be there once, since it names a folder")
         if self.rl.group_size * self.rl.problems_per_step < 2:
             raise ValueError("rl.group_size x rl.problems_per_step must be at least 2")
         return self

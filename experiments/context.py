@@ -42,7 +42,7 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
     """
     try:
         return factory(component.name, **component.settings)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, ArithmeticError, LookupError, OSError, ImportError) as error:
         raise UserError(f"{what}: {error}") from error
 
 

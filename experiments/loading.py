@@ -96,9 +96,12 @@ def find_config(name: str | Path) -> Path:
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
-        raw = yaml.load(path.read_text(), Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file: byte {error.start} is not UTF-8") from error
+    raw = _parse(text, str(path))
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
@@ -106,11 +109,41 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = raw.pop("base", None)
     if base is None:
         return raw
+    if not isinstance(base, str) or "\0" in base:
+        raise UserError(f"{path}: base is {base!r}, expected a path relative to {path.parent}")
     target = (path.parent / base).resolve()
     if target in seen or not target.is_file():
         problem = "includes itself" if target in seen else "is not a file"
         raise UserError(f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}")
     return merge(_read(target, (*seen, path.resolve())), raw)
+
+
+def _parse(text: str, what: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        UserError: it is not YAML, nested too deeply, or contains itself.
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)
+        _check_tree(value, what)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number or date that Python refuses
+        raise UserError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"{what} is nested too deeply, or contains itself") from error
+    return value
+
+
+def _check_tree(value: Any, what: str) -> None:
+    """Refuses keys that are not text; raises RecursionError for a tree that contains itself."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"{what}: the key {key!r} is a {type(key).__name__}, expected text: write '{key}'")
+            _check_tree(item, what)
+    elif isinstance(value, list):
+        for item in value:
+            _check_tree(item, what)
 
 
 def parse_override(text: str) -> dict[str, Any]:
@@ -122,10 +155,7 @@ def parse_override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"override {text!r} is not of the form key=value, e.g. rl.steps=300")
-    try:
-        parsed: Any = yaml.load(value, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise UserError(f"override {text!r}: the value is not valid YAML") from error
+    parsed = _parse(value, f"the value of the override {text[:80]!r}")
     for part in reversed(key.strip().split(".")):
         parsed = {part: parsed}
     return parsed

@@ -137,11 +137,28 @@ def test_strange_files_are_refused(tmp_path, content):
 
 @pytest.mark.parametrize(
     "override",
-    ["", "=", "=3", "rl", "rl=", "rl=3", "rl.steps", "rl.steps=x", "rl..steps=3", ".=3", "rl.steps.deeper=3", "arms=null",
-     "arms.rl=3", "arms.rl.reward=nothing", "seeds=[", "seeds=x", "env=", "env={", "env.name=x", "policy=", "workers.num=0",
-     "rl.steps=" + "9" * 5000, "rl.algorithm=nothing", "rl.algorithm={name: grpo, x: 1}", "policy.path=/no/where",
-     "name=../x", "name=..", "name=a/b", "arms={../x: {}}", "arms={a/b: {}}", "arms={test: {}}", "rl.steps=\0"],
-)  # fmt: skip
+    [
+        *("", "=", "=3", "rl", "rl=", "rl=3", "rl.steps", "rl.steps=x", "rl..steps=3", ".=3", "rl.steps.deeper=3"),
+        *(
+            "rl.steps=" + "9" * 5000,
+            "rl.steps=\0",
+            "rl.optimizer.lr=1e400",
+            "rl.optimizer.lr=.nan",
+            "seeds=[",
+            "seeds=x",
+        ),
+        *("seeds=[-1]", "seeds=[1000000000000000000000]", "seeds=[]", "seeds=[1, 1]", "workers.num=0", "policy="),
+        *(
+            "env=",
+            "env={",
+            "env.name=x",
+            "env={name: leaps, levels: 1-99999999999}",
+            "env={name: leaps, levels: [1.5]}",
+        ),
+        *("rl.algorithm=nothing", "rl.algorithm={name: grpo, x: 1}", "policy.path=/no/where", "arms.rl.reward=nothing"),
+        *("name=../x", "name=..", "name=a/b", "arms=null", "arms.rl=3", "arms={../x: {}}", "arms={a/b: {}}"),
+    ],
+)
 def test_strange_overrides_are_refused(override):
     with pytest.raises(UserError) as caught:
         check_components(load_experiment(["mini"], [override]))
