@@ -20,6 +20,7 @@ from experiments.errors import UserError
 from experiments.recording import RunRecorder
 from experiments.runs import RunFolder
 from experiments.sections import Component, ModelSection, OptimizerSection, SamplingSection
+from experiments.status import StageStatus
 from experiments.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
@@ -71,6 +72,7 @@ class SeedContext:
     Attributes:
         root: folder of this seed; stage folders lie in it.
         test, validation: frozen problems, the same for every arm and seed of the study.
+        status: of the stage that runs; None between stages.
     """
 
     experiment: Experiment
@@ -80,6 +82,7 @@ class SeedContext:
     validation: list[Problem]
     display: Display
     stop: StopSwitch
+    status: StageStatus | None = None
     _version: int = FIRST_VERSION
     _workers: Workers | None = field(default=None, repr=False)
     _architecture: Path | None = None  # folder that the workers loaded
@@ -100,7 +103,20 @@ class SeedContext:
 
     def recorder(self, folder: RunFolder) -> RunRecorder:
         """A recorder for a stage."""
-        return RunRecorder(folder, self.display, self.stop, tensorboard=self.experiment.tensorboard)
+        return RunRecorder(
+            folder, self.display, self.stop, on_progress=self._progress, tensorboard=self.experiment.tensorboard
+        )
+
+    def stacks(self) -> str:
+        """What every thread of this process, and every rollout worker, is doing."""
+        from rl.workers.inline import thread_stacks
+
+        theirs = [self._workers.stacks()] if self._workers and self.experiment.workers.executor != "inline" else []
+        return "\n".join([thread_stacks(), *theirs])
+
+    def _progress(self, done: int, total: int, note: str) -> None:
+        if self.status is not None:
+            self.status.progress(done, total, note)
 
     def initial_policy(self, section: ModelSection | None = None) -> CausalPolicy:
         """The policy before imitation: a tiny one from scratch, or the model that the config names.

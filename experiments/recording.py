@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from experiments.display import Display
@@ -15,28 +15,50 @@ SAMPLED_TRAJECTORIES = 2  # trajectories of each
 
 
 class RunRecorder:
-    """Writes metrics.jsonl, samples.jsonl, warnings.jsonl, status.json and, when asked, TensorBoard events."""
+    """Writes metrics.jsonl, samples.jsonl, warnings.jsonl and, when asked, TensorBoard events.
 
-    def __init__(self, folder: RunFolder, display: Display, stop: StopSwitch, *, tensorboard: bool = False) -> None:
+    Args:
+        on_progress: told (done, total, note), for the status file.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        display: Display,
+        stop: StopSwitch,
+        *,
+        on_progress: Callable[[int, int, str], None],
+        tensorboard: bool = False,
+    ) -> None:
         self.folder = folder
         self.display = display
         self.stop = stop
+        self._on_progress = on_progress
+        self._tensorboard = tensorboard
         self._writer: Any = None
-        if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(folder.path / "tensorboard")
+        self._step = 0  # of the last row of metrics
 
     @property
     def stop_requested(self) -> bool:
         """True after the first Ctrl-C."""
         return self.stop.requested
 
+    def rewind(self, stage: str, step: int) -> None:
+        """What was recorded of later steps is removed from the files."""
+        self.folder.rewind(stage, step)
+        self._step = step
+
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """One row in metrics.jsonl."""
+        self._step = step
         self.folder.metrics(stage, step, values)
         self.display.metrics(stage, values)
-        if self._writer:
+        if self._tensorboard:
+            if self._writer is None:
+                from torch.utils.tensorboard import SummaryWriter
+
+                # events of later steps, of a run that was killed, are hidden
+                self._writer = SummaryWriter(self.folder.path / "tensorboard", purge_step=step)
             for name, value in values.items():
                 self._writer.add_scalar(f"{stage}/{name}", value, step)
 
@@ -52,12 +74,12 @@ class RunRecorder:
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """How far the stage is, on screen and in status.json."""
         self.display.progress(stage, done, total, note)
-        self.folder.status("running", done=done, total=total, note=note, force=False)
+        self._on_progress(done, total, note)
 
     def warn(self, stage: str, message: str) -> None:
         """A line in warnings.jsonl and on screen."""
         self.display.warn(stage, message)
-        append_jsonl(self.folder.path / "warnings.jsonl", [{"stage": stage, "message": message}])
+        append_jsonl(self.folder.path / "warnings.jsonl", [{"stage": stage, "step": self._step, "message": message}])
 
     def close(self) -> None:
         """Flushes what is buffered."""

@@ -13,22 +13,22 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from experiments.errors import UserError
+from rl.files import write_whole
 
+STATUS = "status.json"
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "ray", "sympy", "datasets", "tokenizers", "numpy")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Writes JSON beside `path` and renames it there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=durable)
 
 
 def read_json(path: Path) -> Any:
@@ -42,10 +42,33 @@ def read_json(path: Path) -> Any:
 
 
 def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Appends one line per row and flushes."""
-    with path.open("a") as file:
-        for row in rows:
-            file.write(json.dumps(finite(row)) + "\n")
+    """Appends one line per row. A torn last line, of a writer that was killed, is cut off first."""
+    text = "".join(json.dumps(finite(row)) + "\n" for row in rows)
+    with path.open("ab+") as file:
+        _cut_torn_line(file)
+        file.write(text.encode())
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    end = place = file.seek(0, os.SEEK_END)
+    while place:
+        start = max(0, place - (1 << 16))
+        file.seek(start)
+        newline = file.read(place - start).rfind(b"\n")
+        if newline >= 0:
+            place = start + newline + 1
+            break
+        place = start
+    if place < end:
+        file.truncate(place)
+
+
+def filter_jsonl(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
+    """Removes the rows of which `keep` is not true; the file is replaced as a whole, or left as it is."""
+    rows = list(read_jsonl(path))
+    kept = [row for row in rows if keep(row)]
+    if len(kept) < len(rows):
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
@@ -98,7 +121,6 @@ class RunFolder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         self._began = time.time()
-        self._status_written = 0.0
         self.num_non_finite = 0
 
     @property
@@ -114,25 +136,24 @@ class RunFolder:
     @property
     def state(self) -> str:
         """new, running, interrupted, failed or done."""
-        file = self.path / "status.json"
+        file = self.path / STATUS
         return str(read_json(file)["state"]) if file.exists() else "new"
-
-    def status(self, state: str, *, done: int = 0, total: int = 0, note: str = "", force: bool = True) -> None:
-        """Writes status.json (heartbeat, progress, time left); at most once a second unless `force`."""
-        now = time.time()
-        if not force and now - self._status_written < 1:
-            return
-        self._status_written = now
-        seconds = now - self._began
-        left = seconds / done * (total - done) if 0 < done < total else None
-        row = {"state": state, "done": done, "total": total, "note": note, "pid": os.getpid()}
-        write_json(self.path / "status.json", {**row, "seconds": seconds, "seconds_left": left, "heartbeat": now})
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """Appends a row to metrics.jsonl."""
         self.num_non_finite += sum(isinstance(v, float) and not math.isfinite(v) for v in values.values())
         row = {"stage": stage, "step": step, "wall_seconds": time.time() - self._began, **values}
         append_jsonl(self.path / "metrics.jsonl", [row])
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Removes what was recorded of a stage's steps after `step`: a resumed run records them again."""
+
+        def is_kept(row: dict[str, Any]) -> bool:
+            return row.get("stage") != stage or (row.get("step") or 0) <= step
+
+        for name in ("metrics", "samples", "warnings"):
+            filter_jsonl(self.path / f"{name}.jsonl", is_kept)
+        filter_jsonl(self.path / "evals.jsonl", lambda row: row["policy"] != stage or (row["step"] or 0) <= step)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """One row per step: all that was recorded for it; what a resumed run wrote again counts."""

@@ -9,6 +9,7 @@ Each stage is done once: a resumed study goes on where it stopped. What each sta
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from experiments.config import Experiment
 from experiments.display import Display
 from experiments.errors import EXIT_RUN_FAILED, UserError
 from experiments.runs import RunFolder, new_folder, provenance, read_json, write_json
+from experiments.status import StageStatus
 from experiments.stop import EXIT_INTERRUPTED, StopSwitch
+from rl.files import ADVICE, disk_advice, write_whole
 
 
 class StudyInterrupted(Exception):
@@ -74,17 +77,17 @@ class Study:
 
         arms = self.experiment.arms
         start = context.folder("start")
-        self._stage(context.seed, "imitation", start, lambda: make_start(context))
+        self._stage(context, "imitation", start, lambda: make_start(context))
         self._test(context, "start", start, partial(run_test, context, "start", start))
         if any(arm.uses_comparisons for arm in arms.values()):
             pairs = context.folder("preferences")
-            self._stage(context.seed, "preferences", pairs, lambda: collect_preferences(context))
+            self._stage(context, "preferences", pairs, lambda: collect_preferences(context))
             if any(arm.uses_reward_model for arm in arms.values()):
                 model = RunFolder(pairs.path / "reward_model")
-                self._stage(context.seed, "reward_model", model, lambda: fit_proxy(context))
+                self._stage(context, "reward_model", model, lambda: fit_proxy(context))
         for name, arm in arms.items():
             folder = context.folder(name)
-            self._stage(context.seed, name, folder, partial(arm.run, context, name))
+            self._stage(context, name, folder, partial(arm.run, context, name))
             self._test(context, name, folder, partial(arm.test, context, name))
             for part, further in arm.further_policies(context, name).items():
                 label = f"{name}/{part}"
@@ -92,10 +95,11 @@ class Study:
 
     def _test(self, context: Any, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
         """The frozen test problems, once."""
-        self._stage(context.seed, f"test {name}", RunFolder(folder.path / "test"), work)
+        self._stage(context, f"test {name}", RunFolder(folder.path / "test"), work)
 
-    def _stage(self, seed: int, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:
+    def _stage(self, context: Any, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:
         """Runs a stage that is not done yet; `work` returns False when it was interrupted."""
+        seed = context.seed
         row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(self.folder))}
         if folder.is_done:
             self.stages.append({**row, "seconds": self._seconds_before(seed, name)})
@@ -103,17 +107,20 @@ class Study:
         if self.stop.requested:
             raise StudyInterrupted
         self.display.begin(name)
-        folder.status("running")
         began = time.time()
-        try:
-            finished = work() is not False
-        except BaseException:
-            folder.status("failed")
-            raise
+        context.status = StageStatus(
+            folder.path, on_quiet=lambda message: self.display.warn(name, message), stacks=context.stacks
+        )
+        with context.status as status:
+            try:
+                finished = work() is not False
+            except BaseException:
+                status.end("failed")
+                raise
+            status.end("done" if finished else "interrupted")
+        context.status = None
         if not finished:
-            folder.status("interrupted")
             raise StudyInterrupted
-        folder.status("done")
         self.stages.append({**row, "seconds": time.time() - began})
         self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
         self.write("running")
@@ -133,7 +140,9 @@ class Study:
             "problems": self.hashes,
             "stages": self.stages,
         }
-        write_json(self.folder / "study.json", row)
+        # a failure has its own error to tell, which one of the disk must not hide
+        with contextlib.suppress(OSError) if state == "failed" else contextlib.nullcontext():
+            write_json(self.folder / "study.json", row)
 
 
 def run_study(
@@ -160,8 +169,8 @@ def run_study(
             f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
             f"-o {folder}), or start a new folder"
         )
-    config_file.write_text(resolved)
-    write_json(folder / "provenance.json", provenance())
+    write_whole(config_file, resolved.encode())
+    _write_provenance(folder / "provenance.json")
     from experiments.plan import check_components
 
     check_components(experiment)
@@ -182,6 +191,16 @@ def run_study(
         except _expected_failures() as error:
             study.write("failed")
             raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
+        except OSError as error:
+            if error.errno not in ADVICE:
+                raise
+            study.write("failed")
+            where = f" ({error.filename})" if error.filename else ""
+            raise UserError(
+                f"{disk_advice(error)}{where}; the last good checkpoint is intact: beyond study {config_file} "
+                f"-o {folder} --resume",
+                EXIT_RUN_FAILED,
+            ) from error
     study.write("done")
     from experiments.report import write_report
     from experiments.tables import print_study
@@ -190,6 +209,15 @@ def run_study(
     print_study(folder)
     print(f"report: {report}")
     return report
+
+
+def _write_provenance(path: Path) -> None:
+    """What produced the run, and under `resumed` what went on with it later."""
+    now = provenance()
+    if path.exists():
+        first = read_json(path)
+        now = {**first, "resumed": [*first.get("resumed", ()), now]}
+    write_json(path, now)
 
 
 def _expected_failures() -> tuple[type[BaseException], ...]:

@@ -2,12 +2,12 @@
 
 A checkpoint is a folder: tensors.safetensors, state.json, and manifest.json with the size and SHA-256 of both. It is
 written under a name that no reader looks at, flushed to disk, and renamed: it is there whole or not at all. The one
-before is kept; one that does not match its manifest is named, and the one before it is used. Nothing is unpickled.
+before is kept; one that does not match its manifest, or a manifest that does not match its own checksum, is named, and
+the one before it is used. Nothing is unpickled.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -21,6 +21,8 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from rl.files import ADVICE, disk_advice, flush
 
 FORMAT = 2
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
@@ -79,7 +81,7 @@ class Checkpoints:
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(writing, target)
-                _flush(self.folder)
+                flush(self.folder)
             finally:
                 shutil.rmtree(writing, ignore_errors=True)  # gone already when all went well
             for old in self.paths()[self.keep :]:
@@ -123,15 +125,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint in `path`, after its checksums were compared.
 
     Raises:
-        TornCheckpointError: a file is missing, cut short, changed, or of an unknown format.
+        TornCheckpointError: a file is missing, cut short or changed.
+        CheckpointError: it is of another format, or may not be read.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        if manifest["format"] != FORMAT:
-            raise CheckpointError(
-                f"checkpoint {path} has format {manifest['format']}, this version reads {FORMAT}: "
-                "resume with the version that wrote it"
-            )
+        manifest = _read_manifest(path)
         for name, expected in manifest["files"].items():
             if name not in (TENSORS, STATE):
                 raise TornCheckpointError(f"checkpoint {path.name} lists an unknown file {name!r}")
@@ -142,8 +140,28 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(int(manifest["step"]), state, path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise TornCheckpointError(f"checkpoint {path.name} is torn: {Path(error.filename).name} is missing") from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise TornCheckpointError(f"checkpoint {path.name} is torn: {type(error).__name__}: {error}") from error
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = json.loads((path / MANIFEST).read_text())
+    digest = manifest.pop("sha256", None)
+    if digest is None or digest == _digest_of(manifest):  # format 1 had none
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(
+                f"checkpoint {path} has format {manifest['format']}, this version reads {FORMAT}: "
+                "resume with the version that wrote it"
+            )
+        if digest is not None:
+            return dict(manifest)
+    raise TornCheckpointError(f"checkpoint {path.name} is torn: {MANIFEST} does not match its checksum")
+
+
+def _digest_of(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _write(folder: Path, step: int, state: Mapping[str, Any]) -> None:
@@ -153,10 +171,11 @@ def _write(folder: Path, step: int, state: Mapping[str, Any]) -> None:
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
     (folder / STATE).write_text(json.dumps(plain))
     files = {name: _digest(folder / name) for name in (TENSORS, STATE)}
-    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "step": step, "files": files}))
+    manifest = {"format": FORMAT, "step": step, "files": files}
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "sha256": _digest_of(manifest)}))
     for name in (TENSORS, STATE, MANIFEST):
-        _flush(folder / name)
-    _flush(folder)
+        flush(folder / name)
+    flush(folder)
 
 
 def _split(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -190,34 +209,16 @@ def _digest(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def _flush(path: Path) -> None:
-    """Waits until the file's or folder's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
     """Turns an error of the disk into a message that says what to do."""
-    advice = {
-        errno.ENOSPC: "the disk is full: free some space and resume",
-        errno.EDQUOT: "the disk quota is used up: free some space and resume",
-        errno.EACCES: "permission denied: make the folder writable and resume",
-        errno.EPERM: "permission denied: make the folder writable and resume",
-        errno.EROFS: "the file system is read-only: choose another run folder",
-    }
     try:
         yield
-    except OSError as error:
-        what = advice.get(error.errno or 0, f"{error.strerror or error}: correct it and resume")
-        raise CheckpointError(
-            f"cannot write a checkpoint to {folder}: {what}; the last good checkpoint is intact"
-        ) from error
-    except SafetensorError as error:
-        what = advice[errno.ENOSPC] if "os error 28" in str(error) else str(error)
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError):
+            what = disk_advice(error)
+        else:  # written in Rust, whose errors carry the number in their text
+            what = next((text for number, text in ADVICE.items() if f"os error {number})" in str(error)), str(error))
         raise CheckpointError(
             f"cannot write a checkpoint to {folder}: {what}; the last good checkpoint is intact"
         ) from error

@@ -16,6 +16,10 @@ class Recorder(Protocol):
         """True after the first Ctrl-C: the stage checkpoints at the next step boundary and returns."""
         ...
 
+    def rewind(self, stage: str, step: int) -> None:
+        """The stage goes on from `step`: what was recorded of later steps will be recorded again."""
+        ...
+
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """One row of numbers; names are those of rl/metrics.py."""
         ...
@@ -40,6 +44,10 @@ class SilentRecorder:
         self.rows: list[tuple[str, int, dict[str, float]]] = []
         self.warnings: list[tuple[str, str]] = []
         self.stop_requested = False
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Forgets the rows of later steps."""
+        self.rows = [row for row in self.rows if row[0] != stage or row[1] <= step]
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """Keeps the row."""

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import os
 import re
 import zlib
 from collections import Counter
@@ -22,6 +21,7 @@ from typing import Any
 from envs.registry import EnvSpec
 from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason
+from rl.files import write_whole
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -83,12 +83,7 @@ class RolloutLog:
         body = "".join(f"{line}\n" for line in lines).encode()
         footer = json.dumps({"sha256": hashlib.sha256(body).hexdigest()}) + "\n"
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".writing")
-        with temporary.open("wb") as file:
-            file.write(gzip.compress(body + footer.encode(), COMPRESSION, mtime=0))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, gzip.compress(body + footer.encode(), COMPRESSION, mtime=0))
         return path
 
     def read(self, step: int) -> StepRecord:

@@ -314,6 +314,7 @@ class Training:
         if found is not None:
             self.load_state_dict(found.state)
             self._saved_step = self.step
+        self.recorder.rewind(self.stage, self.step)
         if self.log is not None:
             self.log.truncate(self.step)  # steps after the checkpoint are done, and written, again
 

@@ -166,6 +166,7 @@ class _Rounds:
     def run(self) -> list[RoundReport]:
         start = copy.deepcopy(self.learner.state_dict())  # the optimizer goes on writing into its own state
         self._resume()
+        self.recorder.rewind(self.stage, len(self.reports))
         while len(self.reports) < self.settings.rounds and not self.recorder.stop_requested:
             began = time.perf_counter()
             if self.sampled is None:

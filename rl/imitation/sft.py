@@ -120,6 +120,7 @@ def fit_sft(
         start: how far it was (resume); those examples are skipped, so the rest is as in one go.
     """
     began = time.perf_counter()
+    recorder.rewind(stage, start.steps)
     batches = islice(length_bucketed(examples, settings.batch_size, settings.seed), start.steps, settings.max_steps)
     probes = list(start.probes)
     step, tokens, passed, reached = start.steps, start.tokens, start.tokens_passed, False

@@ -125,6 +125,7 @@ def fit_dpo(
     from policies.causal import load_policy
 
     began = time.perf_counter()
+    recorder.rewind(stage, 0)
     with quiet_transformers():
         policy = load_policy(policy_folder)
         reference = load_policy(reference_folder or policy_folder)

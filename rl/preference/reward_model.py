@@ -93,6 +93,7 @@ def fit_reward_model(
     from policies.causal import load_policy
 
     began = time.perf_counter()
+    recorder.rewind(stage, 0)
     with quiet_transformers():
         policy = load_policy(policy_folder)
         train, held_out = split_by_problem(comparisons, settings.held_out, settings.seed)

@@ -96,6 +96,33 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_it_used(tmp_path, how):
         assert "step-00000002" in said[0]
 
 
+SMALL = {"step": 2, "w": torch.arange(3.0), "floats": [0.5]}
+HARMS = {
+    "cut": lambda content, place: content[:place],
+    "zeroed from here on": lambda content, place: content[:place] + bytes(len(content) - place),
+    "another byte": lambda content, place: content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :],
+}
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", "manifest.json"])
+@pytest.mark.parametrize("how", HARMS)
+def test_a_write_torn_at_any_byte_is_named_and_the_checkpoint_before_it_used(tmp_path, name, how):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {**SMALL, "step": 1})
+    newest = checkpoints.save(2, SMALL)
+    whole = (newest / name).read_bytes()
+    for place in range(len(whole)):
+        harmed = HARMS[how](whole, place)
+        (newest / name).write_bytes(harmed)
+        said = []
+        found = checkpoints.latest(said.append)
+        if harmed == whole:
+            assert (found.step, said) == (2, [])
+        else:
+            assert (found.step, found.state["step"], len(said)) == (1, 1, 1), (place, said)
+            assert "step-00000002" in said[0]
+
+
 def test_when_every_checkpoint_is_torn_nothing_is_made_up(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     for step in (1, 2):
@@ -106,11 +133,29 @@ def test_when_every_checkpoint_is_torn_nothing_is_made_up(tmp_path):
         checkpoints.latest(lambda message: None)
 
 
-def test_a_newer_format_is_refused_by_name_not_skipped(tmp_path):
+@pytest.mark.parametrize("number", [1, 99])
+def test_another_format_is_refused_by_name_and_not_skipped(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(rl.checkpoint, "FORMAT", number)
     path = Checkpoints(tmp_path).save(1, STATE)
-    manifest = json.loads((path / "manifest.json").read_text())
-    (path / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
-    with pytest.raises(CheckpointError, match="format 99"):
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=f"format {number}"):
+        Checkpoints(tmp_path).latest(lambda message: None)
+    if number == 1:  # whose manifests had no checksum of their own
+        manifest = json.loads((path / "manifest.json").read_text())
+        del manifest["sha256"]
+        (path / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(CheckpointError, match="format 1"):
+            Checkpoints(tmp_path).latest(lambda message: None)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_an_error_that_says_so(tmp_path, monkeypatch):
+    Checkpoints(tmp_path).save(1, STATE)
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(rl.checkpoint, "_digest", refuse)
+    with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*: Permission denied"):
         Checkpoints(tmp_path).latest(lambda message: None)
 
 
@@ -143,7 +188,7 @@ def test_a_disk_that_refuses_is_explained_and_the_last_checkpoint_is_intact(tmp_
     def refuse(path):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(rl.checkpoint, "_flush", refuse)
+    monkeypatch.setattr(rl.checkpoint, "flush", refuse)
     with pytest.raises(CheckpointError, match=rf"(?i){words}.*last good checkpoint is intact"):
         checkpoints.save(2, STATE)
     monkeypatch.undo()
@@ -167,7 +212,7 @@ def test_a_real_limit_on_file_size_is_explained(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("point", ["_digest", "_flush", "save_file"])
+@pytest.mark.parametrize("point", ["_digest", "flush", "save_file"])
 def test_a_process_killed_while_it_writes_leaves_the_checkpoint_before(tmp_path, point):
     code = f"""
         import os, torch, rl.checkpoint as module

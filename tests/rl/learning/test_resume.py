@@ -117,8 +117,8 @@ def killed(world, setting, moment, step, folder, monkeypatch):
         monkeypatch.setattr(adam, "step", lambda: (apply(), switch()))
     else:
         switch = KillSwitch(1 + 4 * (step // 2))  # four flushes per checkpoint, one checkpoint every second step
-        flush = rl.checkpoint._flush
-        monkeypatch.setattr(rl.checkpoint, "_flush", lambda path: (flush(path), switch()))
+        flush = rl.checkpoint.flush
+        monkeypatch.setattr(rl.checkpoint, "flush", lambda path: (flush(path), switch()))
     with pytest.raises(Killed):
         run(world, setting, folder=folder, recorder=recorder, workers=workers, learner=learner)
     monkeypatch.undo()
