@@ -14,7 +14,7 @@ _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\
 _OPTION_TEXT = re.compile(r"\d+(?:[.,]\d+)*(?:\s|$)|[A-Z][a-z]")
 _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
 _NAMED = re.compile(
-    r"(?i)\b(?:option|choice|answer|letter)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
+    r"(?i)\b(?:option|choice|answer|letter|opci[oó]n|letra|lettera|lettre|alternativa|вариант|буква)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
 )
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
 _REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")

@@ -30,24 +30,24 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("答案", "结果", "答"),
     ),
     (
-        r"(?<!\w)(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban|svar)\b"
-        r"(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige))?"
-        r"\s*(?:est|es|ist|é|è|lautet|to|adalah|är|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?",
+        r"(?<!\w)(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban(?:nya)?|svar(?:et)?)\b"
+        r"(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige|yang\s+benar))?"
+        r"\s*(?:est|es|ist|é|è|lautet|to|adalah|är|er|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?",
         ("respuesta", "réponse", "resposta", "risposta", "antwort", "lösung", "odpowiedź", "jawaban", "svar"),
     ),
     (r"(?:ответ|відповідь)\s*(?::|—|-|это)?", ("ответ", "відповідь")),
     (r"(?:정답|답)\s*(?:은|는|:)", ("정답", "답")),
     (r"(?:答え|正解)は?\s*[:：]?", ("答え", "正解")),
     (r"(?:उत्तर|উত্তর|పరిష్కారం|பதில்)\s*(?:है|হল|হলো|:)?\s*:?", ("उत्तर", "উত্তর", "పరిష్కారం", "பதில்")),
-    (r"คำตอบ\s*(?:คือ|:)", ("คำตอบ",)),
+    (r"คำตอบ(?:ที่ถูกต้อง)?\s*(?:คือ|:)", ("คำตอบ",)),
     (
-        r"(?:cevap|yanıt|jibu|sagot|đáp\s+án|απάντηση|תשובה|válasz|răspuns|vastaus|antwoord|odpověď)"
-        r"\s*(?:is|ni|là|είναι|:)?\s*:?",
-        ("cevap", "yanıt", "jibu", "sagot", "đáp", "απάντηση", "תשובה", "válasz", "răspuns", "vastaus", "antwoord",
-         "odpověď"),
+        r"(?:cevap|yanıt|seçenek|jibu|sagot|đáp\s+án(?:\s+đúng)?|câu\s+trả\s+lời|απάντηση|תשובה|válasz|răspuns(?:ul)?|vastaus"
+        r"|antwoord|odpověď)(?:\s+(?:is|ni|ay|je|là|on|este|είναι|היא)(?!\w))?\s*:?",
+        ("cevap", "yanıt", "seçenek", "jibu", "sagot", "đáp", "câu", "απάντηση", "תשובה", "válasz", "răspuns",
+         "vastaus", "antwoord", "odpověď"),
     ),
-    (r"(?:所以选|故选|选(?=\s*[A-J]))", ("所以选", "故选", "选")),
-    (r"(?:الجواب|الإجابة)(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
+    (r"(?:所以选|故选|选择?(?=\s*[A-J]))\s*[:：]?", ("所以选", "故选", "选")),
+    (r"(?:الجواب|الإجابة)(?:\s+(?:الصحيح|الصحيحة))?(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
 )  # fmt: skip
 _ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), stems) for pattern, stems in _SPOKEN)
 _ASCII_ANNOUNCEMENTS = tuple(

@@ -8,9 +8,18 @@ from verifiers.extract.places import formulas, undecorated
 
 NEGATED = re.compile(
     r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"
-    r"|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b|不是|错误|不对|没有"
+    r"|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b"
+    # the same in other languages: nicht, kein, ne ... pas, não, non, niet, nie, не, değil, nem, ikke, inte ...
+    r"|\b(?:nicht|keine?|n['’](?:est|a|y)|ne|pas|não|nao|non(?!-)|niet|geen|nie|není|neni|не|нет|ні|değil|nem|ikke|inte|bukan"
+    r"|tidak|không|δεν|όχι|nu|hindi)\b"
+    r"|不是|错误|不对|没有|ではありません|ではない|でない|じゃない|아닙니다|아니|ไม่"
+    r"|(?<!\S)(?:नहीं|নয়|ليس|ليست|لا|نیست|לא|אינו|אינה)(?!\S)"
 )
-HEDGED = re.compile(r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between)\b|或")
+HEDGED = re.compile(
+    r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between"
+    r"|oder|ou|или|або|lub|nebo|veya|hoặc|atau|eller|vagy|vielleicht|peut-être|quizás|talvez|forse|возможно)\b"
+    r"|\d\s+[oae]\s+\d|或|または|あるいは|또는|혹은|หรือ|(?<!\S)(?:أو|या|অথবা|או)(?!\S)"
+)
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
     r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"

@@ -25,7 +25,7 @@ _FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
 _LAST_WORD = re.compile(
     r"(?:(?<![\\\w])(?!sin|cos|tan|log|exp|sqrt|det|gcd|max|min|lim)[A-Za-z]{3,}|\bis|[\u4e00-\u9fff])\s*"
 )
-_NOT_THAT = re.compile(r"(?i),?\s*(?:and |but )?not \W{0,3}[\d\w./]{1,20}\W{0,3}$")
+_NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _CHINESE_COPULA = re.compile(r"[\u4e00-\u9fff](?:为|是|等于)\s*([^。\u4e00-\u9fff]{1,80}?)\s*[。．.]?$")
 _LABELLED_LINE = re.compile(r"(?:>\s*|[-*]\s+|#+\s+)*\*\*[^*\n:]{1,40}(?::\*\*|\*\*\s*:)\s*(\S.*)$")
 _JOINING_WORDS = frozenset(

@@ -6,7 +6,7 @@ from verifiers import units
 from verifiers.parse import words
 from verifiers.parse.atoms import AtomParser
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Expr, Num, Op, Quantity, num
+from verifiers.parse.tree import Expr, Num, Op, Quantity, num, walk
 
 _MAX_UNIT_WORDS = 6
 _AFTER_UNIT = frozenset(("end", "/", "^", ",", "."))
@@ -145,6 +145,8 @@ class QuantityParser(AtomParser):
                 raise ParseError("too many words after a number")
         if not parts:
             return value
+        if not known and not any(isinstance(node, Num) for node in walk(value)):
+            raise ParseError("words after letters")  # "En total" is no amount
         return Quantity(value, " ".join(parts).replace(" /", "/"), known)
 
     def _unit_follows(self) -> bool:
