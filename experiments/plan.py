@@ -15,6 +15,7 @@ def check_components(experiment: Experiment) -> None:
         UserError: one of them cannot be built.
     """
     from experiments.context import build, build_env
+    from experiments.preferences import read_recorded
     from rl.preference.annotators import make_annotator
 
     env = build_env(experiment.env)[1]
@@ -26,8 +27,8 @@ def check_components(experiment: Experiment) -> None:
     recorded = experiment.preference.comparisons
     if recorded is None:
         build("preference.annotator", experiment.preference.annotator, make_annotator)
-    elif not Path(recorded).is_file():
-        raise UserError(f"preference.comparisons: {recorded!r} is not a file")
+    else:
+        read_recorded(Path(recorded))
     for name, arm in experiment.arms.items():
         arm.check(experiment, name, env)
     level = experiment.evaluation.headline_level

@@ -71,17 +71,20 @@ def make_learner(
         reference: None: the policy as it is now.
     """
     policy = policy or context.load(context.start_policy, trainable=True)
+    total_steps = section.steps * algorithm.epochs * algorithm.minibatches
     if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
         reference = _frozen(policy)
     return Learner(
         policy,
         algorithm,
-        optimizer_of(section.optimizer, section.steps * algorithm.epochs * algorithm.minibatches),
+        optimizer_of(section.optimizer, total_steps),
         micro_tokens=section.micro_tokens,
         temperature=section.sampling.temperature,
         autocast=section.autocast,
         value_model=make_value_model(algorithm, policy),
+        value_optimizer=optimizer_of(section.value_optimizer, total_steps) if section.value_optimizer else None,
         value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
+        gradient_checkpointing=section.gradient_checkpointing,
         reference=reference,
         seed=context.seed,
         threads=context.experiment.threads,

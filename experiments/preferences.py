@@ -107,17 +107,29 @@ def fit_proxy(context: SeedContext) -> bool:
     return not card.interrupted
 
 
+def read_recorded(path: Path) -> list[Comparison]:
+    """Recorded labels.
+
+    Raises:
+        UserError: no such file, a line that is no comparison, or none at all.
+    """
+    try:
+        comparisons = load_comparisons(path)
+    except OSError as error:
+        raise UserError(f"preference.comparisons: {str(path)!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"preference.comparisons: {error}") from error
+    if not comparisons:
+        raise UserError(f"preference.comparisons: {path} holds no comparison")
+    return comparisons
+
+
 def _take_recorded(context: SeedContext, path: Path) -> None:
     """Labels that somebody recorded: graded by the environment, so that the card can say what they reward."""
     from envs.grading import EnvGrader
     from verifiers.pool import VerifierPool
 
-    try:
-        comparisons = load_comparisons(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"preference.comparisons: {error}") from error
-    if not comparisons:
-        raise UserError(f"preference.comparisons: {path} holds no comparison")
+    comparisons = read_recorded(path)
     asked = [(c.problem, text) for c in comparisons for text in (c.chosen, c.rejected)]
     deadline = context.experiment.workers.deadline_seconds
     with VerifierPool(EnvGrader(context.env_spec), workers=1, deadline_seconds=deadline) as pool:

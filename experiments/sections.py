@@ -125,6 +125,8 @@ class RLSection(Section):
     curriculum: Component = Component(name="edge")
     micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
+    value_optimizer: OptimizerSection | None = None  # ppo, vapo: of the value model; null: as `optimizer`
+    gradient_checkpointing: bool = False  # recompute activations in the backward pass: less memory, a third more work
     autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
     fixed_lag: bool = True  # stale samples are exactly that old: the run repeats bit for bit; false: as new as can be

@@ -41,7 +41,9 @@ class DistillArm(Arm):
     clip: float = 0.2  # on-policy: ratio kept in [1 - clip, 1 + clip]
 
     uses_rl: ClassVar[frozenset[str]] = (
-        SAMPLED | TRAINED | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_lag"}
+        SAMPLED
+        | TRAINED
+        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_lag", "gradient_checkpointing"}
     )
 
     @property

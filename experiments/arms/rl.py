@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from experiments.arms.base import Arm
+from experiments.errors import UserError
 from experiments.rewards import needs_reward_model, reward_sources
 from experiments.sections import Component, RLSection
 
@@ -39,7 +40,9 @@ class RlArm(Arm):
         from rl.curriculum import make_curriculum
 
         section = experiment.rl_of(name)
-        algorithm_of(section.algorithm)
+        algorithm = algorithm_of(section.algorithm)
+        if section.value_optimizer is not None and not algorithm.needs_values:
+            raise UserError(f"{name}: rl.value_optimizer changes nothing: {section.algorithm.name} has no value model")
         train_settings(section, experiment.workers.shard_size)
         build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
         check_reward(self.reward)

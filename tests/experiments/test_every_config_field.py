@@ -85,6 +85,8 @@ CASES: dict[str, tuple[list[str], str]] = {
     "rl.curriculum": ([RL], "rl.curriculum={name: uniform, levels: [1]}"),
     "rl.micro_tokens": ([RL], "rl.micro_tokens=64"),
     "rl.value_pretraining": ([RL, "rl.algorithm=ppo", "rl.value_pretraining=0"], "rl.value_pretraining=1"),
+    "rl.value_optimizer": ([RL, "rl.algorithm=ppo"], "rl.value_optimizer={lr: 0.1}"),
+    "rl.gradient_checkpointing": ([RL], "rl.gradient_checkpointing=true"),
     "rl.autocast": ([RL], "rl.autocast=bf16"),
     "rl.max_staleness": ([RL], "rl.max_staleness=1"),
     "rl.fixed_lag": ([RL, "rl={max_staleness: 2, steps: 5}"], "rl.fixed_lag=false"),
@@ -189,6 +191,7 @@ SHARED = {  # sections that several others hold: each of their fields, tried in 
     "sampling.top_k": ([RL], "evaluation.sampling.top_k=1"),
     "sampling.top_p": ([RL], "evaluation.sampling.top_p=0.1"),
     "sampling.temperature of practice": ([RL], "rl.sampling.temperature=0.5"),
+    "value_optimizer without values": ([RL], "rl.value_optimizer={lr: 0.1}"),
     "no sampling in practice": ([RL], "rl.sampling.temperature=0"),
     "truncated sampling in practice": ([RL], "rl.sampling.top_k=5"),
 }
@@ -214,7 +217,12 @@ def leaves(model: type[BaseModel], prefix: str = "") -> list[str]:
             continue
         options = (field.annotation, *get_args(field.annotation))
         nested = [t for t in options if isinstance(t, type) and issubclass(t, BaseModel) and t is not Component]
-        is_shared = name in ("optimizer", "sampling", "student")  # each of their fields is tried once, below
+        is_shared = name in (
+            "optimizer",
+            "value_optimizer",
+            "sampling",
+            "student",
+        )  # each of their fields is tried once, below
         if nested and not is_shared:
             found += leaves(nested[0], f"{prefix}{name}.")
         else:
@@ -247,6 +255,7 @@ def calls(monkeypatch):
     import experiments.report
     import experiments.tables
     import rl.checkpoint
+    import rl.learner
     from rl.workers import make_workers
 
     seen: list[Any] = []
@@ -258,6 +267,10 @@ def calls(monkeypatch):
         return make_workers("inline", spec)
 
     save, set_threads = rl.checkpoint.Checkpoints.save, torch.set_num_threads
+    prepare = rl.learner.prepare_for_training
+    monkeypatch.setattr(
+        rl.learner, "prepare_for_training", lambda module, saving: (seen.append(saving), prepare(module, saving))[1]
+    )
     monkeypatch.setattr(experiments.context, "make_workers", workers)
     monkeypatch.setattr(experiments.context, "start_executor", lambda experiment: None)
     monkeypatch.setattr(experiments.context, "stop_executor", lambda experiment: None)
