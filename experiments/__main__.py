@@ -84,11 +84,17 @@ def sweep(
     output: Output = None,
     resume: Resume = False,
     quiet: Quiet = False,
+    on_test: Annotated[
+        bool, typer.Option(help="Judge on the test problems; by default on validation problems.")
+    ] = False,
 ) -> None:
-    """Run a study for every combination of a grid of settings and print one table."""
+    """Run a study for every combination of a grid of settings and print one table.
+
+    Settings are chosen by validation problems: the test stays unseen until the choice is made.
+    """
     from experiments.sweep import run_sweep
 
-    run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet)
+    run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet, on_test=on_test)
 
 
 @app.command()

@@ -22,22 +22,31 @@ SAMPLES_PER_LEVEL = 3  # completions kept as text
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds
 
 
-def frozen_problems(env: Environment, section: EvaluationSection, split: str) -> list[Problem]:
-    """The problems of a split that every arm and seed answers: `problems_per_level` of each level of each part.
-
-    Validation problems are spread over the parts' training levels; test problems cover ood_levels too.
+def final_problems(env: Environment, section: EvaluationSection) -> list[Problem]:
+    """What every policy answers at the end: `problems_per_level` of each level of each part, ood_levels included.
 
     Raises:
         UserError: the environment has none, or not at these levels.
     """
+    levels = section.levels or (*env.levels, *env.ood_levels)
     try:
-        if split == "validation":
-            strands = env.strands(env.levels)
-            return [
-                env.strand_problem(strands[i % len(strands)], i, split=split, seed=EVALUATION_SEED)
-                for i in range(section.validation_problems)
-            ]
-        return _distinct(env, section.levels or (*env.levels, *env.ood_levels), section.problems_per_level, split)
+        return _distinct(env, levels, section.problems_per_level, section.split)
+    except ValueError as error:
+        raise UserError(f"evaluation: {error}") from error
+
+
+def validation_problems(env: Environment, section: EvaluationSection) -> list[Problem]:
+    """What policies answer during training: problems of the validation split, spread over the training levels.
+
+    Raises:
+        UserError: the environment has none.
+    """
+    try:
+        strands = env.strands(env.levels)
+        return [
+            env.strand_problem(strands[i % len(strands)], i, split="validation", seed=EVALUATION_SEED)
+            for i in range(section.validation_problems)
+        ]
     except ValueError as error:
         raise UserError(f"evaluation: {error}") from error
 
@@ -108,20 +117,25 @@ def save_test_samples(folder: Path, groups: Sequence[Any], num_problems: int) ->
     append_jsonl(folder / "test_samples.jsonl", rows)
 
 
-def read_evaluation(folder: Path, split: str = "test") -> dict[str, Any]:
-    """The last evaluation of a run folder on a split.
+def final_evaluations(folder: Path) -> list[dict[str, Any]]:
+    """Rows of evals.jsonl that belong to no step of training: the policy's answers to the frozen problems."""
+    return [row for row in read_jsonl(folder / "evals.jsonl") if row["step"] is None]
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """The last final evaluation of a run folder.
 
     Raises:
         UserError: there is none.
     """
-    found = [row for row in read_jsonl(folder / "evals.jsonl") if row["split"] == split]
+    found = final_evaluations(folder)
     if not found:
-        raise UserError(f"{folder} holds no evaluation on the {split} split (evals.jsonl)")
+        raise UserError(f"{folder} holds no final evaluation (evals.jsonl)")
     return found[-1]
 
 
 def run_test(context: SeedContext, name: str, folder: RunFolder) -> None:
-    """Has a trained policy answer the frozen test problems, and says how far it is from the start and what it costs."""
+    """Has a trained policy answer the frozen problems, and says how far it is from the start and what it costs."""
     from experiments.context import sampling_of
     from rl.evaluate import evaluate
 
@@ -148,7 +162,7 @@ def run_test(context: SeedContext, name: str, folder: RunFolder) -> None:
         "tokens_per_answer": sum(row.mean_tokens for row in found.rows) / len(found.rows),
         "kl": distance_from_start(context, workers, version) if folder.path != context.folder("start").path else None,
     }
-    record_evaluation(folder.path, found, policy=name, split="test", facts=facts)
+    record_evaluation(folder.path, found, policy=name, split=section.split, facts=facts)
 
 
 def distance_from_start(context: SeedContext, workers: Workers, version: int) -> float:

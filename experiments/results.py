@@ -15,7 +15,7 @@ import numpy as np
 from experiments.arms import RlArm
 from experiments.config import Experiment
 from experiments.errors import UserError
-from experiments.evaluation import read_evaluation
+from experiments.evaluation import final_evaluations, read_evaluation
 from experiments.loading import load_resolved
 from experiments.rewards import PROXY
 from experiments.runs import RunFolder, read_json, read_jsonl
@@ -236,8 +236,8 @@ def further_policies(arm: Path) -> list[str]:
 
 
 def is_tested(run_folder: Path) -> bool:
-    """True when the frozen test problems were answered."""
-    return any(row["split"] == "test" for row in read_jsonl(run_folder / "evals.jsonl"))
+    """True when the frozen problems were answered."""
+    return bool(final_evaluations(run_folder))
 
 
 def check_comparable(evaluations: Sequence[Mapping[str, Any]]) -> None:

@@ -182,8 +182,9 @@ class PreferenceSection(Section):
 
 
 class EvaluationSection(Section):
-    """Frozen test problems, the same for every arm."""
+    """Frozen problems that every policy answers at the end, the same for every arm."""
 
+    split: Literal["test", "validation"] = "test"  # validation: while settings are chosen; the test stays unseen
     levels: tuple[int, ...] = ()  # empty: the environment's levels and ood_levels
     problems_per_level: Positive = 100  # of a mixture: for each of its parts
     num_samples: Positive = 16  # completions per problem at sampling.temperature

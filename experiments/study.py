@@ -48,12 +48,11 @@ class Study:
     def run(self) -> None:
         """All stages of all seeds, then the table and the report."""
         from experiments.context import SeedContext, build_env, start_executor, stop_executor
-        from experiments.evaluation import frozen_problems, save_problems
+        from experiments.evaluation import final_problems, save_problems, validation_problems
 
         section = self.experiment.evaluation
         env = build_env(self.experiment.env)[1]
-        test = frozen_problems(env, section, "test")
-        validation = frozen_problems(env, section, "validation")
+        test, validation = final_problems(env, section), validation_problems(env, section)
         self.hashes.update(
             (name, save_problems(self.folder / "problems", name, problems))
             for name, problems in (("test", test), ("validation", validation))

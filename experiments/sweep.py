@@ -1,4 +1,8 @@
-"""`beyond sweep`: a study for every combination of a grid, and one table of what they came to."""
+"""`beyond sweep`: a study for every combination of a grid, and one table of what they came to.
+
+A sweep is how settings are chosen, so its policies answer problems of the validation split: the test stays unseen until
+the choice is made.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +46,18 @@ def run_sweep(
     output: Path | None = None,
     resume: bool = False,
     quiet: bool = False,
+    on_test: bool = False,
 ) -> None:
     """Runs the combinations one after the other; a resumed sweep skips those that are done.
+
+    Args:
+        on_test: judge on the split that the config names, by default the test.
 
     Raises:
         UserError: a broken grid, or a combination that is no valid config (all are checked before the first runs).
     """
     points = parse_grid(grid)
+    overrides = [*overrides, *([] if on_test else ["evaluation.split=validation"])]
     experiments = [load_experiment(config, [*overrides, *(f"{k}={v}" for k, v in p.items())]) for p in points]
     root = output or Path("runs") / f"{experiments[0].name}-sweep"
     folders = [root / "_".join(f"{k.rpartition('.')[2]}={v}" for k, v in p.items()).replace("/", "-") for p in points]
@@ -60,8 +69,8 @@ def run_sweep(
 
 
 def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:
-    table = Table(title="step-verified accuracy, sampled, [95 %]")
     results = [load_study(folder) for folder in folders]
+    table = Table(title=f"step-verified accuracy on {results[0].experiment.evaluation.split} problems, sampled, [95 %]")
     names = list(results[0].policies)
     for column in (*points[0], *names):
         table.add_column(column)

@@ -97,7 +97,10 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     seeds = len(results.seeds)
     rows = arm_rows(results, level)
     k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
+    split = results.experiment.evaluation.split
     title = f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)"
+    if split != "test":
+        title += f", {split} problems"
     table = _table(title, "sampled", "95 %", "greedy", "answer", f"pass@{k}", "gain", "KL")
     for row in rows:
         sampled, over = row["sampled"], row.get("over_start")

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.context import SeedContext
+from experiments.evaluation import final_evaluations
 from experiments.preferences import annotator_of
-from experiments.runs import RunFolder, read_json, read_jsonl, write_json
+from experiments.runs import RunFolder, read_json, write_json
 from rl.distance import kl_from
 from rl.preference.fidelity import fidelity
 from rl.preference.reward_model import load_reward
@@ -83,8 +84,7 @@ def practised_kl(context: SeedContext) -> float | None:
     for name, arm in context.experiment.arms.items():
         reward: Any = getattr(arm, "reward", None)
         if arm.method == "rl" and reward is not None and reward.name == "verifier":
-            path = context.root / name / "evals.jsonl"
-            tests = [row for row in read_jsonl(path) if row["split"] == "test"]
+            tests = final_evaluations(context.root / name)
             if tests and tests[-1].get("kl") is not None:
                 return float(tests[-1]["kl"])
     return None

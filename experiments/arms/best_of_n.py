@@ -92,7 +92,7 @@ class BestOfNArm(Arm):
             "tokens_per_answer": self.n * curve[0].tokens,
             "kl": next((p.kl for p in best_of_n(groups, scores, [self.n])), None) if self.policy == START else None,
         }
-        record_evaluation(folder.path, found, policy=name, split="test", facts=facts)
+        record_evaluation(folder.path, found, policy=name, split=section.split, facts=facts)
         write_json(folder.path / "best_of_n.json", [point.to_json() for point in curve])
 
 

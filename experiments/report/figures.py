@@ -26,6 +26,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "seeds": list(results.seeds),
         "state": results.study["state"],
         "headline_level": level,
+        "split": experiment.evaluation.split,
         "labels": {name: results.label(name) for name in policies},
         "claims": study_claims(results),
         "headline": plain_rows(arm_rows(results, level)),
