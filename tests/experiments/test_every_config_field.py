@@ -121,6 +121,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "preference.dpo.lr": ([DPO], "preference.dpo.lr=1e-3"),
     "preference.dpo.batch_size": ([DPO], "preference.dpo.batch_size=4"),
     "preference.dpo.held_out": ([DPO], "preference.dpo.held_out=0.5"),
+    "evaluation.split": ([RL], "evaluation.split=validation"),
     "evaluation.levels": ([RL], "evaluation={levels: [2, 3]}"),
     "evaluation.problems_per_level": ([RL], "evaluation.problems_per_level=2"),
     "evaluation.num_samples": ([RL], "evaluation.num_samples=1"),
