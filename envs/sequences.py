@@ -19,7 +19,8 @@ def _differences(terms: list[int]) -> list[list[int]]:
 @environment("sequences", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def sequences(rng: random.Random, level: int) -> Problem:
     """The next term: constant differences of order 1, 2, 3 ... up to the level."""
-    start = [rng.randint(-20, 20) for _ in range(level)]
+    largest = 60 if level == 1 else 20
+    start = [rng.randint(-largest, largest) for _ in range(level)]
     row = [rng.choice([n for n in range(-9, 10) if n])] * 4
     rows = [row]
     for first in reversed(start):  # sum up from the constant differences
