@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import re
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -81,6 +83,10 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
             if binomial_tail(round(rate * len(asked)), len(asked), allowed) < PROBE_SIGNIFICANCE:
                 paid.append(f"{name} {rate:.1%} at level {level}, allowed {allowed:.1%}")
     report.numbers["probe_levels"] = levels
+    if env.has_reference:
+        share = statistics.mean(_is_in_prompt(problem) for problems in drawn.values() for problem in problems)
+        detail = f"it does in {share:.0%} of the problems; what copying it earns is among the probes"
+        yield Finding("answers stand in the prompt", True, detail)
     worst, best = max(levels.items(), key=lambda item: item[1]["rate"])
     best_of = f"the best ({best['probe']}) earns {best['rate']:.1%} at level {worst}"
     detail = f"{len(report.numbers['probes'])} tried; {best_of}"
@@ -88,6 +94,10 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
         detail += f", where the most frequent answer has {best['most_frequent_answer']:.1%}"
     mend = "no partial credit for containing the answer; one announced answer; more different answers"
     yield Finding("exploit probes", not paid, "; ".join(paid[:4]) or detail, mend)
+
+
+def _is_in_prompt(problem: Problem) -> bool:
+    return re.search(rf"(?<!\w){re.escape(problem.answer)}(?!\w)", problem.text) is not None
 
 
 def _best(earned: Mapping[str, float]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from envs.demonstrations import ConversationDemonstrator, StepDemonstrator
@@ -119,6 +119,26 @@ def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Fi
         detail += f"; e.g. {problem.text!r} -> {problem.answer!r}: {verdict.outcome}, {verdict.detail}"
     mend = "verify and render_solution must agree on how an answer is written; look at the example"
     yield Finding("gold is CORRECT", not wrong, detail, mend)
+    yield _check_twins(env, [problem for group in drawn.values() for problem in group])
+
+
+def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
+    """Problems of one identity accept each other's answers."""
+    first: dict[str, Problem] = {}
+    num_twins = 0
+    apart: list[tuple[Problem, Problem]] = []
+    for problem in problems:
+        other = first.setdefault(problem.id, problem)
+        if other is problem or env.home(problem).max_turns > 1:
+            continue
+        num_twins += 1
+        if not env.grade(other, env.home(problem).render_solution(problem.solution, problem.answer)).is_correct:
+            apart.append((other, problem))
+    detail = f"{len(apart)} of {num_twins} repeated problems have answers that the first does not accept"
+    if apart:
+        detail += f"; e.g. {apart[0][0].text!r} and {apart[0][1].text!r}"
+    mend = "Problem.canonical must hold all that the answer depends on"
+    return Finding("equal problems have equal answers", not apart, detail, mend)
 
 
 def _gold_verdict(env: Environment, problem: Problem) -> Verdict:

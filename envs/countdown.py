@@ -9,6 +9,8 @@ from envs.expressions import evaluate, integers_of
 from envs.registry import environment
 from envs.types import Problem, unordered
 
+MAX_ATTEMPTS = 10_000
+
 
 def _reaches_target(problem: Problem, answer: str) -> bool:
     text, equals, stated = answer.partition("=")
@@ -34,7 +36,7 @@ def _only_adds(problem: Problem) -> tuple[list[str], str]:
 )
 def countdown(rng: random.Random, level: int, largest: int = 25, use_all: bool = True) -> Problem:
     """An expression of given numbers that equals a target (level: how many numbers); any right expression counts."""
-    while True:
+    for _ in range(MAX_ATTEMPTS):
         numbers = [rng.randint(1, largest) for _ in range(level)]
         parts = [(n, str(n), False) for n in numbers]  # value, text, needs parentheses
         steps = []
@@ -51,6 +53,11 @@ def countdown(rng: random.Random, level: int, largest: int = 25, use_all: bool =
                 break
         if len(parts) == 1 and 9 < parts[0][0] < 1000:
             break
+    else:
+        raise ValueError(
+            f"no target from 10 to 999 found with {level} numbers up to {largest} in {MAX_ATTEMPTS:,} attempts: "
+            "use 2 to 20 numbers, and a `largest` of 5 or more"
+        )
     target, text, _ = parts[0]
     rng.shuffle(numbers)
     usage = "each number once" if use_all else "each number at most once"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.registry import make
+from envs.demonstrations import StepDemonstrator
+from envs.grading import EnvGrader
+from envs.registry import EnvSpec, make
 from envs.splits import MAX_ATTEMPTS, keyed_rng
-from envs.types import Environment, Problem
+from envs.transcripts import prompt_messages
+from envs.types import Environment, Message, Problem
+from verifiers.pool import VerifierPool
 
 KINDS = ("prompt_only", "prompt_completion", "preference", "unpaired_preference", "stepwise_supervision", "problems")
 
@@ -30,7 +34,8 @@ def rows(
         env: an environment or a reference.
         kind: prompt_only (online RL: prompt, answer, problem), prompt_completion (SFT: the environment's own solution),
             preference (chosen: a right solution, rejected: a corrupted one), unpaired_preference (one of them, with a
-            label), stepwise_supervision (steps with labels), or problems (our own JSON form).
+            label), stepwise_supervision (steps with labels), or problems (our own JSON form). Environments of several
+            turns give conversations, the tools' messages included.
         num: how many.
         split, seed, levels: which problems; all training levels unless given.
     Raises:
@@ -39,6 +44,8 @@ def rows(
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
     env = make(env) if isinstance(env, str) else env
+    if not env.has_reference and kind not in ("prompt_only", "problems"):
+        raise ValueError(f"environment {env.name!r} gives no solutions to write as {kind}; use prompt_only or problems")
     chosen = tuple(levels or env.levels)
     for index in range(num):
         problem = env.problem(index, split=split, seed=seed, level=chosen[index % len(chosen)])
@@ -46,29 +53,41 @@ def rows(
 
 
 def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, index: int) -> dict[str, Any]:
-    conversational = not isinstance(problem.prompt, str)
-    prompt: Any = problem.prompt
-    if not isinstance(prompt, str):
-        prompt = [{"role": m.role, "content": m.content} for m in prompt]
-
-    def completion(text: str) -> Any:
-        return [{"role": "assistant", "content": text}] if conversational else text
-
-    gold = env.home(problem).render_solution(problem.solution, problem.answer)
     if kind == "problems":
         return problem.to_json()
+    home = env.home(problem)
+    is_talk = home.max_turns > 1
+    prompt: Any = problem.prompt
+    if is_talk or not isinstance(prompt, str):
+        prompt = [{"role": m.role, "content": m.content} for m in prompt_messages(problem)]
     if kind == "prompt_only":
         tools = {"tools": problem.info["tools"]} if "tools" in problem.info else {}
         return {"prompt": prompt, "answer": problem.answer, "problem": json.dumps(problem.to_json()), **tools}
+    if kind == "stepwise_supervision":
+        return _stepwise(home, problem, rng, index)
+
+    def completion(solution: str | tuple[Message, ...]) -> Any:
+        if isinstance(solution, str):
+            return solution if isinstance(prompt, str) else [{"role": "assistant", "content": solution}]
+        return [{"role": m.role, "content": m.content} for m in solution]
+
+    gold: Any = home.render_solution(problem.solution, problem.answer)
+    if is_talk:
+        gold = StepDemonstrator(home).transcript(problem, rng)
     if kind == "prompt_completion":
         return {"prompt": prompt, "completion": completion(gold)}
-    wrong = _corrupted(env, problem, rng)
+    wrong: Any = _wrong_talk(home, problem, rng) if is_talk else _corrupted(home, problem, rng)
     if kind == "preference":
         return {"prompt": prompt, "chosen": completion(gold), "rejected": completion(wrong)}
-    if kind == "unpaired_preference":
-        is_right = index % 2 == 0
-        return {"prompt": prompt, "completion": completion(gold if is_right else wrong), "label": is_right}
-    right, spoiled = gold.splitlines(), wrong.splitlines()
+    is_right = index % 2 == 0
+    return {"prompt": prompt, "completion": completion(gold if is_right else wrong), "label": is_right}
+
+
+def _stepwise(env: Environment, problem: Problem, rng: random.Random, index: int) -> dict[str, Any]:
+    if env.max_turns > 1:
+        raise ValueError(f"environment {env.name!r} has several turns: its solutions are no list of steps to label")
+    right = env.render_solution(problem.solution, problem.answer).splitlines()
+    spoiled = _corrupted(env, problem, rng).splitlines()
     steps = right if index % 2 == 0 else spoiled
     first_wrong = next((i for i, (a, b) in enumerate(zip(right, spoiled)) if a != b), len(right))
     labels = [index % 2 == 0 or i < first_wrong for i in range(len(steps))]
@@ -81,6 +100,16 @@ def _corrupted(env: Environment, problem: Problem, rng: random.Random) -> str:
         if wrong:
             return wrong[0]
     raise ValueError(f"environment {env.name!r} gives no wrong solution of problem {problem.id}; override corrupt()")
+
+
+def _wrong_talk(env: Environment, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+    """A conversation by someone who slips, and fails."""
+    writer = StepDemonstrator(env, slip=0.5)
+    for _ in range(MAX_ATTEMPTS):
+        transcript = writer.transcript(problem, rng)
+        if not env.grade_transcript(problem, transcript).is_correct:
+            return transcript
+    raise ValueError(f"environment {env.name!r}: no failing conversation about problem {problem.id} was found")
 
 
 def write_jsonl(path: str | Path, env: Environment | str, kind: str = "prompt_only", **options: Any) -> int:
@@ -100,16 +129,53 @@ def to_dataset(env: Environment | str, kind: str = "prompt_only", **options: Any
     return datasets.Dataset.from_list(list(rows(env, kind, **options)))
 
 
-def reward_function(env: Environment | str) -> Callable[..., list[float]]:
-    """A reward function with trl's signature for rows of kind prompt_only: the verdict's score of each completion."""
-    env = make(env) if isinstance(env, str) else env
+class RewardFunction:
+    """A reward function with trl's signature for rows of kind prompt_only: the verdict's score of each completion.
 
-    def reward(completions: Sequence[Any], problem: Sequence[str], **_: Any) -> list[float]:
-        scores = []
-        for completion, row in zip(completions, problem):
-            text = completion if isinstance(completion, str) else completion[-1]["content"]
-            scores.append(env.grade(Problem.from_json(json.loads(row)), text).score)
-        return scores
+    Completions are graded in killable processes with a deadline, started at the first call; `close` ends them.
 
-    reward.__name__ = f"{env.name}_reward"
-    return reward
+    Args:
+        spec: of the environment.
+        workers, deadline_seconds: of the grading processes.
+    """
+
+    def __init__(self, spec: EnvSpec, *, workers: int = 1, deadline_seconds: float = 2.0) -> None:
+        self.spec, self.workers, self.deadline_seconds = spec, workers, deadline_seconds
+        self.__name__ = f"{spec.name.rpartition(':')[2]}_reward"  # what trl calls it in its logs
+        self._pool: VerifierPool | None = None
+
+    def __call__(self, completions: Sequence[Any], problem: Sequence[str], **_: Any) -> list[float]:
+        """Scores of texts, or of conversations as lists of messages."""
+        if self._pool is None:
+            self._pool = VerifierPool(
+                EnvGrader(self.spec), workers=self.workers, deadline_seconds=self.deadline_seconds
+            )
+        items = [(Problem.from_json(json.loads(row)), _response(c)) for c, row in zip(completions, problem)]
+        return [verdict.score for verdict in self._pool.grade(items)]
+
+    def close(self) -> None:
+        """Ends the grading processes."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_pool": None}
+
+
+def reward_function(env: Environment | EnvSpec | str, **settings: Any) -> RewardFunction:
+    """The reward function of an environment; see `RewardFunction` for the settings.
+
+    Raises:
+        ValueError: an environment that was not made by name: grading processes could not build it.
+    """
+    built = env if isinstance(env, Environment) else make(env)
+    if built.spec is None:
+        raise ValueError(f"environment {built.name!r} was not made by name; use envs.make(NAME)")
+    return RewardFunction(built.spec, **settings)
+
+
+def _response(completion: Any) -> str | tuple[Message, ...]:
+    if isinstance(completion, str):
+        return completion
+    return tuple(Message(message["role"], message["content"]) for message in completion)

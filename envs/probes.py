@@ -56,7 +56,7 @@ def exploit_probes(env: Environment, known: Sequence[Problem], rng: random.Rando
         probes[name] = answering(lambda _, text=text: text)  # type: ignore[misc]
     for name, make in {
         **_guesses(known, rng),
-        **_copies(env, known),
+        **_copies(known, rng),
         **_several(known),
         **_spoiled(known),
     }.items():
@@ -110,7 +110,7 @@ def _between(problem: Problem, rng: random.Random) -> str:
     return str(rng.randint(values[0], values[-1]))
 
 
-def _copies(env: Environment, known: Sequence[Problem]) -> dict[str, Probe]:
+def _copies(known: Sequence[Problem], rng: random.Random) -> dict[str, Probe]:
     """The prompt, its numbers and its formulas; operations that are written down and not carried out."""
 
     def right(make: Probe) -> int:
@@ -135,6 +135,7 @@ def _copies(env: Environment, known: Sequence[Problem]) -> dict[str, Probe]:
         "sum, not carried out": lambda p: " + ".join(_numbers(p)[:6]),
         "product, not carried out": lambda p: "*".join(f"({n})" for n in _numbers(p)[:6]),
         "residue, not carried out": lambda p: _body(p).replace(" modulo ", " mod "),
+        "some number of the prompt": lambda p: rng.choice(_numbers(p)),
         "last number of the prompt": lambda p: _numbers(p)[-1],
         "largest number of the prompt": lambda p: max(_numbers(p), key=_size),
         "smallest number of the prompt": lambda p: min(_numbers(p), key=_size),

@@ -19,6 +19,7 @@ import inspect
 import json
 import random
 import sys
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -160,6 +161,7 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     if unknown:
         near = suggest(unknown[0], [*known, *COMMON_SETTINGS])
         raise TypeError(f"environment {spec.name!r} has no setting {unknown[0]!r}{near}; it has {', '.join(known)}")
+    _check_settings(cls, spec.name, own)
     build: Callable[..., Environment] = cls
     env = build(main, **own) if main is not None else build(**own)
     for key, value in common.items():
@@ -231,6 +233,26 @@ def _parameters(cls: type[Environment]) -> list[str]:
     return [VARIADIC if p.kind is p.VAR_KEYWORD else p.name for p in parameters]
 
 
+_PLAIN: Mapping[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
+
+
+def _check_settings(cls: type[Environment], name: str, settings: Mapping[str, Any]) -> None:
+    """Compares settings with the annotations of the function or constructor, where those are plain types.
+
+    Raises:
+        TypeError: a setting of another type.
+    """
+    target = cls.function if issubclass(cls, FunctionEnvironment) else cls.__init__
+    try:
+        hints = typing.get_type_hints(target)
+    except (NameError, TypeError):  # an author's annotations need not be resolvable
+        return
+    for key, value in settings.items():
+        wanted = _PLAIN.get(hints.get(key))
+        if wanted and not (isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))):
+            raise TypeError(f"environment {name!r}: setting {key!r} is {value!r}, expected {hints[key].__name__}")
+
+
 def _resolve(name: str) -> tuple[type[Environment], str | None]:
     """The class behind a reference without settings, and the main setting written after the colon, if any."""
     found = _find(name)
@@ -247,7 +269,7 @@ def _resolve(name: str) -> tuple[type[Environment], str | None]:
             return attribute_of(importlib.import_module(head), tail, name), None
     names = [*BUILT_IN, *_REGISTERED, *_entry_point_names()]
     raise ValueError(
-        f"no environment is called {name!r}{suggest(name, names)}. An environment of your own is named "
+        f"no environment is called {name!r}{suggest(name, names) or '.'} An environment of your own is named "
         "package.module:attribute or path/to/file.py:attribute; `beyond env list` prints the names"
     )
 

@@ -39,9 +39,15 @@ def answer_right(trajectory: Trajectory) -> bool:
 
 
 def solution_verified(trajectory: Trajectory) -> bool:
-    """Whether the whole solution holds: the verdict's part `verified` where it has one, else its outcome."""
+    """Whether the whole solution holds: the verdict's part `verified` where it has one, else `sound`, else its outcome.
+
+    A sound solution has the right answer and states no false sum on the way.
+    """
     verdict = trajectory.verdict
-    return bool(verdict.parts["verified"] >= 1) if "verified" in verdict.parts else verdict.is_correct
+    for part in ("verified", "sound"):
+        if part in verdict.parts:
+            return bool(verdict.parts[part] >= 1)
+    return verdict.is_correct
 
 
 @dataclass(frozen=True)

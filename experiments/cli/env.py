@@ -137,7 +137,11 @@ def export(
     name: Name,
     to: Annotated[Path, typer.Option("--to", help="JSONL file to write.")],
     kind: Annotated[
-        str, typer.Option(help="prompt_only, prompt_completion, preference, problems, ...")
+        str,
+        typer.Option(
+            help="One of trl's forms (prompt_only, prompt_completion, preference, unpaired_preference, "
+            "stepwise_supervision), or problems."
+        ),
     ] = "prompt_only",
     num: Annotated[int, typer.Option("--num", "-n", help="Rows.")] = 1000,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",

@@ -79,6 +79,12 @@ class TuplesInInfo(Sound):
         return Problem(problem.prompt, problem.answer, info={"pair": (1, 2)})
 
 
+class MergesDifferentProblems(Sound):
+    def generate(self, rng, level):
+        a, b = rng.randint(100, 105), rng.randint(100, 120)
+        return Problem(f"{a} + {b}", str(a + b), canonical=f"{a} plus something")
+
+
 class IgnoresTheSplit(Sound):
     def problem(self, index, *, split="train", seed=0, level=None):
         return self.generate(random.Random(index), 1)
@@ -101,6 +107,7 @@ class Raises(Sound):
         (TinySpace, "space is large enough"),
         (AnswerInThePrompt, "exploit probes"),
         (TuplesInInfo, "JSON round trip"),
+        (MergesDifferentProblems, "equal problems have equal answers"),
         (IgnoresTheSplit, "splits share nothing"),
         (Raises, "generates"),
     ],

@@ -68,6 +68,26 @@ def test_a_misspelt_setting_is_answered_with_the_near_ones():
         make("leaps", modulos=9)
 
 
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        ("countdown?largest=x", "'largest' is 'x', expected int"),
+        ("countdown?use_all=1", "'use_all' is 1, expected bool"),
+        ("leaps?modulus=true", "'modulus' is True, expected int"),
+        ("calculator_use?form=3", "'form' is 3, expected str"),
+    ],
+)
+def test_settings_of_another_type_are_refused_before_anything_is_drawn(ref, expected):
+    with pytest.raises(TypeError, match=expected):
+        make(ref)
+
+
+@pytest.mark.parametrize("ref", ["countdown?levels=99", "countdown?largest=3&levels=2"])
+def test_a_generator_that_finds_nothing_says_so(ref):
+    with pytest.raises(ValueError, match="use 2 to 20 numbers"):
+        make(ref).problem(0)
+
+
 def test_a_taken_name_is_refused():
     with pytest.raises(ValueError, match="already registered"):
 

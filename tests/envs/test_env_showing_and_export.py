@@ -1,6 +1,7 @@
 """Environments for people and for other trainers: samples, games, starter files, pages, rows, mixtures, plug-ins."""
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -94,6 +95,22 @@ def test_preference_rows_hold_a_right_and_a_wrong_solution():
         assert not env.grade(problem, row["rejected"]).is_correct
 
 
+@pytest.mark.parametrize("name", ["guess_number", "calculator_use?form=json"])
+def test_rows_of_games_are_conversations(name):
+    env = make(name)
+    for index, row in enumerate(rows(env, "preference", num=5)):
+        problem = env.problem(index)
+        assert row["prompt"] == [{"role": "user", "content": problem.text}]
+        assert [m["role"] for m in row["chosen"]] == ["assistant", "tool"] * (len(row["chosen"]) // 2) + ["assistant"]
+        reward = reward_function(env)
+        asked = json.dumps(problem.to_json())
+        assert reward([row["chosen"], row["rejected"]], [asked, asked]) == [1.0, 0.0]
+    (row,) = rows(env, "prompt_only", num=1)
+    assert ("tools" in row) == ("json" in name)
+    with pytest.raises(ValueError, match="several turns"):
+        list(rows(env, "stepwise_supervision", num=1))
+
+
 def test_step_labels_turn_false_at_the_first_wrong_step():
     for row in rows("arithmetic_chain", "stepwise_supervision", num=20):
         assert len(row["completions"]) == len(row["labels"])
@@ -117,6 +134,10 @@ def test_the_reward_function_has_the_signature_of_trl(tmp_path):
         reward(prompts=data["prompt"], completions=golds, problem=data["problem"], answer=data["answer"]) == [1.0] * 4
     )
     assert reward(completions=[[{"role": "assistant", "content": "#### 1"}]], problem=data["problem"][:1]) == [0.0]
+    hostile = "#### " + "(" * 50_000 + "9^9^9^9"
+    assert reward(completions=[hostile], problem=data["problem"][:1]) == [0.0]  # graded in a process with a deadline
+    assert pickle.loads(pickle.dumps(reward)).__name__ == "countdown_reward"
+    reward.close()
     assert write_jsonl(tmp_path / "rows.jsonl", env, "problems", num=3) == 3
     first = json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])
     assert Problem.from_json(first) == env.problem(0, level=2)

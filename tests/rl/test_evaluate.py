@@ -50,6 +50,12 @@ def test_a_row_counts_answers_and_verified_solutions_apart():
     assert found.leaps == {"1": 4, "2": 1}
 
 
+def test_a_solution_with_a_false_sum_is_an_answer_and_not_verified():
+    sound, unsound = (Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "sound": s}) for s in (1.0, 0.0))
+    found = problem_row(Problem("p", "1"), group(sound, unsound, WRONG), None)
+    assert (found.c_answer, found.c_verified) == (2, 1)
+
+
 def test_without_parts_the_outcome_counts_for_both():
     found = problem_row(Problem("p", "1"), group(PLAIN, WRONG), None)
     assert (found.c_answer, found.c_verified, found.greedy_answer) == (1, 1, None)
