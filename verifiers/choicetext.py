@@ -72,9 +72,12 @@ def find_choice(text: str) -> str | None:
     if _SEVERAL.search(line[-200:]):
         return None
     for pattern in (_REASONED, _FINAL, _NAMED):
-        found = [match[1] for match in pattern.finditer(line)]
-        if found and not _DENIED.search(line[max(0, line.rfind(found[-1]) - 30) : line.rfind(found[-1])]):
-            return found[-1]
+        found = [(match[1], match.start(1)) for match in pattern.finditer(line)]
+        if not found:
+            continue
+        letter, at = found[-1]
+        if not _DENIED.search(line[max(0, at - 30) : at]) and not _JUDGED.match(line[at + 1 :].lstrip(" ).,:")):
+            return letter
     return None
 
 

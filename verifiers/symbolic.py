@@ -21,7 +21,7 @@ from verifiers.normalize import canonical_words, trim
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.show import show
 from verifiers.parse.spoken import in_words
-from verifiers.parse.tree import Group, Text, walk
+from verifiers.parse.tree import Group, Op, Text, walk
 from verifiers.plain import Number, read_number
 from verifiers.propositions import same_proposition
 from verifiers.reference import Reference, read, read_reference, squeezed_text
@@ -300,7 +300,9 @@ def _count_words(tree: Expr) -> int:
 
 def holds_words(tree: Expr) -> bool:
     """Whether a tree is words, or a list with words in it: a sentence with a comma is no mathematics either."""
-    return isinstance(tree, Text) or (isinstance(tree, Group) and any(isinstance(item, Text) for item in tree.items))
+    if isinstance(tree, Group):
+        return any(isinstance(item, Text) or (isinstance(item, Op) and item.op == "not") for item in tree.items)
+    return isinstance(tree, Text)
 
 
 def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:

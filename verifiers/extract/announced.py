@@ -59,6 +59,7 @@ _SENTENCE_END = re.compile(
     r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
 )
 _QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
+_DIGIT = re.compile(r"\d")
 _OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
 _CLOSING = {
     opening: re.compile(closing)
@@ -126,8 +127,11 @@ def _sentence(text: str, start: int) -> str:
     stripped = rest.lstrip("*_ \t\n:：")
     if not stripped:
         return ""
-    if "\\boxed{" in stripped and (content := sole_box(_up_to_end(stripped))) is not None:
-        return content  # the answer is \boxed{5}
+    sentence = _up_to_end(stripped) if "\\boxed{" in stripped else ""
+    if sentence and not _DIGIT.search(sentence[: sentence.find("\\boxed")]):
+        content = sole_box(sentence)
+        if content is not None:
+            return content  # the answer is \boxed{5}, and nothing before the box
     opening = _OPENING.match(stripped)
     if opening:
         closing = _CLOSING[opening[0]].search(stripped, len(opening[0]))

@@ -15,6 +15,11 @@ _LINES = re.compile(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])")
 _DIGIT = re.compile(r"\d")
 _ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
 _SERIES = re.compile(rf"(?<![\w.]){_ONE}(?:(?:,\s+(?:(?:and|or)\s+)?|\s+(?:and|or|&)\s+){_ONE})+(?=\W*$)")
+_SHARE = re.compile(r"\d+ (?:out of|in) (?:every )?\d+(?=\W*$)")
+_CODE = re.compile(
+    r"```(?:python|py|javascript|js|c|cpp|java|sympy|bash|sh|sql|r|julia|matlab)\n.*?(?:```|$)", re.DOTALL
+)
+_ASSIGNMENT = re.compile(r"\s*([A-Za-z](?:_\w+)?)\s*=")
 _AND = re.compile(r"(?i)\s*,?\s*(?:and|or)\s*")
 _COMMA = re.compile(r"(?i)\s*,\s*(?:and|or)?\s*")
 _CONNECTIVE = re.compile(
@@ -37,7 +42,7 @@ _JOINING_WORDS = frozenset(
 
 def bare(text: str) -> Extraction | None:
     """The whole text as one expression; formulas inside a sentence come before the sentence."""
-    stripped = text.strip()
+    stripped = _CONNECTIVE.sub("", _CODE.sub(" ", text).strip())
     if not stripped or len(stripped) > _MAX_BARE or stripped.count("\n") > _MAX_BARE_LINES:
         return None
     if _is_prose(stripped):
@@ -87,9 +92,13 @@ def _joined_formulas(sentence: str) -> list[str]:
     matches = [match for match in MATH.finditer(sentence) if _content(match)]
     found = [_content(match) for match in matches]
     run = len(found) - 1
+    names = [_ASSIGNMENT.match(piece) for piece in found]
     while run > 0:
         between = sentence[matches[run - 1].end() : matches[run].start()]
-        if not (_AND.fullmatch(between) if run == len(found) - 1 else _COMMA.fullmatch(between)):
+        mine, other = names[run], names[run - 1]
+        is_next = bool(mine and other and mine[1] != other[1])  # $x = 2$, $y = 3$
+        joins = _AND if run == len(found) - 1 and not is_next else _COMMA
+        if not (joins.fullmatch(between) or _AND.fullmatch(between)):
             break
         run -= 1
     return [*found[:run], ", ".join(found[run:])] if 0 <= run < len(found) - 1 else found
@@ -114,7 +123,7 @@ def _conclusion(text: str) -> list[str]:
 
 def last(text: str) -> Extraction | None:
     """The last bold words, equation or number: the weakest announcement, refused in a negated or hedged sentence."""
-    lines = [line.strip() for line in _LINES.split(text[-_TAIL:]) if line.strip()]
+    lines = [line.strip() for line in _LINES.split(_CODE.sub(" ", text[-_TAIL:])) if line.strip()]
     for line in reversed(lines[-12:]):
         entry = _LABELLED_LINE.match(line)
         if entry and not HEDGED.search(entry[1]):
@@ -145,8 +154,11 @@ def last(text: str) -> Extraction | None:
                 candidates.append(undecorated(line[words[-1].end() :]))
         elif chinese := _CHINESE_COPULA.search(line):
             candidates.append(undecorated(chinese[1]))
+        share = _SHARE.search(line)
         series = _SERIES.search(line) if len(numbers) > 1 else None
-        if series:
+        if share:
+            candidates.append(share[0])
+        elif series:
             candidates.append(series[0])  # "15 and 10" is two values, and its last number is no answer
         elif numbers:
             candidates.append(numbers[-1])
