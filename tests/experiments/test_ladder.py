@@ -168,7 +168,9 @@ class StopAt(Display):
         ("distilled", "distilled"),
     ],
 )
-def test_interrupted_and_resumed_every_arm_ends_as_the_undisturbed_one(ladder, tmp_path, arm, stage):
+def test_interrupted_and_resumed_every_arm_ends_as_the_undisturbed_one(ladder, tmp_path, monkeypatch, arm, stage):
+    monkeypatch.setattr("experiments.report.write_report", lambda folder: folder)  # written above; seconds each time
+    monkeypatch.setattr("experiments.tables.print_study", lambda folder: None)
     experiment = load_experiment(["mini-ladder"])
     broken = tmp_path / "broken"
     shutil.copytree(ladder, broken)
