@@ -165,18 +165,11 @@ def _costs(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     figure, (axes,) = make_axes(1, "what an answer is worth, and what it costs")
     for row in rows:
         colour = colours[names[row["arm"]]]
-        axes.plot(row["flop_per_answer"], row["accuracy"], "o", color=colour)
-        axes.annotate(
-            row["arm"],
-            (row["flop_per_answer"], row["accuracy"]),
-            xytext=(6, 4),
-            textcoords="offset points",
-            fontsize=8.5,
-            color=colour,
-        )
+        axes.plot(row["flop_per_answer"], row["accuracy"], "o", color=colour, label=row["arm"], alpha=0.85)
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set_ylim(-0.03, 1.08)
     axes.set_xlabel("floating-point operations per answer")
     axes.set_ylabel("step-verified accuracy")
+    legend(figure, axes)
     return svg(figure)
