@@ -57,6 +57,7 @@ class DirectArm(Arm):
             folder.policy,
             recorder,
             stage=name,
+            checkpoints=folder.path / "checkpoints",
         )
         recorder.close()
         if card.interrupted:

@@ -66,6 +66,7 @@ class KtoArm(Arm):
             folder.policy,
             recorder,
             stage=name,
+            checkpoints=folder.path / "checkpoints",
         )
         recorder.close()
         if card.interrupted:

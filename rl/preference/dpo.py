@@ -14,7 +14,6 @@ labelling, fitting).
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from rl.preference.trl_support import (
     quiet_transformers,
     report_to,
     split_by_problem,
+    steps_done,
     token_pairs,
     train_quietly,
     training_arguments,
@@ -112,20 +112,23 @@ def fit_dpo(
     *,
     reference_folder: Path | str | None = None,
     stage: str = "dpo",
+    checkpoints: Path | None = None,
 ) -> DpoCard:
     """Fits the policy in `policy_folder` to `comparisons` and writes it, with its card, to `out_folder`.
 
-    After a requested stop nothing is written and the card says `interrupted`: the fit begins anew next time.
+    After a requested stop no policy is written and the card says `interrupted`; called again with the same
+    `checkpoints`, the fit goes on and ends bit for bit as in one go.
 
     Args:
         reference_folder: the start policy that h is measured from; None: `policy_folder` itself.
+        checkpoints: folder for those of the fit, removed when it is done; None: a stopped fit begins anew.
     Raises:
         ValueError: no comparison is left to train on.
     """
     from policies.causal import load_policy
 
     began = time.perf_counter()
-    recorder.rewind(stage, 0)
+    recorder.rewind(stage, steps_done(checkpoints))
     with quiet_transformers():
         policy = load_policy(policy_folder)
         reference = load_policy(reference_folder or policy_folder)
@@ -136,7 +139,7 @@ def fit_dpo(
         held_out_pairs = [token_pairs(c, policy) for c in held_out]
         sample = keyed_rng("dpo sample", settings.seed).sample(pairs, min(len(pairs), SCORED_PAIRS))
         before = log_ratios(policy, reference, sample)
-        steps = _train(policy, reference, pairs, settings, recorder, stage)
+        steps, finished = _train(policy, reference, pairs, settings, recorder, stage, checkpoints)
         after = log_ratios(policy, reference, sample)
         held_out_after = log_ratios(policy, reference, held_out_pairs)
     card = DpoCard(
@@ -149,7 +152,7 @@ def fit_dpo(
         accuracy=_mean([float(c > r) for c, r in held_out_after]) if held_out_after else None,
         tokens_trained=sum(len(p) + len(c) for pair in pairs for p, c in pair) * settings.epochs,
         seconds=time.perf_counter() - began,
-        interrupted=recorder.stop_requested,
+        interrupted=not finished,
     )
     if card.interrupted:
         return card
@@ -174,12 +177,13 @@ def _train(
     settings: DpoSettings,
     recorder: Recorder,
     stage: str,
-) -> int:
-    """Trains `policy` in place; the optimizer steps taken."""
+    checkpoints: Path | None,
+) -> tuple[int, bool]:
+    """Trains `policy` in place; the optimizer steps taken, and whether they are all."""
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    with contained_trainer(settings.seed), tempfile.TemporaryDirectory() as folder:
+    with contained_trainer(settings.seed, checkpoints) as folder:
         arguments = training_arguments(
             folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
         )
@@ -198,11 +202,11 @@ def _train(
             processing_class=policy.tokenizer,
             callbacks=[report_to(recorder, stage, "dpo", LOGS)],
         )
-        steps = train_quietly(trainer)
+        done = train_quietly(trainer)
     for model in (policy.model, reference.model):
         restore_forward(model)
         model.eval()
-    return steps
+    return done
 
 
 def _columns(pairs: Sequence[PairOfPairs]) -> dict[str, list[Any]]:

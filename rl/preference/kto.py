@@ -10,7 +10,6 @@ as a pure function, equal to trl's on a frozen batch).
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from rl.preference.trl_support import (
     quiet_transformers,
     report_to,
     split_by_problem,
+    steps_done,
     train_quietly,
     training_arguments,
 )
@@ -101,17 +101,22 @@ def fit_kto(
     recorder: Recorder,
     *,
     stage: str = "kto",
+    checkpoints: Path | None = None,
 ) -> KtoCard:
     """Fits the policy in `policy_folder` to `feedback` and writes it, with its card, to `out_folder`.
 
-    After a requested stop nothing is written and the card says `interrupted`: the fit begins anew next time.
+    After a requested stop no policy is written and the card says `interrupted`; called again with the same
+    `checkpoints`, the fit goes on and ends bit for bit as in one go.
 
+    Args:
+        checkpoints: folder for those of the fit, removed when it is done; None: a stopped fit begins anew.
     Raises:
         ValueError: no good or no bad completion is left to train on, or all of them belong to one prompt.
     """
     from policies.causal import load_policy
 
     began = time.perf_counter()
+    recorder.rewind(stage, steps_done(checkpoints))
     with quiet_transformers():
         policy, reference = load_policy(policy_folder), load_policy(policy_folder)
         train, held_out = split_by_problem(feedback, settings.held_out, settings.seed)
@@ -123,7 +128,7 @@ def fit_kto(
             )
         weights = balanced_weights(good, len(train) - good, settings)
         rows = [(_tokens(row, policy), row.is_good) for row in train]
-        steps = _train(policy, reference, rows, weights, settings, recorder, stage)
+        steps, finished = _train(policy, reference, rows, weights, settings, recorder, stage, checkpoints)
         shifts = completion_log_ratios(policy, reference, [_tokens(row, policy) for row in held_out])
     up = [shift for row, shift in zip(held_out, shifts) if row.is_good]
     down = [shift for row, shift in zip(held_out, shifts) if not row.is_good]
@@ -139,7 +144,7 @@ def fit_kto(
         accuracy=_ranked(up, down),
         tokens_trained=sum(len(p) + len(c) for (p, c), _ in rows) * settings.epochs,
         seconds=time.perf_counter() - began,
-        interrupted=recorder.stop_requested,
+        interrupted=not finished,
     )
     if not card.interrupted:
         with quiet_transformers():
@@ -167,12 +172,13 @@ def _train(
     settings: KtoSettings,
     recorder: Recorder,
     stage: str,
-) -> int:
-    """Trains `policy` in place; the optimizer steps taken."""
+    checkpoints: Path | None,
+) -> tuple[int, bool]:
+    """Trains `policy` in place; the optimizer steps taken, and whether they are all."""
     from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
-    with contained_trainer(settings.seed), tempfile.TemporaryDirectory() as folder:
+    with contained_trainer(settings.seed, checkpoints) as folder:
         arguments = training_arguments(
             folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
         )
@@ -192,11 +198,11 @@ def _train(
             processing_class=policy.tokenizer,
             callbacks=[report_to(recorder, stage, "kto", LOGS)],
         )
-        steps = train_quietly(trainer)
+        done = train_quietly(trainer)
     for model in (policy.model, reference.model):
         restore_forward(model)
         model.eval()
-    return steps
+    return done
 
 
 def kto_columns(rows: Sequence[tuple[TokenPair, bool]]) -> dict[str, list[Any]]:

@@ -98,6 +98,7 @@ def fit_online_dpo(
                 recorder,
                 reference_folder=policy_folder,
                 stage=stage,
+                checkpoints=folder / "checkpoints",
             )
             if fit.interrupted:
                 break

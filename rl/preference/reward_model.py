@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from rl.preference.trl_support import (
     quiet_transformers,
     report_to,
     split_by_problem,
+    steps_done,
     token_pairs,
     train_quietly,
     training_arguments,
@@ -81,7 +81,7 @@ def fit_reward_model(
     """Fits reward models to `comparisons` and writes them, their normalisers and the card to `out_folder`.
 
     After a requested stop the card is not written and says `interrupted`: next time the members that are done are read
-    back, and the one that was being fitted begins anew.
+    back, and the one that was being fitted goes on from its last checkpoint.
 
     Args:
         policy_folder: the start policy, in Hugging Face form; every member starts from its trunk.
@@ -93,14 +93,13 @@ def fit_reward_model(
     from policies.causal import load_policy
 
     began = time.perf_counter()
-    recorder.rewind(stage, 0)
     with quiet_transformers():
         policy = load_policy(policy_folder)
         train, held_out = split_by_problem(comparisons, settings.held_out, settings.seed)
         if not train:
             raise ValueError(f"{len(comparisons)} comparisons, {len(held_out)} held out: none is left to train on")
         pairs = [token_pairs(c, policy) for c in train]
-        members, steps = _fit_members(policy, pairs, settings, Path(out_folder), recorder, stage)
+        members, finished = _fit_members(policy, pairs, settings, Path(out_folder), recorder, stage)
         sample = keyed_rng("reward sample", settings.seed).sample(pairs, min(len(pairs), SAMPLE_PAIRS))
         reference = list(start_completions) or [side for pair in sample for side in pair]
         reward = ProxyReward(
@@ -115,10 +114,10 @@ def fit_reward_model(
             sample=sample,
             held_out=held_out,
             held_out_pairs=[token_pairs(c, policy) for c in held_out],
-            steps=steps,
+            steps=settings.epochs * -(-len(pairs) // settings.batch_size) * len(members),
             tokens=sum(len(p) + len(c) for pair in pairs for p, c in pair) * settings.epochs * len(members),
             seconds=time.perf_counter() - began,
-            interrupted=recorder.stop_requested,
+            interrupted=not finished,
         )
     if not card.interrupted:
         (Path(out_folder) / CARD_FILE).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")
@@ -132,28 +131,30 @@ def _fit_members(
     folder: Path,
     recorder: Recorder,
     stage: str,
-) -> tuple[list[RewardModel], int]:
-    """The members, saved as they are done and read back when they are there; and the optimizer steps of all."""
+) -> tuple[list[RewardModel], bool]:
+    """The members, saved as they are done and read back when they are there; and whether they are all done."""
     from policies.reward_model import RewardModel
 
     members: list[RewardModel] = []
-    steps_each = settings.epochs * -(-len(pairs) // settings.batch_size)
     for index in range(settings.members):
         target = folder / f"member_{index}"
         if target.exists():
             members.append(RewardModel.load(target))
             continue
         if recorder.stop_requested and members:
-            break
-        seed = settings.seed + index
+            return members, False
+        seed, checkpoints = settings.seed + index, folder / f"checkpoints_{index}"
+        own_stage = f"{stage}_{index}" if settings.members > 1 else stage
         members.append(RewardModel.from_policy(policy, seed))
-        fit_bradley_terry(members[-1], pairs, settings, recorder, seed=seed, stage=stage)
-        if recorder.stop_requested:
-            break
+        recorder.rewind(own_stage, steps_done(checkpoints))
+        if not fit_bradley_terry(
+            members[-1], pairs, settings, recorder, seed=seed, stage=own_stage, checkpoints=checkpoints
+        ):
+            return members, False
         writing = folder / f".writing_{index}"
         members[-1].save(writing)
         writing.rename(target)
-    return members, steps_each * len(members)
+    return members, True
 
 
 def fit_bradley_terry(
@@ -164,8 +165,13 @@ def fit_bradley_terry(
     *,
     seed: int,
     stage: str = "reward_model",
-) -> None:
-    """Trains `model` in place on (chosen, rejected) token pairs with trl's RewardTrainer."""
+    checkpoints: Path | None = None,
+) -> bool:
+    """Trains `model` in place on (chosen, rejected) token pairs with trl's RewardTrainer; False when it was stopped.
+
+    Args:
+        checkpoints: folder for those of the fit, in which a stopped one goes on; None: it begins anew.
+    """
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
@@ -173,7 +179,7 @@ def fit_bradley_terry(
     lengths = [max(len(c), len(r)) for c, r in zip(chosen, rejected)]
     dataset = Dataset.from_dict({"chosen_ids": chosen, "rejected_ids": rejected, "length": lengths})
     tokenizer = _padded_tokenizer(model, [*chosen, *rejected])
-    with contained_trainer(seed), tempfile.TemporaryDirectory() as folder:
+    with contained_trainer(seed, checkpoints) as folder:
         arguments = training_arguments(
             folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=seed
         )
@@ -184,8 +190,9 @@ def fit_bradley_terry(
             processing_class=tokenizer,
             callbacks=[report_to(recorder, stage, "reward_model", LOGS)],
         )
-        train_quietly(trainer)
+        _, finished = train_quietly(trainer)
     model.model.eval()
+    return finished
 
 
 def _padded_tokenizer(model: RewardModel, rows: Sequence[Sequence[int]]) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +30,7 @@ from rl.types import Comparison, TokenPair
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
 
+SAVE_STEPS = 200  # optimizer steps between checkpoints of a fit
 WINDOW_BATCHES = 16  # batches sorted by length together
 
 
@@ -75,6 +78,10 @@ class BucketedSampler(Sampler[int]):
         self.seed = seed
         self.epoch = 0
 
+    def set_epoch(self, epoch: int) -> None:
+        """The next pass is that of this epoch: how a resumed trainer goes on with its own order."""
+        self.epoch = epoch
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -116,7 +123,11 @@ def pretokenized(trainer_class: type) -> type:
 def training_arguments(
     output_dir: Path | str, *, epochs: float, batch_size: int, lr: float, seed: int, max_steps: int = -1
 ) -> dict[str, Any]:
-    """Arguments that all trl configs share: no checkpoints, no reporting, no progress bar, float32 on a CPU."""
+    """Arguments that all trl configs share: no reporting, no progress bar, float32 on a CPU.
+
+    Args:
+        output_dir: where checkpoints of the fit go, and are looked for by `train_quietly`.
+    """
     has_gpu = torch.cuda.is_available()
     return {
         "output_dir": str(output_dir),
@@ -130,7 +141,9 @@ def training_arguments(
         "use_cpu": not has_gpu,
         "bf16": has_gpu and torch.cuda.is_bf16_supported(),
         "activation_checkpointing": False,
-        "save_strategy": "no",
+        "save_strategy": "steps",
+        "save_steps": SAVE_STEPS,
+        "save_total_limit": 1,
         "report_to": "none",
         "disable_tqdm": True,
         "logging_steps": 10,
@@ -152,24 +165,39 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
             recorder.progress(stage, state.global_step, state.max_steps)
-            if recorder.stop_requested:
-                control.should_training_stop = True
+            if recorder.stop_requested and state.global_step < state.max_steps:
+                control.should_training_stop = control.should_save = True
             return control
 
     return Report()
 
 
 @contextlib.contextmanager
-def contained_trainer(seed: int) -> Iterator[None]:
-    """Keeps what a trl trainer does to the process inside: it seeds every global random state."""
+def contained_trainer(seed: int, checkpoints: Path | None) -> Iterator[Path]:
+    """Keeps what a trl trainer does to the process inside: it seeds every global random state.
+
+    Args:
+        checkpoints: folder of the fit's checkpoints, in which a stopped fit goes on; None: a temporary one.
+    Yields:
+        the trainer's output folder.
+    """
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global state is the point
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), _output_folder(checkpoints) as folder:
             torch.manual_seed(seed)
-            yield
+            yield folder
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def _output_folder(checkpoints: Path | None) -> Iterator[Path]:
+    if checkpoints is not None:
+        yield checkpoints
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -191,9 +219,33 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def train_quietly(trainer: Any) -> int:
-    """Runs the trainer without its printed logs; the optimizer steps taken."""
+def steps_done(checkpoints: Path | None) -> int:
+    """Optimizer steps of the checkpoint that a fit will go on from; 0 without one."""
+    last = _last_checkpoint(checkpoints) if checkpoints is not None else None
+    return int(last.name.rpartition("-")[2]) if last else 0
+
+
+def train_quietly(trainer: Any) -> tuple[int, bool]:
+    """Runs the trainer without its printed logs, or goes on from its last checkpoint.
+
+    Returns:
+        optimizer steps taken, those before included, and whether all of them are.
+    """
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    return int(trainer.train().global_step)
+    folder = Path(trainer.args.output_dir)
+    last = _last_checkpoint(folder)
+    steps = int(trainer.train(resume_from_checkpoint=str(last) if last else None).global_step)
+    finished = steps >= trainer.state.max_steps
+    if finished:
+        shutil.rmtree(folder, ignore_errors=True)
+    return steps, finished
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole: its state is written last, so a killed writer leaves one without."""
+    from transformers.trainer import TRAINER_STATE_NAME
+
+    whole = [path for path in folder.glob("checkpoint-*") if (path / TRAINER_STATE_NAME).is_file()]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

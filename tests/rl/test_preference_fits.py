@@ -263,13 +263,57 @@ def test_a_requested_stop_writes_nothing(start, tmp_path):
     assert fit_kto(start, from_comparisons(planted(40)), KTO, tmp_path / "kto", recorder).interrupted
     assert not (tmp_path / "dpo").exists()
     assert not (tmp_path / "kto").exists()
-    assert not (tmp_path / "rm").exists()
+    assert not list((tmp_path / "rm").glob("member_*"))
+
+
+class StopsAtStep(SilentRecorder):
+    """Asks for a stop at an optimizer step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def progress(self, stage, done, total, note=""):
+        self.stop_requested = self.stop_requested or done == self.step
+
+
+@pytest.mark.parametrize("kind", ["dpo", "kto", "reward model"])
+@pytest.mark.parametrize("step", [3, 8])  # in the first and in the second of two epochs of 6 or 5 steps
+def test_a_stopped_fit_goes_on_and_ends_bit_for_bit_as_in_one_go(start, tmp_path, kind, step):
+    def fit(name, recorder):
+        out, checkpoints = tmp_path / name, tmp_path / f"{name} checkpoints"
+        if kind == "dpo":
+            return fit_dpo(start, planted(), DPO, out, recorder, checkpoints=checkpoints), out, checkpoints
+        if kind == "kto":
+            return (
+                fit_kto(start, from_comparisons(planted()), KTO, out, recorder, checkpoints=checkpoints),
+                out,
+                checkpoints,
+            )
+        return fit_reward_model(start, planted(), RM, out, recorder), out / "member_0", out / "checkpoints_0"
+
+    whole, folder, _ = fit("whole", SilentRecorder())
+    stopping = StopsAtStep(step)
+    stopped, _, kept = fit("broken", stopping)
+    assert stopped.interrupted
+    assert [path.name for path in kept.glob("checkpoint-*")] == [f"checkpoint-{step}"]
+    again = SilentRecorder()
+    resumed, other, _ = fit("broken", again)
+    assert not resumed.interrupted
+    assert (folder / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+    assert {**resumed.to_json(), "seconds": 0} == {**whole.to_json(), "seconds": 0}
+    assert not kept.exists()  # done: nothing is left to go on from
+
+
+def test_a_stop_asked_for_at_the_last_step_comes_too_late_to_interrupt(start, tmp_path):
+    steps = fit_dpo(start, planted(), DPO, tmp_path / "whole", SilentRecorder()).steps
+    assert not fit_dpo(start, planted(), DPO, tmp_path / "late", StopsAtStep(steps)).interrupted
 
 
 def test_an_ensemble_goes_on_with_the_member_that_was_not_done(start, tmp_path):
     class StopsAfterTheFirst(SilentRecorder):
         def progress(self, stage, done, total, note=""):
-            self.stop_requested = done == total  # asked for when the first member's last step is done
+            self.stop_requested = True  # asked for at the first step of the first member
 
     settings = RewardModelSettings(epochs=1, batch_size=16, members=2, held_out=0.2)
     whole = fit_reward_model(start, planted(), settings, tmp_path / "whole", SilentRecorder())
