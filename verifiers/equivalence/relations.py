@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from verifiers.equivalence.scalars import _names, _opaque, compare_values
+from verifiers.equivalence.points import free_names, opaque
+from verifiers.equivalence.scalars import compare_values
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, modular, numeric
 from verifiers.parse.limits import OverBudgetError
@@ -57,16 +58,16 @@ def _oriented(relation: Rel) -> Rel:
 
 
 def _difference(relation: Rel) -> Expr:
-    return _opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
+    return opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
 
 
 def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None:
     """y = 1/x beside x y = 1: the solved form satisfies the other, which is linear in y. None: does not apply."""
     for solved, other in ((first, second), (second, first)):
         name, value = solved.sides
-        if not isinstance(name, Sym) or name.name in _names(value) or name.name not in _names(other):
+        if not isinstance(name, Sym) or name.name in free_names(value) or name.name not in free_names(other):
             continue
-        names = sorted(_names(value) | _names(other) - {name.name})
+        names = sorted(free_names(value) | free_names(other) - {name.name})
         equation = _difference(other)
         cleared = Op("mul", (equation, name))  # 1/R = 1/S + 1/T is linear once the unknown is multiplied out
         if any(_linear_and_satisfied(form, name.name, value, names) for form in (equation, cleared)):
@@ -96,8 +97,8 @@ def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list
 
 def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Judgement:
     """first = c * second with a constant c (positive if `signed`), decided at random points."""
-    names = sorted(_names(first) | _names(second))
-    if not names or _names(first) != _names(second):
+    names = sorted(free_names(first) | free_names(second))
+    if not names or free_names(first) != free_names(second):
         return no("about other unknowns")
     rng = random.Random(41_017)
     if not signed:

@@ -12,18 +12,17 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from verifiers.equivalence.operators import agree_at_integers, compare_operators, has_calculus, is_about_integers
+from verifiers.equivalence.points import close, free_names, is_real, opaque
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import PRIME, InexactError, UndefinedError, digits_needed, exact, modular, numeric
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Apply, Bound, Expr, Num, Op, Rel, Sym, marks, walk
+from verifiers.parse.tree import Expr, Num, Op, Rel, marks, walk
 from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
 _RANGES = ((0.11, 0.93), (1.1, 3.7), (-2.9, -0.3), (0.05, 0.48), (2.2, 9.1), (0.2, 1.6))
-_INTEGER_NAMES = frozenset("nkmNr")
-_ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
-_INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
+_STEPS = frozenset(("Call:floor", "Call:ceil", "Call:sgn"))
 _MAX_DIGITS = 3_000  # of a comparison of constants
 _MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
 
@@ -42,27 +41,18 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
         return no(f"no value: {error}")
     else:
         return _compare_rationals(answer, left, reference, right)
-    answer, reference = _opaque(answer), _opaque(reference)
-    names = sorted(_names(answer) | _names(reference))
+    answer, reference = opaque(answer), opaque(reference)
+    names = sorted(free_names(answer) | free_names(reference))
     judged = _compare_modular(answer, reference, names, settings)
     if judged is not None:
         return judged
-    if _has_calculus(answer) or _has_calculus(reference):
-        return _compare_symbolic(answer, reference, settings)
-    if _is_about_integers(answer, reference, names):
-        at_integers = _agree_at_integers(answer, reference, settings)
+    if has_calculus(answer) or has_calculus(reference):
+        return compare_operators(answer, reference, settings)
+    if is_about_integers(answer, reference, names):
+        at_integers = agree_at_integers(answer, reference, settings)
         if at_integers is not None:
             return at_integers
     return _compare_numeric(answer, reference, names, settings)
-
-
-def _is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
-    """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
-    return (
-        bool(names)
-        and _INTEGER_NAMES.issuperset(names)
-        and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
-    )
 
 
 def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction) -> Judgement:
@@ -159,6 +149,10 @@ def _agree_at_points(
     """Compare at random points; with `real`, points off the reals do not count. None: too few points."""
     from verifiers.numbers import context
 
+    if not _STEPS.isdisjoint(marks(answer) | marks(reference)) and not _agree_at_steps(
+        answer, reference, names, settings
+    ):
+        return no("different values at an integer", method="numeric")
     ctx = context(settings.digits)
     rng = random.Random(77_003)
     both_real = complex_agreed = 0
@@ -174,13 +168,13 @@ def _agree_at_points(
             continue
         except InexactError as error:
             return no(f"cannot evaluate {error}")
-        kinds = (_is_real(left), _is_real(right))
+        kinds = (is_real(left), is_real(right))
         if kinds == (True, True):
-            if not _close(left, right, settings.digits):
+            if not close(left, right, settings.digits):
                 return no("different values at a random real point", method="numeric")
             both_real += 1
         elif kinds == (False, False):
-            if not _close(left, right, settings.digits):
+            if not close(left, right, settings.digits):
                 return no("different values at a random complex point", method="numeric")
             complex_agreed += 1
         if both_real >= settings.points:
@@ -190,6 +184,19 @@ def _agree_at_points(
     if both_real >= 2 or (both_real == 0 and complex_agreed >= settings.points):
         return yes(f"equal at {both_real or complex_agreed} random points", "numeric")
     return None
+
+
+def _agree_at_steps(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> bool:
+    """Whether two expressions with roundings agree at integers, where floor(x) + 1 and ceil(x) differ."""
+    for point in (0, 1, 2, -1, -2, 3):
+        try:
+            values = dict.fromkeys(names, point)
+            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+        except (UndefinedError, OverBudgetError, InexactError):
+            continue
+        if not close(left, right, settings.digits):
+            return False
+    return True
 
 
 def _agree_exactly(answer: Expr, reference: Expr, values: Mapping[str, Any] | None, settings: Settings) -> bool:
@@ -202,7 +209,7 @@ def _agree_exactly(answer: Expr, reference: Expr, values: Mapping[str, Any] | No
         left, right = numeric(answer, values, high), numeric(reference, values, high)
     except (UndefinedError, OverBudgetError, InexactError):
         return False
-    return _close(left, right, high)
+    return close(left, right, high)
 
 
 def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
@@ -215,57 +222,15 @@ def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Jud
         return no(str(error), Reason.OVER_BUDGET)
     except InexactError as error:
         return no(f"cannot evaluate {error}")
-    if not _close(left, right, settings.digits):
+    if not close(left, right, settings.digits):
         step = decimal_step(reference)
         near = step is not None and abs(left - right) * 2 * step.denominator <= step.numerator
-        if near and step is not None and _is_real(left) and not _is_decimal(answer):
+        if near and step is not None and is_real(left) and not _is_decimal(answer):
             return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
         return no("different numbers", method="numeric")
     if _agree_exactly(answer, reference, None, settings):
         return yes(f"equal to at least {settings.digits * 3 - 10} digits", "numeric")
     return no(f"different beyond {settings.digits} digits", method="numeric")
-
-
-def _close(left: Any, right: Any, digits: int) -> bool:
-    size = max(abs(left), abs(right))
-    gap = abs(left - right)
-    shift = 10 ** (digits - 10)  # an integer: 10 to a large negative power would be a float and 0.0
-    return bool(gap * shift <= size) or bool(100 * size * shift < 1 and 100 * gap * shift < 1)
-
-
-def _is_real(value: Any) -> bool:
-    imaginary = getattr(value, "imag", 0)
-    return abs(imaginary) <= abs(value) * 1e-25
-
-
-def _names(expr: Expr) -> set[str]:
-    if "Sym" not in marks(expr):
-        return set()
-    found = {node.name for node in walk(expr) if isinstance(node, Sym)}
-    if "Bound" not in marks(expr):
-        return found
-    return found - {node.variable for node in walk(expr) if isinstance(node, Bound)}
-
-
-def _opaque(expr: Expr) -> Expr:
-    """Applications of unknown functions as symbols of their own."""
-    if "Apply" not in marks(expr):
-        return expr
-    return transform(expr, lambda node: Sym(f"{node.name}({node.args!r})") if isinstance(node, Apply) else None)
-
-
-def _has_calculus(expr: Expr) -> bool:
-    return "Bound" in marks(expr) and any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
-
-
-def _finite(node: Bound) -> bool:
-    if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
-        return False
-    try:
-        exact(node.low), exact(node.high)
-    except (InexactError, UndefinedError, OverBudgetError):
-        return False
-    return True
 
 
 def leaves_operation(answer: Expr, reference: Expr) -> bool:
@@ -277,54 +242,3 @@ def leaves_operation(answer: Expr, reference: Expr) -> bool:
     if found == {"Op:mod"} and any(isinstance(node, Rel) and "equiv" in node.ops for node in walk(answer)):
         return False
     return bool(found) and _UNEVALUATED.isdisjoint(marks(reference))
-
-
-def _compare_symbolic(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    from verifiers.equivalence.proof import worked_out
-
-    if _renamed_bound(answer) == _renamed_bound(reference):
-        return yes("the same expression up to the name of the bound variable", "structure")
-    if not settings.allow_unevaluated and _has_calculus(answer) and not _has_calculus(reference):
-        return no("an operator is left to work out", Reason.UNEVALUATED)
-    at_integers = _agree_at_integers(answer, reference, settings)
-    if at_integers is not None:
-        return at_integers
-    left, right = worked_out(answer, settings), worked_out(reference, settings)
-    if left is None or right is None:
-        return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
-    return compare_values(left, right, settings)
-
-
-def _agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
-    """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
-    names = sorted(_names(answer) | _names(reference))
-    bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
-    if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
-        return None
-    if any("Op:mod" in marks(side) for side in (answer, reference)):
-        return None
-    rng = random.Random(60_013)
-    agreed = 0
-    for size in range(2, 2 + _INTEGER_POINTS):
-        values = {name: size if len(names) == 1 else rng.randrange(2, 12) for name in names}
-        try:
-            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
-        except UndefinedError:
-            continue
-        except (InexactError, OverBudgetError):
-            return None
-        if not _close(left, right, settings.digits):
-            return no(f"different values at {values}", method="numeric")
-        agreed += 1
-    return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
-
-
-def _renamed_bound(expr: Expr) -> Expr:
-    def rename(node: Expr) -> Expr | None:
-        if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
-            return None
-        old, new = node.variable, Sym("#bound")
-        body = transform(node.body, lambda inner: new if inner == Sym(old) else None)
-        return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
-
-    return transform(expr, rename)

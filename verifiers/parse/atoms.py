@@ -242,6 +242,7 @@ class AtomParser(NotationParser):
         r"""\|v\|."""
         with self.nested():
             self.take()
+            self.norms += 1
             inner = self.expression()
             self.expect("||")
         return Call("norm", (inner,))

@@ -94,6 +94,8 @@ class Parser(ConditionParser):
         token = self.token
         if token.kind in ("forall", "exists"):
             return self._quantified()
+        if token.kind == "word" and self.ahead().kind == "(" and (named := self._event_label()) is not None:
+            return self._relation(named)  # rank(A) = 2
         if token.kind == "word" or (
             token.kind in ("where", "unit", "in") and self.ahead().kind in ("word", "rel", "unit", "sym")
         ):
@@ -138,7 +140,7 @@ class Parser(ConditionParser):
     def _event_label(self) -> Expr | None:
         """P(A | B) = and E[X] = name a number, whatever stands in the brackets."""
         closer = {"(": ")", "[": "]"}.get(self.ahead().kind)
-        if closer is None or not self.token.value[:1].isupper():
+        if closer is None or not (self.token.kind == "word" or self.token.value[:1].isupper()):
             return None
         distance = 2
         while self.ahead(distance).kind in _EVENT:

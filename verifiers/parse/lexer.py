@@ -65,7 +65,7 @@ _TEXT_COMMANDS = frozenset(
     )
 )  # fmt: skip
 _FONT_COMMANDS = frozenset(
-    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "bar", "tilde",
+    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "tilde",
      "overrightarrow",
      "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc",
      "num")
@@ -241,14 +241,17 @@ class Lexer:
         stripped = inner.strip()
         if not stripped:
             return
-        if command == "operatorname":
-            stripped = stripped.lower() if stripped.lower() in words.FUNCTIONS else stripped
+        if command == "operatorname" and (stripped in words.FUNCTIONS or stripped.lower() in words.FUNCTIONS):
+            self._emit("func", words.FUNCTIONS.get(stripped) or words.FUNCTIONS[stripped.lower()], False)
+            return
         self._scan(stripped, in_text=True)
 
     def _word(self, value: str, spaced: bool, in_text: bool, *, following: str) -> None:
         kind, canonical = words.word(value)
         if in_text and value.lower() in ("constant", "const") and self.tokens and self.tokens[-1].kind == "+":
             kind, canonical, in_text = "sym", "constant", False
+        if value in ("Re", "Im") and following == "(":
+            kind, canonical = "func", value.lower()
         if kind is not None and not (in_text and kind == "sym"):
             self._emit(kind, canonical, spaced, in_text)
         elif len(value) == 1:

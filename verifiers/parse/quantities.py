@@ -137,7 +137,7 @@ class QuantityParser(AtomParser):
             elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
                 self.take()
                 sign = "/"
-            elif token.kind in ("*", ".") and parts and self._unit_follows():
+            elif token.kind in ("*", ".") and (parts or exponent) and self._unit_follows():
                 self.take()
             else:
                 break

@@ -18,6 +18,7 @@ class TokenStream:
         self.position = 0
         self.depth = 0
         self.bars = 0  # open |...|: a further bar closes
+        self.norms = 0  # open ||...||, likewise
         self.integrals = 0  # open integrals: `d x` ends the integrand
         self.heads = 0  # open set heads: `:` and `|` end the head
 
@@ -59,10 +60,10 @@ class TokenStream:
     def nested(self) -> Iterator[None]:
         """One level deeper; bars, integrals and set heads outside do not reach in."""
         self.enter()
-        saved = (self.bars, self.integrals, self.heads)
-        self.bars = self.integrals = self.heads = 0
+        saved = (self.bars, self.norms, self.integrals, self.heads)
+        self.bars = self.norms = self.integrals = self.heads = 0
         yield
-        self.bars, self.integrals, self.heads = saved
+        self.bars, self.norms, self.integrals, self.heads = saved
         self.depth -= 1
 
     def enter(self) -> None:

@@ -169,6 +169,8 @@ class TermParser(QuantityParser):
             return False
         if token.kind == "|":
             return not self.bars and not self.heads
+        if token.kind == "||":
+            return not self.norms
         if token.kind not in _STARTS:
             return False
         if token.kind == "sym" and token.in_text and (units.is_unit(token.value) or token.value == "a"):

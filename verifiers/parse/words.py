@@ -36,9 +36,7 @@ FUNCTIONS = {name: name for name in (
 _NOT_PLAIN = frozenset(
     ("C", "frac", "inf", "deg", "sup", "dim", "ker", "Re", "Im", "gamma", "Gamma", "sh", "ch", "th", "arg")
 )
-_NOT_COMMAND = frozenset(
-    ("C", "inf", "deg", "gamma", "Gamma", "frac", "sqrt", "root", "th", "sh", "ch", "sup", "dim", "ker")
-)
+_NOT_COMMAND = frozenset(("C", "inf", "deg", "gamma", "Gamma", "frac", "sqrt", "root", "th", "sh", "ch", "sup"))
 GREEK = frozenset(
     ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
      "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi",
@@ -87,7 +85,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "Z": ("const", "Z"),
     "N": ("const", "N"), "Q": ("const", "Q"), "C": ("const", "C"), "reals": ("const", "R"),
     "circ": ("degree", "degree"), "degree": ("degree", "degree"), "prime": ("'", "'"),
-    "overline": ("overline", "overline"), "dot": ("overline", "dot"), "overarc": ("overline", "overline"),
+    "overline": ("overline", "overline"), "bar": ("overline", "overline"), "|": ("||", "||"),
+    "dot": ("overline", "dot"), "overarc": ("overline", "overline"),
     "ldots": ("dots", "dots"), "dots": ("dots", "dots"), "cdots": ("dots", "dots"), "dotsc": ("dots", "dots"),
     "dotsb": ("dots", "dots"), "vdots": ("dots", "dots"), "ddots": ("dots", "dots"), "dotso": ("dots", "dots"),
     "land": ("and", "and"), "wedge": ("and", "and"), "lor": ("or", "or"), "vee": ("or", "or"), "neg": ("not", "not"),

@@ -1,0 +1,143 @@
+"""Equality of expressions with operators (integrals, sums, limits, derivatives) and with functions of integers.
+
+In order: the same expression but for the bound variable's name, values at integers for finite sums with a letter in
+their ends, first terms for power series, then the operators worked out symbolically.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from verifiers.equivalence.points import close, free_names
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.evaluate import InexactError, UndefinedError, exact, numeric
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, marks, num, walk
+from verifiers.types import Reason
+
+_INTEGER_NAMES = frozenset("nkmNr")
+_ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
+_INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
+_SERIES_TERMS = 30  # of a power series at about 0.02: 1e-50
+
+
+def is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
+    """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
+    return (
+        bool(names)
+        and _INTEGER_NAMES.issuperset(names)
+        and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
+    )
+
+
+def has_calculus(expr: Expr) -> bool:
+    """Whether an operator of calculus stands in the expression; a sum or product with numbers for ends is none."""
+    return "Bound" in marks(expr) and any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
+
+
+def _finite(node: Bound) -> bool:
+    if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
+        return False
+    try:
+        exact(node.low), exact(node.high)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return False
+    return True
+
+
+def compare_operators(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    """Equality of two expressions of which one has an integral, limit, derivative, or sum with open ends."""
+    from verifiers.equivalence.proof import worked_out
+    from verifiers.equivalence.scalars import compare_values
+
+    if _renamed_bound(answer) == _renamed_bound(reference):
+        return yes("the same expression up to the name of the bound variable", "structure")
+    if not settings.allow_unevaluated and has_calculus(answer) and not has_calculus(reference):
+        return no("an operator is left to work out", Reason.UNEVALUATED)
+    at_integers = agree_at_integers(answer, reference, settings)
+    if at_integers is not None:
+        return at_integers
+    as_series = _agree_as_power_series(answer, reference, settings)
+    if as_series is not None:
+        return as_series
+    left, right = worked_out(answer, settings), worked_out(reference, settings)
+    if left is None or right is None:
+        return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
+    return compare_values(left, right, settings)
+
+
+def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
+    names = sorted(free_names(answer) | free_names(reference))
+    bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
+    if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
+        return None
+    if any("Op:mod" in marks(side) for side in (answer, reference)):
+        return None
+    rng = random.Random(60_013)
+    agreed = 0
+    for size in range(2, 2 + _INTEGER_POINTS):
+        values = {name: size if len(names) == 1 else rng.randrange(2, 12) for name in names}
+        try:
+            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+        except UndefinedError:
+            continue
+        except (InexactError, OverBudgetError):
+            return None
+        if not close(left, right, settings.digits):
+            return no(f"different values at {values}", method="numeric")
+        agreed += 1
+    return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
+
+
+def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Infinite sums in both, compared by their first terms near zero, where a power series has converged.
+
+    None: there is one without such a sum, or their terms do not fall fast enough.
+    """
+    names = sorted(free_names(answer) | free_names(reference))
+    cut = [_cut_off(side) for side in (answer, reference)]
+    if not names or any(sides is None for sides in cut):
+        return None
+    rng = random.Random(30_011)
+    for _ in range(settings.points):
+        values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
+        try:
+            short, long = ([numeric(part, values, settings.digits) for part in sides or ()] for sides in zip(*cut))
+        except (InexactError, UndefinedError, OverBudgetError):
+            return None
+        if any(not close(few, many, settings.digits) for few, many in zip(short, long)):
+            return None
+        if not close(long[0], long[1], settings.digits):
+            return no("different power series", method="numeric")
+    return yes(f"the same power series (to {settings.digits - 10} digits near zero)", "numeric")
+
+
+def _cut_off(expr: Expr) -> tuple[Expr, Expr] | None:
+    """The expression with its infinite sums cut off after some terms, and after more; None if it has none."""
+    bounds = [node for node in walk(expr) if isinstance(node, Bound)]
+    if not bounds or any(node.kind != "sum" or node.high != Const("inf") or node.low is None for node in bounds):
+        return None
+
+    def cut(terms: int) -> Expr:
+        def change(node: Expr) -> Expr | None:
+            if isinstance(node, Bound) and node.low is not None:
+                return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
+            return None
+
+        return transform(expr, change)
+
+    return cut(_SERIES_TERMS), cut(2 * _SERIES_TERMS)
+
+
+def _renamed_bound(expr: Expr) -> Expr:
+    def rename(node: Expr) -> Expr | None:
+        if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
+            return None
+        old, new = node.variable, Sym("#bound")
+        body = transform(node.body, lambda inner: new if inner == Sym(old) else None)
+        return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
+
+    return transform(expr, rename)
