@@ -20,7 +20,7 @@ from verifiers.types import Reason
 _INTEGER_NAMES = frozenset("nkmNr")
 _ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
 _INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
-_SERIES_TERMS = 30  # of a power series at about 0.02: 1e-50
+_SERIES_TERMS = (30, 120)  # of a power series at about 0.02: 1e-50; of one about another point, 2^-120
 
 
 def is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
@@ -93,43 +93,60 @@ def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judg
 
 
 def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
-    """Infinite sums in both, compared by their first terms near zero, where a power series has converged.
+    """Infinite sums compared by their first terms near zero, where a power series has converged.
 
-    None: there is one without such a sum, or their terms do not fall fast enough.
+    None: another operator stands in one of them, or the terms do not fall fast enough.
     """
     names = sorted(free_names(answer) | free_names(reference))
-    cut = [_cut_off(side) for side in (answer, reference)]
-    if not names or any(sides is None for sides in cut):
+    if not names or not (_is_series(answer) and _is_series(reference)):
         return None
+    for terms in _SERIES_TERMS:
+        judged = _agree_to_terms(answer, reference, names, terms, settings)
+        if judged is not None:
+            return judged
+    return None
+
+
+def _agree_to_terms(
+    answer: Expr, reference: Expr, names: Sequence[str], terms: int, settings: Settings
+) -> Judgement | None:
+    """The same with so many terms. None: twice as many terms add something."""
+    short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
     rng = random.Random(30_011)
     for _ in range(settings.points):
         values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
         try:
-            short, long = ([numeric(part, values, settings.digits) for part in sides or ()] for sides in zip(*cut))
+            sums = [numeric(part, values, settings.digits) for part in long]
+            if not all(
+                close(numeric(part, values, settings.digits), whole, settings.digits)
+                for part, whole in zip(short, sums)
+            ):
+                return None
         except (InexactError, UndefinedError, OverBudgetError):
             return None
-        if any(not close(few, many, settings.digits) for few, many in zip(short, long)):
-            return None
-        if not close(long[0], long[1], settings.digits):
+        if not close(sums[0], sums[1], settings.digits):
             return no("different power series", method="numeric")
     return yes(f"the same power series (to {settings.digits - 10} digits near zero)", "numeric")
 
 
-def _cut_off(expr: Expr) -> tuple[Expr, Expr] | None:
-    """The expression with its infinite sums cut off after some terms, and after more; None if it has none."""
-    bounds = [node for node in walk(expr) if isinstance(node, Bound)]
-    if not bounds or any(node.kind != "sum" or node.high != Const("inf") or node.low is None for node in bounds):
+def _is_series(expr: Expr) -> bool:
+    """Whether infinite sums are the only operators."""
+    return all(
+        node.kind == "sum" and node.high == Const("inf") and node.low is not None
+        for node in walk(expr)
+        if isinstance(node, Bound)
+    )
+
+
+def _cut_off(expr: Expr, terms: int) -> Expr:
+    """The expression with its infinite sums cut off after so many terms."""
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Bound) and node.low is not None:
+            return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
         return None
 
-    def cut(terms: int) -> Expr:
-        def change(node: Expr) -> Expr | None:
-            if isinstance(node, Bound) and node.low is not None:
-                return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
-            return None
-
-        return transform(expr, change)
-
-    return cut(_SERIES_TERMS), cut(2 * _SERIES_TERMS)
+    return transform(expr, change)
 
 
 def _renamed_bound(expr: Expr) -> Expr:
