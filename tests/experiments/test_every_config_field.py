@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -337,6 +337,44 @@ def test_every_field_changes_something_or_is_refused(path, easy_file, tmp_path, 
     assert changed != undisturbed[tuple(base)]
     if changed.startswith("refused"):
         assert len(changed) > 40, "a refusal says why"
+
+
+def enum_values() -> list[tuple[str, Any]]:
+    """(case, value) for every value of every field that is one of a list, the value that a case tries included."""
+    sections = {"optimizer.schedule": OptimizerSection.model_fields["schedule"]}
+    for path in CASES:
+        model: Any = Experiment
+        parts = path.split(".")
+        if parts[0] == "arms":
+            model = next(kind for kind in arm_kinds() if parts[1] in methods_of(kind))
+            parts = parts[2:]
+        for part in parts[:-1]:
+            options = (model.model_fields[part].annotation, *get_args(model.model_fields[part].annotation))
+            model = next(t for t in options if isinstance(t, type) and issubclass(t, BaseModel))
+        sections[path] = model.model_fields[parts[-1]]
+    found = []
+    for path, field in sections.items():
+        options = (field.annotation, *get_args(field.annotation))
+        literal = next((t for t in options if get_origin(t) is Literal), None)
+        found += [(path, value) for value in get_args(literal)] if literal is not None else []
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "value"), enum_values())
+def test_every_value_of_a_list_runs_or_is_refused(path, value, easy_file, tmp_path, calls):
+    common, change = {**CASES, **SHARED}[path]
+    key = change.partition("=")[0]
+    found = outcome([*BASE, *common, f"{key}={json.dumps(value)}"], easy_file, tmp_path / "run", calls)
+    if found.startswith("refused"):
+        assert path in REFUSED_VALUES, found
+        assert len(found) > 40, "a refusal says why"
+
+
+REFUSED_VALUES = {
+    "preference.dpo.loss",  # robust wants label_smoothing, and the others refuse it
+    "preference.reward_model.combine",  # mean refuses a penalty
+}
 
 
 @pytest.mark.slow
