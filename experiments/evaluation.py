@@ -122,6 +122,11 @@ def final_evaluations(folder: Path) -> list[dict[str, Any]]:
     return [row for row in read_jsonl(folder / "evals.jsonl") if row["step"] is None]
 
 
+def is_evaluated(folder: Path, split: str) -> bool:
+    """True when a run folder holds an evaluation on a split."""
+    return any(row["split"] == split for row in read_jsonl(folder / "evals.jsonl"))
+
+
 def read_evaluation(folder: Path) -> dict[str, Any]:
     """The last final evaluation of a run folder.
 

@@ -15,7 +15,7 @@ import numpy as np
 from experiments.arms import RlArm
 from experiments.config import Experiment
 from experiments.errors import UserError
-from experiments.evaluation import final_evaluations, read_evaluation
+from experiments.evaluation import is_evaluated, read_evaluation
 from experiments.loading import load_resolved
 from experiments.rewards import PROXY
 from experiments.runs import RunFolder, read_json, read_jsonl
@@ -220,7 +220,7 @@ def load_study(folder: Path) -> StudyResults:
     for arm in (START, *experiment.arms):
         for name in (arm, *further_policies(folder / f"seed-{seeds[0]}" / arm)):
             folders = tuple(folder / f"seed-{seed}" / name for seed in seeds)
-            if all(is_tested(path) for path in folders):
+            if all(is_evaluated(path, "test") for path in folders):
                 evaluations = tuple(read_evaluation(path) for path in folders)
                 check_comparable(evaluations)
                 policies[name] = PolicyResults(name, folders, evaluations)
@@ -233,11 +233,6 @@ def load_study(folder: Path) -> StudyResults:
 def further_policies(arm: Path) -> list[str]:
     """Names (arm/part) of the other policies of an arm's training that were tested."""
     return [f"{arm.name}/{path.parent.name}" for path in sorted(arm.glob("*/evals.jsonl"))]
-
-
-def is_tested(run_folder: Path) -> bool:
-    """True when the frozen problems were answered."""
-    return bool(final_evaluations(run_folder))
 
 
 def check_comparable(evaluations: Sequence[Mapping[str, Any]]) -> None:

@@ -57,7 +57,7 @@ class RlArm(Arm):
         )
 
     def run(self, context: SeedContext, name: str) -> bool:
-        from experiments.evaluation import run_validation
+        from experiments.evaluation import is_evaluated, run_validation
         from experiments.practice import algorithm_of, make_learner, practise
         from experiments.rewards import build_reward
         from experiments.spending import on_reward_model, on_updates, write_spent
@@ -71,10 +71,13 @@ class RlArm(Arm):
         reward = build_reward(context, self.reward)
         watch = ProxyWatch(context, name, reward, learner) if self.uses_reward_model else None
 
-        def held_out(step: int) -> Mapping[str, float]:
-            figures = run_validation(context, name, step, learner.updates, on_groups=watch.look if watch else None)
+        def evaluate(step: int, version: int) -> Mapping[str, float]:
+            figures = run_validation(context, name, step, version, on_groups=watch.look if watch else None)
             return {**figures, **watch.observe(step, figures)} if watch else figures
 
+        if section.evaluate_every and not is_evaluated(folder.path, "validation"):
+            begin = evaluate(0, context.serve(learner.policy)[1])  # where the arm's curves begin
+            recorder.metrics(name, 0, {f"eval/{key}": value for key, value in begin.items()})
         result = practise(
             context,
             name,
@@ -83,7 +86,7 @@ class RlArm(Arm):
             reward=reward,
             workers=context.workers(),
             recorder=recorder,
-            held_out=held_out,
+            held_out=lambda step: evaluate(step, learner.updates),
         )
         recorder.close()
         if result.reason == "stopped":

@@ -202,7 +202,7 @@ def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
     """Per seed: accuracy and leap profile on validation problems over training."""
     curves = {}
     for seed in results.seeds:
-        tokens = dict(results.curve(arm, "tokens/sampled_total", seed))
+        tokens = {0.0: 0.0, **dict(results.curve(arm, "tokens/sampled_total", seed))}
         rows = [
             row
             for row in read_jsonl(results.folder / f"seed-{seed}" / arm / "evals.jsonl")

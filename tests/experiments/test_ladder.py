@@ -115,7 +115,8 @@ def test_the_proxy_is_watched_and_rlhf_is_tested_where_gold_would_have_stopped_i
     if card["calibration"] is not None:  # no held-out pair in so few
         assert 0 <= card["calibration"]["ece"] <= 0.5
     rows = [row for row in results.metrics("rlhf", 0) if "eval/kl" in row]
-    assert [row["step"] for row in rows] == [2]
+    assert [row["step"] for row in rows] == [0, 2]
+    assert rows[0]["eval/kl"] == pytest.approx(0.0, abs=1e-4)  # the start itself
     assert {"eval/proxy", "eval/reward_model_accuracy_labels", "eval/labeller_false_positive_rate"} <= set(rows[0])
     best = results.card("rlhf/best-gold/snapshot.json", 0)
     assert best["gold"] == max(row["eval/mean_verified"] for row in rows)
