@@ -77,6 +77,8 @@ class Experiment(Section):
                         f"arm {name!r} builds on {other!r}, which is no arm before it: arms run in the order of the "
                         f"file, and those before are {', '.join(earlier) or 'none'}"
                     )
+                if not self.arms[other].has_policy:
+                    raise ValueError(f"arm {name!r} builds on {other!r}, which trains no policy")
             earlier.append(name)
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds are {list(self.seeds)}: each may be there once, since it names a folder")

@@ -31,6 +31,7 @@ class Arm(Section):
     method: str
     rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
 
+    has_policy: ClassVar[bool] = True  # it trains one, which other arms may build on
     uses_rl: ClassVar[frozenset[str]] = frozenset()  # fields of `rl` that this kind reads; others are refused in `rl`
 
     @property

@@ -7,7 +7,7 @@ verifier it is the ceiling of any choice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import Arm
 from experiments.rewards import needs_reward_model
@@ -28,6 +28,8 @@ class BestOfNArm(Arm):
     n: Positive = 4  # completions per answer
     reward: Component = Component(name="proxy")  # what picks: proxy, majority, verifier, or another reward
     policy: str = START  # whose completions: the start's, or those of an arm before this one
+
+    has_policy: ClassVar[bool] = False
 
     @property
     def builds_on(self) -> tuple[str, ...]:

@@ -59,11 +59,6 @@ class DistillArm(Arm):
 
         build(f"arms.{name}", Component(name="distill", settings=self._algorithm), make_algorithm)
         train_settings(experiment.rl_of(name), experiment.workers.shard_size)
-        teacher = experiment.arms.get(self.teacher)
-        if teacher is not None and teacher.method == "best_of_n":
-            raise UserError(
-                f"arms.{name}.teacher: {self.teacher!r} chooses among completions and has no policy to copy"
-            )
 
     def plan(self, experiment: Experiment, name: str) -> str:
         section = experiment.rl_of(name)

@@ -97,7 +97,7 @@ def fit_online_dpo(
                 folder / "policy",
                 recorder,
                 reference_folder=policy_folder,
-                stage=stage,
+                stage=f"{stage}_round_{number + 1}",
                 checkpoints=folder / "checkpoints",
             )
             if fit.interrupted:

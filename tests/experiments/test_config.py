@@ -57,6 +57,10 @@ def test_resolved_config_rebuilds_the_experiment():
             "arms={x: {method: distill, teacher: y, student: {tiny: {}}}}",
             "arm 'x' builds on 'y', which is no arm before it",
         ),
+        (
+            "arms={b: {method: best_of_n}, x: {method: best_of_n, policy: b}}",
+            "arm 'x' builds on 'b', which trains no policy",
+        ),
         ("arms={x: {method: ipo, dpo: {loss: hinge}}}", "use method dpo"),
         ("arms={x/y: rl}", "expected letters, digits"),
         ("preference.reward_model.combine=min", "combines nothing with members 1"),

@@ -75,6 +75,14 @@ def test_preference_arms_leave_from_the_start(results):
     assert [r["round"] for r in rounds] == [1, 2]
 
 
+def test_arms_in_rounds_are_evaluated_after_each(ladder):
+    from experiments.runs import read_jsonl
+
+    for arm in ("expert-iteration", "online-dpo"):
+        rows = [row for row in read_jsonl(ladder / "seed-0" / arm / "evals.jsonl") if row["split"] == "validation"]
+        assert [row["step"] for row in rows] == [1, 2], arm
+
+
 def test_distance_from_the_start_is_one_measure_for_all(results):
     distances = {row["arm"]: row.get("kl") for row in arm_rows(results, None)}
     assert distances["imitation"] is None
@@ -165,6 +173,7 @@ class StopAt(Display):
         ("dpo", "dpo"),
         ("kto", "kto"),
         ("online-dpo", "online-dpo"),
+        ("online-dpo", "online-dpo_round_2"),
         ("distilled", "distilled-off-policy"),
         ("distilled", "distilled"),
     ],
