@@ -53,7 +53,8 @@ def without_clocks(value):
         return {
             key: without_clocks(item)
             for key, item in value.items()
-            if key not in CLOCKS and not key.startswith(("time/", "speed/", "workers/"))
+            if key not in CLOCKS
+            and not key.startswith(("time/", "speed/", "workers/"))
             # weights that are published outside of training are numbered by the process
             and not (key == "version" and item >= FIRST_VERSION)
         }
