@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from experiments.cli import env, grading
-from experiments.errors import UserError
+from experiments.errors import EXIT_RUN_FAILED, UserError
 
 app = typer.Typer(
     name="beyond",
@@ -202,6 +202,13 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        from rl.files import ADVICE, disk_advice
+
+        if error.errno not in ADVICE:
+            raise
+        print(f"error: {disk_advice(error)}" + (f" ({error.filename})" if error.filename else ""), file=sys.stderr)
+        sys.exit(EXIT_RUN_FAILED)
 
 
 def _check_packages() -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from policies.saving import saving
+
 Messages = Sequence[Mapping[str, str]]
 
 
@@ -115,11 +117,15 @@ class CausalPolicy:
             tensor.copy_(weights[name])
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder that `load_policy`, `AutoModelForCausalLM` and `AutoTokenizer` load; adapters are merged."""
+        """Write a folder that `load_policy`, `AutoModelForCausalLM` and `AutoTokenizer` load; adapters are merged.
+
+        Raises:
+            OSError: the disk refuses; see `policies.saving`.
+        """
         model = copy.deepcopy(self.model).merge_and_unload() if self.is_lora else self.model
-        with quiet():
-            model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with saving(folder) as writing, quiet():
+            model.save_pretrained(writing)
+            self.tokenizer.save_pretrained(writing)
 
 
 def load_policy(

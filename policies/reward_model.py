@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from policies.causal import CausalPolicy, quiet
+from policies.saving import saving
 
 BATCH_TOKENS = 1 << 14  # padded tokens in one forward pass
 
@@ -64,9 +65,9 @@ class RewardModel:
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` and `AutoModelForSequenceClassification` read."""
-        with quiet():
-            self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with saving(folder) as writing, quiet():
+            self.model.save_pretrained(writing)
+            self.tokenizer.save_pretrained(writing)
 
     @torch.no_grad()
     def score(self, pairs: Sequence[TokenPair]) -> list[float]:

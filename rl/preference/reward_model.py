@@ -151,9 +151,7 @@ def _fit_members(
             members[-1], pairs, settings, recorder, seed=seed, stage=own_stage, checkpoints=checkpoints
         ):
             return members, False
-        writing = folder / f".writing_{index}"
-        members[-1].save(writing)
-        writing.rename(target)
+        members[-1].save(target)  # whole or not at all
     return members, True
 
 

@@ -104,8 +104,10 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
+    """False too for Ray's two agents, which do nothing and take a minute to see that they are alone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        is_agent = b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" and not is_agent
     except OSError:
         return False
 

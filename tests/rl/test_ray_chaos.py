@@ -25,7 +25,7 @@ from rl.train import TrainSettings, train
 from rl.workers import make_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-STEPS = 8
+STEPS = 6
 SETTINGS = TrainSettings(
     steps=STEPS, problems_per_step=8, group_size=4, sampling=Sampling(max_new_tokens=24), shard_size=2
 )
