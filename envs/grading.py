@@ -77,6 +77,37 @@ class EnvGrader:
         self.__init__(state["spec"])  # type: ignore[misc]
 
 
+class VerifierGrader:
+    """Grades responses to any environment's problems by comparing them with the reference answer.
+
+    Of a conversation the last turn is judged. Like `EnvGrader`, it holds names and is built once per process.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, Any] | None = None) -> None:
+        self.name, self.settings = name, dict(settings or {})
+        self._verifier: Verifier | None = None
+
+    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
+        """The verdict on one response."""
+        problem, response = item
+        return self._ready().verify(response if isinstance(response, str) else response[-1].content, problem.answer)
+
+    def warm_up(self) -> None:
+        """Let the verifier import what it needs, before a deadline runs."""
+        getattr(self._ready(), "warm_up", lambda: None)()
+
+    def _ready(self) -> Verifier:
+        if self._verifier is None:
+            self._verifier = registry.make(self.name, **self.settings)
+        return self._verifier
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "settings": self.settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["name"], state["settings"])  # type: ignore[misc]
+
+
 def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifier:
     """The verifier that an environment's `verify` stands for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +10,9 @@ from rich.table import Table
 
 from experiments.errors import UserError
 from experiments.results import load_study
-from experiments.runs import read_json
+from experiments.runs import STATUS, read_json
+
+DEAD_SECONDS = 60.0  # the heart beats every few
 
 
 def print_runs(root: Path) -> None:
@@ -26,8 +29,18 @@ def print_runs(root: Path) -> None:
         table.add_column(column)
     for folder in folders:
         study = read_json(folder / "study.json")
-        table.add_row(str(folder), study["state"], str(len(study["seeds"])), _headline(folder))
+        table.add_row(str(folder), _state(folder, study["state"]), str(len(study["seeds"])), _headline(folder))
     Console().print(table)
+
+
+def _state(folder: Path, state: str) -> str:
+    """The state; of a study that says it runs and whose heart does not beat, that too."""
+    rows = [read_json(path) for path in folder.rglob(STATUS)]
+    running = [row["heartbeat"] for row in rows if row["state"] == "running"]
+    if state != "running" or not running:
+        return state
+    silent = time.time() - max(running)
+    return state if silent < DEAD_SECONDS else f"killed? no heartbeat for {silent / 60:.0f} min: --resume goes on"
 
 
 def _headline(folder: Path) -> str:

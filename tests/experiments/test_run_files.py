@@ -128,3 +128,14 @@ def test_workers_that_cannot_be_asked_do_not_end_the_heartbeat(tmp_path, monkeyp
         assert json.loads((tmp_path / "status.json").read_text())["heartbeat"] > before
         running.end("done")
     assert "gone" in (tmp_path / "stacks.txt").read_text()
+
+
+def test_a_study_whose_heart_stopped_is_listed_as_such(tmp_path, capsys):
+    from experiments.listing import print_runs
+
+    (tmp_path / "a").mkdir()
+    write_json(tmp_path / "a" / "study.json", {"state": "running", "seeds": [0]})
+    for heartbeat, words in ((time.time(), "running"), (time.time() - 600, "no heartbeat")):
+        write_json(tmp_path / "a" / "status.json", {"state": "running", "heartbeat": heartbeat})
+        print_runs(tmp_path)
+        assert words in " ".join(capsys.readouterr().out.split())

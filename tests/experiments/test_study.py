@@ -70,9 +70,10 @@ def test_report_is_one_file_that_needs_no_network(study):
 
 
 def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
+    from envs.grading import EnvGrader
     from experiments.cli.evaluate import evaluate_command
     from experiments.export import export_policy
-    from rl.rollout_log import rescore_run
+    from rl.rescore import rescore_run
 
     exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")
     assert "| level |" in (exported / "README.md").read_text()
@@ -85,7 +86,7 @@ def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(st
     assert "pass@2" in capsys.readouterr().out
     from envs.registry import parse_reference
 
-    assert rescore_run(study / "seed-0" / "rl", parse_reference(env)).agreement == 1.0
+    assert rescore_run(study / "seed-0" / "rl", EnvGrader(parse_reference(env))).agreement == 1.0
 
 
 def test_a_used_folder_is_refused_unless_resuming(study):

@@ -1,8 +1,10 @@
 """Ray workers give the samples of inline ones bit for bit, whatever happens to their processes."""
 
+import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +80,31 @@ def test_samples_equal_those_of_inline_bit_for_bit(workers, expected, tiny_polic
     groups = collect(workers, shards(leaps_problems), timeout_seconds=200, on_result=results.append)
     assert content(groups) == expected
     assert {r.version for r in results} == {1}
+
+
+def listening_addresses():
+    """Addresses on which this process and those that it started accept connections, as the kernel lists them."""
+    found, todo, owned = set(), [os.getpid()], set()
+    while todo:
+        process = Path(f"/proc/{todo.pop()}")
+        for handle in process.glob("fd/*"):
+            with contextlib.suppress(OSError):  # it was closed meanwhile
+                owned.add(os.readlink(handle))
+        todo += [int(pid) for path in process.glob("task/*/children") for pid in path.read_text().split()]
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in owned:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+def test_a_ray_of_ours_listens_on_the_loopback_interface_only(workers):
+    wait_until(lambda: all_healthy(workers))
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}  # also as IPv6
+    addresses = listening_addresses()
+    assert addresses
+    assert addresses <= loopback
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])

@@ -4,11 +4,13 @@ import gzip
 
 import pytest
 
+from envs.grading import EnvGrader, VerifierGrader
 from envs.registry import EnvSpec
 from envs.types import Message, Problem
 from policies.types import Completion, FinishReason, Sampling
+from rl.rescore import Agreement, rescore, rescore_run
 from rl.rollout import collect, make_shards
-from rl.rollout_log import Agreement, DamagedLogError, RolloutLog, rescore, rescore_run
+from rl.rollout_log import DamagedLogError, RolloutLog
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Reason, Verdict
 
@@ -131,9 +133,21 @@ def test_rescoring_shows_what_the_new_verifier_says_otherwise():
 def test_a_run_rescored_with_its_own_environment_agrees_with_itself(tmp_path, inline_workers, leaps_problems):
     shards = make_shards(leaps_problems[:6], group_size=4, step=0, sampling=Sampling(max_new_tokens=8))
     RolloutLog(tmp_path / "arms" / "rl" / "rollouts").write(0, collect(inline_workers, shards))
-    agreement = rescore_run(tmp_path, EnvSpec("leaps"))
+    agreement = rescore_run(tmp_path, EnvGrader(EnvSpec("leaps")))
     assert agreement.num_responses == 24
     assert {old for old, _ in agreement.table} == {new for _, new in agreement.table}
     assert agreement.agreement == 1
     with pytest.raises(FileNotFoundError, match="no rollout log"):
-        rescore_run(tmp_path / "elsewhere", EnvSpec("leaps"))
+        rescore_run(tmp_path / "elsewhere", EnvGrader(EnvSpec("leaps")))
+
+
+def test_another_verifier_judges_stored_responses_by_their_reference_answers(tmp_path):
+    rows = [
+        ("the answer is \\boxed{8/2}", Outcome.WRONG),
+        ("\\boxed{5}", Outcome.WRONG),
+        ("\\boxed{4}", Outcome.CORRECT),
+    ]
+    RolloutLog(tmp_path).write(0, [group(rows)])
+    agreement = rescore_run(tmp_path, VerifierGrader("symbolic"))
+    assert agreement.agreement == pytest.approx(2 / 3)
+    assert agreement.table[Outcome.WRONG, Outcome.CORRECT] == 1  # 8/2 is 4
