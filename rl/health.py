@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from rl.workers.types import WorkerHealth, WorkerState
 
 
 @dataclass(frozen=True)
@@ -121,3 +123,36 @@ class Health:
             for i in (0, 1)
         )
         return where if reward > 0 and gold < -self.limits.gold_fall else ""
+
+
+class WorkerWatch:
+    """Watches rollout workers from step to step: which died and were replaced, and which are given up."""
+
+    def __init__(self) -> None:
+        self._restarts: dict[str, int] = {}
+        self._retired: set[str] = set()
+
+    def check(self, workers: Sequence[WorkerHealth]) -> list[str]:
+        """What a person should be told: a replacement when their number has doubled, a retirement at once."""
+        found = []
+        for worker in workers:
+            told = self._restarts.get(worker.name, 0)
+            if worker.restarts >= max(1, 2 * told):
+                self._restarts[worker.name] = worker.restarts
+                times = "once" if worker.restarts == 1 else f"{worker.restarts} times"
+                found.append(f"{worker.name} died and was replaced, {times} so far; last: {worker.last_error}")
+            if worker.state is WorkerState.RETIRED and worker.name not in self._retired:
+                self._retired.add(worker.name)
+                left = sum(other.state is not WorkerState.RETIRED for other in workers)
+                found.append(f"{worker.name} is given up, {left} of {len(workers)} left; last: {worker.last_error}")
+        return found
+
+
+def worker_metrics(workers: Sequence[WorkerHealth]) -> dict[str, float]:
+    """How many are at work, and how often one was replaced."""
+    if not workers:
+        return {}
+    return {
+        "workers/healthy": float(sum(worker.state is WorkerState.HEALTHY for worker in workers)),
+        "workers/restarts": float(sum(worker.restarts for worker in workers)),
+    }

@@ -81,6 +81,8 @@ METRICS: Mapping[str, str] = {
     "speed/learner_tokens_per_second": "prompt and completion tokens of the batch over the update's wall time",
     "speed/learner_mfu": "model FLOP of the update over its wall time and the rate of a large matrix product",
     "tokens/sampled_total": "tokens sampled since the start of the stage, filtered groups included",
+    "workers/healthy": "rollout workers that can take work at the end of the step",
+    "workers/restarts": "processes that replaced a dead rollout worker, since the run (or its resume) began",
     "workers/idle": "share of the workers' time, since the shard before, in which they had nothing to do",
     "workers/idle/*": "the same of one worker",
 }

@@ -15,7 +15,7 @@ from typing import Any
 from policies.types import Sampling
 from rl.checkpoint import Checkpoints
 from rl.collate import collate
-from rl.health import Health, HealthLimits
+from rl.health import Health, HealthLimits, WorkerWatch, worker_metrics
 from rl.learner import Learner, NonFiniteLossError
 from rl.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.randomness import load_random_state, random_state
@@ -162,6 +162,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.health = Health(self.settings.health)
+        self.watch = WorkerWatch()
         self.clock = StepClock()
         self._saved_step = -1
         self.source: RolloutSource = (
@@ -269,6 +270,7 @@ class Training:
             "tokens/sampled_total": float(self.sampled_tokens),
             **update,
             **{f"curriculum/{name}": value for name, value in self.problems.metrics().items()},
+            **worker_metrics(self.workers.health()),
             **speed_metrics(self.clock, self.learner, num_tokens(sampled), batch, update),
         }
 
@@ -277,7 +279,7 @@ class Training:
         self.last_metrics = metrics
         self.recorder.metrics(self.stage, self.step, metrics)
         self.recorder.samples(self.stage, self.step, sampled)
-        for message in self.health.check(metrics):
+        for message in (*self.health.check(metrics), *self.watch.check(self.workers.health())):
             self.recorder.warn(self.stage, f"step {self.step}: {message}")
         gold, reward = metrics["gold/correct"], metrics["reward/mean"]
         self.recorder.progress(self.stage, self.step, self.settings.steps, f"gold {gold:.3f}  reward {reward:.3f}")

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,8 @@ class SupervisedWorkers:
         slot.give_back(task, result)
         with self._changed:
             if self._is_wanted(task):
-                self._results[task.shard.id] = result
+                # a process that was a spare knows itself by another name
+                self._results[task.shard.id] = replace(result, worker=slot.name)
                 self._changed.notify_all()
 
     def _on_raised(self, slot: Slot, kind: str, cause: BaseException) -> None:

@@ -7,6 +7,7 @@ rollout log byte for byte, and the final state, with a run that nobody disturbed
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 
 import pytest
@@ -42,7 +43,20 @@ def ray_workers(worker_spec):
     workers.close()
 
 
-def run(worker_spec, workers, log, max_staleness):
+class Waits(SilentRecorder):
+    """Lets no training end before enough broke down, however fast the machine is."""
+
+    def __init__(self, saboteur):
+        super().__init__()
+        self.saboteur = saboteur
+
+    def metrics(self, stage, step, values):
+        super().metrics(stage, step, values)
+        while self.saboteur.done.total() < min(step, STEPS - 1):
+            time.sleep(0.01)
+
+
+def run(worker_spec, workers, log, max_staleness, recorder):
     learner = Learner(load_policy(worker_spec.policy.folder), make("grpo"), OptimizerSettings(lr=1e-3))
     train(
         learner=learner,
@@ -50,7 +64,7 @@ def run(worker_spec, workers, log, max_staleness):
         problems=EdgeCurriculum(Leaps()),
         reward=VerifierReward(),
         settings=replace(SETTINGS, max_staleness=max_staleness),
-        recorder=SilentRecorder(),
+        recorder=recorder,
         log=log,
     )
     return learner
@@ -75,10 +89,10 @@ def test_whatever_dies_the_final_weights_are_those_of_the_undisturbed_run(
 
     max_staleness = seed % 2
     quiet, loud = RolloutLog(tmp_path / "quiet"), RolloutLog(tmp_path / "loud")
-    undisturbed = run(worker_spec, inline_workers, quiet, max_staleness)
-    with Saboteur(ray_workers, random.Random(seed), pause_seconds=(0.05, 0.6)) as saboteur:
-        disturbed = run(worker_spec, ray_workers, loud, max_staleness)
-    assert saboteur.done.total() > 2, "too few breakdowns to say anything"
+    undisturbed = run(worker_spec, inline_workers, quiet, max_staleness, SilentRecorder())
+    with Saboteur(ray_workers, random.Random(seed), pause_seconds=(0.02, 0.4)) as saboteur:
+        disturbed = run(worker_spec, ray_workers, loud, max_staleness, Waits(saboteur))
+    assert saboteur.done.total() >= STEPS - 1
     assert_equal_trees(undisturbed.state_dict(), disturbed.state_dict())
     seen = []
     for step in range(STEPS):

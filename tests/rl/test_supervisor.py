@@ -77,7 +77,7 @@ class SimulatedWorker:
     def run(self, shard, edition, version, weights):
         if self.launcher.raises.get(shard.id):
             raise self.launcher.raises[shard.id].pop()
-        return ShardResult(shard.id, shard.uids, version, str(weights))
+        return ShardResult(shard.id, (shard.uids, str(weights)), version, "")
 
     def located(self, where):
         pass
@@ -164,8 +164,8 @@ def test_random_deaths_and_stops_lose_nothing_double_nothing_and_serve_nothing_o
                 victim.kill() if fault == "kill" else setattr(victim, fault, True)
             seen += workers.poll(0.01)
         assert sorted(r.shard_id for r in seen) == sorted(s.id for s in submitted)
-        assert {(r.version, r.worker) for r in seen} == {(step, f"weights {step}")}
-        assert {r.shard_id: r.groups for r in seen} == {s.id: s.uids for s in submitted}
+        assert {(r.version, r.groups[1]) for r in seen} == {(step, f"weights {step}")}
+        assert {r.shard_id: r.groups[0] for r in seen} == {s.id: s.uids for s in submitted}
     assert num_faults > 5
     wait_until(lambda: all(h.state is WorkerState.HEALTHY for h in workers.health()))
     assert {h.version for h in workers.health()} <= {-1, *range(4)}
@@ -184,7 +184,7 @@ def test_a_shard_is_sampled_by_the_weights_published_last_before_it_whatever_com
     seen = []
     while len(seen) < 10:
         seen += workers.poll(5.0)
-    assert sorted((r.shard_id >> 34, r.worker) for r in seen) == [(v, f"w{v}") for v in range(5) for _ in range(2)]
+    assert sorted((r.shard_id >> 34, r.groups[1]) for r in seen) == [(v, f"w{v}") for v in range(5) for _ in range(2)]
 
 
 def test_a_shard_that_takes_any_weights_is_sampled_by_the_newest_when_it_starts(make):
@@ -197,7 +197,7 @@ def test_a_shard_that_takes_any_weights_is_sampled_by_the_newest_when_it_starts(
     seen = []
     while len(seen) < 20:
         seen += workers.poll(5.0)
-    assert [r.worker for r in seen].count("new") >= 18  # two may have been on their way
+    assert [r.groups[1] for r in seen].count("new") >= 18  # two may have been on their way
 
 
 def test_a_shard_for_weights_that_are_not_the_newest_is_refused(make):
@@ -216,7 +216,7 @@ def test_two_publications_of_one_version_are_told_apart(make):
     seen = []
     while len(seen) < 12:
         seen += workers.poll(1.0)
-    assert {(r.shard_id >> 34, r.worker) for r in seen} == {(0, "one"), (1, "two"), (2, "three")}
+    assert {(r.shard_id >> 34, r.groups[1]) for r in seen} == {(0, "one"), (1, "two"), (2, "three")}
 
 
 def test_a_death_is_noticed_without_waiting_for_a_heartbeat(make):
@@ -277,6 +277,12 @@ def test_a_spare_takes_the_place_of_the_dead_at_once_and_is_replaced(make):
     starts = launcher.started.copy()
     victim.kill()
     wait_until(lambda: workers.slots[0].remote is spare)
+    for shard in shards(0):
+        workers.submit(shard)
+    seen = []
+    while len(seen) < 12:
+        seen += workers.poll(5.0)
+    assert {r.worker for r in seen} <= {"worker-0", "worker-1"}  # whatever its process was called before
     assert workers.health()[0].state is WorkerState.HEALTHY
     wait_until(lambda: workers.spares[0].state is WorkerState.HEALTHY)
     assert len(launcher.started) == len(starts) + 1 == 4

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from rl.health import Health, HealthLimits
+from rl.health import Health, HealthLimits, WorkerWatch
+from rl.workers import WorkerHealth, WorkerState
 
 FINE = {
     "reward/mean": 0.5,
@@ -104,3 +105,17 @@ def test_its_memory_goes_through_a_checkpoint():
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert said + [second.check(row) for row in rows[4:]] == expected
     assert sum(map(len, expected)) == 2
+
+
+def test_replaced_workers_are_told_calmly_and_a_worker_that_is_given_up_at_once():
+    def row(name, restarts, state=WorkerState.HEALTHY):
+        return WorkerHealth(name, state, restarts=restarts, last_error=f"killed {restarts}")
+
+    watch = WorkerWatch()
+    assert watch.check([row("a", 0), row("b", 0)]) == []
+    assert watch.check([row("a", 1), row("b", 0)]) == ["a died and was replaced, once so far; last: killed 1"]
+    told = [message for n in range(1, 20) for message in watch.check([row("a", n), row("b", 0)])]
+    assert [re.search(r"(\d+) times", message)[1] for message in told] == ["2", "4", "8", "16"]
+    (message,) = watch.check([row("a", 19), row("b", 0, WorkerState.RETIRED)])
+    assert message == "b is given up, 1 of 2 left; last: killed 0"
+    assert watch.check([row("a", 19), row("b", 0, WorkerState.RETIRED)]) == []
