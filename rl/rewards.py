@@ -158,12 +158,25 @@ class ProxyReward:
 
     def scores(self, pairs: Sequence[TokenPair]) -> list[float]:
         """Combined, normalised scores of (prompt tokens, completion tokens)."""
+        return [combine_scores(row, self.combine, self.penalty) for row in self._member_scores(pairs)]
+
+    def spread(self, pairs: Sequence[TokenPair]) -> float | None:
+        """Mean over completions of the members' standard deviation, normalised: how much they disagree.
+
+        None for a single member, and without completions.
+        """
+        if len(self.members) < 2 or not pairs:
+            return None
+        return statistics.fmean(statistics.pstdev(row) for row in self._member_scores(pairs))
+
+    def _member_scores(self, pairs: Sequence[TokenPair]) -> list[tuple[float, ...]]:
+        """One row per completion, the members' normalised scores."""
         normalisers = self.normalisers or [(0.0, 1.0)] * len(self.members)
         columns = [
             [(score - mean) / std for score in member.score(list(pairs))]
             for member, (mean, std) in zip(self.members, normalisers)
         ]
-        return [combine_scores(row, self.combine, self.penalty) for row in zip(*columns)]
+        return list(zip(*columns))
 
     def pair_probabilities(self, pairs: Sequence[tuple[TokenPair, TokenPair]]) -> list[float]:
         """Probability that the first of each pair is preferred: the members' mean of sigmoid(score - score).

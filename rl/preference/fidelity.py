@@ -31,15 +31,17 @@ class Fidelity:
         labels: against the annotator, by its exact probabilities: nothing is bought, and no label is drawn.
         gold: against the gold verdicts, on pairs with exactly one correct side.
         misjudged: how often the annotator itself is misled by these completions.
+        spread: how much the members of an ensemble disagree on them, in standard deviations of the start.
     """
 
     labels: Calibration | None
     gold: Calibration | None
     misjudged: Misjudgement | None
+    spread: float | None
 
     def metrics(self) -> dict[str, float]:
         """Numbers for the record of an evaluation; those that nothing could tell are left out."""
-        figures: dict[str, Any] = {}
+        figures: dict[str, Any] = {"reward_model_spread": self.spread}
         for name, part in (("labels", self.labels), ("gold", self.gold)):
             if part is not None:
                 figures[f"reward_model_accuracy_{name}"] = part.accuracy
@@ -76,6 +78,7 @@ def fidelity(
         labels=None if annotator is None else _against_labels(pairs, probabilities, annotator),
         gold=_against_gold(pairs, probabilities),
         misjudged=None if annotator is None else misjudgement(groups, annotator),
+        spread=reward.spread([_tokens(t) for group in groups for t in group.trajectories]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -97,7 +96,7 @@ def reward_model_card(
         gold_calibration=calibration(
             [p for p, _ in gold], [float(bool(c.agrees_with_gold)) for _, c in gold], [c.problem.level for _, c in gold]
         ),
-        spread=_spread(reward, [side for pair in held_out_pairs for side in pair]),
+        spread=reward.spread([side for pair in held_out_pairs for side in pair]),
         normalisers=tuple(reward.normalisers),
         combine=reward.combine,
         penalty=reward.penalty,
@@ -117,13 +116,3 @@ def ranking_accuracy(reward: ProxyReward, pairs: Sequence[PairOfPairs]) -> float
 def _margins(reward: ProxyReward, pairs: Sequence[PairOfPairs]) -> list[float]:
     scores = reward.scores([side for pair in pairs for side in pair]) if pairs else []
     return [chosen - rejected for chosen, rejected in zip(scores[::2], scores[1::2])]
-
-
-def _spread(reward: ProxyReward, completions: list[TokenPair]) -> float | None:
-    if len(reward.members) < 2 or not completions:
-        return None
-    columns = [
-        [(score - mean) / std for score in member.score(completions)]
-        for member, (mean, std) in zip(reward.members, reward.normalisers)
-    ]
-    return statistics.fmean(statistics.pstdev(row) for row in zip(*columns))

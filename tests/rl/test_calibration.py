@@ -120,6 +120,14 @@ def test_fidelity_on_fresh_pairs_tells_a_model_that_knows_from_one_that_was_fool
     assert figures["reward_model_accuracy_gold"] == 0.0
     assert figures["reward_model_log_loss_labels"] == pytest.approx(8, abs=0.01)  # sure of the wrong side by 8 nats
     assert figures["labeller_false_positive_rate"] == 0.0
+    assert "reward_model_spread" not in figures  # one member disagrees with nobody
+
+
+def test_an_ensembles_spread_is_the_members_deviation():
+    # tokens 5 and 3: members say 5, 3 and 10, 6; deviations 2.5 and 1.5
+    pairs = [((1,), (5,)), ((1,), (3,))]
+    assert ProxyReward([LikesToken(), LikesToken(0.5)]).spread(pairs) == pytest.approx(2.0)
+    assert ProxyReward([LikesToken()]).spread(pairs) is None
 
 
 def test_without_an_annotator_only_gold_is_asked_and_equal_verdicts_say_nothing():
