@@ -211,3 +211,19 @@ def test_the_plan_tells_what_every_arm_will_do(capsys):
         assert f"  {name:<14} {arm.plan(experiment, name)}" in told
     assert "40 judgements by concise" in told
     assert "ensemble of 2" in told
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_student_of_another_shape_is_the_same_on_ray(tmp_path):
+    """The pool of workers is exchanged for one that loads the student, and back."""
+    experiment = load_experiment(["mini-ladder"]).only("distilled")
+    rows = []
+    for executor in ("inline", "ray"):
+        workers = experiment.workers.model_copy(update={"executor": executor})
+        folder = tmp_path / executor
+        run_study(experiment.model_copy(update={"workers": workers}), folder, quiet=True)
+        paths = sorted((folder / "seed-0" / "distilled").rglob("policy/model.safetensors"))
+        rows.append([(str(path.relative_to(folder)), path.read_bytes()) for path in paths])
+    assert len(rows[0]) == 3  # off-policy, on-policy, and the arm's
+    assert rows[0] == rows[1]
