@@ -265,7 +265,10 @@ def calls(monkeypatch):
         policy = (spec.policy.dtype, spec.policy.device, spec.policy.trust_remote_code)
         seen.append([executor, num, settings, policy, spec.threads, spec.backend, spec.deadline_seconds])
         seen.append(spec.memory_bytes)
-        return make_workers("inline", spec)
+        inline = make_workers("inline", spec)
+        submit = inline.submit
+        inline.submit = lambda shard: (seen.append(["any weights", shard.version is None]), submit(shard))[1]
+        return inline
 
     save, set_threads = rl.checkpoint.Checkpoints.save, torch.set_num_threads
     prepare = rl.learner.prepare_for_training
