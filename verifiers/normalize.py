@@ -97,6 +97,7 @@ _EQUATION_BODY = re.compile(
     re.DOTALL,
 )
 _PARTS = ("(1)", "(a)", "(i)", "1)", "a)", "i)")
+_DOLLARS = re.compile(r"^\s*([-+−]?)\$(?=\d)")
 _FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|\\ |~|(?=\$))"
 _ENUMERATED = re.compile(
     rf"{_FIRST_PART}[^-+*/^=,)].*?(?:[;,.\n$](?:\s|\\ )*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\\ |~|\$)", re.DOTALL
@@ -165,6 +166,8 @@ def trim(text: str) -> str:
     """Without white space, formula signs and the full stop of the sentence around an answer."""
     if "\\(" in text or "\\[" in text or "\\)" in text:
         text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
+    if text.count("$") == 1:
+        text = _DOLLARS.sub(r"\1\\$", text)  # $25 is money; $25$ is a formula
     text = text.strip(" \t\n$")
     while text and text[-1] in ".;,$ \n\t" and not text.endswith(("...", "\\;", "\\,", "\\ ", "\\$")):
         text = text[:-1]

@@ -46,7 +46,7 @@ def read_number(text: str) -> Number | None:
     if not stripped or not any(sign.isdigit() for sign in stripped):
         value = chinese_number(stripped)
         return Number(Fraction(value)) if value is not None else None
-    return _decorated(stripped, money="$" in text.strip().strip("$"))
+    return _decorated(stripped, money=text.count("$") % 2 == 1)
 
 
 def _decorated(text: str, *, money: bool) -> Number | None:

@@ -38,6 +38,7 @@ _PLACE_NAMES = {
 }
 _MAX_OTHERS = 5  # other announcements that an explanation quotes
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
+_MAX_OPTION = 200  # characters of an option with its words
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ class SymbolicVerifier:
             outcome, judged, readable = self._judge(text, reference)
             if outcome is Outcome.CORRECT or (readable and reference.choice is None):
                 return outcome, text, judged
+            if reference.choice is not None and _names_another_option(text, reference.choice):
+                return outcome, text, judged  # "(B) 3" is not saved by the words of the option (A) 3
             first = first or (outcome, text, judged)
         if reference.choice is not None and (is_weak or extraction.place is Place.ANNOUNCED):
             letter = find_choice(extraction.answer)
@@ -269,6 +272,11 @@ def _readings(extraction: Extraction) -> Iterator[str]:
     if extraction.answer is not None:
         yield extraction.answer
         yield from extraction.fallbacks
+
+
+def _names_another_option(text: str, reference: ChoiceText) -> bool:
+    choice = read_choice(text)
+    return choice is not None and choice.letter != reference.letter and len(text) < _MAX_OPTION
 
 
 def _judge_numbers(number: Number, reference: Number) -> Judgement | None:

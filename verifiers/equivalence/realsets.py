@@ -16,6 +16,7 @@ from verifiers.equivalence.pieces import (
     infinite,
     intersection,
     normal,
+    number,
 )
 from verifiers.equivalence.scalars import compare_values
 from verifiers.equivalence.types import Judgement, Settings, no, yes
@@ -67,9 +68,9 @@ def real_set(expr: Expr) -> RealSet:
     if isinstance(expr, Interval):
         if (expr.closed_low and infinite(expr.low)) or (expr.closed_high and infinite(expr.high)):
             raise NotARealSetError("infinity is no member of an interval")
-        return RealSet((Piece(expr.low, expr.high, expr.closed_low, expr.closed_high),))
+        return RealSet((_in_order(Piece(expr.low, expr.high, expr.closed_low, expr.closed_high)),))
     if isinstance(expr, Group) and expr.kind == "tuple" and len(expr.items) == 2:
-        return RealSet((Piece(expr.items[0], expr.items[1], False, False),))
+        return RealSet((_in_order(Piece(expr.items[0], expr.items[1], False, False)),))
     if isinstance(expr, Group) and expr.kind == "set":
         return RealSet(tuple(Piece(item, item, True, True) for item in expr.items))
     if isinstance(expr, Const) and expr.name in _NAMED:
@@ -90,6 +91,18 @@ def real_set(expr: Expr) -> RealSet:
             return RealSet(tuple(piece for part in parts for piece in part.pieces), name)
         return RealSet(intersection(parts), name)
     raise NotARealSetError(type(expr).__name__)
+
+
+def _in_order(piece: Piece) -> Piece:
+    """The piece of an interval as written; (3, -2) and (2, 2) are points of the plane, not two empty sets.
+
+    Raises:
+        NotARealSetError: no number lies between its ends.
+    """
+    low, high = number(piece.low), number(piece.high)
+    if low is None or high is None or low < high or (low == high and piece.closed_low and piece.closed_high):
+        return piece
+    raise NotARealSetError("the ends are out of order")
 
 
 def _builder(expr: Builder) -> RealSet:

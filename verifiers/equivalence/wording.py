@@ -30,8 +30,8 @@ _SAME: dict[str, str] = {
         "does not have any solutions; "
         "no valid solution; no valid solutions; no possible solution; no possible solutions; none exist; none; "
         "has no roots; have no solution; have no solutions; inconsistent; no answer exists; unsolvable",
-        "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit",
-        "undefined": "not defined; is undefined; is not defined; undef; indefinite",
+        "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit; "
+        "undefined; not defined; is undefined; is not defined; undef",
         "diverges": "divergent; is divergent; diverge; does not converge; doesn t converge",
         "converges": "convergent; is convergent; converge",
         "converges absolutely": "absolutely convergent; absolute convergence; is absolutely convergent; "
