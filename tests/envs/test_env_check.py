@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -262,12 +263,20 @@ def test_a_fresh_process_gives_the_same_problems():
 
 
 def test_the_linear_equation_example_is_at_most_ten_lines_and_passes():
-    from pathlib import Path
-
     file = Path(__file__).parents[2] / "examples" / "linear.py"
     lines = [line for line in file.read_text().splitlines() if line.strip()]
     assert len(lines) <= 10
     report = check_environment(f"{file}:linear", num=60)
+    assert report.is_ok, report.text()
+
+
+def test_the_environment_of_the_readme_is_at_most_ten_lines_and_passes(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (source,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "@environment" in block]
+    assert len([line for line in source.splitlines() if line.strip()]) <= 10
+    file = tmp_path / "readme.py"
+    file.write_text(source)
+    report = check_environment(f"{file}:lineq", num=60)
     assert report.is_ok, report.text()
 
 
