@@ -54,6 +54,7 @@ def _with_counts(tree: Expr) -> Expr | None:
     """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None without such."""
 
     def change(node: Expr) -> Expr | None:
+        """`node` as a count where it is a subscripted C, A or P to a power; None leaves it as it is."""
         if not (isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Sym)):
             return None
         letter, _, top = node.args[0].name.partition("_")
@@ -86,6 +87,7 @@ def _with_common_logs(tree: Expr) -> Expr | None:
         return None
 
     def change(node: Expr) -> Expr | None:
+        """A logarithm without a base gets base 10; None leaves the node as it is."""
         if isinstance(node, Call) and node.name == "log" and len(node.args) == 1:
             return Call("log", (transform(node.args[0], change), num(10)))
         return None
@@ -99,6 +101,7 @@ def _with_power_inside(tree: Expr, text: str) -> Expr | None:
         return None
 
     def change(node: Expr) -> Expr | None:
+        """A power of a logarithm as the logarithm of a power; None leaves the node as it is."""
         if isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Call) and node.args[0].name in _LOGS:
             call, exponent = node.args[0], transform(node.args[1], change)
             return Call(call.name, (Op("pow", (transform(call.args[0], change), exponent)), *call.args[1:]))

@@ -99,13 +99,16 @@ class _Reader:
         self.at = 0
 
     def peek(self) -> str:
+        """The next token, left where it is; "" at the end."""
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def take(self) -> str:
+        """The next token, passed over."""
         self.at += 1
         return self.tokens[self.at - 1]
 
     def sum(self, depth: int) -> Fraction:
+        """The value of products joined by + and -, from the left."""
         if depth > MAX_DEPTH:
             raise ValueError("nested too deeply")
         value = self.product(depth)
@@ -115,6 +118,7 @@ class _Reader:
         return value
 
     def product(self, depth: int) -> Fraction:
+        """The value of signed factors joined by *, / or an opening parenthesis, from the left."""
         value = self.signed(depth)
         while self.peek() in ("*", "/", "("):
             if self.peek() == "(" or self.take() == "*":  # 2(3 + 4) is a product too
@@ -124,6 +128,7 @@ class _Reader:
         return value
 
     def signed(self, depth: int) -> Fraction:
+        """The value of a power with any signs before it: -2^2 is -4."""
         if depth > MAX_DEPTH:
             raise ValueError("nested too deeply")
         if self.peek() in ("-", "+"):
@@ -131,6 +136,7 @@ class _Reader:
         return self.power(depth)
 
     def power(self, depth: int) -> Fraction:
+        """The value of an atom to at most one power, whose exponent is bounded before it is computed."""
         base = self.atom(depth)
         if self.peek() != "^":
             return base
@@ -141,6 +147,7 @@ class _Reader:
         return _bounded(base ** int(exponent))
 
     def atom(self, depth: int) -> Fraction:
+        """The value of a number or a parenthesis; every % behind it divides by 100."""
         token = self.peek()
         if token == "(":
             self.take()

@@ -48,6 +48,7 @@ class _Exact:
         self.limits = limits
 
     def value(self, expr: Expr) -> Fraction:
+        """The value of a node, by its type."""
         if isinstance(expr, Num):
             return expr.value
         if isinstance(expr, Sym):

@@ -237,7 +237,10 @@ def sign_branches(expr: Expr) -> list[Expr]:
     r"""The expression with every \pm read as + (and \mp as -), then the other way; itself where there is none."""
 
     def chosen(plus: bool) -> Expr:
+        """The expression with every ± read as + (`plus`) or as -, and every ∓ the other way."""
+
         def change(node: Expr) -> Expr | None:
+            """A ± b as a sum or a difference; None leaves the node as it is."""
             if not isinstance(node, Op) or node.op not in ("pm", "mp"):
                 return None
             left, right = (transform(arg, change) for arg in node.args)

@@ -69,6 +69,7 @@ class PoolState:
             raise RuntimeError("the verifier pool is closed")
 
     def add(self, tasks: Sequence[Task]) -> None:
+        """Queue tasks, last in line; raises if the pool can do no more work."""
         with self.changed:
             self.refuse()
             self.queue.extend(tasks)
@@ -116,6 +117,7 @@ class PoolState:
             resolve(job)
 
     def count(self, name: str) -> None:
+        """One more of an event, by its name in `counts`."""
         with self.changed:
             self.counts[name] += 1
 
@@ -156,6 +158,7 @@ class PoolState:
 
 
 def resolve(job: Job) -> None:
+    """Give a finished job's verdicts to whoever waits for it; one that was cancelled is left alone."""
     verdicts = [verdict for verdict in job.verdicts if verdict is not None]
     if job.future.set_running_or_notify_cancel():
         job.future.set_result(verdicts)

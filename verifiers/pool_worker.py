@@ -111,6 +111,7 @@ class _Worker:
         self.grader: Callable[[Any], Verdict]
 
     def send(self, payload: bytes) -> None:
+        """Write one message, its length before it."""
         self.channel.sendall(LENGTH.pack(len(payload)) + payload)
 
     def receive(self) -> bytes | None:
@@ -149,6 +150,7 @@ class _Worker:
         return True
 
     def run(self) -> None:
+        """Grade batches until the parent hangs up or this process should be replaced."""
         while (payload := self.receive()) is not None:
             if not self.grade_batch(pickle.loads(payload)):
                 return

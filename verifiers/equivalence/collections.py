@@ -47,6 +47,7 @@ def expand_signs(expr: Expr, *, independent: bool) -> tuple[Expr, ...]:
 
 def _with_signs(expr: Expr, signs: list[int]) -> Expr:
     def change(node: Expr) -> Expr | None:
+        """A ± b as a sum or a difference, by the next sign; None leaves the node as it is."""
         if not (isinstance(node, Op) and node.op in ("pm", "mp")):
             return None
         sign = signs.pop() * (1 if node.op == "pm" else -1)

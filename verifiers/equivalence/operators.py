@@ -142,6 +142,7 @@ def _cut_off(expr: Expr, terms: int) -> Expr:
     """The expression with its infinite sums cut off after so many terms."""
 
     def change(node: Expr) -> Expr | None:
+        """A sum with a lower end as its first terms; None leaves the node as it is."""
         if isinstance(node, Bound) and node.low is not None:
             return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
         return None
@@ -151,6 +152,7 @@ def _cut_off(expr: Expr, terms: int) -> Expr:
 
 def _renamed_bound(expr: Expr) -> Expr:
     def rename(node: Expr) -> Expr | None:
+        """An operator that binds a variable, with the common name for it; None leaves the node as it is."""
         if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
             return None
         old, new = node.variable, Sym("#bound")

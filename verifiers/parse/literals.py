@@ -21,18 +21,41 @@ class LiteralParser(TokenStream):
 
     latex = False  # the text uses LaTeX commands
 
-    def clause(self) -> Expr: ...  # type: ignore[empty-body]
-    def answer(self, closers: tuple[str, ...]) -> Expr: ...  # type: ignore[empty-body]
-    def expression(self) -> Expr: ...  # type: ignore[empty-body]
-    def sum(self) -> Expr: ...  # type: ignore[empty-body]
-    def product(self) -> Expr: ...  # type: ignore[empty-body]
-    def signed(self) -> Expr: ...  # type: ignore[empty-body]
-    def starts_factor(self) -> bool: ...  # type: ignore[empty-body]
-    def set_items(self, closer: str = "close") -> Expr: ...  # type: ignore[empty-body]
-    def exponent(self) -> Expr: ...  # type: ignore[empty-body]
-    def power(self) -> Expr: ...  # type: ignore[empty-body]
-    def atom(self) -> Expr: ...  # type: ignore[empty-body]
-    def absolute(self) -> Expr: ...  # type: ignore[empty-body]
+    def clause(self) -> Expr:  # type: ignore[empty-body]
+        """A relation, a quantified statement, a label with its value, or words (grammar.py)."""
+
+    def answer(self, closers: tuple[str, ...]) -> Expr:  # type: ignore[empty-body]
+        """Clauses and their separators, up to one of the closing tokens (grammar.py)."""
+
+    def expression(self) -> Expr:  # type: ignore[empty-body]
+        """The widest thing that a relation stands between (terms.py)."""
+
+    def sum(self) -> Expr:  # type: ignore[empty-body]
+        """Terms joined by signs (terms.py)."""
+
+    def product(self) -> Expr:  # type: ignore[empty-body]
+        """Factors joined by operators, or side by side (terms.py)."""
+
+    def signed(self) -> Expr:  # type: ignore[empty-body]
+        """A factor with signs before it (terms.py)."""
+
+    def starts_factor(self) -> bool:  # type: ignore[empty-body]
+        """Whether the next token can begin a factor that is multiplied without a sign (terms.py)."""
+
+    def set_items(self, closer: str = "close") -> Expr:  # type: ignore[empty-body]
+        r"""What stands between \{ and its closing token (grammar.py)."""
+
+    def exponent(self) -> Expr:  # type: ignore[empty-body]
+        """What stands after ^ (atoms.py)."""
+
+    def power(self) -> Expr:  # type: ignore[empty-body]
+        """An atom with its powers and postfixes (atoms.py)."""
+
+    def atom(self) -> Expr:  # type: ignore[empty-body]
+        """A number, symbol, bracket or call (atoms.py)."""
+
+    def absolute(self) -> Expr:  # type: ignore[empty-body]
+        """A value between vertical bars (atoms.py)."""
 
     def number(self) -> Expr:
         """A literal: integer, decimal, scientific, repeating, or with a base."""

@@ -46,6 +46,7 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
         cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
 
     def read(part: str) -> Expr:
+        """The tree of a part of an answer that is told in words."""
         return _mathematics(as_notation(digits(part.strip())), limits, thousands)
 
     found = (cases_in_words(cleaned, read) or described(cleaned, read)) if has_words else None

@@ -54,6 +54,7 @@ class Op(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The operands, left to right."""
         return self.args
 
 
@@ -66,6 +67,7 @@ class Call(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The arguments: the index of a root and the base of a logarithm come second."""
         return self.args
 
 
@@ -78,6 +80,7 @@ class Apply(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The arguments; the unknown function itself is no expression."""
         return self.args
 
 
@@ -99,6 +102,7 @@ class Bound(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The body, then the ends that are written; the bound variable is a name, not a node."""
         return tuple(part for part in (self.body, self.low, self.high) if part is not None)
 
 
@@ -114,6 +118,7 @@ class Rel(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The sides of the chain, left to right."""
         return self.sides
 
 
@@ -126,6 +131,7 @@ class Group(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The items in the order written, also where the kind has no order."""
         return self.items
 
 
@@ -140,6 +146,7 @@ class Interval(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The two ends."""
         return (self.low, self.high)
 
 
@@ -152,6 +159,7 @@ class SetOp(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The sets, left to right."""
         return self.args
 
 
@@ -164,6 +172,7 @@ class Builder(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The head, then the condition."""
         return (self.head, self.condition)
 
 
@@ -176,6 +185,7 @@ class Matrix(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The entries, row by row."""
         return tuple(entry for row in self.rows for entry in row)
 
 
@@ -187,6 +197,7 @@ class Cases(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """Each branch's value, then its condition where it has one."""
         return tuple(part for branch in self.branches for part in branch if part is not None)
 
 
@@ -200,6 +211,7 @@ class Quantity(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The value alone; the unit is text."""
         return (self.value,)
 
 
@@ -211,6 +223,7 @@ class Ratio(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The terms, left to right."""
         return self.items
 
 
@@ -237,6 +250,7 @@ class Family(Expr):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """The body alone; conditions are compared apart (equivalence/families.py)."""
         return (self.body,)
 
 
