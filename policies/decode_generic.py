@@ -81,6 +81,7 @@ class _SlotLayer(DynamicLayer):
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """The live rows' window with the new token's states written into it, each [live, heads, columns, head_dim]."""
         cache, window = self.slots, slice(self.begin, self.slots.end + 1)
         keys, values = cache.keys[self.index][: cache.live], cache.values[self.index][: cache.live]
         keys[:, :, cache.end] = key_states[:, :, 0]
@@ -88,7 +89,9 @@ class _SlotLayer(DynamicLayer):
         return keys[:, :, window], values[:, :, window]
 
     def get_seq_length(self) -> int:
+        """Columns that the live rows hold, the token being decoded not among them."""
         return self.slots.end - self.begin
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """(columns that the mask covers, its offset), as transformers asks for them."""
         return self.get_seq_length() + query_length, 0

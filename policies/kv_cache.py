@@ -113,6 +113,7 @@ class SlotCache:
 
     def _allocate(self, states: Sequence[LayerStates]) -> None:
         def empty(like: Tensor) -> Tensor:
+            """Room for the keys or values of one layer: [rows, heads, columns, head_dim]."""
             # zeros: a masked column has weight 0, and 0 x NaN from uninitialised memory would be NaN
             return like.new_zeros(self.rows, like.shape[1], self.columns, like.shape[3], dtype=self.dtype)
 

@@ -72,6 +72,7 @@ def score_tokens(
     found = _score(model, tokens, attention, wanted, targets, temperature, with_entropy, value_head)
 
     def spread(scores: Tensor) -> Tensor:
+        """[N] scores put back in their places: [B, T], 0 elsewhere."""
         return torch.zeros(tokens.shape, dtype=torch.float32, device=tokens.device).masked_scatter(columns, scores)
 
     logprobs, entropy, values = found
@@ -149,6 +150,7 @@ def _from_hidden(
         return _from_logits(head(hidden), targets, temperature, with_entropy)
 
     def score_chunk(part: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of a part of the tokens, whose logits are made again for the backward pass."""
         return _from_logits(head(part), target, temperature, with_entropy)
 
     parts = [

@@ -22,6 +22,7 @@ def attend_natively(tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor,
 class _TreeAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+        """[N, heads, head_dim]; kept are the queries' log-sums of exponentials [heads, N], and no attention weight."""
         query, key, value = (x if x.stride(-1) == 1 else x.contiguous() for x in (query, key, value))
         heads, count, dim = query.shape
         out = torch.empty(count, heads, dim)
@@ -35,6 +36,7 @@ class _TreeAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of query, key and value; None for the tree and the scale."""
         query, key, value, out, logsums = ctx.saved_tensors
         upstream = gradients[0].contiguous()
         shape = _describe(ctx.tree, query, key, ctx.scale)
@@ -54,6 +56,7 @@ def _run(name: str, num_heads: int, arguments: Callable[[int, int], tuple[Any, .
     function: Any = getattr(load_kernels(), name)
 
     def call(first: int, last: int) -> None:
+        """The kernel on key/value heads `first` to `last`; raises what a kernel can only return."""
         if function(*arguments(first, last)):
             raise MemoryError(f"{name} found no memory for its scratch space")
 
