@@ -179,6 +179,7 @@ def slipped(steps: Sequence[str], answer: str, slip: float, rng: random.Random) 
         return list(steps), answer
 
     def change(index: int, _: str, value: Fraction) -> Fraction:
+        """The step's value, another one where the slip is."""
         return perturb(value, rng) if index in wrong else value
 
     redone, new = redo(steps, answer, change)
@@ -206,6 +207,7 @@ def corrupt_solution(env: Environment, problem: Problem, rng: random.Random, num
         place = rng.randrange(len(steps)) if steps else 0
 
         def change(index: int, _: str, value: Fraction, place: int = place) -> Fraction:
+            """The step's value, another one at the chosen step."""
             return perturb(value, rng) if index == place else value
 
         steps, answer = redo(steps, problem.answer, change)

@@ -67,6 +67,7 @@ def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, inde
         return _stepwise(home, problem, rng, index)
 
     def completion(solution: str | tuple[Message, ...]) -> Any:
+        """A solution in the form of the prompt: text beside text, messages beside messages."""
         if isinstance(solution, str):
             return solution if isinstance(prompt, str) else [{"role": "assistant", "content": solution}]
         return [{"role": m.role, "content": m.content} for m in solution]

@@ -70,9 +70,11 @@ class _Parser:
         self.at = 0
 
     def peek(self) -> str | None:
+        """The next token, left where it is; None at the end."""
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
     def take(self) -> str:
+        """The next token, passed over; ValueError at the end."""
         token = self.peek()
         if token is None:
             raise ValueError("the expression ends too early")
@@ -80,6 +82,7 @@ class _Parser:
         return token
 
     def sum(self, depth: int) -> Fraction:
+        """The value of products joined by + and -, modulo what follows `mod`."""
         if depth > MAX_DEPTH:
             raise ValueError(f"over {MAX_DEPTH} levels deep")
         value = self.product(depth)
@@ -91,12 +94,14 @@ class _Parser:
         return value
 
     def product(self, depth: int) -> Fraction:
+        """The value of powers joined by * and /, bounded once at its end."""
         value = self.power(depth)
         while self.peek() in ("*", "/"):
             value = value * self.power(depth) if self.take() == "*" else value / self.power(depth)
         return _bounded(value)
 
     def power(self, depth: int) -> Fraction:
+        """The value of a signed power: -2^2 is -4, and 2^3^2 is 2^9."""
         if depth > MAX_DEPTH:
             raise ValueError(f"over {MAX_DEPTH} levels deep")
         if self.peek() in ("-", "+"):
@@ -111,6 +116,7 @@ class _Parser:
         return _bounded(base ** int(exponent))
 
     def atom(self, depth: int) -> Fraction:
+        """The value of a number or a parenthesis."""
         token = self.take()
         if token.isdigit():
             return Fraction(int(token))

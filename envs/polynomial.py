@@ -157,9 +157,11 @@ class _Reader:
         self.tokens, self.variable, self.at = tokens, variable, 0
 
     def peek(self) -> str:
+        """The next token, left where it is; "" at the end."""
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def sum(self, depth: int) -> list[Polynomial]:
+        """Terms joined by + and -; more than one make a single factor."""
         if depth > MAX_DEPTH:
             raise ValueError(f"over {MAX_DEPTH} levels deep")
         factors = self.product(depth)
@@ -171,6 +173,7 @@ class _Reader:
         return factors
 
     def product(self, depth: int) -> list[Polynomial]:
+        """The factors of a product, with or without signs between them; a divisor must be a number."""
         if self.peek() in ("-", "+") and self.peek():
             sign = self.tokens[self.at]
             self.at += 1
@@ -194,6 +197,7 @@ class _Reader:
         return factors
 
     def power(self, depth: int) -> list[Polynomial]:
+        """A base to a whole number; a power of a product counts as so many equal factors."""
         base = self.atom(depth)
         if self.peek() != "^":
             return base
@@ -204,6 +208,7 @@ class _Reader:
         return [_product(base)] * int(exponent)
 
     def atom(self, depth: int) -> list[Polynomial]:
+        """A number, the variable, or the factors inside a parenthesis."""
         token = self.peek()
         self.at += 1
         if token.isdigit():

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from envs.transcripts import play_episode
-from envs.types import Environment, Message, Problem
+from envs.types import Environment, Problem
 
 Probe = Callable[[Problem], str]  # problem -> response (every turn of it); sees the gold answer only to spoil it
 
@@ -47,9 +47,11 @@ def exploit_probes(env: Environment, known: Sequence[Problem], rng: random.Rando
     probes: dict[str, Probe] = {"empty": lambda problem: ""}
 
     def announce(problem: Problem, text: str) -> str:
+        """`text` as the answer, in the words that the environment asks for."""
         return env.home(problem).render_solution((), text)
 
     def answering(make: Probe) -> Probe:
+        """A probe that announces what `make` answers."""
         return lambda problem: announce(problem, make(problem))
 
     for name, text in CONSTANTS.items():
@@ -82,11 +84,7 @@ def earned_by(env: Environment, probe: Probe, problems: Sequence[Problem]) -> fl
 def _score(env: Environment, probe: Probe, problem: Problem) -> float:
     if env.max_turns == 1:
         return env.grade(problem, probe(problem)).score
-
-    def policy(_: Sequence[Message]) -> str:
-        return probe(problem)
-
-    return play_episode(env, problem, policy).verdict.score
+    return play_episode(env, problem, lambda _: probe(problem)).verdict.score
 
 
 def _guesses(known: Sequence[Problem], rng: random.Random) -> dict[str, Probe]:
@@ -112,15 +110,8 @@ def _between(problem: Problem, rng: random.Random) -> str:
 
 def _copies(known: Sequence[Problem], rng: random.Random) -> dict[str, Probe]:
     """The prompt, its numbers and its formulas; operations that are written down and not carried out."""
-
-    def right(make: Probe) -> int:
-        rights = 0
-        for problem in known:
-            rights += make(problem) == problem.answer
-        return rights
-
     places: list[Probe] = [lambda problem, i=i: _at(_numbers(problem), i) for i in range(-MANY, MANY)]  # type: ignore
-    best_place = max(places, key=right)
+    best_place = max(places, key=lambda make: sum(make(problem) == problem.answer for problem in known))
     return {
         "copied prompt as answer": lambda problem: problem.text.replace("\n", " "),
         "the prompt without its command": _body,
@@ -164,6 +155,7 @@ def _spoiled(known: Sequence[Problem]) -> dict[str, Probe]:
     common = [answer for answer, _ in Counter(problem.answer for problem in known).most_common(MANY)]
 
     def other(problem: Problem) -> str:
+        """A frequent answer that is wrong here; where there is none, the right one and a digit more."""
         return next((answer for answer in common if answer != problem.answer), problem.answer + "1")
 
     return {
@@ -185,6 +177,7 @@ def _unannounced(known: Sequence[Problem], announce: Callable[[Problem, str], st
     common = [answer for answer, _ in Counter(problem.answer for problem in known).most_common(MANY)]
 
     def many(problem: Problem, answers: Sequence[str]) -> str:
+        """One announcement a line."""
         return "\n".join(announce(problem, answer) for answer in answers)
 
     return {

@@ -113,6 +113,7 @@ def environment(
         body["mistakes"] = MappingProxyType(dict(mistakes))
 
     def register(target: Callable[..., Problem] | type[Environment]) -> type[Environment]:
+        """The class with the attributes above set, or a new one around the function, under its name."""
         if isinstance(target, type):
             cls = target
             for key, value in body.items():
