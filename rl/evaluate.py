@@ -18,7 +18,7 @@ from envs.types import Problem
 from policies.types import FinishReason, Sampling
 from rl.rollout import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, collect, make_shards
 from rl.types import Group, Trajectory
-from rl.workers.types import ShardResult, Workers
+from rl.workers.types import Workers
 
 GREEDY_SAMPLE = (1 << SAMPLE_BITS) - 1  # sample index of the greedy completion
 COUNTS = ("answer", "verified")
@@ -260,11 +260,13 @@ def evaluate(
             first_sample=GREEDY_SAMPLE,
         )
     seconds: Counter[str] = Counter()
-
-    def add_seconds(result: ShardResult) -> None:
-        seconds.update(result.seconds)
-
-    groups = collect(workers, shards, timeout_seconds=timeout_seconds, on_wait=on_wait, on_result=add_seconds)
+    groups = collect(
+        workers,
+        shards,
+        timeout_seconds=timeout_seconds,
+        on_wait=on_wait,
+        on_result=lambda result: seconds.update(result.seconds),
+    )
     if on_groups:
         on_groups(groups)
     sampled: Sequence[Group | None] = groups[: len(problems)] if num_samples else [None] * len(problems)

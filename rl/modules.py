@@ -43,6 +43,11 @@ def trainable_weights(module: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_trainable_weights(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Copies `state`, whole tensors by name, into the trainable parameters; each process takes its share.
+
+    Raises:
+        ValueError: the names or a shape differ: it is of another model.
+    """
     own = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
     if own.keys() != state.keys():
         different = sorted(own.keys() ^ state.keys())

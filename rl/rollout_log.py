@@ -158,6 +158,7 @@ def _trajectory_to_json(trajectory: Trajectory, problem: Problem) -> dict[str, A
 
 def _trajectory_from_json(row: Mapping[str, Any], problem: Problem) -> Trajectory:
     def optional(name: str) -> tuple[Any, ...] | None:
+        """A field that is written only where it is set, as a tuple."""
         return tuple(row[name]) if name in row else None
 
     return Trajectory(

@@ -38,7 +38,9 @@ class Cispo(PolicyGradient):
             raise ValueError(f"cispo: cap is {self.cap}: below 1 it scales down on-policy gradients, expected >= 1")
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over their group's mean, divided by what `scale` names."""
         return scaled_group_advantages(rewards, batch, self.scale)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """-A log pi times the token's ratio, capped and without a gradient of its own."""
         return cispo(logprobs, token_ratio(logprobs, old, mask), advantages, cap=self.cap)

@@ -49,9 +49,11 @@ class Dapo(Grpo):
             raise ValueError("dapo: overlong_penalty only acts with overlong_share > 0")
 
     def keeps(self, group: Group) -> bool:
+        """False where the group's task rewards are all equal, so that it has no advantage; without refills all stay."""
         return self.max_refills == 0 or len({_task_reward(t) for t in group.trajectories}) > 1
 
     def shape_rewards(self, groups: Sequence[Group], max_tokens: int) -> list[Group]:
+        """The groups with a part `overlong` of their rewards: 0, falling to -overlong_penalty at `max_tokens`."""
         if self.overlong_share == 0:
             return list(groups)
         return [replace(g, trajectories=tuple(self._shaped(g, max_tokens))) for g in groups]

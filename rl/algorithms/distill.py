@@ -43,13 +43,20 @@ class Distill(PolicyGradient):
 
     @property
     def needs_reference(self) -> bool:
+        """Always: the teacher's log-probabilities stand in the reference's place."""
         return True
 
     def credit(self, batch: Batch) -> Batch:
+        """Each token's advantage is how much likelier the teacher finds it: [B, T], nats.
+
+        Raises:
+            ValueError: the teacher has not scored the batch.
+        """
         if batch.reference_logprobs is None:
             raise ValueError("distill: the teacher's log-probabilities are missing (batch.reference_logprobs is None)")
         advantages = sampled_reverse_kl(self._old_logprobs(batch), batch.reference_logprobs)
         return replace(batch, advantages=clean(advantages, batch.mask))
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio."""
         return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -42,7 +42,9 @@ class DrGrpo(PolicyGradient):
             )
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over their group's mean, divided by nothing."""
         return scaled_group_advantages(rewards, batch, Scale.NONE)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio."""
         return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -33,7 +33,9 @@ class Gpg(PolicyGradient):
     scale: Scale = Scale.NONE
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] alpha (r - mean_g) / F, alpha from the groups of this batch."""
         return signal_scale(rewards, batch.groups) * scaled_group_advantages(rewards, batch, self.scale)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """-A log pi; the ratio to `old` is reported and weighs nothing."""
         return reinforce(logprobs, old, advantages, mask)

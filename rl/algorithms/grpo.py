@@ -42,9 +42,11 @@ class Grpo(PolicyGradient):
         check_clip(self.name, self.clip_low, self.clip_high, self.dual_clip)
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over their group's mean, divided by what `scale` names."""
         return scaled_group_advantages(rewards, batch, self.scale)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio, held by dual clip where that is set."""
         ratio = token_ratio(logprobs, old, mask)
         return clipped(ratio, advantages, low=self.clip_low, high=self.clip_high, dual=self.dual_clip)
 

@@ -43,7 +43,9 @@ class Gspo(PolicyGradient):
         check_sequence_aggregation(self.name, self.aggregation)
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over their group's mean, divided by what `scale` names."""
         return scaled_group_advantages(rewards, batch, self.scale)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on s_i, the same for all tokens of a completion."""
         return clipped(geometric_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

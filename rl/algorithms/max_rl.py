@@ -38,7 +38,9 @@ class MaxRl(PolicyGradient):
         check_clip(self.name, self.clip_low, self.clip_high)
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] (r - mean_g) / mean_g; 0 in a group whose mean is 0."""
         return mean_normalised(rewards, batch.groups)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio."""
         return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -92,6 +92,7 @@ class PolicyGradient(Algorithm):
 
     @property
     def needs_reference(self) -> bool:
+        """True when leaving the reference is penalised."""
         return self.kl.beta > 0
 
     @property
@@ -105,13 +106,16 @@ class PolicyGradient(Algorithm):
 
     @property
     def needs_entropy(self) -> bool:
+        """True while the bonus weighs anything; with `entropy_target` that changes from update to update."""
         return self.entropy_weight != 0
 
     @property
     def needs_old_logprobs(self) -> bool:
+        """True with a correction: the ratio then spans the update alone, and the weights what lies before it."""
         return self.correction is not None and self.has_ratio
 
     def credit(self, batch: Batch) -> Batch:
+        """A completion's advantage at each of its tokens, plus that of the KL where it enters the reward: [B, T]."""
         rewards = batch.rewards
         if batch.token_rewards is not None:
             rewards = rewards + masked_sum(batch.token_rewards, batch.mask, 1)
@@ -121,6 +125,7 @@ class PolicyGradient(Algorithm):
         return replace(batch, advantages=clean(advantages, batch.mask))
 
     def active_rows(self, batch: Batch) -> Tensor:
+        """[B] bool: rows with an advantage other than 0; every row where KL, entropy or a value loss needs none."""
         if batch.advantages is None:
             raise ValueError("active_rows needs a credited batch: call credit(batch) first")
         if self.kl.in_loss or self.needs_entropy or self.needs_values:
@@ -128,6 +133,11 @@ class PolicyGradient(Algorithm):
         return (clean(batch.advantages, batch.mask) != 0).any(1)
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
+        """The objective times its importance weights, plus the KL term, minus the entropy term.
+
+        Raises:
+            ValueError: the batch is not credited, or log-probabilities that the settings ask for are missing.
+        """
         mask = batch.mask
         if batch.advantages is None:
             raise ValueError(f"{self.name}: the batch has no advantages: call credit(batch) before loss")
@@ -146,6 +156,7 @@ class PolicyGradient(Algorithm):
         return LossParts(loss, sums, maxima)
 
     def after_update(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
+        """Moves beta and the entropy coefficient, where the settings give them targets."""
         following = super().after_update(metrics, num_sequences)
         return following._with_adapted_beta(metrics, num_sequences)._with_adapted_entropy(metrics)
 

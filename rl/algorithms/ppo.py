@@ -81,6 +81,7 @@ class Ppo(PolicyGradient):
 
     @property
     def shares_trunk(self) -> bool:
+        """True where one pass of the policy gives log-probabilities and values."""
         return self.trunk is Trunk.SHARED
 
     @property
@@ -89,6 +90,11 @@ class Ppo(PolicyGradient):
         return VALUE_COEFFICIENTS[self.trunk] if self.value_coefficient is None else self.value_coefficient
 
     def credit(self, batch: Batch) -> Batch:
+        """[B, T] advantages by GAE, whitened if wished, and value targets; 0 in rows whose reward is NaN.
+
+        Raises:
+            ValueError: no value model filled in `batch.values`.
+        """
         if batch.values is None:
             raise ValueError(f"{self.name} needs a value model, and batch.values is None")
         scored = ~batch.rewards.isnan()
@@ -105,10 +111,12 @@ class Ppo(PolicyGradient):
         return advantages, advantages + values
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio, held by dual clip where that is set."""
         ratio = token_ratio(logprobs, old, mask)
         return clipped(ratio, advantages, low=self.clip_low, high=self.clip_high, dual=self.dual_clip)
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
+        """The policy's loss plus `value_weight` times the value model's."""
         policy = super().loss(batch, scores, totals)
         value = self._value_term(batch, scores, totals)
         return LossParts(policy.loss + value.loss, {**policy.sums, **value.sums}, policy.maxima)

@@ -42,9 +42,11 @@ class Reinforce(PolicyGradient):
     baseline: Baseline = Baseline.BATCH
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards, less the mean of the batch's others where that is the baseline."""
         if self.baseline is Baseline.NONE:
             return clean(rewards, ~rewards.isnan())
         return leave_one_out(rewards, torch.zeros_like(batch.groups))
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """-A log pi; the ratio to `old` is reported and weighs nothing."""
         return reinforce(logprobs, old, advantages, mask)

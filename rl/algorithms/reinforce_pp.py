@@ -45,6 +45,7 @@ class ReinforcePlusPlus(PolicyGradient):
             raise ValueError(f"reinforce_pp: gamma is {self.gamma}, expected within [0, 1]")
 
     def credit(self, batch: Batch) -> Batch:
+        """[B, T] advantages: the return from each token on, whitened over the batch; 0 in rows whose reward is NaN."""
         scored = ~batch.rewards.isnan()
         mask = batch.mask * scored.unsqueeze(1)
         rewards = group_mean(batch.rewards, batch.groups) if self.group_baseline else batch.rewards
@@ -57,4 +58,5 @@ class ReinforcePlusPlus(PolicyGradient):
         return replace(batch, advantages=whiten(returns, mask))
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the token's ratio."""
         return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -41,9 +41,11 @@ class Rloo(PolicyGradient):
         check_sequence_aggregation(self.name, self.aggregation)
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over the mean of their siblings'; the rows of a group sum to 0."""
         return leave_one_out(rewards, batch.groups)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The clipped surrogate on the whole completion's ratio, the same for all its tokens."""
         return clipped(sequence_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)
 
 

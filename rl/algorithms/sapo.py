@@ -40,8 +40,10 @@ class Sapo(PolicyGradient):
                 raise ValueError(f"sapo: {setting} is {getattr(self, setting)}, expected > 0")
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
+        """[B] rewards over their group's mean, divided by what `scale` names."""
         return scaled_group_advantages(rewards, batch, self.scale)
 
     def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
+        """The advantage through a soft gate on the token's ratio; nothing is clipped."""
         ratio = token_ratio(logprobs, old, mask)
         return soft_gate(ratio, advantages, positive=self.temperature_positive, negative=self.temperature_negative)

@@ -24,9 +24,11 @@ class Sft(Algorithm):
     name: ClassVar[str] = "sft"
 
     def credit(self, batch: Batch) -> Batch:
+        """The batch as it is: nothing is rewarded."""
         return batch
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
+        """The negative log-likelihood, nats per demonstrated token of the optimizer step."""
         nll: Tensor = -clean(scores.logprobs, batch.mask)
         loss = aggregate(nll, batch.mask, totals, Aggregation.TOKEN_MEAN)
         count = batch.mask.sum()

@@ -48,11 +48,13 @@ class Vapo(Ppo):
             raise ValueError(f"vapo: imitation_coefficient is {self.imitation_coefficient}, expected 0 (off) or more")
 
     def token_advantages(self, rewards: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T] advantages with each completion's own lambda, and value targets with `lam`."""
         lam = length_adaptive_lambda(mask.sum(1), self.length_alpha)
         returns = gae(rewards, values, mask, gamma=self.gamma, lam=self.lam) + values
         return gae(rewards, values, mask, gamma=self.gamma, lam=lam), returns
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
+        """PPO's, plus mu times the negative log-likelihood of the correct completions."""
         parts = super().loss(batch, scores, totals)
         if self.imitation_coefficient == 0:
             return parts

@@ -164,6 +164,7 @@ class _Rounds:
     saves: int = 0  # checkpoints written, those before a resume included: their numbers
 
     def run(self) -> list[RoundReport]:
+        """Goes on where the last checkpoint is, up to the last round or a requested stop."""
         start = copy.deepcopy(self.learner.state_dict())  # the optimizer goes on writing into its own state
         self._resume()
         self.recorder.rewind(self.stage, len(self.reports))

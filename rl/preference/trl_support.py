@@ -159,11 +159,13 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
 
     class Report(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            """Record the logs asked for as `prefix/name`; the trainer's others go nowhere."""
             values = {f"{prefix}/{name.split('/')[-1]}": float(logs[name]) for name in names if name in (logs or {})}
             if values:
                 recorder.metrics(stage, state.global_step, values)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+            """Show how far the fit is; a requested stop is obeyed with a checkpoint, unless this was the last step."""
             recorder.progress(stage, state.global_step, state.max_steps)
             if recorder.stop_requested and state.global_step < state.max_steps:
                 control.should_training_stop = control.should_save = True

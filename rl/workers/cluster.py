@@ -52,6 +52,7 @@ def _on_owner_thread(work: Callable[[], bool]) -> bool:
     done: Future[bool] = Future()
 
     def own() -> None:
+        """Does the work, hands over its result, and then waits for ever where Ray's daemons hang on this thread."""
         try:
             is_owner = work()
         except BaseException as error:  # handed to the caller, whatever it is

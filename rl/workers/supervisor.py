@@ -166,6 +166,7 @@ class SupervisedWorkers:
         slot.calls[kind] = time.monotonic()
 
         def ended(future: Future[Any]) -> None:
+            """Runs in whichever thread ends the call, so it only queues the news for the supervisor's."""
             self._events.put(partial(self._on_ended, slot, life, kind, future, on_done))
 
         slot.remote.call(method, *arguments).add_done_callback(ended)
