@@ -228,6 +228,7 @@ def start_executor(experiment: Experiment) -> None:
     from rl.workers.cluster import start_ray
 
     def start() -> None:
+        """Starts it; a failure is met again, and told, by whoever makes the workers."""
         with contextlib.suppress(ConnectionError, RuntimeError):  # told when the workers are made, in the main thread
             start_ray(experiment.workers.address)
 

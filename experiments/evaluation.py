@@ -150,6 +150,7 @@ def run_test(context: SeedContext, name: str, folder: RunFolder) -> None:
     prompts: list[int] = []
 
     def look(groups: Sequence[Group]) -> None:
+        """Notes the prompts' lengths, and keeps some greedy completions for the reader."""
         prompts.extend(len(group.trajectories[0].prompt_tokens) for group in groups[: len(context.test)])
         save_test_samples(folder.path, groups, len(context.test))
 

@@ -136,6 +136,7 @@ def _take_recorded(context: SeedContext, path: Path) -> None:
         verdicts = dict(zip(((p.id, text) for p, text in asked), pool.grade(asked)))
 
     def grade(problem: Problem, text: str) -> Verdict:
+        """The verdict that the pool gave already."""
         return verdicts[problem.id, text]
 
     graded = []

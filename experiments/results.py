@@ -78,6 +78,7 @@ class PolicyResults:
         """
 
         def value(row: Mapping[str, Any]) -> float:
+            """The figure of one problem."""
             return float(row[f"greedy_{of}"]) if kind == "greedy" else row[f"c_{of}"] / row["n"]
 
         return np.array(

@@ -97,6 +97,7 @@ def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
     root = Path(__file__).parent.parent
 
     def git(*arguments: str) -> str | None:
+        """What git answers; None without git, or outside a repository."""
         try:
             done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
@@ -149,6 +150,7 @@ class RunFolder:
         """Removes what was recorded of a stage's steps after `step`: a resumed run records them again."""
 
         def is_kept(row: dict[str, Any]) -> bool:
+            """True for rows of other stages, and of steps that are not run again."""
             return row.get("stage") != stage or (row.get("step") or 0) <= step
 
         for name in ("metrics", "samples", "warnings"):

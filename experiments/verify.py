@@ -35,6 +35,7 @@ class Agreement:
 
     @property
     def total(self) -> int:
+        """Labelled rows."""
         return self.true_positive + self.true_negative + self.false_positive + self.false_negative
 
     @property
@@ -43,6 +44,7 @@ class Agreement:
         return (self.true_positive + self.true_negative) / self.total if self.total else 1.0
 
     def add(self, is_correct: bool, label: bool) -> None:
+        """Count one labelled row."""
         kind = ("true" if is_correct == label else "false") + ("_positive" if is_correct else "_negative")
         setattr(self, kind, getattr(self, kind) + 1)
 
@@ -79,6 +81,7 @@ class Summary:
         return self.outcomes[Outcome.CORRECT.value] / self.rows if self.rows else 0.0
 
     def add(self, row: Row, verdict: Verdict) -> None:
+        """Count one graded row; it joins the disagreements where its label says otherwise."""
         self.rows += 1
         self.outcomes[verdict.outcome.value] += 1
         if verdict.reason is not None:
@@ -93,6 +96,7 @@ class Summary:
             self.disagreements.append(record(row, verdict))
 
     def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain JSON values."""
         data = {name: value for name, value in vars(self).items() if name != "agreement"}
         data["outcomes"], data["reasons"] = dict(self.outcomes), dict(self.reasons)
         data["groups"] = {name: dict(counts) for name, counts in self.groups.items()}

@@ -33,10 +33,12 @@ class BestOfNArm(Arm):
 
     @property
     def builds_on(self) -> tuple[str, ...]:
+        """The arm whose completions are chosen among; nothing for the start's."""
         return () if self.policy == START else (self.policy,)
 
     @property
     def uses_reward_model(self) -> bool:
+        """True when the proxy is among what picks."""
         return needs_reward_model(self.reward)
 
     def answers(self, experiment: Experiment) -> int:
@@ -44,15 +46,18 @@ class BestOfNArm(Arm):
         return max(1, experiment.evaluation.num_samples // self.n)
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Builds what picks."""
         super().check(experiment, name, env)
         from experiments.rewards import check_reward
 
         check_reward(self.reward)
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """n, whose completions, and what picks; that nothing is trained."""
         return f"best of {self.n} completions of {self.policy} by {self.reward.name}; nothing is trained"
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Notes what the reward model cost, where one picks; there is nothing to train."""
         from experiments.spending import Spent, on_reward_model, write_spent
 
         spent = on_reward_model(context) if self.uses_reward_model else Spent()
@@ -60,6 +65,7 @@ class BestOfNArm(Arm):
         return True
 
     def test(self, context: SeedContext, name: str) -> None:
+        """Picks among the completions of each test problem; the curve over n goes into best_of_n.json."""
         from experiments.context import sampling_of
         from experiments.evaluation import architecture_of, record_evaluation
         from experiments.rewards import build_reward

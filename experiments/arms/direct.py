@@ -28,6 +28,7 @@ class DirectArm(Arm):
 
     @property
     def uses_comparisons(self) -> bool:
+        """Always: they are all that it learns from."""
         return True
 
     def section(self, experiment: Experiment) -> DPOSection:
@@ -36,14 +37,17 @@ class DirectArm(Arm):
         return DPOSection.model_validate({**experiment.preference.dpo.model_dump(), **loss, **self.dpo})
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Refuses what the fit would refuse."""
         super().check(experiment, name, env)
         check_dpo(self.section(experiment), f"arms.{name}")
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """The loss, the labelled pairs and the passes over them."""
         section = self.section(experiment)
         return f"{section.loss} on {experiment.preference.num_pairs:,} labelled pairs, {section.epochs} epoch(s)"
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
         from experiments.preferences import comparisons_of
         from experiments.spending import Spent, on_pairs, write_spent
         from rl.preference.dpo import DpoSettings, fit_dpo

@@ -48,9 +48,11 @@ class DistillArm(Arm):
 
     @property
     def builds_on(self) -> tuple[str, ...]:
+        """The arm that teaches; nothing where the start does."""
         return () if self.teacher == START else (self.teacher,)
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Builds the algorithm and the loop's settings of the on-policy part."""
         super().check(experiment, name, env)
         from experiments.context import build
         from experiments.practice import train_settings
@@ -61,6 +63,7 @@ class DistillArm(Arm):
         train_settings(experiment.rl_of(name), experiment.workers.shard_size)
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """Teacher, the student's shape, and what each route samples."""
         section = experiment.rl_of(name)
         tiny = self.student.tiny
         shape = f"tiny {tiny.layers} x {tiny.hidden}" if tiny is not None else self.student.path
@@ -71,6 +74,11 @@ class DistillArm(Arm):
         return f"{self.teacher} into a {shape} student: {parts[self.route]}"
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Trains the student along its routes; one that is done is not gone again.
+
+        Raises:
+            UserError: teacher and student have different vocabularies, or no sample of the teacher is verified.
+        """
         from experiments.spending import Spent, write_spent
         from rl.imitation.distill import check_vocabularies
 
@@ -101,6 +109,7 @@ class DistillArm(Arm):
         return True
 
     def further_policies(self, context: SeedContext, name: str) -> Mapping[str, RunFolder]:
+        """The student as it was before its own completions, where it went both routes."""
         from experiments.runs import RunFolder
 
         return {OFF_POLICY: RunFolder(context.folder(name).path / OFF_POLICY)} if self.route == "both" else {}
@@ -237,10 +246,6 @@ def _on_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, 
     teacher = context.load(context.folder(arm.teacher).policy)
     learner = make_learner(context, section, algorithm, policy=policy, reference=teacher)
     workers = context.workers(folder.path / "initial")
-
-    def held_out(step: int) -> Mapping[str, float]:
-        return run_validation(context, name, step, learner.updates, workers=workers)
-
     result = practise(
         context,
         name,
@@ -249,7 +254,7 @@ def _on_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, 
         reward=VerifierReward(),  # recorded, and never read by the algorithm
         workers=workers,
         recorder=recorder,
-        held_out=held_out,
+        held_out=lambda step: run_validation(context, name, step, learner.updates, workers=workers),
         part=ON_POLICY,
     )
     recorder.close()

@@ -38,6 +38,7 @@ class ExpertIterationArm(Arm):
         return section.steps * section.problems_per_step // self.rounds
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Refuses more rounds than problems, and a schedule, whose end nobody knows."""
         super().check(experiment, name, env)
         if not self.problems_per_round(experiment, name):
             raise UserError(f"arms.{name}: {self.rounds} rounds are more than the budget has problems")
@@ -48,6 +49,7 @@ class ExpertIterationArm(Arm):
             )
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """Rounds, problems of a round, and the completions that they come to."""
         section, problems = experiment.rl_of(name), self.problems_per_round(experiment, name)
         completions = self.rounds * problems * section.group_size
         return (
@@ -56,6 +58,7 @@ class ExpertIterationArm(Arm):
         )
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Runs the rounds that are missing, and looks at the validation problems after each if the curve is wanted."""
         from experiments.context import optimizer_of, sampling_of
         from experiments.evaluation import run_validation
         from experiments.spending import Spent, write_spent
@@ -79,6 +82,7 @@ class ExpertIterationArm(Arm):
         )
 
         def after_round(report: RoundReport) -> Mapping[str, float]:
+            """The round's figures on the validation problems; none where they are not asked for."""
             return run_validation(context, name, report.round, report.round) if section.evaluate_every else {}
 
         reports = expert_iteration(

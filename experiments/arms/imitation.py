@@ -22,16 +22,19 @@ class ImitationArm(Arm):
     uses_rl: ClassVar[frozenset[str]] = frozenset({"steps", "problems_per_step", "group_size"})
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Refuses a study in which nobody is imitated."""
         super().check(experiment, name, env)
         if experiment.imitation is None:
             raise UserError(f"arms.{name}: method imitation needs the section `imitation`, which says who is imitated")
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """Steps, and fresh demonstrations of each: as many as practice has completions."""
         section = experiment.rl_of(name)
         rows = section.problems_per_step * section.group_size
         return f"imitation goes on: {section.steps} steps of {rows:,} fresh demonstrations"
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Fits the start to demonstrations whose indices follow those that it has seen."""
         from experiments.spending import Spent, write_spent
         from experiments.start import SAVE_EVERY, demonstrations_of, fit_demonstrations, make_demonstrator
         from rl.imitation.sft import SftSettings

@@ -34,9 +34,11 @@ class KtoArm(Arm):
 
     @property
     def uses_comparisons(self) -> bool:
+        """True when the thumbs are the two sides of labelled pairs."""
         return self.feedback == "pairs"
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Refuses thumbs where labels were recorded and nobody is left to ask."""
         super().check(experiment, name, env)
         if self.feedback == "thumbs" and experiment.preference.comparisons is not None:
             from experiments.errors import UserError
@@ -47,11 +49,13 @@ class KtoArm(Arm):
             )
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """What it is paid with, pairs or thumbs, and the passes over them."""
         budget = f"{experiment.preference.num_pairs:,}"
         source = f"{budget} labelled pairs" if self.feedback == "pairs" else f"{budget} thumbs for single completions"
         return f"kto on {source}, {self.epochs} epoch(s)"
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Fits the start to the thumbs of this seed, bought here unless they come from pairs."""
         from experiments.spending import Spent, write_spent
         from rl.preference.kto import KtoSettings, fit_kto
 

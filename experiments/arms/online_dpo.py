@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from experiments.config import Experiment
     from experiments.context import SeedContext
     from rl.preference.online_dpo import OnlineRound
-    from rl.types import Group
 
 
 class OnlineDpoArm(Arm):
@@ -35,6 +33,7 @@ class OnlineDpoArm(Arm):
         return DPOSection.model_validate({**experiment.preference.dpo.model_dump(), **self.dpo})
 
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
+        """Builds the annotator; refuses recorded labels without one, and fewer judgements than rounds."""
         super().check(experiment, name, env)
         from experiments.context import build
         from experiments.errors import UserError
@@ -55,12 +54,14 @@ class OnlineDpoArm(Arm):
             )
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """The loss, the rounds, and the labelled pairs of each."""
         pairs = experiment.preference.num_pairs
         return (
             f"{self.section(experiment).loss} in {self.rounds} rounds of {pairs // self.rounds:,} fresh labelled pairs"
         )
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Runs the rounds that are missing; the last one's policy is the arm's."""
         from experiments.context import build
         from experiments.preferences import annotator_of, pairs_per_problem, sample_pairs
         from experiments.spending import Spent, write_spent
@@ -73,13 +74,9 @@ class OnlineDpoArm(Arm):
         recorder = context.recorder(folder)
         section = context.experiment.preference
         per_problem = pairs_per_problem(context.experiment.rl_of(name))
-
-        def sample(policy: Path, number: int) -> Sequence[Group]:
-            return sample_pairs(context, policy, section.num_pairs // self.rounds, name, part=number)
-
         rounds = fit_online_dpo(
             context.start_policy,
-            sample,
+            lambda policy, k: sample_pairs(context, policy, section.num_pairs // self.rounds, name, part=k),
             annotator_of(context) if self.annotator is None else build("annotator", self.annotator, make_annotator),
             DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed),
             folder.path,

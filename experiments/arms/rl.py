@@ -30,9 +30,11 @@ class RlArm(Arm):
 
     @property
     def uses_reward_model(self) -> bool:
+        """True when the proxy is among the rewards."""
         return needs_reward_model(self.reward)
 
     def check(self, experiment: Experiment, name: str, env: Environment) -> None:
+        """Builds the algorithm, the loop's settings, the curriculum and the reward."""
         super().check(experiment, name, env)
         from experiments.context import build
         from experiments.practice import algorithm_of, train_settings
@@ -48,6 +50,7 @@ class RlArm(Arm):
         check_reward(self.reward)
 
     def plan(self, experiment: Experiment, name: str) -> str:
+        """Algorithm and reward, and the completions and tokens of the whole training."""
         section = experiment.rl_of(name)
         rollouts = section.steps * section.problems_per_step * section.group_size
         return (
@@ -57,6 +60,7 @@ class RlArm(Arm):
         )
 
     def run(self, context: SeedContext, name: str) -> bool:
+        """Practises from the start, watching how far proxy and gold drift apart where the reward is learned."""
         from experiments.evaluation import is_evaluated, run_validation
         from experiments.practice import algorithm_of, make_learner, practise
         from experiments.rewards import build_reward
@@ -72,6 +76,7 @@ class RlArm(Arm):
         watch = ProxyWatch(context, name, reward, learner) if self.uses_reward_model else None
 
         def evaluate(step: int, version: int) -> Mapping[str, float]:
+            """Validation figures of the policy served, with what the watch sees in its completions."""
             figures = run_validation(context, name, step, version, on_groups=watch.look if watch else None)
             return {**figures, **watch.observe(step, figures)} if watch else figures
 
@@ -100,6 +105,7 @@ class RlArm(Arm):
         return True
 
     def further_policies(self, context: SeedContext, name: str) -> Mapping[str, RunFolder]:
+        """The snapshots that the watch kept, where the reward is learned."""
         if not self.uses_reward_model:
             return {}
         from experiments.watch import snapshots

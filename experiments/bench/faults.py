@@ -106,9 +106,11 @@ def break_worker(workers: SupervisedWorkers, fault: str, shards: list[Shard]) ->
     """Breaks the first worker down while it runs a shard."""
 
     def are_spares_ready() -> bool:
+        """True when every spare could take over now."""
         return all(spare.state is WorkerState.HEALTHY for spare in workers.spares)
 
     def are_healthy() -> bool:
+        """True when every worker is up."""
         return all(health.state is WorkerState.HEALTHY for health in workers.health())
 
     wait_until(lambda: are_healthy() and are_spares_ready())

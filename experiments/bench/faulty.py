@@ -79,6 +79,7 @@ class FaultyActor(RolloutActor):
         count = sampler._count
 
         def broken() -> None:
+            """Stands in for the sampler's counter once, so that the fault strikes within a pass."""
             sampler._count = count  # once
             FAULTS[how]()
 

@@ -135,11 +135,15 @@ def make_samplers(policy: CausalPolicy, requests: list[Request], *, with_continu
     prompts = [request.prompt for request in requests for _ in request.uids]
 
     def ours(repeat: int) -> int:
+        """Useful tokens that the engine sampled."""
         groups = engine.generate(requests, sampling, seed=repeat + 1)
         return sum(len(completion.tokens) for group in groups for completion in group)
 
     def reference(backend: str) -> Sampler:
+        """The sampler of a transformers backend."""
+
         def run(repeat: int) -> int:
+            """Useful tokens that the backend sampled: those up to each end."""
             torch.manual_seed(repeat + 1)
             with torch.no_grad():
                 rows = SAMPLERS[backend](policy, prompts, sampling)

@@ -142,6 +142,7 @@ def practise(
     curve = [world.accuracy(policy, 0)]
 
     def look(step: int) -> Mapping[str, float]:
+        """Adds a point to the curve; the loop itself is told nothing."""
         curve.append(world.accuracy(policy, learner.updates))
         return {}
 
@@ -187,6 +188,7 @@ def _expert_iteration(world: World) -> Curve:
     curve = [world.accuracy(policy, 0)]
 
     def after_round(report: RoundReport) -> Mapping[str, float]:
+        """Adds a point to the curve."""
         curve.append(world.accuracy(policy, report.round))
         return {}
 
@@ -214,6 +216,7 @@ def _online_dpo(world: World) -> Curve:
     per_round = STEPS * PROBLEMS * GROUP // ROUNDS
 
     def sample(folder: Path, number: int) -> Sequence[Any]:
+        """A round's completions of the policy in `folder`, on problems of its own."""
         world.workers.publish(load_policy(folder).weights(), number)
         asked = problems.problems(number, per_round // GROUP)
         return collect(

@@ -78,6 +78,7 @@ def math_verify(box_only: bool) -> Grade:
     config = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]
 
     def grade(response: str, reference: str) -> bool:
+        """Its verdict on the first match in the response, boxes before all else."""
         return verify(parse(boxed(reference)), parse(response, extraction_config=config, extraction_mode="first_match"))
 
     return grade
@@ -88,6 +89,7 @@ def trl_accuracy() -> Grade:
     from trl.rewards import accuracy_reward
 
     def grade(response: str, reference: str) -> bool:
+        """True for a reward of 1; None, where trl cannot read the reference, counts as none."""
         (reward,) = accuracy_reward([[{"role": "assistant", "content": response}]], [boxed(reference)])
         return bool(reward)
 
@@ -99,6 +101,7 @@ def verl(module: str) -> Grade:
     score = import_module(f"verl.utils.reward_score.{module}").compute_score
 
     def grade(response: str, reference: str) -> bool:
+        """True for a score above 0: a dictionary's `acc`, a tuple's first entry or a bare number."""
         found = score(response, reference)
         found = found["acc"] if isinstance(found, dict) else found[0] if isinstance(found, tuple) else found
         return bool(found) and float(found) > 0
@@ -118,6 +121,7 @@ def tinker_cookbook() -> Grade:
     from tinker_cookbook.recipes.math_rl.math_grading import extract_boxed, grade_answer
 
     def grade(response: str, reference: str) -> bool:
+        """Its verdict on the box; False where there is none."""
         try:
             return bool(grade_answer(extract_boxed(response), reference))
         except ValueError:  # no box

@@ -85,6 +85,7 @@ def sample(policy: CausalPolicy, num_completions: int, max_new_tokens: int) -> C
     engine, requests = SamplingEngine(policy), requests_of(num_completions)
 
     def run(seed: int) -> int:
+        """Tokens sampled with this seed."""
         groups = engine.generate(requests, Sampling(max_new_tokens), seed=seed)
         return sum(len(completion.tokens) for group in groups for completion in group)
 

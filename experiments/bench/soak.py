@@ -179,6 +179,7 @@ def growth(readings: Sequence[Reading]) -> dict[str, float]:
     early, late = readings[quarter : 2 * quarter], readings[-quarter:]
 
     def rise(name: str) -> float:
+        """By how much a reading rose, late over early."""
         return statistics.median(getattr(r, name) for r in late) - statistics.median(getattr(r, name) for r in early)
 
     return {name: rise(name) for name in ("memory_bytes", "handles", "threads", "daemon_bytes")}

@@ -56,9 +56,11 @@ class Parity(Environment):
     name = "parity"
 
     def generate(self, rng: Random, level: int) -> Problem:
+        """A prompt of random words; the level changes nothing."""
         return Problem(prompt=" ".join(rng.choices(WORDS, k=rng.randint(7, 23))), answer="even")
 
     def grade(self, problem: Problem, response: str) -> Verdict:
+        """CORRECT for an even number of words: it takes next to no time to grade."""
         right = parity_reward(response)
         return Verdict(Outcome.CORRECT if right else Outcome.WRONG, right)
 
@@ -205,9 +207,11 @@ def time_trl(folder: str, turn: int, options: argparse.Namespace) -> Timing:
         timing: Timing | None = None  # set by the end of a step
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            """Start the clock anew."""
             self.clock.start()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            """Read the clock."""
             self.timing = self.clock.elapsed()
 
     callback = SecondStep()
@@ -270,6 +274,7 @@ def trl_inputs(batch: Batch, pad_id: int) -> dict[str, torch.Tensor]:
     old = [row[mask] for row, mask in zip(batch.behaviour_logprobs, sampled)]
 
     def pad(rows: list[torch.Tensor], value: float, side: str = "right") -> torch.Tensor:
+        """Rows as one tensor [rows, longest], `value` where a row is shorter."""
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value, padding_side=side)
 
     assert batch.advantages is not None

@@ -227,6 +227,7 @@ def race_trl(
     problems = [problem for step in range(options.max_steps) for problem in curriculum.problems(step, PROBLEMS)]
 
     def reward(completions: list[str], problem: list[str], **_: Any) -> list[float | None]:
+        """1.0 for a completion that the environment grades CORRECT, else 0.0; as trl calls it."""
         asked = [Problem.from_json(json.loads(row)) for row in problem]
         return [float(env.grade(p, text).is_correct) for p, text in zip(asked, completions, strict=True)]
 
@@ -236,9 +237,11 @@ def race_trl(
         race: Race | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            """Start the clock when trl is ready to train."""
             self.race = Race(options.target, evaluate)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            """Stop the run at the target; the clock stands still while the policy is evaluated."""
             assert self.race is not None
             model = others["model"]
             control.should_training_stop = self.race.after(

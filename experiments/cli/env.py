@@ -102,6 +102,7 @@ def play(name: Name, num: Annotated[int, typer.Option("--num", "-n")] = 5, level
     from envs.showing import play as play_rounds
 
     def ask(prompt: str) -> str:
+        """The typed answer; "" at the end of the input, which ends the game."""
         print(f"\n{prompt}")
         try:
             return input("> ")
