@@ -9,26 +9,17 @@ as a pure function, equal to trl's on a frozen batch).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl.imitation.demonstrations import encode_prompt
+from rl.preference.direct import DirectCard, DirectSettings, save_fit, train_direct
 from rl.preference.feedback import Feedback
-from rl.preference.log_ratios import completion_log_ratios, restore_forward
-from rl.preference.trl_support import (
-    contained_trainer,
-    pretokenized,
-    quiet_transformers,
-    report_to,
-    split_by_problem,
-    steps_done,
-    train_quietly,
-    training_arguments,
-)
+from rl.preference.log_ratios import completion_log_ratios
+from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done
 from rl.recorder import Recorder
 from rl.types import TokenPair
 
@@ -40,39 +31,30 @@ CARD_FILE = "kto.json"
 
 
 @dataclass(frozen=True)
-class KtoSettings:
-    """How a policy is fitted to thumbs; the defaults are for models of a few million parameters at most."""
+class KtoSettings(DirectSettings):
+    """How a policy is fitted to thumbs."""
 
-    beta: float = 0.1  # strength of the reference
+    batch_size: int = 128  # completions per optimizer step
     desirable_weight: float | None = None  # lambda_D; None: balances the numbers of good and bad completions
     undesirable_weight: float | None = None  # lambda_U; None: 1
-    epochs: int = 1  # passes over the completions
-    batch_size: int = 128  # completions per optimizer step
-    lr: float = 1e-4  # peak learning rate, cosine to 0
-    held_out: float = 0.1  # share of the problems whose completions only measure accuracy
-    seed: int = 0  # of the data order
 
     def __post_init__(self) -> None:
-        for name in ("beta", "desirable_weight", "undesirable_weight"):
+        super().__post_init__()
+        for name in ("desirable_weight", "undesirable_weight"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} is {value}, expected a positive number")
-        if min(self.epochs, self.batch_size) < 1:
-            raise ValueError("epochs and batch_size must be at least 1")
 
 
-@dataclass(frozen=True)
-class KtoCard:
+@dataclass(frozen=True, kw_only=True)
+class KtoCard(DirectCard):
     """What the fit did; None where no completion could tell.
 
     Attributes:
         num_good, num_bad, num_held_out: completions trained on, and kept apart.
         desirable_weight, undesirable_weight: in force.
-        steps: optimizer steps.
         good_shift, bad_shift: mean log pi/ref of the good and of the bad held-out completions after the fit, nats.
         accuracy: probability that a good held-out completion has a larger log pi/ref than a bad one (ties count half).
-        tokens_trained: prompt and completion tokens passed forward and backward.
-        interrupted: a stop was requested before the last step.
     """
 
     num_good: int
@@ -80,17 +62,8 @@ class KtoCard:
     num_held_out: int
     desirable_weight: float
     undesirable_weight: float
-    steps: int
     good_shift: float | None
     bad_shift: float | None
-    accuracy: float | None
-    tokens_trained: int
-    seconds: float
-    interrupted: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain JSON values."""
-        return asdict(self)
 
 
 def fit_kto(
@@ -128,7 +101,19 @@ def fit_kto(
             )
         weights = balanced_weights(good, len(train) - good, settings)
         rows = [(_tokens(row, policy), row.is_good) for row in train]
-        steps, finished = _train(policy, reference, rows, weights, settings, recorder, stage, checkpoints)
+        from trl import KTOConfig, KTOTrainer  # here: the import takes seconds, and warns of what is no user's doing
+
+        steps, finished = train_direct(
+            policy,
+            reference,
+            kto_columns(rows),
+            settings,
+            trainer_class=KTOTrainer,
+            config_class=KTOConfig,
+            options={"loss_type": "kto", "desirable_weight": weights[0], "undesirable_weight": weights[1]},
+            callback=report_to(recorder, stage, "kto", LOGS),
+            checkpoints=checkpoints,
+        )
         shifts = completion_log_ratios(policy, reference, [_tokens(row, policy) for row in held_out])
     up = [shift for row, shift in zip(held_out, shifts) if row.is_good]
     down = [shift for row, shift in zip(held_out, shifts) if not row.is_good]
@@ -146,10 +131,7 @@ def fit_kto(
         seconds=time.perf_counter() - began,
         interrupted=not finished,
     )
-    if not card.interrupted:
-        with quiet_transformers():
-            policy.save(out_folder)
-        (Path(out_folder) / CARD_FILE).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")
+    save_fit(policy, card, out_folder, CARD_FILE)
     return card
 
 
@@ -162,47 +144,6 @@ def balanced_weights(num_good: int, num_bad: int, settings: KtoSettings) -> tupl
     if settings.desirable_weight is not None:
         return settings.desirable_weight, undesirable
     return undesirable * num_bad / num_good, undesirable
-
-
-def _train(
-    policy: CausalPolicy,
-    reference: CausalPolicy,
-    rows: Sequence[tuple[TokenPair, bool]],
-    weights: tuple[float, float],
-    settings: KtoSettings,
-    recorder: Recorder,
-    stage: str,
-    checkpoints: Path | None,
-) -> tuple[int, bool]:
-    """Trains `policy` in place; the optimizer steps taken, and whether they are all."""
-    from datasets import Dataset
-    from trl import KTOConfig, KTOTrainer
-
-    with contained_trainer(settings.seed, checkpoints) as folder:
-        arguments = training_arguments(
-            folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
-        )
-        trainer = pretokenized(KTOTrainer)(
-            model=policy.model,
-            # given as an object: left alone, trl loads it from the path in the model's config, which a model in memory
-            # does not have and a model that moved on has outgrown
-            ref_model=reference.model,
-            args=KTOConfig(
-                **arguments,
-                beta=settings.beta,
-                loss_type="kto",
-                desirable_weight=weights[0],
-                undesirable_weight=weights[1],
-            ),
-            train_dataset=Dataset.from_dict(kto_columns(rows)),
-            processing_class=policy.tokenizer,
-            callbacks=[report_to(recorder, stage, "kto", LOGS)],
-        )
-        done = train_quietly(trainer)
-    for model in (policy.model, reference.model):
-        restore_forward(model)
-        model.eval()
-    return done
 
 
 def kto_columns(rows: Sequence[tuple[TokenPair, bool]]) -> dict[str, list[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rl.types import TokenPair
 
@@ -22,11 +22,6 @@ def completion_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: S
         for index, ratio in zip(part, _batch_log_ratios(policy, reference, [rows[i] for i in part])):
             ratios[index] = ratio
     return ratios
-
-
-def restore_forward(model: Any) -> None:
-    """Undoes trl's replacement of `forward` on the object (its fused output head)."""
-    vars(model).pop("forward", None)
 
 
 def _batch_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: Sequence[TokenPair]) -> list[float]:
