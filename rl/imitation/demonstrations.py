@@ -7,7 +7,6 @@ are written by the same demonstrator: all that the policy has seen when practice
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +17,7 @@ from typing import Any
 from envs.demonstrations import ConversationDemonstrator, Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
+from rl.records import load_records, save_records
 from rl.turns import Encoder, encode_prompt, observation_tokens
 from rl.types import Example
 from verifiers.types import Verdict
@@ -223,9 +223,7 @@ def measure_demonstrator(
 
 def save_demonstrations(demonstrations: Sequence[Demonstration], path: Path | str) -> None:
     """Writes one JSON object per line: {"problem", "response", "is_drill"}."""
-    with Path(path).open("w", encoding="utf-8") as file:
-        for demonstration in demonstrations:
-            file.write(json.dumps(demonstration.to_json(), ensure_ascii=False) + "\n")
+    save_records(demonstrations, path)
 
 
 def load_demonstrations(path: Path | str) -> list[Demonstration]:
@@ -234,15 +232,4 @@ def load_demonstrations(path: Path | str) -> list[Demonstration]:
     Raises:
         ValueError: a line is not such an object; says which.
     """
-    demonstrations = []
-    with Path(path).open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                demonstrations.append(Demonstration.from_json(json.loads(line)))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}:{number}: no demonstration ({error!r}); expected an object with problem and response"
-                ) from error
-    return demonstrations
+    return load_records(path, Demonstration.from_json, "demonstration", "problem and response")

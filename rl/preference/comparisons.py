@@ -6,9 +6,8 @@ never read by training.
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
 from pathlib import Path
@@ -18,6 +17,7 @@ from envs.types import Problem
 from rl.preference.annotators import Annotator, draw
 from rl.preference.labeller_card import Judgement, LabellerCard, labeller_card
 from rl.preference.readings import read, read_response
+from rl.records import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 from verifiers.types import Verdict
 
@@ -167,9 +167,7 @@ def comparison(pair: Pair, judgement: Judgement, annotator: str) -> Comparison:
 
 def save_comparisons(comparisons: Iterable[Comparison], path: Path | str) -> None:
     """Writes one JSON object per line (Comparison.to_json)."""
-    with Path(path).open("w", encoding="utf-8") as file:
-        for row in comparisons:
-            file.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+    save_records(comparisons, path)
 
 
 def load_comparisons(path: Path | str) -> list[Comparison]:
@@ -180,24 +178,13 @@ def load_comparisons(path: Path | str) -> list[Comparison]:
     Raises:
         ValueError: a line is not such an object; says which.
     """
-    comparisons = []
-    with Path(path).open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                comparisons.append(_parse_line(line, f"{path}:{number}"))
-    return comparisons
+    return load_records(path, _from_row, "comparison", "problem, chosen and rejected")
 
 
-def _parse_line(line: str, place: str) -> Comparison:
-    try:
-        row: dict[str, Any] = json.loads(line)
-        found = Comparison.from_json({"annotator": "human", **row})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{place}: no comparison ({error!r}); expected an object with problem, chosen and rejected"
-        ) from error
+def _from_row(row: Mapping[str, Any]) -> Comparison:
+    found = Comparison.from_json({"annotator": "human", **row})
     if not isinstance(found.chosen, str) or not isinstance(found.rejected, str):
-        raise ValueError(f"{place}: chosen and rejected must be texts")
+        raise ValueError("chosen and rejected must be texts")
     return found
 
 

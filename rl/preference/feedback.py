@@ -6,7 +6,6 @@ does (two completions of one problem cancel what the problem contributes) and ca
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from envs.types import Problem
 from rl.preference.annotators import Annotator
 from rl.preference.readings import read
+from rl.records import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 
 
@@ -140,9 +140,7 @@ def from_comparisons(comparisons: Sequence[Comparison]) -> list[Feedback]:
 
 def save_feedback(rows: Iterable[Feedback], path: Path | str) -> None:
     """Writes one JSON object per line."""
-    with Path(path).open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+    save_records(rows, path)
 
 
 def load_feedback(path: Path | str) -> list[Feedback]:
@@ -151,18 +149,7 @@ def load_feedback(path: Path | str) -> list[Feedback]:
     Raises:
         ValueError: a line is no object with problem, response and is_good; says which.
     """
-    rows = []
-    with Path(path).open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                rows.append(Feedback.from_json(json.loads(line)))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}:{number}: no feedback ({error!r}); expected an object with problem, response and is_good"
-                ) from error
-    return rows
+    return load_records(path, Feedback.from_json, "feedback", "problem, response and is_good")
 
 
 def _distinct(group: Group, rng: random.Random) -> list[Trajectory]:

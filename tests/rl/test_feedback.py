@@ -84,9 +84,10 @@ def test_feedback_survives_a_file_and_a_broken_line_is_named(tmp_path):
     save_feedback(rows, tmp_path / "thumbs.jsonl")
     assert load_feedback(tmp_path / "thumbs.jsonl") == rows
     human = {"problem": {"prompt": "1 + 1 ?", "answer": "2"}, "response": "2", "is_good": True}
-    (tmp_path / "human.jsonl").write_text(json.dumps(human) + "\n{}\n")
-    with pytest.raises(ValueError, match=r"human\.jsonl:2"):
-        load_feedback(tmp_path / "human.jsonl")
+    for broken in ("{}", "[1]", "thumbs up"):
+        (tmp_path / "human.jsonl").write_text(f"{json.dumps(human)}\n{broken}\n")
+        with pytest.raises(ValueError, match=r"human\.jsonl:2: no feedback .* an object with problem"):
+            load_feedback(tmp_path / "human.jsonl")
     (tmp_path / "human.jsonl").write_text(json.dumps(human) + "\n")
     (row,) = load_feedback(tmp_path / "human.jsonl")
     assert (row.annotator, row.is_good, row.tokens) == ("human", True, None)
