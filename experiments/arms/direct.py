@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +13,8 @@ from experiments.sections import DPOSection
 if TYPE_CHECKING:
     from experiments.config import Experiment
     from experiments.context import SeedContext
+    from experiments.spending import Spent
+    from rl.preference.direct import DirectCard, DirectSettings
 
 
 class DirectArm(Arm):
@@ -49,26 +52,39 @@ class DirectArm(Arm):
     def run(self, context: SeedContext, name: str) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
         from experiments.preferences import comparisons_of
-        from experiments.spending import Spent, on_pairs, write_spent
+        from experiments.spending import on_pairs
         from rl.preference.dpo import DpoSettings, fit_dpo
 
-        folder = context.folder(name)
-        recorder = context.recorder(folder)
-        card = fit_dpo(
-            context.start_policy,
-            comparisons_of(context),
-            DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed),
-            folder.policy,
-            recorder,
-            stage=name,
-            checkpoints=folder.path / "checkpoints",
-        )
-        recorder.close()
-        if card.interrupted:
-            return False
-        spent = on_pairs(context) + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
-        write_spent(folder, spent, card.seconds, fit=card.to_json())
-        return True
+        settings = DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed)
+        return run_fit(context, name, fit_dpo, comparisons_of(context), settings, on_pairs(context))
+
+
+def run_fit(
+    context: SeedContext,
+    name: str,
+    fit: Callable[..., DirectCard],
+    rows: Sequence[Any],
+    settings: DirectSettings,
+    bought: Spent,
+) -> bool:
+    """Fits the start to `rows` in the arm's folder and notes what that cost; False when it was interrupted.
+
+    Args:
+        fit: fit_dpo or fit_kto.
+        bought: what the rows cost.
+    """
+    from experiments.spending import Spent, write_spent
+
+    folder = context.folder(name)
+    recorder = context.recorder(folder)
+    checkpoints = folder.path / "checkpoints"
+    card = fit(context.start_policy, rows, settings, folder.policy, recorder, stage=name, checkpoints=checkpoints)
+    recorder.close()
+    if card.interrupted:
+        return False
+    spent = bought + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
+    write_spent(folder, spent, card.seconds, fit=card.to_json())
+    return True
 
 
 def check_dpo(section: DPOSection, where: str) -> None:

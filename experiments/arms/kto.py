@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from experiments.arms.base import Arm
+from experiments.arms.direct import run_fit
 from experiments.sections import Positive, Probability, Rate
 
 if TYPE_CHECKING:
@@ -56,28 +57,11 @@ class KtoArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Fits the start to the thumbs of this seed, bought here unless they come from pairs."""
-        from experiments.spending import Spent, write_spent
         from rl.preference.kto import KtoSettings, fit_kto
 
-        folder = context.folder(name)
-        recorder = context.recorder(folder)
-        rows, bought = self._feedback(context, folder)
-        settings = self.model_dump(exclude={"method", "rl", "feedback"})
-        card = fit_kto(
-            context.start_policy,
-            rows,
-            KtoSettings(**settings, seed=context.seed),
-            folder.policy,
-            recorder,
-            stage=name,
-            checkpoints=folder.path / "checkpoints",
-        )
-        recorder.close()
-        if card.interrupted:
-            return False
-        spent = bought + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
-        write_spent(folder, spent, card.seconds, fit=card.to_json())
-        return True
+        rows, bought = self._feedback(context, context.folder(name))
+        settings = KtoSettings(**self.model_dump(exclude={"method", "rl", "feedback"}), seed=context.seed)
+        return run_fit(context, name, fit_kto, rows, settings, bought)
 
     def _feedback(self, context: SeedContext, folder: RunFolder) -> tuple[list[Feedback], Any]:
         """The thumbs, and what they cost; those that were bought before an interruption are not bought again."""
