@@ -14,6 +14,7 @@ from experiments.sections import EvaluationSection
 
 if TYPE_CHECKING:
     from experiments.context import SeedContext
+    from rl.evaluate import Evaluation
     from rl.types import Group
     from rl.workers import Workers
 
@@ -173,22 +174,12 @@ def run_test(context: SeedContext, name: str, folder: RunFolder) -> None:
 
 def distance_from_start(context: SeedContext, workers: Workers, version: int) -> float:
     """KL(served policy || start) on the validation problems, nats per completion: one measure for all arms."""
-    from experiments.context import sampling_of
     from rl.distance import kl_from
-    from rl.evaluate import evaluate
 
-    section = context.experiment.evaluation
     seen: list[Group] = []
-    evaluate(
-        workers,
-        context.validation,
-        num_samples=section.validation_samples,
-        sampling=sampling_of(section.sampling),
-        include_greedy=False,
-        version=version,
-        on_groups=seen.extend,
-    )
-    return kl_from(context.load(context.start_policy), seen, temperature=section.sampling.temperature)
+    _sample_validation(context, workers, version, seen.extend)
+    temperature = context.experiment.evaluation.sampling.temperature
+    return kl_from(context.load(context.start_policy), seen, temperature=temperature)
 
 
 def run_validation(
@@ -201,12 +192,21 @@ def run_validation(
     on_groups: Callable[[Sequence[Group]], None] | None = None,
 ) -> dict[str, float]:
     """Evaluates the served policy on the validation problems during training, and returns the summary."""
+    found = _sample_validation(context, workers or context.workers(), version, on_groups)
+    record_evaluation(context.folder(name).path, found, policy=name, split="validation", step=step)
+    return found.summary()
+
+
+def _sample_validation(
+    context: SeedContext, workers: Workers, version: int, on_groups: Callable[[Sequence[Group]], None] | None
+) -> Evaluation:
+    """The served policy's samples of the validation problems; no greedy completions."""
     from experiments.context import sampling_of
     from rl.evaluate import evaluate
 
     section = context.experiment.evaluation
-    found = evaluate(
-        workers or context.workers(),
+    return evaluate(
+        workers,
         context.validation,
         num_samples=section.validation_samples,
         sampling=sampling_of(section.sampling),
@@ -214,8 +214,6 @@ def run_validation(
         version=version,
         on_groups=on_groups,
     )
-    record_evaluation(context.folder(name).path, found, policy=name, split="validation", step=step)
-    return found.summary()
 
 
 def architecture_of(folder: RunFolder) -> Path | None:

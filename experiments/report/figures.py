@@ -88,12 +88,7 @@ def fidelity_curve(results: StudyResults, arm: str) -> dict[str, Any]:
         "verified": "eval/mean_verified",
         "kl": "eval/kl",
     }
-    curves = {}
-    for seed in results.seeds:
-        rows = [row for row in results.metrics(arm, seed) if row.get("eval/kl") is not None]
-        columns = {key: [row.get(metric) for row in rows] for key, metric in names.items()}
-        curves[str(seed)] = {"step": [row["step"] for row in rows], **columns}
-    return curves
+    return _curves(results, arm, names, wherever="eval/kl")
 
 
 def snapshot_cards(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
@@ -190,9 +185,14 @@ def training_curves(results: StudyResults, arm: str) -> dict[str, Any]:
         "truncated": "finish/length",
         "tokens": "tokens/sampled_total",
     }
+    return _curves(results, arm, names, wherever="reward/mean")
+
+
+def _curves(results: StudyResults, arm: str, names: Mapping[str, str], *, wherever: str) -> dict[str, Any]:
+    """Per seed: the steps at which the metric `wherever` was recorded, and beside each the metrics by these names."""
     curves = {}
     for seed in results.seeds:
-        rows = [row for row in results.metrics(arm, seed) if row.get("reward/mean") is not None]
+        rows = [row for row in results.metrics(arm, seed) if row.get(wherever) is not None]
         columns = {key: [row.get(metric) for row in rows] for key, metric in names.items()}
         curves[str(seed)] = {"step": [row["step"] for row in rows], **columns}
     return curves
