@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,11 +25,13 @@ from experiments.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
 from rl.optimizer import OptimizerSettings
-from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
+from rl.rollout import collect
+from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
 
 if TYPE_CHECKING:
     from experiments.config import Experiment
     from rl.train import ProblemSource
+    from rl.types import Group
 
 T = TypeVar("T")
 FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
@@ -213,6 +215,18 @@ class SeedContext:
         self._version += 1
         workers.publish(policy.weights(), self._version)
         return workers, self._version
+
+    def collect(self, workers: Workers, shards: Sequence[Shard], stage: str, note: str) -> list[Group]:
+        """The groups of the shards in their order; the display says of how many problems they are there."""
+        total, done = sum(len(shard.problems) for shard in shards), 0
+
+        def show(result: ShardResult) -> None:
+            """Counts the problems of a shard that came back."""
+            nonlocal done
+            done += len(result.groups)
+            self.display.progress(stage, done, total, note)
+
+        return collect(workers, shards, on_result=show)
 
     def close(self) -> None:
         """Ends the workers."""

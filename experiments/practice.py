@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.context import SeedContext, build, optimizer_of, sampling_of
 from experiments.errors import UserError
 from experiments.recording import RunRecorder
-from experiments.sections import Component, RLSection
+from experiments.sections import Component, OptimizerSection, RLSection
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
 from rl.checkpoint import Checkpoints
+from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learner import Learner, make_value_model
+from rl.recorder import Recorder
 from rl.rewards import RewardSource
 from rl.rollout_log import RolloutLog
 from rl.train import TrainResult, TrainSettings, train
@@ -89,6 +92,43 @@ def make_learner(
         seed=context.seed,
         threads=context.experiment.threads,
     )
+
+
+def make_imitator(
+    context: SeedContext, section: RLSection, policy: CausalPolicy, optimizer: OptimizerSection, total_steps: int = 0
+) -> Learner:
+    """A learner that trains `policy` in place on written solutions, by whomever.
+
+    Args:
+        total_steps: at which the optimizer's schedule ends; 0 serves a constant one.
+    """
+    return Learner(
+        policy,
+        make_algorithm("sft"),
+        optimizer_of(optimizer, total_steps),
+        micro_tokens=section.micro_tokens,
+        autocast=section.autocast,
+        seed=context.seed,
+        threads=context.experiment.threads,
+    )
+
+
+def resume_fit(
+    learner: Learner, folder: Path, recorder: Recorder, stage: str
+) -> tuple[FitProgress, Callable[[FitProgress], None]]:
+    """Puts the learner back to the last checkpoint in `folder`: how far the fit was there, and what saves the next."""
+    checkpoints = Checkpoints(folder)
+    found = checkpoints.latest(lambda message: recorder.warn(stage, message))
+    start = NOTHING_DONE
+    if found is not None:
+        learner.load_state_dict(found.state["learner"])
+        start = FitProgress.from_json(found.state["progress"])
+
+    def save(progress: FitProgress) -> None:
+        """Writes a checkpoint of the learner, and how far the fit is."""
+        checkpoints.save(progress.steps, {"learner": learner.state_dict(), "progress": progress.to_json()})
+
+    return start, save
 
 
 def practise(

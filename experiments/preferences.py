@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from envs.types import Problem
 from experiments.context import SeedContext, build, sampling_of
@@ -22,7 +21,7 @@ from rl.preference.comparisons import (
     load_comparisons,
     save_comparisons,
 )
-from rl.rollout import collect, make_shards
+from rl.rollout import make_shards
 from rl.types import Comparison, Group
 from verifiers.types import Verdict
 
@@ -175,14 +174,7 @@ def _sample(
         sampling=sampling_of(rl.sampling),
         version=version,
     )
-    done = 0
-
-    def tell(result: Any) -> None:
-        nonlocal done
-        done += len(result.groups)
-        context.display.progress(stage, done, len(problems), "sampling pairs")
-
-    return collect(workers, shards, on_result=tell)
+    return context.collect(workers, shards, stage, "sampling pairs")
 
 
 def _tokens(groups: Sequence[Group]) -> int:

@@ -8,13 +8,12 @@ from typing import Any
 
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
-from experiments.context import SeedContext, optimizer_of, sampling_of
+from experiments.context import SeedContext, sampling_of
 from experiments.errors import UserError
+from experiments.practice import make_imitator, resume_fit
 from experiments.runs import RunFolder, write_json
 from experiments.sections import ImitationSection, OptimizerSection
 from policies.causal import CausalPolicy
-from rl.algorithms import make as make_algorithm
-from rl.checkpoint import Checkpoints
 from rl.evaluate import evaluate
 from rl.imitation.demonstrations import (
     Demonstration,
@@ -23,8 +22,7 @@ from rl.imitation.demonstrations import (
     measure_demonstrator,
     shuffled_epochs,
 )
-from rl.imitation.sft import NOTHING_DONE, FitProgress, SftResult, SftSettings, fit_sft
-from rl.learner import Learner
+from rl.imitation.sft import SftResult, SftSettings, fit_sft
 from rl.recorder import Recorder
 
 PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
@@ -115,25 +113,8 @@ def fit_demonstrations(
 ) -> SftResult:
     """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
     examples = encode_demonstrations(demonstrations, policy)
-    learner = Learner(
-        policy,
-        make_algorithm("sft"),
-        optimizer_of(optimizer, settings.max_steps),
-        micro_tokens=context.experiment.rl.micro_tokens,
-        autocast=context.experiment.rl.autocast,
-        seed=context.seed,
-        threads=context.experiment.threads,
-    )
-    checkpoints = Checkpoints(folder.path / "checkpoints")
-    found = checkpoints.latest(lambda message: recorder.warn(stage, message))
-    start = NOTHING_DONE
-    if found is not None:
-        learner.load_state_dict(found.state["learner"])
-        start = FitProgress.from_json(found.state["progress"])
-
-    def save(progress: FitProgress) -> None:
-        checkpoints.save(progress.steps, {"learner": learner.state_dict(), "progress": progress.to_json()})
-
+    learner = make_imitator(context, context.experiment.rl, policy, optimizer, settings.max_steps)
+    start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage)
     return fit_sft(
         learner,
         shuffled_epochs(examples, context.seed),

@@ -121,14 +121,11 @@ class DistillArm(Arm):
 
 def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, Any] | None:
     """Fits the student to the teacher's samples; None when it was interrupted."""
-    from experiments.context import optimizer_of
+    from experiments.practice import make_imitator, resume_fit
     from experiments.runs import read_json, write_json
     from experiments.spending import Spent
-    from rl.algorithms import make as make_algorithm
-    from rl.checkpoint import Checkpoints
     from rl.imitation.distill import Cost, distill_samples
-    from rl.imitation.sft import NOTHING_DONE, FitProgress, SftSettings
-    from rl.learner import Learner
+    from rl.imitation.sft import SftSettings
 
     folder, section = context.folder(name), context.experiment.rl_of(name)
     card = folder.path / OFF_POLICY / "cost.json"
@@ -140,25 +137,8 @@ def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost,
     kept = sum(t.verdict.is_correct or not arm.verified_only for g in groups for t in g.trajectories)
     steps = max(1, arm.epochs * kept // arm.batch_size)
     policy = context.load(folder.path / "initial", trainable=True)
-    learner = Learner(
-        policy,
-        make_algorithm("sft"),
-        optimizer_of(arm.optimizer, steps),
-        micro_tokens=section.micro_tokens,
-        autocast=section.autocast,
-        seed=context.seed,
-        threads=context.experiment.threads,
-    )
-    checkpoints = Checkpoints(folder.path / "checkpoints" / OFF_POLICY)
-    found = checkpoints.latest(lambda message: recorder.warn(name, message))
-    start = NOTHING_DONE
-    if found is not None:
-        learner.load_state_dict(found.state["learner"])
-        start = FitProgress.from_json(found.state["progress"])
-
-    def save(progress: FitProgress) -> None:
-        checkpoints.save(progress.steps, {"learner": learner.state_dict(), "progress": progress.to_json()})
-
+    learner = make_imitator(context, section, policy, arm.optimizer, steps)
+    start, save = resume_fit(learner, folder.path / "checkpoints" / OFF_POLICY, recorder, name)
     try:
         result = distill_samples(
             learner,
@@ -198,7 +178,7 @@ def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[A
     """The teacher's graded completions: as many as practice samples, kept in the rollout log and read back from it."""
     from experiments.context import sampling_of
     from experiments.evaluation import architecture_of
-    from rl.rollout import collect, make_shards
+    from rl.rollout import make_shards
     from rl.rollout_log import RolloutLog
 
     folder, section = context.folder(name), context.experiment.rl_of(name)
@@ -217,14 +197,7 @@ def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[A
         sampling=sampling_of(section.sampling),
         version=version,
     )
-    done = 0
-
-    def tell(result: Any) -> None:
-        nonlocal done
-        done += len(result.groups)
-        context.display.progress(name, done, len(problems), "the teacher writes")
-
-    groups = collect(workers, shards, on_result=tell)
+    groups = context.collect(workers, shards, name, "the teacher writes")
     log.write(0, groups, version=version)
     return groups
 

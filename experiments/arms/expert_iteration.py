@@ -59,27 +59,18 @@ class ExpertIterationArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Runs the rounds that are missing, and looks at the validation problems after each if the curve is wanted."""
-        from experiments.context import optimizer_of, sampling_of
+        from experiments.context import sampling_of
         from experiments.evaluation import run_validation
+        from experiments.practice import make_imitator
         from experiments.spending import Spent, write_spent
-        from rl.algorithms import make as make_algorithm
         from rl.checkpoint import Checkpoints
         from rl.imitation.expert_iteration import ExpertIterationSettings, expert_iteration
-        from rl.learner import Learner
         from rl.rollout_log import RolloutLog
 
         section = context.experiment.rl_of(name)
         folder = context.folder(name)
         recorder = context.recorder(folder)
-        learner = Learner(
-            context.load(context.start_policy, trainable=True),
-            make_algorithm("sft"),
-            optimizer_of(self.optimizer, 0),
-            micro_tokens=section.micro_tokens,
-            autocast=section.autocast,
-            seed=context.seed,
-            threads=context.experiment.threads,
-        )
+        learner = make_imitator(context, section, context.load(context.start_policy, trainable=True), self.optimizer)
 
         def after_round(report: RoundReport) -> Mapping[str, float]:
             """The round's figures on the validation problems; none where they are not asked for."""
