@@ -147,6 +147,7 @@ class HeldOut:
         self.engine = SamplingEngine(self.policy)
 
     def __call__(self, weights: dict[str, torch.Tensor]) -> float:
+        """The share in [0, 1]; every call samples with the same seed, so that only the weights make a difference."""
         self.policy.load_weights(weights)
         requests = [Request(self.policy.encode(problem.text), (i,)) for i, problem in enumerate(self.problems)]
         groups = self.engine.generate(requests, Sampling(MAX_NEW_TOKENS), seed=7)
