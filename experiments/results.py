@@ -15,7 +15,7 @@ import numpy as np
 from experiments.arms import RlArm
 from experiments.config import Experiment
 from experiments.errors import UserError
-from experiments.evaluation import is_evaluated, read_evaluation
+from experiments.evaluation import final_evaluations, read_evaluation
 from experiments.loading import load_resolved
 from experiments.rewards import PROXY
 from experiments.runs import RunFolder, read_json, read_jsonl
@@ -221,7 +221,7 @@ def load_study(folder: Path) -> StudyResults:
     for arm in (START, *experiment.arms):
         for name in (arm, *further_policies(folder / f"seed-{seeds[0]}" / arm)):
             folders = tuple(folder / f"seed-{seed}" / name for seed in seeds)
-            if all(is_evaluated(path, "test") for path in folders):
+            if all(final_evaluations(path) for path in folders):
                 evaluations = tuple(read_evaluation(path) for path in folders)
                 check_comparable(evaluations)
                 policies[name] = PolicyResults(name, folders, evaluations)

@@ -36,3 +36,11 @@ def test_a_sweep_is_judged_on_validation_problems_unless_told_otherwise(monkeypa
             run_sweep(["mini"], [], ["rl.steps=1,2"], on_test=on_test)
     assert splits == ["validation", "test"]
     assert load_experiment(["mini"], []).evaluation.split == "test"
+
+
+def test_a_sweep_ends_in_a_table_of_what_its_validation_problems_say(tmp_path, capsys):
+    small = ["arms={rlhf: null, dpo: null}", "imitation=null", "rl.steps=1", "rl.problems_per_step=2"]
+    small += ["evaluation.problems_per_level=1", "evaluation.num_samples=2", "evaluation.validation_problems=2"]
+    run_sweep(["mini"], small, ["rl.optimizer.lr=1e-3,1e-4"], output=tmp_path / "sweep", quiet=True)
+    table = capsys.readouterr().out.rpartition("on validation problems")[2]
+    assert all(column in table for column in ("rl.optimizer.lr", "1e-3", "1e-4", "start"))
