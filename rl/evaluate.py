@@ -18,6 +18,7 @@ from envs.types import Problem
 from policies.types import FinishReason, Sampling
 from rl.rollout import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, collect, make_shards
 from rl.types import Group, Trajectory
+from rl.verdicts import answer_share, solution_share
 from rl.workers.types import Workers
 
 GREEDY_SAMPLE = (1 << SAMPLE_BITS) - 1  # sample index of the greedy completion
@@ -33,21 +34,13 @@ def problem_set_hash(problems: Iterable[Problem]) -> str:
 
 
 def answer_right(trajectory: Trajectory) -> bool:
-    """Whether the answer is right: the verdict's part `answer` where it has one, else its outcome."""
-    verdict = trajectory.verdict
-    return bool(verdict.parts["answer"] >= 1) if "answer" in verdict.parts else verdict.is_correct
+    """Whether the answer is right; see `rl.verdicts.answer_share`."""
+    return answer_share(trajectory.verdict) >= 1
 
 
 def solution_verified(trajectory: Trajectory) -> bool:
-    """Whether the whole solution holds: the verdict's part `verified` where it has one, else `sound`, else its outcome.
-
-    A sound solution has the right answer and states no false sum on the way.
-    """
-    verdict = trajectory.verdict
-    for part in ("verified", "sound"):
-        if part in verdict.parts:
-            return bool(verdict.parts[part] >= 1)
-    return verdict.is_correct
+    """Whether the whole solution holds; see `rl.verdicts.solution_share`."""
+    return solution_share(trajectory.verdict) >= 1
 
 
 @dataclass(frozen=True)

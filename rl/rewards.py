@@ -18,6 +18,7 @@ from policies.types import FinishReason
 from rl.plugins import load_attribute
 from rl.step_reward import StepReward
 from rl.types import Group, TokenPair, Trajectory
+from rl.verdicts import answer_share, solution_share
 from verifiers.types import Outcome, Verdict
 
 JUDGED = (Outcome.CORRECT, Outcome.WRONG)
@@ -51,6 +52,8 @@ MEASURES: Mapping[str, Callable[[Trajectory], float]] = {
     "format": lambda t: float(is_well_formed(t.verdict)),
     "tokens": lambda t: float(t.num_sampled),
     "truncated": lambda t: float(t.is_truncated),
+    "answer": lambda t: answer_share(t.verdict),
+    "verified": lambda t: solution_share(t.verdict),
 }
 
 
@@ -63,7 +66,7 @@ class VerifierReward:
 
     Attributes:
         weights: measure -> weight. Measures: correct, score, format (0/1, well-formed), tokens (count), truncated
-            (0/1), and every name in the verdict's `parts` (LEAPS: answer, arithmetic, verified).
+            (0/1), answer and verified (see rl/verdicts.py), and the verdict's other `parts` (LEAPS: arithmetic).
         steps: dense rewards on the tokens of a worked solution, in addition; None for outcome rewards only.
     """
 
@@ -105,7 +108,7 @@ def measure(trajectory: Trajectory, name: str) -> float:
         return MEASURES[name](trajectory)
     parts = trajectory.verdict.parts
     if name not in parts and trajectory.verdict.outcome in JUDGED:
-        known = ", ".join([*MEASURES, *parts])
+        known = ", ".join(dict.fromkeys([*MEASURES, *parts]))
         raise ValueError(f"reward weight {name!r} measures nothing in environment {trajectory.problem.env!r}: {known}")
     return parts.get(name, 0.0)
 

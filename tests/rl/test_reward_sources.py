@@ -64,6 +64,15 @@ def test_an_unknown_weight_is_refused_with_the_known_ones():
     assert VerifierReward({"verified": 1.0}).price([group(SILENT)])[0].rewards == [0]
 
 
+def test_answer_and_verified_are_measures_in_every_environment():
+    plain = Verdict(Outcome.CORRECT, 1.0, "4")  # judges answers alone
+    sound = Verdict(
+        Outcome.CORRECT, 1.0, "4", parts={"answer": 1.0, "sound": 0.0}
+    )  # right, with a false sum on the way
+    (priced,) = VerifierReward({"answer": 1.0, "verified": 10.0}).price([group(plain, sound, RIGHT, WRONG, SILENT)])
+    assert priced.rewards == [11, 1, 1, 0, 0]
+
+
 def test_coin_flips_are_keyed_by_the_rollout_and_ignore_the_text():
     flips = [CoinFlipReward(seed=1).price([group(*[verdict] * 2000)])[0].rewards for verdict in (RIGHT, WRONG)]
     assert flips[0] == flips[1]
