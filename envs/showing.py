@@ -6,6 +6,7 @@ import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,8 @@ def new(name: str, folder: str | Path = ".") -> Path:
         ValueError: the name is no Python identifier.
         FileExistsError: the file is there already.
     """
-    if not name.isidentifier():
-        raise ValueError(f"name is {name!r}, expected a Python identifier such as my_environment")
+    if not name.isidentifier() or iskeyword(name):
+        raise ValueError(f"name is {name!r}, expected a Python identifier that is no keyword, such as my_environment")
     file = Path(folder) / f"{name}.py"
     if file.exists():
         raise FileExistsError(f"{file} exists already; choose another name or folder")

@@ -45,7 +45,7 @@ def study(
     """Run every arm of a config from one shared start, then compare them and write the report."""
     from experiments.loading import load_experiment
 
-    experiment = load_experiment(config, [*(override or []), *([f"seeds=[{seeds}]"] if seeds else [])])
+    experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     folder = output or Path("runs") / experiment.name
     from experiments.study import run_study
 
@@ -66,7 +66,7 @@ def run(
     from experiments.errors import did_you_mean
     from experiments.loading import load_experiment
 
-    experiment = load_experiment(config, [*(override or []), *([f"seeds=[{seeds}]"] if seeds else [])])
+    experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     chosen = arm or next(iter(experiment.arms))
     if chosen not in experiment.arms:
         raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
@@ -74,6 +74,15 @@ def run(
     from experiments.study import run_study
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
+
+
+def _seeds(given: str | None) -> list[str]:
+    """The override that `--seeds` stands for."""
+    if given is None:
+        return []
+    if not all(part.strip().isdecimal() for part in given.split(",")):
+        raise UserError(f"--seeds is {given!r}, expected whole numbers separated by commas, e.g. 0,1,2")
+    return [f"seeds=[{given}]"]
 
 
 @app.command()
@@ -110,7 +119,12 @@ def check(config: Configs, override: Overrides = None) -> None:
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Two or more study or seed/arm folders.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A study folder (all its arms), or two or more of study folders and run folders (…/seed-0/rl)."
+        ),
+    ],
     level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
     metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
 ) -> None:
@@ -126,11 +140,14 @@ def evaluate(
     env: Annotated[str, typer.Option("--env", help="Environment, e.g. leaps or 'jsonl:file.jsonl'.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     levels: Annotated[str, typer.Option(help="e.g. 1-4 or 1,3; default: all of the environment.")] = "",
-    problems: Annotated[int, typer.Option("--problems", "-n", help="Per level.")] = 100,
-    samples: Annotated[int, typer.Option("--samples", "-k", help="Completions per problem.")] = 8,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 1.0,
+    problems: Annotated[int, typer.Option("--problems", "-n", min=1, help="Per level.")] = 100,
+    samples: Annotated[
+        int, typer.Option("--samples", "-k", min=0, help="Completions per problem; 0: only a greedy one.")
+    ] = 8,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of the samples; 0: only a greedy completion.")] = 1.0,
     max_new_tokens: Annotated[
-        int | None, typer.Option(help="Length limit of a completion; default: what the context leaves, at most 512.")
+        int | None,
+        typer.Option(min=1, help="Length limit of a completion; default: what the context leaves, at most 512."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of problems and sampling.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
@@ -181,11 +198,24 @@ def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] =
     print_runs(root)
 
 
-@app.command("configs")
-def list_configs() -> None:
-    """List the shipped configs."""
-    from experiments.loading import CONFIG_FOLDER
+@app.command()
+def configs(
+    config: Annotated[
+        list[str] | None, typer.Argument(help="Print this config (or these, laid over one another) instead.")
+    ] = None,
+    override: Overrides = None,
+) -> None:
+    """List the shipped configs; with a CONFIG, print it with every default spelt out.
 
+    A beginning for your own: `beyond configs demo > my.yaml`.
+    """
+    from experiments.loading import CONFIG_FOLDER, load_experiment, to_yaml
+
+    if config:
+        print(to_yaml(load_experiment(config, override or [])), end="")
+        return
+    if override:
+        raise UserError("-s goes with a config: beyond configs demo -s rl.steps=300")
     for path in sorted(CONFIG_FOLDER.glob("*.yaml")):
         print(f"{path.stem:<16} {path.read_text().splitlines()[0].lstrip('# ')}")
 

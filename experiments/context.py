@@ -6,8 +6,9 @@ Components are resolved here, by name, so that a mistake in a config is told bef
 from __future__ import annotations
 
 import contextlib
+import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
 from experiments.display import Display
-from experiments.errors import UserError
+from experiments.errors import UserError, did_you_mean, in_words
 from experiments.recording import RunRecorder
 from experiments.runs import RunFolder
 from experiments.sections import Component, ModelSection, OptimizerSection, SamplingSection
@@ -29,6 +30,7 @@ from rl.rollout import collect
 from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
 
 if TYPE_CHECKING:
+    from envs.demonstrations import Demonstrator
     from experiments.config import Experiment
     from rl.train import ProblemSource
     from rl.types import Group
@@ -46,7 +48,7 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
     try:
         return factory(component.name, **component.settings)
     except (ValueError, TypeError, ArithmeticError, LookupError, OSError, ImportError) as error:
-        raise UserError(f"{what}: {error}") from error
+        raise UserError(f"{what}: {in_words(error)}") from error
 
 
 def build_env(component: Component) -> tuple[EnvSpec, Environment]:
@@ -55,6 +57,23 @@ def build_env(component: Component) -> tuple[EnvSpec, Environment]:
 
     env = build("env", component, make)
     return parse_reference(component.name, **component.settings), env
+
+
+def build_demonstrator(env: Environment, settings: Mapping[str, Any]) -> Demonstrator:
+    """The environment's demonstrator with the settings of `imitation.demonstrator`.
+
+    Raises:
+        UserError: it has no such setting, or refuses its value.
+    """
+    try:
+        return env.demonstrator(**settings)
+    except (TypeError, ValueError) as error:
+        writer = env.demonstrator()
+        writers = getattr(writer, "writers", {"": writer}).values()  # of a mixture: one for each part
+        known = {name for each in writers for name in inspect.signature(type(each)).parameters} - {"env"}
+        wrong = next((name for name in settings if name not in known | {"parts"}), None)
+        hint = did_you_mean(wrong, known) if wrong is not None else ""
+        raise UserError(f"imitation.demonstrator: {in_words(error)}{hint}") from error
 
 
 def sampling_of(section: SamplingSection) -> Sampling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 EXIT_USAGE = 2  # the command line or a config is wrong
@@ -25,3 +26,9 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def in_words(error: Exception) -> str:
+    """An error's message; where Python says that a call got an unknown argument, that there is no such setting."""
+    unknown = re.search(r"got an unexpected keyword argument '(\w+)'", str(error))
+    return f"no setting {unknown[1]!r}" if unknown else str(error)

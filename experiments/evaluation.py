@@ -136,7 +136,8 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     """
     found = final_evaluations(folder)
     if not found:
-        raise UserError(f"{folder} holds no final evaluation (evals.jsonl)")
+        what = "holds no final evaluation (evals.jsonl)" if folder.is_dir() else "is not a folder"
+        raise UserError(f"{folder} {what}: give the folder of a study (runs/demo) or of a run (runs/demo/seed-0/rl)")
     return found[-1]
 
 

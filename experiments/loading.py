@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from experiments.arms import arm_kinds, methods_of
 from experiments.config import Experiment
 from experiments.errors import UserError, did_you_mean
+from experiments.sections import Section
 
 
 class _Loader(yaml.SafeLoader):
@@ -26,20 +27,26 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 
+HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """`base` with `over` on top: mappings merge key by key, everything else replaces.
 
     A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
-    settings would not fit.
+    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it.
+
+    Args:
+        place: the key under which both stand.
     """
     out = dict(base)
     for key, value in over.items():
         old = out.get(key)
+        if isinstance(old, str) and isinstance(value, Mapping):
+            old = {"method" if place == "arms" else "path" if key in HAVE_PATHS else "name": old}
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            out[key] = dict(value) if _names_another(old, value) else merge(old, value)
+            out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
         else:
             out[key] = value
     return out
@@ -63,9 +70,26 @@ def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) 
     for text in overrides:
         raw = merge(raw, parse_override(text))
     try:
-        return Experiment.model_validate(raw)
+        experiment = Experiment.model_validate(raw)
     except ValidationError as error:
         raise UserError("\n".join(_explain(error))) from error
+    for name, arm in experiment.arms.items():
+        _check_own(name, "rl", arm.rl, experiment.rl, ("rl",))
+        _check_own(name, "dpo", getattr(arm, "dpo", {}), experiment.preference.dpo, ("preference", "dpo"))
+    return experiment
+
+
+def _check_own(arm: str, key: str, own: Mapping[str, Any], shared: Section, place: tuple[str, ...]) -> None:
+    """Refuses settings of a shared section, at `place`, that an arm changes for itself and that the section has not."""
+    try:
+        type(shared).model_validate(merge(shared.model_dump(), own))
+    except ValidationError as error:
+        raise UserError("\n".join(f"arms.{arm}.{key}: {line}" for line in _explain(error, place))) from error
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The whole config, every default spelt out; read again it is the same experiment."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
 
 
 def load_resolved(file: Path) -> Experiment:
@@ -161,13 +185,16 @@ def parse_override(text: str) -> dict[str, Any]:
     return parsed
 
 
-def _explain(error: ValidationError) -> list[str]:
+def _explain(error: ValidationError, inside: tuple[str, ...] = ()) -> list[str]:
+    """What is wrong, a line each; `inside` is where the validated section stands in a config."""
     lines = []
     for item in error.errors():
         location = _without_tag(item["loc"])
         where = ".".join(map(str, location))
         if item["type"] == "extra_forbidden":
-            lines.append(f"unknown key {where!r}{did_you_mean(str(location[-1]), _fields_at(item['loc'][:-1]))}")
+            lines.append(
+                f"unknown key {where!r}{did_you_mean(str(location[-1]), _fields_at((*inside, *item['loc'][:-1])))}"
+            )
         elif item["type"] == "missing":
             lines.append(f"{where!r} is missing: it has no default")
         elif item["type"] == "union_tag_invalid":
@@ -176,7 +203,8 @@ def _explain(error: ValidationError) -> list[str]:
             told = did_you_mean(given, known)
             lines.append(f"{where}.method: input should be one of {', '.join(known)} (got {given!r}){told}")
         else:
-            given = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
+            value = "null" if item["input"] is None else repr(item["input"])
+            given = "" if item["type"] == "value_error" else f" (got {value})"
             message = item["msg"].removeprefix("Value error, ")
             lines.append(f"{where + ': ' if where else ''}{message[0].lower() + message[1:]}{given}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from experiments.config import Experiment
@@ -14,16 +15,15 @@ def check_components(experiment: Experiment) -> None:
     Raises:
         UserError: one of them cannot be built.
     """
-    from experiments.context import build, build_env
+    from experiments.context import build, build_demonstrator, build_env
     from experiments.preferences import read_recorded
     from rl.preference.annotators import make_annotator
 
     env = build_env(experiment.env)[1]
+    if not env.levels:
+        raise UserError(f"env: {experiment.env.name!r} has no training levels: give at least one in `levels`")
     if experiment.imitation is not None:
-        try:
-            env.demonstrator(**experiment.imitation.demonstrator)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"imitation.demonstrator: {error}") from error
+        build_demonstrator(env, experiment.imitation.demonstrator)
     recorded = experiment.preference.comparisons
     if recorded is None:
         build("preference.annotator", experiment.preference.annotator, make_annotator)
@@ -31,8 +31,18 @@ def check_components(experiment: Experiment) -> None:
         read_recorded(Path(recorded))
     for name, arm in experiment.arms.items():
         arm.check(experiment, name, env)
+    if experiment.tensorboard and find_spec("tensorboard") is None:
+        raise UserError(
+            "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
+        )
     level = experiment.evaluation.headline_level
     levels = experiment.evaluation.levels or (*env.levels, *env.ood_levels)
+    missing = [level for level in levels if level not in (*env.levels, *env.ood_levels)]
+    if missing:
+        raise UserError(
+            f"evaluation.levels has {missing[0]}, and environment {experiment.env.name!r} has levels "
+            f"{list(env.levels)}, evaluation only {list(env.ood_levels)}"
+        )
     if level is not None and level not in levels:
         raise UserError(f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}")
     path = experiment.policy.path

@@ -35,8 +35,8 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file; a UserError names a missing or broken one."""
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: is {path.parent} a folder of a run or study?") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path} does not exist: is {path.parent} the folder of a run or study?") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON (line {error.lineno})") from error
 
@@ -171,6 +171,8 @@ def new_folder(path: Path, *, resume: bool) -> Path:
     Raises:
         UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or cannot be made.
     """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file, expected a folder to write: give another --output")
     used = path.exists() and any(path.iterdir()) if path.is_dir() else path.exists()
     if used and not resume:
         raise UserError(f"{path} exists already: add --resume to go on with it, or --output another folder")

@@ -8,7 +8,7 @@ from typing import Any
 
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
-from experiments.context import SeedContext, sampling_of
+from experiments.context import SeedContext, build_demonstrator, sampling_of
 from experiments.errors import UserError
 from experiments.practice import make_imitator, resume_fit
 from experiments.runs import RunFolder, write_json
@@ -38,7 +38,7 @@ def make_start(context: SeedContext) -> bool:
     policy.save(context.initial_folder)
     section = context.experiment.imitation
     if section is not None:
-        demonstrator = make_demonstrator(context, section)
+        demonstrator = build_demonstrator(context.env, section.demonstrator)
         lines = measure_demonstrator(context.env, demonstrator, context.test, repeats=4, seed=context.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
         if not _imitate(context, section, demonstrator, policy, folder, recorder):
@@ -46,14 +46,6 @@ def make_start(context: SeedContext) -> bool:
     policy.save(folder.policy)
     recorder.close()
     return True
-
-
-def make_demonstrator(context: SeedContext, section: ImitationSection) -> Any:
-    """The environment's demonstrator with the config's settings."""
-    try:
-        return context.env.demonstrator(**section.demonstrator)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"imitation.demonstrator: {error}") from error
 
 
 def _imitate(

@@ -18,11 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.config import Experiment
 from experiments.display import Display
 from experiments.errors import EXIT_RUN_FAILED, UserError
+from experiments.loading import to_yaml
 from experiments.runs import RunFolder, new_folder, provenance, read_json, write_json
 from experiments.status import StageStatus
 from experiments.stop import EXIT_INTERRUPTED, StopSwitch
@@ -162,17 +161,19 @@ def run_study(
     """
     config_file = folder / "config.yaml"
     new_folder(folder, resume=resume)
-    resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+    if resume and not config_file.exists():
+        raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
+    resolved = to_yaml(experiment)
     if resume and config_file.exists() and config_file.read_text() != resolved:
         raise UserError(
             f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
             f"-o {folder}), or start a new folder"
         )
-    write_whole(config_file, resolved.encode())
-    _write_provenance(folder / "provenance.json")
     from experiments.plan import check_components
 
-    check_components(experiment)
+    check_components(experiment)  # before anything is written: after a mistake the folder is still free
+    write_whole(config_file, resolved.encode())
+    _write_provenance(folder / "provenance.json")
     display = display or Display(quiet=quiet)
     with StopSwitch() as stop:
         found = folder / "study.json"

@@ -240,4 +240,5 @@ def _mean_and_interval(evaluation: Any, of: str) -> tuple[str, str]:
 
 
 def _figure(value: float | None, digits: int = 3) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+    text = "" if value is None else f"{value:.{digits}f}"
+    return text.lstrip("-") if text and float(text) == 0 else text  # a KL of -0.0 is 0.0

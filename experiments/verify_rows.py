@@ -54,14 +54,16 @@ def read_gsm8k_solutions(path: Path) -> Iterator[Row]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for line, text in enumerate(file, start=1):
             if not text.strip():
                 continue
             try:
-                data = json.loads(text)
+                data = json.loads(text.decode())
             except json.JSONDecodeError as error:
                 raise ValueError(f"{path}:{line}: not JSON: {error}") from error
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path}:{line}: not UTF-8 text: {error.reason} at byte {error.start}") from error
             if not isinstance(data, dict):
                 raise ValueError(f"{path}:{line}: expected a JSON object, got {type(data).__name__}")
             yield line, data

@@ -42,7 +42,7 @@ def make(name: str, **settings: Any) -> Verifier:
     target = BUILT_IN.get(name, name)
     if ":" not in target:
         near = difflib.get_close_matches(name, BUILT_IN, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ValueError(
             f"unknown verifier {name!r}{hint} Known: {', '.join(BUILT_IN)}, or 'package.module:attribute', "
             "or 'path/to/file.py:attribute'"

@@ -15,5 +15,8 @@ def need(module: str, *, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        message = f"{module.partition('.')[0]} is not installed ({error}): pip install 'beyond-imitation[{extra}]'"
+        message = (
+            f"{module.partition('.')[0]} is not installed ({error}): run pip install -e '.[{extra}]' in this project's "
+            "folder"
+        )
         raise ModuleNotFoundError(message, name=error.name) from error

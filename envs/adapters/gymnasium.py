@@ -33,6 +33,7 @@ class GymnasiumText(EpisodeEnvironment):
         identity, keep_open: see `EpisodeEnvironment`.
     Raises:
         ModuleNotFoundError: gymnasium is not installed.
+        ValueError: it has no environment of this id, or cannot make it.
     """
 
     def __init__(
@@ -49,7 +50,11 @@ class GymnasiumText(EpisodeEnvironment):
         self.id = id
         self.render = render
         self.options = dict(options or {})
-        self.open().close()  # a wrong id is found here, not in a worker
+        gymnasium_error = need("gymnasium.error", extra="envs").Error
+        try:
+            self.open().close()  # a wrong id is found here, not in a worker
+        except gymnasium_error as error:
+            raise ValueError(f"gymnasium cannot make the environment {id!r}: {error}") from error
         super().__init__(
             name=f"gym:{id}",
             success=success,

@@ -35,8 +35,9 @@ class ImitationArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Fits the start to demonstrations whose indices follow those that it has seen."""
+        from experiments.context import build_demonstrator
         from experiments.spending import Spent, write_spent
-        from experiments.start import SAVE_EVERY, demonstrations_of, fit_demonstrations, make_demonstrator
+        from experiments.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
         from rl.imitation.sft import SftSettings
 
         imitation = context.experiment.imitation
@@ -46,7 +47,7 @@ class ImitationArm(Arm):
         recorder = context.recorder(folder)
         policy = context.load(context.start_policy, trainable=True)
         rows = section.problems_per_step * section.group_size
-        source = demonstrations_of(context, imitation, make_demonstrator(context, imitation))
+        source = demonstrations_of(context, imitation, build_demonstrator(context.env, imitation.demonstrator))
         result = fit_demonstrations(
             context,
             policy,

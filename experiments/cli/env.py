@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.cli.outputs import output_file, output_folder
 from experiments.errors import EXIT_CHECK_FAILED, UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def list_all() -> None:
 @app.command()
 def show(
     name: Name,
-    num: Annotated[int, typer.Option("--num", "-n", help="Problems.")] = 3,
+    num: Annotated[int, typer.Option("--num", "-n", min=1, help="Problems.")] = 3,
     level: Level = None,
     seed: Seed = 0,
 ) -> None:
@@ -48,7 +49,7 @@ def show(
 @app.command()
 def check(
     name: Name,
-    num: Annotated[int, typer.Option("--num", "-n", help="Problems per level and split.")] = 200,
+    num: Annotated[int, typer.Option("--num", "-n", min=2, help="Problems per level and split.")] = 200,
     seed: Seed = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -81,6 +82,7 @@ def audit(
     from envs.builtin import PROCEDURAL
     from experiments.runs import provenance, read_json, write_json
 
+    output_file(out)
     document = read_json(out) if out is not None and out.exists() else {"environments": {}}
     wanted = names or sorted(PROCEDURAL)
     for number, name in enumerate(wanted, 1):
@@ -97,7 +99,12 @@ def audit(
 
 
 @app.command()
-def play(name: Name, num: Annotated[int, typer.Option("--num", "-n")] = 5, level: Level = None, seed: Seed = 0) -> None:
+def play(
+    name: Name,
+    num: Annotated[int, typer.Option("--num", "-n", min=1, help="Problems.")] = 5,
+    level: Level = None,
+    seed: Seed = 0,
+) -> None:
     """Answer problems yourself and see the verdicts; an empty answer ends the game."""
     from envs.showing import play as play_rounds
 
@@ -111,11 +118,14 @@ def play(name: Name, num: Annotated[int, typer.Option("--num", "-n")] = 5, level
 
     env = _make(name)
     right = total = 0
-    for played in play_rounds(env, ask, num=num, level=level, seed=seed):
-        verdict, total = played.verdict, total + 1
-        right += verdict.is_correct
-        reference = f" (reference {played.problem.answer})" if played.problem.answer else ""
-        print(f"{verdict.outcome.value}: {verdict.detail}{reference}")
+    try:
+        for played in play_rounds(env, ask, num=num, level=level, seed=seed):
+            verdict, total = played.verdict, total + 1
+            right += verdict.is_correct
+            reference = f" (reference {played.problem.answer})" if played.problem.answer else ""
+            print(f"{verdict.outcome.value}: {verdict.detail}{reference}")
+    except ValueError as error:
+        raise UserError(str(error)) from error
     print(f"\n{right} of {total} right")
 
 
@@ -127,6 +137,7 @@ def new(
     """Write a starter file for an environment of your own."""
     from envs.showing import new as new_file
 
+    output_folder(folder)
     try:
         print(new_file(name, folder))
     except (ValueError, OSError) as error:
@@ -144,13 +155,14 @@ def export(
             "stepwise_supervision), or problems."
         ),
     ] = "prompt_only",
-    num: Annotated[int, typer.Option("--num", "-n", help="Rows.")] = 1000,
+    num: Annotated[int, typer.Option("--num", "-n", min=1, help="Rows.")] = 1000,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Seed = 0,
 ) -> None:
     """Write problems in trl's dataset formats (or as problems) to a JSONL file."""
     from envs.export import write_jsonl
 
+    output_file(to)
     try:
         print(f"{write_jsonl(to, _make(name), kind, num=num, split=split, seed=seed)} rows in {to}")
     except (ValueError, OSError) as error:
@@ -197,7 +209,7 @@ def pages(
     from experiments.runs import read_json
 
     rows = read_json(audits)["environments"] if audits.exists() else {}
-    folder.mkdir(parents=True, exist_ok=True)
+    output_folder(folder)
     written = [(folder / name).write_text(text) for name, text in gallery(rows)]
     print(f"{len(written)} pages in {folder}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envs.types import Problem
+from experiments.cli.outputs import output_file
 from experiments.errors import UserError
 from experiments.runs import write_json
 
@@ -40,6 +41,7 @@ def evaluate_command(
     from rl.workers import PolicySpec, WorkerSpec
     from rl.workers.inline import InlineWorkers
 
+    output_file(output)
     spec, env = build_env(Component(name=env_ref))
     try:
         wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)

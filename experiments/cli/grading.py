@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from experiments.cli.outputs import output_file
 from experiments.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def verify(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="The verifier's setting=value; may be repeated.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Verifier processes.")] = 2,
-    deadline: Annotated[float, typer.Option(help="Seconds per response; then its process is killed.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, help="Verifier processes.")] = 2,
+    deadline: Annotated[float, typer.Option(min=0.001, help="Seconds per response; then its process is killed.")] = 2.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSONL file of verdicts.")] = None,
-    disagreements: Annotated[int, typer.Option(help="Disagreements with the labels to show.")] = 10,
+    disagreements: Annotated[int, typer.Option(min=0, help="Disagreements with the labels to show.")] = 10,
 ) -> None:
     """Grade a JSONL of (response, reference answer), or one pair, and why: `beyond verify '\\boxed{1/2}' 0.5`.
 
@@ -41,6 +42,7 @@ def verify(
 
     settings = {key: value for text in overrides or () for key, value in parse_override(text).items()}
     settings |= {"places": tuple(places.split(","))} if places else {}
+    output_file(output)
     console = Console()
     try:
         if reference is not None:
@@ -77,7 +79,7 @@ def rescore(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="The verifier's setting=value; may be repeated.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Verifier processes.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Verifier processes.")] = 2,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
 ) -> None:
     """Judge the stored rollouts of a run again and print the agreement. Samples nothing.
@@ -97,6 +99,9 @@ def rescore(
 
     if env is not None and verifier is not None:
         raise UserError("give --env or --verifier: one of them judges")
+    if not run.is_dir():
+        raise UserError(f"{run} is not a folder: give a run with a rollout log, e.g. runs/demo/seed-0/rl")
+    output_file(output)
     try:
         if verifier is not None:
             settings = {key: value for text in overrides or () for key, value in parse_override(text).items()}

@@ -16,7 +16,7 @@ from envs.types import Message, StopReason
 from verifiers.pool import VerifierPool
 from verifiers.types import Outcome
 
-pytest.importorskip("openenv", reason="openenv is not installed: pip install 'beyond-imitation[openenv]'")
+pytest.importorskip("openenv", reason="openenv is not installed: pip install -e '.[openenv]'")
 
 GAMES = Path(__file__).parent / "openenv_games.py"
 

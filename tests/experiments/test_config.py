@@ -64,6 +64,8 @@ def test_resolved_config_rebuilds_the_experiment():
         ("arms={x: {method: ipo, dpo: {loss: hinge}}}", "use method dpo"),
         ("arms={x/y: rl}", "expected letters, digits"),
         ("preference.reward_model.combine=min", "combines nothing with members 1"),
+        ("arms={x: {rl: {optimizer: {lrr: 1}}}}", "arms.x.rl: unknown key 'optimizer.lrr'; did you mean 'lr'?"),
+        ("arms={x: {method: dpo, dpo: {bta: 1}}}", "arms.x.dpo: unknown key 'bta'; did you mean 'beta'?"),
         ("policy.path=somewhere", "exactly one of `path`"),
         ("rl.steps", "is not of the form key=value"),
         ("arms={}", "arms is empty"),
@@ -114,6 +116,13 @@ def test_naming_another_component_drops_the_old_ones_settings():
     assert merged == {"algorithm": {"name": "ppo"}}
     same = merge({"algorithm": {"name": "grpo", "clip": 0.2}}, {"algorithm": {"name": "grpo", "scale": "none"}})
     assert same == {"algorithm": {"name": "grpo", "clip": 0.2, "scale": "none"}}
+
+
+def test_a_setting_joins_the_short_form_that_it_is_laid_over():
+    merged = merge({"rl": {"curriculum": "edge"}}, {"rl": {"curriculum": {"floor": 0.1}}})
+    assert merged == {"rl": {"curriculum": {"name": "edge", "floor": 0.1}}}
+    merged = merge({"policy": "a/b", "arms": {"x": "kto"}}, {"policy": {"device": "cuda"}, "arms": {"x": {"beta": 1}}})
+    assert merged == {"policy": {"path": "a/b", "device": "cuda"}, "arms": {"x": {"method": "kto", "beta": 1}}}
 
 
 def test_component_short_and_long_forms_are_equal():
