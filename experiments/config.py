@@ -31,11 +31,13 @@ def _practice_alone() -> dict[str, AnyArm]:
 class Experiment(Section):
     """One config file: a shared start and the arms that leave from it."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )  # letters, digits, `.`, `_`, `-`; names the default folder
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
     threads: Positive = 2  # torch threads of the learner
-    tensorboard: bool = False
-    env: Component
+    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra `track`
+    env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
     policy: PolicySection
     imitation: ImitationSection | None = None  # null: the policy starts as it is
     rl: RLSection = RLSection()

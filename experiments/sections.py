@@ -47,7 +47,7 @@ class Component(BaseModel):
 class TinySection(Section):
     """A small transformer, initialised at random; its vocabulary comes from the environment."""
 
-    layers: Positive = 4
+    layers: Positive = 4  # transformer blocks
     hidden: Positive = 64  # width
     heads: Positive = 4  # divides hidden
     context: Positive = 256  # longest prompt + completion, tokens
@@ -83,18 +83,18 @@ class PolicySection(ModelSection):
 class OptimizerSection(Section):
     """AdamW and its schedule, counted in optimizer steps."""
 
-    lr: Rate = 2e-4
-    betas: tuple[Probability, Probability] = (0.9, 0.95)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    lr: Rate = 2e-4  # the largest of the schedule
+    betas: tuple[Probability, Probability] = (0.9, 0.95)  # of the running means of gradient and square
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # decoupled, per step: lr x weight_decay x weight
     clip_norm: Annotated[float, Field(ge=0)] = 1.0  # global gradient norm; 0: off
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0  # of linear rise to lr
+    schedule: Literal["constant", "cosine", "linear"] = "constant"  # cosine, linear: down to 0 at the last step
 
 
 class SamplingSection(Section):
     """How completions are drawn."""
 
-    max_new_tokens: Positive = 80
+    max_new_tokens: Positive = 80  # length limit; of a whole conversation, what the environment says included
     temperature: Annotated[float, Field(ge=0)] = 1.0  # 0: greedy
     top_k: Annotated[int, Field(ge=0)] = 0  # 0: off
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # 1: off
@@ -104,7 +104,7 @@ class ImitationSection(Section):
     """Supervised training on a demonstrator's solutions, before any arm."""
 
     demonstrator: dict[str, Any] = Field(default_factory=dict)  # settings of the environment's demonstrator
-    num_demonstrations: Positive = 20_000
+    num_demonstrations: Positive = 20_000  # written anew for every seed
     drill_share: Probability = 0.3  # share of one-step problems with right solutions
     step_accuracy: Probability = 0.95  # stop once single steps are right this often; 0: no probe, all `steps`
     steps: Positive = 3000  # optimizer steps at most
@@ -116,13 +116,13 @@ class ImitationSection(Section):
 class RLSection(Section):
     """Practice: rollouts, rewards, updates. The same for RL and RLHF; only the arm's reward differs."""
 
-    algorithm: Component = Component(name="grpo")
-    steps: Positive = 150
-    problems_per_step: Positive = 48
+    algorithm: Component = Component(name="grpo")  # see Algorithms
+    steps: Positive = 150  # batches of rollouts
+    problems_per_step: Positive = 48  # a batch is problems_per_step x group_size completions
     group_size: Positive = 8  # completions per problem
     sampling: SamplingSection = SamplingSection()
     optimizer: OptimizerSection = OptimizerSection()
-    curriculum: Component = Component(name="edge")
+    curriculum: Component = Component(name="edge")  # which problems a step asks: uniform, edge, target
     micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
     value_optimizer: OptimizerSection | None = None  # ppo, vapo: of the value model; null: as `optimizer`
@@ -142,8 +142,8 @@ class RewardModelSection(Section):
     combine: Literal["mean", "min", "mean_minus_std"] = "mean"  # of the members' scores
     penalty: Annotated[float, Field(ge=0)] = 1.0  # lambda of mean_minus_std
     center: Annotated[float, Field(ge=0)] = 1e-3  # weight of (r_chosen + r_rejected)^2, which keeps scores around 0
-    epochs: Positive = 2
-    lr: Rate = 5e-4
+    epochs: Positive = 2  # passes over the pairs
+    lr: Rate = 5e-4  # peak, cosine to 0
     batch_size: Positive = 64  # pairs
     held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
 
@@ -159,11 +159,11 @@ class RewardModelSection(Section):
 class DPOSection(Section):
     """Direct preference optimisation on the same pairs."""
 
-    loss: Literal["dpo", "ipo", "robust", "hinge"] = "dpo"
-    beta: Rate = 0.1
+    loss: Literal["dpo", "ipo", "robust", "hinge"] = "dpo"  # see docs/algorithms/preference.md
+    beta: Rate = 0.1  # how strongly it is held to the start
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0  # robust: assumed share of flipped labels
-    epochs: Positive = 1
-    lr: Rate = 1e-4
+    epochs: Positive = 1  # passes over the pairs
+    lr: Rate = 1e-4  # peak, cosine to 0
     batch_size: Positive = 64  # pairs
     held_out: Probability = 0.1  # share of the problems whose pairs only measure accuracy
 
@@ -171,7 +171,7 @@ class DPOSection(Section):
 class PreferenceSection(Section):
     """Who prefers what, and what is fitted to it."""
 
-    annotator: Component = Component(name="concise")
+    annotator: Component = Component(name="concise")  # perfect, careful, concise, verbose, panel
     num_pairs: Positive = 4000  # label budget, judgements
     selector: Literal["uniform", "contrasting"] = (
         "uniform"  # which pairs are shown; contrasting: see docs/preference.md
@@ -191,17 +191,17 @@ class EvaluationSection(Section):
     sampling: SamplingSection = SamplingSection()
     validation_problems: Positive = 64  # per evaluation during training
     validation_samples: Positive = 4  # completions of each
-    headline_level: int | None = None  # level of the one-line answer; None: all levels together
+    headline_level: int | None = None  # level of the first table and of the claims; null: all levels together
 
 
 class WorkersSection(Section):
     """Who rolls out and grades."""
 
-    executor: Literal["inline", "ray"] = "ray"
-    num: Positive = 2
+    executor: Literal["inline", "ray"] = "ray"  # inline: in the learner's process, without Ray
+    num: Positive = 2  # processes that roll out, each with its verifier processes; inline has one
     threads: Positive = 1  # torch threads per worker
-    address: str | None = None  # of a Ray cluster; None: a local Ray
+    address: str | None = None  # of a Ray cluster; null: a local Ray
     shard_size: Positive = 8  # problems per unit of work
-    backend: Literal["engine", "generate", "continuous"] = "engine"
+    backend: Literal["engine", "generate", "continuous"] = "engine"  # sampler; the others are transformers'
     deadline_seconds: Rate = 2.0  # per verification; the process is killed
     memory_megabytes: Positive = 1024  # per verifier process

@@ -32,7 +32,7 @@ class DistillArm(Arm):
     method: Literal["distill"]
     teacher: str  # an arm before this one, or start
     student: ModelSection  # its vocabulary must be the teacher's
-    route: Literal["both", "off_policy", "on_policy"] = "both"
+    route: Literal["both", "off_policy", "on_policy"] = "both"  # off-policy first, then on-policy
     samples_per_problem: Positive = 1  # of the teacher
     verified_only: bool = True  # off-policy: keep only what the verifier accepts
     epochs: Positive = 2  # passes over the teacher's samples

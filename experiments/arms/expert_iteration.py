@@ -22,7 +22,7 @@ class ExpertIterationArm(Arm):
     """
 
     method: Literal["expert_iteration"]
-    rounds: Positive = 4
+    rounds: Positive = 4  # rl.steps x problems_per_step problems are split over them
     max_per_problem: Positive = 4  # verified solutions kept of one problem
     epochs: Positive = 2  # passes over the kept solutions per round
     batch_size: Positive = 64  # solutions per optimizer step

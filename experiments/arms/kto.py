@@ -25,11 +25,11 @@ class KtoArm(Arm):
 
     method: Literal["kto"]
     feedback: Literal["thumbs", "pairs"] = "thumbs"  # thumbs: preference.num_pairs judgements of single completions
-    beta: Rate = 0.1
+    beta: Rate = 0.1  # how strongly it is held to the start
     desirable_weight: Weight | None = None  # null: balances good and bad completions
     undesirable_weight: Weight | None = None  # null: 1
-    epochs: Positive = 1
-    lr: Rate = 1e-4
+    epochs: Positive = 1  # passes over the completions
+    lr: Rate = 1e-4  # peak, cosine to 0
     batch_size: Positive = 128  # completions
     held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
 
