@@ -153,8 +153,6 @@ def verify_file(
         rows = list(read_jsonl(path, response_field=response_field, answer_field=answer_field, label_field=label_field))
     else:
         raise ValueError(f"unknown format {format!r}; expected 'jsonl' or 'gsm8k-solutions'")
-    if not rows:
-        raise ValueError(f"{path} holds no responses: expected one JSON object per line")
     make(verifier, **settings)  # a wrong name or setting is said here, not by every grading process
     grader = VerifierGrader(verifier, **settings)
     with VerifierPool(grader, workers=workers, deadline_seconds=deadline, key=lambda item: item) as pool:

@@ -65,6 +65,8 @@ def verify(
         )
     except (ValueError, TypeError, OSError) as error:
         raise UserError(str(error)) from error
+    if not summary.rows:
+        raise UserError(f"{source} holds no responses: expected one JSON object per line")
     console.print(render_summary(summary, max_disagreements=disagreements))
 
 
