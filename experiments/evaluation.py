@@ -32,7 +32,7 @@ def final_problems(env: Environment, section: EvaluationSection) -> list[Problem
     levels = section.levels or (*env.levels, *env.ood_levels)
     try:
         return _distinct(env, levels, section.problems_per_level, section.split)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
 
 
@@ -48,7 +48,7 @@ def validation_problems(env: Environment, section: EvaluationSection) -> list[Pr
             env.strand_problem(strands[i % len(strands)], i, split="validation", seed=EVALUATION_SEED)
             for i in range(section.validation_problems)
         ]
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.config import Experiment
 from experiments.errors import UserError
+
+if TYPE_CHECKING:
+    from envs.types import Environment
 
 
 def check_components(experiment: Experiment) -> None:
@@ -22,6 +26,7 @@ def check_components(experiment: Experiment) -> None:
     env = build_env(experiment.env)[1]
     if not env.levels:
         raise UserError(f"env: {experiment.env.name!r} has no training levels: give at least one in `levels`")
+    _check_problems(experiment, env)
     if experiment.imitation is not None:
         build_demonstrator(env, experiment.imitation.demonstrator)
     recorded = experiment.preference.comparisons
@@ -35,8 +40,22 @@ def check_components(experiment: Experiment) -> None:
         raise UserError(
             "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
         )
-    level = experiment.evaluation.headline_level
-    levels = experiment.evaluation.levels or (*env.levels, *env.ood_levels)
+    path = experiment.policy.path
+    if path is not None and path.startswith((".", "/", "~")) and not Path(path).expanduser().is_dir():
+        raise UserError(f"policy.path: {path!r} is not a folder")
+
+
+def _check_problems(experiment: Experiment, env: Environment) -> None:
+    """Draws the frozen problems: data files are read here, and levels that there are not are found.
+
+    Raises:
+        UserError: a level that the environment has not, or a split without problems.
+    """
+    from experiments.evaluation import final_problems, validation_problems
+
+    section = experiment.evaluation
+    level = section.headline_level
+    levels = section.levels or (*env.levels, *env.ood_levels)
     missing = [level for level in levels if level not in (*env.levels, *env.ood_levels)]
     if missing:
         raise UserError(
@@ -45,9 +64,8 @@ def check_components(experiment: Experiment) -> None:
         )
     if level is not None and level not in levels:
         raise UserError(f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}")
-    path = experiment.policy.path
-    if path is not None and path.startswith((".", "/", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"policy.path: {path!r} is not a folder")
+    final_problems(env, section)
+    validation_problems(env, section)
 
 
 def print_plan(experiment: Experiment) -> None:

@@ -8,8 +8,9 @@ from experiments.errors import UserError
 from experiments.sections import Component
 
 if TYPE_CHECKING:
+    from envs.types import Environment
     from experiments.context import SeedContext
-    from rl.rewards import RewardSource
+    from rl.rewards import RewardSource, VerifierReward
 
 PROXY = "proxy"  # the reward model of this seed
 PROCESS = "process"  # reads the start policy's tokens
@@ -42,16 +43,48 @@ def build_reward(context: SeedContext, reward: Component) -> RewardSource:
     return build("reward", reward, lambda name, **settings: _reward(context, name, settings))
 
 
-def check_reward(reward: Component) -> None:
-    """Builds a reward source as far as that needs no model; raises UserError for one that cannot be built."""
+def check_reward(reward: Component, env: Environment | None = None) -> None:
+    """Builds a reward source as far as that needs no model.
+
+    Raises:
+        UserError: it cannot be built, or has a weight that measures nothing in this environment.
+    """
     from experiments.context import build
-    from rl.rewards import ProxyReward, make_reward
+    from rl.rewards import ProxyReward, VerifierReward, make_reward
 
     for source in reward_sources(reward):
         if source.name == PROXY:
             build("reward", source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
         elif source.name != PROCESS:
-            build("reward", source, make_reward)
+            made = build("reward", source, make_reward)
+            if isinstance(made, VerifierReward) and env is not None:
+                _check_weights(made, env)
+
+
+def _check_weights(reward: VerifierReward, env: Environment) -> None:
+    """Refuses a weight that names nothing in the verdicts on the environment's own solutions.
+
+    Where a verdict needs a conversation, or there are no solutions, the first step of training is the one to tell.
+    """
+    from rl.rewards import MEASURES
+
+    if env.max_turns > 1 or not env.has_reference:
+        return
+    known = dict.fromkeys(MEASURES)
+    for strand in env.strands(env.levels):
+        try:
+            problem = env.strand_problem(strand, 0, split="train", seed=0)
+        except ValueError as error:
+            raise UserError(f"env: {error}") from error
+        home = env.home(problem)
+        if home.max_turns > 1 or not home.has_reference:
+            return
+        known |= dict.fromkeys(home.grade(problem, home.render_solution(problem.solution, problem.answer)).parts)
+    wrong = next((name for name in reward.weights if name not in known), None)
+    if wrong is not None:
+        raise UserError(
+            f"reward: weight {wrong!r} measures nothing in environment {env.name!r}, expected one of {', '.join(known)}"
+        )
 
 
 def _reward(context: SeedContext, name: str, settings: dict[str, Any]) -> RewardSource:

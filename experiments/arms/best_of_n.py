@@ -50,7 +50,7 @@ class BestOfNArm(Arm):
         super().check(experiment, name, env)
         from experiments.rewards import check_reward
 
-        check_reward(self.reward)
+        check_reward(self.reward, env)
 
     def plan(self, experiment: Experiment, name: str) -> str:
         """n, whose completions, and what picks; that nothing is trained."""

@@ -47,7 +47,7 @@ class RlArm(Arm):
             raise UserError(f"{name}: rl.value_optimizer changes nothing: {section.algorithm.name} has no value model")
         train_settings(section, experiment.workers.shard_size)
         build(f"{name}: rl.curriculum", section.curriculum, lambda n, **s: make_curriculum(n, env, seed=0, **s))
-        check_reward(self.reward)
+        check_reward(self.reward, env)
 
     def plan(self, experiment: Experiment, name: str) -> str:
         """Algorithm and reward, and the completions and tokens of the whole training."""

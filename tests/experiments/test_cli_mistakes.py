@@ -42,6 +42,10 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("study mini -o used --resume", "used holds no study"),
         ("check mini -s imitation.demonstrator.slipp=1", "no setting 'slipp'; did you mean 'slip'?"),
         ("check mini -s rl.curriculum.flor=1", "rl.curriculum: no setting 'flor'"),
+        (
+            "check mini -s arms.rl.reward.weights={verifed: 1}",
+            "weight 'verifed' measures nothing in environment 'leaps'",
+        ),
         ("check mini -s evaluation.levels=[77]", "evaluation.levels has 77, and environment 'leaps' has levels"),
         ("check mini -s env.levels=[]", "'leaps' has no training levels"),
         ("configs -s rl.steps=3", "-s goes with a config"),
