@@ -18,6 +18,8 @@ from experiments.errors import EXIT_RUN_FAILED, UserError
 app = typer.Typer(
     name="beyond",
     help="Take language models past imitation on mathematics: RL beside RLHF, same start, same budget.",
+    epilog="Begin with `beyond study mini` (seconds) or `beyond study demo` (minutes); pages are in docs/. Exit codes: "
+    "0 done, 2 a mistake in the command or config, 3 the run failed, 4 a check failed, 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -25,12 +27,40 @@ app = typer.Typer(
 )
 app.add_typer(env.app, name="env")
 
-Configs = Annotated[list[str], typer.Argument(help="YAML files, left to right, or names of shipped configs.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", help="dotted.key=value; may be repeated.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default runs/NAME.")]
+Configs = Annotated[
+    list[str], typer.Argument(help="YAML files, later ones over earlier ones, or names that `beyond configs` lists.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="key.of.setting=value, e.g. rl.steps=300; may be repeated.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME of the config.")
+]
+RunOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-ARM.")]
+SweepOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-sweep.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"beyond {version('beyond-imitation')}")
+        except PackageNotFoundError:
+            print("beyond, not installed: run from its folder")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take language models past imitation on mathematics: RL beside RLHF, same start, same budget."""
 
 
 @app.command()
@@ -42,7 +72,11 @@ def study(
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run every arm of a config from one shared start, then compare them and write the report."""
+    """Run every arm of a config from one start, compare, report.
+
+    Ctrl-C once finishes the step, checkpoints and stops; `--resume` goes on. What the tables and the report say is in
+    docs/reading-results.md.
+    """
     from experiments.loading import load_experiment
 
     experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
@@ -58,11 +92,14 @@ def run(
     arm: Annotated[str | None, typer.Option("--arm", help="Which arm; default: the first of the config.")] = None,
     override: Overrides = None,
     seeds: Seeds = None,
-    output: Output = None,
+    output: RunOutput = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run one arm of a config (with its start and the arms it builds on), evaluate it and write the report."""
+    """Run one arm of a config, evaluate it and write the report.
+
+    Its start, and the arms it builds on, are run too.
+    """
     from experiments.errors import did_you_mean
     from experiments.loading import load_experiment
 
@@ -90,16 +127,16 @@ def sweep(
     config: Configs,
     grid: Annotated[list[str], typer.Option("--grid", help="key=v1,v2,...; may be repeated: all combinations run.")],
     override: Overrides = None,
-    output: Output = None,
+    output: SweepOutput = None,
     resume: Resume = False,
     quiet: Quiet = False,
     on_test: Annotated[
         bool, typer.Option(help="Judge on the test problems; by default on validation problems.")
     ] = False,
 ) -> None:
-    """Run a study for every combination of a grid of settings and print one table.
+    """Run a study for every combination of a grid of settings.
 
-    Settings are chosen by validation problems: the test stays unseen until the choice is made.
+    Ends in one table. Settings are chosen by validation problems: the test stays unseen until the choice is made.
     """
     from experiments.sweep import run_sweep
 
@@ -108,7 +145,10 @@ def sweep(
 
 @app.command()
 def check(config: Configs, override: Overrides = None) -> None:
-    """Validate a config, build every component it names, and print the plan. Trains nothing."""
+    """Validate a config and print its plan; trains nothing.
+
+    Builds every component that it names and draws its problems.
+    """
     from experiments.loading import load_experiment
 
     experiment = load_experiment(config, override or [])
@@ -128,7 +168,10 @@ def compare(
     level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
     metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
 ) -> None:
-    """Compare evaluations on the same problems: paired difference, interval, exact McNemar."""
+    """Compare policies on the same problems, with intervals.
+
+    Paired differences by seed and problem, and McNemar's exact test; how to read it: docs/reading-results.md.
+    """
     from experiments.compare import print_comparison
 
     print_comparison(folders, level=level, metric=metric)
@@ -153,7 +196,10 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
 ) -> None:
-    """Evaluate a policy on fresh problems: greedy, mean@k and unbiased pass@k, by level."""
+    """Evaluate a policy on fresh problems, by level.
+
+    Greedy, mean@k with its interval, unbiased pass@k, and maj@k.
+    """
     from experiments.cli.evaluate import evaluate_command
 
     evaluate_command(
@@ -201,13 +247,13 @@ def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] =
 @app.command()
 def configs(
     config: Annotated[
-        list[str] | None, typer.Argument(help="Print this config (or these, laid over one another) instead.")
+        list[str] | None, typer.Argument(help="Config to print (or several, laid over one another).")
     ] = None,
     override: Overrides = None,
 ) -> None:
-    """List the shipped configs; with a CONFIG, print it with every default spelt out.
+    """List the shipped configs, or print one with every default.
 
-    A beginning for your own: `beyond configs demo > my.yaml`.
+    A beginning for your own: `beyond configs demo > my.yaml`. Every key is explained in docs/config.md.
     """
     from experiments.loading import CONFIG_FOLDER, load_experiment, to_yaml
 

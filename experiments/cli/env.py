@@ -14,7 +14,7 @@ from experiments.errors import EXIT_CHECK_FAILED, UserError
 if TYPE_CHECKING:
     from envs.types import Environment
 
-app = typer.Typer(help="Environments: list, show, check, audit, play, new, export, serve, pages.", no_args_is_help=True)
+app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
 Level = Annotated[int | None, typer.Option(help="Only this level; default: the training levels in turn.")]
 Seed = Annotated[int, typer.Option(help="Of the problems.")]
@@ -22,7 +22,7 @@ Seed = Annotated[int, typer.Option(help="Of the problems.")]
 
 @app.command("list")
 def list_all() -> None:
-    """Names and one-line summaries: built-in environments and installed plug-ins."""
+    """Built-in environments and installed plug-ins, a line each."""
     from envs.registry import list_environments
 
     for name, summary in list_environments():
@@ -36,7 +36,7 @@ def show(
     level: Level = None,
     seed: Seed = 0,
 ) -> None:
-    """Sample problems with their worked solutions, and one solution that is wrong."""
+    """Print problems with their worked solutions and a wrong one."""
     from envs.showing import show as show_text
 
     env = _make(name)
@@ -53,7 +53,10 @@ def check(
     seed: Seed = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Check determinism, gold answers, splits, exploit probes, hostile responses. Exit code 4: it fails."""
+    """Look for leaks, exploits and broken promises; exit code 4: found.
+
+    Determinism, gold answers, splits, policies without skill, hostile responses; each failure with its remedy.
+    """
     from json import dumps
 
     from envs.check import check_environment
@@ -73,7 +76,7 @@ def audit(
     checked: Annotated[int, typer.Option(min=2, help="Problems per level for `check` and its probes.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="JSON file; rows of other environments in it are kept.")] = None,
 ) -> None:
-    """The long check: exploit probes on many problems, sizes of spaces, splits of 100,000 that share nothing.
+    """The long check: exploits and splits on 100,000 problems.
 
     About a minute of processor time per environment. Exit code 4: one fails.
     """
@@ -105,7 +108,7 @@ def play(
     level: Level = None,
     seed: Seed = 0,
 ) -> None:
-    """Answer problems yourself and see the verdicts; an empty answer ends the game."""
+    """Answer problems yourself; an empty answer ends the game."""
     from envs.showing import play as play_rounds
 
     def ask(prompt: str) -> str:
@@ -159,7 +162,7 @@ def export(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Seed = 0,
 ) -> None:
-    """Write problems in trl's dataset formats (or as problems) to a JSONL file."""
+    """Write problems to a JSONL file, in one of trl's forms or plain."""
     from envs.export import write_jsonl
 
     output_file(to)
@@ -178,7 +181,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
     sessions: Annotated[int, typer.Option(min=1, help="Episodes at a time.")] = 64,
 ) -> None:
-    """Serve an environment over OpenEnv, for trainers that speak it. Needs the extra `openenv`."""
+    """Serve an environment over OpenEnv, for other trainers.
+
+    Needs the extra `openenv`.
+    """
     env = _make(name)
     try:
         from envs.adapters import need
@@ -204,7 +210,7 @@ def pages(
     folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("docs/environments"),
     audits: Annotated[Path, typer.Option(help="What `audit --out` wrote.")] = Path("results/environments.json"),
 ) -> None:
-    """Write the documentation pages of the built-in environments, from the code and what an audit measured."""
+    """Write docs/environments from the code and an audit."""
     from envs.showing import gallery
     from experiments.runs import read_json
 

@@ -31,9 +31,10 @@ def verify(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSONL file of verdicts.")] = None,
     disagreements: Annotated[int, typer.Option(min=0, help="Disagreements with the labels to show.")] = 10,
 ) -> None:
-    """Grade a JSONL of (response, reference answer), or one pair, and why: `beyond verify '\\boxed{1/2}' 0.5`.
+    """Grade a file of responses, or one response, and say why.
 
-    The verifier's settings are given by name: `-s strict=true -s tolerance=0.01`.
+    `beyond verify answers.jsonl` prints a summary, `beyond verify '\\boxed{1/2}' 0.5` one verdict. The verifier's
+    settings are given by name: `-s strict=true -s tolerance=0.01`.
     """
     from rich.console import Console
 
@@ -84,7 +85,7 @@ def rescore(
     workers: Annotated[int, typer.Option(min=1, help="Verifier processes.")] = 2,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
 ) -> None:
-    """Judge the stored rollouts of a run again and print the agreement. Samples nothing.
+    """Judge the stored rollouts of a run again; samples nothing.
 
     `beyond rescore RUN` asks whether today's code still says what was said then; `--env 'leaps?require=strict'` or
     `--verifier numeric` what another judge says.

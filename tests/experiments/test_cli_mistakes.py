@@ -43,7 +43,7 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("check mini -s imitation.demonstrator.slipp=1", "no setting 'slipp'; did you mean 'slip'?"),
         ("check mini -s rl.curriculum.flor=1", "rl.curriculum: no setting 'flor'"),
         (
-            "check mini -s arms.rl.reward.weights={verifed: 1}",
+            "check mini -s arms.rl.reward.weights.verifed=1",
             "weight 'verifed' measures nothing in environment 'leaps'",
         ),
         ("check mini -s evaluation.levels=[77]", "evaluation.levels has 77, and environment 'leaps' has levels"),
