@@ -6,17 +6,8 @@ one place to say it. A test holds the committed pages to this.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import io
-import json
-import re
 import sys
-import textwrap
-import tokenize
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields
-from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,12 +17,22 @@ from pydantic.fields import FieldInfo
 from experiments.arms import arm_kinds, methods_of
 from experiments.arms.base import Arm
 from experiments.config import Experiment
+from experiments.reference_settings import (
+    Row,
+    algorithms,
+    cell,
+    components,
+    field_comments,
+    in_yaml,
+    summary,
+    table,
+    verifiers,
+)
 from experiments.sections import Component, RLSection, Section
 
 PAGES = Path("docs")
 WRITTEN = "Written from the code by `python -m experiments.reference`; a test keeps it true."
 PLAIN_TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "true, false"}
-Row = tuple[str, str, str, str]  # key, default, what it accepts, what it means
 
 
 def main() -> None:
@@ -78,8 +79,8 @@ rl:
 env: {{name: my_file.py:lineq, largest: 20}}              # one of your own
 ```
 
-Settings of environments: [environments/index.md](environments/index.md), or `beyond env show NAME`; of curricula:
-[curriculum.md](curriculum.md); of rewards and annotators: [preference.md](preference.md); of algorithms: below.
+Settings of environments are on their pages ([environments/index.md](environments/index.md)); those of algorithms,
+curricula, annotators, rewards, demonstrators and verifiers are below.
 """
 
 
@@ -88,21 +89,21 @@ def config_page() -> str:
     lines = [CONFIG_INTRO.format(written=WRITTEN).rstrip(), "", "## Keys"]
     for model, places in _sections(Experiment).items():
         heading = ", ".join(f"`{place}`" for place in dict.fromkeys(places)) or "The top of a file"
-        lines += ["", f"### {heading}", "", _summary(model), "", *_table(_rows(model))]
+        lines += ["", f"### {heading}", "", summary(model), "", *table(_rows(model))]
     lines += [
         "",
         "## Arms",
         "",
         "`arms` maps names of your choice to arms; [arms.md](arms.md) says what each kind does.",
     ]
-    lines += ["Every kind has `method` and these:", "", *_table(_rows(Arm, without={"method"}))]
+    lines += ["Every kind has `method` and these:", "", *table(_rows(Arm, without={"method"}))]
     for kind in arm_kinds():
         heading = ", ".join(f"`method: {method}`" for method in methods_of(kind))
-        lines += ["", f"### {heading}", "", _summary(kind)]
+        lines += ["", f"### {heading}", "", summary(kind)]
         rows = list(_rows(kind, without=set(Arm.model_fields)))
-        lines += ["", *_table(rows)] if rows else []
+        lines += ["", *table(rows)] if rows else []
         lines += ["", f"It reads of `rl`: {_names(kind.uses_rl)}."]
-    return "\n".join([*lines, "", *_algorithms()]) + "\n"
+    return "\n".join([*lines, "", *algorithms(), "", *components(), "", *verifiers()]) + "\n"
 
 
 def _names(of_rl: frozenset[str]) -> str:
@@ -159,19 +160,10 @@ def _default(field: FieldInfo) -> str:
         return f"`{value.name}`"
     if isinstance(value, Section):
         changed = {key: v for key, v in value if v != type(value).model_fields[key].default}
-        return ", ".join(f"`{key}: {_yaml(v)}`" for key, v in changed.items())
+        return ", ".join(f"`{key}: {in_yaml(v)}`" for key, v in changed.items())
     if isinstance(value, dict):
         return f"`{{{', '.join(f'{name}: {arm.method}' for name, arm in value.items())}}}`"
-    return f"`{_yaml(value)}`"
-
-
-def _yaml(value: Any) -> str:
-    """A plain value as a config file has it."""
-    if isinstance(value, Enum):
-        return str(value.value)
-    if isinstance(value, float) and 0 < abs(value) < 1e-2:
-        return re.sub(r"e-0", "e-", f"{value:.3g}" if value < 1e-3 else repr(value))
-    return value if isinstance(value, str) else json.dumps(value)
+    return f"`{in_yaml(value)}`"
 
 
 def _accepts(schema: Mapping[str, Any]) -> str:
@@ -193,112 +185,6 @@ def _accepts(schema: Mapping[str, Any]) -> str:
         f"{sign}{schema[name]:g}" if schema[name] < 1e6 else f"{sign}2^31" for name, sign in bounds if name in schema
     ]
     return " ".join([PLAIN_TYPES.get(str(kind), "anything"), ", ".join(told)]).strip()
-
-
-def field_comments(cls: type) -> dict[str, str]:
-    """The comment on the line of every field of a class and of its bases."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if not base.__module__.startswith(("experiments", "rl", "policies")):
-            continue
-        source = textwrap.dedent(inspect.getsource(base))
-        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
-        for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-                text = " ".join(comments[line].lstrip("# ") for line in lines if line in comments)
-                found |= {node.target.id: text} if text else {}
-    return found
-
-
-def _summary(cls: type) -> str:
-    """The first paragraph of a class's docstring, as one line."""
-    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
-
-
-def _table(rows: Iterable[Row]) -> list[str]:
-    lines = [
-        f"| `{key}` | {default} | {accepts} | {_cell(means)} |".replace("  ", " ")
-        for key, default, accepts, means in rows
-    ]
-    return ["| key | default | accepts | meaning |", "| --- | --- | --- | --- |", *lines]
-
-
-def _cell(text: str) -> str:
-    """Text of a docstring or comment in a table of a page about YAML."""
-    return re.sub(r"\bNone\b", "null", text).replace("|", "\\|")
-
-
-# --- algorithms
-
-
-def _algorithms() -> Iterator[str]:
-    """Settings of every algorithm: those of all policy gradients once, then what each adds or begins with."""
-    from rl.algorithms.base import Algorithm
-    from rl.algorithms.policy_gradient import PolicyGradient
-    from rl.algorithms.registry import ALGORITHMS
-    from rl.algorithms.settings import Correction, Kl
-
-    yield from (
-        "## Algorithms",
-        "",
-        "Settings of `rl.algorithm`; a page on each is in [algorithms](algorithms/README.md).",
-    )
-    yield from ("", "### All of them", "", *_table(_settings(PolicyGradient)))
-    yield from ("", "### `kl`", "", _summary(Kl), "See [kl.md](algorithms/kl.md).", "", *_table(_settings(Kl)))
-    yield from ("", "### `correction`", "", _summary(Correction), "See [correction.md](algorithms/correction.md).")
-    yield from ("", *_table(_settings(Correction)))
-    shared = {key: row for key, *row in _settings(PolicyGradient)}
-    for name, kind in ALGORITHMS.items():
-        own = [row for row in _settings(kind) if list(row[1:3]) != shared.get(row[0], [None] * 3)[:2]]
-        yield from ("", f"### [{name}](algorithms/{name}.md)", "", _summary(kind))
-        if not issubclass(kind, PolicyGradient):
-            taken = ", ".join(f"`{f.name}`" for f in fields(Algorithm) if f.name != "state")
-            yield from ("", f"Of the settings above it has {taken} alone.")
-        yield from ("", *_table(own)) if own else ()
-
-
-def _settings(kind: Any) -> Iterator[Row]:
-    from typing import get_type_hints
-
-    told = {**_attributes(kind), **field_comments(kind)}
-    hints = get_type_hints(kind)
-    for field in fields(kind):
-        if field.name == "state":
-            continue
-        required = field.default is MISSING and field.default_factory is MISSING
-        default = "required" if required else _setting_default(field.default)
-        yield field.name, default, _hint(hints[field.name]), told.get(field.name, "")
-
-
-def _setting_default(value: Any) -> str:
-    if hasattr(value, "beta"):
-        return "off"
-    return f"`{_yaml(value)}`"
-
-
-def _hint(hint: Any) -> str:
-    """A type hint of a setting in words."""
-    options = get_args(hint)
-    if type(None) in options:  # X | None
-        return ", ".join([*(_hint(option) for option in options if option is not type(None)), "`null`"])
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return ", ".join(f"`{member.value}`" for member in hint)
-    names = {int: "integer", float: "number", bool: "true, false", str: "text"}
-    return names.get(hint, "mapping, see below")
-
-
-def _attributes(cls: type) -> dict[str, str]:
-    """What the `Attributes:` of a class and its bases say, by name."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        section = (base.__dict__.get("__doc__") or "").partition("Attributes:\n")[2]
-        for entry in re.split(r"\n(?=\S)", textwrap.dedent(section)):
-            names, colon, text = entry.partition(":")
-            if colon:
-                found |= {name.strip(): " ".join(text.split()) for name in names.split(",")}
-    return found
 
 
 # --- metrics
@@ -328,7 +214,7 @@ def metrics_page() -> str:
     lines = [METRICS_INTRO.format(written=WRITTEN).rstrip()]
     for family, metrics in families.items():
         lines += ["", f"## {family}", "", "| metric | what it is |", "| --- | --- |"]
-        lines += [f"| `{name}` | {_cell(text)} |" for name, text in metrics.items()]
+        lines += [f"| `{name}` | {cell(text)} |" for name, text in metrics.items()]
     return "\n".join(lines) + "\n"
 
 

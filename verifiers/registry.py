@@ -47,7 +47,7 @@ def make(name: str, **settings: Any) -> Verifier:
             f"unknown verifier {name!r}{hint} Known: {', '.join(BUILT_IN)}, or 'package.module:attribute', "
             "or 'path/to/file.py:attribute'"
         )
-    found = _load(target)
+    found = load(target)
     if isinstance(found, type) or not isinstance(found, Verifier):
         found = _call(found, name, settings)
     elif settings:
@@ -61,7 +61,7 @@ def list_verifiers() -> list[tuple[str, str]]:
     """(name, first line of its documentation) of every built-in verifier."""
     lines = []
     for name, target in BUILT_IN.items():
-        lines.append((name, (inspect.getdoc(_load(target)) or "").partition("\n")[0]))
+        lines.append((name, (inspect.getdoc(load(target)) or "").partition("\n")[0]))
     return lines
 
 
@@ -78,7 +78,7 @@ def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:
     return factory(**settings)
 
 
-def _load(target: str) -> Any:
+def load(target: str) -> Any:
     """The attribute of "package.module:attribute" or "path/to/file.py:attribute"."""
     location, _, attribute = target.rpartition(":")
     try:

@@ -89,12 +89,12 @@ class LimitedAudit:
     leap 1, so it is noticed with skill * fatigue^(n-4)+.
     """
 
-    skill: float = 0.8
-    decay: float = 0.65
-    fatigue: float = 0.95
+    skill: float = 0.8  # probability of noticing a wrong line of leap 1
+    decay: float = 0.65  # factor for each further operation that the line carries out at once
+    fatigue: float = 0.95  # factor for each level beyond `rested_level`
     rested_level: int = 4  # fatigue begins beyond this level
-    notice_malformed: float = 0.95
-    false_alarm: float = 0.02
+    notice_malformed: float = 0.95  # probability of noticing a malformed line, or an end that does not follow
+    false_alarm: float = 0.02  # probability that a solution without a noticed fault is taken for wrong
 
     def __post_init__(self) -> None:
         for name in ("skill", "decay", "fatigue", "notice_malformed", "false_alarm"):
