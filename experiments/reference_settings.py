@@ -85,8 +85,8 @@ def components() -> Iterator[str]:
     yield from section("`taste` of an annotator", Taste)
     yield from section("`panel`", Panel)
     yield from ("", "## Rewards", "", "Settings of the `reward` of an arm; see [preference.md](preference.md).")
-    for name, kind in {**REWARDS, "proxy": ProxyReward}.items():
-        yield from section(f"`{name}`", kind)
+    for name, source in {**REWARDS, "proxy": ProxyReward}.items():
+        yield from section(f"`{name}`", source)
     yield from ("", "## Demonstrators", "", "Settings of `imitation.demonstrator`.")
     yield from section("of LEAPS", LeapDemonstrator)
     yield from section("of every other environment", StepDemonstrator)
