@@ -27,8 +27,9 @@ def load_policies(folders: Sequence[Path]) -> dict[str, PolicyResults]:
     for folder in folders:
         if (folder / "study.json").exists():
             label = folder.name if len(folders) > 1 else ""
-            for name, policy in load_study(folder).policies.items():
-                found[f"{label}/{name}".lstrip("/")] = policy
+            results = load_study(folder)
+            for name, policy in results.policies.items():
+                found[f"{label}/{results.label(name)}".lstrip("/")] = policy
         else:
             found[str(folder)] = PolicyResults(str(folder), (folder,), (read_evaluation(folder),))
     if len(found) < 2:

@@ -50,5 +50,7 @@ def _headline(folder: Path) -> str:
         return "not evaluated yet"
     level = results.headline_level
     return "  ".join(
-        f"{name} {policy.values('sampled', 'verified', level).mean():.2f}" for name, policy in results.policies.items()
+        f"{results.label(name)} {policy.values('sampled', 'verified', level).mean():.2f}"
+        for name, policy in results.policies.items()
+        if "/" not in name
     )

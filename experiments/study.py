@@ -169,9 +169,7 @@ def run_study(
             f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
             f"-o {folder}), or start a new folder"
         )
-    from experiments.plan import check_components
-
-    check_components(experiment)  # before anything is written: after a mistake the folder is still free
+    _check(experiment)  # before anything is written: after a mistake the folder is still free
     write_whole(config_file, resolved.encode())
     _write_provenance(folder / "provenance.json")
     display = display or Display(quiet=quiet)
@@ -209,6 +207,18 @@ def run_study(
     print_study(folder)
     print(f"report: {report}")
     return report
+
+
+def _check(experiment: Experiment) -> None:
+    """Builds what the config names, and asks this machine for its device (a plan may be checked on another one)."""
+    from experiments.plan import check_components
+    from policies.causal import check_device
+
+    check_components(experiment)
+    try:
+        check_device(experiment.policy.device)
+    except ValueError as error:
+        raise UserError(f"policy.{error}") from error
 
 
 def _write_provenance(path: Path) -> None:

@@ -224,7 +224,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
             _figure(figures.get("greedy_verified"), 2),
             *(_figure(figures[f"pass@{k}_verified"], 2) for k in shown),
             *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
-            _figure(figures["tokens"], 1),
+            _figure(figures["tokens"] if evaluation.num_samples else None, 1),
         )
     table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn; len: tokens"
     Console().print(table)

@@ -128,6 +128,19 @@ class CausalPolicy:
             self.tokenizer.save_pretrained(writing)
 
 
+def check_device(device: str | torch.device) -> None:
+    """Refuses a device that torch does not know or cannot use here.
+
+    Raises:
+        ValueError: with what torch says.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: this torch was built without CUDA
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"device {str(device)!r} cannot be used: {reason}; expected cpu, cuda or cuda:N") from error
+
+
 def load_policy(
     path_or_id: str | Path,
     *,
@@ -145,6 +158,7 @@ def load_policy(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    check_device(device)
     with quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(
             path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code

@@ -53,6 +53,8 @@ def evaluate_command(
     if (folder / "policy").is_dir():
         folder = folder / "policy"
     location = str(folder) if folder.exists() else policy
+    if not folder.exists() and (policy.count("/") != 1 or policy.startswith((".", "/", "~"))) and "/" in policy:
+        raise UserError(f"{policy} is not a folder, nor a hub id (owner/name)")
     try:
         workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:

@@ -64,6 +64,8 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("eval nowhere --env leaps -n 0", "Input should be greater than or equal to 1"),
         ("eval nowhere --env leaps --temperature -1", "Input should be greater than or equal to 0"),
         ("eval nowhere --env leaps -o folder", "folder is a folder"),
+        ("eval runs/demo/seed-0/rl --env leaps", "runs/demo/seed-0/rl is not a folder, nor a hub id (owner/name)"),
+        ("study mini -o folder -s policy.device=gpu", "policy.device 'gpu' cannot be used"),
         ("env show leaps -n 0", "Input should be greater than or equal to 1"),
         ("env check leaps -n 0", "Input should be greater than or equal to 2"),
         ("env play leaps --level 99", "environment 'leaps' has no level 99"),
