@@ -22,8 +22,8 @@ def export_policy(run_folder: Path, to: Path) -> Path:
         raise UserError(
             f"{run_folder} holds no trained policy (policy/config.json); give a run folder such as runs/demo/seed-0/rl"
         )
-    if to.exists() and any(to.iterdir()):
-        raise UserError(f"{to} exists already and is not empty: choose another folder")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UserError(f"{to} exists already and is {'not empty' if to.is_dir() else 'a file'}: choose another folder")
     shutil.copytree(source, to, dirs_exist_ok=True)
     (to / "README.md").write_text(_model_card(run_folder))
     return to

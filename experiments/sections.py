@@ -49,8 +49,16 @@ class TinySection(Section):
 
     layers: Positive = 4  # transformer blocks
     hidden: Positive = 64  # width
-    heads: Positive = 4  # divides hidden
+    heads: Positive = 4  # hidden / heads is an even number
     context: Positive = 256  # longest prompt + completion, tokens
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> TinySection:
+        if self.hidden % self.heads or (self.hidden // self.heads) % 2:
+            raise ValueError(
+                f"hidden {self.hidden} over heads {self.heads} is not an even number, as rotary positions need"
+            )
+        return self
 
 
 class ModelSection(Section):

@@ -66,6 +66,7 @@ def test_resolved_config_rebuilds_the_experiment():
         ("preference.reward_model.combine=min", "combines nothing with members 1"),
         ("arms={x: {rl: {optimizer: {lrr: 1}}}}", "arms.x.rl: unknown key 'optimizer.lrr'; did you mean 'lr'?"),
         ("arms={x: {method: dpo, dpo: {bta: 1}}}", "arms.x.dpo: unknown key 'bta'; did you mean 'beta'?"),
+        ("policy.tiny.heads=3", "policy.tiny: hidden 64 over heads 3 is not an even number"),
         ("policy.path=somewhere", "exactly one of `path`"),
         ("rl.steps", "is not of the form key=value"),
         ("arms={}", "arms is empty"),
