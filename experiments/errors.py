@@ -29,6 +29,7 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 
 def in_words(error: Exception) -> str:
-    """An error's message; where Python says that a call got an unknown argument, that there is no such setting."""
+    """An error's message; where Python says that a call got an unknown argument or lacks one, that of a setting."""
     unknown = re.search(r"got an unexpected keyword argument '(\w+)'", str(error))
-    return f"no setting {unknown[1]!r}" if unknown else str(error)
+    missing = re.search(r"missing \d+ required [\w -]*arguments?: (.+)", str(error))
+    return f"no setting {unknown[1]!r}" if unknown else f"it needs {missing[1]}" if missing else str(error)

@@ -46,7 +46,7 @@ def check_components(experiment: Experiment) -> None:
 
 
 def _check_problems(experiment: Experiment, env: Environment) -> None:
-    """Draws the frozen problems: data files are read here, and levels that there are not are found.
+    """Draws a problem of every level: data files are read here, and levels that there are not are found.
 
     Raises:
         UserError: a level that the environment has not, or a split without problems.
@@ -64,8 +64,9 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
         )
     if level is not None and level not in levels:
         raise UserError(f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}")
-    final_problems(env, section)
-    validation_problems(env, section)
+    few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.strands(env.levels))})
+    final_problems(env, few)
+    validation_problems(env, few)
 
 
 def print_plan(experiment: Experiment) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from experiments.context import SeedContext, build, optimizer_of, sampling_of
 from experiments.errors import UserError
@@ -15,6 +18,7 @@ from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
 from rl.checkpoint import Checkpoints
+from rl.collate import collate_examples
 from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learner import Learner, make_value_model
 from rl.recorder import Recorder
@@ -33,6 +37,26 @@ def algorithm_of(component: Component) -> Algorithm:
         UserError: it cannot be built.
     """
     return build("rl.algorithm", component, make_algorithm)
+
+
+def check_algorithm(section: RLSection, arm: str) -> Algorithm:
+    """The algorithm of an arm that practises, after one look at groups of the config's size.
+
+    Raises:
+        UserError: it cannot be built, reads no rewards, or compares siblings that there are not.
+    """
+    algorithm = algorithm_of(section.algorithm)
+    instead = {"sft": "imitation or expert_iteration", "distill": "distill"}.get(algorithm.name)
+    if instead:
+        raise UserError(f"{arm}: rl.algorithm {algorithm.name!r} reads no rewards: use method {instead}")
+    if section.group_size == 1:
+        batch = collate_examples([((0,), (0,)), ((0,), (1,))], 0)  # two problems, a completion each
+        nothing = torch.zeros_like(batch.mask)
+        try:
+            algorithm.credit(replace(batch, values=nothing, reference_logprobs=nothing))
+        except ValueError as error:
+            raise UserError(f"{arm}: rl.algorithm {section.algorithm.name} with rl.group_size 1: {error}") from error
+    return algorithm
 
 
 def train_settings(section: RLSection, shard_size: int) -> TrainSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
@@ -24,6 +24,10 @@ from rl.imitation.demonstrations import (
 )
 from rl.imitation.sft import SftResult, SftSettings, fit_sft
 from rl.recorder import Recorder
+from rl.turns import encode_prompt
+
+if TYPE_CHECKING:
+    from experiments.config import Experiment
 
 PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
@@ -35,6 +39,7 @@ def make_start(context: SeedContext) -> bool:
     folder = context.folder("start")
     recorder = context.recorder(folder)
     policy = context.initial_policy()
+    check_room(context.experiment, policy, context.test, context.validation)
     policy.save(context.initial_folder)
     section = context.experiment.imitation
     if section is not None:
@@ -46,6 +51,30 @@ def make_start(context: SeedContext) -> bool:
     policy.save(folder.policy)
     recorder.close()
     return True
+
+
+def check_room(
+    experiment: Experiment, policy: CausalPolicy, test: Sequence[Problem], validation: Sequence[Problem]
+) -> None:
+    """Compares the model's context with the longest of these prompts and the length limits.
+
+    Args:
+        validation: problems of the training levels, for which `rl.sampling` must have room.
+    Raises:
+        UserError: a completion of the allowed length would not fit behind a prompt.
+    """
+    room = getattr(policy.model.config, "max_position_embeddings", None)
+    asked = {"evaluation": (experiment.evaluation.sampling, [*test, *validation])}
+    arms = experiment.arms.values()
+    if experiment.imitation is not None or any("sampling" in arm.uses_rl or arm.uses_comparisons for arm in arms):
+        asked["rl"] = (experiment.rl.sampling, list(validation))
+    for where, (sampling, problems) in asked.items():
+        longest = max(len(encode_prompt(policy, problem)) for problem in problems)
+        if room is not None and longest + sampling.max_new_tokens > room:
+            raise UserError(
+                f"a prompt has {longest} tokens, {where}.sampling.max_new_tokens is {sampling.max_new_tokens}, and the "
+                f"model's context is {room}: lower the limit, or raise policy.tiny.context"
+            )
 
 
 def _imitate(

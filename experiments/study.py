@@ -27,6 +27,8 @@ from experiments.status import StageStatus
 from experiments.stop import EXIT_INTERRUPTED, StopSwitch
 from rl.files import ADVICE, disk_advice, write_whole
 
+SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
+
 
 class StudyInterrupted(Exception):
     """A stop was requested; everything up to here is on disk."""
@@ -210,15 +212,25 @@ def run_study(
 
 
 def _check(experiment: Experiment) -> None:
-    """Builds what the config names, and asks this machine for its device (a plan may be checked on another one)."""
+    """Builds what the config names, a tiny policy too; unlike `beyond check`, asks this machine for the device."""
+    from experiments.context import build_env
+    from experiments.evaluation import final_problems, validation_problems
     from experiments.plan import check_components
+    from experiments.start import check_room
     from policies.causal import check_device
+    from policies.tiny import TinyConfig, build_tiny
 
     check_components(experiment)
     try:
         check_device(experiment.policy.device)
     except ValueError as error:
         raise UserError(f"policy.{error}") from error
+    tiny = experiment.policy.tiny
+    if tiny is not None:
+        env = build_env(experiment.env)[1]
+        policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
+        few = experiment.evaluation.model_copy(update={"problems_per_level": SAMPLED_PROMPTS})
+        check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
 
 
 def _write_provenance(path: Path) -> None:

@@ -37,12 +37,12 @@ class RlArm(Arm):
         """Builds the algorithm, the loop's settings, the curriculum and the reward."""
         super().check(experiment, name, env)
         from experiments.context import build
-        from experiments.practice import algorithm_of, train_settings
+        from experiments.practice import check_algorithm, train_settings
         from experiments.rewards import check_reward
         from rl.curriculum import make_curriculum
 
         section = experiment.rl_of(name)
-        algorithm = algorithm_of(section.algorithm)
+        algorithm = check_algorithm(section, name)
         if section.value_optimizer is not None and not algorithm.needs_values:
             raise UserError(f"{name}: rl.value_optimizer changes nothing: {section.algorithm.name} has no value model")
         train_settings(section, experiment.workers.shard_size)

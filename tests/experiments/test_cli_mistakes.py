@@ -65,6 +65,16 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("eval nowhere --env leaps --temperature -1", "Input should be greater than or equal to 0"),
         ("eval nowhere --env leaps -o folder", "folder is a folder"),
         ("eval runs/demo/seed-0/rl --env leaps", "runs/demo/seed-0/rl is not a folder, nor a hub id (owner/name)"),
+        (
+            "study mini -o folder -s policy.tiny.context=40",
+            "evaluation.sampling.max_new_tokens is 32, and the model's context is 40",
+        ),
+        (
+            "check mini -s rl.group_size=1",
+            "rl.algorithm grpo with rl.group_size 1: every group has a single completion",
+        ),
+        ("check mini -s rl.algorithm=sft", "rl.algorithm 'sft' reads no rewards: use method imitation"),
+        ("check mini -s env=mixture", "env: it needs 'parts'"),
         ("study mini -o folder -s policy.device=gpu", "policy.device 'gpu' cannot be used"),
         ("env show leaps -n 0", "Input should be greater than or equal to 1"),
         ("env check leaps -n 0", "Input should be greater than or equal to 2"),
