@@ -165,21 +165,28 @@ class RunFolder:
         return list(rows.values())
 
 
-def new_folder(path: Path, *, resume: bool) -> Path:
-    """`path`, created; an existing one is refused unless resuming.
+def check_folder(path: Path, *, resume: bool) -> None:
+    """Refuses a folder that is in use, unless resuming; makes nothing.
 
     Raises:
-        UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or cannot be made.
+        UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or is a file.
     """
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file, expected a folder to write: give another --output")
-    used = path.exists() and any(path.iterdir()) if path.is_dir() else path.exists()
+    used = path.exists() and any(path.iterdir())
     if used and not resume:
         raise UserError(f"{path} exists already: add --resume to go on with it, or --output another folder")
     if resume and not used:
         raise UserError(f"nothing to resume: {path} does not exist or is empty")
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder where there is none.
+
+    Raises:
+        UserError: it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}") from error
-    return path

@@ -22,7 +22,7 @@ from experiments.config import Experiment
 from experiments.display import Display
 from experiments.errors import EXIT_RUN_FAILED, UserError
 from experiments.loading import to_yaml
-from experiments.runs import RunFolder, new_folder, provenance, read_json, write_json
+from experiments.runs import RunFolder, check_folder, make_folder, provenance, read_json, write_json
 from experiments.status import StageStatus
 from experiments.stop import EXIT_INTERRUPTED, StopSwitch
 from rl.files import ADVICE, disk_advice, write_whole
@@ -162,7 +162,7 @@ def run_study(
         UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
     """
     config_file = folder / "config.yaml"
-    new_folder(folder, resume=resume)
+    check_folder(folder, resume=resume)
     if resume and not config_file.exists():
         raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
     resolved = to_yaml(experiment)
@@ -171,7 +171,8 @@ def run_study(
             f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
             f"-o {folder}), or start a new folder"
         )
-    _check(experiment)  # before anything is written: after a mistake the folder is still free
+    _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
+    make_folder(folder)
     write_whole(config_file, resolved.encode())
     _write_provenance(folder / "provenance.json")
     display = display or Display(quiet=quiet)
