@@ -117,6 +117,7 @@ def _sections(top: type[BaseModel]) -> dict[type[BaseModel], list[str]]:
     found: dict[type[BaseModel], list[str]] = {top: []}
 
     def visit(model: type[BaseModel], prefix: str) -> None:
+        """Notes the sections below `model`, whose own fields begin with `prefix`."""
         for name, field in model.model_fields.items():
             section = _section_of(field)
             if section is not None:
