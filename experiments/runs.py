@@ -98,8 +98,9 @@ def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
 
     def git(*arguments: str) -> str | None:
         """What git answers; None without git, or outside a repository."""
+        command = ["git", "--no-optional-locks", *arguments]  # else `status` writes the index: not ours to write
         try:
-            done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10)
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return None  # no git on this machine: the versions below still say what ran
         return done.stdout.strip() if done.returncode == 0 else None

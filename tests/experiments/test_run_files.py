@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 
 import pytest
 
+import experiments.runs
 import experiments.status
-from experiments.runs import RunFolder, append_jsonl, read_json, read_jsonl, write_json
+from experiments.runs import RunFolder, append_jsonl, provenance, read_json, read_jsonl, write_json
 from experiments.status import StageStatus
 
 
@@ -139,3 +141,20 @@ def test_a_study_whose_heart_stopped_is_listed_as_such(tmp_path, capsys):
         write_json(tmp_path / "a" / "status.json", {"state": "running", "heartbeat": heartbeat})
         print_runs(tmp_path)
         assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_provenance_reads_the_repository_and_writes_nothing_into_it(tmp_path, monkeypatch):
+    """git's `status` rewrites the index where it can; on a full disk that left a lock, and read as no changes."""
+    source, index = tmp_path / "experiments" / "runs.py", tmp_path / ".git" / "index"
+    source.parent.mkdir()
+    source.write_text("1\n")
+    author = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for command in (("init",), ("add", "."), (*author, "commit", "-m", "x")):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.setattr(experiments.runs, "__file__", str(source))
+    os.utime(source, (1, 1))  # the index knows the file by another time
+    before = index.read_bytes()
+    assert provenance()["uncommitted"] is False
+    assert index.read_bytes() == before
+    source.write_text("2\n")
+    assert provenance()["uncommitted"] is True
