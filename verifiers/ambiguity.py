@@ -5,52 +5,134 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from verifiers.parse import Expr, ParseError, parse
+from verifiers.parse import ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import BaseNum, Call, Group, Num, Op, Sym, num, walk
+from verifiers.parse.tree import (
+    BaseNum,
+    Call,
+    Const,
+    Expr,
+    Group,
+    Matrix,
+    Num,
+    Op,
+    Quantity,
+    Rel,
+    SetOp,
+    Sym,
+    free_symbols,
+    marks,
+    num,
+    walk,
+)
+from verifiers.parse.words import is_short
 from verifiers.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
+_ONE_DECIMAL = re.compile(r"[\s$*-]*\d{1,12},\d{1,6}\s*(?:\\?%)?[\s$*.]*")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
+_LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,])")  # 12,34,567
 _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
 _LOGS = frozenset(("ln", "log"))
+_SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
+_TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|operatorname)\s*\{[^{}]*\}")
+_LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold
+_FRACTION = frozenset(("Num", "Op", "Op:div", "Op:neg", "Op:percent"))
+_SETS = frozenset("RZNQC")
+_SET_MARKS = frozenset((*(f"Const:{name}" for name in _SETS), "Interval", "SetOp"))
 
 
 def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
-    """Readings of ambiguous notation: 1,234 as a list; 2,74 as a decimal; log with base 10."""
+    """Readings of ambiguous notation, as (answer, reference): 1,234 as a list; 2,74 as a decimal; log with base 10."""
+    yield from _regrouped(text, reference)
+    if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
+        digits = _try_read(text.upper())  # 2a_{16}, where the digits are letters
+        if digits is not None:
+            yield digits, reference.tree
+    yield from _as_letters(tree, text, reference)
+    if isinstance(tree, Call) and tree.name == "binomial" and _has_two_entries(reference.tree):
+        yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
+    mine: Expr | None
+    for change in (_with_counts, _with_power_inside, _with_common_logs):
+        mine, theirs = change(tree, text), change(reference.tree, reference.text)
+        if mine is not None or theirs is not None:
+            yield mine or tree, theirs or reference.tree
+    mine, theirs = _with_named_sets(tree, reference.tree), _with_named_sets(reference.tree, tree)
+    if mine is not None or theirs is not None:
+        yield mine or tree, theirs or reference.tree
+
+
+def _regrouped(text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+    """Other meanings of the commas and points between digits."""
     is_point = isinstance(reference.tree, Group) and reference.tree.kind == "tuple"
     if _GROUPING.search(reference.text) or (_GROUPING.search(text) and not is_point):
         lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]
-    if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text) and _has_decimals(reference.tree):
-        decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text), thousands=True)
+    if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text):
+        is_fraction = _FRACTION >= marks(reference.tree) and _ONE_DECIMAL.fullmatch(text) is not None
+        decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
         if decimal is not None:
             yield decimal, reference.tree
     if _POINT_GROUPED.search(text):
-        grouped = _try_read(
-            _POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text), thousands=True
-        )
+        grouped = _try_read(_POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text))
         if grouped is not None:
             yield grouped, reference.tree
-    if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
-        digits = _try_read(text.upper(), thousands=True)  # 2a_{16}, where the digits are letters
-        if digits is not None:
-            yield digits, reference.tree
-    counts = _with_counts(tree), _with_counts(reference.tree)
-    if counts[0] is not None or counts[1] is not None:
-        yield counts[0] or tree, counts[1] or reference.tree
-    powers = _with_power_inside(tree, text), _with_power_inside(reference.tree, reference.text)
-    if powers[0] is not None or powers[1] is not None:
-        yield powers[0] or tree, powers[1] or reference.tree
-    mine, theirs = _with_common_logs(tree), _with_common_logs(reference.tree)
-    if mine is not None or theirs is not None:
-        yield mine or tree, theirs or reference.tree
+    if _LAKHS.search(text) or _LAKHS.search(reference.text):
+        joined = [_try_read(_LAKHS.sub(lambda found: found[0].replace(",", ""), side)) for side in (text, reference.text)]
+        if joined[0] is not None and joined[1] is not None:
+            yield joined[0], joined[1]
 
 
-def _with_counts(tree: Expr) -> Expr | None:
+def _as_letters(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+    """`ax + by` and `mg` as products of symbols, unless both sides are amounts with units."""
+    if _is_amount(tree) and _is_amount(reference.tree):
+        return
+    if not _LETTERED.search(reference.text) or not (_has_short_words(text) or _has_short_words(reference.text)):
+        return
+    mine, theirs = _try_read(text, letters=True), _try_read(reference.text, letters=True)
+    if mine is not None and theirs is not None and free_symbols(theirs):
+        yield mine, theirs
+
+
+def _is_amount(expr: Expr) -> bool:
+    value = expr.sides[-1] if isinstance(expr, Rel) else expr
+    return isinstance(value, Quantity) and value.known
+
+
+def _has_short_words(text: str) -> bool:
+    plain = _TEXT.sub(" ", text) if "\\" in text else text
+    return any(is_short(run) for run in _SHORT_RUN.findall(plain))
+
+
+def _has_two_entries(expr: Expr) -> bool:
+    if isinstance(expr, Matrix):
+        return len(expr.rows) == 2 and len(expr.rows[0]) == 1
+    return isinstance(expr, Group) and expr.kind == "tuple" and len(expr.items) == 2
+
+
+def _with_named_sets(tree: Expr, other: Expr) -> Expr | None:
+    """`tree` with a plain letter R, Z, N, Q or C read as the set, where only a set can stand; None without such."""
+    is_beside_set = not _SET_MARKS.isdisjoint(marks(other))
+
+    def named(node: Expr) -> Expr:
+        return Const(node.name) if isinstance(node, Sym) and node.name in _SETS else node
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Rel) and node.ops == ("in",):
+            return Rel(node.ops, (transform(node.sides[0], change), named(node.sides[1])))
+        if isinstance(node, SetOp) and is_beside_set:
+            return SetOp(node.op, tuple(named(transform(arg, change)) for arg in node.args))
+        return None
+
+    changed = named(tree) if is_beside_set else tree
+    changed = transform(changed, change)
+    return changed if changed != tree else None
+
+
+def _with_counts(tree: Expr, _: str) -> Expr | None:
     """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None without such."""
 
     def change(node: Expr) -> Expr | None:
@@ -74,14 +156,14 @@ def _has_decimals(tree: Expr) -> bool:
     return any(isinstance(node, Num) and node.places for node in walk(tree))
 
 
-def _try_read(text: str, *, thousands: bool) -> Expr | None:
+def _try_read(text: str, *, thousands: bool = True, letters: bool = False) -> Expr | None:
     try:
-        return parse(text, DEFAULT_LIMITS, thousands=thousands)
+        return parse(text, DEFAULT_LIMITS, thousands=thousands, letters=letters)
     except ParseError:
         return None
 
 
-def _with_common_logs(tree: Expr) -> Expr | None:
+def _with_common_logs(tree: Expr, _: str) -> Expr | None:
     """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
     if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
         return None

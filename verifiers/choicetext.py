@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from verifiers.extract.doubt import is_doubtful
 from verifiers.normalize import canonical_words
 
+_MAX_CONCLUSION = 80  # characters of a sentence that is settled by its last letter
 _COMMANDS = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|bf|rm|boxed)\b|[{}$*`]|\\[ ,;:!]|\\q?quad\b|~")
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
 _SMALL_LETTER = re.compile(r"\(?\s*([a-e])\s*\)")  # a bracket tells (b) from the variable
@@ -17,6 +19,8 @@ _NAMED = re.compile(
     r"(?i)\b(?:option|choice|answer|letter|opci[oó]n|letra|lettera|lettre|alternativa|вариант|буква)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
 )
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
+_ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
+_LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
 _REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")
 _SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")
 _RUN = re.compile(r"[A-H]{2,6}")
@@ -78,6 +82,9 @@ def find_choice(text: str) -> str | None:
         letter, at = found[-1]
         if not _DENIED.search(line[max(0, at - 30) : at]) and not _JUDGED.match(line[at + 1 :].lstrip(" ).,:")):
             return letter
+    final = _LAST_LETTER.search(line[-20:]) if len(line) <= _MAX_CONCLUSION else None
+    if final and len(_ALONE.findall(line)) == 1 and not is_doubtful(line):
+        return final[1]  # the one letter of a short sentence, at its end, in any language
     return None
 
 

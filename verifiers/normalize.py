@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from verifiers.spellings import MICRO_UNIT, brace_systems, respell
+
 _CHARACTERS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "➖": "-",
     "×": r"\times ", "✕": r"\times ", "✖": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ", "•": r"\cdot ",
@@ -100,25 +102,12 @@ _PARTS = ("(1)", "(a)", "(i)", "1)", "a)", "i)")
 _DOLLARS = re.compile(r"^\s*([-+−]?)\$(?=\d)")
 _FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|\\ |~|(?=\$))"
 _ENUMERATED = re.compile(
-    rf"{_FIRST_PART}[^-+*/^=,)].*?(?:[;,.\n$](?:\s|\\ )*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\\ |~|\$)", re.DOTALL
+    rf"{_FIRST_PART}(?![-+*/^=,)]).*?(?:[;,.\n$](?:\s|\\ )*|[\w}})]\s+)\(?(?:2|b|ii)\)(?:\s|\\ |~|\$)", re.DOTALL
 )
 _PART_MARK = re.compile(
     r"(?:^|[;,.\n](?:\s|\\ )*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\\ |~|\$)"
 )
-_INDEX = r"(?:\{\s*(\w{1,9})\s*\}|(\w))"
-_COUNTS = re.compile(rf"(?:(?<=^)|(?<=[\s$=(]))(?:\{{\}})?\s*[_^]\s*{_INDEX}\s*([CP])\s*_\s*{_INDEX}")  # {{}}_{{10}}C_3
-_MICRO_UNIT = r"(?:mol|m|s|g|L|l|A|V|F|C|H|W|J|N|Pa)"
-_MICRO = re.compile(
-    rf"\\mu\s*\\(?:mathrm|text|textrm|rm)\s*\{{\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mu\mathrm{m}
-    rf"|\\(?:mathrm|text|textrm)\s*\{{\s*(?:~|\\[,; ])*\\mu\s*({_MICRO_UNIT})(?![A-Za-z])"  # \mathrm{\mu m}
-    rf"|(?<=[\d.])(?:\s|~|\\[,;: ])+\\mu\s*({_MICRO_UNIT})()(?=\s*$)"  # 3\,\mu m
-)
-_MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({_MICRO_UNIT})(?![A-Za-z])")
-_SIUNITX = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_ANG = re.compile(r"\\ang\s*\{([^{};]*)\}")
-_DIGITS_IN_TEXT = re.compile(
-    r"\\(?:text|mathrm|texttt|mathtt|textrm|mbox)\s*\{\s*([0-9A-Fa-f]{1,60})\s*\}(?=\s*_\s*\{?\s*(?:1[1-9]|[23]\d))"
-)
+_MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({MICRO_UNIT})(?![A-Za-z])")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
 
@@ -129,22 +118,13 @@ def normalize(text: str) -> str:
             text = pattern.sub(replacement, text)
         text = _SPECIAL_TOKEN.sub("", text)
     if "\\begin" in text:
-        text = _EQUATION_BODY.sub(_equations, text)
+        text = _EQUATION_BODY.sub(_equations, brace_systems(text))
     if _NEEDS_ESCAPE_REPAIR.search(text):
         for pattern, replacement in _LOST_ESCAPES:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
         text = _undouble(text)
-    if "\\mu" in text:
-        text = _MICRO.sub(_micro, text)
-    if "\\SI" in text or "\\qty" in text:
-        text = _SIUNITX.sub(_siunitx, text)
-    if "\\ang{" in text:
-        text = _ANG.sub(r"\1^\\circ ", text)
-    if "C" in text or "P" in text:
-        text = _COUNTS.sub(r"\3_{\1\2}^{\4\5}", text)
-    if "_" in text and "\\" in text:
-        text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
+    text = respell(text)
     if not text.isascii():
         text = _ascii(text)
     if text[:5].lstrip()[:3].startswith(_PARTS) and _ENUMERATED.match(text):
@@ -171,6 +151,8 @@ def trim(text: str) -> str:
     text = text.strip(" \t\n$")
     while text and text[-1] in ".;,$ \n\t" and not text.endswith(("...", "\\;", "\\,", "\\ ", "\\$")):
         text = text[:-1]
+    if text.endswith("\\") and not text.endswith("\\\\"):
+        text = text[:-1].rstrip()  # what is left of a space command
     return text.lstrip(" \t\n$;,")
 
 
@@ -199,24 +181,6 @@ def _ascii(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_fold(sign) for sign in text).translate(_TRANSLATION)
-
-
-def _micro(found: re.Match[str]) -> str:
-    r"""`\mu` before a unit as the prefix u."""
-    unit = found[1] or found[2] or found[3]
-    return f"\\text{{u{unit}" + ("}" if found[3] else "")
-
-
-def _siunitx(found: re.Match[str]) -> str:
-    r"""`\SI{5}{\meter\per\second}` as an amount with its unit words."""
-    words = re.sub(r"\\(per|square|cubic)(?![a-z])", r" \1 ", found[2])
-    words = words.replace("\\squared", "^2").replace("\\cubed", "^3").replace("\\percent", "\\%")
-    words = re.sub(rf"\\({'|'.join(_SI_PREFIXES)})\\", r" \1", words)
-    words = re.sub(r"\\([a-z]+)", r" \1", words)
-    return f"{found[1]} \\text{{{words}}}"
-
-
-_SI_PREFIXES = ("kilo", "mega", "giga", "tera", "milli", "micro", "nano", "pico", "centi", "deci", "hecto")
 
 
 def _vulgar(found: re.Match[str]) -> str:

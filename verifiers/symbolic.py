@@ -21,7 +21,7 @@ from verifiers.normalize import canonical_words, trim
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.show import show
 from verifiers.parse.spoken import in_words
-from verifiers.parse.tree import Group, Op, Text, walk
+from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.plain import Number, read_number
 from verifiers.propositions import same_proposition
 from verifiers.reference import Reference, read, read_reference, squeezed_text
@@ -307,9 +307,13 @@ def _count_words(tree: Expr) -> int:
 
 
 def holds_words(tree: Expr) -> bool:
-    """Whether a tree is words, or a list with words in it: a sentence with a comma is no mathematics either."""
+    """Whether a tree is words, or a list or product with words in it: "42 (6 times 7)" is no mathematics either."""
     if isinstance(tree, Group):
         return any(isinstance(item, Text) or (isinstance(item, Op) and item.op == "not") for item in tree.items)
+    if isinstance(tree, Op):
+        return any(isinstance(item, Text) for item in tree.args)
+    if isinstance(tree, Rel):
+        return holds_words(tree.sides[-1])
     return isinstance(tree, Text)
 
 

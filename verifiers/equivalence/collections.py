@@ -124,7 +124,7 @@ def _from_items(items: Sequence[Expr], *, ordered: bool, explicit_set: bool) -> 
     labels = [entry.label for entry in entries]
     names = {_base(label) for label in labels if label is not None}
     ranked = (
-        not (names <= _EXTREMES)
+        not (names <= _EXTREMES.keys())
         and not ordered
         and len(names) == len(entries)
         and None not in labels
@@ -133,9 +133,10 @@ def _from_items(items: Sequence[Expr], *, ordered: bool, explicit_set: bool) -> 
     return Collection(tuple(entries), ordered, explicit_set and not ranked, ranked)
 
 
-_EXTREMES = frozenset(
-    ("maximum", "minimum", "max", "min", "largest", "smallest", "greatest", "least", "maximum value", "minimum value")
-)
+_EXTREMES = {  # names that a bare list leaves out in any order, under one name each
+    **dict.fromkeys(("maximum", "max", "largest", "greatest", "maximum value"), "maximum"),
+    **dict.fromkeys(("minimum", "min", "smallest", "least", "minimum value"), "minimum"),
+}
 
 
 def _base(label: Expr) -> str:
@@ -165,7 +166,8 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     mixed = (left.ordered and right.explicit_set) or (right.ordered and left.explicit_set)
     if mixed and not (left.ranked or right.ranked):
         return no("ordered values and a set")
-    if _all_labelled(left) and _all_labelled(right) and (left.ranked or right.ranked):
+    named = left.ranked or right.ranked or (_all_extremes(left) and _all_extremes(right))
+    if _all_labelled(left) and _all_labelled(right) and named:
         return _compare_by_label(left, right, compare, settings)
     if left.ordered or right.ordered or left.ranked or right.ranked:
         return _compare_in_order(_by_name(left, right), _by_name(right, left), compare, settings)
@@ -197,13 +199,24 @@ def _points(items: Collection) -> bool:
     return all(isinstance(entry.value, Group) and entry.value.kind == "tuple" for entry in items.items)
 
 
+def _all_extremes(items: Collection) -> bool:
+    """Whether the items are one maximum and one minimum."""
+    found = [_label_text(entry.label) for entry in items.items if entry.label is not None]
+    return len(found) == len(items.items) == 2 and set(found) == set(_EXTREMES.values())
+
+
+def _label_text(label: Expr) -> str:
+    """A label for comparison."""
+    return _EXTREMES.get(label.name, repr(label)) if isinstance(label, Sym) else repr(label)
+
+
 def _all_labelled(items: Collection) -> bool:
     return all(entry.label is not None for entry in items.items)
 
 
 def _compare_by_label(left: Collection, right: Collection, compare: Compare, settings: Settings) -> Judgement:
-    mine = {repr(entry.label): entry for entry in left.items}
-    theirs = {repr(entry.label): entry for entry in right.items}
+    mine = {_label_text(entry.label): entry for entry in left.items if entry.label is not None}
+    theirs = {_label_text(entry.label): entry for entry in right.items if entry.label is not None}
     if mine.keys() != theirs.keys() or len(mine) != len(left.items) or len(theirs) != len(right.items):
         return no("values for other names")
     for key, entry in mine.items():

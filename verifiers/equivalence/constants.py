@@ -20,6 +20,8 @@ from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols
 
+_NUMBERED = re.compile(r"[CK](?:_\w+)?|[AaBbDck]_\w+|d_\w+|const(?:ant)?")  # nothing else is called so
+_VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))
 _NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that say so themselves
 _FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
 _FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
@@ -39,10 +41,10 @@ def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     names = _constants(left.value, mine - theirs | {name for name in mine if _NAMED.fullmatch(name)})
     if not targets or len(names) != len(targets) or len(targets) > _MAX_CONSTANTS:
         return None
-    if not any(_NAMED.fullmatch(name) for name in (*names, *targets)):
-        return None
     variables = sorted((mine - set(names)) | (theirs - set(targets)))
     if mine - set(names) != theirs - set(targets) or not variables or not _is_general(right.value, targets, reference):
+        return None
+    if not _are_arbitrary(targets, names, frozenset(variables), reference):
         return None
     try:
         same = _same_family((left.value, names), (right.value, targets), variables)
@@ -57,6 +59,21 @@ def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgem
 
 def _constants(expr: Expr, candidates: set[str] | frozenset[str]) -> list[str]:
     return sorted(name for name in candidates if _FREE.fullmatch(name))
+
+
+def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: frozenset[str], reference: Expr) -> bool:
+    """Whether the letters that the reference may have for constants are some: a + b is no function with one.
+
+    A constant stands beside a variable, and either is called C, or is one of several beside a variable alone.
+    """
+    is_function = len(targets) > 1 or labelled(reference).label is not None
+    if any(_NUMBERED.fullmatch(name) for name in targets):
+        return bool(variables & _VARIABLES) or is_function
+    if not variables <= _VARIABLES:
+        return False
+    return any(_NAMED.fullmatch(name) for name in targets) or (
+        is_function and any(_NUMBERED.fullmatch(name) for name in names)
+    )
 
 
 def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:

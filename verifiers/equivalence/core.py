@@ -22,8 +22,10 @@ from verifiers.equivalence.piecewise import compare_piecewise
 from verifiers.equivalence.progressions import compare_progressions
 from verifiers.equivalence.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.relations import compare_relations
+from verifiers.equivalence.restated import compare_restated
 from verifiers.equivalence.scalars import leaves_operation
 from verifiers.equivalence.setalgebra import compare_set_expressions
+from verifiers.equivalence.solved import leaves_equations
 from verifiers.equivalence.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.wording import compare_words
@@ -64,7 +66,10 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
     try:
         if not settings.allow_unevaluated and leaves_operation(answer, reference):
             return no("an operation is left to work out", Reason.UNEVALUATED)
-        return _compare(answer, reference, settings)
+        judged = _compare(answer, reference, settings)
+        if judged and not settings.allow_unevaluated and leaves_equations(answer, reference):
+            return no("an equation is left to solve", Reason.UNEVALUATED)
+        return judged
     except ContradictionError as error:
         return no(str(error), Reason.CONTRADICTION)
     except OverBudgetError as error:
@@ -186,6 +191,9 @@ def _compare_collections(
             return _compare(left.items[0].value, reference, settings)
         if left is None and right is not None and _single(reference, right):
             return _compare(answer, right.items[0].value, settings)
+        once = compare_restated(answer, reference, _compare, settings) if right is None else None
+        if once is not None:
+            return once
         count = "one value" if left is None else f"{len(left.items)} values"
         expected = "one" if right is None else str(len(right.items))
         return no(f"{count}, expected {expected}")

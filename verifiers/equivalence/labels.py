@@ -25,6 +25,7 @@ from verifiers.parse.tree import (
     Quantity,
     Ratio,
     Rel,
+    SetOp,
     Sym,
     free_symbols,
     marks,
@@ -164,6 +165,8 @@ def _roundings(value: Expr, others: tuple[Expr, ...]) -> tuple[Expr, ...]:
 def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
     if is_label(left) and not (is_label(right) and not is_label(left)):
         return Labelled(left, right)
+    if _names_set(left) and not (is_label(right) or _names_set(right)):
+        return Labelled(left, right)  # A \cap B = \{2, 4\}
     if is_label(right):
         return Labelled(right, left)
     if "Matrix" in marks(right) and "Matrix" not in marks(left) and _names_matrix(left):
@@ -175,6 +178,13 @@ def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
     if _all_equal((left, right)):
         return Labelled(None, right)  # x^2 - 1 = (x - 1)(x + 1): worked out, and no equation
     return None
+
+
+def _names_set(expr: Expr) -> bool:
+    """A union B, A minus B, the complement of A: what names a set without listing it."""
+    if isinstance(expr, SetOp):
+        return all(isinstance(arg, Sym) or _names_set(arg) for arg in expr.args)
+    return isinstance(expr, Op) and expr.op == "complement" and isinstance(expr.args[0], Sym)
 
 
 def _names_matrix(expr: Expr) -> bool:

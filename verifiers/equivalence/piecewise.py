@@ -17,6 +17,7 @@ from verifiers.parse.tree import Cases, Expr, Rel, Text, free_symbols, marks, wa
 
 _DIGITS = 40
 _BETWEEN = 3  # points in every interval between ends that both sides state
+_INTEGERS = 25  # the integers below are the points where conditions are `n even` and `n odd`
 _DENSE = 40  # where one side hides its ends in a maximum or an absolute value
 _MAX_ENDS = 40
 _ORDERS = {
@@ -34,6 +35,8 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Judg
     if name is None:
         return None
     try:
+        if _is_by_parity(answer) or _is_by_parity(reference):
+            return _compare_at([*range(1, _INTEGERS)], answer, reference, name)
         ends = sorted({end for side in (answer, reference) for end in _ends(side, name)})
         if len(ends) > _MAX_ENDS:
             return None
@@ -55,7 +58,22 @@ def _variable(expr: Expr) -> str | None:
     if not isinstance(expr, Cases):
         return None
     names = {name for _, condition in expr.branches if isinstance(condition, Rel) for name in free_symbols(condition)}
+    names |= {_words(condition)[0] for _, condition in expr.branches if _remainder(condition) is not None}
     return names.pop() if len(names) == 1 else None
+
+
+def _remainder(condition: Expr | None) -> int | None:
+    """The remainder on division by 2 that `n even` and `n odd` ask for; None for other conditions."""
+    words = _words(condition)
+    return {"even": 0, "odd": 1}.get(words[1]) if len(words) == 2 else None
+
+
+def _words(condition: Expr | None) -> list[str]:
+    return condition.words.split() if isinstance(condition, Text) else []
+
+
+def _is_by_parity(expr: Expr) -> bool:
+    return isinstance(expr, Cases) and any(_remainder(condition) is not None for _, condition in expr.branches)
 
 
 def _ends(expr: Expr, name: str) -> list[Any]:
@@ -91,7 +109,7 @@ def _compare_at(points: list[Any], answer: Expr, reference: Expr, name: str) -> 
     agreed = 0
     for point in points:
         values = {name: point, **{other: 1 + rng.random() for other in others}}
-        mine, theirs = _value(answer, values), _value(reference, values)
+        mine, theirs = _value(answer, values, name), _value(reference, values, name)
         if mine is None and theirs is None:
             continue
         if mine is None or theirs is None:
@@ -108,12 +126,17 @@ def _names(expr: Expr) -> frozenset[str]:
     return free_symbols(expr) if "Sym" in marks(expr) else frozenset()
 
 
-def _value(expr: Expr, values: dict[str, Any]) -> Any:
+def _value(expr: Expr, values: dict[str, Any], name: str) -> Any:
     """The value at a point; None where it has none."""
     if not isinstance(expr, Cases):
         return _numeric(expr, values)
     for value, condition in expr.branches:
-        if condition is None or isinstance(condition, Text) or _holds(condition, values):
+        rest = _remainder(condition)
+        if rest is not None:
+            holds = values[name] % 2 == rest
+        else:
+            holds = condition is None or isinstance(condition, Text) or _holds(condition, values)
+        if holds:
             return _numeric(value, values)
     return None
 

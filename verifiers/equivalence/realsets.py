@@ -146,6 +146,8 @@ def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement
     Raises:
         NotARealSetError: one of them is no such set.
     """
+    if _excludes_itself(answer) and not _excludes_itself(reference):
+        return no("conditions that exclude each other, joined by `and`", Reason.CONTRADICTION)
     left, right = real_set(answer), real_set(reference)
     if left.variable != right.variable and not {left.variable, right.variable} & {None, "_"}:  # `\ge 5` has no name
         return no(f"about {left.variable}, expected {right.variable}")
@@ -163,6 +165,17 @@ def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement
     if not settings.allow_unevaluated and _has_unsolved(answer) and not _has_unsolved(reference):
         return no("an inequality is left to solve", Reason.UNEVALUATED)
     return yes("the same intervals", "exact")
+
+
+def _excludes_itself(expr: Expr) -> bool:
+    """Whether inequalities that no number satisfies together are joined by `and`, as if it meant `or`."""
+    return any(
+        isinstance(node, Group)
+        and node.kind == "and"
+        and all(isinstance(item, Rel) and not _ORDERS.isdisjoint(item.ops) for item in node.items)
+        and disjoint([real_set(item) for item in node.items])
+        for node in walk(expr)
+    )
 
 
 def _has_unsolved(expr: Expr) -> bool:

@@ -70,7 +70,10 @@ _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly)
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
     """Words against words, or against what they name."""
+    polarity = _polarity(reference)
     answer, reference = _joined(answer), _joined(reference)
+    if polarity and isinstance(answer, Text) and canonical_phrase(answer.words) == polarity:
+        return yes("the same yes or no, without its explanation", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
         same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
         return yes("the same words", "text") if same else no("different words", method="text")
@@ -105,6 +108,15 @@ def canonical_phrase(words: str) -> str:
             words = "no solution"
         words = _NOUN.sub("", words)
     return _SAME.get(words, words)
+
+
+def _polarity(side: Expr) -> str:
+    """What `Yes, it is possible` comes to; "" where more than words follows the yes or no."""
+    if not (isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items)):
+        return ""
+    said = [item.words for item in side.items if isinstance(item, Text)]
+    explains = len(said) > 1 and not any(sign.isdigit() for words in said for sign in words)
+    return {"yes": "true", "no": "false"}.get(said[0], "") if explains else ""
 
 
 def _joined(side: Expr) -> Expr:

@@ -16,7 +16,7 @@ from verifiers.extract.places import Extraction, Place, undecorated
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
 
-_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：=]|(?=\$|\\\(|\\\[))"
+_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|(?=\$|\\\(|\\\[))"
 # pattern, and the texts (lower case) of which one begins every match
 _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -35,6 +35,7 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"\s*(?:est|es|ist|é|è|lautet|to|adalah|är|er|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?",
         ("respuesta", "réponse", "resposta", "risposta", "antwort", "lösung", "odpowiedź", "jawaban", "svar"),
     ),
+    (r"(?<!\w)ans\.\s*[:=]?(?=\s*[^\s.])", ("ans.",)),
     (r"(?:ответ|відповідь)\s*(?::|—|-|это)?", ("ответ", "відповідь")),
     (r"(?:정답|답)\s*(?:은|는|:)", ("정답", "답")),
     (r"(?:答え|正解)は?\s*[:：]?", ("答え", "正解")),
@@ -47,7 +48,7 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
          "vastaus", "antwoord", "odpověď"),
     ),
     (r"(?:所以选|故选|选择?(?=\s*[A-J]))\s*[:：]?", ("所以选", "故选", "选")),
-    (r"(?:الجواب|الإجابة)(?:\s+(?:الصحيح|الصحيحة))?(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
+    (r"(?:الجواب|الإجابة)(?:\s+(?:الصحيحة|الصحيح))?(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
 )  # fmt: skip
 _ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), stems) for pattern, stems in _SPOKEN)
 _ASCII_ANNOUNCEMENTS = tuple(

@@ -17,6 +17,13 @@ _TAKEN_BACK = re.compile(
     r"|(?:this|that|(?:the )?(?:above|box(?:ed)? (?:answer|value))) is (?:wrong|incorrect|not right)"
     r"|should (?:instead )?(?:be|have been)\b)"
 )
+_DENIED_BEFORE = re.compile(
+    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?)(?:\s+(?:be|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
+)
+_DENIED_AFTER = re.compile(
+    r"(?i)[\s$)\]\\*]*(?:is|was|would be)\s+(?:wrong|incorrect|false|not\s+(?:correct|right|true|the|a solution|valid)\b)"
+)
+_NEAR = 40  # characters before a box in which its denial stands
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
 _TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
 _OTHER_MARKS = ("<", "%", "phantom", "\\tag", "\\label", "\nUser:", "\nHuman:")
@@ -35,10 +42,19 @@ def sole_box(response: str) -> str | None:
         if mark in response:
             return None
     found = _TWO_LEVELS.match(response, start + 6)
-    if found is None or _PERCENT_AFTER.match(response, found.end()) or _TAKEN_BACK.search(response, found.end()):
+    if found is None or _PERCENT_AFTER.match(response, found.end()) or _is_denied(response, start, found.end()):
         return None
     content = found[1].strip()
     return content if content and content.isascii() else None
+
+
+def _is_denied(text: str, start: int, end: int) -> bool:
+    """Whether the words before a box deny it ("it cannot be"), or those after it take it back."""
+    return bool(
+        _DENIED_BEFORE.search(text, max(0, start - _NEAR), start)
+        or _DENIED_AFTER.match(text, end)
+        or _TAKEN_BACK.search(text, end)
+    )
 
 
 def boxed(text: str) -> Extraction | None:
@@ -51,8 +67,8 @@ def boxed(text: str) -> Extraction | None:
         if unclosed or found:
             return Extraction(None, Place.BOXED, detail="the box is empty" if found else "the box is not closed")
         return None
-    if _TAKEN_BACK.search(text, filled[-1][1]):
-        return Extraction(None, Place.BOXED, detail="the box is taken back after it")
+    if _is_denied(text, *filled[-1][:2]):
+        return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
     if unclosed and text.rfind("boxed") > filled[-1][1]:
         return Extraction(None, Place.BOXED, detail="the last box is not closed")
     run = [filled[-1]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from verifiers import units
 from verifiers.extract.places import formulas, undecorated
+from verifiers.spellings import han_unit
 
 NEGATED = re.compile(
     r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"
@@ -24,10 +26,30 @@ _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
     r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
 )
+_UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
+_REMARK = re.compile(r"([^()\n]{1,100}?)\s*\([^()\n]*[A-Za-z]{2}[^()\n]*\)[\s.*]*")  # 42 (we multiplied 6 by 7)
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
     r"(?<![\w.⁄/^√π*_])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
+
+
+def without_remark(text: str) -> str:
+    """`text` without the words in brackets at its end."""
+    found = _REMARK.fullmatch(text)
+    return found[1] if found else text
+
+
+def with_unit(text: str, number: re.Match[str]) -> str:
+    """A number picked from a sentence, with the unit that follows it: "8 meters long" is 8 meters."""
+    plain = number[0].strip().rstrip(",")
+    if "%" in plain or "$" in plain or "," in number[0][-1:]:
+        return plain
+    word = _UNIT_AFTER.match(text, number.end())
+    if word and units.is_unit(word[1]):
+        return f"{plain} {word[1]}"
+    han = None if text.isascii() else han_unit(text, number.end())
+    return f"{plain} {han[0]}" if han else plain
 
 
 def is_doubtful(sentence: str) -> bool:
@@ -40,6 +62,8 @@ def reduced(payload: str) -> tuple[str, ...]:
     if is_doubtful(payload):
         return ()
     found: list[str] = []
+    if (plain := without_remark(payload)) != payload:
+        found.append(undecorated(plain))
     bold = BOLD.findall(payload)
     if bold:
         found.append(undecorated(bold[-1]))
@@ -49,9 +73,9 @@ def reduced(payload: str) -> tuple[str, ...]:
     inner = formulas(payload)
     if len(inner) == 1:
         found.append(inner[0])
-    numbers = [match[0].strip().rstrip(",") for match in NUMBER.finditer(payload)]
-    if len(numbers) == 1:
-        found.append(numbers[0])
-    elif numbers and re.search(r"(?:=|≈|\\approx)\s*\S*" + re.escape(numbers[-1]), payload):
-        found.append(numbers[-1])
+    matches = list(NUMBER.finditer(payload))
+    if matches:
+        number = matches[-1][0].strip().rstrip(",")
+        if len(matches) == 1 or re.search(r"(?:=|≈|\\approx)\s*\S*" + re.escape(number), payload):
+            found.append(with_unit(payload, matches[-1]))
     return tuple(dict.fromkeys(piece for piece in found if piece))

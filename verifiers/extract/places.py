@@ -66,6 +66,7 @@ class Extraction:
 
 MATH = re.compile(r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _SPECIAL = re.compile(r"<\|[A-Za-z_]{1,24}\|>")
+_MARKS_BEFORE = re.compile(r"\A(?:[*`]|_(?!\s?\{|\w{1,9}\s?[CP]_))+\s*")  # _{10}C_3 begins with no mark
 _COPULA_AFTER = re.compile(r"(?<=[0-9A-Za-z$)}%])\s*(?:입니다|이다|예요|です|である|だ|है|हैं|হয়|dir|dır)\s*[.。।]?$")
 
 
@@ -76,7 +77,7 @@ def formulas(text: str) -> list[str]:
 
 def undecorated(text: str) -> str:
     """Without Markdown marks and formula delimiters around the whole."""
-    text = _SPECIAL.sub("", text).strip().strip("*_`").strip()
+    text = _MARKS_BEFORE.sub("", _SPECIAL.sub("", text).strip()).rstrip("*_`").rstrip()
     text = _COPULA_AFTER.sub("", text)
     while text[-1:] in (".", "。", ",", "।") and not text.endswith(("..", "\\,")):
         text = text[:-1].rstrip()

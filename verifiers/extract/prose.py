@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NUMBER, is_doubtful
+from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NUMBER, is_doubtful, with_unit, without_remark
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
 
 _MAX_BARE = 6_000  # characters
@@ -27,6 +27,9 @@ _CONNECTIVE = re.compile(
 )
 _YES_NO = re.compile(r"(?i)(yes|no)\b\s*[,.;:!]")
 _FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
+_SAID_AFTER = re.compile(r"=[^=]*\b(?:so|thus|hence|therefore|then)\b[^=]*\b(?:is|are|was|costs?|gets?|has|have|makes?)\b[^=]*$")
+_EQUATION_LINE = re.compile(r"(?![=\\])(?:(?!\\(?:text|begin))[^=\n]){1,60}=(?!=)(?:(?!\\(?:text|begin))[^\n]){1,120}")
+_MAX_STEPS = 12
 _LAST_WORD = re.compile(
     r"(?:(?<![\\\w])(?!sin|cos|tan|log|exp|sqrt|det|gcd|max|min|lim)[A-Za-z]{3,}|\bis|[\u4e00-\u9fff])\s*"
 )
@@ -45,11 +48,20 @@ def bare(text: str) -> Extraction | None:
     stripped = _CONNECTIVE.sub("", _CODE.sub(" ", text).strip())
     if not stripped or len(stripped) > _MAX_BARE or stripped.count("\n") > _MAX_BARE_LINES:
         return None
+    if "\n" in stripped and "=" in stripped:
+        stripped = _steps(stripped)
     if _is_prose(stripped):
         fallbacks = _formula_fallbacks(stripped)
         if fallbacks:
             return Extraction(fallbacks[0], Place.FORMULA, lambda: (*fallbacks[1:], undecorated(stripped)))
     return Extraction(undecorated(stripped), Place.BARE, lambda: _formula_fallbacks(stripped))
+
+
+def _steps(text: str) -> str:
+    """Equations on lines of their own as a list; `text` itself where a line is anything else."""
+    lines = [line.strip().rstrip(".,;") for line in text.split("\n") if line.strip()]
+    is_steps = 1 < len(lines) <= _MAX_STEPS and all(_EQUATION_LINE.fullmatch(line) for line in lines)
+    return "; ".join(lines) if is_steps and not any(_LAST_WORD.search(line) for line in lines) else text
 
 
 def _has_formulas(text: str) -> bool:
@@ -118,7 +130,9 @@ def _conclusion(text: str) -> list[str]:
     if lead:
         return [lead[1]]
     copula = re.split(r"\b(?:is|are|was|were|equals)\b", sentence)
-    return [undecorated(copula[-1])] if len(copula) > 1 and copula[-1].strip(" .") else []
+    if len(copula) < 2 or not copula[-1].strip(" ."):
+        return []
+    return list(dict.fromkeys((undecorated(copula[-1]), undecorated(without_remark(copula[-1].strip())))))
 
 
 def last(text: str) -> Extraction | None:
@@ -132,11 +146,13 @@ def last(text: str) -> Extraction | None:
         if not _DIGIT.search(line) and not bold:
             continue
         line = _NOT_THAT.sub("", line)
+        if _DIGIT.search(plain := without_remark(line)):
+            line = plain
         if is_doubtful(line):
             return None
         if re.search(r"\\[a-zA-Z]", MATH.sub(" ", line)) and not bold:
             return None  # a formula that could not be read is no place to pick numbers from
-        numbers = [match[0].strip().rstrip(",") for match in NUMBER.finditer(line)]
+        numbers = [with_unit(line, match) for match in NUMBER.finditer(line)]
         candidates: list[str] = []
         if bold:
             if len(bold) > 1 and _AND.fullmatch(
@@ -146,6 +162,8 @@ def last(text: str) -> Extraction | None:
             candidates.append(_CONNECTIVE.sub("", undecorated(bold[-1])))
             numbers = [match[0].strip() for match in NUMBER.finditer(bold[-1])] or numbers
         elif "=" in line and len(line) < 200:
+            if _SAID_AFTER.search(line) and len(list(NUMBER.finditer(line[line.rfind("=") :]))) == 2:
+                candidates.append(numbers[-1])  # 6*7=42, so the total cost is 42
             candidates.append(undecorated(line))
             if (equation := _FIRST_EQUATION.search(line)) and equation.start():
                 candidates.append(undecorated(line[equation.start() :]))

@@ -29,7 +29,12 @@ class AtomParser(NotationParser):
     def power(self) -> Expr:
         """An atom with its postfixes: powers, factorials, percent and degree signs."""
         self.enter()
-        base = self.atom()
+        base = self.postfixed(self.atom())
+        self.depth -= 1
+        return base
+
+    def postfixed(self, base: Expr) -> Expr:
+        """`base` with the powers, primes and signs that follow it."""
         while True:
             kind = self.token.kind
             if kind == "^":
@@ -63,7 +68,6 @@ class AtomParser(NotationParser):
                 base = Op("complement", (base,))
             else:
                 break
-        self.depth -= 1
         return base
 
     def _degrees(self, base: Expr) -> Expr:

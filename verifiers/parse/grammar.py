@@ -50,7 +50,7 @@ class Parser(ConditionParser):
                 self.take()
                 items.append(Dots())
                 joints.append(",")
-            elif self.token.kind == "." and closers == ("end",):
+            elif self.token.kind == "." and (closers == ("end",) or self.ahead().kind in ("row", "endenv")):
                 self.take()
             elif self.token.kind == "(" and self.condition_bracket():
                 items, joints = [self.bracketed_condition(joined(items, joints))], []
@@ -107,6 +107,9 @@ class Parser(ConditionParser):
         if token.kind == "rel" and token.value in ("=", "approx", "sim"):
             self.take()
             return self.clause()
+        if token.kind == "func" and token.value in ("max", "min") and self.ahead().value in ("=", ":"):
+            self.position += 2
+            return Rel(("=",), (Sym(token.value), self.expression()))  # \max = 5
         label = self._function_label()
         if label is not None:
             return self._relation(label)

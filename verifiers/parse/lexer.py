@@ -76,10 +76,11 @@ _DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline"
 class Lexer:
     """Turns one answer into tokens."""
 
-    def __init__(self, text: str, limits: Limits, *, thousands: bool) -> None:
+    def __init__(self, text: str, limits: Limits, *, thousands: bool, letters: bool = False) -> None:
         self.text = text
         self.limits = limits
         self.thousands = thousands
+        self.letters = letters  # a short word or unit outside a text command is a product: as, by, mg
         self.tokens: list[Token] = []
         self.depth = 0  # of round, square and curly set brackets, where a comma separates items
 
@@ -248,6 +249,10 @@ class Lexer:
 
     def _word(self, value: str, spaced: bool, in_text: bool, *, following: str) -> None:
         kind, canonical = words.word(value)
+        if self.letters and not in_text and words.is_short(value):
+            for index, letter in enumerate(value):
+                self._emit("sym", letter, spaced and index == 0)
+            return
         if in_text and value.lower() in ("constant", "const") and self.tokens and self.tokens[-1].kind == "+":
             kind, canonical, in_text = "sym", "constant", False
         if value in ("Re", "Im") and following == "(":

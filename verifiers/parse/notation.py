@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from verifiers.parse.calls import CallParser
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
@@ -204,8 +206,21 @@ class NotationParser(CallParser):
             elif self.accept("&"):
                 continue
             else:
-                rows[-1].append(self.cell())
+                parity = self._parity() if rows[-1] else None
+                rows[-1].append(parity if parity is not None else self.cell())
         return [row for row in rows if row]
+
+    def _parity(self) -> Text | None:
+        """The condition `n is even` or `n odd` that a cell consists of; None for any other cell."""
+        words: list[str] = []
+        distance = 0
+        while (token := self.ahead(distance)).kind in ("sym", "word", "where", ","):
+            words.append(token.value)
+            distance += 1
+        found = parity(" ".join(words)) if token.kind in ("&", "row", "endenv", ".") else None
+        if found is not None:
+            self.position += distance + (token.kind == ".")
+        return found
 
     def cell(self) -> Expr:
         """One cell of an environment: an answer up to &, a row break or the end."""
@@ -220,6 +235,18 @@ class NotationParser(CallParser):
         """An ellipsis."""
         self.take()
         return Dots()
+
+
+_PARITY = re.compile(
+    r"(?:(?:if|when|for|where|all|,) )*(?:([a-z])(?: is)?(?: an?)?(?: positive)? (even|odd)(?: number| integer)?"
+    r"|(even|odd)(?: values of| integers?)? ([a-z]))"
+)
+
+
+def parity(words: str) -> Text | None:
+    """`n even` for every way to say so; None for other words."""
+    found = _PARITY.fullmatch(words.strip(" ,"))
+    return Text(f"{found[1] or found[4]} {found[2] or found[3]}") if found else None
 
 
 def _name(expr: Expr) -> str:

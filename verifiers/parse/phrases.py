@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from verifiers.parse.described import MAX_PHRASE
 from verifiers.parse.limits import ParseError
+from verifiers.parse.notation import parity
 from verifiers.parse.tree import Cases, Expr, Rel
 
 _GAP = r"(?:\s|~|\\[ ,;:])*"
@@ -131,6 +132,9 @@ def cases_in_words(text: str, read: Callable[[str], Expr]) -> Expr | None:
 
 
 def _condition(text: str, read: Callable[[str], Expr]) -> Expr:
+    in_words = parity(text)
+    if in_words is not None:
+        return in_words
     found = read(text)
     if not isinstance(found, Rel):
         raise ParseError("a condition must be a relation")

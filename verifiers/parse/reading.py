@@ -19,16 +19,19 @@ from verifiers.parse.tree import Expr, Text, depth
 
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
+_BRACE = re.compile(r"(?<!\\)[{}]")
+_MAX_UNCLOSED = 3  # braces that are closed where a text breaks off
 _BRACKETS = re.compile(r"[()\[\]{}]")
 
 
-def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True) -> Expr:
+def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True, letters: bool = False) -> Expr:
     """The tree of one answer in LaTeX or plain notation.
 
     Args:
         text: the answer alone, without the sentence around it.
         limits: bounds on its size.
         thousands: read a bare `1,234` as one number; else as a list of two.
+        letters: read short words and units outside text commands as products of symbols: `ax + by`, `mg`.
     Raises:
         OverBudgetError: larger than the limits.
         ParseError: empty, or malformed and without words.
@@ -49,6 +52,8 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
         """The tree of a part of an answer that is told in words."""
         return _mathematics(as_notation(digits(part.strip())), limits, thousands)
 
+    if letters:
+        return _mathematics(cleaned, limits, thousands, letters=True)
     found = (cases_in_words(cleaned, read) or described(cleaned, read)) if has_words else None
     if found is not None:
         return found
@@ -57,14 +62,30 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True)
     except OverBudgetError:
         raise
     except (ParseError, ValueError) as error:
+        if "\\" in cleaned and (balanced := _balanced(cleaned)) != cleaned:
+            try:
+                return _mathematics(balanced, limits, thousands)
+            except (ParseError, ValueError):
+                pass  # the braces were not all that is wrong with it
         words = canonical_words(cleaned)
         if re.search(r"[^\W\d_]{2}", words):
             return Text(words)
         raise ParseError(str(error)) from error
 
 
-def _mathematics(text: str, limits: Limits, thousands: bool) -> Expr:
-    parser = Parser(Lexer(text, limits, thousands=thousands).run(), limits)
+def _balanced(text: str) -> str:
+    """`text` with the braces closed that are open at its end, and without those at its end that close nothing."""
+    depth = lowest = 0
+    for brace in _BRACE.findall(text):
+        depth += 1 if brace == "{" else -1
+        lowest = min(lowest, depth)
+    if lowest == 0:
+        return text + "}" * depth if depth <= _MAX_UNCLOSED else text
+    return text[: len(text) + lowest].rstrip() if depth == lowest and text.endswith("}" * -lowest) else text
+
+
+def _mathematics(text: str, limits: Limits, thousands: bool, *, letters: bool = False) -> Expr:
+    parser = Parser(Lexer(text, limits, thousands=thousands, letters=letters).run(), limits)
     parser.latex = "\\" in text
     tree = parser.whole()
     if len(parser.tokens) > limits.levels and depth(tree) > limits.levels:

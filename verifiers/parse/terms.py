@@ -17,6 +17,7 @@ _STARTS = frozenset(
      "bb", "begin", "currency", "||")
 )  # fmt: skip
 _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
+_AFTER_MIXED = frozenset(("percent", "%", "degree"))
 _NO_NUMBER_AFTER = (Num, Sym)
 _ANGLE = ("shape", "angle")
 _AFTER_ANGLE = frozenset(("num", "-", "(", "frac", "const"))
@@ -159,7 +160,8 @@ class TermParser(QuantityParser):
             if 0 < part < 1:
                 self.position += 3
                 assert isinstance(left, Num)
-                return num(left.value + (part if left.value >= 0 else -part))
+                value = num(left.value + (part if left.value >= 0 else -part))
+                return self.postfixed(value) if self.token.kind in _AFTER_MIXED else value
         raise ParseError("two numbers side by side")
 
     def starts_factor(self) -> bool:

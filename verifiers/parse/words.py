@@ -195,6 +195,11 @@ def word(run: str) -> tuple[str | None, str]:
     return None, ""
 
 
+def is_short(run: str) -> bool:
+    """Whether a run of two or three small letters is a word or a unit, where it could be a product of symbols."""
+    return 2 <= len(run) <= 3 and run.islower() and (run in SHORT_WORDS or units.names_unit(run)) and run not in FUNCTIONS
+
+
 def ends_in_function(run: str) -> bool:
     """Whether the run is letters glued to a function or constant, such as `xsin` or `npi`."""
     return any(
