@@ -38,7 +38,9 @@ _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]"
 _LOGS = frozenset(("ln", "log"))
 _SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|operatorname)\s*\{[^{}]*\}")
+_ROMAN = re.compile(r"\\mathrm\s*\{\s*([A-Za-z]{1,3})\s*\}")  # \mathrm{gt}^{2}
 _LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold
+_COUNTED = frozenset(("Num", "Sym", "Op", "Op:add", "Op:neg", "Op:mul"))  # what a number of things looks like
 _FRACTION = frozenset(("Num", "Op", "Op:div", "Op:neg", "Op:percent"))
 _SETS = frozenset("RZNQC")
 _SET_MARKS = frozenset((*(f"Const:{name}" for name in _SETS), "Interval", "SetOp"))
@@ -46,12 +48,12 @@ _SET_MARKS = frozenset((*(f"Const:{name}" for name in _SETS), "Interval", "SetOp
 
 def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
     """Readings of ambiguous notation, as (answer, reference): 1,234 as a list; 2,74 as a decimal; log with base 10."""
-    yield from _regrouped(text, reference)
+    yield from _regrouped(tree, text, reference)
     if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
         digits = _try_read(text.upper())  # 2a_{16}, where the digits are letters
         if digits is not None:
             yield digits, reference.tree
-    yield from _as_letters(tree, text, reference)
+    yield from _as_letters(text, reference)
     if isinstance(tree, Call) and tree.name == "binomial" and _has_two_entries(reference.tree):
         yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
     mine: Expr | None
@@ -64,16 +66,19 @@ def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tupl
         yield mine or tree, theirs or reference.tree
 
 
-def _regrouped(text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
     """Other meanings of the commas and points between digits."""
     is_point = isinstance(reference.tree, Group) and reference.tree.kind == "tuple"
-    if _GROUPING.search(reference.text) or (_GROUPING.search(text) and not is_point):
+    are_amounts = _is_amount(tree) and _is_amount(reference.tree)  # $5,500 is not $5 and 500 euros
+    if not are_amounts and (_GROUPING.search(reference.text) or (_GROUPING.search(text) and not is_point)):
         lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]
     if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text):
-        is_fraction = _FRACTION >= marks(reference.tree) and _ONE_DECIMAL.fullmatch(text) is not None
-        decimal = _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
+        is_fraction = marks(reference.tree) <= _FRACTION and _ONE_DECIMAL.fullmatch(text) is not None
+        decimal = (
+            _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
+        )
         if decimal is not None:
             yield decimal, reference.tree
     if _POINT_GROUPED.search(text):
@@ -81,18 +86,23 @@ def _regrouped(text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
         if grouped is not None:
             yield grouped, reference.tree
     if _LAKHS.search(text) or _LAKHS.search(reference.text):
-        joined = [_try_read(_LAKHS.sub(lambda found: found[0].replace(",", ""), side)) for side in (text, reference.text)]
+        joined = [
+            _try_read(_LAKHS.sub(lambda found: found[0].replace(",", ""), side)) for side in (text, reference.text)
+        ]
         if joined[0] is not None and joined[1] is not None:
             yield joined[0], joined[1]
 
 
-def _as_letters(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
-    """`ax + by` and `mg` as products of symbols, unless both sides are amounts with units."""
-    if _is_amount(tree) and _is_amount(reference.tree):
+def _as_letters(text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+    """`ax + by` and `mg` as products of symbols, unless the reference is an amount with its unit."""
+    if _is_amount(reference.tree):
         return
-    if not _LETTERED.search(reference.text) or not (_has_short_words(text) or _has_short_words(reference.text)):
+    plain, wanted = (_ROMAN.sub(r"\1", side) if "\\mathrm" in side else side for side in (text, reference.text))
+    if not _LETTERED.search(wanted):
         return
-    mine, theirs = _try_read(text, letters=True), _try_read(reference.text, letters=True)
+    if (plain, wanted) == (text, reference.text) and not (_has_short_words(text) or _has_short_words(wanted)):
+        return
+    mine, theirs = _try_read(plain, letters=True), _try_read(wanted, letters=True)
     if mine is not None and theirs is not None and free_symbols(theirs):
         yield mine, theirs
 
@@ -140,9 +150,9 @@ def _with_counts(tree: Expr, _: str) -> Expr | None:
         if not (isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Sym)):
             return None
         letter, _, top = node.args[0].name.partition("_")
-        if letter not in ("A", "C", "P") or not top.isalnum():
+        whole = _try_read(top) if letter in ("A", "C", "P") and top else None
+        if whole is None or not marks(whole) <= _COUNTED:
             return None
-        whole: Expr = num(int(top)) if top.isdigit() else Sym(top)
         part = node.args[1]
         if letter == "C":
             return Call("binomial", (whole, part))

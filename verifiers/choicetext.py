@@ -21,6 +21,7 @@ _NAMED = re.compile(
 _FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
 _ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
 _LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
+_PRAISED = re.compile(r"^\W*(?:[Oo]ption\s+)?\(?([A-J])\)?\s*(?:is\s+(?:the\s+)?(?:correct|right|best)\b|是正确)")
 _REASONED = re.compile(r"^\W*([A-J])\W*(?:because|since|as|for)\b")
 _SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*\b[A-J]\b")
 _RUN = re.compile(r"[A-H]{2,6}")
@@ -75,7 +76,7 @@ def find_choice(text: str) -> str | None:
     line = " ".join(_COMMANDS.sub(" ", text[-2_000:]).split())
     if _SEVERAL.search(line[-200:]):
         return None
-    for pattern in (_REASONED, _FINAL, _NAMED):
+    for pattern in (_REASONED, _PRAISED, _FINAL, _NAMED):
         found = [(match[1], match.start(1)) for match in pattern.finditer(line)]
         if not found:
             continue

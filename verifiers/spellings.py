@@ -28,6 +28,7 @@ _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
 )
+_EMPTY_BASE = re.compile(r"(?<=[\d}])\s*\{ ?\}(?=\s*\^)")  # 60 {}^\circ
 _PRIMES = re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*((?:\\prime(?![a-z])\s*|')+)\}|\\prime(?![a-z]))")  # 13^{\prime}
 _PART_IN_TEXT = re.compile(rf"{_FONT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{(ii) }
 _SYSTEM = re.compile(
@@ -35,11 +36,13 @@ _SYSTEM = re.compile(
     r"(?:\{[^{}]*\})?((?:(?!\\begin|\\end).)*)\\end\{\1\}\s*(?:\\right\s*\.?)?(?!\s*\\(?:right|\}|rbrace))",
     re.DOTALL,
 )
-_PERCENT_WORDS = re.compile(r"(?i)(?<=\d)\s*(?:per\s?cent|por\s?ciento|por\s?cento|pour\s?cent|prozent|процент\w{0,3})(?!\w)")
+_PERCENT_WORDS = re.compile(
+    r"(?i)(?<=\d)\s*(?:per\s?cent|por\s?ciento|por\s?cento|pour\s?cent|prozent|процент\w{0,3})(?!\w)"
+)
 _HAN_UNITS = {
     "千米": "km", "公里": "km", "厘米": "cm", "毫米": "mm", "分米": "dm", "米": "m", "千克": "kg", "公斤": "kg",
-    "毫克": "mg", "克": "g", "吨": "tonne", "毫升": "mL", "升": "L", "小时": "hours", "分钟": "minutes", "秒": "seconds",
-    "天": "days", "元": "yuan",
+    "毫克": "mg", "克": "g", "吨": "tonne", "毫升": "mL", "升": "L", "小时": "hours", "分钟": "minutes",
+    "秒": "seconds", "天": "days", "元": "yuan",
 }  # fmt: skip
 _HAN_UNIT = rf"\s*(平方|立方)?({'|'.join(_HAN_UNITS)})"
 _HAN_AFTER = re.compile(_HAN_UNIT)
@@ -86,8 +89,12 @@ def _latex(text: str) -> str:
         text = text.replace("\\surd", "√")
     if "C" in text or "P" in text:
         text = _COUNTS.sub(r"\3_{\1\2}^{\4\5}", text)
+    if "{}" in text or "{ }" in text:
+        text = _EMPTY_BASE.sub("", text)
     if "prime" in text or "'" in text:
-        text = _PRIMES.sub(lambda found: "'" * max(1, (found[1] or "").count("prime") + (found[1] or "").count("'")), text)
+        text = _PRIMES.sub(
+            lambda found: "'" * max(1, (found[1] or "").count("prime") + (found[1] or "").count("'")), text
+        )
     if "(" in text:
         text = _PART_IN_TEXT.sub(r"\1 ", text)
     if "_" in text:

@@ -1,8 +1,9 @@
-"""900 pairs written by two people who had not seen the verifier, and labelled by them.
+"""2,961 pairs written by three people who had not seen the verifier, and labelled by them.
 
 Measured before anything was changed for them: 93.3 % of the first set (1 false positive) and 76.9 % of the second
-(5); the second, after mending what the first had shown but before it was opened itself: 82.0 % (4). Then classes of
-defects were mended, never single rows. What is left is listed here with its reason; none is paid wrongly.
+(5); the second, after mending what the first had shown but before it was opened itself: 82.0 % (4); the third, after
+both: 96.1 % (4 of 2,061). Then classes of defects were mended, never single rows. What is left is listed here with its
+reason; none is paid wrongly.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ NUMBER_WORDS = "a number in words for digits is a matter of form: `number_words=
 DESCRIBED = "an object described in words beside its notation"
 UNEVALUATED = "an operation is left to work out: `allow_unevaluated=True` accepts it"
 PROSE = "the answer stands unannounced in prose"
+UNCLOSED = "a box that is not closed breaks off: its content may be a part"
+DECIMAL_COMMA = "the reference 0,5 is read as two values"
 DISAGREEMENTS = {
     "a016": NUMBER_WORDS, "a047": NUMBER_WORDS, "a196": PROSE, "a389": "a sum with dots is compared as written",
     "a398": PARAPHRASE, "b026": PARAPHRASE, "b063": DESCRIBED, "b096": "signs said in words to be independent",
@@ -33,6 +36,9 @@ DISAGREEMENTS = {
     "b253": PARAPHRASE, "b258": "a chemical equation", "b286": PARAPHRASE, "b296": "labelled parts in another order",
     "b299": "P and A for perimeter and area", "b310": "a small letter without brackets is a variable",
     "b312": PARAPHRASE, "b361": PROSE, "b363": PROSE, "b399": PROSE, "b426": PROSE,
+    "c0810": "the error function", "c0997": UNCLOSED, "c1016": UNCLOSED, "c1066": "denies one option, then names one",
+    "c1182": "an exclamation mark after a number is a factorial", "c1335": "x = y = \\pm 3 for two points",
+    "c1495": "equal only where the symbols are positive", "c1715": DECIMAL_COMMA, "c1716": DECIMAL_COMMA,
 }  # fmt: skip
 
 
@@ -40,7 +46,9 @@ def rows(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize(("name", "reached"), [("unseen_a.jsonl", 0.985), ("unseen_b.jsonl", 0.93)])
+@pytest.mark.parametrize(
+    ("name", "reached"), [("unseen_a.jsonl", 0.985), ("unseen_b.jsonl", 0.93), ("unseen_c.jsonl", 0.995)]
+)
 def test_unseen_pairs_are_judged_as_their_authors_do(name: str, reached: float) -> None:
     pairs = rows(name)
     wrong = [row for row in pairs if VERIFIER.verify(row["answer"], row["gold"]).is_correct != row["expected"]]
@@ -50,7 +58,7 @@ def test_unseen_pairs_are_judged_as_their_authors_do(name: str, reached: float) 
 
 
 def test_a_box_around_the_answer_changes_no_verdict() -> None:
-    for row in (*rows("unseen_a.jsonl"), *rows("unseen_b.jsonl")):
+    for row in (*rows("unseen_a.jsonl"), *rows("unseen_b.jsonl"), *rows("unseen_c.jsonl")):
         if row["extraction"] == "expression" and row["id"] not in DISAGREEMENTS:
             boxed = VERIFIER.verify(f"\\boxed{{{row['answer']}}}", row["gold"]).is_correct
             assert boxed == row["expected"], row["id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from verifiers.equivalence.collections import expand_signs, has_signs
 from verifiers.equivalence.inequalities import is_unsolved, solve
 from verifiers.equivalence.pieces import (
     INFINITY,
@@ -137,6 +138,9 @@ def _relation(expr: Rel) -> RealSet:
         return RealSet(inner.pieces, expr.sides[0].name)
     if expr.ops == ("notin",) and isinstance(expr.sides[0], Sym):
         return RealSet(complement(real_set(expr.sides[1]).pieces), expr.sides[0].name)
+    if expr.ops == ("!=",) and has_signs(expr):  # x != \pm 1 excludes both
+        both = [solve(reading) for reading in expand_signs(expr, independent=False) if isinstance(reading, Rel)]
+        return RealSet(intersection(both), both[0].variable)
     return solve(expr)
 
 

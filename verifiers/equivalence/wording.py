@@ -70,16 +70,17 @@ _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly)
 
 def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
     """Words against words, or against what they name."""
-    polarity = _polarity(reference)
+    mine, theirs = _polarity(answer), _polarity(reference)
     answer, reference = _joined(answer), _joined(reference)
-    if polarity and isinstance(answer, Text) and canonical_phrase(answer.words) == polarity:
-        return yes("the same yes or no, without its explanation", "text")
+    for polarity, other in ((theirs, answer), (mine, reference)):
+        if polarity and isinstance(other, Text) and canonical_phrase(other.words) == polarity:
+            return yes("the same yes or no, with and without its explanation", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
         same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
         return yes("the same words", "text") if same else no("different words", method="text")
-    mine, theirs = (_meaning(side) for side in (answer, reference))
-    if mine == theirs or (
-        not isinstance(mine, Text) and not isinstance(theirs, Text) and compare(mine, theirs, settings)
+    named, meant = (_meaning(side) for side in (answer, reference))
+    if named == meant or (
+        not isinstance(named, Text) and not isinstance(meant, Text) and compare(named, meant, settings)
     ):
         return yes("words for the same thing", "text")
     words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
@@ -110,12 +111,16 @@ def canonical_phrase(words: str) -> str:
     return _SAME.get(words, words)
 
 
+_UNSURE = re.compile(r"\d|\b(?:yes|no|or|but|maybe|perhaps|possibly|unless|except|if)\b")
+
+
 def _polarity(side: Expr) -> str:
     """What `Yes, it is possible` comes to; "" where more than words follows the yes or no."""
     if not (isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items)):
         return ""
     said = [item.words for item in side.items if isinstance(item, Text)]
-    explains = len(said) > 1 and not any(sign.isdigit() for words in said for sign in words)
+    rest = " ".join(said[1:])
+    explains = len(rest.split()) > 1 and not _UNSURE.search(rest)
     return {"yes": "true", "no": "false"}.get(said[0], "") if explains else ""
 
 

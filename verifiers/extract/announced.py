@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from verifiers.extract.boxes import sole_box
-from verifiers.extract.doubt import reduced
+from verifiers.extract.doubt import NOT_THAT, reduced
 from verifiers.extract.places import Extraction, Place, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
@@ -85,7 +85,7 @@ def announced(text: str) -> Extraction | None:
     """The rest of the sentence after the last announcement."""
     payloads: list[tuple[int, str]] = []
     for start, end in sorted(_starts(text))[-_MAX_ANNOUNCEMENTS:]:
-        payload = _sentence(text, end)
+        payload = NOT_THAT.sub("", _sentence(text, end))
         if payload:
             payloads.append((start, payload))
     if "A" in text:

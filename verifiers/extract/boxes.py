@@ -21,7 +21,8 @@ _DENIED_BEFORE = re.compile(
     r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?)(?:\s+(?:be|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
 )
 _DENIED_AFTER = re.compile(
-    r"(?i)[\s$)\]\\*]*(?:is|was|would be)\s+(?:wrong|incorrect|false|not\s+(?:correct|right|true|the|a solution|valid)\b)"
+    r"(?i)[\s$)\]\\*]*(?:is|was|would be)\s+"
+    r"(?:wrong|incorrect|false|not\s+(?:correct|right|true|the|a solution|valid)\b)"
 )
 _NEAR = 40  # characters before a box in which its denial stands
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer

@@ -26,6 +26,7 @@ _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
     r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
 )
+NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
 _REMARK = re.compile(r"([^()\n]{1,100}?)\s*\([^()\n]*[A-Za-z]{2}[^()\n]*\)[\s.*]*")  # 42 (we multiplied 6 by 7)
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NUMBER, is_doubtful, with_unit, without_remark
+from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, with_unit, without_remark
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
 
 _MAX_BARE = 6_000  # characters
@@ -27,13 +27,15 @@ _CONNECTIVE = re.compile(
 )
 _YES_NO = re.compile(r"(?i)(yes|no)\b\s*[,.;:!]")
 _FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
-_SAID_AFTER = re.compile(r"=[^=]*\b(?:so|thus|hence|therefore|then)\b[^=]*\b(?:is|are|was|costs?|gets?|has|have|makes?)\b[^=]*$")
+_SAID_AFTER = re.compile(
+    r"=[^=]*\b(?:so|thus|hence|therefore|then)\b[^=]*\b(?:is|are|was|costs?|gets?|has|have|makes?)\b[^=]*$"
+)
 _EQUATION_LINE = re.compile(r"(?![=\\])(?:(?!\\(?:text|begin))[^=\n]){1,60}=(?!=)(?:(?!\\(?:text|begin))[^\n]){1,120}")
+_TEXT_GROUP = re.compile(r"\\text\{[^{}]*\}")
 _MAX_STEPS = 12
 _LAST_WORD = re.compile(
     r"(?:(?<![\\\w])(?!sin|cos|tan|log|exp|sqrt|det|gcd|max|min|lim)[A-Za-z]{3,}|\bis|[\u4e00-\u9fff])\s*"
 )
-_NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _CHINESE_COPULA = re.compile(r"[\u4e00-\u9fff](?:为|是|等于)\s*([^。\u4e00-\u9fff]{1,80}?)\s*[。．.]?$")
 _LABELLED_LINE = re.compile(r"(?:>\s*|[-*]\s+|#+\s+)*\*\*[^*\n:]{1,40}(?::\*\*|\*\*\s*:)\s*(\S.*)$")
 _JOINING_WORDS = frozenset(
@@ -70,6 +72,7 @@ def _has_formulas(text: str) -> bool:
 
 def _is_prose(text: str) -> bool:
     """Whether formulas stand inside a sentence, rather than words inside an answer."""
+    text = _TEXT_GROUP.sub(" ", text) if "\\text{" in text else text  # \text{if $n$ is even} is part of a formula
     if not _has_formulas(text):
         return False
     outside, count = MATH.subn(" ", text)
@@ -145,7 +148,7 @@ def last(text: str) -> Extraction | None:
         bold = BOLD.findall(line)
         if not _DIGIT.search(line) and not bold:
             continue
-        line = _NOT_THAT.sub("", line)
+        line = NOT_THAT.sub("", line)
         if _DIGIT.search(plain := without_remark(line)):
             line = plain
         if is_doubtful(line):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verifiers.parse.limits import ParseError
 from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import Const, Expr, Family, Op, Rel, Sym, Text, free_symbols
+from verifiers.parse.tree import Call, Const, Expr, Family, Op, Rel, Sym, Text, free_symbols
 
 _DOMAIN_WORDS = frozenset(
     ("integer", "integers", "real", "reals", "natural", "positive", "rational", "complex", "nonnegative")
@@ -104,11 +104,14 @@ def with_domain(items: list[Expr]) -> Expr | None:
     if len(items) != 2:
         return None
     value, condition = items
-    if not (isinstance(value, Rel) and value.ops == ("=",) and isinstance(condition, Rel)):
+    is_bare = isinstance(value, Op | Call)  # 2^k, k >= 0
+    if not (is_bare or (isinstance(value, Rel) and value.ops == ("=",))) or not isinstance(condition, Rel):
         return None
     if not {"<", ">", "<=", ">=", "!="}.issuperset(condition.ops):
         return None
     names = free_symbols(condition)
+    if not isinstance(value, Rel):
+        return Family(value, (), "", condition) if len(names) == 1 and names <= free_symbols(value) else None
     if (
         len(names) != 1
         or not names <= free_symbols(value.sides[1])

@@ -257,6 +257,8 @@ class Parser(ConditionParser):
         self.position = start
         inner = self.answer((closer,))
         self.expect(closer)
+        if isinstance(inner, Builder):
+            return inner  # a set builder in a group of its own
         if isinstance(inner, Group) and inner.kind in ("list", "and", "or"):
             return Group("set", inner.items)
         return Group("set", (inner,))

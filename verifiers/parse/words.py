@@ -197,7 +197,9 @@ def word(run: str) -> tuple[str | None, str]:
 
 def is_short(run: str) -> bool:
     """Whether a run of two or three small letters is a word or a unit, where it could be a product of symbols."""
-    return 2 <= len(run) <= 3 and run.islower() and (run in SHORT_WORDS or units.names_unit(run)) and run not in FUNCTIONS
+    return (
+        2 <= len(run) <= 3 and run.islower() and (run in SHORT_WORDS or units.names_unit(run)) and run not in FUNCTIONS
+    )
 
 
 def ends_in_function(run: str) -> bool:
