@@ -151,8 +151,8 @@ def trim(text: str) -> str:
     text = text.strip(" \t\n$")
     while text and text[-1] in ".;,$ \n\t" and not text.endswith(("...", "\\;", "\\,", "\\ ", "\\$")):
         text = text[:-1]
-    if text.endswith("\\") and not text.endswith("\\\\"):
-        text = text[:-1].rstrip()  # what is left of a space command
+    while text.endswith("\\"):
+        text = text[:-1].rstrip()  # what is left of a space command, or a row break
     return text.lstrip(" \t\n$;,")
 
 

@@ -28,7 +28,7 @@ _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
 )
-_EMPTY_BASE = re.compile(r"(?<=[\d}])\s*\{ ?\}(?=\s*\^)")  # 60 {}^\circ
+_EMPTY_BASE = re.compile(r"(?<=[\d}])\s*\{ ?\}(?=\s*(?:[\^+*/=,)-]|$))")  # 60 {}^\circ, and groups with nothing in them
 _PRIMES = re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*((?:\\prime(?![a-z])\s*|')+)\}|\\prime(?![a-z]))")  # 13^{\prime}
 _PART_IN_TEXT = re.compile(rf"{_FONT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{(ii) }
 _SYSTEM = re.compile(

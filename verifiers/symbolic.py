@@ -311,7 +311,7 @@ def holds_words(tree: Expr) -> bool:
     if isinstance(tree, Group):
         return any(isinstance(item, Text) or (isinstance(item, Op) and item.op == "not") for item in tree.items)
     if isinstance(tree, Op):
-        return any(isinstance(item, Text) for item in tree.args)
+        return any(isinstance(item, Text | Group) and holds_words(item) for item in tree.args)
     if isinstance(tree, Rel):
         return holds_words(tree.sides[-1])
     return isinstance(tree, Text)

@@ -71,6 +71,7 @@ def test_an_equation_that_restates_the_question_is_not_its_solution(first: int, 
     numbers,
     st.sampled_from(
         ["The answer is not {}", "It cannot be {}.", "x isn't {}", "We get $x \\neq {}$", "{} is wrong.",
+         "The wrong answer is {}.", "{}. That is not right.", "{}. This answer is wrong.",
          "Then ${}$ is not correct, so I give up."]
     ),
 )  # fmt: skip
@@ -82,6 +83,17 @@ def test_a_box_that_is_denied_is_no_answer(number: int, sentence: str) -> None:
 def test_a_box_beside_a_denial_of_something_else_counts(number: int, other: int) -> None:
     assert paid(rf"It is not {number + other}, but \boxed{{{number}}}.", str(number))
     assert paid(rf"The answer is \boxed{{{number}}}. It is not {number + other}.", str(number))
+
+
+@given(numbers, digits)
+def test_an_announcement_that_is_taken_back_or_doubted_is_no_answer(number: int, other: int) -> None:
+    for sentence in (
+        "The answer is {}. That is wrong.", "The answer is {}. No, that's not right.", "The wrong answer is {}.",
+        "The total is {} (or maybe {}).", "The total is {} (not certain).", "The answer is {} (or {}).",
+    ):  # fmt: skip
+        assert not paid(sentence.format(number, number + other), str(number))
+    assert paid(f"The total is {number} (we took {number + other} and subtracted).", str(number))
+    assert paid(f"The answer is {number + other}. That is wrong. The answer is {number}.", str(number))
 
 
 @given(numbers, digits)
@@ -207,6 +219,11 @@ def test_equations_on_lines_of_their_own_end_in_the_value(first: int, second: in
         (r"\frac{12}{7}}", r"\frac{12}{7}", True),
         (r"\frac{12}{7", r"\frac{12}{7}", True),
         (r"Yes, the series converges.", "yes", True),
+        (r"No, because 5 is odd.", "no", True),
+        (r"x = 1 \text{ or } y = 2", "(1, 2)", False),
+        (r"\frac{1}{3}\\", r"\frac{1}{3}", True),
+        (r"\{2k+1 \mid k \in \mathbb{N}\}", r"\{2n+1 : n \in \mathbb{N}\}", True),
+        (r"\{2k-1 \mid k \in \mathbb{N}\}", r"\{2n+1 : n \in \mathbb{N}\}", False),
         (r"Yes, no, maybe", "yes", False),
         (r"No, it diverges.", "yes", False),
         (r"The correct answer is 63, not 36.", "36", False),

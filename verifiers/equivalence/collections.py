@@ -161,7 +161,7 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     """Whether two collections hold the same values; `left` is the answer."""
     if any(isinstance(entry.value, Dots) for entry in (*left.items, *right.items)):
         return _compare_in_order(left.items, right.items, compare, settings)
-    if left.alternatives != right.alternatives and left.ranked and right.ranked:
+    if left.alternatives != right.alternatives and all(side.ranked or side.ordered for side in (left, right)):
         return no("alternatives, and values that hold together")
     mixed = (left.ordered and right.explicit_set) or (right.ordered and left.explicit_set)
     if mixed and not (left.ranked or right.ranked):

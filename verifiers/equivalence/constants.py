@@ -71,9 +71,9 @@ def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: froz
         return bool(variables & _VARIABLES) or is_function
     if not variables <= _VARIABLES:
         return False
-    return any(_NAMED.fullmatch(name) for name in targets) or (
-        is_function and any(_NUMBERED.fullmatch(name) for name in names)
-    )
+    if len(targets) > 1:  # cx + d of a line given by its letters, unless it is said to be a function
+        return labelled(reference).label is not None
+    return any(_NAMED.fullmatch(name) for name in targets)
 
 
 def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:

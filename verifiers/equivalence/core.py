@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from verifiers.equivalence.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
+from verifiers.equivalence.builders import compare_builders
 from verifiers.equivalence.collections import (
     Collection,
     chained,
@@ -98,6 +99,9 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     as_integers = compare_integers(answer, reference)
     if as_integers is not None:
         return as_integers
+    as_values = compare_builders(answer, reference, _compare, settings)
+    if as_values is not None:
+        return as_values
     if isinstance(answer, Family) or isinstance(reference, Family):
         return compare_families(answer, reference, _compare, settings)
     if isinstance(answer, Text) or isinstance(reference, Text):

@@ -111,6 +111,7 @@ def canonical_phrase(words: str) -> str:
     return _SAME.get(words, words)
 
 
+_REASON = re.compile(r"\b(?:because|since)\b.*")  # may hold numbers that are no answer
 _UNSURE = re.compile(r"\d|\b(?:yes|no|or|but|maybe|perhaps|possibly|unless|except|if)\b")
 
 
@@ -120,7 +121,7 @@ def _polarity(side: Expr) -> str:
         return ""
     said = [item.words for item in side.items if isinstance(item, Text)]
     rest = " ".join(said[1:])
-    explains = len(rest.split()) > 1 and not _UNSURE.search(rest)
+    explains = len(rest.split()) > 1 and not _UNSURE.search(_REASON.sub("", rest))
     return {"yes": "true", "no": "false"}.get(said[0], "") if explains else ""
 
 

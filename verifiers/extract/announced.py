@@ -20,6 +20,7 @@ _IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|(?=\$|\\\(|\\\[))"
 # pattern, and the texts (lower case) of which one begins every match
 _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
+        r"(?<!wrong )(?<!incorrect )"
         r"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:answers?|ans|solution|result)\b"
         r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
         rf"\s*[\"”*]*\s*{_IS}",
@@ -60,6 +61,11 @@ _SENTENCE_END = re.compile(
     r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
 )
 _QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
+_DENIED_LATER = re.compile(
+    r"(?i)(?<=[.!?\n*)])\s*(?:(?:no|wait|hmm+|actually|but|oh)\b[,. ]*)*"
+    r"(?:this|that|(?:the|this|that|my) (?:above|answer))"
+    r"(?: is|['’]s| was) (?:wrong|incorrect|not (?:right|correct))\b"
+)
 _DIGIT = re.compile(r"\d")
 _OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
 _CLOSING = {
@@ -84,17 +90,21 @@ def hashes(text: str) -> Extraction | None:
 def announced(text: str) -> Extraction | None:
     """The rest of the sentence after the last announcement."""
     payloads: list[tuple[int, str]] = []
+    past = 0
     for start, end in sorted(_starts(text))[-_MAX_ANNOUNCEMENTS:]:
         payload = NOT_THAT.sub("", _sentence(text, end))
         if payload:
             payloads.append((start, payload))
+            past = end
     if "A" in text:
         for match in list(_A_LINE.finditer(text))[-_MAX_ANNOUNCEMENTS:]:
             payloads.append((match.start(), match[1].strip()))
     if not payloads:
         return None
     payloads.sort()
-    payload = payloads[-1][1]
+    start, payload = payloads[-1]
+    if start < past and _DENIED_LATER.search(text, past):
+        return Extraction(None, Place.ANNOUNCED, detail="the announcement is taken back after it")
     others = tuple(undecorated(other) for _, other in payloads[:-1])
     return Extraction(undecorated(payload), Place.ANNOUNCED, lambda: reduced(payload), others)
 

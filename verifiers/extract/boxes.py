@@ -14,11 +14,13 @@ _JOINT = re.compile(r"(?:,|;|and|or|&|,\s*and|,\s*or)\s*(?:[A-Za-z](?:_\{?\w+\}?
 _PERCENT_AFTER = re.compile(r"[\s$)]*(?:\\?%|percent\b|pct\b)")
 _TAKEN_BACK = re.compile(
     r"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
-    r"|(?:this|that|(?:the )?(?:above|box(?:ed)? (?:answer|value))) is (?:wrong|incorrect|not right)"
+    r"|(?:this|that|(?:(?:the|this|that|my) )?(?:above|answer|box(?:ed)? (?:answer|value)))(?: is|['’]s| was)"
+    r" (?:wrong|incorrect|not (?:right|correct))"
     r"|should (?:instead )?(?:be|have been)\b)"
 )
 _DENIED_BEFORE = re.compile(
-    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?)(?:\s+(?:be|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
+    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?|\b(?:wrong|incorrect) (?:answer|option|choice|value|result))"
+    r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
 )
 _DENIED_AFTER = re.compile(
     r"(?i)[\s$)\]\\*]*(?:is|was|would be)\s+"

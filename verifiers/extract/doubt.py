@@ -28,7 +28,8 @@ _BOUNDED = re.compile(
 )
 NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
-_REMARK = re.compile(r"([^()\n]{1,100}?)\s*\([^()\n]*[A-Za-z]{2}[^()\n]*\)[\s.*]*")  # 42 (we multiplied 6 by 7)
+_TWO_LETTERS = re.compile("[A-Za-z]{2}")
+_MAX_PLAIN = 200  # characters before words in brackets
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
     r"(?<![\w.⁄/^√π*_])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
@@ -37,8 +38,12 @@ NUMBER = re.compile(
 
 def without_remark(text: str) -> str:
     """`text` without the words in brackets at its end."""
-    found = _REMARK.fullmatch(text)
-    return found[1] if found else text
+    closed = text.rstrip(" .*\n")
+    start = closed.rfind("(")
+    inside = closed[start + 1 : -1]
+    if not closed.endswith(")") or not 0 < start <= _MAX_PLAIN or ")" in inside or not _TWO_LETTERS.search(inside):
+        return text
+    return closed[:start].rstrip()
 
 
 def with_unit(text: str, number: re.Match[str]) -> str:

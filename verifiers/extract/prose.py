@@ -149,10 +149,10 @@ def last(text: str) -> Extraction | None:
         if not _DIGIT.search(line) and not bold:
             continue
         line = NOT_THAT.sub("", line)
-        if _DIGIT.search(plain := without_remark(line)):
-            line = plain
         if is_doubtful(line):
             return None
+        if _DIGIT.search(plain := without_remark(line)):
+            line = plain
         if re.search(r"\\[a-zA-Z]", MATH.sub(" ", line)) and not bold:
             return None  # a formula that could not be read is no place to pick numbers from
         numbers = [with_unit(line, match) for match in NUMBER.finditer(line)]

@@ -14,6 +14,7 @@ from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Group, Num, 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _MEASURED = frozenset(("num", "-", "frac", "sqrt", "("))
+_DENIALS = frozenset(("wrong", "incorrect", "false", "not", "never", "cannot"))
 _EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
 _MEASURES = frozenset(
     ("mean", "median", "mode", "range", "area", "perimeter", "circumference", "volume", "radius", "diameter", "length",
@@ -36,6 +37,8 @@ class Parser(ConditionParser):
             joint = self._separators(closers)
             if joint and items:
                 joints.append(joint)
+            elif joint in ("and", "or") and closers != ("end",):
+                raise ParseError(f"nothing before {joint!r}")  # 5 (or 6)
             if self.token.kind == "where" and items and "where" not in closers:
                 return self.conditioned(joined(items, joints))
             if self._closes(closers):
@@ -213,6 +216,7 @@ class Parser(ConditionParser):
         while self.token.kind not in ("end", ",", ";", ")", "]", "}", "close", "row", "&", "endenv"):
             token = self.token
             if parts and token.kind in ("rel", ":") and token.value in ("=", ":"):
+                _check_label(parts)
                 self.take()
                 return Rel(("=",), (Sym(_name(parts)), self.expression()))
             if (
@@ -221,6 +225,7 @@ class Parser(ConditionParser):
                 and token.value.lower() in ("is", "equals", "are")
                 and not self._all_words()
             ):
+                _check_label(parts)
                 self.take()
                 return Rel(("=",), (Sym(_name(parts)), self.expression()))
             if (
@@ -266,6 +271,15 @@ class Parser(ConditionParser):
 
 def _labelled(expr: Expr) -> bool:
     return isinstance(expr, Rel) and expr.ops == ("=",)
+
+
+def _check_label(words: list[str]) -> None:
+    """
+    Raises:
+        ParseError: the words deny what they name, as in "the wrong answer is 5".
+    """
+    if not _DENIALS.isdisjoint(word.lower() for word in words):
+        raise ParseError("a label that denies its value")
 
 
 def _name(words: list[str]) -> str:
