@@ -38,6 +38,7 @@ _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]"
 _LOGS = frozenset(("ln", "log"))
 _SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|operatorname)\s*\{[^{}]*\}")
+_POINT = re.compile(r"[$\s]*[A-Z]\s*(?:\\left)?(\([^()]{1,80}\))[$\s.]*")
 _ROMAN = re.compile(r"\\mathrm\s*\{\s*([A-Za-z]{1,3})\s*\}")  # \mathrm{gt}^{2}
 _LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold
 _COUNTED = frozenset(("Num", "Sym", "Op", "Op:add", "Op:neg", "Op:mul"))  # what a number of things looks like
@@ -54,6 +55,12 @@ def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tupl
         if digits is not None:
             yield digits, reference.tree
     yield from _as_letters(text, reference)
+    if (
+        _has_two_entries(reference.tree)
+        and (point := _POINT.fullmatch(text))
+        and (read := _try_read(point[1])) is not None
+    ):
+        yield read, reference.tree  # P(2, 3) is a point where one is asked for
     if isinstance(tree, Call) and tree.name == "binomial" and _has_two_entries(reference.tree):
         yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
     mine: Expr | None

@@ -18,7 +18,9 @@ _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wr
 _NAMED = re.compile(
     r"(?i)\b(?:option|choice|answer|letter|opci[oó]n|letra|lettera|lettre|alternativa|вариант|буква)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
 )
-_FINAL = re.compile(r"\b(?:is|be|choose|pick|select|答案是|选|选择|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$")
+_FINAL = re.compile(
+    r"\b(?:is|be|choose|pick|select|答案是|选项|选择|选|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$"
+)
 _ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
 _LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
 _PRAISED = re.compile(r"^\W*(?:[Oo]ption\s+)?\(?([A-J])\)?\s*(?:is\s+(?:the\s+)?(?:correct|right|best)\b|是正确)")

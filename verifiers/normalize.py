@@ -31,7 +31,7 @@ _CHARACTERS = {
     "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2061": "", "\u2062": "", "\u2063": "",
     "’": "'", "‘": "'", "“": '"', "”": '"', "，": ",", "、": ",", "；": ";", "：": ":", "（": "(", "）": ")", "［": "[",
     "］": "]", "｛": "{", "｝": "}", "＝": "=", "＜": "<", "＞": ">", "＋": "+", "％": "%", "。": ".",
-    "【": "[", "】": "]", "∶": ":",
+    "【": "[", "】": "]", "∶": ":", "٫": ".", "٬": ",", "负": "-",
     "＄": "$", "或": r" \text{ or } ", "且": r" \text{ and } ", "和": r" \text{ and } ", "与": r" \text{ and } ",
     "Å": r"\text{angstrom} ", "\u212b": r"\text{angstrom} ",
     "ı": "i", "ℓ": r"\ell ", "ø": r"\emptyset ", "⌀": r"\emptyset ",
@@ -67,6 +67,9 @@ _CHINESE_DIGITS = {
     "八": 8,
     "九": 9,
 }
+_HAN_FRACTION = re.compile(
+    "([零一二两三四五六七八九十百千]+|[0-9]{1,9})分之([零一二两三四五六七八九十百千]+|[0-9]{1,9})(?![.0-9])"
+)
 _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]+")
 
 # A source that was written with unescaped backslashes: "\f" of "\frac" became a form feed, and so on.
@@ -176,11 +179,20 @@ def _ascii(text: str) -> str:
         ),
         text,
     )
+    text = _HAN_FRACTION.sub(_han_fraction, text)
     text = _VULGAR.sub(_vulgar, text)
     text = text.translate(_TRANSLATION)
     if text.isascii():
         return text
     return "".join(_fold(sign) for sign in text).translate(_TRANSLATION)
+
+
+def _han_fraction(found: re.Match[str]) -> str:
+    """三分之一 as a fraction, 百分之二十五 as a percentage; as written where a part is no number."""
+    whole, part = (int(piece) if piece.isascii() else chinese_number(piece) for piece in found.groups())
+    if whole is None or part is None:
+        return found[0]
+    return f"{part}\\%" if whole == 100 else f"\\frac{{{part}}}{{{whole}}}"
 
 
 def _vulgar(found: re.Match[str]) -> str:

@@ -36,6 +36,7 @@ _SYSTEM = re.compile(
     r"(?:\{[^{}]*\})?((?:(?!\\begin|\\end).)*)\\end\{\1\}\s*(?:\\right\s*\.?)?(?!\s*\\(?:right|\}|rbrace))",
     re.DOTALL,
 )
+_MINUS = re.compile(rf"(?i)(?<![\w-])(?:{_FONT}\s*\{{\s*)?(?:minus|negative)(?:\s*\}}\s*|\s+)(?=[\d.(\\])")
 _PERCENT_WORDS = re.compile(
     r"(?i)(?<=\d)\s*(?:per\s?cent|por\s?ciento|por\s?cento|pour\s?cent|prozent|процент\w{0,3})(?!\w)"
 )
@@ -56,6 +57,8 @@ def respell(text: str) -> str:
         text = _latex(text)
     if "mod" in text:
         text = _MODULUS.sub(r" \\pmod{\2}", text)
+    if "inus" in text or "egative" in text:
+        text = _MINUS.sub("-", text)
     if "ent" in text or "проц" in text:
         text = _PERCENT_WORDS.sub(r"\\%", text)
     if not text.isascii():

@@ -124,6 +124,27 @@ def test_a_number_in_a_sentence_keeps_its_unit(number: int, names: list[str]) ->
         assert paid(sentence.format(number, wrong), str(number))
 
 
+@given(st.integers(2, 60))
+def test_words_around_a_number_that_make_another_of_it(number: int) -> None:
+    sentences = (
+        "minus {}", "We get negative {}.", "负{}", "twice {}", "half of {}", "{} squared", "{} cubed", "{} factorial",
+        "the square root of {}", "{} thousandths", "{}th root", "over {}", "{} below zero", "6 plus {}", "{}₂",
+    )  # fmt: skip
+    for sentence in sentences:
+        assert not paid(sentence.format(number), str(number)), sentence
+    for sentence in (
+        "minus {}",
+        "The answer is negative {}.",
+        "We get negative {}.",
+        r"\boxed{{\text{{minus }} {}}}",
+        "负{}",
+    ):
+        assert paid(sentence.format(number), str(-number)), sentence
+    for sentence in ("It has a value of {}.", "There are {} pairs.", "We see {} of them."):
+        assert paid(sentence.format(number), str(number)), sentence
+    assert paid(f"There are {number} thousand people.", str(number * 1000))
+
+
 @given(digits, st.permutations([("米", "m"), ("厘米", "cm"), ("千克", "kg"), ("小时", "h"), ("平方米", "m^2")]))
 def test_units_in_chinese_are_units(number: int, names: list[tuple[str, str]]) -> None:
     (right, unit), (wrong, _) = names[:2]
@@ -218,6 +239,14 @@ def test_equations_on_lines_of_their_own_end_in_the_value(first: int, second: in
         (r"\mathbb{R} \setminus \{1\}", r"x \neq \pm 1", False),
         (r"\frac{12}{7}}", r"\frac{12}{7}", True),
         (r"\frac{12}{7", r"\frac{12}{7}", True),
+        (r"百分之二十五", "25%", True),
+        (r"三分之一", "1/3", True),
+        (r"三分之二", "1/3", False),
+        (r"٣٫٥", "3.5", True),
+        (r"\Large{6}", "6", True),
+        (r"P(2,3)", "(2,3)", True),
+        (r"P(3,2)", "(2,3)", False),
+        (r"diverges to infinity", r"\infty", True),
         (r"Yes, the series converges.", "yes", True),
         (r"No, because 5 is odd.", "no", True),
         (r"x = 1 \text{ or } y = 2", "(1, 2)", False),

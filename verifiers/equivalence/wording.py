@@ -17,6 +17,7 @@ _MEANINGS: dict[str, Expr] = {
     **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
     **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
     **dict.fromkeys(("empty set", "null set", "no solution"), Const("empty")),
+    **dict.fromkeys(("diverges to infinity", "tends to infinity", "approaches infinity"), Const("inf")),
     **dict.fromkeys(("positive infinity", "plus infinity", "infinite", "infinitely many"), Const("inf")),
     **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
     "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),

@@ -28,6 +28,19 @@ _BOUNDED = re.compile(
 )
 NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
+_NEAR = 30  # characters around a number in which words say what becomes of it
+_SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "dozen"))
+_NEGATIVE = re.compile(r"(?i)(?:\b(?:minus|negative|moins|menos|meno)\s+|负|マイナス|마이너스\s*)$")
+_CHANGED_BEFORE = re.compile(
+    r"(?i)\b(?:twice|thrice|double|triple|half|quarter|plus|times|over|divided by|multiplied by|\d\s+minus"
+    r"|(?:(?:square|cube|\w{1,9}th) roots?|factorial|logarithm|log|square|cube|reciprocal|inverse|opposite"
+    r"|absolute value|multiple|power|half|third) of)"
+    r"\s+\W{0,2}$"
+)
+_CHANGED_AFTER = re.compile(
+    r"(?i)\s*(?:squared|cubed|factorial|(?:ten|hundred|thousand|million)ths?|halves|thirds|fourths|fifths|th root"
+    r"|lakhs?|crores?|(?:degrees )?below|more than|less than|plus|minus|times|divided by)\b|[₀-₉⁰-⁹²³]|_\d|\^"
+)
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
@@ -46,13 +59,21 @@ def without_remark(text: str) -> str:
     return closed[:start].rstrip()
 
 
-def with_unit(text: str, number: re.Match[str]) -> str:
-    """A number picked from a sentence, with the unit that follows it: "8 meters long" is 8 meters."""
+def picked(text: str, number: re.Match[str]) -> str | None:
+    """A number found in a sentence as the sentence means it; None where words make another number of it.
+
+    "8 meters long" is 8 meters and "minus 5" is -5; "5 squared", "half of 5" and "6 plus 5" are not 5.
+    """
     plain = number[0].strip().rstrip(",")
+    before, after = text[max(0, number.start() - _NEAR) : number.start()], text[number.end() : number.end() + _NEAR]
+    if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
+        return None
+    if _NEGATIVE.search(before) and plain[:1] not in "-−":
+        plain = f"-{plain}"
     if "%" in plain or "$" in plain or "," in number[0][-1:]:
         return plain
-    word = _UNIT_AFTER.match(text, number.end())
-    if word and units.is_unit(word[1]):
+    word = _UNIT_AFTER.match(after)
+    if word and (units.is_unit(word[1]) or word[1].lower() in _SCALES):
         return f"{plain} {word[1]}"
     han = None if text.isascii() else han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain
@@ -83,5 +104,5 @@ def reduced(payload: str) -> tuple[str, ...]:
     if matches:
         number = matches[-1][0].strip().rstrip(",")
         if len(matches) == 1 or re.search(r"(?:=|≈|\\approx)\s*\S*" + re.escape(number), payload):
-            found.append(with_unit(payload, matches[-1]))
+            found.append(picked(payload, matches[-1]) or "")
     return tuple(dict.fromkeys(piece for piece in found if piece))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, with_unit, without_remark
+from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, picked, without_remark
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
 
 _MAX_BARE = 6_000  # characters
@@ -155,7 +155,7 @@ def last(text: str) -> Extraction | None:
             line = plain
         if re.search(r"\\[a-zA-Z]", MATH.sub(" ", line)) and not bold:
             return None  # a formula that could not be read is no place to pick numbers from
-        numbers = [with_unit(line, match) for match in NUMBER.finditer(line)]
+        numbers = [picked(line, match) for match in NUMBER.finditer(line)]
         candidates: list[str] = []
         if bold:
             if len(bold) > 1 and _AND.fullmatch(
@@ -163,10 +163,10 @@ def last(text: str) -> Extraction | None:
             ):
                 candidates.append(f"{bold[-2]}, {bold[-1]}")
             candidates.append(_CONNECTIVE.sub("", undecorated(bold[-1])))
-            numbers = [match[0].strip() for match in NUMBER.finditer(bold[-1])] or numbers
+            numbers = [picked(bold[-1], match) for match in NUMBER.finditer(bold[-1])] or numbers
         elif "=" in line and len(line) < 200:
             if _SAID_AFTER.search(line) and len(list(NUMBER.finditer(line[line.rfind("=") :]))) == 2:
-                candidates.append(numbers[-1])  # 6*7=42, so the total cost is 42
+                candidates.append(numbers[-1] or "")  # 6*7=42, so the total cost is 42
             candidates.append(undecorated(line))
             if (equation := _FIRST_EQUATION.search(line)) and equation.start():
                 candidates.append(undecorated(line[equation.start() :]))
@@ -182,7 +182,8 @@ def last(text: str) -> Extraction | None:
         elif series:
             candidates.append(series[0])  # "15 and 10" is two values, and its last number is no answer
         elif numbers:
-            candidates.append(numbers[-1])
+            candidates.append(numbers[-1] or "")
+        candidates = [candidate for candidate in candidates if candidate]
         if candidates:
             rest = tuple(candidates[1:])
             return Extraction(candidates[0], Place.LAST, lambda: rest)  # noqa: B023 (returned at once)

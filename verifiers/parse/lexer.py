@@ -68,7 +68,7 @@ _FONT_COMMANDS = frozenset(
     ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "tilde",
      "overrightarrow",
      "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc",
-     "num")
+     "num", "sf", "tt", "sc", "em", "cal", "tiny", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge")
 )  # fmt: skip
 _DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline", "notag", "nonumber"))
 
