@@ -76,7 +76,11 @@ class RowsEnvironment(Environment):
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         problems = self._by_level.get((split, level), ())
         if not problems:
-            raise ValueError(f"environment {self.name!r} has no problem of split {split!r} and level {level}")
+            raise ValueError(
+                f"environment {self.name!r} has no problem of split {split!r} and level {level} among its "
+                f"{len(list(self.load())):,} rows; where nothing says which split a row is of, one in twenty "
+                "is of the test, and one of validation"
+            )
         epoch, position = divmod(index, len(problems))
         if seed is not None:
             position = _order(self.name, seed, split, level, epoch, len(problems))[position]

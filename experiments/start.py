@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng, split_of
-from envs.types import Problem
+from envs.types import Environment, Problem
 from experiments.context import SeedContext, build_demonstrator, sampling_of
 from experiments.errors import UserError
 from experiments.practice import make_imitator, resume_fit
@@ -154,7 +154,7 @@ class StepProbe:
     def __init__(self, context: SeedContext, policy: CausalPolicy) -> None:
         self.context = context
         self.policy = policy
-        self.problems = validation_drills(context)
+        self.problems = validation_drills(context.env)
 
     def __call__(self, step: int) -> float:
         """Accuracy in [0, 1]; the rollout workers sample and grade."""
@@ -166,18 +166,18 @@ class StepProbe:
         return found.mean_at_k("answer")
 
 
-def validation_drills(context: SeedContext) -> list[Problem]:
+def validation_drills(env: Environment) -> list[Problem]:
     """One-step problems that no demonstration shows."""
     problems: list[Problem] = []
     for index in range(200 * PROBE_PROBLEMS):
-        problem = context.env.drill(keyed_rng("probe", context.env.name, index))
+        problem = env.drill(keyed_rng("probe", env.name, index))
         if split_of(problem) == "validation":
-            problems.append(replace(problem, env=context.env.name, split="validation", index=index))
+            problems.append(replace(problem, env=env.name, split="validation", index=index))
         if len(problems) == PROBE_PROBLEMS:
             return problems
     if not problems:
         raise UserError(
-            f"environment {context.env.name!r} has no one-step problem in the validation split; "
+            f"environment {env.name!r} has no one-step problem in the validation split; "
             "set imitation.drill_share=0 and imitation.step_accuracy=0"
         )
     return problems

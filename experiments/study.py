@@ -217,7 +217,7 @@ def _check(experiment: Experiment) -> None:
     from experiments.context import build_env
     from experiments.evaluation import final_problems, validation_problems
     from experiments.plan import check_components
-    from experiments.start import check_room
+    from experiments.start import check_room, validation_drills
     from policies.causal import check_device
     from policies.tiny import TinyConfig, build_tiny
 
@@ -226,9 +226,11 @@ def _check(experiment: Experiment) -> None:
         check_device(experiment.policy.device)
     except ValueError as error:
         raise UserError(f"policy.{error}") from error
+    env = build_env(experiment.env)[1]
+    if experiment.imitation is not None and experiment.imitation.step_accuracy:
+        validation_drills(env)
     tiny = experiment.policy.tiny
     if tiny is not None:
-        env = build_env(experiment.env)[1]
         policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
         few = experiment.evaluation.model_copy(update={"problems_per_level": SAMPLED_PROMPTS})
         check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
