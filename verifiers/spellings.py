@@ -31,6 +31,8 @@ _MODULUS = re.compile(
 _EMPTY_BASE = re.compile(r"(?<=[\d}])\s*\{ ?\}(?=\s*(?:[\^+*/=,)-]|$))")  # 60 {}^\circ, and groups with nothing in them
 _PRIMES = re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*((?:\\prime(?![a-z])\s*|')+)\}|\\prime(?![a-z]))")  # 13^{\prime}
 _PART_IN_TEXT = re.compile(rf"{_FONT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{(ii) }
+_ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")  # \\[2pt]
+_PLAIN_MATRIX = re.compile(r"\\([pbvBV]?matrix)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")  # \pmatrix{1 & 2 \cr 3 & 4}
 _SYSTEM = re.compile(
     r"(?:\\left\s*\\(?:\{|lbrace)|\\(?:\{|lbrace))\s*\\begin\{(array|aligned|matrix|alignedat|align\*?|split|gathered)\}"
     r"(?:\{[^{}]*\})?((?:(?!\\begin|\\end).)*)\\end\{\1\}\s*(?:\\right\s*\.?)?(?!\s*\\(?:right|\}|rbrace))",
@@ -82,6 +84,10 @@ def _han(found: re.Match[str]) -> str:
 
 
 def _latex(text: str) -> str:
+    if "\\\\" in text and "[" in text:
+        text = _ROW_GAP.sub(r"\\\\ ", text)
+    if "matrix{" in text or "matrix {" in text:
+        text = _PLAIN_MATRIX.sub(r"\\begin{\1}\2\\end{\1}", text)
     if "\\mu" in text:
         text = _MICRO.sub(_micro, text)
     if "\\SI" in text or "\\qty" in text:

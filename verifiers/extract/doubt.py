@@ -29,6 +29,7 @@ _BOUNDED = re.compile(
 NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
 _NEAR = 30  # characters around a number in which words say what becomes of it
+_PRIMES, _QUOTES = frozenset("'′″"), frozenset("'‘\"“")
 _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "dozen"))
 _NEGATIVE = re.compile(r"(?i)(?:\b(?:minus|negative|moins|menos|meno)\s+|负|マイナス|마이너스\s*)$")
 _CHANGED_BEFORE = re.compile(
@@ -67,6 +68,8 @@ def picked(text: str, number: re.Match[str]) -> str | None:
     plain = number[0].strip().rstrip(",")
     before, after = text[max(0, number.start() - _NEAR) : number.start()], text[number.end() : number.end() + _NEAR]
     if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
+        return None
+    if after[:1] in _PRIMES and before[-1:] not in _QUOTES:  # 90' is minutes or feet, '90' is quoted
         return None
     if _NEGATIVE.search(before) and plain[:1] not in "-−":
         plain = f"-{plain}"

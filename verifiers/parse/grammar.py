@@ -15,6 +15,7 @@ _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _MEASURED = frozenset(("num", "-", "frac", "sqrt", "("))
 _DENIALS = frozenset(("wrong", "incorrect", "false", "not", "never", "cannot"))
+_DENIED = {"in": "notin", "=": "!=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
 _MEASURES = frozenset(
     ("mean", "median", "mode", "range", "area", "perimeter", "circumference", "volume", "radius", "diameter", "length",
@@ -188,7 +189,7 @@ class Parser(ConditionParser):
             return "in" if token.value == "ni" else token.value
         if token.kind == "not" and self.ahead().kind == "rel":
             self.take()
-            return {"in": "notin", "=": "!="}.get(self.take().value, "not")
+            return _DENIED.get(self.take().value, "not")
         if token.kind == "in" and self.starts_after_in():
             self.take()
             return "in"

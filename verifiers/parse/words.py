@@ -61,6 +61,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "div": ("/", "/"), "slash": ("/", "/"), "over": ("over", "over"), "pm": ("pm", "pm"), "mp": ("mp", "mp"),
     "le": ("rel", "<="), "leq": ("rel", "<="), "leqslant": ("rel", "<="), "leqq": ("rel", "<="),
     "ge": ("rel", ">="), "geq": ("rel", ">="), "geqslant": ("rel", ">="), "geqq": ("rel", ">="),
+    "ngeq": ("rel", "<"), "nless": ("rel", ">="), "nleq": ("rel", ">"), "ngtr": ("rel", "<="),
     "lt": ("rel", "<"), "gt": ("rel", ">"), "ne": ("rel", "!="), "neq": ("rel", "!="),
     "approx": ("rel", "approx"), "simeq": ("rel", "approx"), "doteq": ("rel", "approx"), "approxeq": ("rel", "approx"),
     "equiv": ("rel", "equiv"), "cong": ("rel", "cong"), "sim": ("rel", "sim"), "propto": ("rel", "sim"),
