@@ -129,6 +129,7 @@ def test_words_around_a_number_that_make_another_of_it(number: int) -> None:
     sentences = (
         "minus {}", "We get negative {}.", "负{}", "twice {}", "half of {}", "{} squared", "{} cubed", "{} factorial",
         "the square root of {}", "{} thousandths", "{}th root", "over {}", "{} below zero", "6 plus {}", "{}₂",
+        "under {}", "{} at minimum", "{} at most", "mod {}", "43.5 ~~{}~~", "<del>{}</del>", r"~~\boxed{{{}}}~~",
     )  # fmt: skip
     for sentence in sentences:
         assert not paid(sentence.format(number), str(number)), sentence
@@ -246,6 +247,12 @@ def test_equations_on_lines_of_their_own_end_in_the_value(first: int, second: in
         (r"\Large{6}", "6", True),
         (r"P(2,3)", "(2,3)", True),
         (r"P(3,2)", "(2,3)", False),
+        ("90'", r"90^\circ", False),
+        (r"x \not\ge 5", "x < 5", True),
+        (r"x \ngtr 5", "x < 5", False),
+        (r"\begin{bmatrix} 1 & 2 \\[2pt] 3 & 4 \end{bmatrix}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", True),
+        (r"\pmatrix{1&2\cr3&4}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", True),
+        (r"\pmatrix{1&2\cr4&3}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", False),
         (r"diverges to infinity", r"\infty", True),
         (r"Yes, the series converges.", "yes", True),
         (r"No, because 5 is odd.", "no", True),

@@ -34,6 +34,10 @@ _MAX_TAIL = 200_000  # characters at the end of a response that are searched
 _REASONING = r"think|thinking|thought|reasoning|reason|scratchpad|analysis|reflection"
 _REASONING_TAG = re.compile(rf"<(/?)(?:{_REASONING})>", re.IGNORECASE)
 _INVISIBLE = re.compile(r"\\(?:[hv]?phantom|tag|label)\*?\s*\{[^{}]{0,400}\}")
+_STRUCK = re.compile(
+    r"(?<!\S)~~(?=\S)(?:[^~\n$\\]{1,200}|\$?\\boxed\{[^{}~]{0,200}\}\$?)(?<=\S)~~(?!\S)|<(del|s|strike)>[^<\n]{0,200}</\1>",
+    re.IGNORECASE,
+)
 _NEXT_TURN = re.compile(r"<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\nUser:|\nHuman:")
 _COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
 _ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
@@ -113,6 +117,8 @@ def _visible(response: str) -> tuple[str, bool]:
     hidden = len(response) != len(text) and _REASONING_TAG.search(response) is not None
     if "\\" in text:
         text = _INVISIBLE.sub(" ", text)
+    if "~~" in text or "</" in text:
+        text = _STRUCK.sub(" ", text)
     return text, hidden
 
 

@@ -29,7 +29,7 @@ _DENIED_AFTER = re.compile(
 _NEAR = 40  # characters before a box in which its denial stands
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
 _TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
-_OTHER_MARKS = ("<", "%", "phantom", "\\tag", "\\label", "\nUser:", "\nHuman:")
+_OTHER_MARKS = ("<", "%", "phantom", "\\tag", "\\label", "\nUser:", "\nHuman:", "~~")
 
 
 def sole_box(response: str) -> str | None:

@@ -24,7 +24,8 @@ HEDGED = re.compile(
 )
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
-    r"|up to|nearly|almost|below|above|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+    r"|up to|nearly|almost|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+    r"|\d\s+(?:at (?:minimum|maximum|least|most|best|worst)|minimum|maximum)\b"
 )
 NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
@@ -69,8 +70,8 @@ def picked(text: str, number: re.Match[str]) -> str | None:
     before, after = text[max(0, number.start() - _NEAR) : number.start()], text[number.end() : number.end() + _NEAR]
     if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
         return None
-    if after[:1] in _PRIMES and before[-1:] not in _QUOTES:  # 90' is minutes or feet, '90' is quoted
-        return None
+    if after[:1] in _PRIMES and not after[1:2].isalpha() and before[-1:] not in _QUOTES:
+        return None  # 90' is minutes or feet; '90' is quoted, 42'dir is a Turkish suffix
     if _NEGATIVE.search(before) and plain[:1] not in "-−":
         plain = f"-{plain}"
     if "%" in plain or "$" in plain or "," in number[0][-1:]:

@@ -177,7 +177,7 @@ NOT_A_UNIT = frozenset(
      "percent", "choose", "mod", "undefined", "never", "neither", "nor", "without", "off", "up", "down", "error",
      "root", "power",
      "powers", "lakh", "crore", "nil", "null", "none", "any", "all", "other", "others", "rejected", "impossible",
-     "cannot")
+     "cannot", "at", "minimum", "maximum", "below", "above")
 )  # fmt: skip
 
 
