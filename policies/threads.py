@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
@@ -22,8 +22,12 @@ def run_all(calls: Sequence[tuple[Any, ...]]) -> None:
         for function, *arguments in calls:
             function(*arguments)
         return
-    for future in [_pool(threads).submit(*call) for call in calls]:
-        future.result()
+    futures = [_pool(threads).submit(*call) for call in calls]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        wait(futures)  # whatever was raised: the kernels write to memory that the caller is about to free
 
 
 @cache
