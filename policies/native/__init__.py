@@ -1,7 +1,8 @@
 """Loads the kernels in this folder, compiled once per machine with the system's C compiler.
 
 The shared library goes to the user's cache folder under a name that hashes sources, compiler and processor, so an edit
-or another machine never meets a stale one. Without a compiler the engine decodes through torch, and says so once.
+or another machine never meets a stale one; where that folder cannot be written to, every process compiles its own.
+Without a compiler the engine decodes through torch, and says so once.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def load_kernels() -> ctypes.CDLL | None:
         )
         return None
     try:
-        library = ctypes.CDLL(str(_compiled(compiler)))
+        library = _load(compiler)
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", None) or str(error)
         logger.warning("compiling the kernels failed, sampling runs through torch: %s", detail.strip()[:500])
@@ -114,21 +115,34 @@ def load_kernels() -> ctypes.CDLL | None:
     return library
 
 
-def _compiled(compiler: str) -> Path:
-    """Path of the shared library; compiled to a temporary name and moved, so that processes may race."""
+def _load(compiler: str) -> ctypes.CDLL:
+    """The shared library; compiled to a temporary name and moved, so that processes may race."""
     texts = [path.read_text() for path in sorted(FOLDER.glob("*.[ch]"))]
     digest = hashlib.sha256("\0".join([*texts, compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "beyond-imitation"
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "beyond-imitation"
     library = folder / f"kernels-{digest}.so"
     if library.exists():
-        return library
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        return ctypes.CDLL(str(library))
+    is_kept = _can_write(folder)
+    with tempfile.TemporaryDirectory(dir=folder if is_kept else None) as scratch:
         built = Path(scratch) / library.name
         command = [compiler, *FLAGS, "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
-        built.replace(library)
-    return library
+        kernels = ctypes.CDLL(str(built))
+        if is_kept:
+            built.replace(library)
+    return kernels
+
+
+def _can_write(folder: Path) -> bool:
+    """Whether files can be put into a folder, which is made if need be."""
+    if not folder.is_absolute():  # "~" of a user without a home
+        return False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _processor() -> str:
@@ -136,5 +150,6 @@ def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = info.read_text().splitlines()
-        return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
+        kinds = ("flags", "Features", "features", "isa", "cpu\t")  # x86, Arm, IBM Z, RISC-V, Power
+        return next((line for line in lines if line.startswith(kinds)), platform.machine())
     return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,55 @@
+"""Compiling the kernels: where they are kept, what happens where nothing can be, and who is told."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from policies import native
+
+pytestmark = pytest.mark.skipif(native.load_kernels() is None, reason="no C compiler")
+compile_and_load = native.load_kernels.__wrapped__  # without the memory of an earlier call
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """No optimisation: only whether it compiles and loads is looked at."""
+    monkeypatch.setattr(native, "FLAGS", ("-O0", "-fPIC", "-shared", "-w"))
+
+
+def test_processes_that_race_leave_one_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: compile_and_load(), range(2))
+    assert first.packed_floats(3, 5) == second.packed_floats(3, 5) > 0
+    assert [path.suffix for path in (tmp_path / "beyond-imitation").iterdir()] == [".so"]
+
+
+@pytest.mark.parametrize("place", ["a file", "nobody's home"])
+def test_without_a_folder_to_keep_them_in_the_kernels_still_load(place, tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    if place == "a file":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    else:  # a user that the system does not know: "~" stays as it is
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.delenv("HOME", raising=False)
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert compile_and_load().packed_floats(3, 5) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert not caplog.records
+
+
+def test_a_compiler_that_fails_is_told_and_torch_takes_over(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CC", "false")
+    assert compile_and_load() is None
+    assert "sampling runs through torch" in caplog.text
+
+
+def test_another_processor_gets_a_library_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for flags in ("flags: sse2", "flags: sse2 avx2"):
+        monkeypatch.setattr(native, "_processor", lambda flags=flags: flags)
+        assert compile_and_load() is not None
+    assert len(list((tmp_path / "beyond-imitation").iterdir())) == 2
