@@ -89,7 +89,8 @@ class SamplingEngine:
         """Completions of each request, in order; one per uid. The policy's present weights are used.
 
         Raises:
-            ValueError: an empty prompt, a uid outside [0, 2**63), a prompt that leaves no room in the model's context.
+            ValueError: an empty prompt, a token that the model does not know, a uid outside [0, 2**63), a prompt that
+                leaves no room in the model's context.
         """
         _check(requests, self.policy.model, sampling)
         if not any(request.uids for request in requests):
@@ -270,11 +271,17 @@ def _pieces(requests: Sequence[Request], max_rows: int) -> list[tuple[int, list[
 
 
 def _check(requests: Sequence[Request], model: Any, sampling: Sampling) -> None:
-    context = getattr(model.config, "max_position_embeddings", None)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    vocabulary = len(model.get_input_embeddings().weight)
     for index, request in enumerate(requests):
         if not request.prompt:
             raise ValueError(
                 f"request {index} has an empty prompt; give at least one token, such as the beginning token"
+            )
+        if unknown := [token for token in request.prompt if not 0 <= token < vocabulary]:
+            raise ValueError(
+                f"request {index} has token {unknown[0]} and the model reads tokens 0 to {vocabulary - 1}; "
+                "use the model's own tokenizer, or resize the model's embeddings"
             )
         if any(not 0 <= uid < 1 << 63 for uid in request.uids):
             raise ValueError(f"request {index} has a uid outside [0, 2**63): {request.uids}")

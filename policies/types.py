@@ -6,6 +6,7 @@ logprobs[:, t] = log pi(tokens[t] | tokens[<t]) at the sampling temperature.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,8 +30,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens is {self.max_new_tokens}, expected at least 1")
-        if self.temperature < 0:
-            raise ValueError(f"temperature is {self.temperature}, expected 0 (greedy) or more")
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}, expected 0 (greedy) or a positive number")
         if self.top_k < 0:
             raise ValueError(f"top_k is {self.top_k}, expected 0 (off) or more")
         if not 0 < self.top_p <= 1:

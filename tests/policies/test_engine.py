@@ -387,6 +387,9 @@ def test_mistakes_are_refused_with_what_to_do():
         engine.generate([Request((1,), (-1,))], Sampling(4), seed=0)
     with pytest.raises(ValueError, match="context of 128"):
         engine.generate([Request((1,) * 100, (0,))], Sampling(64), seed=0)
+    for temperature in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"temperature is {temperature}"):
+            Sampling(4, temperature)
     with pytest.raises(ValueError, match="backend"):
         SamplingEngine(policy, backend="vllm")
     with pytest.raises(ValueError, match="gpt2"):
