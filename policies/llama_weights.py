@@ -48,8 +48,10 @@ def why_not_lean(model: Any) -> str | None:
     config = model.config
     if hasattr(model, "peft_config"):
         return "the model carries adapters"
-    if config.model_type not in MODEL_TYPES:
-        return f"model type {config.model_type!r} is not one of {MODEL_TYPES}"
+    if (kind := config.model_type) not in MODEL_TYPES:
+        return f"model type {kind!r} is not one of {MODEL_TYPES}"
+    if type(model).__module__ != f"transformers.models.{kind}.modeling_{kind}":
+        return f"its class {type(model).__qualname__} is not transformers' own for {kind!r}"
     if config.hidden_act != "silu":
         return f"activation {config.hidden_act!r} is not silu"
     if getattr(config, "sliding_window", None) is not None:
@@ -57,14 +59,19 @@ def why_not_lean(model: Any) -> str | None:
     rope_type = config.rope_parameters["rope_type"]
     if rope_type not in ROPE_TYPES:
         return f"rotary scaling {rope_type!r} depends on the sequence length"
+    biased: list[Any] = []
+    unbiased: list[Any] = [model.lm_head]
     for layer in model.model.layers:
         attention, mlp = layer.self_attn, layer.mlp
-        linears = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
-        mlps = (mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-        if any(type(linear) is not nn.Linear for linear in (*linears, *mlps)):
-            return "projections are adapted or quantised"
-        if any(linear.bias is not None for linear in (attention.o_proj, *mlps)):
-            return "projections other than query, key and value have biases"
+        biased += [attention.q_proj, attention.k_proj, attention.v_proj]
+        unbiased += [attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj]
+    linears = [*biased, *unbiased]
+    if any(type(linear) is not nn.Linear or type(linear.weight) is not nn.Parameter for linear in linears):
+        return "projections are adapted or quantised"
+    if any(linear.bias is not None for linear in unbiased) or len({linear.bias is None for linear in biased}) > 1:
+        return "biases are elsewhere than on query, key and value, or not on all of these"
+    if len(model.lm_head.weight) > len(model.model.embed_tokens.weight):
+        return "the head writes tokens that the embedding cannot read"
     return None
 
 
