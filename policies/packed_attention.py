@@ -7,7 +7,7 @@ transformers.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,11 @@ from policies.native_attention import attend_natively
 from policies.prefix_tree import PrefixTree
 
 Attention = Callable[..., tuple[Tensor, None]]
+NO_MASK_SHAPE = (1, 1, 1, 1)  # four dimensions: models hand such a mask on as it is, and make none themselves
+
+
+class CannotPackError(ValueError):
+    """The model's attention asks for something that packed attention does not know."""
 
 
 @functools.cache
@@ -63,10 +68,20 @@ def sdpa(
                 mask = mask.to(dtype)
             attended, _ = original(module, query, key, value, mask, scaling=scaling, **options)
         else:
-            if options.get("softcap") is not None or options.get("position_bias") is not None:
-                raise ValueError("packed attention knows no softcap and no position bias; use padded rows")
+            _refuse_unknown(attention_mask, options, width=prefix_tree.paths.shape[1])
             attended = attend(prefix_tree, query.squeeze(0), key.squeeze(0), value.squeeze(0), scaling)[None]
     return attended.to(result), None
+
+
+def _refuse_unknown(mask: Tensor | None, options: Mapping[str, Any], width: int) -> None:
+    """Raises CannotPackError where more than the tree decides what tokens of rows of `width` attend to."""
+    if mask is None or mask.shape != NO_MASK_SHAPE:
+        raise CannotPackError("packed attention got a mask that the model made itself; use padded rows")
+    if options.get("softcap") is not None or options.get("position_bias") is not None or options.get("dropout"):
+        raise CannotPackError("packed attention knows no softcap, no position bias and no dropout; use padded rows")
+    window = options.get("sliding_window")
+    if window is not None and width > window:
+        raise CannotPackError(f"packed attention got rows of {width} tokens and a window of {window}; use padded rows")
 
 
 def _dtype(device: str, weights: torch.dtype) -> torch.dtype:
@@ -81,11 +96,17 @@ def attend(tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor, scale: f
 
     Args:
         query, key, value: [heads, N, head_dim]; keys and values may have fewer heads, which then serve several queries.
+            A value may have another size than a key (latent attention), and so has the result.
         scale: of the scores; None: 1 / sqrt(head_dim).
     """
+    dim, value_dim = query.shape[-1], value.shape[-1]
+    scale = dim**-0.5 if scale is None else scale
+    if dim != value_dim:  # zeros add nothing to a score, and are cut off the result
+        wide = max(dim, value_dim)
+        query, key, value = (F.pad(x, (0, wide - x.shape[-1])) for x in (query, key, value))
     if query.device.type == "cpu" and query.dtype == torch.float32 and load_kernels() is not None:
-        return attend_natively(tree, query, key, value, query.shape[-1] ** -0.5 if scale is None else scale)
-    return attend_in_bands(tree, query, key, value, scale)
+        return attend_natively(tree, query, key, value, scale)[..., :value_dim]
+    return attend_in_bands(tree, query, key, value, scale)[..., :value_dim]
 
 
 def attend_in_bands(tree: PrefixTree, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:

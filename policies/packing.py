@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from policies.packed_attention import register
+from policies.packed_attention import NO_MASK_SHAPE, CannotPackError, register
 from policies.prefix_tree import PrefixTree, build_tree
 
 
@@ -53,7 +53,7 @@ def is_right_padded(attention: Tensor) -> bool:
 
 def _packed_states(trunk: Any, tree: PrefixTree) -> Tensor:
     """[N, H] hidden states of the nodes."""
-    mask = torch.empty(1, 1, 1, 1, device=tree.tokens.device)  # four dimensions: handed on as it is, made by nobody
+    mask = torch.empty(NO_MASK_SHAPE, device=tree.tokens.device)
     output = trunk(
         input_ids=tree.tokens[None],
         position_ids=tree.positions[None],
@@ -67,11 +67,11 @@ def _packed_states(trunk: Any, tree: PrefixTree) -> Tensor:
 def can_pack(trunk: Any, width: int) -> bool:
     """True when the packed pass is known to give this model's states on rows of `width` tokens."""
     register()
-    window = getattr(trunk.config, "sliding_window", None)
-    if window is not None and width > window:
+    window = getattr(trunk.config.get_text_config(), "sliding_window", None)
+    if (window is not None and width > window) or not _is_eligible(trunk) or _has_dropout(trunk):
         return False
     if trunk not in _verified:
-        _verified[trunk] = _is_eligible(trunk) and _agrees(trunk)
+        _verified[trunk] = _agrees(trunk)
     return _verified[trunk]
 
 
@@ -80,26 +80,40 @@ _verified: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionar
 
 def _is_eligible(trunk: Any) -> bool:
     """Whether the model's only traffic between tokens is causal attention through transformers' sdpa entry."""
-    config = trunk.config
+    config = trunk.config.get_text_config()
     return (
         getattr(trunk, "_supports_attention_backend", False)
         and not getattr(trunk, "_is_stateful", False)
         and config._attn_implementation == "sdpa"
         and getattr(config, "is_causal", True)
-        and all("attention" in kind and "linear" not in kind for kind in getattr(config, "layer_types", None) or ())
+        # every other kind (chunks, indices, recurrence) may look the same on the few tokens of `_agrees`
+        and {"full_attention", "sliding_attention"}.issuperset(getattr(config, "layer_types", None) or ())
     )
+
+
+def _has_dropout(trunk: Any) -> bool:
+    """True when a pass now would drop anything: the tokens of a shared prefix would be dropped for all of its rows."""
+    if not trunk.training:
+        return False
+    rates = [m.p if isinstance(m, nn.Dropout) else getattr(m, "attention_dropout", None) for m in trunk.modules()]
+    return any(isinstance(rate, float) and rate > 0 for rate in rates)
 
 
 @torch.no_grad()
 def _agrees(trunk: Any) -> bool:
     """Whether packed and padded states agree on a small batch with a shared prefix: evidence for an unknown model."""
-    device, vocabulary = next(trunk.parameters()).device, trunk.config.vocab_size
-    rows = torch.tensor([[3, 1, 4, 1, 5, 9], [3, 1, 4, 2, 6, 0], [7, 1, 0, 0, 0, 0]], device=device) % vocabulary
-    attention = torch.arange(6, device=device) < torch.tensor([[6], [5], [2]], device=device)
-    width = min(6, getattr(trunk.config, "sliding_window", None) or 6)
-    rows, attention = rows[:, :width], attention[:, :width]
-    padded = trunk(input_ids=rows, use_cache=False).last_hidden_state.float()
+    config, weight = trunk.config.get_text_config(), next(trunk.parameters())
+    rows = torch.tensor([[3, 1, 4, 1, 5, 9], [3, 1, 4, 2, 6, 0], [7, 1, 0, 0, 0, 0]], device=weight.device)
+    attention = torch.arange(6, device=weight.device) < torch.tensor([[6], [5], [2]], device=weight.device)
+    width = min(6, getattr(config, "sliding_window", None) or 6)
+    rows, attention = rows[:, :width] % config.vocab_size, attention[:, :width]
     tree = build_tree(rows, attention)
-    difference = (_packed_states(trunk, tree).float()[tree.nodes] - padded)[attention].norm()
-    tolerance = 1e-3 if next(trunk.parameters()).dtype == torch.float32 else 3e-2
+    with torch.autocast(weight.device.type, enabled=False):
+        padded = trunk(input_ids=rows, use_cache=False).last_hidden_state.float()
+        try:
+            packed = _packed_states(trunk, tree).float()
+        except CannotPackError:
+            return False
+    difference = (packed[tree.nodes] - padded)[attention].norm()
+    tolerance = 1e-3 if weight.dtype == torch.float32 else 3e-2
     return bool(difference <= tolerance * padded[attention].norm())

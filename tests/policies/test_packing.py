@@ -36,7 +36,7 @@ def padded_states(trunk, tokens, attention):
 
 
 def family(name, **extra):
-    config = getattr(transformers, f"{name}Config")(**SHAPE, **HEADS, **ENDS, **extra)
+    config = getattr(transformers, f"{name}Config")(**{**SHAPE, **HEADS, **ENDS, **extra})
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = transformers.AutoModelForCausalLM.from_config(config).eval()
@@ -119,6 +119,59 @@ def test_models_with_other_traffic_between_tokens_stay_padded(name):
     config = {"head_dim": 8} if name == "Gemma2" else {"state_size": 4}
     trunk = family(name, **config)
     assert not can_pack(trunk, 4)
+
+
+def test_a_model_with_masks_of_its_own_stays_padded_even_while_they_do_nothing():
+    trunk = family("Doge")  # learns its mask through a factor that starts at zero
+    assert all(not layer.self_attn.A.any() for layer in trunk.layers)
+    assert not can_pack(trunk, 4)
+
+
+def test_chunked_attention_stays_padded_though_short_rows_fit_in_a_chunk():
+    trunk = family("Llama4Text", intermediate_size_mlp=48, num_local_experts=2, attention_chunk_size=32, head_dim=8)
+    assert not can_pack(trunk.model, 4)
+
+
+def test_values_of_another_size_than_keys_pack():
+    latent = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 6}
+    experts = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1}
+    extra = {**latent, **experts, "moe_intermediate_size": 8, "head_dim": 4, "num_key_value_heads": 4}
+    trunk = family("DeepseekV3", **extra)
+    tokens, attention = padded(ROWS)
+    assert can_pack(trunk, 6)
+    states, nodes = trunk_states(trunk, tokens, attention)
+    expected = padded_states(trunk, tokens, attention)
+    torch.testing.assert_close(states[nodes][attention], expected[attention], atol=2e-4, rtol=1e-3)
+    weight = torch.randn(expected.shape, generator=torch.Generator().manual_seed(0))
+    weights = [p for p in trunk.parameters() if p.requires_grad]
+    gradients = [
+        torch.autograd.grad((s * weight)[attention].sum(), weights, allow_unused=True)
+        for s in (states[nodes], expected)
+    ]
+    for found, wanted in zip(*gradients, strict=True):
+        if wanted is not None:
+            torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-3)
+
+
+def test_a_text_model_inside_a_larger_one_is_read_by_its_own_settings():
+    text = {**SHAPE, **HEADS, "head_dim": 8, "sliding_window": 4, "layer_types": ["sliding_attention"] * 2}
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.Gemma3Config(text_config=text, vision_config={**vision, "image_size": 14, "patch_size": 14})
+    trunk = transformers.AutoModelForCausalLM.from_config(config).eval().base_model
+    assert can_pack(trunk, 4)
+    assert not can_pack(trunk, 5)
+
+
+def test_whether_a_model_packs_follows_its_present_state():
+    trunk = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=["a"], seed=0).model.base_model
+    assert can_pack(trunk, 4)
+    trunk.set_attn_implementation("eager")
+    assert not can_pack(trunk, 4)
+    trunk.set_attn_implementation("sdpa")
+    trunk.layers[0].self_attn.attention_dropout = 0.1
+    assert can_pack(trunk, 4)
+    trunk.train()
+    assert not can_pack(trunk, 4)  # rows of a group would share what is dropped of their prompt
 
 
 def test_an_unknown_model_that_mixes_tokens_is_caught_by_comparison():
