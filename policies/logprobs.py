@@ -7,6 +7,7 @@ recomputed chunks for a large one, never as [B, T, V].
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,11 @@ from torch.utils.checkpoint import checkpoint
 from policies.packing import can_pack, padded_inputs, trunk_states
 
 CHUNK_LOGITS = 1 << 24  # logits held at once (64 MB in float32) before the vocabulary is worked in chunks of tokens
-LOGIT_TRANSFORMS = ("final_logit_softcapping", "logit_scale", "logits_scaling", "output_multiplier")
+# Settings of logits that are not the head's product alone; small weights would hide a soft cap from a look at them.
+LOGIT_TRANSFORMS = (
+    *("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap", "softcap"),
+    *("logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier"),
+)
 
 
 class TokenScores(NamedTuple):
@@ -113,8 +118,38 @@ def plain_model(model: Any) -> Any:
 
 
 def has_own_logits(model: Any) -> bool:
-    """True when logits are more than the head's product with the hidden state."""
-    return any(getattr(model.config, name, None) for name in LOGIT_TRANSFORMS)
+    """True when logits are more than the head's product with the hidden state: a setting says so, or a look at both."""
+    config = model.config.get_text_config()
+    if any(getattr(config, name, None) for name in LOGIT_TRANSFORMS):
+        return True
+    if model not in _own_logits:
+        _own_logits[model] = not _head_is_all(model)
+    return _own_logits[model]
+
+
+_own_logits: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
+
+
+@torch.no_grad()
+def _head_is_all(model: Any) -> bool:
+    """Whether the head's product gives the model's logits of a few tokens."""
+    if model.base_model is model:  # some models name no trunk
+        return False
+    weight, was_training = next(model.parameters()), model.training
+    tokens = torch.tensor([[3, 1, 4, 1]], device=weight.device) % model.config.get_text_config().vocab_size
+    model.eval()  # dropout would make any two passes differ
+    try:
+        with torch.autocast(weight.device.type, enabled=False):
+            expected = model(input_ids=tokens, use_cache=False).logits.float()
+            hidden = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+            head = model.get_output_embeddings()
+            if head.weight.shape != (expected.shape[-1], hidden.shape[-1]):
+                return False
+            found = head(hidden).float()
+    finally:
+        model.train(was_training)
+    tolerance = 1e-3 if weight.dtype == torch.float32 else 3e-2
+    return bool((found - expected).norm() <= tolerance * expected.norm())
 
 
 def _score(

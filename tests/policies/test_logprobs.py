@@ -109,6 +109,35 @@ def test_logit_softcapping_is_left_to_the_model():
     torch.testing.assert_close(scores.logprobs[0, 1:], expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("Roberta", {"is_decoder": True}),  # a dense layer before the head
+        ("ModernBertDecoder", {}),  # the same
+        ("HyperCLOVAX", {"logits_scaling": 0.5}),
+        ("Llama4Text", {"intermediate_size_mlp": 32, "num_local_experts": 2}),  # names no trunk
+    ],
+)
+def test_logits_that_are_not_the_heads_product_alone_are_left_to_the_model(name, extra):
+    import transformers
+
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=40, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=64, pad_token_id=0, bos_token_id=1, eos_token_id=2, **extra,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    tokens = torch.tensor([[3, 4, 5, 6]])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 2:
+                parameter.mul_(5.0)
+        expected = model(tokens).logits[0, :-1].log_softmax(-1)[torch.arange(3), tokens[0, 1:]]
+        scores = TokenScorer(model)(tokens, torch.ones_like(tokens, dtype=torch.bool))
+    torch.testing.assert_close(scores.logprobs[0, 1:], expected, atol=1e-5, rtol=1e-5)
+
+
 def test_forbidden_tokens_leave_the_entropy_finite():
     model = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=["a"], seed=0).model
     model.lm_head.bias = torch.nn.Parameter(torch.tensor([0.0, 0.0, 0.0, 0.0, -math.inf]))
