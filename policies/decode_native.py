@@ -97,7 +97,7 @@ class NativeDecoder:
         """Writes the pages of some prompts, and the logits after each."""
         lengths = [len(p) for p in prompts]
         tokens = np.array([token for prompt in prompts for token in prompt], dtype=np.int64)
-        row_tables = np.repeat(tables, lengths, axis=0)
+        owners = np.repeat(np.arange(len(prompts)), lengths)
         seen = np.concatenate([np.arange(1, n + 1) for n in lengths])
         ends = np.cumsum(lengths) - 1
         done = 0
@@ -106,7 +106,7 @@ class NativeDecoder:
             wanted = ends[(ends >= rows.start) & (ends < rows.stop)] - first
             none = np.zeros(rows.stop - rows.start, dtype=np.int64)
             out = logits[done : done + len(wanted)]
-            self._step(tokens[rows], row_tables[rows], none, seen[rows], wanted, out)
+            self._step(tokens[rows], tables[owners[rows]], none, seen[rows], wanted, out)
             done += len(wanted)
 
     def step(self, tokens: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from policies.native import TreeStruct, ViewStruct, load_kernels
 from policies.prefix_tree import PrefixTree
@@ -35,6 +36,7 @@ class _TreeAttention(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value; None for the tree and the scale."""
         query, key, value, out, logsums = ctx.saved_tensors

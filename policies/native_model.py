@@ -87,8 +87,11 @@ class NativeModel:
     def _pack(self, matrices: Sequence[Tensor]) -> int:
         """Address of linear layers' weights [out, in], packed side by side as one product."""
         depth, columns = matrices[0].shape[1], sum(len(m) for m in matrices)
-        floats = self._kernels.packed_floats(depth, columns)
-        packed = torch.zeros(floats + columns if self._is_half else floats, dtype=torch.float32)
+        if self._is_half:
+            floats = self._kernels.packed_floats(depth + depth % 2, columns) // 2
+        else:
+            floats = self._kernels.packed_floats(depth, columns)
+        packed = torch.zeros(floats, dtype=torch.float32)
         into = self._kernels.half_pack if self._is_half else self._kernels.pack
         first = 0
         for matrix in matrices:

@@ -60,6 +60,7 @@ INLINE v8 exp8(v8 x) {
 
 // The bfloat16 nearest to a float, ties to even.
 INLINE uint16_t half_of(float x) {
+    if (x != x) return 0x7FC0u;  // rounding up would carry a NaN of all ones, a GPU's, into the sign: -0
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);

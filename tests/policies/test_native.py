@@ -1,5 +1,8 @@
 """The compiled kernels: products against float64, and rows that do not feel their neighbours."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from policies.decode_native import NativeDecoder, why_not_native
 from policies.engine import SamplingEngine, choose_decoder
 from policies.native import load_kernels
+from policies.threads import run_all
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
 
@@ -72,6 +76,17 @@ def test_half_products_are_those_of_rounded_factors_summed_in_float32(rows, dept
     x, weights = torch.randn(rows, depth, generator=generator), torch.randn(columns, depth, generator=generator)
     expected = x.bfloat16().double() @ weights.bfloat16().double().t()
     torch.testing.assert_close(multiply(x, weights, half=True).double(), expected, atol=1e-4, rtol=1e-5)
+
+
+@needs_half
+@pytest.mark.parametrize("bits", [0x7FC00000, 0x7FFFFFFF, -1])  # the second is what a GPU writes
+@pytest.mark.parametrize("side", ["activations", "weights"])
+def test_every_nan_stays_one_in_bfloat16(bits, side):
+    x, weights = torch.ones(2, 17), torch.ones(3, 17)
+    (x if side == "activations" else weights).view(torch.int32)[0, 16] = bits
+    product = multiply(x, weights, half=True)
+    assert (product[0] if side == "activations" else product[:, 0]).isnan().all()
+    assert product[1, 1] == 17
 
 
 @pytest.mark.parametrize("half", [False, pytest.param(True, marks=needs_half)])
@@ -140,3 +155,62 @@ def test_what_the_kernels_cannot_serve_is_said():
     policy = make_policy(hidden=20, heads=2)  # head size 10
     assert why_not_native(policy.model, torch.float32) == "head size and MLP width must be multiples of 8"
     assert "float32 and bfloat16" in why_not_native(policy.model, torch.float16)
+
+
+@pytest.mark.parametrize("token", [64, -1, 1 << 40])
+def test_a_token_beyond_the_vocabulary_is_refused_before_it_is_looked_up(token):
+    with pytest.raises(ValueError, match=f"request 1 has token {token} and the model reads tokens 0 to 63"):
+        SamplingEngine(make_policy()).generate([Request((5,), (0,)), Request((5, token), (1,))], Sampling(2), seed=0)
+
+
+def test_calls_that_still_run_are_waited_for_when_another_fails():
+    finished, before = threading.Event(), torch.get_num_threads()
+
+    def fail():
+        raise MemoryError("none left")
+
+    def write():
+        time.sleep(0.3)
+        finished.set()
+
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(MemoryError):
+            run_all([(fail,), (write,)])
+    finally:
+        torch.set_num_threads(before)
+    assert finished.is_set()  # else it would write to memory that its caller has freed
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(6, 1.0, top_k=10**6),
+        Sampling(6, 1.0, top_p=1e-9),
+        Sampling(6, 1.0, top_k=1),
+        Sampling(6, 1e-4),
+        Sampling(6, 1e6),
+        Sampling(1),
+    ],
+)
+def test_extreme_settings_draw_what_the_other_decoder_draws(sampling):
+    policy, requests = make_policy(), make_requests([3, 17], group=8)
+    requests.append(Request(requests[0].prompt, (0, 0)))  # a uid twice: the same rollout twice
+    native, generic = (
+        SamplingEngine(policy, decoder=name).generate(requests, sampling, seed=1) for name in ("native", "generic")
+    )
+    assert [[c.tokens for c in group] for group in native] == [[c.tokens for c in group] for group in generic]
+    assert native[2] == (native[0][0], native[0][0])
+    if sampling.top_p < 1e-6 or sampling.top_k == 1 or sampling.temperature < 1e-3:
+        greedy = SamplingEngine(policy).generate(requests, Sampling(6, temperature=0), seed=0)
+        assert [[c.tokens for c in group] for group in native] == [[c.tokens for c in group] for group in greedy]
+
+
+@pytest.mark.parametrize("decoder", ["native", "lean", "generic"])
+def test_the_first_of_equal_logits_is_the_greedy_token(decoder):
+    policy = make_policy()
+    with torch.no_grad():
+        policy.model.lm_head.weight[:] = policy.model.lm_head.weight[:1]
+    policy.stop_ids = ()  # nothing ends a completion but its length
+    (group,) = SamplingEngine(policy, decoder=decoder).generate([Request((5,), (0,))], Sampling(3, 0.0), seed=0)
+    assert group[0].tokens == (0, 0, 0)
