@@ -319,6 +319,6 @@ def reference_kl(batch: Batch) -> dict[str, float]:
         return {}
     log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
     total = float(log_ratio.double().sum())
-    per_token = total / float(batch.mask.sum())
+    per_token = total / max(1.0, float(batch.mask.sum()))
     # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any
     return {"policy/kl": total / batch.num_rows, "policy/kl_token": per_token, "policy/kl_reference_k1": per_token}

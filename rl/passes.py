@@ -79,7 +79,7 @@ class Passes:
         if rows is not None:
             cuts = [cut._replace(rows=rows[cut.rows]) for cut in cuts]
         share = [(cut, False) for cut in cuts[self._processes.rank :: self._processes.world]]
-        if self._is_sharded:
+        if self._is_sharded and cuts:
             passes = -(-len(cuts) // self._processes.world)
             share += [(cuts[-1], True)] * (passes - len(share))
         return share

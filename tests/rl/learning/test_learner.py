@@ -125,6 +125,12 @@ def test_an_update_without_any_advantage_leaves_fresh_weights_alone(world):
     assert metrics["learner/grad_norm"] == 0.0
 
 
+def test_sharded_passes_over_no_rows_are_none(world, batch):
+    learner = Learner(world.policy(), make("grpo"), SMOOTH)
+    learner.passes._is_sharded = True  # every rank runs as many passes as the others: here none
+    assert learner.passes.share(batch, torch.zeros(0, dtype=torch.int64)) == []
+
+
 def test_epochs_and_minibatches_make_that_many_steps_on_every_row(world, batch):
     named = replace(batch, rewards=torch.arange(24.0))
     first, second = minibatches(named, 3, 0), minibatches(named, 3, 1)
