@@ -83,6 +83,15 @@ def test_a_node_takes_nothing_from_rows_it_is_not_on():
     assert touched == sorted(tree.nodes[0].tolist())
 
 
+def test_a_second_derivative_is_refused_not_zero():
+    tree = tree_of([[1, 2, 3]])
+    query, key, value = inputs_for(tree, 1, 1, 8)
+    out = attend_natively(tree, query, key, value, 1.0)
+    (slope,) = torch.autograd.grad(out.square().sum(), query, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+
+
 @pytest.mark.skipif(not onednn_is_exact(), reason="oneDNN's float32 products are not float32 here, or not to be had")
 def test_fast_products_are_float32_and_the_setting_comes_back():
     setting = torch.backends.mkldnn.matmul.fp32_precision
