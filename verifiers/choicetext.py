@@ -14,12 +14,16 @@ _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:]?")
 _SMALL_LETTER = re.compile(r"\(?\s*([a-e])\s*\)")  # a bracket tells (b) from the variable
 _LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).:]|([A-J])(?=\s))\s*(\S.*)", re.DOTALL)
 _OPTION_TEXT = re.compile(r"\d+(?:[.,]\d+)*(?:\s|$)|[A-Z][a-z]")
+_WRITTEN = re.compile(  # what stands before the words of an option, with the commands around it
+    r"(?:\\(?:text|textbf|mathrm|mathbf|mbox) ?\{)?\(? ?[A-J] ?[).:]{0,2}\}?[\s$*.:)]{0,6}"
+    r"(?:\\[ ,;]|~|\\q?quad\b){0,3}\s{0,3}(?=[^}\s])"
+)
 _JUDGED = re.compile(r"(?:is|was|are)\s+(?:wrong|incorrect|false|not|in)\b|(?:wrong|incorrect|no)\b", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?i)\b(?:option|choice|answer|letter|opci[oó]n|letra|lettera|lettre|alternativa|вариант|буква)s?\b\s*(?:is|:)?\s*\(?([A-J])\b\)?(?!\s*(?:or|and|,|/)\s*\(?[A-J]\b)"
 )
 _FINAL = re.compile(
-    r"\b(?:is|be|choose|pick|select|答案是|选项|选择|选|es|est|ist|è|é)\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$"
+    r"(?:\bit['’]s|\b(?:is|be|choose|pick|select|答案是|选项|选择|选|es|est|ist|è|é))\s*:?\s*\(?([A-J])\)?\s*[.!。]?\s*$"
 )
 _ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
 _LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
@@ -56,7 +60,9 @@ def read_choice(text: str) -> ChoiceText | None:
             return None  # the article, the beginning of a sentence, or a factor: A cos x
         if _JUDGED.match(leading[4]):
             return None
-        return ChoiceText(letter, canonical_words(leading[4]), leading[4])
+        bare = text.lstrip(" \t\n$*")
+        written = _WRITTEN.match(bare)
+        return ChoiceText(letter, canonical_words(leading[4]), bare[written.end() :].strip() if written else leading[4])
     return None
 
 

@@ -197,6 +197,9 @@ class SymbolicVerifier:
         choice = read_choice(text)
         if choice is None:
             same = bool(reference.words) and canonical_words(text) == reference.words
+            if not same and reference.text:
+                mine, theirs = _read_or_words(text), _read_or_words(reference.text)
+                same = not (holds_words(mine) or holds_words(theirs)) and bool(equivalent(mine, theirs, self.settings))
             return yes("the words of the option", "text") if same else None
         if choice.letter != reference.letter:
             return no("another option", method="text")

@@ -18,9 +18,10 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.evaluate import InexactError, UndefinedError, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols
+from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols, marks
 
 _NUMBERED = re.compile(r"[CK](?:_\w+)?|[AaBbDck]_\w+|d_\w+|const(?:ant)?")  # nothing else is called so
+_WAVES = frozenset(("Const:e", "Call:sin", "Call:cos", "Call:sinh", "Call:cosh"))
 _VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))
 _NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that say so themselves
 _FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
@@ -71,9 +72,16 @@ def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: froz
         return bool(variables & _VARIABLES) or is_function
     if not variables <= _VARIABLES:
         return False
+    if _are_coefficients(reference, targets) and (set(names) == set(targets) or all(map(_NUMBERED.fullmatch, names))):
+        return True
     if len(targets) > 1:  # cx + d of a line given by its letters, unless it is said to be a function
         return labelled(reference).label is not None
     return any(_NAMED.fullmatch(name) for name in targets)
+
+
+def _are_coefficients(reference: Expr, targets: Sequence[str]) -> bool:
+    """Whether several of A, B, C, D stand before exponentials or waves: e^{-t} (A cos 2t + B sin 2t)."""
+    return len(targets) > 1 and {"A", "B", "C", "D"}.issuperset(targets) and not marks(reference).isdisjoint(_WAVES)
 
 
 def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
@@ -83,7 +91,7 @@ def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
     """
     if isinstance(reference, Op) and reference.op == "add" and any(Sym(name) in reference.args for name in targets):
         return True
-    if len(targets) > 1 and all("_" in name for name in targets):
+    if (len(targets) > 1 and all("_" in name for name in targets)) or _are_coefficients(reference, targets):
         return True
     label = labelled(whole).label
     if isinstance(label, Apply):

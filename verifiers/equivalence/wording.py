@@ -61,6 +61,8 @@ _SUBJECT = re.compile(
     r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
     r"(?: s| is| are| was| were| will be| can be said to be)? "
 )
+_COPULA = re.compile(r"\b(?:is|are)\b")
+_PREDICATE = re.compile(r"(?!(?:no|not|neither|none|nor|if|only)\b)(?:[a-z]+ ){1,3}(?:is|are) ((?!not\b).+)")
 _NONE_AT_ALL = re.compile(
     r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)(?: of [a-z])?"
     r"(?: (?:exists?|works?|satisf(?:y|ies|ying)(?: [a-z]+)*|(?:is|are) possible))?"
@@ -78,6 +80,8 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Set
             return yes("the same yes or no, with and without its explanation", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
         same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
+        if not same and not _COPULA.search(reference.words) and (said := _PREDICATE.fullmatch(answer.words)):
+            same = canonical_phrase(said[1]) == canonical_phrase(reference.words)  # the triangle is scalene
         return yes("the same words", "text") if same else no("different words", method="text")
     named, meant = (_meaning(side) for side in (answer, reference))
     if named == meant or (

@@ -15,7 +15,7 @@ _LINES = re.compile(r"\n|(?<=[。！])|(?<=[.!?])\s+(?=[A-Z\u00c0-\u04ff])")
 _DIGIT = re.compile(r"\d")
 _ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
 _SERIES = re.compile(rf"(?<![\w.]){_ONE}(?:(?:,\s+(?:(?:and|or)\s+)?|\s+(?:and|or|&)\s+){_ONE})+(?=\W*$)")
-_SHARE = re.compile(r"\d+ (?:out of|in) (?:every )?\d+(?=\W*$)")
+_SHARE = re.compile(r"\d+ (?:(?:out of|in) (?:every )?|to )\d+(?=\W*$)")  # 5 out of 8, and the ratio 5 to 3
 _CODE = re.compile(
     r"```(?:python|py|javascript|js|c|cpp|java|sympy|bash|sh|sql|r|julia|matlab)\n.*?(?:```|$)", re.DOTALL
 )

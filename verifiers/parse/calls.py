@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from verifiers.parse.limits import ParseError
 from verifiers.parse.literals import LiteralParser
-from verifiers.parse.tree import Call, Const, Expr, Group, Num, Op, Quantity, num
+from verifiers.parse.tree import Call, Const, Expr, Group, Matrix, Num, Op, Quantity, num
 
 _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
              "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh"}  # fmt: skip
-_SEVERAL = frozenset(("span", "gcd", "lcm", "min", "max", "binomial", "log", "root"))
+_MAX_SIDE = 8  # of a diagonal matrix
+_PERIODIC = frozenset(("sin", "cos", "tan", "cot", "sec", "csc"))
+_SEVERAL = frozenset(("diag", "span", "gcd", "lcm", "min", "max", "binomial", "log", "root"))
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -42,6 +44,9 @@ class CallParser(LiteralParser):
             return Call("log", (args[0], num(10)))
         if name == "exp":
             return Op("pow", (Const("e"), args[0]))
+        if name == "diag" and len(args) <= _MAX_SIDE:
+            zeros = (num(0),) * len(args)
+            return Matrix(tuple((*zeros[:row], arg, *zeros[row + 1 :]) for row, arg in enumerate(args)))
         if name == "factorial":
             return Op("fact", args)
         return Call(name, args)
@@ -63,7 +68,7 @@ class CallParser(LiteralParser):
         if self.token.kind == "-":
             self.take()
             return (negated(self._juxtaposed()),)
-        return (self._juxtaposed(),)
+        return (self._juxtaposed(name in _PERIODIC),)
 
     def _checked(self, name: str, items: tuple[Expr, ...]) -> tuple[Expr, ...]:
         if name not in _SEVERAL and len(items) != 1:
@@ -72,8 +77,11 @@ class CallParser(LiteralParser):
             raise ParseError(f"{name} takes two arguments, got {len(items)}")
         return items
 
-    def _juxtaposed(self) -> Expr:
+    def _juxtaposed(self, with_bracket: bool = False) -> Expr:
+        """Factors side by side; with `with_bracket`, a bracket after a number too: sin 2(x + 1)."""
         factors = [self.power()]
+        if with_bracket and isinstance(factors[0], Num) and self.token.kind == "(" and self.starts_factor():
+            return Op("mul", (factors[0], self.power()))
         while self.starts_factor() and self.token.kind not in ("func", "(", "[", "open", "num", "int", "big", "lim"):
             factors.append(self.power())
         if (

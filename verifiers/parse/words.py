@@ -25,7 +25,7 @@ FUNCTIONS = {name: name for name in (
     "arctan", "arccot", "arcsec", "arccsc", "arcsinh", "arccosh", "arctanh", "ln", "log", "lg", "exp", "sqrt", "abs",
     "floor", "ceil", "gcd", "lcm", "min", "max", "det", "sgn", "arg", "gamma",
     "cis", "cbrt", "binomial", "factorial", "root",
-    "span", "frac", "sup", "inf", "dim", "ker", "deg",
+    "span", "diag", "frac", "sup", "inf", "dim", "ker", "deg",
 )} | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "asinh": "arcsinh", "acosh": "arccosh",
     "atanh": "arctanh", "arsinh": "arcsinh", "arcosh": "arccosh", "artanh": "arctanh", "arcsinh": "arcsinh",
