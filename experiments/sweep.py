@@ -1,18 +1,21 @@
 """`beyond sweep`: a study for every combination of a grid, and one table of what they came to.
 
 A sweep is how settings are chosen, so its policies answer problems of the validation split: the test stays unseen until
-the choice is made.
+the choice is made. Combinations that leave from the same start share it: it is trained once, and copied.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from experiments.config import Experiment
 from experiments.errors import UserError
 from experiments.loading import load_experiment
 from experiments.results import load_study
@@ -61,11 +64,32 @@ def run_sweep(
     experiments = [load_experiment(config, [*overrides, *(f"{k}={v}" for k, v in p.items())]) for p in points]
     root = output or Path("runs") / f"{experiments[0].name}-sweep"
     folders = [root / "_".join(f"{k.rpartition('.')[2]}={v}" for k, v in p.items()).replace("/", "-") for p in points]
+    starts: list[tuple[dict[str, Any], Path]] = []
     for experiment, folder in zip(experiments, folders):
         is_begun = folder.is_dir() and any(folder.iterdir())
-        run_study(experiment, folder, resume=resume and is_begun, quiet=quiet)
+        cause = _what_makes_the_start(experiment)
+        same = [other for known, other in starts if known == cause]
+        is_copied = bool(same) and not is_begun
+        if is_copied:
+            _copy_starts(experiment, same[0], folder)
+        run_study(experiment, folder, resume=is_copied or (resume and is_begun), quiet=quiet)
+        starts.append((cause, folder))
     write_json(root / "sweep.json", [{"settings": p, "folder": f.name} for p, f in zip(points, folders)])
     _print(points, folders)
+
+
+def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
+    """The settings that decide what the folders seed-S/start hold."""
+    parts = {"seeds", "threads", "tensorboard", "env", "policy", "imitation", "evaluation", "workers"}
+    practice = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
+    return {**experiment.model_dump(include=parts), "rl": practice}
+
+
+def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
+    for seed in experiment.seeds:
+        whole, part = target / f"seed-{seed}" / "start", target / f"seed-{seed}" / "start.part"
+        shutil.copytree(source / f"seed-{seed}" / "start", part, dirs_exist_ok=True)
+        part.rename(whole)
 
 
 def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:

@@ -1,12 +1,15 @@
 """Settings are chosen on validation problems: the test stays unseen."""
 
+import json
+
 import pytest
 
 from envs.registry import make
 from envs.splits import split_of
-from experiments.evaluation import final_problems, validation_problems
+from experiments.evaluation import final_problems, read_evaluation, validation_problems
 from experiments.loading import load_experiment
 from experiments.sections import EvaluationSection
+from experiments.study import run_study
 from experiments.sweep import run_sweep
 
 
@@ -44,3 +47,33 @@ def test_a_sweep_ends_in_a_table_of_what_its_validation_problems_say(tmp_path, c
     run_sweep(["mini"], small, ["rl.optimizer.lr=1e-3,1e-4"], output=tmp_path / "sweep", quiet=True)
     table = capsys.readouterr().out.rpartition("on validation problems")[2]
     assert all(column in table for column in ("rl.optimizer.lr", "1e-3", "1e-4", "start"))
+
+
+def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to_alone(tmp_path, monkeypatch):
+    import experiments.start
+
+    trained = []
+    fit = experiments.start.fit_demonstrations
+    monkeypatch.setattr(
+        experiments.start, "fit_demonstrations", lambda *args, **kw: (trained.append(1), fit(*args, **kw))[1]
+    )
+    settings = [
+        "imitation={num_demonstrations: 40, steps: 3, batch_size: 8, step_accuracy: 1.0}",
+        "rl={steps: 2, problems_per_step: 4, group_size: 2, evaluate_every: 0, checkpoint_every: 0}",
+        "arms={rl: {method: rl, reward: {name: verifier, weights: {tokens: 0.1}}}, rlhf: null, dpo: null}",
+        "evaluation={problems_per_level: 3, num_samples: 2, validation_problems: 4, validation_samples: 2}",
+        "workers.executor=inline",
+    ]
+    run_sweep(["mini"], settings, ["rl.optimizer.lr=1e-3,1e-2", "imitation.steps=3,4"], output=tmp_path / "sweep")
+    assert len(trained) == 2  # one for each number of steps of imitation
+    alone = load_experiment(
+        ["mini"], [*settings, "evaluation.split=validation", "rl.optimizer.lr=1e-2", "imitation.steps=4"]
+    )
+    run_study(alone, tmp_path / "alone", quiet=True)
+    for part in ("start", "rl"):
+        one, two = (tmp_path / study / "seed-0" / part for study in ("sweep/lr=1e-2_steps=4", "alone"))
+        weights = "policy/model.safetensors"
+        assert (one / weights).read_bytes() == (two / weights).read_bytes()
+        assert read_evaluation(one)["rows"] == read_evaluation(two)["rows"]
+    points = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert [point["folder"] for point in points][3] == "lr=1e-2_steps=4"
