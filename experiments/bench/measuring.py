@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 import torch
+
+from experiments.runs import provenance, write_json
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def processor() -> str:
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:
-    """Writes JSON, and says where."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n")
+    """Writes JSON, with the machine, the versions and the command beside the figures, and says where."""
+    command = ["python", *sys.orig_argv[1:]]
+    if "--out" in command:  # where a report lies is no part of what was measured
+        place = command.index("--out")
+        del command[place : place + 2]
+    write_json(path, {"machine": machine()} | report | {"provenance": provenance(command)})
     print(f"wrote {path}")

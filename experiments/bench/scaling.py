@@ -28,7 +28,7 @@ import psutil
 import torch
 
 from experiments.bench.generation import GROUP_SIZE, MAX_NEW_TOKENS, MODELS, NO_STOP, RAGGED_STOPS, VOCABULARY
-from experiments.bench.measuring import Clock, Timing, machine, write_report
+from experiments.bench.measuring import Clock, Timing, write_report
 from policies.causal import CausalPolicy
 from policies.engine import SamplingEngine
 from policies.tiny import build_tiny
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report[part] = measures[part](options.repeats)
         for row in report[part]:
             print(part, row, flush=True)
-    write_report(options.out, report | {"machine": machine()})
+    write_report(options.out, report)
 
 
 def make_policy(model: str, *, is_ragged: bool = True, context: int = 256) -> CausalPolicy:

@@ -40,7 +40,7 @@ workers.close()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
-    from experiments.bench.measuring import machine, write_report
+    from experiments.bench.measuring import write_report
     from experiments.bench.time_to_accuracy import ENV, MODEL, build_tiny, make_env
 
     parser = argparse.ArgumentParser(description="Time until a fresh process can train.")
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, code in (("import", IMPORT), ("first_update", FIRST_UPDATE))
         }
     print(json.dumps(report, indent=1))
-    write_report(options.out, report | {"machine": machine()})
+    write_report(options.out, report)
 
 
 def measure(command: list[str], repeats: int) -> dict[str, float]:

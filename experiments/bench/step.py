@@ -27,7 +27,7 @@ import torch
 
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
-from experiments.bench.measuring import Clock, Timing, machine, write_report
+from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy
 from policies.tiny import TinyConfig, build_tiny
@@ -105,8 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             workers.close()
     report = summarise(turns, frozen) | {
-        "options": {key: str(value) for key, value in vars(options).items()},
-        "machine": machine(),
+        "options": {key: str(value) for key, value in vars(options).items() if key != "out"},
     }
     write_report(options.out, report)
     print(json.dumps({key: report[key] for key in ("trl", "ours", "ratio")}, indent=1))

@@ -21,7 +21,7 @@ import torch
 
 from envs.registry import EnvSpec
 from experiments.bench.generation import MODELS
-from experiments.bench.measuring import machine, write_report
+from experiments.bench.measuring import write_report
 from experiments.bench.step import WORDS, Parity
 from policies.causal import CausalPolicy
 from policies.tiny import build_tiny
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             finally:
                 workers.close()
         print(rows[-1], flush=True)
-    write_report(options.out, {"workers": options.workers, "rows": rows, "machine": machine()})
+    write_report(options.out, {"workers": options.workers, "rows": rows})
 
 
 def measure(policy: CausalPolicy, workers: Workers, num_workers: int, repeats: int) -> dict[str, Any]:

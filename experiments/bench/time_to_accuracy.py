@@ -27,7 +27,7 @@ import torch
 from envs.registry import make as make_env
 from envs.registry import parse_reference
 from envs.types import Environment, Problem
-from experiments.bench.measuring import Clock, Timing, machine, write_report
+from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy
 from policies.engine import SamplingEngine
@@ -115,8 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "ratio": ratios,
         "seeds_that_both_reached": len(both),
         "rows": [{"seed": seed, "trl": describe(trl), "ours": describe(ours)} for seed, trl, ours in races],
-        "options": {key: str(value) for key, value in vars(options).items()},
-        "machine": machine(),
+        "options": {key: str(value) for key, value in vars(options).items() if key != "out"},
     }
     write_report(options.out, report)
     print(json.dumps(ratios, indent=1))
