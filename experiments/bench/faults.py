@@ -12,9 +12,7 @@ when all are loaded.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -24,6 +22,7 @@ from typing import Any
 
 from envs.registry import EnvSpec
 from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
+from experiments.bench.measuring import machine, write_report
 from policies.types import Sampling
 from rl.rollout import make_shards
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
@@ -51,13 +50,12 @@ def main() -> None:
         for num_spares in (0, 1):
             rows += worker_rows(folder, settings.repeats, num_spares)
     report = {
-        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "load_before": load},
+        "machine": machine() | {"load": load},  # of before
         "settings": {"worker": vars(PATIENCE), "verifier_deadline_seconds": DEADLINE_SECONDS},
         "medians": medians(rows),
         "rows": rows,
     }
-    settings.out.parent.mkdir(parents=True, exist_ok=True)
-    settings.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(settings.out, report)
 
 
 def medians(rows: list[Row]) -> list[Row]:

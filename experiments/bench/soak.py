@@ -13,7 +13,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import random
 import statistics
 import tempfile
@@ -28,6 +27,7 @@ import torch
 
 from envs.registry import EnvSpec
 from experiments.bench.faulty import FaultyActor, Saboteur
+from experiments.bench.measuring import machine, write_report
 from policies.causal import load_policy
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling
@@ -106,9 +106,7 @@ def main() -> None:
     settings = parser.parse_args()
     load = os.getloadavg()
     report = soak(settings.steps, seed=settings.seed, staleness=settings.staleness, pause=tuple(settings.pause))
-    report["machine"] = {"system": platform.platform(), "cores": os.cpu_count(), "load_before": load}
-    settings.out.parent.mkdir(parents=True, exist_ok=True)
-    settings.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(settings.out, report | {"machine": machine() | {"load": load}})  # of before
     print(json.dumps({name: report[name] for name in ("breakdowns", "restarts", "growth", "equal_weights")}, indent=1))
     raise SystemExit(not report["equal_weights"])
 
