@@ -35,7 +35,7 @@ Row = dict[str, Any]
 TIMEOUT_SECONDS = 300.0
 GRAIN_SECONDS = 0.002
 DEADLINE_SECONDS = 1.0  # of a verification
-PATIENCE = Patience(stall_seconds=5.0, progress_seconds=5.0, max_restarts=1000)
+PATIENCE = Patience(stall_seconds=5.0, progress_seconds=5.0, max_restarts=1000, spare_seconds=0.0)
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers
 
-PATIENCE = Patience(stall_seconds=3.0, progress_seconds=3.0, max_restarts=1_000_000)
+PATIENCE = Patience(stall_seconds=3.0, progress_seconds=3.0, max_restarts=1_000_000, spare_seconds=0.0)
 CURVE_POINTS = 100
 DAEMONS = ("raylet", "gcs_server")
 

@@ -22,6 +22,7 @@ class Patience:
     progress_seconds: float = 180.0  # a shard in hand, heartbeats answered, and not one forward pass further
     start_seconds: float = 300.0  # for a process to come up and load its policy
     shard_seconds: float = 1800.0  # for one shard, its wait in the worker's own queue included
+    spare_seconds: float = 30.0  # from the beginning until spares are started: that takes a core from short runs
     max_restarts: int = 3  # deaths in a row, without a finished shard in between, until a worker is retired
 
     def limit(self, call: str) -> float:

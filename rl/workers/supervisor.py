@@ -45,7 +45,8 @@ class SupervisedWorkers:
 
     Args:
         num_workers: worker processes; results do not depend on it.
-        num_spares: processes that are loaded and wait to replace one that dies; started when all workers are up.
+        num_spares: processes that are loaded and wait to replace one that dies; started when all workers are up, and
+            `patience.spare_seconds` have passed.
         patience: how long to wait for what.
     """
 
@@ -69,6 +70,7 @@ class SupervisedWorkers:
         self._failures: deque[Exception] = deque()
         self._fatal: Exception | None = None
         self._closed = False
+        self._born = time.monotonic()
         self._thread = threading.Thread(target=self._supervise, name="worker-supervisor", daemon=True)
         self._thread.start()
 
@@ -218,7 +220,8 @@ class SupervisedWorkers:
                 self._call(slot, HEARTBEAT, Slot.seen, "ping")
             elif is_late and slot.state is WorkerState.HEALTHY:
                 slot.state = WorkerState.SUSPECT
-        if all(slot.state in (WorkerState.HEALTHY, WorkerState.RETIRED) for slot in self.slots):
+        are_settled = all(slot.state in (WorkerState.HEALTHY, WorkerState.RETIRED) for slot in self.slots)
+        if are_settled and now >= self._born + self.patience.spare_seconds:
             for spare in self.spares:  # once nothing more urgent is to be started
                 if spare.state is WorkerState.DEAD:
                     self._start(spare)

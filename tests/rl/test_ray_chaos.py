@@ -37,7 +37,7 @@ def ray_workers(worker_spec):
     from experiments.bench.faulty import FaultyActor
     from rl.workers.slot import Patience
 
-    patience = Patience(stall_seconds=2.0, progress_seconds=2.0, max_restarts=10_000)
+    patience = Patience(stall_seconds=2.0, progress_seconds=2.0, max_restarts=10_000, spare_seconds=0.0)
     workers = make_workers("ray", worker_spec, 2, patience=patience, actor=FaultyActor)
     yield workers
     workers.close()

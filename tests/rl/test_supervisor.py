@@ -20,7 +20,13 @@ from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import ShardFailed, ShardResult, WorkersLost, WorkerState
 
 QUICK = Patience(
-    0.01, suspect_seconds=0.04, stall_seconds=0.15, start_seconds=0.3, shard_seconds=0.3, max_restarts=100_000
+    0.01,
+    suspect_seconds=0.04,
+    stall_seconds=0.15,
+    start_seconds=0.3,
+    shard_seconds=0.3,
+    max_restarts=100_000,
+    spare_seconds=0.0,
 )
 
 
@@ -271,7 +277,9 @@ def test_a_shard_that_raises_once_is_tried_again_and_twice_is_an_error(make, err
 
 def test_a_spare_takes_the_place_of_the_dead_at_once_and_is_replaced(make):
     launcher = SimulatedLauncher()
-    workers = make(launcher, 2, Patience(heartbeat_seconds=0.01), num_spares=1)
+    workers = make(launcher, 2, Patience(heartbeat_seconds=0.01, spare_seconds=0.2), num_spares=1)
+    wait_until(lambda: all(slot.state is WorkerState.HEALTHY for slot in workers.slots))
+    assert len(launcher.started) == 2  # a spare takes no time from workers that begin
     wait_until(lambda: workers.spares[0].state is WorkerState.HEALTHY)
     victim, spare = workers.slots[0].remote, workers.spares[0].remote
     starts = launcher.started.copy()
