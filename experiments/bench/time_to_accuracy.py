@@ -1,6 +1,6 @@
 """Time to the same held-out accuracy: trl's GRPOTrainer beside ours, from the same policy, on the same problems.
 
-    python -m experiments.bench.time_to_accuracy [--seeds 0,1,2] [--target 0.8] [--executor ray --workers 2 ...]
+    python -m experiments.bench.time_to_accuracy [--seeds 0,1,2] [--target 0.8] [--executor ray --staleness 1 ...]
 
 LEAPS at one level: a policy of 0.2 million parameters that imitates leaping demonstrations practises against the
 verifier (a solution counts when every line is right). Both sides make the same updates: the same problems in the same
@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trl-threads", type=int, default=1)
     parser.add_argument("--executor", default="inline", choices=["inline", "ray"])
     parser.add_argument("--workers", type=int, default=1, help="rollout workers of executor ray, one thread each")
+    parser.add_argument("--staleness", type=int, default=0, help="updates between sampling and training, ours")
     parser.add_argument("--out", type=Path, default=Path("results/bench_time_to_accuracy.json"))
     options = parser.parse_args(arguments)
     env = make_env(ENV)
@@ -185,6 +186,7 @@ def race_ours(
         problems_per_step=PROBLEMS,
         group_size=GROUP_SIZE,
         sampling=Sampling(MAX_NEW_TOKENS),
+        max_staleness=options.staleness,
     )
     try:
         wait_until_healthy(workers)
