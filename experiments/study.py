@@ -10,6 +10,7 @@ Each stage is done once: a resumed study goes on where it stopped. What each sta
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -145,6 +146,14 @@ class Study:
             write_json(self.folder / "study.json", row)
 
 
+def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
+    for seed in experiment.seeds:
+        whole, part = target / f"seed-{seed}" / "start", target / f"seed-{seed}" / "start.part"
+        if not whole.exists():
+            shutil.copytree(source / f"seed-{seed}" / "start", part, dirs_exist_ok=True)
+            part.rename(whole)
+
+
 def run_study(
     experiment: Experiment,
     folder: Path,
@@ -152,10 +161,12 @@ def run_study(
     resume: bool = False,
     quiet: bool = False,
     display: Display | None = None,
+    same_start: Path | None = None,
 ) -> Path:
     """Runs (or resumes) a study into `folder` and returns the path of its report.
 
     Args:
+        same_start: folder of a finished study whose starts are those of this one; they are copied, not trained again.
         quiet: print the tables and nothing else.
         display: where progress is shown; None: the terminal.
     Raises:
@@ -174,6 +185,8 @@ def run_study(
     _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
     make_folder(folder)
     write_whole(config_file, resolved.encode())
+    if same_start is not None:
+        _copy_starts(experiment, same_start, folder)
     _write_provenance(folder / "provenance.json")
     display = display or Display(quiet=quiet)
     with StopSwitch() as stop:

@@ -6,7 +6,6 @@ the choice is made. Combinations that leave from the same start share it: it is 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -68,11 +67,8 @@ def run_sweep(
     for experiment, folder in zip(experiments, folders):
         is_begun = folder.is_dir() and any(folder.iterdir())
         cause = _what_makes_the_start(experiment)
-        same = [other for known, other in starts if known == cause]
-        is_copied = bool(same) and not is_begun
-        if is_copied:
-            _copy_starts(experiment, same[0], folder)
-        run_study(experiment, folder, resume=is_copied or (resume and is_begun), quiet=quiet)
+        same = next((other for known, other in starts if known == cause), None)
+        run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)
         starts.append((cause, folder))
     write_json(root / "sweep.json", [{"settings": p, "folder": f.name} for p, f in zip(points, folders)])
     _print(points, folders)
@@ -83,13 +79,6 @@ def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
     parts = {"seeds", "threads", "tensorboard", "env", "policy", "imitation", "evaluation", "workers"}
     practice = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
     return {**experiment.model_dump(include=parts), "rl": practice}
-
-
-def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
-    for seed in experiment.seeds:
-        whole, part = target / f"seed-{seed}" / "start", target / f"seed-{seed}" / "start.part"
-        shutil.copytree(source / f"seed-{seed}" / "start", part, dirs_exist_ok=True)
-        part.rename(whole)
 
 
 def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:
