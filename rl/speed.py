@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,7 +67,9 @@ def _idle(spent: Mapping[str, float]) -> float:
 
 @cache
 def matmul_flops(device: str, threads: int, dtype: torch.dtype = torch.float32) -> float:
-    """Floating-point operations per second of a product in `dtype` on `device`, median of five; measured once.
+    """Floating-point operations per second of a product in `dtype` on `device`, the best of ten; measured once.
+
+    The best, since other work on the machine can only slow a product down.
 
     Args:
         threads: torch threads in use: part of what is measured.
@@ -76,11 +77,11 @@ def matmul_flops(device: str, threads: int, dtype: torch.dtype = torch.float32) 
     a, b = (torch.ones(SIZE, SIZE, device=device, dtype=dtype) for _ in range(2))
     seconds = []
     with fast_products():  # as the learner multiplies
-        for _ in range(6):
+        for _ in range(11):
             began = time.perf_counter()
             float((a @ b)[0, 0])  # reading a number waits for the device
             seconds.append(time.perf_counter() - began)
-    return 2 * SIZE**3 / statistics.median(seconds[1:])  # the first one warms up
+    return 2 * SIZE**3 / min(seconds[1:])  # the first one warms up
 
 
 def step_flops(num_parameters: int, *, forward: float, trained: float) -> float:

@@ -91,8 +91,10 @@ def audit(
     for number, name in enumerate(wanted, 1):
         _make(name)  # a misspelt one is found before the next minute is spent
         print(f"{number}/{len(wanted)} {name} ...", flush=True)
-        document["environments"][name] = audit_one(name, problems=problems, checked=checked)
-        document["provenance"] = provenance(["beyond", "env", "audit", *sys.argv[3:]])
+        origin = provenance(["beyond", "env", "audit", *sys.argv[3:]])
+        found = audit_one(name, problems=problems, checked=checked)
+        document["environments"][name] = {**found, "commit": origin["commit"]}
+        document["provenance"] = origin  # of the last row; the others say which commit made them
         if out is not None:
             write_json(out, {**document, "environments": dict(sorted(document["environments"].items()))})
     rows = {name: document["environments"][name] for name in wanted}
