@@ -104,7 +104,7 @@ def _eliminate(rows: list[list[Fraction]], names: str) -> list[str] | None:
 @environment("quadratics", levels=(1, 2, 3), ood_levels=(4, 5), verify=same_set)
 def quadratics(rng: random.Random, level: int) -> Problem:
     """Quadratic equations with rational roots, by the discriminant (level: size; from 3 on fractions as roots)."""
-    size = 10 + 5 * level
+    size = 25 + 5 * level
     bottoms = (1, 1) if level < 3 else (rng.randint(1, level), rng.randint(1, level - 1))
     first = Fraction(rng.randint(-size, size), bottoms[0])
     second = Fraction(rng.choice([n for n in range(-size, size + 1) if n]), bottoms[1])

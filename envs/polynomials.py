@@ -56,7 +56,7 @@ def _is_factored(problem: Problem, answer: str) -> bool:
 def polynomial_factoring(rng: random.Random, level: int) -> Problem:
     """Factoring into linear factors (1: monic quadratics; 2: leading coefficients; 3: cubics; then quartics)."""
     num_factors = max(2, level)
-    largest = 12 if level < 3 else 6
+    largest = 30 if level < 3 else 12
     factors = []
     for _ in range(num_factors):
         leading = 1 if level != 2 else rng.randint(1, 4)
