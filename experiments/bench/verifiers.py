@@ -11,12 +11,14 @@ installed is left out. A bare expression is put into a box for all of them, and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import platform
 import random
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -263,14 +265,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.update:
         report["graders"] |= _graders_of(options.output, report)
     load_before = os.getloadavg()[0]
-    for peer in options.peers:
-        if not is_installed(peer):
-            print(f"{peer}: not installed, left out", file=sys.stderr)
-            continue
-        start = time.perf_counter()
-        plain = plain_cases(options.plain if _is_fast(peer) else options.plain // PLAIN_PEERS_SHARE)
-        report["graders"][peer] = measure(peer, cases, bare, hostile, plain, options.workers)
-        print(f"{peer}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    # some peers run what hostile answers say: files that these write land in a folder that goes away
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        for peer in options.peers:
+            if not is_installed(peer):
+                print(f"{peer}: not installed, left out", file=sys.stderr)
+                continue
+            start = time.perf_counter()
+            plain = plain_cases(options.plain if _is_fast(peer) else options.plain // PLAIN_PEERS_SHARE)
+            report["graders"][peer] = measure(peer, cases, bare, hostile, plain, options.workers)
+            print(f"{peer}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     report["load_average"] = [round(load_before, 2), round(os.getloadavg()[0], 2)]  # before, and at the end
     print(render(report))
     if options.output:
