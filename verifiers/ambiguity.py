@@ -135,9 +135,11 @@ def _with_named_sets(tree: Expr, other: Expr) -> Expr | None:
     is_beside_set = not _SET_MARKS.isdisjoint(marks(other))
 
     def named(node: Expr) -> Expr:
+        """The set that a letter names; other nodes as they are."""
         return Const(node.name) if isinstance(node, Sym) and node.name in _SETS else node
 
     def change(node: Expr) -> Expr | None:
+        """What `in`, and beside a set its operations, make of letters; None leaves the node as it is."""
         if isinstance(node, Rel) and node.ops == ("in",):
             return Rel(node.ops, (transform(node.sides[0], change), named(node.sides[1])))
         if isinstance(node, SetOp) and is_beside_set:

@@ -1,4 +1,4 @@
-"""2,961 pairs written and labelled by three people before the verifier had met them (416 after reading its code).
+"""2,961 pairs in three sets, each written and labelled without a look at the verifier (416: with its code in view).
 
 Measured before anything was changed for them: 93.3 % of the first set (1 false positive) and 76.9 % of the second
 (5); the second, after mending what the first had shown but before it was opened itself: 82.0 % (4); the third, after
