@@ -2,8 +2,8 @@
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "envs.leaps.environment": ("leaps",),
-    "envs.arithmetic": ("arithmetic_chain", "addition", "multiplication", "division", "fractions"),
-    "envs.number_theory": (
+    "envs.procedural.arithmetic": ("arithmetic_chain", "addition", "multiplication", "division", "fractions"),
+    "envs.procedural.number_theory": (
         "modular_arithmetic",
         "modular_power",
         "gcd_bezout",
@@ -11,8 +11,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "modular_inverse",
         "chinese_remainder",
     ),
-    "envs.equations": ("linear_equations", "linear_systems", "quadratics", "inequalities"),
-    "envs.calculus": (
+    "envs.procedural.equations": ("linear_equations", "linear_systems", "quadratics", "inequalities"),
+    "envs.procedural.calculus": (
         "derivatives",
         "derivatives_functions",
         "antiderivatives",
@@ -21,26 +21,26 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "limits",
         "sums",
     ),
-    "envs.matrices": ("determinants", "matrix_products", "matrix_inverses"),
-    "envs.sequences": ("sequences", "recurrences"),
-    "envs.counting": ("combinatorics", "probability", "dice"),
-    "envs.geometry": ("lengths", "polygon_areas", "angles"),
-    "envs.countdown": ("countdown",),
-    "envs.word_problems": ("word_problems",),
-    "envs.units": ("unit_conversion",),
-    "envs.composition": ("composition",),
-    "envs.guessing": ("guess_number",),
-    "envs.tool_use": ("calculator_use",),
-    "envs.aime": ("aime",),
-    "envs.polynomials": ("polynomial_expansion", "polynomial_factoring", "polynomial_division"),
+    "envs.procedural.matrices": ("determinants", "matrix_products", "matrix_inverses"),
+    "envs.procedural.sequences": ("sequences", "recurrences"),
+    "envs.procedural.counting": ("combinatorics", "probability", "dice"),
+    "envs.procedural.geometry": ("lengths", "polygon_areas", "angles"),
+    "envs.procedural.countdown": ("countdown",),
+    "envs.procedural.word_problems": ("word_problems",),
+    "envs.procedural.units": ("unit_conversion",),
+    "envs.procedural.composition": ("composition",),
+    "envs.procedural.guessing": ("guess_number",),
+    "envs.procedural.tool_use": ("calculator_use",),
+    "envs.procedural.aime": ("aime",),
+    "envs.procedural.polynomials": ("polynomial_expansion", "polynomial_factoring", "polynomial_division"),
 }
 
 _COMBINED: dict[str, tuple[str, ...]] = {"envs.mixture": ("mixture",)}
 
 _GIVEN: dict[str, tuple[str, ...]] = {
-    "envs.jsonl": ("jsonl", "hf"),
-    "envs.gsm8k": ("gsm8k",),
-    "envs.math_dataset": ("math",),
+    "envs.data.jsonl": ("jsonl", "hf"),
+    "envs.data.gsm8k": ("gsm8k",),
+    "envs.data.math_dataset": ("math",),
     "envs.adapters.reasoning_gym": ("rg",),
     "envs.adapters.gymnasium": ("gym",),
     "envs.adapters.openenv": ("openenv",),

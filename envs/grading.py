@@ -9,10 +9,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from envs.expressions import evaluate
+from envs.demonstrators.worksteps import split_step
+from envs.procedural.expressions import evaluate
 from envs.registry import EnvSpec
 from envs.types import Check, Environment, Message, Problem
-from envs.worksteps import split_step
 from verifiers import registry
 from verifiers.extract import TRAINING_PLACES, extract_answer
 from verifiers.types import Outcome, Reason, Verdict, Verifier
@@ -44,7 +44,7 @@ _LATEX = tuple(
 class EnvGrader:
     """Grades (problem, response or conversation) pairs of one environment; built lazily, once per process.
 
-    What a `verifiers.pool.VerifierPool` pickles into its workers: it holds the spec, never the environment.
+    What a `VerifierPool` pickles into its workers: it holds the spec, never the environment.
     """
 
     def __init__(self, spec: EnvSpec) -> None:

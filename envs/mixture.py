@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from envs.demonstrations import ConversationDemonstrator, Demonstrator
+from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
 from envs.strands import Strand

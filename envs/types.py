@@ -20,7 +20,7 @@ from envs.strands import Strand
 from verifiers.types import Verdict, Verifier
 
 if TYPE_CHECKING:
-    from envs.demonstrations import Demonstrator
+    from envs.demonstrators.base import Demonstrator
     from envs.registry import EnvSpec
 
 SPLITS = ("train", "validation", "test")
@@ -259,8 +259,8 @@ class Environment:
         return Step(observation=None, stop=StopReason.COMPLETED)
 
     def demonstrator(self, **settings: Any) -> Demonstrator:
-        """A writer of (imperfect) solutions; see `envs.demonstrations.StepDemonstrator` for the settings."""
-        from envs.demonstrations import StepDemonstrator
+        """A writer of (imperfect) solutions; see `envs.demonstrators.base.StepDemonstrator` for the settings."""
+        from envs.demonstrators.base import StepDemonstrator
 
         return StepDemonstrator(self, **settings)
 
@@ -270,7 +270,7 @@ class Environment:
 
     def corrupt(self, problem: Problem, rng: random.Random) -> tuple[str, ...]:
         """Wrong responses that look like solutions (complete texts), for preference pairs and for checks."""
-        from envs.demonstrations import corrupt_solution
+        from envs.demonstrators.base import corrupt_solution
 
         return corrupt_solution(self, problem, rng)
 

@@ -17,9 +17,9 @@ from policies.causal import load_policy
 from policies.types import Sampling
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import Curriculum
-from rl.learner import Learner, OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, WorkerSpec, make_workers
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from experiments.cli import env, grading
-from experiments.errors import EXIT_RUN_FAILED, UserError
+from experiments.run.errors import EXIT_RUN_FAILED, UserError
 
 app = typer.Typer(
     name="beyond",
@@ -77,11 +77,11 @@ def study(
     Ctrl-C once finishes the step, checkpoints and stops; `--resume` goes on. What the tables and the report say is in
     docs/reading-results.md.
     """
-    from experiments.loading import load_experiment
+    from experiments.config.loading import load_experiment
 
     experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     folder = output or Path("runs") / experiment.name
-    from experiments.study import run_study
+    from experiments.study.stages import run_study
 
     run_study(experiment, folder, resume=resume, quiet=quiet)
 
@@ -100,15 +100,15 @@ def run(
 
     Its start, and the arms it builds on, are run too.
     """
-    from experiments.errors import did_you_mean
-    from experiments.loading import load_experiment
+    from experiments.config.loading import load_experiment
+    from experiments.run.errors import did_you_mean
 
     experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     chosen = arm or next(iter(experiment.arms))
     if chosen not in experiment.arms:
         raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
     one = experiment.only(chosen)
-    from experiments.study import run_study
+    from experiments.study.stages import run_study
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
 
@@ -138,7 +138,7 @@ def sweep(
 
     Ends in one table. Settings are chosen by validation problems: the test stays unseen until the choice is made.
     """
-    from experiments.sweep import run_sweep
+    from experiments.study.sweep import run_sweep
 
     run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet, on_test=on_test)
 
@@ -149,10 +149,10 @@ def check(config: Configs, override: Overrides = None) -> None:
 
     Builds every component that it names and draws its problems.
     """
-    from experiments.loading import load_experiment
+    from experiments.config.loading import load_experiment
 
     experiment = load_experiment(config, override or [])
-    from experiments.plan import print_plan
+    from experiments.study.plan import print_plan
 
     print_plan(experiment)
 
@@ -172,7 +172,7 @@ def compare(
 
     Paired differences by seed and problem, and McNemar's exact test; how to read it: docs/reading-results.md.
     """
-    from experiments.compare import print_comparison
+    from experiments.results.compare import print_comparison
 
     print_comparison(folders, level=level, metric=metric)
 
@@ -231,7 +231,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", help="Folder to write.")],
 ) -> None:
     """Copy a trained policy as a Hugging Face folder with a model card."""
-    from experiments.export import export_policy
+    from experiments.run.export import export_policy
 
     print(export_policy(run_folder, to))
 
@@ -239,7 +239,7 @@ def export(
 @app.command("ls")
 def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs")) -> None:
     """List studies with their state and headline."""
-    from experiments.listing import print_runs
+    from experiments.results.listing import print_runs
 
     print_runs(root)
 
@@ -255,7 +255,7 @@ def configs(
 
     A beginning for your own: `beyond configs demo > my.yaml`. Every key is explained in docs/config.md.
     """
-    from experiments.loading import CONFIG_FOLDER, load_experiment, to_yaml
+    from experiments.config.loading import CONFIG_FOLDER, load_experiment, to_yaml
 
     if config:
         print(to_yaml(load_experiment(config, override or [])), end="")
@@ -279,7 +279,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        from rl.files import ADVICE, disk_advice
+        from rl.learning.files import ADVICE, disk_advice
 
         if error.errno not in ADVICE:
             raise

@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policies.types import Sampling
-from rl.checkpoint import Checkpoints
-from rl.collate import collate
-from rl.health import Health, HealthLimits, WorkerWatch, worker_metrics
-from rl.learner import Learner, NonFiniteLossError
-from rl.metrics import num_tokens, rollout_metrics, use_metrics
+from rl.learning.checkpoint import Checkpoints
+from rl.learning.collate import collate
+from rl.learning.learner import Learner, NonFiniteLossError
 from rl.randomness import load_random_state, random_state
-from rl.recorder import Recorder
-from rl.replay import Replay
-from rl.rewards import RewardSource
-from rl.rollout import SHARD_PROBLEMS
-from rl.rollout_log import RolloutLog
-from rl.speed import StepClock, speed_metrics
-from rl.stream import Pace, ProblemSource, RolloutSource, RolloutStream
+from rl.records.health import Health, HealthLimits, WorkerWatch, worker_metrics
+from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
+from rl.records.recorder import Recorder
+from rl.records.speed import StepClock, speed_metrics
+from rl.rewards.sources import RewardSource
+from rl.rollouts.engine import SHARD_PROBLEMS
+from rl.rollouts.log import RolloutLog
+from rl.rollouts.replay import Replay
+from rl.rollouts.stream import Pace, ProblemSource, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost
 
@@ -263,7 +263,7 @@ class Training:
     def metrics(
         self, groups: Sequence[Group], sampled: Sequence[Group], batch: Batch | None, update: Mapping[str, float]
     ) -> dict[str, float]:
-        """The numbers of the step, by the names of rl/metrics.py."""
+        """The numbers of the step, by the names of rl/records/metrics.py."""
         return {
             **rollout_metrics(sampled),
             **use_metrics(groups, sampled, self.learner.updates),

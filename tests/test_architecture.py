@@ -17,7 +17,7 @@ MAY_IMPORT = {
 }
 HOMES = {  # library -> the only places that import it
     "ray": ("rl/workers/",),
-    "accelerate": ("rl/processes.py",),
+    "accelerate": ("rl/learning/processes.py",),
     "trl": ("rl/preference/",),
 }
 NEVER_CALLED = {"eval", "exec", "sympify", "parse_expr", "parse_latex"}
@@ -79,7 +79,7 @@ def test_nothing_evaluates_text():
         ("verifiers", {"torch", "transformers", "ray", "trl"}),
         ("envs", {"torch", "transformers", "ray", "trl"}),
         ("envs.registry", {"torch", "transformers", "ray", "trl"}),
-        ("verifiers.pool_worker", {"torch", "transformers", "ray", "trl", "envs"}),
+        ("verifiers.pool.worker", {"torch", "transformers", "ray", "trl", "envs"}),
         ("rl.train", {"ray", "trl", "pydantic"}),
         ("rl.workers.inline", {"ray", "trl", "pydantic"}),
     ],

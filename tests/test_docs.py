@@ -16,11 +16,11 @@ from pydantic import BaseModel
 
 from experiments.__main__ import app
 from experiments.arms import arm_kinds, methods_of
-from experiments.config import Experiment
-from experiments.reference import pages
-from experiments.sections import Component
+from experiments.config.experiment import Experiment
+from experiments.config.reference import pages
+from experiments.config.sections import Component
 from rl.algorithms.registry import ALGORITHMS
-from rl.metrics import METRICS, is_known
+from rl.records.metrics import METRICS, is_known
 from verifiers.registry import BUILT_IN
 
 ROOT = Path(__file__).parent.parent
@@ -260,7 +260,7 @@ def test_every_algorithm_arm_and_verifier_has_its_place():
 
 @pytest.mark.parametrize("name", ["config.md", "metrics.md"])
 def test_reference_pages_are_what_the_code_writes(name):
-    assert (ROOT / "docs" / name).read_text() == pages()[name], "run: python -m experiments.reference"
+    assert (ROOT / "docs" / name).read_text() == pages()[name], "run: python -m experiments.config.reference"
 
 
 def test_every_config_field_is_explained():

@@ -14,7 +14,7 @@ def verify(response: str, reference: str, verifier: str = "symbolic", **settings
     """The verdict on one response, in this process; `settings` are those of the verifier.
 
     Bounded by construction, without a hard deadline: for text from a model in training use `verify_batch` or a
-    `verifiers.pool.VerifierPool`.
+    `verifiers.pool.verifier_pool.VerifierPool`.
 
     Raises:
         ValueError: the reference cannot be used, or a name or setting is unknown.
@@ -33,13 +33,13 @@ def verify_batch(
 ) -> list[Verdict]:
     """The verdicts on (response, reference) pairs, in order, from grading processes under a deadline.
 
-    Starting them takes a second: for many batches keep a `verifiers.pool.VerifierPool`.
+    Starting them takes a second: for many batches keep a `verifiers.pool.verifier_pool.VerifierPool`.
 
     Raises:
         ValueError: a name or setting is unknown. A reference that cannot be used is an ERROR verdict here.
     """
-    from verifiers.pool import VerifierPool  # not loaded by the grading processes themselves
-    from verifiers.reward_funcs import VerifierGrader
+    from verifiers.pool.verifier_pool import VerifierPool  # not loaded by the grading processes themselves
+    from verifiers.trl import VerifierGrader
 
     make(verifier, **settings)  # a wrong name or setting is said here, not by every process
     grader = VerifierGrader(verifier, **settings)

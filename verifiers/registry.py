@@ -13,18 +13,18 @@ from typing import Any
 from verifiers.types import Verifier
 
 BUILT_IN = {
-    "symbolic": "verifiers.symbolic:SymbolicVerifier",
-    "numeric": "verifiers.numeric:NumericVerifier",
-    "exact": "verifiers.exact:ExactVerifier",
-    "choice": "verifiers.choice:ChoiceVerifier",
-    "constraint": "verifiers.constraint:ConstraintVerifier",
-    "substitution": "verifiers.substitution:SubstitutionVerifier",
-    "antiderivative": "verifiers.antiderivative:AntiderivativeVerifier",
-    "steps": "verifiers.steps:StepsVerifier",
-    "format": "verifiers.format:FormatVerifier",
-    "weighted": "verifiers.combine:WeightedVerifier",
-    "all_of": "verifiers.combine:AllOf",
-    "any_of": "verifiers.combine:AnyOf",
+    "symbolic": "verifiers.judges.symbolic:SymbolicVerifier",
+    "numeric": "verifiers.judges.numeric:NumericVerifier",
+    "exact": "verifiers.judges.exact:ExactVerifier",
+    "choice": "verifiers.judges.choice:ChoiceVerifier",
+    "constraint": "verifiers.judges.constraint:ConstraintVerifier",
+    "substitution": "verifiers.judges.substitution:SubstitutionVerifier",
+    "antiderivative": "verifiers.judges.antiderivative:AntiderivativeVerifier",
+    "steps": "verifiers.judges.steps:StepsVerifier",
+    "format": "verifiers.judges.format:FormatVerifier",
+    "weighted": "verifiers.judges.combine:WeightedVerifier",
+    "all_of": "verifiers.judges.combine:AllOf",
+    "any_of": "verifiers.judges.combine:AnyOf",
 }
 
 

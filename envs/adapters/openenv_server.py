@@ -23,7 +23,7 @@ from pydantic import Field
 from envs.grading import MAX_RESPONSE_CHARACTERS, EnvGrader
 from envs.registry import EnvSpec, make
 from envs.types import Environment, Message, Problem, StopReason
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Verdict
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

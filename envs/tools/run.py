@@ -9,7 +9,7 @@ from types import TracebackType
 from envs.tools.calls import Call
 from envs.tools.schema import Tool
 from envs.types import StopReason
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Reason, Verdict
 
 MAX_RESULT_CHARACTERS = 2000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from envs.expressions import evaluate
+from envs.procedural.expressions import evaluate
 from envs.tools.sandbox import run_python
 from envs.tools.schema import tool
 
@@ -33,7 +33,7 @@ def symbolic(operation: Operation, expression: str, variable: str = "x", at: str
     """
     import sympy  # here: half a second, paid once per tool process
 
-    from verifiers.equivalence.proof import to_sympy
+    from verifiers.equivalence.values.proof import to_sympy
     from verifiers.parse import ParseError, parse
     from verifiers.parse.tree import Rel
 

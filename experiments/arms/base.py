@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from experiments.errors import UserError
-from experiments.sections import Section
+from experiments.config.sections import Section
+from experiments.run.errors import UserError
 
 if TYPE_CHECKING:
     from envs.types import Environment
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
-    from experiments.runs import RunFolder
+    from experiments.config.experiment import Experiment
+    from experiments.run.folders import RunFolder
+    from experiments.study.context import SeedContext
 
 # fields of `rl` that several kinds read
 SAMPLED = frozenset({"steps", "problems_per_step", "group_size", "sampling", "curriculum"})  # the budget, the prompts
@@ -70,7 +70,7 @@ class Arm(Section):
 
     def test(self, context: SeedContext, name: str) -> None:
         """Answers the frozen test problems and records the evaluation in the arm's folder."""
-        from experiments.evaluation import run_test
+        from experiments.study.evaluation import run_test
 
         run_test(context, name, context.folder(name))
 

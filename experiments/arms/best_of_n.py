@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import Arm
-from experiments.rewards import needs_reward_model
-from experiments.sections import Component, Positive
+from experiments.config.sections import Component, Positive
+from experiments.study.rewards import needs_reward_model
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
+    from experiments.config.experiment import Experiment
+    from experiments.study.context import SeedContext
     from rl.types import Group
 
 START = "start"
@@ -48,7 +48,7 @@ class BestOfNArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
         """Builds what picks."""
         super().check(experiment, name, env)
-        from experiments.rewards import check_reward
+        from experiments.study.rewards import check_reward
 
         check_reward(self.reward, env)
 
@@ -58,7 +58,7 @@ class BestOfNArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Notes what the reward model cost, where one picks; there is nothing to train."""
-        from experiments.spending import Spent, on_reward_model, write_spent
+        from experiments.study.cost import Spent, on_reward_model, write_spent
 
         spent = on_reward_model(context) if self.uses_reward_model else Spent()
         write_spent(context.folder(name), spent, 0.0)
@@ -66,12 +66,12 @@ class BestOfNArm(Arm):
 
     def test(self, context: SeedContext, name: str) -> None:
         """Picks among the completions of each test problem; the curve over n goes into best_of_n.json."""
-        from experiments.context import sampling_of
-        from experiments.evaluation import architecture_of, record_evaluation
-        from experiments.rewards import build_reward
-        from experiments.runs import write_json
-        from rl.evaluate import Evaluation, evaluate, problem_row, problem_set_hash
+        from experiments.run.folders import write_json
+        from experiments.study.context import sampling_of
+        from experiments.study.evaluation import architecture_of, record_evaluation
+        from experiments.study.rewards import build_reward
         from rl.imitation.best_of_n import best_of_n, pick_best, reward_scores
+        from rl.records.evaluate import Evaluation, evaluate, problem_row, problem_set_hash
 
         folder = context.folder(name)
         section = context.experiment.evaluation
@@ -109,6 +109,6 @@ def _powers(largest: int) -> Sequence[int]:
 
 
 def _verified(trajectory: Any) -> float:
-    from rl.evaluate import solution_verified
+    from rl.records.evaluate import solution_verified
 
     return float(solution_verified(trajectory))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from experiments.arms.base import Arm
-from experiments.sections import DPOSection
+from experiments.config.sections import DPOSection
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
-    from experiments.spending import Spent
+    from experiments.config.experiment import Experiment
+    from experiments.study.context import SeedContext
+    from experiments.study.cost import Spent
     from rl.preference.direct import DirectCard, DirectSettings
 
 
@@ -51,8 +51,8 @@ class DirectArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
-        from experiments.preferences import comparisons_of
-        from experiments.spending import on_pairs
+        from experiments.study.cost import on_pairs
+        from experiments.study.preferences import comparisons_of
         from rl.preference.dpo import DpoSettings, fit_dpo
 
         settings = DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed)
@@ -73,7 +73,7 @@ def run_fit(
         fit: fit_dpo or fit_kto.
         bought: what the rows cost.
     """
-    from experiments.spending import Spent, write_spent
+    from experiments.study.cost import Spent, write_spent
 
     folder = context.folder(name)
     recorder = context.recorder(folder)
@@ -93,7 +93,7 @@ def check_dpo(section: DPOSection, where: str) -> None:
     Raises:
         UserError: with what is wrong.
     """
-    from experiments.errors import UserError
+    from experiments.run.errors import UserError
     from rl.preference.dpo import DpoSettings
 
     try:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import SAMPLED, TRAINED, Arm
-from experiments.errors import UserError
-from experiments.sections import ModelSection, OptimizerSection, Positive
+from experiments.config.sections import ModelSection, OptimizerSection, Positive
+from experiments.run.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
-    from experiments.runs import RunFolder
+    from experiments.config.experiment import Experiment
+    from experiments.run.folders import RunFolder
+    from experiments.study.context import SeedContext
     from rl.imitation.distill import Cost
 
 START = "start"
@@ -54,9 +54,9 @@ class DistillArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
         """Builds the algorithm and the loop's settings of the on-policy part."""
         super().check(experiment, name, env)
-        from experiments.context import build
-        from experiments.practice import train_settings
-        from experiments.sections import Component
+        from experiments.config.sections import Component
+        from experiments.study.context import build
+        from experiments.study.training import train_settings
         from rl.algorithms import make as make_algorithm
 
         build(f"arms.{name}", Component(name="distill", settings=self._algorithm), make_algorithm)
@@ -79,7 +79,7 @@ class DistillArm(Arm):
         Raises:
             UserError: teacher and student have different vocabularies, or no sample of the teacher is verified.
         """
-        from experiments.spending import Spent, write_spent
+        from experiments.study.cost import Spent, write_spent
         from rl.imitation.distill import check_vocabularies
 
         folder = context.folder(name)
@@ -110,7 +110,7 @@ class DistillArm(Arm):
 
     def further_policies(self, context: SeedContext, name: str) -> Mapping[str, RunFolder]:
         """The student as it was before its own completions, where it went both routes."""
-        from experiments.runs import RunFolder
+        from experiments.run.folders import RunFolder
 
         return {OFF_POLICY: RunFolder(context.folder(name).path / OFF_POLICY)} if self.route == "both" else {}
 
@@ -121,9 +121,9 @@ class DistillArm(Arm):
 
 def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, Any] | None:
     """Fits the student to the teacher's samples; None when it was interrupted."""
-    from experiments.practice import make_imitator, resume_fit
-    from experiments.runs import read_json, write_json
-    from experiments.spending import Spent
+    from experiments.run.folders import read_json, write_json
+    from experiments.study.cost import Spent
+    from experiments.study.training import make_imitator, resume_fit
     from rl.imitation.distill import Cost, distill_samples
     from rl.imitation.sft import SftSettings
 
@@ -176,10 +176,10 @@ def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost,
 
 def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[Any]:
     """The teacher's graded completions: as many as practice samples, kept in the rollout log and read back from it."""
-    from experiments.context import sampling_of
-    from experiments.evaluation import architecture_of
-    from rl.rollout import make_shards
-    from rl.rollout_log import RolloutLog
+    from experiments.study.context import sampling_of
+    from experiments.study.evaluation import architecture_of
+    from rl.rollouts.engine import make_shards
+    from rl.rollouts.log import RolloutLog
 
     folder, section = context.folder(name), context.experiment.rl_of(name)
     log = RolloutLog(folder.path / "rollouts" / OFF_POLICY)
@@ -204,12 +204,12 @@ def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[A
 
 def _on_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, Any] | None:
     """Trains the student on its own completions against the teacher's log-probabilities; None when interrupted."""
-    from experiments.evaluation import run_validation
-    from experiments.practice import make_learner, practise
-    from experiments.spending import on_updates
+    from experiments.study.cost import on_updates
+    from experiments.study.evaluation import run_validation
+    from experiments.study.training import make_learner, practise
     from rl.algorithms import make as make_algorithm
     from rl.imitation.distill import on_policy_cost
-    from rl.rewards import VerifierReward
+    from rl.rewards.sources import VerifierReward
 
     folder, section = context.folder(name), context.experiment.rl_of(name)
     recorder = context.recorder(folder)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import SAMPLED, TRAINED, Arm
-from experiments.errors import UserError
-from experiments.sections import OptimizerSection, Positive
+from experiments.config.sections import OptimizerSection, Positive
+from experiments.run.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
+    from experiments.config.experiment import Experiment
+    from experiments.study.context import SeedContext
     from rl.imitation.expert_iteration import RoundReport
 
 
@@ -59,13 +59,13 @@ class ExpertIterationArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Runs the rounds that are missing, and looks at the validation problems after each if the curve is wanted."""
-        from experiments.context import sampling_of
-        from experiments.evaluation import run_validation
-        from experiments.practice import make_imitator
-        from experiments.spending import Spent, write_spent
-        from rl.checkpoint import Checkpoints
+        from experiments.study.context import sampling_of
+        from experiments.study.cost import Spent, write_spent
+        from experiments.study.evaluation import run_validation
+        from experiments.study.training import make_imitator
         from rl.imitation.expert_iteration import ExpertIterationSettings, expert_iteration
-        from rl.rollout_log import RolloutLog
+        from rl.learning.checkpoint import Checkpoints
+        from rl.rollouts.log import RolloutLog
 
         section = context.experiment.rl_of(name)
         folder = context.folder(name)

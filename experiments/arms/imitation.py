@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.arms.base import Arm
-from experiments.errors import UserError
-from experiments.sections import OptimizerSection
+from experiments.config.sections import OptimizerSection
+from experiments.run.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
+    from experiments.config.experiment import Experiment
+    from experiments.study.context import SeedContext
 
 
 class ImitationArm(Arm):
@@ -35,9 +35,9 @@ class ImitationArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Fits the start to demonstrations whose indices follow those that it has seen."""
-        from experiments.context import build_demonstrator
-        from experiments.spending import Spent, write_spent
-        from experiments.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
+        from experiments.study.context import build_demonstrator
+        from experiments.study.cost import Spent, write_spent
+        from experiments.study.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
         from rl.imitation.sft import SftSettings
 
         imitation = context.experiment.imitation

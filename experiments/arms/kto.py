@@ -9,12 +9,12 @@ from pydantic import Field
 
 from experiments.arms.base import Arm
 from experiments.arms.direct import run_fit
-from experiments.sections import Positive, Probability, Rate
+from experiments.config.sections import Positive, Probability, Rate
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
-    from experiments.runs import RunFolder
+    from experiments.config.experiment import Experiment
+    from experiments.run.folders import RunFolder
+    from experiments.study.context import SeedContext
     from rl.preference.feedback import Feedback
 
 Weight = Annotated[float, Field(gt=0)]
@@ -42,7 +42,7 @@ class KtoArm(Arm):
         """Refuses thumbs where labels were recorded and nobody is left to ask."""
         super().check(experiment, name, env)
         if self.feedback == "thumbs" and experiment.preference.comparisons is not None:
-            from experiments.errors import UserError
+            from experiments.run.errors import UserError
 
             raise UserError(
                 f"arms.{name}: preference.comparisons holds recorded labels of pairs, and nobody is there to give "
@@ -65,9 +65,9 @@ class KtoArm(Arm):
 
     def _feedback(self, context: SeedContext, folder: RunFolder) -> tuple[list[Feedback], Any]:
         """The thumbs, and what they cost; those that were bought before an interruption are not bought again."""
-        from experiments.preferences import annotator_of, comparisons_of, sample_start
-        from experiments.runs import read_json, write_json
-        from experiments.spending import Spent, on_pairs
+        from experiments.run.folders import read_json, write_json
+        from experiments.study.cost import Spent, on_pairs
+        from experiments.study.preferences import annotator_of, comparisons_of, sample_start
         from rl.preference.feedback import collect_feedback, from_comparisons, load_feedback, save_feedback
 
         if self.feedback == "pairs":

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from experiments.arms.base import Arm
 from experiments.arms.direct import check_dpo
-from experiments.sections import Component, DPOSection, Positive
+from experiments.config.sections import Component, DPOSection, Positive
 
 if TYPE_CHECKING:
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
+    from experiments.config.experiment import Experiment
+    from experiments.study.context import SeedContext
     from rl.preference.online_dpo import OnlineRound
 
 
@@ -35,8 +35,8 @@ class OnlineDpoArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Any) -> None:
         """Builds the annotator; refuses recorded labels without one, and fewer judgements than rounds."""
         super().check(experiment, name, env)
-        from experiments.context import build
-        from experiments.errors import UserError
+        from experiments.run.errors import UserError
+        from experiments.study.context import build
         from rl.preference.annotators import make_annotator
 
         check_dpo(self.section(experiment), f"arms.{name}")
@@ -62,9 +62,9 @@ class OnlineDpoArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Runs the rounds that are missing; the last one's policy is the arm's."""
-        from experiments.context import build
-        from experiments.preferences import annotator_of, pairs_per_problem, sample_pairs
-        from experiments.spending import Spent, write_spent
+        from experiments.study.context import build
+        from experiments.study.cost import Spent, write_spent
+        from experiments.study.preferences import annotator_of, pairs_per_problem, sample_pairs
         from rl.preference.annotators import make_annotator
         from rl.preference.comparisons import SELECTORS
         from rl.preference.dpo import DpoSettings
@@ -106,7 +106,7 @@ class OnlineDpoArm(Arm):
 
 def _look(context: SeedContext, name: str, policy: Path, found: OnlineRound) -> None:
     """Evaluates a finished round's policy on the validation problems."""
-    from experiments.evaluation import run_validation
+    from experiments.study.evaluation import run_validation
 
     _, version = context.serve(context.load(policy))
     figures = run_validation(context, name, found.round, version)

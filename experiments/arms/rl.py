@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from experiments.arms.base import Arm
-from experiments.errors import UserError
-from experiments.rewards import needs_reward_model, reward_sources
-from experiments.sections import Component, RLSection
+from experiments.config.sections import Component, RLSection
+from experiments.run.errors import UserError
+from experiments.study.rewards import needs_reward_model, reward_sources
 
 if TYPE_CHECKING:
     from envs.types import Environment
-    from experiments.config import Experiment
-    from experiments.context import SeedContext
-    from experiments.runs import RunFolder
+    from experiments.config.experiment import Experiment
+    from experiments.run.folders import RunFolder
+    from experiments.study.context import SeedContext
 
 
 VERIFIED = ("verifier", "process")  # rewards that read the gold verdict
@@ -36,9 +36,9 @@ class RlArm(Arm):
     def check(self, experiment: Experiment, name: str, env: Environment) -> None:
         """Builds the algorithm, the loop's settings, the curriculum and the reward."""
         super().check(experiment, name, env)
-        from experiments.context import build
-        from experiments.practice import check_algorithm, train_settings
-        from experiments.rewards import check_reward
+        from experiments.study.context import build
+        from experiments.study.rewards import check_reward
+        from experiments.study.training import check_algorithm, train_settings
         from rl.curriculum import make_curriculum
 
         section = experiment.rl_of(name)
@@ -61,11 +61,11 @@ class RlArm(Arm):
 
     def run(self, context: SeedContext, name: str) -> bool:
         """Practises from the start, watching how far proxy and gold drift apart where the reward is learned."""
-        from experiments.evaluation import is_evaluated, run_validation
-        from experiments.practice import algorithm_of, make_learner, practise
-        from experiments.rewards import build_reward
-        from experiments.spending import on_reward_model, on_updates, write_spent
-        from experiments.watch import ProxyWatch
+        from experiments.study.cost import on_reward_model, on_updates, write_spent
+        from experiments.study.evaluation import is_evaluated, run_validation
+        from experiments.study.overoptimisation import ProxyWatch
+        from experiments.study.rewards import build_reward
+        from experiments.study.training import algorithm_of, make_learner, practise
 
         section = context.experiment.rl_of(name)
         folder = context.folder(name)
@@ -108,6 +108,6 @@ class RlArm(Arm):
         """The snapshots that the watch kept, where the reward is learned."""
         if not self.uses_reward_model:
             return {}
-        from experiments.watch import snapshots
+        from experiments.study.overoptimisation import snapshots
 
         return snapshots(context.folder(name))

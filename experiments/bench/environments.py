@@ -20,7 +20,7 @@ from typing import Any
 from envs.adapters import need
 from envs.builtin import PROCEDURAL
 from envs.registry import make
-from experiments.runs import provenance, write_json
+from experiments.run.folders import provenance, write_json
 
 COUNTERPARTS = {
     "addition": "chain_sum",

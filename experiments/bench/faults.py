@@ -24,12 +24,12 @@ from envs.registry import EnvSpec
 from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
 from experiments.bench.measuring import machine, write_report
 from policies.types import Sampling
-from rl.rollout import make_shards
+from rl.rollouts.engine import make_shards
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import Shard
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 
 Row = dict[str, Any]
 TIMEOUT_SECONDS = 300.0

@@ -163,6 +163,6 @@ def verifier_processes(pid: int) -> list[int]:
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # the thread or the child ended while we looked
             for child in map(int, path.read_text().split()):
-                if b"verifiers.pool_worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                if b"verifiers.pool.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                     found.append(child)
     return found

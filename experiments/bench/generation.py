@@ -26,10 +26,10 @@ from typing import Any
 import torch
 
 from experiments.bench.measuring import Clock, Timing, machine, write_report
-from policies.backends import SAMPLERS
 from policies.causal import CausalPolicy, torch_dtype
-from policies.engine import SamplingEngine, choose_decoder
-from policies.native import load_kernels
+from policies.kernels import load_kernels
+from policies.sampling.engine import SamplingEngine, choose_decoder
+from policies.sampling.references import SAMPLERS
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
 

@@ -35,15 +35,15 @@ from policies.types import Sampling
 from rl.algorithms import ALGORITHMS, Algorithm
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import make_curriculum
-from rl.evaluate import evaluate
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport, expert_iteration
 from rl.imitation.sft import SftSettings, fit_sft
-from rl.learner import Learner, make_value_model
-from rl.optimizer import OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import RewardSource, VerifierReward
-from rl.rollout import collect, make_shards
+from rl.learning.learner import Learner, make_value_model
+from rl.learning.optimizer import OptimizerSettings
+from rl.records.evaluate import evaluate
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import RewardSource, VerifierReward
+from rl.rollouts.engine import collect, make_shards
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 

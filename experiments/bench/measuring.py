@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import torch
 
-from experiments.runs import provenance, write_json
+from experiments.run.folders import provenance, write_json
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from verifiers.combine import warm_up_all
 from verifiers.extract import TRAINING_PLACES
+from verifiers.judges.combine import warm_up_all
 from verifiers.types import Outcome, Verdict
 
 Grade = Callable[[str, str], bool]

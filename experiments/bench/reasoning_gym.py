@@ -18,11 +18,11 @@ from typing import Any
 
 from envs.adapters import need
 from envs.adapters.reasoning_gym import COMPARED_AS_TEXT, refusal_of
-from experiments.runs import provenance, read_json, write_json
+from experiments.run.folders import provenance, read_json, write_json
 
 CHILD = """
 import json, sys
-from envs.check import check_environment
+from envs.check.conformance import check_environment
 from envs.registry import make
 env = make(f"rg:{sys.argv[1]}", accept_exploitable=True, ood_levels=[])
 report = check_environment(env, num=int(sys.argv[2]), hostile=False, fresh_process=False)

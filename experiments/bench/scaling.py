@@ -30,7 +30,7 @@ import torch
 from experiments.bench.generation import GROUP_SIZE, MAX_NEW_TOKENS, MODELS, NO_STOP, RAGGED_STOPS, VOCABULARY
 from experiments.bench.measuring import Clock, Timing, write_report
 from policies.causal import CausalPolicy
-from policies.engine import SamplingEngine
+from policies.sampling.engine import SamplingEngine
 from policies.tiny import build_tiny
 from policies.types import Request, Sampling
 
@@ -170,7 +170,7 @@ def by_workers(repeats: int) -> list[dict[str, Any]]:
     from envs.registry import EnvSpec
     from experiments.bench.step import Parity
     from rl.curriculum import Curriculum
-    from rl.rollout import collect, make_shards
+    from rl.rollouts.engine import collect, make_shards
     from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 
     rows = []

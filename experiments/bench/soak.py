@@ -32,12 +32,12 @@ from policies.causal import load_policy
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling
 from rl.algorithms import make as make_algorithm
-from rl.checkpoint import Checkpoints
 from rl.curriculum import make_curriculum
-from rl.learner import Learner, OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
-from rl.rollout_log import RolloutLog
+from rl.learning.checkpoint import Checkpoints
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
+from rl.rollouts.log import RolloutLog
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 from rl.workers.slot import Patience

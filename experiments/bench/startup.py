@@ -21,7 +21,8 @@ from pathlib import Path
 
 IMPORT = """
 import sys
-import rl.train, rl.learner, rl.workers.inline, policies.engine, rl.rewards, rl.curriculum, rl.algorithms
+import rl.train, rl.learning.learner, rl.workers.inline, policies.sampling.engine
+import rl.rewards.sources, rl.curriculum, rl.algorithms
 loaded = [name for name in ("ray", "trl") if name in sys.modules]
 assert not loaded, loaded
 """

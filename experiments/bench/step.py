@@ -33,12 +33,12 @@ from policies.causal import CausalPolicy, load_policy
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.collate import collate
 from rl.curriculum import Curriculum
-from rl.learner import Learner, OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
-from rl.rollout import collect, make_shards
+from rl.learning.collate import collate
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
+from rl.rollouts.engine import collect, make_shards
 from rl.train import TrainSettings, train
 from rl.types import Batch
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers

@@ -27,7 +27,7 @@ from policies.causal import CausalPolicy
 from policies.tiny import build_tiny
 from policies.types import Sampling
 from rl.curriculum import Curriculum
-from rl.rollout import collect, make_shards
+from rl.rollouts.engine import collect, make_shards
 from rl.workers import PolicySpec, Workers, WorkerSpec, WorkerState, make_workers
 
 

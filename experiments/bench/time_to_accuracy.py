@@ -30,16 +30,16 @@ from envs.types import Environment, Problem
 from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy
-from policies.engine import SamplingEngine
+from policies.sampling.engine import SamplingEngine
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import Curriculum
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.sft import SftSettings, fit_sft
-from rl.learner import Learner, OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, WorkerSpec, make_workers
 

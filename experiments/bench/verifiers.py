@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.peer_graders import OURS, PEERS, PLAIN_ONLY, TimedGrader, is_installed
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
 DEADLINE_SECONDS = 10.0  # peers stop themselves after 5 s, where they can

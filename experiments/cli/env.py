@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.cli.outputs import output_file, output_folder
-from experiments.errors import EXIT_CHECK_FAILED, UserError
+from experiments.run.errors import EXIT_CHECK_FAILED, UserError
 
 if TYPE_CHECKING:
     from envs.types import Environment
@@ -37,7 +37,7 @@ def show(
     seed: Seed = 0,
 ) -> None:
     """Print problems with their worked solutions and a wrong one."""
-    from envs.showing import show as show_text
+    from envs.present.show import show as show_text
 
     env = _make(name)
     try:
@@ -59,7 +59,7 @@ def check(
     """
     from json import dumps
 
-    from envs.check import check_environment
+    from envs.check.conformance import check_environment
 
     report = check_environment(_make(name), num=num, seed=seed)
     print(dumps(report.to_json(), indent=1) if json else report.text())
@@ -80,10 +80,10 @@ def audit(
 
     About a minute of processor time per environment. Exit code 4: one fails.
     """
-    from envs.audit import audit as audit_one
-    from envs.audit import table
     from envs.builtin import PROCEDURAL
-    from experiments.runs import provenance, read_json, write_json
+    from envs.check.audit import audit as audit_one
+    from envs.check.audit import table
+    from experiments.run.folders import provenance, read_json, write_json
 
     output_file(out)
     document = read_json(out) if out is not None and out.exists() else {"environments": {}}
@@ -111,7 +111,7 @@ def play(
     seed: Seed = 0,
 ) -> None:
     """Answer problems yourself; an empty answer ends the game."""
-    from envs.showing import play as play_rounds
+    from envs.present.show import play as play_rounds
 
     def ask(prompt: str) -> str:
         """The typed answer; "" at the end of the input, which ends the game."""
@@ -140,7 +140,7 @@ def new(
     folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
 ) -> None:
     """Write a starter file for an environment of your own."""
-    from envs.showing import new as new_file
+    from envs.present.show import new as new_file
 
     output_folder(folder)
     try:
@@ -165,7 +165,7 @@ def export(
     seed: Seed = 0,
 ) -> None:
     """Write problems to a JSONL file, in one of trl's forms or plain."""
-    from envs.export import write_jsonl
+    from envs.present.export import write_jsonl
 
     output_file(to)
     try:
@@ -213,8 +213,8 @@ def pages(
     audits: Annotated[Path, typer.Option(help="What `audit --out` wrote.")] = Path("results/environments.json"),
 ) -> None:
     """Write docs/environments from the code and an audit."""
-    from envs.showing import gallery
-    from experiments.runs import read_json
+    from envs.present.show import gallery
+    from experiments.run.folders import read_json
 
     rows = read_json(audits)["environments"] if audits.exists() else {}
     output_folder(folder)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from envs.types import Problem
 from experiments.cli.outputs import output_file
-from experiments.errors import UserError
-from experiments.runs import write_json
+from experiments.run.errors import UserError
+from experiments.run.folders import write_json
 
 if TYPE_CHECKING:
-    from rl.rollout import RolloutEngine
+    from rl.rollouts.engine import RolloutEngine
 
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
@@ -33,11 +33,11 @@ def evaluate_command(
 ) -> None:
     """`beyond eval`: evaluates a policy on fresh problems and prints a table by level."""
     from envs.registry import parse_levels
-    from experiments.context import build_env
-    from experiments.sections import Component
-    from experiments.tables import print_evaluation
+    from experiments.config.sections import Component
+    from experiments.results.tables import print_evaluation
+    from experiments.study.context import build_env
     from policies.types import Sampling
-    from rl.evaluate import evaluate
+    from rl.records.evaluate import evaluate
     from rl.workers import PolicySpec, WorkerSpec
     from rl.workers.inline import InlineWorkers
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.cli.outputs import output_file
-from experiments.errors import UserError
+from experiments.run.errors import UserError
 
 if TYPE_CHECKING:
     from envs.registry import EnvSpec
@@ -38,8 +38,8 @@ def verify(
     """
     from rich.console import Console
 
-    from experiments.loading import parse_override
-    from experiments.verify import render_summary, render_verdict, verify_file, verify_pair
+    from experiments.cli.verify import render_summary, render_verdict, verify_file, verify_pair
+    from experiments.config.loading import parse_override
 
     settings = {key: value for text in overrides or () for key, value in parse_override(text).items()}
     settings |= {"places": tuple(places.split(","))} if places else {}
@@ -95,9 +95,9 @@ def rescore(
 
     from envs.grading import EnvGrader, VerifierGrader
     from envs.registry import make, parse_reference
-    from experiments.loading import parse_override
-    from experiments.runs import write_json
-    from rl.rescore import rescore_run
+    from experiments.config.loading import parse_override
+    from experiments.run.folders import write_json
+    from rl.records.rescore import rescore_run
     from verifiers.registry import make as make_verifier
 
     if env is not None and verifier is not None:
@@ -135,7 +135,7 @@ def env_of_run(run: Path) -> EnvSpec:
         UserError: there is no config.yaml in the folder or above it.
     """
     from envs.registry import parse_reference
-    from experiments.loading import load_experiment
+    from experiments.config.loading import load_experiment
 
     folder = run.resolve()
     config = next(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.errors import UserError
+from experiments.run.errors import UserError
 
 
 def output_file(path: Path | None) -> None:

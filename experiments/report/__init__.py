@@ -9,9 +9,9 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
 from experiments.report.figures import study_figures
-from experiments.results import load_study
-from experiments.runs import finite, write_json
-from experiments.tables import short
+from experiments.results.read import load_study
+from experiments.results.tables import short
+from experiments.run.folders import finite, write_json
 
 TEMPLATES = Path(__file__).parent / "templates"
 

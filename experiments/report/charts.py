@@ -20,7 +20,7 @@ from experiments.report.drawing import (
     make_axes,
     svg,
 )
-from experiments.results import START, StudyResults
+from experiments.results.read import START, StudyResults
 
 
 def study_charts(results: StudyResults, figures: Mapping[str, Any]) -> dict[str, str]:

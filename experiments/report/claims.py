@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.arms import RlArm
-from experiments.results import START, StudyResults
-from experiments.stats import Interval, hierarchical_bootstrap, paired_difference
+from experiments.results.read import START, StudyResults
+from experiments.results.stats import Interval, hierarchical_bootstrap, paired_difference
 
 PROXY_RISE = 0.5  # standard deviations of the start's completions
 GOLD_RISE = 0.03  # share of verified solutions that counts as a rise

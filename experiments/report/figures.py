@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from experiments.compare import MARGIN
-from experiments.evaluation import PASS_AT
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
-from experiments.results import START, StudyResults
-from experiments.runs import read_json, read_jsonl
-from experiments.stats import Interval
-from experiments.tables import arm_rows, cheapest_that_will_do, cost_rows
+from experiments.results.compare import MARGIN
+from experiments.results.read import START, StudyResults
+from experiments.results.stats import Interval
+from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
+from experiments.run.folders import read_json, read_jsonl
+from experiments.study.evaluation import PASS_AT
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def plain(value: Any) -> Any:
 
 def trained_levels(results: StudyResults) -> dict[str, list[int]]:
     """Levels that demonstrations cover, and levels of RL prompts."""
-    from experiments.context import build_env
+    from experiments.study.context import build_env
 
     env = build_env(results.experiment.env)[1]
     covered = [line["level"] for lines in results.demonstrators[:1] for line in lines if line["is_covered"]]

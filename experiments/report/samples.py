@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.results import START, StudyResults
-from experiments.runs import read_jsonl
+from experiments.results.read import START, StudyResults
+from experiments.run.folders import read_jsonl
 
 SHOWN_PROBLEMS = 6
 SEPARATORS = ";\n"

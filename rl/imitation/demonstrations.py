@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from envs.demonstrations import ConversationDemonstrator, Demonstrator
+from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
-from rl.records import load_records, save_records
-from rl.turns import Encoder, encode_prompt, observation_tokens
+from rl.records.lines import load_records, save_records
+from rl.rollouts.conversations import Encoder, encode_prompt, observation_tokens
 from rl.types import Example
 from verifiers.types import Verdict
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from rl.imitation.demonstrations import shuffled_epochs
 from rl.imitation.expert_iteration import keep_verified, token_examples
 from rl.imitation.sft import NOTHING_DONE, FitProgress, SftSettings, fit_sft
-from rl.recorder import Recorder
+from rl.records.recorder import Recorder
 from rl.types import Group
 
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
-    from rl.learner import Learner
+    from rl.learning.learner import Learner
 
 
 @dataclass(frozen=True)

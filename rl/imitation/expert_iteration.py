@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng
 from policies.types import Sampling
-from rl.checkpoint import Checkpoints
 from rl.imitation.demonstrations import shuffled_epochs
 from rl.imitation.sft import NOTHING_DONE, FitProgress, SftSettings, fit_sft
-from rl.recorder import Recorder
-from rl.rollout import SHARD_PROBLEMS, collect, make_shards
-from rl.rollout_log import RolloutLog
+from rl.learning.checkpoint import Checkpoints
+from rl.records.recorder import Recorder
+from rl.rollouts.engine import SHARD_PROBLEMS, collect, make_shards
+from rl.rollouts.log import RolloutLog
 from rl.types import Example, Group, Trajectory
 from rl.workers.types import Workers
 
 if TYPE_CHECKING:
-    from rl.learner import Learner
+    from rl.learning.learner import Learner
     from rl.train import ProblemSource
 
 

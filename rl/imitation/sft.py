@@ -13,8 +13,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envs.splits import keyed_rng
-from rl.collate import collate_examples
-from rl.recorder import Recorder
+from rl.learning.collate import collate_examples
+from rl.records.recorder import Recorder
 from rl.types import Batch, Example
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SftResult:
 
 
 class StepLearner(Protocol):
-    """The part of rl.learner.Learner that supervised stages use."""
+    """The part of rl.learning.learner.Learner that supervised stages use."""
 
     policy: CausalPolicy
 

@@ -17,7 +17,7 @@ from envs.types import Problem
 from rl.preference.annotators import Annotator, draw
 from rl.preference.labeller_card import Judgement, LabellerCard, labeller_card
 from rl.preference.readings import read, read_response
-from rl.records import load_records, save_records
+from rl.records.lines import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 from verifiers.types import Verdict
 

@@ -24,7 +24,7 @@ from rl.preference.direct import DirectCard, DirectSettings, save_fit, train_dir
 from rl.preference.log_ratios import completion_log_ratios
 from rl.preference.reward_card import PairOfPairs
 from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done, token_pairs
-from rl.recorder import Recorder
+from rl.records.recorder import Recorder
 from rl.types import Comparison
 
 if TYPE_CHECKING:

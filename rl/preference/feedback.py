@@ -17,7 +17,7 @@ from typing import Any
 from envs.types import Problem
 from rl.preference.annotators import Annotator
 from rl.preference.readings import read
-from rl.records import load_records, save_records
+from rl.records.lines import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 
 

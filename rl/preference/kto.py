@@ -20,7 +20,7 @@ from rl.preference.direct import DirectCard, DirectSettings, save_fit, train_dir
 from rl.preference.feedback import Feedback
 from rl.preference.log_ratios import completion_log_ratios
 from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done
-from rl.recorder import Recorder
+from rl.records.recorder import Recorder
 from rl.types import TokenPair
 
 if TYPE_CHECKING:

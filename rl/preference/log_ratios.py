@@ -27,8 +27,8 @@ def completion_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: S
 def _batch_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: Sequence[TokenPair]) -> list[float]:
     import torch
 
-    from policies.logprobs import score_tokens
-    from rl.collate import collate_examples
+    from policies.scoring.logprobs import score_tokens
+    from rl.learning.collate import collate_examples
 
     batch = collate_examples(rows, policy.pad_id)
     with torch.no_grad():

@@ -19,7 +19,7 @@ from rl.preference.annotators import Annotator
 from rl.preference.comparisons import PairSelector, collect_comparisons, load_comparisons, save_comparisons
 from rl.preference.dpo import DpoCard, DpoSettings, fit_dpo
 from rl.preference.labeller_card import LabellerCard
-from rl.recorder import Recorder
+from rl.records.recorder import Recorder
 from rl.types import Comparison, Group
 
 COMPARISONS_FILE, LABELS_FILE, ROUND_FILE = "comparisons.jsonl", "labels.json", "round.json"

@@ -30,13 +30,13 @@ from rl.preference.trl_support import (
     train_quietly,
     training_arguments,
 )
-from rl.recorder import Recorder
-from rl.rewards import COMBINATIONS, ProxyReward
+from rl.records.recorder import Recorder
+from rl.rewards.sources import COMBINATIONS, ProxyReward
 from rl.types import Comparison, TokenPair
 
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
-    from policies.reward_model import RewardModel
+    from policies.scoring.reward_model import RewardModel
 
 CARD_FILE = "reward.json"
 SAMPLE_PAIRS = 500  # training pairs scored for the train accuracy and, without start completions, the normaliser
@@ -133,7 +133,7 @@ def _fit_members(
     stage: str,
 ) -> tuple[list[RewardModel], bool]:
     """The members, saved as they are done and read back when they are there; and whether they are all done."""
-    from policies.reward_model import RewardModel
+    from policies.scoring.reward_model import RewardModel
 
     members: list[RewardModel] = []
     for index in range(settings.members):
@@ -220,7 +220,7 @@ def normaliser(scores: Sequence[float]) -> tuple[float, float]:
 
 def load_reward(folder: Path | str, *, device: str = "cpu", **changes: Any) -> ProxyReward:
     """The reward source that `fit_reward_model` wrote; `changes` replace combine, penalty, weight, no_end_penalty."""
-    from policies.reward_model import RewardModel
+    from policies.scoring.reward_model import RewardModel
 
     card = json.loads((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))
     members = [RewardModel.load(Path(folder) / f"member_{i}", device=device) for i in range(len(card["normalisers"]))]

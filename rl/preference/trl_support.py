@@ -23,8 +23,8 @@ from torch.utils.data import Sampler
 
 from envs.splits import keyed_rng
 from envs.types import Problem
-from rl.recorder import Recorder
-from rl.turns import encode_prompt
+from rl.records.recorder import Recorder
+from rl.rollouts.conversations import encode_prompt
 from rl.types import Comparison, TokenPair
 
 if TYPE_CHECKING:

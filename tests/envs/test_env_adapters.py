@@ -3,7 +3,7 @@
 import pytest
 
 from envs import make
-from envs.check import check_environment
+from envs.check.conformance import check_environment
 from envs.transcripts import play_episode
 from envs.types import StopReason
 

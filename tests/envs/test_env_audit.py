@@ -5,7 +5,7 @@ import random
 import pytest
 
 from envs import Environment, Problem
-from envs.audit import audit, audit_splits, summary_rows, table
+from envs.check.audit import audit, audit_splits, summary_rows, table
 
 
 class Numbers(Environment):

@@ -13,7 +13,7 @@ import sympy
 
 from envs import make
 from envs.builtin import PROCEDURAL
-from envs.check import check_environment
+from envs.check.conformance import check_environment
 
 x = sympy.Symbol("x")
 

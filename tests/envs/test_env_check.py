@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from envs import Environment, Problem, make
-from envs.check import check_environment
-from envs.check_responses import binomial_tail
-from envs.expressions import evaluate
+from envs.check.conformance import check_environment
+from envs.check.responses import binomial_tail
+from envs.procedural.expressions import evaluate
 from envs.types import Step
 from verifiers.types import Outcome, Verdict
 
@@ -228,7 +228,7 @@ def test_the_chance_of_a_probe_is_the_binomial_tail():
 
 
 def test_slow_generators_are_found(monkeypatch):
-    monkeypatch.setattr("envs.checks.SLOW_MILLISECONDS", 1e-6)
+    monkeypatch.setattr("envs.check.checks.SLOW_MILLISECONDS", 1e-6)
     assert "fast" in failed(Sound())
 
 

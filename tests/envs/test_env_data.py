@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from envs import make
-from envs.math_dataset import last_boxed
+from envs.data.math_dataset import last_boxed
 
 GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
 

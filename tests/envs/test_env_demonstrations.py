@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 
 from envs import Problem, make
-from envs.demonstrations import Demonstrator, StepDemonstrator, slipped
-from envs.mistakes import drop_carry, left_to_right, lose_sign, smaller_from_larger, wrong_times_table
-from envs.worksteps import perturb, perturb_text, redo, split_step
+from envs.demonstrators.base import Demonstrator, StepDemonstrator, slipped
+from envs.demonstrators.mistakes import drop_carry, left_to_right, lose_sign, smaller_from_larger, wrong_times_table
+from envs.demonstrators.worksteps import perturb, perturb_text, redo, split_step
 
 
 def accuracy(env, writer, level, num=300):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from envs import Problem, make, unordered
-from envs.polynomial import read
+from envs.procedural.polynomial_writing import read
 
 
 def numbers(text):

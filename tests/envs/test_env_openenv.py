@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from envs import EnvGrader, EnvSpec, make
-from envs.check import check_environment
+from envs.check.conformance import check_environment
 from envs.transcripts import play_episode
 from envs.types import Message, StopReason
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome
 
 pytest.importorskip("openenv", reason="openenv is not installed: pip install -e '.[openenv]'")

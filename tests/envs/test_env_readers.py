@@ -10,14 +10,14 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs import polynomial as poly
-from envs.answers import read_fraction, read_tuple
-from envs.equations import read_intervals
-from envs.expressions import evaluate, integers_of
-from envs.geometry import read_surd, write_surd
+from envs.check.probes import HOSTILE
 from envs.grading import announced_answer, plain_text
-from envs.matrices import read_matrix
-from envs.probes import HOSTILE
+from envs.procedural import polynomial_writing as poly
+from envs.procedural.answers import read_fraction, read_tuple
+from envs.procedural.equations import read_intervals
+from envs.procedural.expressions import evaluate, integers_of
+from envs.procedural.geometry import read_surd, write_surd
+from envs.procedural.matrices import read_matrix
 
 settings.register_profile("loaded", deadline=None)  # other work may share the machine
 settings.load_profile("loaded")

@@ -13,9 +13,9 @@ import pytest
 
 import envs.registry as registry
 from envs import Problem, make
-from envs.check import check_environment
-from envs.export import KINDS, reward_function, rows, to_dataset, write_jsonl
-from envs.showing import gallery, new, page, play, show
+from envs.check.conformance import check_environment
+from envs.present.export import KINDS, reward_function, rows, to_dataset, write_jsonl
+from envs.present.show import gallery, new, page, play, show
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "beyond-plugin-example"
 

@@ -6,11 +6,11 @@ import pytest
 
 from envs.registry import make
 from envs.splits import split_of
-from experiments.evaluation import final_problems, read_evaluation, validation_problems
-from experiments.loading import load_experiment
-from experiments.sections import EvaluationSection
-from experiments.study import run_study
-from experiments.sweep import run_sweep
+from experiments.config.loading import load_experiment
+from experiments.config.sections import EvaluationSection
+from experiments.study.evaluation import final_problems, read_evaluation, validation_problems
+from experiments.study.stages import run_study
+from experiments.study.sweep import run_sweep
 
 
 def test_the_final_problems_are_of_the_split_that_the_config_names():
@@ -33,7 +33,7 @@ def test_a_sweep_is_judged_on_validation_problems_unless_told_otherwise(monkeypa
         splits.append(experiment.evaluation.split)
         raise Ran
 
-    monkeypatch.setattr("experiments.sweep.run_study", run_study)
+    monkeypatch.setattr("experiments.study.sweep.run_study", run_study)
     for on_test in (False, True):
         with pytest.raises(Ran):
             run_sweep(["mini"], [], ["rl.steps=1,2"], on_test=on_test)
@@ -50,12 +50,12 @@ def test_a_sweep_ends_in_a_table_of_what_its_validation_problems_say(tmp_path, c
 
 
 def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to_alone(tmp_path, monkeypatch):
-    import experiments.start
+    import experiments.study.start
 
     trained = []
-    fit = experiments.start.fit_demonstrations
+    fit = experiments.study.start.fit_demonstrations
     monkeypatch.setattr(
-        experiments.start, "fit_demonstrations", lambda *args, **kw: (trained.append(1), fit(*args, **kw))[1]
+        experiments.study.start, "fit_demonstrations", lambda *args, **kw: (trained.append(1), fit(*args, **kw))[1]
     )
     settings = [
         "imitation={num_demonstrations: 40, steps: 3, batch_size: 8, step_accuracy: 1.0}",

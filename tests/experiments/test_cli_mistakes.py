@@ -102,7 +102,7 @@ def test_a_folder_is_still_free_after_a_mistake_in_the_config(beyond, tmp_path):
 
 
 def test_tensorboard_that_is_not_installed_is_told_before_the_run(beyond, monkeypatch):
-    monkeypatch.setattr("experiments.plan.find_spec", lambda name: None)
+    monkeypatch.setattr("experiments.study.plan.find_spec", lambda name: None)
     code, _, complaint = beyond("check", "mini", "-s", "tensorboard=true")
     assert code == 2
     assert "needs the extra `track`" in complaint
@@ -122,7 +122,7 @@ def test_the_folder_of_an_output_is_made_before_the_work(beyond, tmp_path):
 
 
 def test_a_config_is_printed_whole_and_read_again_is_the_same(beyond, tmp_path):
-    from experiments.loading import load_experiment
+    from experiments.config.loading import load_experiment
 
     code, printed, complaint = beyond("configs", "mini", "-s", "rl.steps=7")
     assert code == 0, complaint

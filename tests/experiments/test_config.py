@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.config import Experiment
-from experiments.errors import UserError
-from experiments.loading import CONFIG_FOLDER, find_config, load_experiment, merge
-from experiments.sections import Component
+from experiments.config.experiment import Experiment
+from experiments.config.loading import CONFIG_FOLDER, find_config, load_experiment, merge
+from experiments.config.sections import Component
+from experiments.run.errors import UserError
 
 MINIMAL = "name: x\nenv: leaps\npolicy: {tiny: {layers: 2}}\n"
 
@@ -161,7 +161,7 @@ def test_any_mapping_is_an_experiment_or_a_users_mistake(tmp_path_factory, raw):
 
 
 def test_a_config_of_another_version_is_a_users_mistake(tmp_path):
-    from experiments.loading import load_resolved
+    from experiments.config.loading import load_resolved
 
     path = tmp_path / "config.yaml"
     path.write_text(MINIMAL + "rl: {stepz: 3}\n")

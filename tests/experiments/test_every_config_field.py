@@ -16,10 +16,10 @@ import pytest
 from pydantic import BaseModel
 
 from experiments.arms import arm_kinds, methods_of
-from experiments.config import Experiment
-from experiments.errors import UserError
-from experiments.loading import load_experiment
-from experiments.sections import Component, OptimizerSection, SamplingSection
+from experiments.config.experiment import Experiment
+from experiments.config.loading import load_experiment
+from experiments.config.sections import Component, OptimizerSection, SamplingSection
+from experiments.run.errors import UserError
 
 BASE = [
     "imitation={num_demonstrations: 40, steps: 3, batch_size: 8, step_accuracy: 1.0}",
@@ -252,11 +252,11 @@ def calls(monkeypatch):
     """What workers and learners were built with, and what was saved: effects that leave no other trace."""
     import torch
 
-    import experiments.context
     import experiments.report
-    import experiments.tables
-    import rl.checkpoint
-    import rl.learner
+    import experiments.results.tables
+    import experiments.study.context
+    import rl.learning.checkpoint
+    import rl.learning.learner
     from rl.workers import make_workers
 
     seen: list[Any] = []
@@ -270,20 +270,19 @@ def calls(monkeypatch):
         inline.submit = lambda shard: (seen.append(["any weights", shard.version is None]), submit(shard))[1]
         return inline
 
-    save, set_threads = rl.checkpoint.Checkpoints.save, torch.set_num_threads
-    prepare = rl.learner.prepare_for_training
+    checkpoints, learner = rl.learning.checkpoint.Checkpoints, rl.learning.learner
+    save, set_threads = checkpoints.save, torch.set_num_threads
+    prepare = learner.prepare_for_training
     monkeypatch.setattr(
-        rl.learner, "prepare_for_training", lambda module, saving: (seen.append(saving), prepare(module, saving))[1]
+        learner, "prepare_for_training", lambda module, saving: (seen.append(saving), prepare(module, saving))[1]
     )
-    monkeypatch.setattr(experiments.context, "make_workers", workers)
-    monkeypatch.setattr(experiments.context, "start_executor", lambda experiment: None)
-    monkeypatch.setattr(experiments.context, "stop_executor", lambda experiment: None)
-    monkeypatch.setattr(
-        rl.checkpoint.Checkpoints, "save", lambda self, step, state: (seen.append(step), save(self, step, state))[1]
-    )
+    monkeypatch.setattr(experiments.study.context, "make_workers", workers)
+    monkeypatch.setattr(experiments.study.context, "start_executor", lambda experiment: None)
+    monkeypatch.setattr(experiments.study.context, "stop_executor", lambda experiment: None)
+    monkeypatch.setattr(checkpoints, "save", lambda self, step, state: (seen.append(step), save(self, step, state))[1])
     monkeypatch.setattr(torch, "set_num_threads", lambda n: (seen.append(["threads", n]), set_threads(1)))
     monkeypatch.setattr(experiments.report, "write_report", lambda folder: folder)
-    monkeypatch.setattr(experiments.tables, "print_study", lambda folder: None)
+    monkeypatch.setattr(experiments.results.tables, "print_study", lambda folder: None)
     return seen
 
 
@@ -308,7 +307,7 @@ def content(path: Path) -> str:
 
 def outcome(overrides: list[str], easy_file: Path, folder: Path, calls: list[Any]) -> str:
     """Everything that a study came to, as one text; or the refusal."""
-    from experiments.study import run_study
+    from experiments.study.stages import run_study
 
     calls.clear()
     try:

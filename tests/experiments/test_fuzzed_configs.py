@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.errors import UserError
-from experiments.loading import CONFIG_FOLDER, load_experiment
-from experiments.plan import check_components
+from experiments.config.loading import CONFIG_FOLDER, load_experiment
+from experiments.run.errors import UserError
+from experiments.study.plan import check_components
 
 CONFIGS = sorted(CONFIG_FOLDER.glob("*.yaml"))
 NASTY = [

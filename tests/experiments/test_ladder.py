@@ -7,12 +7,12 @@ import signal
 import pytest
 
 from experiments.arms import arm_kinds, methods_of
-from experiments.display import Display
-from experiments.loading import load_experiment
-from experiments.results import load_study
-from experiments.study import run_study
-from experiments.tables import arm_rows, cheapest_that_will_do, cost_rows
-from rl.metrics import is_known
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
+from experiments.run.display import Display
+from experiments.study.stages import run_study
+from rl.records.metrics import is_known
 
 LABELS = 40  # preference.num_pairs of the config
 COMPLETIONS = 2 * 6 * 4  # steps x problems x group size
@@ -76,7 +76,7 @@ def test_preference_arms_leave_from_the_start(results):
 
 
 def test_arms_in_rounds_are_evaluated_after_each(ladder):
-    from experiments.runs import read_jsonl
+    from experiments.run.folders import read_jsonl
 
     for arm in ("expert-iteration", "online-dpo"):
         rows = [row for row in read_jsonl(ladder / "seed-0" / arm / "evals.jsonl") if row["split"] == "validation"]
@@ -180,7 +180,7 @@ class StopAt(Display):
 )
 def test_interrupted_and_resumed_every_arm_ends_as_the_undisturbed_one(ladder, tmp_path, monkeypatch, arm, stage):
     monkeypatch.setattr("experiments.report.write_report", lambda folder: folder)  # written above; seconds each time
-    monkeypatch.setattr("experiments.tables.print_study", lambda folder: None)
+    monkeypatch.setattr("experiments.results.tables.print_study", lambda folder: None)
     experiment = load_experiment(["mini-ladder"])
     broken = tmp_path / "broken"
     shutil.copytree(ladder, broken)
@@ -202,7 +202,7 @@ def test_one_arm_runs_with_those_that_it_builds_on():
 
 
 def test_the_plan_tells_what_every_arm_will_do(capsys):
-    from experiments.plan import print_plan
+    from experiments.study.plan import print_plan
 
     experiment = load_experiment(["mini-ladder"])
     print_plan(experiment)

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from experiments.display import Display
-from experiments.loading import load_experiment
-from experiments.results import load_study
-from experiments.study import run_study
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.run.display import Display
+from experiments.study.stages import run_study
 
 PARTS = ("chains", "linear_equations", "modular_arithmetic")
 SMALL = [
@@ -63,7 +63,7 @@ def test_reward_and_gold_of_every_part_are_recorded(study):
 
 
 def test_evaluation_tells_the_parts_apart(study, capsys):
-    from experiments.tables import print_study
+    from experiments.results.tables import print_study
 
     policy = load_study(study).policies["rl"]
     assert set(policy.by_part()) == set(PARTS)
@@ -92,8 +92,8 @@ def test_a_mixture_with_pools_resumes_bit_for_bit(study, tmp_path):
 
 
 def test_a_part_that_does_not_exist_is_named_before_anything_runs():
-    from experiments.errors import UserError
-    from experiments.plan import check_components  # what `beyond check` and `beyond study` do first
+    from experiments.run.errors import UserError
+    from experiments.study.plan import check_components  # what `beyond check` and `beyond study` do first
 
     experiment = load_experiment(["mixture"], ["env.parts={chainz: {env: arithmetic_chane}}"])
     with pytest.raises(UserError, match="did you mean 'arithmetic_chain'"):

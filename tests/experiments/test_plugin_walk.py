@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.loading import load_experiment
-from experiments.results import load_study
-from experiments.study import run_study
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.study.stages import run_study
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "beyond-plugin-example"
 CONFIG = str(PLUGIN / "clock.yaml")

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from experiments.errors import UserError
-from experiments.loading import load_experiment
-from experiments.plan import check_components
-from experiments.results import load_study
-from experiments.study import run_study
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.run.errors import UserError
+from experiments.study.plan import check_components
+from experiments.study.stages import run_study
 
 SMALL = [
     "imitation={num_demonstrations: 40, steps: 3, batch_size: 8}",

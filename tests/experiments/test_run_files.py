@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-import experiments.runs
-import experiments.status
-from experiments.runs import RunFolder, append_jsonl, provenance, read_json, read_jsonl, write_json
-from experiments.status import StageStatus
+import experiments.run.folders
+import experiments.run.status
+from experiments.run.folders import RunFolder, append_jsonl, provenance, read_json, read_jsonl, write_json
+from experiments.run.status import StageStatus
 
 
 @pytest.mark.parametrize("cut", range(1, 13))
@@ -71,7 +71,7 @@ def test_rewinding_removes_what_will_be_recorded_again_and_nothing_else(tmp_path
 
 def status(folder, monkeypatch, *, stacks=lambda: "all quiet", **seconds):
     for name, value in seconds.items():
-        monkeypatch.setattr(experiments.status, name, value)
+        monkeypatch.setattr(experiments.run.status, name, value)
     told = []
     return told, StageStatus(folder, on_quiet=told.append, stacks=stacks)
 
@@ -133,7 +133,7 @@ def test_workers_that_cannot_be_asked_do_not_end_the_heartbeat(tmp_path, monkeyp
 
 
 def test_a_study_whose_heart_stopped_is_listed_as_such(tmp_path, capsys):
-    from experiments.listing import print_runs
+    from experiments.results.listing import print_runs
 
     (tmp_path / "a").mkdir()
     write_json(tmp_path / "a" / "study.json", {"state": "running", "seeds": [0]})
@@ -145,13 +145,13 @@ def test_a_study_whose_heart_stopped_is_listed_as_such(tmp_path, capsys):
 
 def test_provenance_reads_the_repository_and_writes_nothing_into_it(tmp_path, monkeypatch):
     """git's `status` rewrites the index where it can; on a full disk that left a lock, and read as no changes."""
-    source, index = tmp_path / "experiments" / "runs.py", tmp_path / ".git" / "index"
-    source.parent.mkdir()
+    source, index = tmp_path / "experiments" / "run" / "folders.py", tmp_path / ".git" / "index"
+    source.parent.mkdir(parents=True)
     source.write_text("1\n")
     author = ("-c", "user.name=a", "-c", "user.email=a@b")
     for command in (("init",), ("add", "."), (*author, "commit", "-m", "x")):
         subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.setattr(experiments.runs, "__file__", str(source))
+    monkeypatch.setattr(experiments.run.folders, "__file__", str(source))
     os.utime(source, (1, 1))  # the index knows the file by another time
     before = index.read_bytes()
     assert provenance()["uncommitted"] is False

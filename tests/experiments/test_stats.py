@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from experiments.stats import (
+from experiments.results.stats import (
     Interval,
     hierarchical_bootstrap,
     holm,

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from experiments.display import Display
-from experiments.errors import UserError
-from experiments.loading import load_experiment
-from experiments.results import load_study
-from experiments.study import run_study
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.run.display import Display
+from experiments.run.errors import UserError
+from experiments.study.stages import run_study
 
 RL_ONLY = "arms={rl: {reward: {name: verifier, weights: {format: 1.0, verified: 1.0}}}, rlhf: null, dpo: null}"
 
@@ -72,8 +72,8 @@ def test_report_is_one_file_that_needs_no_network(study):
 def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
     from envs.grading import EnvGrader
     from experiments.cli.evaluate import evaluate_command
-    from experiments.export import export_policy
-    from rl.rescore import rescore_run
+    from experiments.run.export import export_policy
+    from rl.records.rescore import rescore_run
 
     exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")
     assert "| level |" in (exported / "README.md").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiments.verify import Agreement, render_summary, render_verdict, verify_file, verify_pair
-from experiments.verify_rows import read_gsm8k_solutions
+from experiments.cli.verify import Agreement, render_summary, render_verdict, verify_file, verify_pair
+from experiments.cli.verify_rows import read_gsm8k_solutions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifiers"))
 FIXED = "fixed_verifiers:LastLine"

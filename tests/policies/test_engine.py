@@ -9,14 +9,14 @@ import torch
 from scipy import stats
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from policies import engine as engine_module
-from policies import sampler
 from policies.causal import CausalPolicy
-from policies.engine import SamplingEngine
-from policies.logprobs import score_tokens
-from policies.native import load_kernels
-from policies.page_tables import PageTables
-from policies.randomness import GOLDEN_GAMMA, row_keys, splitmix64, uniforms
+from policies.kernels import load_kernels
+from policies.sampling import draw as sampler
+from policies.sampling import engine as engine_module
+from policies.sampling.decoders.page_tables import PageTables
+from policies.sampling.engine import SamplingEngine
+from policies.sampling.randomness import GOLDEN_GAMMA, row_keys, splitmix64, uniforms
+from policies.scoring.logprobs import score_tokens
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import FinishReason, Request, Sampling
 

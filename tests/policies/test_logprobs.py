@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import logprobs
-from policies.logprobs import TokenScorer, score_tokens
+from policies.scoring import logprobs
+from policies.scoring.logprobs import TokenScorer, score_tokens
 from policies.tiny import TinyConfig, build_tiny
 
 POLICY = build_tiny(TinyConfig(layers=2, hidden=32, heads=2), vocabulary=[str(i) for i in range(30)], seed=0)

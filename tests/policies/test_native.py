@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.decode_native import NativeDecoder, why_not_native
-from policies.engine import SamplingEngine, choose_decoder
-from policies.native import load_kernels
-from policies.threads import run_all
+from policies.kernels import load_kernels
+from policies.kernels.threads import run_all
+from policies.sampling.decoders.native import NativeDecoder, why_not_native
+from policies.sampling.engine import SamplingEngine, choose_decoder
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
 

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.native import load_kernels
-from policies.native_attention import attend_natively
-from policies.packed_attention import attend_in_bands
-from policies.prefix_tree import build_tree
-from policies.products import fast_products, onednn_is_exact
+from policies.kernels import load_kernels
+from policies.kernels.products import fast_products, onednn_is_exact
+from policies.scoring.packed.attention import attend_in_bands
+from policies.scoring.packed.native_attention import attend_natively
+from policies.scoring.packed.prefix_tree import build_tree
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason="no C compiler")
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from policies import native
+from policies import kernels as native
 
 pytestmark = pytest.mark.skipif(native.load_kernels() is None, reason="no C compiler")
 compile_and_load = native.load_kernels.__wrapped__  # without the memory of an earlier call

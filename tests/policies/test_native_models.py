@@ -5,9 +5,9 @@ import pytest
 import torch
 import transformers
 
-from policies.decode_native import NativeDecoder
-from policies.engine import choose_decoder
-from policies.native import load_kernels
+from policies.kernels import load_kernels
+from policies.sampling.decoders.native import NativeDecoder
+from policies.sampling.engine import choose_decoder
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason="no C compiler")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from policies.native import load_kernels
+from policies.kernels import load_kernels
 
 HERE = Path(__file__).parent
 SUITES = ("test_native.py", "test_native_models.py", "test_native_attention.py")
 SANITIZED = """
 import sys
-from policies import native
+from policies import kernels as native
 native.FLAGS = (*native.FLAGS, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 """
 RUN_TESTS = "import pytest; sys.exit(pytest.main(['-q', '-s', '-p', 'no:cacheprovider', *sys.argv[1:]]))"

@@ -7,9 +7,9 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.logprobs import score_tokens
-from policies.packing import can_pack, padded_inputs, trunk_states
-from policies.prefix_tree import build_tree, length_bands
+from policies.scoring.logprobs import score_tokens
+from policies.scoring.packed.packing import can_pack, padded_inputs, trunk_states
+from policies.scoring.packed.prefix_tree import build_tree, length_bands
 from policies.tiny import TinyConfig, build_tiny
 
 POLICY = build_tiny(

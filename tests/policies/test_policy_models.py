@@ -7,11 +7,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from policies.causal import CausalPolicy, load_policy
-from policies.engine import SamplingEngine
-from policies.reward_model import RewardModel
+from policies.sampling.engine import SamplingEngine
+from policies.scoring.reward_model import RewardModel
+from policies.scoring.value import ValueModel
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Request, Sampling
-from policies.value import ValueModel
 
 SMALL = TinyConfig(layers=2, hidden=32, heads=2)
 WORDS = ["0", "1", "+", "=", ";", "?"]

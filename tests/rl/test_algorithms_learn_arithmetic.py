@@ -16,7 +16,7 @@ import torch
 from experiments.bench.learning_curves import DEMONSTRATOR, NAMES, SEEDS, World, practise, run
 from rl.algorithms.grpo import Grpo
 from rl.algorithms.reinforce import Reinforce
-from rl.rewards import CoinFlipReward
+from rl.rewards.sources import CoinFlipReward
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -20,9 +20,9 @@ from rl.imitation.demonstrations import (
     shuffled_epochs,
 )
 from rl.imitation.sft import FitProgress, SftSettings, fit_sft, length_bucketed
-from rl.learner import Learner
-from rl.optimizer import OptimizerSettings
-from rl.recorder import SilentRecorder
+from rl.learning.learner import Learner
+from rl.learning.optimizer import OptimizerSettings
+from rl.records.recorder import SilentRecorder
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from rl.preference.annotators import make_annotator
 from rl.preference.comparisons import load_comparisons
 from rl.preference.dpo import DpoSettings
 from rl.preference.online_dpo import fit_online_dpo
-from rl.recorder import SilentRecorder
+from rl.records.recorder import SilentRecorder
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

@@ -21,8 +21,8 @@ from rl.preference.reward_model import (
     normaliser,
 )
 from rl.preference.trl_support import BucketedSampler, split_by_problem, token_pairs
-from rl.recorder import SilentRecorder
-from rl.rewards import ProxyReward
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import ProxyReward
 from rl.types import Comparison
 
 RM = RewardModelSettings(epochs=2, batch_size=16, lr=3e-3, held_out=0.2)
@@ -103,7 +103,7 @@ def test_trl_reads_the_score_where_we_do_even_when_padding_is_the_end_token(tiny
     """Hugging Face pools at the last token that is not padding: with padding == end it would read one token early."""
     import copy
 
-    from policies.reward_model import RewardModel
+    from policies.scoring.reward_model import RewardModel
 
     policy = copy.copy(tiny_policy)
     policy.tokenizer = copy.deepcopy(tiny_policy.tokenizer)
@@ -127,7 +127,7 @@ def test_trl_sees_the_sampled_tokens_and_adds_nothing(tiny_policy, monkeypatch):
     """A truncated completion keeps its missing end; trl's own preparation would have added one."""
     from trl.trainer import reward_trainer
 
-    from policies.reward_model import RewardModel
+    from policies.scoring.reward_model import RewardModel
 
     seen: list[tuple[int, ...]] = []
     original = reward_trainer.DataCollatorForPreference.torch_call

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from policies.types import Sampling
-from rl.rollout import collect, make_shards
+from rl.rollouts.engine import collect, make_shards
 from rl.workers import make_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from policies.types import Sampling
-from rl.rollout import collect, make_shards
+from rl.rollouts.engine import collect, make_shards
 from rl.workers import ShardFailed, WorkersLost, WorkerState, make_workers
 
 pytestmark = pytest.mark.ray

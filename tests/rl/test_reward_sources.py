@@ -6,7 +6,7 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.rewards import (
+from rl.rewards.sources import (
     CoinFlipReward,
     MajorityReward,
     MixedReward,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from envs.registry import EnvSpec
 from envs.types import Problem
 from policies.types import FinishReason, Sampling
-from rl.evaluate import GREEDY_SAMPLE
-from rl.rollout import EVALUATION_STEP, collect, gather, make_shards, rollout_uid
+from rl.records.evaluate import GREEDY_SAMPLE
+from rl.rollouts.engine import EVALUATION_STEP, collect, gather, make_shards, rollout_uid
 from rl.workers import make_workers
 from verifiers.types import Outcome
 
@@ -209,7 +209,7 @@ def test_a_wait_ends_and_says_what_was_waited_for(leaps_problems):
 
 
 def test_a_long_wait_is_told_before_it_ends(leaps_problems, monkeypatch):
-    monkeypatch.setattr("rl.rollout.WARN_SECONDS", 0.01)
+    monkeypatch.setattr("rl.rollouts.engine.WARN_SECONDS", 0.01)
     told = []
     shards = make_shards(leaps_problems[:1], group_size=1, step=0, sampling=SAMPLING)
     with pytest.raises(TimeoutError):

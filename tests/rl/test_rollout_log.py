@@ -8,9 +8,9 @@ from envs.grading import EnvGrader, VerifierGrader
 from envs.registry import EnvSpec
 from envs.types import Message, Problem
 from policies.types import Completion, FinishReason, Sampling
-from rl.rescore import Agreement, rescore, rescore_run
-from rl.rollout import collect, make_shards
-from rl.rollout_log import DamagedLogError, RolloutLog
+from rl.records.rescore import Agreement, rescore, rescore_run
+from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.log import DamagedLogError, RolloutLog
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Reason, Verdict
 

@@ -12,8 +12,6 @@ import torch
 from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.algorithms import make
-from rl.checkpoint import Checkpoints
-from rl.collate import collate_examples
 from rl.imitation.best_of_n import best_of_n, chosen_probabilities, verifier_scores
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.distill import check_vocabularies, distill_samples, on_policy_cost
@@ -24,12 +22,14 @@ from rl.imitation.expert_iteration import (
     token_examples,
 )
 from rl.imitation.sft import SftSettings, fit_sft
-from rl.learner import Learner
-from rl.metrics import is_known
-from rl.optimizer import OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
-from rl.rollout_log import RolloutLog
+from rl.learning.checkpoint import Checkpoints
+from rl.learning.collate import collate_examples
+from rl.learning.learner import Learner
+from rl.learning.optimizer import OptimizerSettings
+from rl.records.metrics import is_known
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
+from rl.rollouts.log import RolloutLog
 from rl.train import TrainSettings, train
 from rl.types import Example, Group, Trajectory
 from verifiers.types import Outcome, Verdict

@@ -14,7 +14,7 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Sampling
-from rl.rollout import collect, make_shards
+from rl.rollouts.engine import collect, make_shards
 from rl.workers.slot import HEARTBEAT, Patience, Slot, Task
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import ShardFailed, ShardResult, WorkersLost, WorkerState

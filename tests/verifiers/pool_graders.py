@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from verifiers import pool_worker
+from verifiers.pool.verifier_pool import worker as pool_worker
 from verifiers.types import Outcome, Verdict
 
 

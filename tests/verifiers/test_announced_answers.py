@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verifiers.extract import TRAINING_PLACES, Place, extract_answer
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Outcome, Reason
 
 VERIFIER = SymbolicVerifier()

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, modular, numeric
 from verifiers.equivalence import Settings, equivalent
-from verifiers.evaluate import InexactError, UndefinedError, exact, modular, numeric
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.tree import Num, Op, Sym, num
-from verifiers.plain import read_number
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.text.plain_numbers import read_number
 from verifiers.types import Outcome
 
 VERIFIER = SymbolicVerifier()

@@ -9,14 +9,14 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifiers.antiderivative import AntiderivativeVerifier
-from verifiers.constraint import ConstraintVerifier, read_constraint
-from verifiers.derivative import NotDifferentiableError, derivative
-from verifiers.evaluate import numeric
-from verifiers.identity import agree
+from verifiers.algebra.derivative import NotDifferentiableError, derivative
+from verifiers.algebra.evaluate import numeric
+from verifiers.algebra.identity import agree
+from verifiers.algebra.polynomials import num_real_roots
+from verifiers.judges.antiderivative import AntiderivativeVerifier
+from verifiers.judges.constraint import ConstraintVerifier, read_constraint
+from verifiers.judges.substitution import SubstitutionVerifier
 from verifiers.parse import parse
-from verifiers.polynomials import num_real_roots
-from verifiers.substitution import SubstitutionVerifier
 from verifiers.types import Outcome, Reason
 
 # --- constraint

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Reason
 
 # reference, answer, is it right

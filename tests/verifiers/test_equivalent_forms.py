@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 VERIFIER = SymbolicVerifier()
 

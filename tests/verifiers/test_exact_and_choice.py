@@ -5,8 +5,8 @@ import pickle
 import pytest
 
 from verifiers import Outcome, Reason, make
-from verifiers.choice import ChoiceVerifier
-from verifiers.exact import ExactVerifier
+from verifiers.judges.choice import ChoiceVerifier
+from verifiers.judges.exact import ExactVerifier
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from verifiers import make
 from verifiers.equivalence import equivalent
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import Expr, parse
 from verifiers.parse.show import show
 from verifiers.parse.tree import Call, Op, Sym, num
-from verifiers.symbolic import SymbolicVerifier
 
 VERIFIER = SymbolicVerifier()
 

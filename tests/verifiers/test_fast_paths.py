@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from verifiers.extract import ALL_PLACES, TRAINING_PLACES, Place, _search, announcements, extract_answer
 from verifiers.extract.boxes import sole_box
-from verifiers.numeric import NumericVerifier
+from verifiers.judges.numeric import NumericVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
 from verifiers.parse.tree import Num
-from verifiers.plain import read_number
-from verifiers.reference import read_reference
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.text.plain_numbers import read_number
+from verifiers.text.reference import read_reference
 from verifiers.types import Outcome, Reason
 
 VERIFIER = SymbolicVerifier()

@@ -3,8 +3,8 @@
 import pytest
 from fixed_verifiers import Always, LastLine
 
-from verifiers.combine import AllOf, AnyOf, WeightedVerifier
-from verifiers.format import FormatVerifier
+from verifiers.judges.combine import AllOf, AnyOf, WeightedVerifier
+from verifiers.judges.format import FormatVerifier
 from verifiers.types import Outcome, Reason
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 VERIFIER = SymbolicVerifier()
 small = st.integers(-12, 12)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 VERIFIER = SymbolicVerifier()
 NINES = "9" * 1900

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from verifiers.extract import TRAINING_PLACES
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
 VERIFIER = SymbolicVerifier()

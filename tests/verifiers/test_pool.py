@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from pool_graders import DiesEarly, SlowToStart, obey
 
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Reason
 
 DEADLINE = 1.0
@@ -325,7 +325,7 @@ SCRIPT = """
 import os, sys, time
 sys.path[:0] = {path!r}
 from pool_graders import DiesEarly, SlowToStart, obey
-from verifiers.pool import VerifierPool
+from verifiers.pool.verifier_pool import VerifierPool
 pool = VerifierPool(obey, deadline_seconds=60.0)
 print(pool.grade([("pid",)])[0].info["pid"], flush=True)
 pool.submit([("loop",)])

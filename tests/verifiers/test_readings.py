@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Reason
 
 VERIFIER = SymbolicVerifier()

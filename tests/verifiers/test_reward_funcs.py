@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fixed_verifiers import LastLine
 
-from verifiers.reward_funcs import RewardFunc, reward_func, text_of
+from verifiers.trl import RewardFunc, reward_func, text_of
 
 
 @pytest.fixture(scope="module")

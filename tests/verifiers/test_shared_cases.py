@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from verifiers.numeric import NumericVerifier
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.numeric import NumericVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CASES = SHARED / "verifiers" / "cases.jsonl"

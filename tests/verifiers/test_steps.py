@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifiers.arithmetic import claims_of
-from verifiers.steps import StepsVerifier, check_steps, first_wrong
+from verifiers.algebra.claims import claims_of
+from verifiers.judges.steps import StepsVerifier, check_steps, first_wrong
 
 GSM8K = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "gsm8k" / "test.jsonl"
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 VERIFIER = SymbolicVerifier()
 

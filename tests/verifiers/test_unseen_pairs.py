@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from verifiers.symbolic import SymbolicVerifier
+from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
 VERIFIER = SymbolicVerifier()

@@ -4,7 +4,7 @@ high-precision arithmetic, then a symbolic evaluation. A mismatch at a point is 
     equivalent(parse("1/2"), parse("0.5")).equal   # True
 """
 
-from verifiers.equivalence.core import equivalent
+from verifiers.equivalence.dispatch import equivalent
 from verifiers.equivalence.types import Judgement, Settings
 
 __all__ = ["Judgement", "Settings", "equivalent"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from verifiers import units
 from verifiers.extract.places import formulas, undecorated
-from verifiers.spellings import han_unit
+from verifiers.text import units
+from verifiers.text.spellings import han_unit
 
 NEGATED = re.compile(
     r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"

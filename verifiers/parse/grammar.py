@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verifiers.normalize import canonical_words
 from verifiers.parse.conditions import ConditionParser, declares, family, with_domain
 from verifiers.parse.joining import is_point, joined
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Group, Num, Op, Ratio, Rel, Sym, Text, free_symbols
+from verifiers.text.normalize import canonical_words
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verifiers.parse.quantities import compounded
+from verifiers.parse.english.quantities import compounded
 from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
 
 

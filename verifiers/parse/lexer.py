@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from verifiers import units
 from verifiers.parse import words
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
+from verifiers.text import units
 
 
 @dataclass(frozen=True, slots=True)

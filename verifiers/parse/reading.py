@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 
-from verifiers.normalize import canonical_words, normalize, trim
-from verifiers.parse.described import described
+from verifiers.parse.english.described import described
+from verifiers.parse.english.phrases import as_notation, cases_in_words
+from verifiers.parse.english.spoken import digits
 from verifiers.parse.grammar import Parser
 from verifiers.parse.lexer import Lexer
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError, ParseError
-from verifiers.parse.phrases import as_notation, cases_in_words
-from verifiers.parse.spoken import digits
 from verifiers.parse.tree import Expr, Text, depth
+from verifiers.text.normalize import canonical_words, normalize, trim
 
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command

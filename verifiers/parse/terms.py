@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verifiers import units
 from verifiers.parse.calls import negated
+from verifiers.parse.english.quantities import QuantityParser, times
 from verifiers.parse.limits import ParseError
-from verifiers.parse.quantities import QuantityParser, times
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Ratio, Rel, SetOp, Sym, num
+from verifiers.text import units
 
 _STARTS = frozenset(
     ("num", "based",

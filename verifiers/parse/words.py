@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verifiers import units
+from verifiers.text import units
 
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "<=", "=<": "<=", ">=": ">=", "!=": "!=", "<>": "!=",

@@ -1,7 +1,7 @@
 """What a plug-in should test: that its environment keeps its promises."""
 
 from envs import make
-from envs.check import check_environment
+from envs.check.conformance import check_environment
 
 
 def test_clock_arithmetic_passes_the_check():

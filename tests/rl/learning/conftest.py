@@ -49,7 +49,7 @@ class LetterWorkers:
     """Samples in this process, when it is polled, and grades by comparison with the answer."""
 
     def __init__(self, policy: Any, seed: int = 0) -> None:
-        from policies.engine import SamplingEngine
+        from policies.sampling.engine import SamplingEngine
 
         self.policy = policy
         self.seed = seed

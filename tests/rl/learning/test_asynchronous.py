@@ -9,10 +9,10 @@ import torch
 
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.learner import Learner, OptimizerSettings
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
-from rl.rollout_log import RolloutLog
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
+from rl.rollouts.log import RolloutLog
 from rl.train import TrainSettings, train
 
 SETTINGS = TrainSettings(

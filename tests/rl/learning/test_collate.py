@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.collate import collate, collate_examples, packed_batches, padded_batches
+from rl.learning.collate import collate, collate_examples, packed_batches, padded_batches
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

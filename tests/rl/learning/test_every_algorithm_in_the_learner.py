@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from rl.algorithms import ALGORITHMS, make
-from rl.collate import collate
-from rl.learner import Learner, OptimizerSettings, make_value_model
-from rl.metrics import is_known
+from rl.learning.collate import collate
+from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.records.metrics import is_known
 
 EXTRAS: dict[str, dict[str, Any]] = {
     name: {"kl": {"beta": 0.1}, "correction": {}, "entropy_coefficient": 0.01}

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from rl.health import Health, HealthLimits, WorkerWatch
+from rl.records.health import Health, HealthLimits, WorkerWatch
 from rl.workers import WorkerHealth, WorkerState
 
 FINE = {

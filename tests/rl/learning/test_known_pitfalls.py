@@ -12,16 +12,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from policies.logprobs import _from_logits
+from policies.scoring.logprobs import _from_logits
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.collate import collate, collate_examples
 from rl.functional.aggregation import Aggregation, aggregate
-from rl.health import Health, HealthLimits
-from rl.learner import Learner, OptimizerSettings
-from rl.metrics import rollout_metrics
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.collate import collate, collate_examples
+from rl.learning.learner import Learner, OptimizerSettings
+from rl.records.health import Health, HealthLimits
+from rl.records.metrics import rollout_metrics
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.types import Totals
 

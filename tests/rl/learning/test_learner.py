@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from policies.value import ValueModel
+from policies.scoring.value import ValueModel
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
-from rl.collate import collate, collate_examples, minibatches
-from rl.learner import Learner, NonFiniteLossError, OptimizerSettings
-from rl.metrics import is_known
+from rl.learning.collate import collate, collate_examples, minibatches
+from rl.learning.learner import Learner, NonFiniteLossError, OptimizerSettings
+from rl.records.metrics import is_known
 
 # With eps = 1 Adam's step is smooth in the gradient, so that a rounding error of the gradient stays one.
 SMOOTH = OptimizerSettings(lr=1.0, eps=1.0)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.types import Problem
-from policies import packing
 from policies.causal import CausalPolicy
+from policies.scoring.packed import packing
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Completion, FinishReason
 from rl.algorithms import make
-from rl.collate import collate
-from rl.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.collate import collate
+from rl.learning.learner import Learner, OptimizerSettings, make_value_model
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

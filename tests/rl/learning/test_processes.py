@@ -21,8 +21,8 @@ PROGRAM = """
     letters = module_from_spec(spec)
     spec.loader.exec_module(letters)
     from rl.algorithms import make
-    from rl.collate import collate
-    from rl.learner import Learner, OptimizerSettings, make_value_model
+    from rl.learning.collate import collate
+    from rl.learning.learner import Learner, OptimizerSettings, make_value_model
 
     policy = letters.letter_policy(layers=2)
     algorithm = make({algorithm!r}, **{options!r})

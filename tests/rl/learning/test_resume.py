@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-import rl.checkpoint
+import rl.learning.checkpoint
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.checkpoint import Checkpoints
-from rl.learner import Learner, OptimizerSettings, make_value_model
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.checkpoint import Checkpoints
+from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 
 STEPS = 6
@@ -117,8 +117,8 @@ def killed(world, setting, moment, step, folder, monkeypatch):
         monkeypatch.setattr(adam, "step", lambda: (apply(), switch()))
     else:
         switch = KillSwitch(1 + 4 * (step // 2))  # four flushes per checkpoint, one checkpoint every second step
-        flush = rl.checkpoint.flush
-        monkeypatch.setattr(rl.checkpoint, "flush", lambda path: (flush(path), switch()))
+        flush = rl.learning.checkpoint.flush
+        monkeypatch.setattr(rl.learning.checkpoint, "flush", lambda path: (flush(path), switch()))
     with pytest.raises(Killed):
         run(world, setting, folder=folder, recorder=recorder, workers=workers, learner=learner)
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import torch
 from envs.types import Problem
 from policies.types import Completion, FinishReason
 from rl.algorithms.base import LossParts
-from rl.metrics import StepSums, Sums, is_known, rollout_metrics
+from rl.records.metrics import StepSums, Sums, is_known, rollout_metrics
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from policies.logprobs import score_tokens
+from policies.scoring.logprobs import score_tokens
+from policies.scoring.value import ValueHead, ValueModel
 from policies.types import Sampling
-from policies.value import ValueHead, ValueModel
 from rl.algorithms import make
-from rl.collate import collate
-from rl.learner import Learner, OptimizerSettings, make_value_model
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.collate import collate
+from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.types import Totals
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rl.speed import StepClock, matmul_flops, step_flops
+from rl.records.speed import StepClock, matmul_flops, step_flops
 
 
 def test_model_flop_of_an_update():

@@ -10,11 +10,11 @@ import torch
 from policies.types import Sampling
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
-from rl.checkpoint import Checkpoints
-from rl.learner import Learner, OptimizerSettings, make_value_model
-from rl.metrics import is_known
-from rl.recorder import SilentRecorder
-from rl.rewards import VerifierReward
+from rl.learning.checkpoint import Checkpoints
+from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.records.metrics import is_known
+from rl.records.recorder import SilentRecorder
+from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.workers.types import WorkersLost
 

@@ -1,0 +1,272 @@
+"""The single checks of `envs.check.conformance`: each yields findings, and writes its measurements into the report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from envs.check.report import EnvReport, Finding
+from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
+from envs.grading import states_false_sum
+from envs.types import SPLITS, Environment, Problem
+from verifiers.types import Outcome, Verdict
+
+FEW = 20  # problems per level for the slower checks
+SLOW_MILLISECONDS = 5.0
+MIN_SPACE = 300  # problems of a level, of which one in twenty is for testing
+MIN_PAIRS = 3  # equal problems among those drawn, from which on the estimate of the space is taken seriously
+MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
+
+
+def draw(env: Environment, num: int, seed: int, level: int) -> list[Problem]:
+    """The first `num` training problems of a level."""
+    return list(env.problems(num, seed=seed, level=level))
+
+
+def fingerprint(env: Environment, seed: int, num: int = 3) -> str:
+    """A hash over problems of every level and split: equal wherever the environment is built."""
+    digest = hashlib.sha256()
+    for level in (*env.levels, *env.ood_levels):
+        for split in SPLITS:
+            try:
+                problems = list(env.problems(num, split=split, seed=seed, level=level))
+            except ValueError:  # a split without problems of this level: the same in every process
+                digest.update(b"none")
+                continue
+            for problem in problems:
+                digest.update(json.dumps(problem.to_json(), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def check_deterministic(
+    env: Environment, drawn: dict[int, list[Problem]], seed: int, fresh_process: bool
+) -> Iterator[Finding]:
+    """Equal keys give equal problems: drawn again here, and in a new process."""
+    mend = "draw with the rng that generate receives only; no global random, no clock, no iteration over sets"
+    few = {level: problems[:FEW] for level, problems in drawn.items()}
+    changed = [level for level, problems in few.items() if draw(env, len(problems), seed, level) != problems]
+    yield Finding("deterministic", not changed, f"levels that differ when drawn again: {changed or 'none'}", mend)
+    if not fresh_process:
+        return
+    if env.spec is None:
+        yield Finding("deterministic in a fresh process", True, "not tried: the environment was not made by name")
+        return
+    code = (
+        "import json, sys\nfrom envs.check.checks import fingerprint\nfrom envs.registry import EnvSpec\n"
+        "row, seed = json.loads(sys.argv[1])\nprint(fingerprint(EnvSpec.from_json(row).build(), seed))"
+    )
+    argument = json.dumps([env.spec.to_json(), seed])
+    done = subprocess.run(
+        [sys.executable, "-c", code, argument],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**_environment_variables(), "PYTHONHASHSEED": "7"},
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        mend_spec = "the spec must name it as another process can import it: package.module:attribute or a file"
+        yield Finding("deterministic in a fresh process", False, f"cannot be rebuilt there: {last}", mend_spec)
+        return
+    same = done.stdout.strip() == fingerprint(env, seed)
+    yield Finding("deterministic in a fresh process", same, "same problems" if same else "other problems there", mend)
+
+
+def _environment_variables() -> dict[str, str]:
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def check_round_trip(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """Problems come back from JSON and from pickle as they were."""
+    problems = [problem for group in drawn.values() for problem in group[:FEW]]
+    mend = "keep to text, numbers, lists and dictionaries with text keys in Problem.info (no tuples, no sets)"
+    broken = 0
+    for problem in problems:
+        try:
+            again = Problem.from_json(json.loads(json.dumps(problem.to_json())))
+        except TypeError:
+            broken += 1
+            continue
+        broken += again != problem or again.id != problem.id
+    yield Finding("JSON round trip", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+    broken = sum(pickle.loads(pickle.dumps(problem)) != problem for problem in problems)
+    yield Finding("pickles", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+
+
+def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """The environment's own solutions are CORRECT."""
+    total = sum(map(len, drawn.values()))
+    wrong: list[tuple[Problem, Verdict]] = []
+    for problem in (problem for group in drawn.values() for problem in group):
+        verdict = _gold_verdict(env, problem)
+        if not verdict.is_correct or verdict.score != 1:
+            wrong.append((problem, verdict))
+    detail = f"{total - len(wrong)} of {total}"
+    if wrong:
+        problem, verdict = wrong[0]
+        detail += f"; e.g. {problem.text!r} -> {problem.answer!r}: {verdict.outcome}, {verdict.detail}"
+    mend = "verify and render_solution must agree on how an answer is written; look at the example"
+    yield Finding("gold is CORRECT", not wrong, detail, mend)
+    yield _check_twins(env, [problem for group in drawn.values() for problem in group])
+
+
+def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
+    """Problems of one identity accept each other's answers."""
+    first: dict[str, Problem] = {}
+    num_twins = 0
+    apart: list[tuple[Problem, Problem]] = []
+    for problem in problems:
+        other = first.setdefault(problem.id, problem)
+        if other is problem or env.home(problem).max_turns > 1:
+            continue
+        num_twins += 1
+        if not env.grade(other, env.home(problem).render_solution(problem.solution, problem.answer)).is_correct:
+            apart.append((other, problem))
+    detail = f"{len(apart)} of {num_twins} repeated problems have answers that the first does not accept"
+    if apart:
+        detail += f"; e.g. {apart[0][0].text!r} and {apart[0][1].text!r}"
+    mend = "Problem.canonical must hold all that the answer depends on"
+    return Finding("equal problems have equal answers", not apart, detail, mend)
+
+
+def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
+    """The verdict on the worked solution; where there are several turns, it is played and must read what it expects."""
+    home = env.home(problem)
+    if home.max_turns == 1:
+        return env.grade(problem, home.render_solution(problem.solution, problem.answer))
+    transcript = StepDemonstrator(home).transcript(problem, random.Random(0))
+    expected = [reply for _, reply in home.turns(problem, problem.solution, problem.answer) if reply]
+    read = [message.content for message in transcript if message.role == "tool"]
+    if read != expected[: len(read)]:
+        return Verdict(Outcome.WRONG, 0.0, detail=f"the worked turns expect {expected}, the environment says {read}")
+    return env.grade_transcript(problem, transcript)
+
+
+def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
+    """Solutions that were spoiled on purpose exist, and are not CORRECT."""
+    rng = random.Random(seed)
+    tried = found = paid = 0
+    for problems in drawn.values():
+        for problem in problems[:FEW]:
+            tried += 1
+            wrong = env.corrupt(problem, rng)
+            found += bool(wrong)
+            paid += sum(env.grade(problem, text).is_correct for text in wrong)
+    is_ok = paid == 0 and found >= MIN_CORRUPTED * tried
+    detail = f"{found} of {tried} problems have a wrong solution; {paid} of those are graded CORRECT"
+    mend = "override corrupt(problem, rng) to return wrong responses, or make verify stricter"
+    yield Finding("corrupted solutions are not CORRECT", is_ok, detail, mend)
+
+
+def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
+    """The sums in worked steps are true, and the last step states the answer."""
+    problems = [problem for group in drawn.values() for problem in group]
+    worked = [problem for problem in problems if problem.solution]
+    if not worked:
+        yield Finding("worked steps", True, "none are given: demonstrations hold the answer alone")
+        return
+    false = [(p, s) for p in worked for s in p.solution if states_false_sum(s)]
+    detail = f"{len(worked)} of {len(problems)} problems have steps; {len(false)} false sums"
+    if false:
+        detail += f", e.g. {false[0][1]!r} for {false[0][0].text!r}"
+    yield Finding("worked steps are true", not false, detail, "correct the steps that generate writes")
+    numbers = [p for p in worked if _leads_to_answer(p)]
+    detail = f"the last step states (a part of) the answer in {len(numbers)} of {len(worked)} problems"
+    yield Finding("steps lead to the answer", len(numbers) >= 0.9 * len(worked), detail, "end with the answer's step")
+
+
+def _leads_to_answer(problem: Problem) -> bool:
+    last = problem.solution[-1].replace(" ", "")
+    if problem.answer.replace(" ", "") in last:
+        return True
+    stated = re.findall(r"\d+", last)
+    return any(number in stated for number in re.findall(r"\d+", problem.answer)) or not re.search(
+        r"\d", problem.answer
+    )
+
+
+def check_splits(
+    env: Environment, drawn: dict[int, list[Problem]], num: int, seed: int, report: EnvReport
+) -> Iterator[Finding]:
+    """Train, validation and test share nothing, and the space of problems is large enough for them."""
+    ids: dict[str, set[str]] = {}
+    missing = []
+    for split in SPLITS:
+        ids[split] = set()
+        for level in env.levels:
+            try:
+                # Another seed for evaluation: sets must be disjoint whatever seeds are used.
+                problems = list(env.problems(num, split=split, seed=seed + (split != "train"), level=level))
+            except ValueError as error:
+                missing.append(f"{split} level {level}: {error}")
+                continue
+            ids[split] |= {problem.id for problem in problems}
+    shared = (ids["train"] & ids["test"]) | (ids["train"] & ids["validation"]) | (ids["validation"] & ids["test"])
+    mend = "do not override problem(); give Problem.canonical where two prompts ask the same"
+    yield Finding("splits share nothing", not shared, f"{len(shared)} problems in two splits", mend)
+    mend = "widen the ranges that generate draws from, or leave the level out"
+    yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", mend)
+    report.numbers["duplicates"], report.numbers["space"] = {}, {}
+    small = []
+    for level, problems in drawn.items():
+        distinct = len({problem.id for problem in problems})
+        pairs = sum(count * (count - 1) // 2 for count in Counter(problem.id for problem in problems).values())
+        report.numbers["duplicates"][level] = 1 - distinct / len(problems)
+        # Birthday estimate n (n - 1) / (2 * equal pairs); without equal pairs it is only a lower bound.
+        report.numbers["space"][level] = len(problems) * (len(problems) - 1) // (2 * max(1, pairs))
+        if pairs >= MIN_PAIRS and report.numbers["space"][level] < MIN_SPACE:
+            small.append(level)
+    worst = max(report.numbers["duplicates"].values())
+    detail = f"at most {worst:.1%} duplicates; space per level at least {min(report.numbers['space'].values()):,}"
+    if small:
+        detail += f", too small at level {', '.join(map(str, small))} (expected {MIN_SPACE} problems)"
+    yield Finding("space is large enough", not small, detail, mend)
+
+
+def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
+    """The default demonstrator and the drill write what `grade` reads."""
+    rng = random.Random(seed)
+    writer = env.demonstrator()
+    uncovered = [level for level in writer.levels if level not in env.levels]
+    right = total = 0
+    for level in writer.levels:
+        for problem in drawn.get(level, [])[:FEW]:
+            total += 1
+            if env.max_turns > 1 and isinstance(writer, ConversationDemonstrator):
+                right += env.grade_transcript(problem, writer.transcript(problem, rng)).is_correct
+            else:
+                right += env.grade(problem, writer.write(problem, rng)).is_correct
+    detail = f"right on {right} of {total}; levels {list(writer.levels)}"
+    mend = "demonstrator().write must give a response that grade reads; its levels must be training levels"
+    yield Finding("demonstrator", right > 0 and not uncovered, detail, mend)
+    drill = env.drill(rng)
+    drill = replace(drill, env=env.name)
+    is_right = env.grade(drill, env.home(drill).render_solution(drill.solution, drill.answer)).is_correct
+    yield Finding("drill", is_right, f"e.g. {drill.text!r}", "drill(rng) must return a problem whose gold is CORRECT")
+
+
+def check_speed(env: Environment, seed: int, report: EnvReport) -> Iterator[Finding]:
+    """Generating a problem takes little time."""
+    rng = random.Random(seed)
+    times = []
+    for level in env.levels:
+        for _ in range(50):
+            began = time.process_time()
+            env.generate(rng, level)
+            times.append((time.process_time() - began) * 1e3)
+    report.numbers["milliseconds"] = statistics.median(times)
+    is_ok = report.numbers["milliseconds"] < SLOW_MILLISECONDS
+    detail = f"median {report.numbers['milliseconds']:.3f} ms to generate a problem"
+    yield Finding("fast", is_ok, detail, f"stay under {SLOW_MILLISECONDS:.0f} ms: construct the answer first")

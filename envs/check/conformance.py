@@ -1,0 +1,78 @@
+"""Does an environment keep its promises? `check_environment` says what is wrong and how to mend it.
+
+Each check has bitten somebody: seeds that are ignored, splits that leak, gold answers that their own scorer rejects,
+scorers that pay for nothing, spaces of problems too small to learn from. Nothing here needs a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from envs.check import checks
+from envs.check import responses as check_responses
+from envs.check.report import EnvReport, Finding
+from envs.registry import EnvSpec, make
+from envs.types import Environment
+
+__all__ = ["EnvReport", "Finding", "check_environment"]
+
+
+def check_environment(
+    env: Environment | EnvSpec | str,
+    *,
+    num: int = 200,
+    seed: int = 0,
+    probes: bool = True,
+    hostile: bool = True,
+    fresh_process: bool = True,
+) -> EnvReport:
+    """Checks an environment as far as that is possible without a model.
+
+    Args:
+        env: an environment, its spec or a reference.
+        num: problems per level and split.
+        seed: of the stream of problems.
+        probes: run the exploit probes.
+        hostile: grade hostile responses, in a process that is killed when it does not come back.
+        fresh_process: compare with problems made in a new process (needs `env.spec`).
+    """
+    if not isinstance(env, Environment):
+        env = make(env)
+    report = EnvReport(env.name or type(env).__name__)
+    try:
+        drawn = {level: checks.draw(env, num, seed, level) for level in (*env.levels, *env.ood_levels)}
+    except Exception as error:  # whatever an author's generator raises is a finding, not our failure
+        detail = f"{type(error).__name__}: {error}"
+        report.findings.append(
+            Finding("generates", False, detail, "see the error; generate(rng, level) must not raise")
+        )
+        return report
+    counts = ", ".join(str(level) for level in drawn)
+    report.findings.append(Finding("generates", True, f"{num} problems at each level {counts}"))
+    tests: dict[str, Callable[[], Iterator[Finding]]] = {
+        "deterministic": lambda: checks.check_deterministic(env, drawn, seed, fresh_process),
+        "round trips": lambda: checks.check_round_trip(env, drawn),
+        "splits": lambda: checks.check_splits(env, drawn, num, seed, report),
+        "speed": lambda: checks.check_speed(env, seed, report),
+    }
+    if env.has_reference:
+        tests["gold is CORRECT"] = lambda: checks.check_gold(env, drawn)
+        tests["corrupted solutions"] = lambda: checks.check_corrupted(env, drawn, seed)
+        tests["worked steps"] = lambda: checks.check_steps(drawn)
+        tests["demonstrator"] = lambda: checks.check_demonstrator(env, drawn, seed)
+    else:
+        detail = "not tried: the environment pays, but gives no reference answers and no solutions"
+        report.findings.append(Finding("gold and demonstrations", True, detail))
+    if hostile:
+        tests["hostile responses"] = lambda: check_responses.check_hostile(env, drawn)
+    if probes:
+        tests["exploit probes"] = lambda: check_responses.check_probes(env, drawn, seed, report)
+    for name, check in tests.items():
+        try:
+            report.findings += check()
+        except Exception as error:  # raised by the author's code: it is the finding, and the other checks go on
+            detail = f"raised {type(error).__name__}: {error}"
+            report.findings.append(
+                Finding(name, False, detail, "grade, corrupt, demonstrator and drill must not raise")
+            )
+    return report

@@ -1,0 +1,1 @@
+"""Environments whose problems come from data files."""

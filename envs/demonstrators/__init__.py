@@ -1,0 +1,1 @@
+"""Worked solutions by writers who are limited on purpose."""

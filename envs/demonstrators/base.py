@@ -1,0 +1,222 @@
+"""Demonstrators: writers of solutions who are limited on purpose, and solutions that are wrong on purpose.
+
+Independent slips alone prove nothing: an imitator that decodes greedily denoises them. What imitation keeps is
+*systematic*: a wrong rule, a skill that is missing, steps that skip too much, levels never shown, a mixture of styles.
+Each is a setting of `StepDemonstrator`, which serves every environment whose problems carry worked steps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
+from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
+from envs.types import Message
+
+if TYPE_CHECKING:
+    from envs.types import Environment, Problem
+
+LeapLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
+FLAT_LEAP_LAW: LeapLaw = ((10**9, (1.0,)),)
+STYLES = ("plain", "numbered", "terse", "wordy")
+MAX_CORRUPTION_ATTEMPTS = 20
+
+
+@runtime_checkable
+class Demonstrator(Protocol):
+    """Writes solutions of an environment's problems, well or badly."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that it writes solutions for (its coverage)."""
+        ...
+
+    def covers(self, problem: Problem) -> bool:
+        """False for problems that it never solves, also within its levels (a skill that nobody demonstrates)."""
+        ...
+
+    def write(self, problem: Problem, rng: random.Random) -> str:
+        """A solution of `problem` in the demonstrator's manner, as the text of a response."""
+        ...
+
+
+@runtime_checkable
+class ConversationDemonstrator(Demonstrator, Protocol):
+    """A demonstrator for environments with several turns."""
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation that ends with the writer's turn, the environment's words included."""
+        ...
+
+
+class StepDemonstrator:
+    """Writes the environment's worked steps, with the limits that its settings give it.
+
+    Args:
+        env: whose problems it solves.
+        slip: probability per step of a wrong value, from which the writer goes on; a slip always reaches the answer.
+        mistakes: wrong rules by name, with the share of problems in which each is followed (1: always; a sequence of
+            names means always). Names are those of `env.mistakes` and of
+            `envs.demonstrators.mistakes.ARITHMETIC_MISTAKES`.
+        leap_law: how many steps a written step covers: rows (largest level, probabilities of 1, 2, 3, ...); the first
+            row that reaches the level holds. Skipped steps are carried out, not written.
+        horizon: carries out this many steps at most and then answers with the value it has (a missing skill);
+            None: no limit.
+        max_level: largest level it writes solutions for; None: all of the environment's training levels.
+        styles: share of each style of writing: "plain" steps, "numbered" steps, "terse" (the answer alone),
+            "wordy" (restates the question first).
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        *,
+        slip: float = 0.0,
+        mistakes: Mapping[str, float] | Sequence[str] = (),
+        leap_law: LeapLaw = FLAT_LEAP_LAW,
+        horizon: int | None = None,
+        max_level: int | None = None,
+        styles: Mapping[str, float] | None = None,
+    ) -> None:
+        if not 0 <= slip < 1:
+            raise ValueError(f"slip is {slip}, expected a probability in [0, 1)")
+        if horizon is not None and horizon < 1:
+            raise ValueError(f"horizon is {horizon}, expected 1 step or more, or None for no limit")
+        for _, probabilities in leap_law:
+            if abs(sum(probabilities) - 1) > 1e-6:
+                raise ValueError(f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
+        self.env = env
+        self.slip = slip
+        self.mistakes = dict(mistakes) if isinstance(mistakes, Mapping) else dict.fromkeys(mistakes, 1.0)
+        self.leap_law = tuple((int(top), tuple(p)) for top, p in leap_law)
+        self.horizon = horizon
+        self.styles = dict(styles or {"plain": 1.0})
+        self.levels = tuple(level for level in env.levels if max_level is None or level <= max_level)
+        if not self.levels:
+            raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
+        _check_names("mistake", self.mistakes, [*env.mistakes, *ARITHMETIC_MISTAKES])
+        _check_names("style", self.styles, STYLES)
+
+    def covers(self, problem: Problem) -> bool:
+        """True for every problem of its levels."""
+        return problem.level in self.levels
+
+    def write(self, problem: Problem, rng: random.Random) -> str:
+        """A solution of `problem` in the demonstrator's manner."""
+        steps, answer = self._limited(problem, rng)
+        steps, answer = slipped(steps, answer, self.slip, rng)
+        steps = self._skip(steps, problem.level, rng)
+        style = rng.choices(list(self.styles), list(self.styles.values()))[0] if len(self.styles) > 1 else None
+        return self._render(style or next(iter(self.styles)), problem, steps, answer)
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation of several turns in the demonstrator's manner: the environment itself answers each of them.
+
+        A slip changes a number of a turn; the writer goes on from what the environment then says. Leaps and styles
+        have no meaning here.
+        """
+        steps, answer = self._limited(problem, rng)
+        turns: list[Message] = []
+        replaced: dict[str, str] = {}
+        for turn, expected in self.env.turns(problem, steps, answer):
+            text = substitute(turn, replaced)
+            if self.slip and rng.random() < self.slip:
+                text = perturb_text(text, rng)
+            turns.append(Message("assistant", text))
+            step = self.env.step(problem, turns)
+            if step.observation is None or step.stop is not None:
+                break
+            turns.append(Message("tool", step.observation))
+            replaced |= zip(NUMBER.findall(expected), NUMBER.findall(step.observation))
+        if turns[-1].role == "tool":  # the script is over before the conversation: it ends with the writer's turn
+            turns.pop()
+        return tuple(turns)
+
+    def _limited(self, problem: Problem, rng: random.Random) -> tuple[list[str], str]:
+        """The worked steps and the answer by someone with wrong rules, who gives up at the horizon."""
+        steps, answer = list(problem.solution), problem.answer
+        for name, share in self.mistakes.items():
+            if rng.random() < share:
+                steps, answer = self._mistaken(name, problem, steps, answer)
+        if self.horizon is not None and len(steps) > self.horizon:
+            steps = steps[: self.horizon]
+            answer = _stated_value(steps[-1]) or answer
+        return steps, answer
+
+    def _mistaken(self, name: str, problem: Problem, steps: list[str], answer: str) -> tuple[list[str], str]:
+        if name in self.env.mistakes:
+            written = self.env.mistakes[name](problem)
+            return (list(written[0]), written[1]) if written else (steps, answer)
+        rule = ARITHMETIC_MISTAKES[name]
+        return redo(steps, answer, lambda _, expression, value: rule(expression, value))
+
+    def _skip(self, steps: Sequence[str], level: int, rng: random.Random) -> list[str]:
+        probabilities = next(p for top, p in self.leap_law if level <= top)
+        if len(probabilities) == 1:
+            return list(steps)
+        written, done = [], 0
+        while done < len(steps):
+            done += rng.choices(range(1, len(probabilities) + 1), probabilities)[0]
+            written.append(steps[min(done, len(steps)) - 1])
+        return written
+
+    def _render(self, style: str, problem: Problem, steps: Sequence[str], answer: str) -> str:
+        if style == "terse":
+            steps = ()
+        elif style == "numbered":
+            steps = [f"{i}. {step}" for i, step in enumerate(steps, 1)]
+        elif style == "wordy":
+            steps = [f"The question is: {problem.text}", *steps]
+        return self.env.render_solution(steps, answer)
+
+
+def slipped(steps: Sequence[str], answer: str, slip: float, rng: random.Random) -> tuple[list[str], str]:
+    """Steps and answer with independent slips: accuracy (1 - slip) ** steps (answers alone count as one step)."""
+    wrong = {i for i in range(max(1, len(steps))) if rng.random() < slip} if slip else set()
+    if not wrong:
+        return list(steps), answer
+
+    def change(index: int, _: str, value: Fraction) -> Fraction:
+        """The step's value, another one where the slip is."""
+        return perturb(value, rng) if index in wrong else value
+
+    redone, new = redo(steps, answer, change)
+    for index in wrong:
+        if index < len(redone) and split_step(redone[index]) is None:
+            redone[index] = perturb_text(redone[index], rng)
+    return redone, new if new != answer else perturb_text(answer, rng)
+
+
+def _stated_value(step: str) -> str | None:
+    return step.rpartition("=")[2].strip() or None
+
+
+def _check_names(what: str, given: Mapping[str, float], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"no {what} is called {name!r}; there are {', '.join(known) or 'none'}")
+
+
+def corrupt_solution(env: Environment, problem: Problem, rng: random.Random, num: int = 1) -> tuple[str, ...]:
+    """Up to `num` wrong responses that look like solutions, each graded not CORRECT by the environment."""
+    wrong: list[str] = []
+    for _ in range(MAX_CORRUPTION_ATTEMPTS * num):
+        steps = list(problem.solution)
+        place = rng.randrange(len(steps)) if steps else 0
+
+        def change(index: int, _: str, value: Fraction, place: int = place) -> Fraction:
+            """The step's value, another one at the chosen step."""
+            return perturb(value, rng) if index == place else value
+
+        steps, answer = redo(steps, problem.answer, change)
+        if answer == problem.answer:
+            answer = perturb_text(answer, rng)
+        text = env.render_solution(steps, answer)
+        if text not in wrong and not env.grade(problem, text).is_correct:
+            wrong.append(text)
+        if len(wrong) == num:
+            break
+    return tuple(wrong)

@@ -1,0 +1,1 @@
+"""Problems shown to a person, and exported to other libraries."""

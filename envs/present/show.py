@@ -1,0 +1,185 @@
+"""Environments for people: samples with solutions, a game against the verifier, a starter file, documentation pages."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from envs.builtin import PROCEDURAL
+from envs.check.audit import summary_rows
+from envs.registry import get_class, make
+from envs.transcripts import play_episode
+from envs.types import Environment, Problem
+from verifiers.types import Verdict
+
+
+def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed: int = 0) -> str:
+    """Sample problems with their worked solutions, and one solution that is wrong, as text."""
+    env = make(env) if isinstance(env, str) else env
+    rng = random.Random(seed)
+    blocks = []
+    for problem in env.problems(num, seed=seed, level=level):
+        if not env.has_reference:
+            blocks.append(f"[level {problem.level}] {problem.text}")
+            continue
+        wrong = env.corrupt(problem, rng)
+        lines = [
+            f"[level {problem.level}] {problem.text}",
+            indent(env.home(problem).render_solution(problem.solution, problem.answer)),
+        ]
+        if wrong:
+            lines += ["  wrong on purpose:", indent(wrong[0])]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def indent(text: str) -> str:
+    """`text` with every line moved in."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+@dataclass(frozen=True)
+class Round:
+    """One problem that a person answered."""
+
+    problem: Problem
+    response: str
+    verdict: Verdict
+
+
+def play(
+    env: Environment | str,
+    ask: Callable[[str], str],
+    *,
+    num: int = 5,
+    level: int | None = None,
+    seed: int = 0,
+) -> Iterator[Round]:
+    """Lets a person answer, and gives each round as it ends: `ask` shows a text and returns what was typed.
+
+    A bare answer is announced for them; environments of several turns are played to their end. An empty answer ends
+    the game early.
+    """
+    env = make(env) if isinstance(env, str) else env
+    for problem in env.problems(num, seed=seed, level=level):
+        home = env.home(problem)
+        try:
+            if home.max_turns > 1:
+                episode = play_episode(home, problem, lambda messages: _typed(ask, messages[-1].content))
+                yield Round(problem, episode.turns[-1].content, episode.verdict)
+                continue
+            typed = _typed(ask, problem.text)
+        except _Quit:
+            return
+        verdict = home.grade(problem, typed)
+        if verdict.answer is None:
+            typed = home.render_solution((), typed)
+            verdict = home.grade(problem, typed)
+        yield Round(problem, typed, verdict)
+
+
+class _Quit(Exception):
+    """The person wants no more."""
+
+
+def _typed(ask: Callable[[str], str], text: str) -> str:
+    typed = ask(text).strip()
+    if not typed:
+        raise _Quit
+    return typed
+
+
+STARTER = '''"""{title}: an environment of your own. Try it: beyond env check {file}:{name}"""
+
+import random
+
+from envs import Problem, environment, unordered
+
+
+@environment("{name}", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
+def {name}(rng: random.Random, level: int) -> Problem:
+    """Perimeters of rectangles (level: digits of the sides, less one)."""
+    a, b = rng.randrange(1, 10 ** (level + 1)), rng.randrange(1, 10 ** (level + 1))
+    steps = (f"{{a}} + {{b}} = {{a + b}}", f"2 * {{a + b}} = {{2 * (a + b)}}")
+    prompt = f"A rectangle measures {{a}} by {{b}}. What is its perimeter?"
+    return Problem(prompt, str(2 * (a + b)), steps, canonical=unordered(a, b))  # 3 by 5 asks what 5 by 3 asks
+'''
+
+
+def new(name: str, folder: str | Path = ".") -> Path:
+    """Writes a starter file for an environment of this name and returns its path.
+
+    Raises:
+        ValueError: the name is no Python identifier.
+        FileExistsError: the file is there already.
+    """
+    if not name.isidentifier() or iskeyword(name):
+        raise ValueError(f"name is {name!r}, expected a Python identifier that is no keyword, such as my_environment")
+    file = Path(folder) / f"{name}.py"
+    if file.exists():
+        raise FileExistsError(f"{file} exists already; choose another name or folder")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(STARTER.format(title=name.replace("_", " ").capitalize(), file=file, name=name))
+    return file
+
+
+def page(name: str, *, seed: int = 0) -> str:
+    """The documentation page of an environment, in Markdown: settings, levels, samples."""
+    cls, env = get_class(name), make(name)
+    target = getattr(cls, "function", cls)
+    settings = [p for p in inspect.signature(target).parameters.values() if p.name not in ("rng", "level", "self")]
+    lines = [f"# {name}", "", inspect.getdoc(cls) or "", ""]
+    lines += [f"- levels: {_listed(env.levels)}; for evaluation beyond them: {_listed(env.ood_levels)}"]
+    lines += [f"- source: `{cls.__module__.replace('.', '/')}.py`"]
+    if settings:
+        lines += ["- settings: " + ", ".join(f"`{p.name}={p.default!r}`" for p in settings)]
+    if env.mistakes:
+        lines += ["- wrong rules that a demonstrator can follow: " + ", ".join(f"`{m}`" for m in env.mistakes)]
+    lines += ["", "## Samples"]
+    for level in (*env.levels, *env.ood_levels):
+        problem = env.problem(0, seed=seed, level=level)
+        beyond = " (evaluation only)" if level in env.ood_levels else ""
+        solution = env.home(problem).render_solution(problem.solution, problem.answer)
+        lines += ["", f"Level {level}{beyond}", "", "```text", problem.text, "", solution, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def gallery(audits: Mapping[str, Mapping[str, Any]], seed: int = 0) -> Iterator[tuple[str, str]]:
+    """(file name, Markdown): an index with what audits measured, then one page per built-in procedural environment.
+
+    Args:
+        audits: rows of `envs.check.audit.audit` by environment; those that are missing are left empty.
+    """
+    lines = ["# Environments", "", "Written by `beyond env pages` from the code and results/environments.json.", ""]
+    lines += [
+        "Space: estimated number of problems of the smallest training level. Best probe: the most that any of about 70 "
+        "policies without skill (envs/check/probes.py) earns at any level, beside the most frequent answer's own rate.",
+        "",
+    ]
+    lines += ["| environment | what it asks | levels | beyond | space | best probe | most frequent answer |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    measured = {row["environment"]: row for row in summary_rows(audits)}
+    for name in sorted(PROCEDURAL):
+        env, row = make(name), measured.get(name)
+        summary = (inspect.getdoc(get_class(name)) or "").partition("\n")[0].replace("|", "\\|")
+        found = (f"{row['space']:,}", f"{row['probe_rate']:.1%}", f"{row['most_frequent_answer']:.1%}") if row else ()
+        cells = (
+            f"[{name}]({name}.md)",
+            summary,
+            _listed(env.levels),
+            _listed(env.ood_levels),
+            *(found or ("", "", "")),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    yield "index.md", "\n".join(lines) + "\n"
+    for name in sorted(PROCEDURAL):
+        yield f"{name}.md", page(name, seed=seed)
+
+
+def _listed(levels: tuple[int, ...]) -> str:
+    return ", ".join(map(str, levels)) or "none"

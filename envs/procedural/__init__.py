@@ -1,0 +1,1 @@
+"""Environments whose problems are generated; one family a file."""

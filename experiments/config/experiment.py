@@ -1,0 +1,106 @@
+"""What an experiment is: a shared start, the arms that leave from it, and how all of them are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from experiments.arms import AnyArm, RlArm
+from experiments.config.sections import (
+    Component,
+    EvaluationSection,
+    ImitationSection,
+    PolicySection,
+    Positive,
+    PreferenceSection,
+    RLSection,
+    Section,
+    Seed,
+    WorkersSection,
+)
+
+RESERVED = {"start", "preferences", "demonstrator", "imitation"}  # names of other rows and folders of a study
+
+
+def _practice_alone() -> dict[str, AnyArm]:
+    return {"rl": RlArm()}
+
+
+class Experiment(Section):
+    """One config file: a shared start and the arms that leave from it."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )  # letters, digits, `.`, `_`, `-`; names the default folder
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
+    threads: Positive = 2  # torch threads of the learner
+    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra `track`
+    env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
+    policy: PolicySection
+    imitation: ImitationSection | None = None  # null: the policy starts as it is
+    rl: RLSection = RLSection()
+    preference: PreferenceSection = PreferenceSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    workers: WorkersSection = WorkersSection()
+    arms: dict[str, AnyArm] = Field(default_factory=_practice_alone)  # run in this order
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_arms(cls, value: Any) -> Any:
+        """`name: method` is short for `name: {method: method}`, the method is rl where none is given, and a null arm is
+        left out: how a file drops one that its base has."""
+        if not (isinstance(value, Mapping) and isinstance(value.get("arms"), Mapping)):
+            return value
+        arms: dict[str, Any] = {}
+        for name, arm in value["arms"].items():
+            if isinstance(arm, str):
+                arms[name] = {"method": arm}
+            elif isinstance(arm, Mapping):
+                arms[name] = {"method": "rl", **arm}
+            elif arm is not None:
+                arms[name] = arm
+        return {**value, "arms": arms}
+
+    @model_validator(mode="after")
+    def _arms_are_sound(self) -> Experiment:
+        if not self.arms:
+            raise ValueError("arms is empty: name at least one, e.g. `arms: {rl: {method: rl, reward: verifier}}`")
+        earlier: list[str] = []
+        for name, arm in self.arms.items():
+            if name in RESERVED:
+                raise ValueError(f"an arm may not be called {name!r}: that name is taken by another part of a study")
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"arm name {name!r}: expected letters, digits, - and _ (it becomes a folder)")
+            for other in arm.builds_on:
+                if other not in earlier:
+                    raise ValueError(
+                        f"arm {name!r} builds on {other!r}, which is no arm before it: arms run in the order of the "
+                        f"file, and those before are {', '.join(earlier) or 'none'}"
+                    )
+                if not self.arms[other].has_policy:
+                    raise ValueError(f"arm {name!r} builds on {other!r}, which trains no policy")
+            earlier.append(name)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds are {list(self.seeds)}: each may be there once, since it names a folder")
+        if self.rl.group_size * self.rl.problems_per_step < 2:
+            raise ValueError("rl.group_size x rl.problems_per_step must be at least 2")
+        return self
+
+    def rl_of(self, arm: str) -> RLSection:
+        """The `rl` section as this arm sees it."""
+        over = self.arms[arm].rl
+        if not over:
+            return self.rl
+        from experiments.config.loading import merge
+
+        return RLSection.model_validate(merge(self.rl.model_dump(), over))
+
+    def only(self, arm: str) -> Experiment:
+        """The experiment with this arm alone, and those that it builds on."""
+        wanted = {arm}
+        for name in reversed(self.arms):
+            if name in wanted:
+                wanted |= set(self.arms[name].builds_on)
+        return self.model_copy(update={"arms": {name: a for name, a in self.arms.items() if name in wanted}})

@@ -1,0 +1,231 @@
+"""YAML file(s) + dotted overrides -> a validated Experiment, or an error that says what to write instead.
+
+`base: other.yaml` (relative to the file) is read first; later files and overrides win. Mappings merge, lists replace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from experiments.arms import arm_kinds, methods_of
+from experiments.config.experiment import Experiment
+from experiments.config.sections import Section
+from experiments.run.errors import UserError, did_you_mean
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads 1e-4 as text; here it is a number, as everyone means it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
+CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """`base` with `over` on top: mappings merge key by key, everything else replaces.
+
+    A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
+    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it.
+
+    Args:
+        place: the key under which both stand.
+    """
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        if isinstance(old, str) and isinstance(value, Mapping):
+            old = {"method" if place == "arms" else "path" if key in HAVE_PATHS else "name": old}
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
+        else:
+            out[key] = value
+    return out
+
+
+def _names_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if "name" in new and new["name"] != old.get("name"):
+        return True
+    return "method" in new and new["method"] != old.get("method", new["method"])
+
+
+def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment that config files, left to right, and `key=value` overrides describe.
+
+    Raises:
+        UserError: a missing file, broken YAML, unknown key, wrong type or value.
+    """
+    raw: dict[str, Any] = {}
+    for file in files:
+        raw = merge(raw, _read(find_config(file)))
+    for text in overrides:
+        raw = merge(raw, parse_override(text))
+    try:
+        experiment = Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(error))) from error
+    for name, arm in experiment.arms.items():
+        _check_own(name, "rl", arm.rl, experiment.rl, ("rl",))
+        _check_own(name, "dpo", getattr(arm, "dpo", {}), experiment.preference.dpo, ("preference", "dpo"))
+    return experiment
+
+
+def _check_own(arm: str, key: str, own: Mapping[str, Any], shared: Section, place: tuple[str, ...]) -> None:
+    """Refuses settings of a shared section, at `place`, that an arm changes for itself and that the section has not."""
+    try:
+        type(shared).model_validate(merge(shared.model_dump(), own))
+    except ValidationError as error:
+        raise UserError("\n".join(f"arms.{arm}.{key}: {line}" for line in _explain(error, place))) from error
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The whole config, every default spelt out; read again it is the same experiment."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+
+
+def load_resolved(file: Path) -> Experiment:
+    """The experiment of a study's own config.yaml.
+
+    Raises:
+        UserError: it is missing, or of a version whose settings were others.
+    """
+    try:
+        return Experiment.model_validate(yaml.safe_load(file.read_text()))
+    except FileNotFoundError as error:
+        raise UserError(f"{file} does not exist: is {file.parent} the folder of a study?") from error
+    except ValidationError as error:
+        raise UserError(f"{file} was written by another version: " + "; ".join(_explain(error))) from error
+
+
+def find_config(name: str | Path) -> Path:
+    """A path as given, or the shipped config of that name (`demo` is experiments/configs/demo.yaml)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = CONFIG_FOLDER / (path.name if path.suffix else f"{path.name}.yaml")
+    if shipped.is_file() and len(path.parts) == 1:
+        return shipped
+    names = [p.stem for p in CONFIG_FOLDER.glob("*.yaml")]
+    raise UserError(f"no config file {str(name)!r}{did_you_mean(str(name), names)}")
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file: byte {error.start} is not UTF-8") from error
+    raw = _parse(text, str(path))
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} holds a {type(raw).__name__}, expected `key: value` lines")
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    if not isinstance(base, str) or "\0" in base:
+        raise UserError(f"{path}: base is {base!r}, expected a path relative to {path.parent}")
+    target = (path.parent / base).resolve()
+    if target in seen or not target.is_file():
+        problem = "includes itself" if target in seen else "is not a file"
+        raise UserError(f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}")
+    return merge(_read(target, (*seen, path.resolve())), raw)
+
+
+def _parse(text: str, what: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        UserError: it is not YAML, nested too deeply, or contains itself.
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)
+        _check_tree(value, what)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number or date that Python refuses
+        raise UserError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"{what} is nested too deeply, or contains itself") from error
+    return value
+
+
+def _check_tree(value: Any, what: str) -> None:
+    """Refuses keys that are not text; raises RecursionError for a tree that contains itself."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"{what}: the key {key!r} is a {type(key).__name__}, expected text: write '{key}'")
+            _check_tree(item, what)
+    elif isinstance(value, list):
+        for item in value:
+            _check_tree(item, what)
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """`rl.steps=300` as {"rl": {"steps": 300}}; the value is YAML.
+
+    Raises:
+        UserError: it is not of that form.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"override {text!r} is not of the form key=value, e.g. rl.steps=300")
+    parsed = _parse(value, f"the value of the override {text[:80]!r}")
+    for part in reversed(key.strip().split(".")):
+        parsed = {part: parsed}
+    return parsed
+
+
+def _explain(error: ValidationError, inside: tuple[str, ...] = ()) -> list[str]:
+    """What is wrong, a line each; `inside` is where the validated section stands in a config."""
+    lines = []
+    for item in error.errors():
+        location = _without_tag(item["loc"])
+        where = ".".join(map(str, location))
+        if item["type"] == "extra_forbidden":
+            lines.append(
+                f"unknown key {where!r}{did_you_mean(str(location[-1]), _fields_at((*inside, *item['loc'][:-1])))}"
+            )
+        elif item["type"] == "missing":
+            lines.append(f"{where!r} is missing: it has no default")
+        elif item["type"] == "union_tag_invalid":
+            known = [method for kind in arm_kinds() for method in methods_of(kind)]
+            given = item["ctx"]["tag"]
+            told = did_you_mean(given, known)
+            lines.append(f"{where}.method: input should be one of {', '.join(known)} (got {given!r}){told}")
+        else:
+            value = "null" if item["input"] is None else repr(item["input"])
+            given = "" if item["type"] == "value_error" else f" (got {value})"
+            message = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{where + ': ' if where else ''}{message[0].lower() + message[1:]}{given}")
+    return lines
+
+
+def _without_tag(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The location as the file has it: pydantic puts an arm's method between its name and its settings."""
+    is_in_arm = location[:1] == ("arms",) and len(location) > 2
+    return (*location[:2], *location[3:]) if is_in_arm else location
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the section at a location of the config."""
+    model: type[BaseModel] = Experiment
+    if location[:1] == ("arms",):
+        model = next(kind for kind in arm_kinds() if location[2] in methods_of(kind))
+        location = location[3:]
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        sections = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not sections:
+            return []
+        model = sections[0]
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""The one reader of finished studies, and the statistics and tables that it feeds."""

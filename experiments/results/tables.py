@@ -1,0 +1,244 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from experiments.results.read import START, StudyResults, load_study
+from experiments.results.stats import Interval, hierarchical_bootstrap, mcnemar_exact, paired_difference
+from experiments.run.display import clock
+from experiments.study.evaluation import PASS_AT
+
+COSTS_DIFFER = 1.5  # answers whose costs differ by less are not worth a table
+SPENT_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")
+
+
+def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
+    """One row per policy at a level (None: all levels), the demonstrator first: figures as numbers and intervals."""
+    rows: list[dict[str, Any]] = []
+    human = results.demonstrator(level)
+    if human is not None:
+        answer = results.demonstrator(level, "answer")
+        rows.append({"arm": "demonstrator", "sampled": human, "answer": answer})
+    start = results.policies[START]
+    k = max(k for k in PASS_AT if k <= start.evaluations[0]["num_samples"])
+    for name, policy in results.policies.items():
+        can_pass = policy.evaluations[0]["num_samples"] >= k
+        sampled = policy.values("sampled", "verified", level)
+        row: dict[str, Any] = {
+            "arm": results.label(name),
+            "sampled": policy.interval("sampled", "verified", level),
+            "answer": float(policy.values("sampled", "answer", level).mean()),
+            "pass_k": k,
+            "pass": policy.pass_at(k, "verified", level) if can_pass else None,
+            "kl": policy.fact("kl"),
+            "seconds": results.seconds("imitation" if name == START else name),
+        }
+        if policy.has_greedy:
+            row["greedy"] = policy.interval("greedy", "verified", level)
+        if name != START:
+            base = start.values("sampled", "verified", level)
+            row["over_start"] = paired_difference(sampled, base)
+        if name != START and policy.has_greedy:
+            greedy, greedy_base = (p.values("greedy", "verified", level)[0] > 0 for p in (policy, start))
+            row["mcnemar_p"] = mcnemar_exact(list(greedy), list(greedy_base))
+        rows.append(row)
+    return rows
+
+
+def cost_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
+    """One row per policy: what its training was paid with, and what an answer costs beside what it is worth.
+
+    `flop_per_success` is what one verified answer costs: the cost of an answer over the share that is verified.
+    """
+    rows = []
+    for name, policy in results.policies.items():
+        accuracy = policy.interval("sampled", "verified", level).value
+        flop = policy.flop_per_answer
+        rows.append(
+            {
+                "arm": results.label(name),
+                "spent": results.spent(name),
+                "seconds": results.seconds("imitation" if name == START else name),
+                "parameters": policy.fact("parameters"),
+                "tokens_per_answer": policy.fact("tokens_per_answer"),
+                "flop_per_answer": flop,
+                "accuracy": accuracy,
+                "flop_per_success": flop / accuracy if flop is not None and accuracy > 0 else None,
+            }
+        )
+    return rows
+
+
+def cheapest_that_will_do(results: StudyResults, level: int | None, margin: float) -> str | None:
+    """The policy with the cheapest answers among those not worse than the best by `margin` or more.
+
+    Not worse: the whole 95 % interval of the paired difference to the most accurate policy lies above -margin. None
+    where costs were not noted, or the most accurate policy solves nothing.
+    """
+    values = {name: policy.values("sampled", "verified", level) for name, policy in results.policies.items()}
+    best = max(values, key=lambda name: float(values[name].mean()))
+    costs = {name: policy.flop_per_answer for name, policy in results.policies.items()}
+    if values[best].mean() == 0 or any(cost is None for cost in costs.values()):
+        return None
+    good = [n for n in values if n == best or paired_difference(values[n], values[best]).low > -margin]
+    return min(good, key=lambda name: costs[name] or 0.0)
+
+
+def study_table(results: StudyResults, level: int | None) -> Table:
+    """The arms' table at a level."""
+    where = "all levels" if level is None else f"level {level}"
+    seeds = len(results.seeds)
+    rows = arm_rows(results, level)
+    k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
+    split = results.experiment.evaluation.split
+    title = f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)"
+    if split != "test":
+        title += f", {split} problems"
+    table = _table(title, "sampled", "95 %", "greedy", "answer", f"pass@{k}", "gain", "KL")
+    for row in rows:
+        sampled, over = row["sampled"], row.get("over_start")
+        is_interval = isinstance(sampled, Interval)
+        _add(
+            table,
+            row["arm"],
+            _figure(sampled.value if is_interval else sampled, 2),
+            f"{sampled.low:.2f}-{sampled.high:.2f}" if is_interval else "",
+            _figure(row["greedy"].value if "greedy" in row else None, 2),
+            _figure(row["answer"], 2),
+            _figure(row.get("pass"), 2),
+            f"{over.value:+.2f}{'*' if over.excludes_zero else ''}" if over else "",
+            _figure(row.get("kl"), 1),
+        )
+    table.caption = "gain: over imitation, paired; * its 95 % interval excludes 0"
+    return table
+
+
+def spent_table(results: StudyResults, level: int | None) -> Table:
+    """What each arm was paid with."""
+    table = _table("beyond the shared start", "steps", "sampled", "trained", "verdicts", "labels", "time")
+    for row in cost_rows(results, level):
+        if row["spent"]:
+            _add(table, row["arm"], *(short(row["spent"][key]) for key in SPENT_SHOWN), clock(row["seconds"]))
+    table.caption = (
+        "optimizer steps, completion tokens sampled, prompt and completion tokens trained on,\n"
+        "gold verdicts that training read, judgements bought"
+    )
+    return table
+
+
+def answer_table(results: StudyResults, level: int | None) -> Table:
+    """What each policy's answers cost, and are worth."""
+    table = _table("what an answer costs", "weights", "tokens", "FLOP", "verified", "FLOP per verified")
+    for row in cost_rows(results, level):
+        _add(
+            table,
+            row["arm"],
+            short(row["parameters"]),
+            _figure(row["tokens_per_answer"], 1),
+            short(row["flop_per_answer"]),
+            _figure(row["accuracy"], 2),
+            short(row["flop_per_success"]),
+        )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table whose first column wraps, so that the others never shrink."""
+    table = Table(title=title, box=SIMPLE, padding=(0, 1), pad_edge=False, collapse_padding=True)
+    table.add_column("", justify="left", overflow="fold", min_width=5)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*cells)
+    for column, cell in zip(table.columns[1:], cells[1:]):
+        column.min_width = max(column.min_width or 0, len(cell))
+
+
+def part_table(results: StudyResults) -> Table:
+    """Every policy on every part of a mixture."""
+    shares = {results.label(name): policy.by_part() for name, policy in results.policies.items()}
+    table = Table(title="step-verified accuracy by environment, sampled", box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for column in ("", *shares):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for part in results.policies[START].by_part():
+        table.add_row(part, *(_figure(by_part.get(part), 2) for by_part in shares.values()))
+    return table
+
+
+def short(number: float | None) -> str:
+    """A count in three digits: 950, 12.3 k, 1.54 M; nothing for 0 and for None."""
+    if not number:
+        return ""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def print_study(folder: Path) -> None:
+    """The final tables of a study: the headline level, then all levels."""
+    results = load_study(folder)
+    console = Console()
+    if results.headline_level is not None:
+        console.print(study_table(results, results.headline_level))
+    console.print(study_table(results, None))
+    if results.policies[START].by_part():
+        console.print(part_table(results))
+    console.print(spent_table(results, results.headline_level))
+    costs = {policy.flop_per_answer for policy in results.policies.values()}
+    if None not in costs and max(c or 0 for c in costs) > COSTS_DIFFER * min(c or 0 for c in costs):
+        console.print(answer_table(results, results.headline_level))
+
+
+def print_evaluation(evaluation: Any, title: str) -> None:
+    """An evaluation by level, and by part where the environment is a mixture; means with their 95 % intervals."""
+    ks = [k for k in PASS_AT if k <= evaluation.num_samples]
+    shown = ks[1:][-1:]
+    table = _table(
+        title,
+        *("n", "answer", "95 %", "verified", "95 %", "greedy"),
+        *(f"pass@{k}" for k in shown),
+        *(f"maj@{k}" for k in shown),
+        "len",
+    )
+    rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels)]
+    rows += [*((part, evaluation.of_part(part)) for part in evaluation.parts), ("all", evaluation)]
+    for label, part in rows:
+        figures = part.summary(ks)
+        _add(
+            table,
+            label,
+            str(int(figures["num_problems"])),
+            *_mean_and_interval(part, "answer"),
+            *_mean_and_interval(part, "verified"),
+            _figure(figures.get("greedy_verified"), 2),
+            *(_figure(figures[f"pass@{k}_verified"], 2) for k in shown),
+            *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
+            _figure(figures["tokens"] if evaluation.num_samples else None, 1),
+        )
+    table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn; len: tokens"
+    Console().print(table)
+
+
+def _mean_and_interval(evaluation: Any, of: str) -> tuple[str, str]:
+    """mean@k and its interval over problems; nothing without samples."""
+    shares = [getattr(row, f"c_{of}") / row.n for row in evaluation.rows if row.n]
+    if not shares:
+        return "", ""
+    found = hierarchical_bootstrap(np.array([shares]))
+    return f"{found.value:.2f}", f"{found.low:.2f}-{found.high:.2f}"
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    text = "" if value is None else f"{value:.{digits}f}"
+    return text.lstrip("-") if text and float(text) == 0 else text  # a KL of -0.0 is 0.0

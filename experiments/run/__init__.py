@@ -1,0 +1,1 @@
+"""Run folders, logs, heartbeat, Ctrl-C, the terminal."""

@@ -1,0 +1,193 @@
+"""Folders of runs and studies: what is written where, and never twice. The formats are in docs/run-folder.md.
+
+A folder is never shared: using one that exists is refused unless resuming. Small files are written beside and renamed,
+so a reader never sees half of one; logs are appended line by line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from experiments.run.errors import UserError
+from rl.learning.files import write_whole
+
+STATUS = "status.json"
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "ray", "sympy", "datasets", "tokenizers", "numpy")
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Writes JSON beside `path` and renames it there."""
+    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=durable)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file; a UserError names a missing or broken one."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path} does not exist: is {path.parent} the folder of a run or study?") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON (line {error.lineno})") from error
+
+
+def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Appends one line per row. A torn last line, of a writer that was killed, is cut off first."""
+    text = "".join(json.dumps(finite(row)) + "\n" for row in rows)
+    with path.open("ab+") as file:
+        _cut_torn_line(file)
+        file.write(text.encode())
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    end = place = file.seek(0, os.SEEK_END)
+    while place:
+        start = max(0, place - (1 << 16))
+        file.seek(start)
+        newline = file.read(place - start).rfind(b"\n")
+        if newline >= 0:
+            place = start + newline + 1
+            break
+        place = start
+    if place < end:
+        file.truncate(place)
+
+
+def filter_jsonl(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
+    """Removes the rows of which `keep` is not true; the file is replaced as a whole, or left as it is."""
+    rows = list(read_jsonl(path))
+    kept = [row for row in rows if keep(row)]
+    if len(kept) < len(rows):
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file; nothing when it does not exist. A torn last line (a killed writer) is left out."""
+    if not path.exists():
+        return
+    with path.open() as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def finite(value: Any) -> Any:
+    """`value` with every non-finite number as null: JSON has no NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return value
+
+
+def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
+    """What produced a run: git state, package versions, machine, command, time."""
+    root = Path(__file__).parents[2]
+
+    def git(*arguments: str) -> str | None:
+        """What git answers; None without git, or outside a repository."""
+        command = ["git", "--no-optional-locks", *arguments]  # else `status` writes the index: not ours to write
+        try:
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None  # no git on this machine: the versions below still say what ran
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "uncommitted": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "command": list(argv) or [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+class RunFolder:
+    """One stage of one seed of a study: its logs, status and artefacts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._began = time.time()
+        self.num_non_finite = 0
+
+    @property
+    def policy(self) -> Path:
+        """The trained policy, a Hugging Face folder."""
+        return self.path / "policy"
+
+    @property
+    def is_done(self) -> bool:
+        """True once the stage ran to its end."""
+        return self.state == "done"
+
+    @property
+    def state(self) -> str:
+        """new, running, interrupted, failed or done."""
+        file = self.path / STATUS
+        return str(read_json(file)["state"]) if file.exists() else "new"
+
+    def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Appends a row to metrics.jsonl."""
+        self.num_non_finite += sum(isinstance(v, float) and not math.isfinite(v) for v in values.values())
+        row = {"stage": stage, "step": step, "wall_seconds": time.time() - self._began, **values}
+        append_jsonl(self.path / "metrics.jsonl", [row])
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Removes what was recorded of a stage's steps after `step`: a resumed run records them again."""
+
+        def is_kept(row: dict[str, Any]) -> bool:
+            """True for rows of other stages, and of steps that are not run again."""
+            return row.get("stage") != stage or (row.get("step") or 0) <= step
+
+        for name in ("metrics", "samples", "warnings"):
+            filter_jsonl(self.path / f"{name}.jsonl", is_kept)
+        filter_jsonl(self.path / "evals.jsonl", lambda row: row["policy"] != stage or (row["step"] or 0) <= step)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """One row per step: all that was recorded for it; what a resumed run wrote again counts."""
+        rows: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in read_jsonl(self.path / "metrics.jsonl"):
+            rows.setdefault((row["stage"], row["step"]), {}).update(row)
+        return list(rows.values())
+
+
+def check_folder(path: Path, *, resume: bool) -> None:
+    """Refuses a folder that is in use, unless resuming; makes nothing.
+
+    Raises:
+        UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or is a file.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file, expected a folder to write: give another --output")
+    used = path.exists() and any(path.iterdir())
+    if used and not resume:
+        raise UserError(f"{path} exists already: add --resume to go on with it, or --output another folder")
+    if resume and not used:
+        raise UserError(f"nothing to resume: {path} does not exist or is empty")
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder where there is none.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""A study: its stages, what they share, what they cost."""

@@ -1,0 +1,74 @@
+"""What an arm was paid with: the other half of every comparison."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from experiments.run.folders import RunFolder, read_json, write_json
+
+if TYPE_CHECKING:
+    from experiments.study.context import SeedContext
+    from rl.algorithms import Algorithm
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Costs of an arm beyond the start that all arms share.
+
+    Attributes:
+        optimizer_steps: of all models that were trained.
+        tokens_sampled: completion tokens written by policies.
+        tokens_trained: prompt and completion tokens passed forward and backward, each pass counted.
+        verdicts: gold verdicts that training read; those that were only recorded are free.
+        labels: judgements bought from the annotator.
+        demonstrations: solutions that the demonstrator wrote.
+    """
+
+    optimizer_steps: int = 0
+    tokens_sampled: int = 0
+    tokens_trained: int = 0
+    verdicts: int = 0
+    labels: int = 0
+    demonstrations: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Spent)))
+
+    def to_json(self) -> dict[str, int]:
+        """A dictionary of plain JSON values."""
+        return asdict(self)
+
+
+def on_pairs(context: SeedContext) -> Spent:
+    """What the labelled pairs of this seed cost: sampling both sides, and the labels."""
+    card = read_json(context.root / "preferences" / "labeller.json")
+    return Spent(tokens_sampled=card["tokens_sampled"], labels=card["num_judgements"])
+
+
+def on_reward_model(context: SeedContext) -> Spent:
+    """What the reward model of this seed cost, its pairs included."""
+    card = read_json(context.root / "preferences" / "reward_model" / "reward.json")
+    return on_pairs(context) + Spent(optimizer_steps=card["steps"], tokens_trained=card["tokens_trained"])
+
+
+def on_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_size: int = 0) -> Spent:
+    """What a training loop did, read from its metrics: a resumed one's earlier steps included.
+
+    Args:
+        group_size: completions of a group whose verdicts training read; 0: it read none.
+    """
+    rows = [row for row in folder.read_metrics() if row["stage"] == stage and "tokens/sampled_total" in row]
+    passed = sum(row.get("learner/batch_tokens", 0.0) * (1 - row.get("learner/skipped", 0.0)) for row in rows)
+    updates = sum("learner/batch_tokens" in row for row in rows)
+    return Spent(
+        optimizer_steps=updates * algorithm.epochs * algorithm.minibatches,
+        tokens_sampled=round(max((row["tokens/sampled_total"] for row in rows), default=0)),
+        tokens_trained=round(passed * algorithm.epochs),
+        verdicts=round(sum(row["groups/sampled"] for row in rows)) * group_size,
+    )
+
+
+def write_spent(folder: RunFolder, spent: Spent, seconds: float, **facts: Any) -> None:
+    """training.json of an arm: what it was paid with, and what else is worth knowing about its training."""
+    write_json(folder.path / "training.json", {"spent": spent.to_json(), "seconds": seconds, **facts})

@@ -1,0 +1,112 @@
+"""`beyond check`: builds every component that a config names, and says what the study would do."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.config.experiment import Experiment
+from experiments.run.errors import UserError
+
+if TYPE_CHECKING:
+    from envs.types import Environment
+
+
+def check_components(experiment: Experiment) -> None:
+    """Builds environment, demonstrator, algorithms, rewards, curricula and annotator; trains and samples nothing.
+
+    Raises:
+        UserError: one of them cannot be built.
+    """
+    from experiments.study.context import build, build_demonstrator, build_env
+    from experiments.study.preferences import read_recorded
+    from rl.preference.annotators import make_annotator
+
+    env = build_env(experiment.env)[1]
+    if not env.levels:
+        raise UserError(f"env: {experiment.env.name!r} has no training levels: give at least one in `levels`")
+    _check_problems(experiment, env)
+    if experiment.imitation is not None:
+        build_demonstrator(env, experiment.imitation.demonstrator)
+    recorded = experiment.preference.comparisons
+    if recorded is None:
+        build("preference.annotator", experiment.preference.annotator, make_annotator)
+    else:
+        read_recorded(Path(recorded))
+    for name, arm in experiment.arms.items():
+        arm.check(experiment, name, env)
+    if experiment.tensorboard and find_spec("tensorboard") is None:
+        raise UserError(
+            "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
+        )
+    path = experiment.policy.path
+    if path is not None and path.startswith((".", "/", "~")) and not Path(path).expanduser().is_dir():
+        raise UserError(f"policy.path: {path!r} is not a folder")
+
+
+def _check_problems(experiment: Experiment, env: Environment) -> None:
+    """Draws a problem of every level: data files are read here, and levels that there are not are found.
+
+    Raises:
+        UserError: a level that the environment has not, or a split without problems.
+    """
+    from experiments.study.evaluation import final_problems, validation_problems
+
+    section = experiment.evaluation
+    level = section.headline_level
+    levels = section.levels or (*env.levels, *env.ood_levels)
+    missing = [level for level in levels if level not in (*env.levels, *env.ood_levels)]
+    if missing:
+        raise UserError(
+            f"evaluation.levels has {missing[0]}, and environment {experiment.env.name!r} has levels "
+            f"{list(env.levels)}, evaluation only {list(env.ood_levels)}"
+        )
+    if level is not None and level not in levels:
+        raise UserError(
+            f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}: choose one, or "
+            "null for all together"
+        )
+    few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.strands(env.levels))})
+    final_problems(env, few)
+    validation_problems(env, few)
+
+
+def print_plan(experiment: Experiment) -> None:
+    """Checks the components, then prints stages, sizes and what will be sampled."""
+    check_components(experiment)
+    from experiments.study.context import build_env
+
+    env = build_env(experiment.env)[1]
+    policy = experiment.policy
+    shape = f"tiny {policy.tiny.layers} x {policy.tiny.hidden}" if policy.tiny else policy.path
+    print(f"{experiment.name}: environment {experiment.env.name}, policy {shape}, seeds {list(experiment.seeds)}")
+    imitation = experiment.imitation
+    if imitation is not None:
+        print(
+            f"  start          imitation of {imitation.num_demonstrations:,} demonstrations, at most "
+            f"{imitation.steps:,} steps of {imitation.batch_size}"
+        )
+    arms = experiment.arms
+    if any(arm.uses_comparisons for arm in arms.values()):
+        section = experiment.preference
+        labels = (
+            f"recorded labels of {section.comparisons}"
+            if section.comparisons
+            else (f"{section.num_pairs:,} judgements by {section.annotator.name} on pairs of the start")
+        )
+        print(f"  preferences    {labels}")
+    if any(arm.uses_reward_model for arm in arms.values()):
+        model = experiment.preference.reward_model
+        members = f"ensemble of {model.members}, {model.combine}" if model.members > 1 else "one model"
+        print(f"  reward model   {members}, {model.epochs} epoch(s)")
+    for name, arm in arms.items():
+        print(f"  {name:<14} {arm.plan(experiment, name)}")
+    evaluation = experiment.evaluation
+    strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
+    print(
+        f"  test           {evaluation.problems_per_level} problems x {len(strands)} levels x "
+        f"{evaluation.num_samples} samples and one greedy, for the start and every arm"
+    )
+    workers = experiment.workers
+    print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")

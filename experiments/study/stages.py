@@ -1,0 +1,266 @@
+"""A study: per seed one shared start, every arm from it on the same budget, the same frozen test for all.
+
+    seed-S/start         demonstrator, imitation, the policy that every arm starts from
+    seed-S/preferences   labelled pairs and the reward model, when an arm needs them
+    seed-S/<arm>         training and evaluation of an arm
+
+Each stage is done once: a resumed study goes on where it stopped. What each stage came to is in study.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from experiments.config.experiment import Experiment
+from experiments.config.loading import to_yaml
+from experiments.run.display import Display
+from experiments.run.errors import EXIT_RUN_FAILED, UserError
+from experiments.run.folders import RunFolder, check_folder, make_folder, provenance, read_json, write_json
+from experiments.run.status import StageStatus
+from experiments.run.stop import EXIT_INTERRUPTED, StopSwitch
+from rl.learning.files import ADVICE, disk_advice, write_whole
+
+SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
+
+
+class StudyInterrupted(Exception):
+    """A stop was requested; everything up to here is on disk."""
+
+
+@dataclass
+class Study:
+    """A study in progress."""
+
+    experiment: Experiment
+    folder: Path
+    display: Display
+    stop: StopSwitch
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)  # study.json as a resume finds it
+
+    def run(self) -> None:
+        """All stages of all seeds, then the table and the report."""
+        from experiments.study.context import SeedContext, build_env, start_executor, stop_executor
+        from experiments.study.evaluation import final_problems, save_problems, validation_problems
+
+        section = self.experiment.evaluation
+        env = build_env(self.experiment.env)[1]
+        test, validation = final_problems(env, section), validation_problems(env, section)
+        self.hashes.update(
+            (name, save_problems(self.folder / "problems", name, problems))
+            for name, problems in (("test", test), ("validation", validation))
+        )
+        start_executor(self.experiment)
+        try:
+            for seed in self.experiment.seeds:
+                root = self.folder / f"seed-{seed}"
+                context = SeedContext(self.experiment, seed, root, test, validation, self.display, self.stop)
+                try:
+                    self._run_seed(context)
+                finally:
+                    context.close()
+        finally:
+            stop_executor(self.experiment)
+
+    def _run_seed(self, context: Any) -> None:
+        from experiments.study.evaluation import run_test
+        from experiments.study.preferences import collect_preferences, fit_proxy
+        from experiments.study.start import make_start
+
+        arms = self.experiment.arms
+        start = context.folder("start")
+        self._stage(context, "imitation", start, lambda: make_start(context))
+        self._test(context, "start", start, partial(run_test, context, "start", start))
+        if any(arm.uses_comparisons for arm in arms.values()):
+            pairs = context.folder("preferences")
+            self._stage(context, "preferences", pairs, lambda: collect_preferences(context))
+            if any(arm.uses_reward_model for arm in arms.values()):
+                model = RunFolder(pairs.path / "reward_model")
+                self._stage(context, "reward_model", model, lambda: fit_proxy(context))
+        for name, arm in arms.items():
+            folder = context.folder(name)
+            self._stage(context, name, folder, partial(arm.run, context, name))
+            self._test(context, name, folder, partial(arm.test, context, name))
+            for part, further in arm.further_policies(context, name).items():
+                label = f"{name}/{part}"
+                self._test(context, label, further, partial(run_test, context, label, further))
+
+    def _test(self, context: Any, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
+        """The frozen test problems, once."""
+        self._stage(context, f"test {name}", RunFolder(folder.path / "test"), work)
+
+    def _stage(self, context: Any, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:
+        """Runs a stage that is not done yet; `work` returns False when it was interrupted."""
+        seed = context.seed
+        row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(self.folder))}
+        if folder.is_done:
+            self.stages.append({**row, "seconds": self._seconds_before(seed, name)})
+            return
+        if self.stop.requested:
+            raise StudyInterrupted
+        self.display.begin(name)
+        began = time.time()
+        context.status = StageStatus(
+            folder.path, on_quiet=lambda message: self.display.warn(name, message), stacks=context.stacks
+        )
+        with context.status as status:
+            try:
+                finished = work() is not False
+            except BaseException:
+                status.end("failed")
+                raise
+            status.end("done" if finished else "interrupted")
+        context.status = None
+        if not finished:
+            raise StudyInterrupted
+        self.stages.append({**row, "seconds": time.time() - began})
+        self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
+        self.write("running")
+
+    def _seconds_before(self, seed: int, name: str) -> float:
+        """What a stage took when it was run, by the study.json of before the resume."""
+        rows = self.before.get("stages", [])
+        return next((float(r["seconds"]) for r in rows if (r["seed"], r["stage"]) == (seed, name)), 0.0)
+
+    def write(self, state: str) -> None:
+        """Writes study.json."""
+        row = {
+            "name": self.experiment.name,
+            "state": state,
+            "seeds": list(self.experiment.seeds),
+            "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
+            "problems": self.hashes,
+            "stages": self.stages,
+        }
+        # a failure has its own error to tell, which one of the disk must not hide
+        with contextlib.suppress(OSError) if state == "failed" else contextlib.nullcontext():
+            write_json(self.folder / "study.json", row)
+
+
+def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
+    for seed in experiment.seeds:
+        whole, part = target / f"seed-{seed}" / "start", target / f"seed-{seed}" / "start.part"
+        if not whole.exists():
+            shutil.copytree(source / f"seed-{seed}" / "start", part, dirs_exist_ok=True)
+            part.rename(whole)
+
+
+def run_study(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    display: Display | None = None,
+    same_start: Path | None = None,
+) -> Path:
+    """Runs (or resumes) a study into `folder` and returns the path of its report.
+
+    Args:
+        same_start: folder of a finished study whose starts are those of this one; they are copied, not trained again.
+        quiet: print the tables and nothing else.
+        display: where progress is shown; None: the terminal.
+    Raises:
+        UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
+    """
+    config_file = folder / "config.yaml"
+    check_folder(folder, resume=resume)
+    if resume and not config_file.exists():
+        raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
+    resolved = to_yaml(experiment)
+    if resume and config_file.exists() and config_file.read_text() != resolved:
+        raise UserError(
+            f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
+            f"-o {folder}), or start a new folder"
+        )
+    _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
+    make_folder(folder)
+    write_whole(config_file, resolved.encode())
+    if same_start is not None:
+        _copy_starts(experiment, same_start, folder)
+    _write_provenance(folder / "provenance.json")
+    display = display or Display(quiet=quiet)
+    with StopSwitch() as stop:
+        found = folder / "study.json"
+        study = Study(experiment, folder, display, stop, before=read_json(found) if found.exists() else {})
+        try:
+            with display:
+                study.run()
+        except StudyInterrupted:
+            study.write("interrupted")
+            print(f"stopped; go on with: beyond study {config_file} -o {folder} --resume", file=sys.stderr)
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        except UserError:
+            study.write("failed")
+            raise
+        except _expected_failures() as error:
+            study.write("failed")
+            raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
+        except OSError as error:
+            if error.errno not in ADVICE:
+                raise
+            study.write("failed")
+            where = f" ({error.filename})" if error.filename else ""
+            raise UserError(
+                f"{disk_advice(error)}{where}; the last good checkpoint is intact: beyond study {config_file} "
+                f"-o {folder} --resume",
+                EXIT_RUN_FAILED,
+            ) from error
+    study.write("done")
+    from experiments.report import write_report
+    from experiments.results.tables import print_study
+
+    report = write_report(folder)
+    print_study(folder)
+    print(f"report: {report}")
+    return report
+
+
+def _check(experiment: Experiment) -> None:
+    """Builds what the config names, a tiny policy too; unlike `beyond check`, asks this machine for the device."""
+    from experiments.study.context import build_env
+    from experiments.study.evaluation import final_problems, validation_problems
+    from experiments.study.plan import check_components
+    from experiments.study.start import check_room, validation_drills
+    from policies.causal import check_device
+    from policies.tiny import TinyConfig, build_tiny
+
+    check_components(experiment)
+    try:
+        check_device(experiment.policy.device)
+    except ValueError as error:
+        raise UserError(f"policy.{error}") from error
+    env = build_env(experiment.env)[1]
+    if experiment.imitation is not None and experiment.imitation.step_accuracy:
+        validation_drills(env)
+    tiny = experiment.policy.tiny
+    if tiny is not None:
+        policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
+        few = experiment.evaluation.model_copy(update={"problems_per_level": SAMPLED_PROMPTS})
+        check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
+
+
+def _write_provenance(path: Path) -> None:
+    """What produced the run, and under `resumed` what went on with it later."""
+    now = provenance()
+    if path.exists():
+        first = read_json(path)
+        now = {**first, "resumed": [*first.get("resumed", ()), now]}
+    write_json(path, now)
+
+
+def _expected_failures() -> tuple[type[BaseException], ...]:
+    """Failures of the machine rather than of the code: told in a line, with the last checkpoint intact."""
+    from rl.learning.checkpoint import CheckpointError
+    from rl.workers import WorkersLost
+
+    return (CheckpointError, WorkersLost, TimeoutError)

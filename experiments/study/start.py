@@ -1,0 +1,183 @@
+"""The shared start of a seed: the demonstrator's solutions, the policy that imitates them, and what both can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from envs.splits import keyed_rng, split_of
+from envs.types import Environment, Problem
+from experiments.config.sections import ImitationSection, OptimizerSection
+from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder, write_json
+from experiments.study.context import SeedContext, build_demonstrator, sampling_of
+from experiments.study.training import make_imitator, resume_fit
+from policies.causal import CausalPolicy
+from rl.imitation.demonstrations import (
+    Demonstration,
+    DemonstrationSource,
+    encode_demonstrations,
+    measure_demonstrator,
+    shuffled_epochs,
+)
+from rl.imitation.sft import SftResult, SftSettings, fit_sft
+from rl.records.evaluate import evaluate
+from rl.records.recorder import Recorder
+from rl.rollouts.conversations import encode_prompt
+
+if TYPE_CHECKING:
+    from experiments.config.experiment import Experiment
+
+PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
+PROBE_EVERY = 250  # optimizer steps
+SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
+
+
+def make_start(context: SeedContext) -> bool:
+    """Trains (or copies) the policy that every arm starts from, into start/policy; False when interrupted."""
+    folder = context.folder("start")
+    recorder = context.recorder(folder)
+    policy = context.initial_policy()
+    check_room(context.experiment, policy, context.test, context.validation)
+    policy.save(context.initial_folder)
+    section = context.experiment.imitation
+    if section is not None:
+        demonstrator = build_demonstrator(context.env, section.demonstrator)
+        lines = measure_demonstrator(context.env, demonstrator, context.test, repeats=4, seed=context.seed)
+        write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
+        if not _imitate(context, section, demonstrator, policy, folder, recorder):
+            return False
+    policy.save(folder.policy)
+    recorder.close()
+    return True
+
+
+def check_room(
+    experiment: Experiment, policy: CausalPolicy, test: Sequence[Problem], validation: Sequence[Problem]
+) -> None:
+    """Compares the model's context with the longest of these prompts and the length limits.
+
+    Args:
+        validation: problems of the training levels, for which `rl.sampling` must have room.
+    Raises:
+        UserError: a completion of the allowed length would not fit behind a prompt.
+    """
+    room = getattr(policy.model.config, "max_position_embeddings", None)
+    asked = {"evaluation": (experiment.evaluation.sampling, [*test, *validation])}
+    arms = experiment.arms.values()
+    if experiment.imitation is not None or any("sampling" in arm.uses_rl or arm.uses_comparisons for arm in arms):
+        asked["rl"] = (experiment.rl.sampling, list(validation))
+    for where, (sampling, problems) in asked.items():
+        longest = max(len(encode_prompt(policy, problem)) for problem in problems)
+        if room is not None and longest + sampling.max_new_tokens > room:
+            raise UserError(
+                f"a prompt has {longest} tokens, {where}.sampling.max_new_tokens is {sampling.max_new_tokens}, and the "
+                f"model's context is {room}: lower the limit, or raise policy.tiny.context"
+            )
+
+
+def _imitate(
+    context: SeedContext,
+    section: ImitationSection,
+    demonstrator: Any,
+    policy: CausalPolicy,
+    folder: RunFolder,
+    recorder: Recorder,
+) -> bool:
+    settings = SftSettings(
+        max_steps=section.steps,
+        batch_size=section.batch_size,
+        target=section.step_accuracy or None,
+        min_steps=section.min_steps,
+        probe_every=PROBE_EVERY,
+        save_every=SAVE_EVERY,
+        seed=context.seed,
+    )
+    context.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
+    source = demonstrations_of(context, section, demonstrator)
+    result = fit_demonstrations(
+        context,
+        policy,
+        source.write(section.num_demonstrations),
+        settings,
+        section.optimizer,
+        folder,
+        recorder,
+        stage="imitation",
+        probe=StepProbe(context, policy) if section.step_accuracy else None,
+    )
+    if result.interrupted:
+        return False
+    row = {"steps": result.steps, "tokens_trained": result.tokens_trained, "seconds": result.seconds}
+    probes = [list(p) for p in result.probes]
+    write_json(folder.path / "imitation.json", {**row, "probes": probes, "reached": result.reached_target})
+    return True
+
+
+def demonstrations_of(context: SeedContext, section: ImitationSection, demonstrator: Any) -> DemonstrationSource:
+    """The demonstrations of this seed, by index."""
+    return DemonstrationSource(context.env, demonstrator, drill_share=section.drill_share, seed=context.seed)
+
+
+def fit_demonstrations(
+    context: SeedContext,
+    policy: CausalPolicy,
+    demonstrations: Sequence[Demonstration],
+    settings: SftSettings,
+    optimizer: OptimizerSection,
+    folder: RunFolder,
+    recorder: Recorder,
+    *,
+    stage: str,
+    probe: Callable[[int], float] | None = None,
+) -> SftResult:
+    """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
+    examples = encode_demonstrations(demonstrations, policy)
+    learner = make_imitator(context, context.experiment.rl, policy, optimizer, settings.max_steps)
+    start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage)
+    return fit_sft(
+        learner,
+        shuffled_epochs(examples, context.seed),
+        settings,
+        recorder,
+        stage,
+        probe=probe,
+        save=save,
+        start=start,
+    )
+
+
+class StepProbe:
+    """Share of one-step problems of the validation split that the policy solves when it samples."""
+
+    def __init__(self, context: SeedContext, policy: CausalPolicy) -> None:
+        self.context = context
+        self.policy = policy
+        self.problems = validation_drills(context.env)
+
+    def __call__(self, step: int) -> float:
+        """Accuracy in [0, 1]; the rollout workers sample and grade."""
+        workers, version = self.context.serve(self.policy)
+        sampling = sampling_of(self.context.experiment.rl.sampling)
+        found = evaluate(
+            workers, self.problems, num_samples=1, sampling=sampling, include_greedy=False, version=version
+        )
+        return found.mean_at_k("answer")
+
+
+def validation_drills(env: Environment) -> list[Problem]:
+    """One-step problems that no demonstration shows."""
+    problems: list[Problem] = []
+    for index in range(200 * PROBE_PROBLEMS):
+        problem = env.drill(keyed_rng("probe", env.name, index))
+        if split_of(problem) == "validation":
+            problems.append(replace(problem, env=env.name, split="validation", index=index))
+        if len(problems) == PROBE_PROBLEMS:
+            return problems
+    if not problems:
+        raise UserError(
+            f"environment {env.name!r} has no one-step problem in the validation split; "
+            "set imitation.drill_share=0 and imitation.step_accuracy=0"
+        )
+    return problems

@@ -1,0 +1,94 @@
+"""`beyond sweep`: a study for every combination of a grid, and one table of what they came to.
+
+A sweep is how settings are chosen, so its policies answer problems of the validation split: the test stays unseen until
+the choice is made. Combinations that leave from the same start share it: it is trained once, and copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.config.experiment import Experiment
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.run.errors import UserError
+from experiments.run.folders import write_json
+from experiments.study.stages import run_study
+
+
+def parse_grid(grid: Sequence[str]) -> list[dict[str, str]]:
+    """All combinations of `key=v1,v2` entries, the last key changing fastest.
+
+    Raises:
+        UserError: an entry without values, or a key given twice.
+    """
+    axes: dict[str, list[str]] = {}
+    for text in grid:
+        key, equals, values = text.partition("=")
+        choices = [value for value in values.split(",") if value]
+        if not equals or not key or not choices:
+            raise UserError(f"grid entry {text!r} is not of the form key=v1,v2, e.g. rl.optimizer.lr=1e-4,3e-4")
+        if key in axes:
+            raise UserError(f"grid key {key!r} is given twice: put all its values in one entry")
+        axes[key] = choices
+    return [dict(zip(axes, choice)) for choice in product(*axes.values())]
+
+
+def run_sweep(
+    config: Sequence[str],
+    overrides: Sequence[str],
+    grid: Sequence[str],
+    *,
+    output: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    on_test: bool = False,
+) -> None:
+    """Runs the combinations one after the other; a resumed sweep skips those that are done.
+
+    Args:
+        on_test: judge on the split that the config names, by default the test.
+
+    Raises:
+        UserError: a broken grid, or a combination that is no valid config (all are checked before the first runs).
+    """
+    points = parse_grid(grid)
+    overrides = [*overrides, *([] if on_test else ["evaluation.split=validation"])]
+    experiments = [load_experiment(config, [*overrides, *(f"{k}={v}" for k, v in p.items())]) for p in points]
+    root = output or Path("runs") / f"{experiments[0].name}-sweep"
+    folders = [root / "_".join(f"{k.rpartition('.')[2]}={v}" for k, v in p.items()).replace("/", "-") for p in points]
+    starts: list[tuple[dict[str, Any], Path]] = []
+    for experiment, folder in zip(experiments, folders):
+        is_begun = folder.is_dir() and any(folder.iterdir())
+        cause = _what_makes_the_start(experiment)
+        same = next((other for known, other in starts if known == cause), None)
+        run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)
+        starts.append((cause, folder))
+    write_json(root / "sweep.json", [{"settings": p, "folder": f.name} for p, f in zip(points, folders)])
+    _print(points, folders)
+
+
+def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
+    """The settings that decide what the folders seed-S/start hold."""
+    parts = {"seeds", "threads", "tensorboard", "env", "policy", "imitation", "evaluation", "workers"}
+    practice = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
+    return {**experiment.model_dump(include=parts), "rl": practice}
+
+
+def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:
+    results = [load_study(folder) for folder in folders]
+    table = Table(title=f"step-verified accuracy on {results[0].experiment.evaluation.split} problems, sampled, [95 %]")
+    names = list(results[0].policies)
+    for column in (*points[0], *names):
+        table.add_column(column)
+    for point, result in zip(points, results):
+        level = result.headline_level
+        figures = [str(result.policies[name].interval("sampled", "verified", level)) for name in names]
+        table.add_row(*point.values(), *figures)
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""Ways to write one token for every running row."""

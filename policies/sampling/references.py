@@ -1,0 +1,121 @@
+"""Reference samplers: transformers' `generate` and its continuous batching, in the engine's terms.
+
+They exist to check and to measure the engine against. Both draw from torch's generator, seeded from the engine's seed,
+so their samples depend on the composition of the batch; greedy tokens agree with the engine's. Log-probabilities are
+recomputed by teacher forcing, so that they mean the same thing whatever a library reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from policies.causal import CausalPolicy
+from policies.scoring.logprobs import score_tokens
+from policies.types import Request, Sampling
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
+SCORE_ROWS = 64  # rows scored at once
+PAGE_TOKENS, MAX_ROWS, MAX_BATCH_TOKENS = 32, 512, 4096  # bounds of continuous batching's cache and batches
+
+Sampler = Callable[[CausalPolicy, list[tuple[int, ...]], Sampling], list[list[int]]]
+
+
+def sample_with(
+    backend: str, policy: CausalPolicy, requests: Sequence[Request], sampling: Sampling, *, seed: int
+) -> tuple[list[list[int]], list[list[float]]]:
+    """Tokens and log-probabilities of every rollout, in the flat order of requests and uids.
+
+    Args:
+        backend: "generate" or "continuous".
+    """
+    prompts = [request.prompt for request in requests for _ in request.uids]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed % (1 << 63))
+        rows = SAMPLERS[backend](policy, prompts, sampling)
+    rows = [_until_stop(row[: sampling.max_new_tokens], policy.stop_ids) for row in rows]
+    return rows, _score(policy, prompts, rows, sampling.temperature)
+
+
+def _generate(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sampling) -> list[list[int]]:
+    """transformers' generate on all rows at once, padded on the left."""
+    width = max(len(p) for p in prompts)
+    tokens = torch.tensor([[policy.pad_id] * (width - len(p)) + list(p) for p in prompts], device=policy.device)
+    lengths = torch.tensor([len(p) for p in prompts], device=policy.device)
+    attention = torch.arange(width, device=policy.device) >= width - lengths[:, None]
+    output = policy.model.generate(
+        input_ids=tokens, attention_mask=attention.long(), generation_config=_generation_config(policy, sampling)
+    )
+    return output[:, width:].tolist()
+
+
+def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sampling) -> list[list[int]]:
+    """transformers' continuous batching; prompts must be unique keys there, so results are ordered by request id."""
+    from transformers import ContinuousBatchingConfig
+
+    longest = max(len(p) for p in prompts) + sampling.max_new_tokens
+    # Sized by the work: left to itself it takes most of the memory, and on a CPU seconds to touch it.
+    memory = ContinuousBatchingConfig(
+        page_size=PAGE_TOKENS,
+        num_blocks=min(len(prompts), MAX_ROWS) * (-(-longest // PAGE_TOKENS) + 1),
+        max_batch_tokens=MAX_BATCH_TOKENS,
+    )
+    results = policy.model.generate_batch(
+        inputs=[list(p) for p in prompts],
+        generation_config=_generation_config(policy, sampling),
+        continuous_batching_config=memory,
+        progress_bar=False,
+    )
+    # Request ids are "req_0", "req_1" ...: text order would put 10 before 2.
+    ordered = sorted(results.values(), key=lambda output: int(str(output.request_id).rsplit("_", 1)[-1]))
+    failed = [output.error for output in ordered if output.error]
+    if failed or len(ordered) != len(prompts):
+        raise RuntimeError(
+            f"continuous batching finished {len(ordered) - len(failed)} of {len(prompts)} prompts: {failed[:1]}"
+        )
+    return [list(output.generated_tokens) for output in ordered]
+
+
+SAMPLERS: dict[str, Sampler] = {"generate": _generate, "continuous": _continuous}
+
+
+def _generation_config(policy: CausalPolicy, sampling: Sampling) -> GenerationConfig:
+    from transformers import GenerationConfig
+
+    settings: dict[str, Any] = {
+        "max_new_tokens": sampling.max_new_tokens,
+        "eos_token_id": list(policy.stop_ids),
+        "pad_token_id": policy.pad_id,
+        "do_sample": sampling.temperature > 0,
+    }
+    if sampling.temperature > 0:
+        settings |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
+    return GenerationConfig(**settings)
+
+
+def _until_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:
+    """The row up to and including its first stop token: what follows is padding, whatever its id."""
+    ends = [i for i, token in enumerate(row) if token in stop_ids]
+    return row[: ends[0] + 1] if ends else row
+
+
+def _score(
+    policy: CausalPolicy, prompts: Sequence[Sequence[int]], rows: Sequence[Sequence[int]], temperature: float
+) -> list[list[float]]:
+    """Teacher-forced log-probabilities of the completions."""
+    results: list[list[float]] = []
+    for first in range(0, len(rows), SCORE_ROWS):
+        batch = list(zip(prompts[first : first + SCORE_ROWS], rows[first : first + SCORE_ROWS], strict=True))
+        width = max(len(p) + len(r) for p, r in batch)
+        tokens = torch.tensor([[*p, *r, *[policy.pad_id] * (width - len(p) - len(r))] for p, r in batch])
+        lengths = torch.tensor([len(p) + len(r) for p, r in batch])
+        attention = torch.arange(width) < lengths[:, None]
+        scores = score_tokens(
+            policy.model, tokens.to(policy.device), attention.to(policy.device), temperature=temperature or 1.0
+        ).logprobs.tolist()
+        results += [s[len(p) : len(p) + len(r)] for s, (p, r) in zip(scores, batch, strict=True)]
+    return results

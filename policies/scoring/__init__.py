@@ -1,0 +1,1 @@
+"""Tokens to log-probabilities, values and scores."""

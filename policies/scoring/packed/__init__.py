@@ -1,0 +1,1 @@
+"""Passes over a batch without padding, shared prefixes computed once."""

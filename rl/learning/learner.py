@@ -1,0 +1,350 @@
+"""The learner: fills in what the algorithm needs, asks it for credit, takes optimizer steps.
+
+It is blind to the algorithm. Every loss of an optimizer step is divided by one normaliser, counted over all of its
+rows before the first forward pass, so the result depends neither on how the step is cut into micro-batches nor on how
+many processes share it. The loop runs on rank 0; the other ranks `follow` and do their share of the micro-batches.
+Dropout is off throughout: it would make the policy that is trained another one than the policy that sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from policies.causal import CausalPolicy
+from policies.scoring.logprobs import TokenScorer
+from policies.scoring.value import ValueHead, ValueModel
+from rl.algorithms.base import Algorithm, credit_metrics, derived_metrics
+from rl.learning.collate import minibatches
+from rl.learning.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
+from rl.learning.optimizer import NonFiniteLossError, Optimizer, OptimizerSettings
+from rl.learning.passes import Passes, make_value_model
+from rl.learning.processes import Processes
+from rl.records.metrics import StepSums, reference_kl
+from rl.types import Batch, Totals
+
+__all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
+
+
+class Learner:
+    """Trains a policy, and a value model beside it where the algorithm has one.
+
+    Args:
+        policy: trained in place; its weights must be float32 (use `autocast` for bfloat16 arithmetic).
+        micro_tokens: most tokens in a forward and backward pass: distinct prefixes where the model runs packed
+            (policies/scoring/packed/packing.py), else rows x longest row; bounds memory.
+        temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
+        autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
+            with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
+        value_model, value_optimizer: the critic (a head alone stands on the policy's trunk) and its settings (default:
+            those of the policy).
+        value_pretraining: updates at the start in which only the value model learns.
+        reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
+        gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
+        sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
+        seed: shuffles the minibatches.
+        threads: torch threads of this process; None leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        policy: CausalPolicy,
+        algorithm: Algorithm,
+        optimizer: OptimizerSettings,
+        *,
+        micro_tokens: int = 16384,
+        temperature: float = 1.0,
+        autocast: str | None = None,
+        value_model: ValueModel | ValueHead | None = None,
+        value_optimizer: OptimizerSettings | None = None,
+        value_pretraining: int = 0,
+        reference: CausalPolicy | None = None,
+        gradient_checkpointing: bool = False,
+        sharding: str | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        _check(algorithm, policy, value_model, temperature=temperature, autocast=autocast, sharding=sharding)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.policy, self.algorithm, self.value_model = policy, algorithm, value_model
+        self.temperature, self.value_pretraining, self.seed = temperature, value_pretraining, seed
+        self.updates = 0
+        self.steps = 0
+        self.device = policy.device
+        self.processes = Processes(self.device)
+        prepare_for_training(policy.model, gradient_checkpointing)
+        if value_model is not None:
+            prepare_for_training(value_model, False)
+        self.processes.share_weights(self._modules())
+        self._is_sharded = sharding is not None and self.processes.world > 1
+        self.passes = self._make_passes(reference, temperature, micro_tokens, autocast)
+        self._optimizer = Optimizer(policy.model, optimizer)
+        self._value_optimizer: Optimizer | None = None
+        if value_model is not None:
+            self._value_optimizer = Optimizer(value_model, value_optimizer or optimizer)
+
+    def _make_passes(
+        self, reference: CausalPolicy | None, temperature: float, micro_tokens: int, autocast: str | None
+    ) -> Passes:
+        """The models behind scorers, sharded where they are to be."""
+        head = self.value_model if isinstance(self.value_model, ValueHead) else None
+        scorer = TokenScorer(self.policy.model, head)
+        reference_scorer = scorer if self.policy.is_lora else None
+        if reference is not None:
+            reference_scorer = TokenScorer(reference.model.requires_grad_(False).eval())
+        if self.algorithm.needs_reference and reference_scorer is None:
+            raise ValueError(f"algorithm {self.algorithm.name!r} needs a reference policy, and none was given")
+        if self._is_sharded:
+            separate = None if head is not None else self.value_model  # a head alone is part of the scorer
+            for module in {scorer, reference_scorer, separate} - {None}:
+                shard(cast(nn.Module, module), self.policy.model._no_split_modules or (), self.device)
+        return Passes(
+            self.policy,
+            scorer,
+            self.processes,
+            reference=reference_scorer,
+            value_model=self.value_model,
+            temperature=temperature,
+            micro_tokens=micro_tokens,
+            autocast=autocast,
+            is_sharded=self._is_sharded,
+        )
+
+    # ------------------------------------------------------------------ what the loop calls (on rank 0)
+
+    def update(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
+        """One update on a batch of rollouts: fill, credit, epochs x minibatches of optimizer steps.
+
+        Args:
+            batch: priced rollouts; its advantages are overwritten.
+            max_tokens: the length limit of the sampler, for losses with a constant divisor; None: the longest
+                completion of the batch.
+        Returns:
+            metrics by the names of rl/records/metrics.py, each a mean over the whole update.
+        Raises:
+            NonFiniteLossError: the step that showed it was not applied.
+        """
+        self._lead("update", batch, max_tokens)
+        return self._update(batch, max_tokens)
+
+    def step(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
+        """One optimizer step on a batch whose advantages are filled (supervised losses use none)."""
+        self._lead("step", batch, max_tokens)
+        return self._step(batch, max_tokens)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The policy's weights on the CPU, for the workers."""
+        self._lead("weights")
+        return self._weights()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the learner's future depends on: a tree of mappings, tensors and plain numbers."""
+        self._lead("state_dict")
+        return self._state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken."""
+        self._lead("load_state_dict", dict(state))
+        self._load_state_dict(state)
+
+    def close(self) -> None:
+        """Lets the other ranks return from `follow`."""
+        self._lead("close")
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights that a token passes through, the value model's included."""
+        return sum(p.numel() for module in self._modules() for p in module.parameters())
+
+    @property
+    def arithmetic(self) -> torch.dtype:
+        """What matrix products run in."""
+        return self.passes.arithmetic
+
+    @property
+    def num_fills(self) -> int:
+        """Passes without gradient over each batch, before the first step."""
+        return sum((self.algorithm.needs_old_logprobs, self.passes.reference is not None, self.algorithm.shares_trunk))
+
+    # ------------------------------------------------------------------ several processes
+
+    @property
+    def is_main(self) -> bool:
+        """True in the process that runs the loop; the others call `follow`."""
+        return self.processes.is_main
+
+    def follow(self) -> None:
+        """Does this rank's share of whatever rank 0 calls, until it closes."""
+        while True:
+            name, arguments = self.processes.receive()
+            if name == "close":
+                return
+            getattr(self, f"_{name}")(*arguments)
+
+    def _lead(self, name: str, *arguments: Any) -> None:
+        """Has the other ranks call the same."""
+        self.processes.send((name, arguments))
+
+    def _modules(self) -> list[nn.Module]:
+        return [self.policy.model, *([self.value_model] if self.value_model is not None else [])]
+
+    def _optimizers(self) -> list[Optimizer]:
+        return [self._optimizer, *([self._value_optimizer] if self._value_optimizer is not None else [])]
+
+    # ------------------------------------------------------------------ one update
+
+    def _update(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
+        batch = self.algorithm.credit(self.fill(batch))
+        max_tokens = max_tokens or batch.longest_completion
+        sums = StepSums()
+        for epoch in range(self.algorithm.epochs):
+            key = (self.seed * 1_000_003 + self.updates) * 1009 + epoch
+            for part in minibatches(batch, self.algorithm.minibatches, key):
+                sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
+        metrics = {**credit_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
+        self.updates += 1
+        self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
+        return metrics
+
+    def _step(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
+        return self._metrics(self._optimizer_step(batch, max_tokens or batch.longest_completion))
+
+    def _metrics(self, sums: StepSums) -> dict[str, float]:
+        means = sums.metrics()
+        return {**means, **derived_metrics(means), "learner/steps": float(self.steps)}
+
+    def fill(self, batch: Batch) -> Batch:
+        """The batch with the log-probabilities and values that the algorithm's credit and loss read.
+
+        Reference log-probabilities are filled whenever there is a reference, for the KL metric at least.
+        """
+        columns: dict[str, Tensor] = {}
+        passes = self.passes
+        if self.algorithm.needs_old_logprobs:
+            columns["old_logprobs"] = passes.column(batch, passes.logprobs)
+        if passes.reference is not None:
+            columns["reference_logprobs"] = passes.column(batch, passes.reference_logprobs)
+        if self.value_model is not None:
+            columns["values"] = passes.column(batch, passes.values)
+        return replace(batch, **columns) if columns else batch
+
+    # ------------------------------------------------------------------ one optimizer step
+
+    def _optimizer_step(self, batch: Batch, max_tokens: int, *, with_entropy: bool = False) -> StepSums:
+        totals = Totals.of(batch, max_tokens)
+        active = self._active_rows(batch)
+        sums = StepSums()
+        wants_entropy = with_entropy or self.algorithm.needs_entropy
+        # FSDP averages gradients over ranks, and they are to be summed
+        scale = self.processes.world if self._is_sharded else 1
+        with self.passes.quick(batch):
+            for cut, idle in self.passes.share(batch, active):
+                part = batch.rows(cut.rows).to(self.device)
+                scores = self.passes.scores(part, with_entropy=wants_entropy, with_gradient=not self._is_pretraining)
+                parts = self.algorithm.loss(part, scores, totals)
+                if parts.loss.requires_grad:
+                    (parts.loss * (0 if idle else scale)).backward()
+                if not idle:
+                    sums.observe(parts)
+                    sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
+        if not self._is_sharded:  # FSDP has summed as it went
+            self.processes.sum_gradients(self._optimizers())
+        if self.processes.world > 1:
+            sums.gather(self.processes.gather(sums.share()))
+        self._apply(sums)
+        skipped = 0 if active is None else batch.num_rows - active.numel()
+        sums.add("learner/skipped", skipped, batch.num_rows)
+        sums.add("learner/tokens", totals.num_tokens)
+        sums.add("learner/loss", sums.loss)
+        return sums
+
+    def _apply(self, sums: StepSums) -> None:
+        norms = [optimizer.clip() for optimizer in self._optimizers()]
+        values = [float(norm) for norm in norms]
+        if not all(math.isfinite(value) for value in (sums.loss, *values)):
+            for optimizer in self._optimizers():
+                optimizer.forget()
+            raise NonFiniteLossError(
+                f"loss {sums.loss} with gradient norm {values[0]} at optimizer step {self.steps + 1}: "
+                "the step was not applied; lower the learning rate or look at the rewards of this step"
+            )
+        sums.add("learner/grad_norm", values[0])
+        if self._is_pretraining:
+            self._optimizer.forget()
+        else:
+            sums.add("learner/lr", self._optimizer.step(self.steps))
+        if self._value_optimizer is not None:
+            sums.add("learner/value_grad_norm", values[1])
+            self._value_optimizer.step(self.steps)
+        self.steps += 1
+
+    @property
+    def _is_pretraining(self) -> bool:
+        """True while only the value model learns."""
+        return self.value_model is not None and self.updates < self.value_pretraining
+
+    def _active_rows(self, batch: Batch) -> Tensor | None:
+        """Rows that can move a weight; None: all of them."""
+        active = self.algorithm.active_rows(batch)
+        return None if bool(active.all()) else active.nonzero().squeeze(1)
+
+    # ------------------------------------------------------------------ state
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: whole(weight) for name, weight in self.policy.weights().items()}
+
+    def _state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "policy": trainable_weights(self.policy.model),
+            "optimizer": self._optimizer.state_dict(),
+            "algorithm": self.algorithm.state_dict(),
+            "steps": self.steps,
+            "updates": self.updates,
+        }
+        if self.value_model is not None and self._value_optimizer is not None:
+            state["value"] = trainable_weights(self.value_model)
+            state["value_optimizer"] = self._value_optimizer.state_dict()
+        return state
+
+    def _load_state_dict(self, state: Mapping[str, Any]) -> None:
+        load_trainable_weights(self.policy.model, state["policy"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self.value_model is not None and self._value_optimizer is not None:
+            load_trainable_weights(self.value_model, state["value"])
+            self._value_optimizer.load_state_dict(state["value_optimizer"])
+        self.algorithm = self.algorithm.with_state(state["algorithm"])
+        self.steps = int(state["steps"])
+        self.updates = int(state["updates"])
+
+
+def _check(
+    algorithm: Algorithm,
+    policy: CausalPolicy,
+    value_model: ValueModel | ValueHead | None,
+    *,
+    temperature: float,
+    autocast: str | None,
+    sharding: str | None,
+) -> None:
+    """Raises ValueError for settings that do not go together."""
+    if autocast not in (None, "bf16"):
+        raise ValueError(f"autocast is {autocast!r}, expected None (float32) or 'bf16'")
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}: a policy gradient needs sampling at a positive one")
+    if algorithm.needs_values != (value_model is not None):
+        have = "no value model was given" if value_model is None else "a value model was given"
+        wants = "needs" if algorithm.needs_values else "has no use for"
+        raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
+    if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
+        kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
+        raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
+    if sharding not in (None, "fsdp"):
+        raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
+    if sharding and policy.is_lora:
+        raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")

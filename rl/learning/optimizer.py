@@ -1,0 +1,127 @@
+"""AdamW with a schedule that is a pure function of the number of optimizer steps: nothing of it needs saving."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rl.learning.modules import share_of, whole
+
+SCHEDULES = ("constant", "cosine", "linear")
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss or its gradient is NaN or infinite; the optimizer step was not applied and the weights are intact."""
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """AdamW, gradient clipping and the learning-rate schedule, counted in optimizer steps."""
+
+    lr: float  # peak learning rate
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-8
+    weight_decay: float = 0.0  # on matrices only: biases and norms are not decayed
+    clip_norm: float = 1.0  # largest gradient norm; 0: no clipping
+    warmup_steps: int = 0  # optimizer steps of linear rise from lr/warmup_steps to lr
+    schedule: str = "constant"  # constant, cosine or linear
+    total_steps: int | None = None  # optimizer steps until the end of a cosine or linear schedule
+    final_fraction: float = 0.0  # share of lr at the end of the schedule, in [0, 1]
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"lr is {self.lr}, expected a positive number")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule is {self.schedule!r}, expected one of {', '.join(SCHEDULES)}")
+        if self.schedule != "constant" and not self.total_steps:
+            raise ValueError(f"schedule {self.schedule!r} needs total_steps: the optimizer steps until its end")
+        if self.clip_norm < 0:
+            raise ValueError(f"clip_norm is {self.clip_norm}, expected 0 (no clipping) or more")
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of optimizer step `step`, counted from 0."""
+        if step < self.warmup_steps:
+            return self.lr * (step + 1) / self.warmup_steps
+        if self.schedule == "constant" or not self.total_steps:
+            return self.lr
+        done = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
+        done = min(1.0, done)
+        left = 1 - done if self.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+        return self.lr * (self.final_fraction + (1 - self.final_fraction) * left)
+
+
+class Optimizer:
+    """AdamW over the trainable parameters of a module."""
+
+    def __init__(self, module: nn.Module, settings: OptimizerSettings) -> None:
+        self.settings = settings
+        self.names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+        self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        if not self.parameters:
+            raise ValueError(f"{type(module).__name__} has no trainable parameter")
+        matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
+        others = [parameter for parameter in self.parameters if parameter.dim() < 2]
+        self.adam = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=settings.lr,
+            betas=settings.betas,
+            eps=settings.eps,
+            fused=True,
+        )
+
+    def clip(self) -> Tensor:
+        """The norm of the gradient before clipping; the gradient is clipped in place."""
+        self.gradients()
+        limit = self.settings.clip_norm or math.inf
+        return whole(nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients in order; zeros where no row reached a parameter, on which Adam still moves by its momentum."""
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+
+    def step(self, count: int) -> float:
+        """Applies the gradient and forgets it; returns the learning rate, that of optimizer step `count` from 0."""
+        lr = self.settings.lr_at(count)
+        for group in self.adam.param_groups:
+            group["lr"] = lr
+        self.adam.step()
+        self.forget()
+        return lr
+
+    def forget(self) -> None:
+        """Drops the gradient."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """Parameter name -> copies of its state (exp_avg, exp_avg_sq, step)."""
+        return {
+            name: {key: whole(value).detach().cpu().clone() for key, value in self.adam.state[parameter].items()}
+            for name, parameter in zip(self.names, self.parameters)
+            if parameter in self.adam.state
+        }
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Takes over what `state_dict` gave.
+
+        Raises:
+            ValueError: state of a parameter that this module does not have.
+        """
+        unknown = sorted(set(state) - set(self.names))
+        if unknown:
+            raise ValueError(
+                f"optimizer state for {unknown[0]!r} ({len(unknown)} such), which this model lacks: "
+                "resume with the model that the checkpoint was written with"
+            )
+        self.adam.state.clear()
+        for name, parameter in zip(self.names, self.parameters):
+            if name in state:
+                self.adam.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}

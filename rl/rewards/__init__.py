@@ -1,0 +1,1 @@
+"""Verdicts, or a learned preference, to rewards."""

@@ -1,0 +1,201 @@
+"""Conversations with an environment: the policy writes a turn, the environment answers, until one of them ends it.
+
+Token in, token out: what the policy sampled is never decoded and encoded again; the environment's words are encoded
+once and appended with action mask 0. Every turn draws with its own seed, since a uid names one stream of random
+numbers per seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from envs.types import Environment, Message, Problem, StopReason
+from policies.types import Completion, FinishReason, Request, Sampling
+
+if TYPE_CHECKING:
+    from policies.causal import CausalPolicy
+    from policies.sampling.engine import SamplingEngine
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one rollout: a completion, and for conversations which of its tokens are whose.
+
+    Attributes:
+        action_mask, token_rewards, transcript, stop: as in `rl.types.Trajectory`.
+    """
+
+    completion: Completion
+    action_mask: tuple[int, ...] | None = None
+    token_rewards: tuple[float, ...] | None = None
+    transcript: tuple[Message, ...] | None = None
+    stop: StopReason | None = None
+
+    @property
+    def num_sampled(self) -> int:
+        """Tokens that the policy sampled."""
+        return len(self.completion.tokens) if self.action_mask is None else sum(self.action_mask)
+
+
+@dataclass
+class _Conversation:
+    """A conversation in progress."""
+
+    problem: Problem
+    prompt: tuple[int, ...]
+    uid: int
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    turns: list[Message] = field(default_factory=list)
+    finish: FinishReason = FinishReason.STOP
+    stop: StopReason | None = None  # None: it goes on
+
+    @property
+    def is_over(self) -> bool:
+        """True once nobody speaks any more."""
+        return self.stop is not None
+
+    def add_turn(self, completion: Completion, room: int, policy: CausalPolicy) -> None:
+        """The policy's turn, cut to the room that is left: a shorter limit would have given these very tokens."""
+        tokens = completion.tokens[:room]
+        self.tokens += tokens
+        self.logprobs += completion.logprobs[:room]
+        self.mask += [1] * len(tokens)
+        self.rewards += [0.0] * len(tokens)
+        is_cut = len(tokens) < len(completion.tokens)
+        self.turns.append(Message("assistant", policy.decode(tokens) if is_cut else completion.text))
+        if is_cut or completion.finish is FinishReason.LENGTH:
+            self.finish, self.stop = FinishReason.LENGTH, StopReason.MAX_TOKENS
+
+    def add_observation(self, text: str, tokens: Sequence[int], limit: int) -> None:
+        """The environment's answer; the conversation ends when it leaves the policy no room."""
+        if len(self.tokens) + len(tokens) >= limit:
+            self.finish, self.stop = FinishReason.LENGTH, StopReason.MAX_TOKENS
+            return
+        self.turns.append(Message("tool", text))
+        self.tokens += tokens
+        self.logprobs += [0.0] * len(tokens)
+        self.mask += [0] * len(tokens)
+        self.rewards += [0.0] * len(tokens)
+
+    def written(self, policy: CausalPolicy, version: int) -> Written:
+        """The finished conversation; its text is all that stands in it, the environment's words included."""
+        text = policy.decode(self.tokens)
+        return Written(
+            completion=Completion(tuple(self.tokens), tuple(self.logprobs), text, self.finish, version),
+            action_mask=tuple(self.mask),
+            token_rewards=tuple(self.rewards) if any(self.rewards) else None,
+            transcript=tuple(self.turns),
+            stop=self.stop,
+        )
+
+
+def converse(
+    env: Environment,
+    policy: CausalPolicy,
+    sampler: SamplingEngine,
+    requests: Sequence[tuple[Problem, Request]],
+    sampling: Sampling,
+    *,
+    seed: int,
+    version: int,
+) -> list[tuple[Written, ...]]:
+    """Plays every rollout of every request to its end.
+
+    Args:
+        sampling: `max_new_tokens` is for the whole conversation, the environment's words included.
+        seed: of the first turn; later turns draw with seeds derived from it.
+    """
+    talks = [[_Conversation(problem, r.prompt, uid) for uid in r.uids] for problem, r in requests]
+    everyone = [talk for group in talks for talk in group]
+    limit = sampling.max_new_tokens
+    for turn in range(env.max_turns):
+        live = [talk for talk in everyone if not talk.is_over]
+        if not live:
+            break
+        asked = [Request((*talk.prompt, *talk.tokens), (talk.uid,)) for talk in live]
+        if turn == 0:  # one prefill for all rollouts of a problem
+            asked = [request for _, request in requests]
+        room = max(limit - len(talk.tokens) for talk in live)
+        answers = sampler.generate(
+            asked, replace(sampling, max_new_tokens=room), seed=turn_seed(seed, turn), version=version
+        )
+        for talk, completion in zip(live, [c for group in answers for c in group], strict=True):
+            _take_turn(talk, completion, env, policy, limit, is_last=turn + 1 == env.max_turns)
+    return [tuple(talk.written(policy, version) for talk in group) for group in talks]
+
+
+def _take_turn(
+    talk: _Conversation, completion: Completion, env: Environment, policy: CausalPolicy, limit: int, *, is_last: bool
+) -> None:
+    talk.add_turn(completion, limit - len(talk.tokens), policy)
+    if talk.is_over:
+        return
+    step = env.step(talk.problem, talk.turns)
+    talk.rewards[-1] += step.reward
+    if step.observation is None or step.stop is not None:
+        talk.stop = step.stop or StopReason.COMPLETED
+    elif is_last:
+        talk.stop = StopReason.MAX_TURNS
+    else:
+        talk.add_observation(step.observation, observation_tokens(policy, talk.problem, step.observation), limit)
+
+
+def turn_seed(seed: int, turn: int) -> int:
+    """Seed of a turn: the run's own for the first, then a hash of both."""
+    if turn == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}/{turn}".encode()).digest()[:7], "big")
+
+
+class Encoder(Protocol):
+    """The part of policies.causal.CausalPolicy that turns text into tokens."""
+
+    @property
+    def stop_ids(self) -> Sequence[int]:
+        """Tokens that end a turn."""
+        ...
+
+    def encode(self, prompt: Any, tools: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
+        """Tokens of a prompt: text, or messages."""
+        ...
+
+    def encode_completion(self, text: str) -> tuple[int, ...]:
+        """Tokens of a completion, with the end token."""
+        ...
+
+
+def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
+    """A problem's prompt as the policy reads it: text, or messages (and tools) through its chat template."""
+    if isinstance(problem.prompt, str):
+        return tuple(policy.encode(problem.prompt))
+    messages = [{"role": m.role, "content": m.content} for m in problem.prompt]
+    return tuple(policy.encode(messages, problem.info.get("tools", ())))
+
+
+def observation_tokens(policy: Encoder, problem: Problem, observation: str) -> tuple[int, ...]:
+    """Tokens between the policy's end token and its next turn.
+
+    After a text prompt: the observation itself. After messages: what the chat template writes for a tool's message
+    and the assistant's next turn.
+
+    Raises:
+        ValueError: the template does not continue a conversation where it stopped.
+    """
+    if isinstance(problem.prompt, str):
+        return tuple(policy.encode_completion(observation)[:-1])
+    opening: list[dict[str, Any]] = [{"role": "user", "content": "."}]
+    answer = [{"role": "assistant", "content": "."}, {"role": "tool", "content": observation}]
+    before, after = policy.encode(opening), policy.encode([*opening, *answer])
+    spoken = len(before) + len(policy.encode_completion("."))
+    if after[: len(before)] != before or after[spoken - 1] not in policy.stop_ids:
+        raise ValueError(
+            "the chat template does not write a tool's message as a continuation of the conversation before it; "
+            "multi-turn environments need one that does"
+        )
+    return tuple(after[spoken:])

@@ -1,0 +1,1 @@
+"""Exact and high-precision evaluation, polynomials, derivatives, identities, claims of arithmetic."""

@@ -1,0 +1,259 @@
+"""Exact polynomials in one variable over the rationals: enough to compare the real roots of two equations.
+
+A polynomial is a tuple of Fractions, constant term first, without trailing zeros; () is zero.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from math import lcm
+
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
+
+Polynomial = tuple[Fraction, ...]
+
+MAX_DEGREE = 24
+MAX_BITS = 4096
+MAX_LEADING_BITS = 64
+ROOT_DIGITS = 40  # twice those of the largest leading coefficient: near roots tell rational ones apart
+
+
+class NotPolynomial(ValueError):
+    """The expression is no quotient of polynomials in the one variable, or is larger than the limits."""
+
+
+def trim(p: Polynomial) -> Polynomial:
+    """Without trailing zeros.
+
+    Raises:
+        NotPolynomial: over the limits of degree or coefficient size.
+    """
+    end = len(p)
+    while end and p[end - 1] == 0:
+        end -= 1
+    if end - 1 > MAX_DEGREE or any(max(c.numerator.bit_length(), c.denominator.bit_length()) > MAX_BITS for c in p):
+        raise NotPolynomial(f"over degree {MAX_DEGREE} or {MAX_BITS} bits")
+    return p[:end]
+
+
+def add(p: Polynomial, q: Polynomial) -> Polynomial:
+    """p + q."""
+    if len(p) < len(q):
+        p, q = q, p
+    return trim(tuple(c + (q[k] if k < len(q) else 0) for k, c in enumerate(p)))
+
+
+def multiply(p: Polynomial, q: Polynomial) -> Polynomial:
+    """p q."""
+    if not p or not q:
+        return ()
+    if len(p) + len(q) - 2 > MAX_DEGREE:
+        raise NotPolynomial(f"over degree {MAX_DEGREE}")
+    product = [Fraction(0)] * (len(p) + len(q) - 1)
+    for i, a in enumerate(p):
+        for j, b in enumerate(q):
+            product[i + j] += a * b
+    return trim(tuple(product))
+
+
+def negate(p: Polynomial) -> Polynomial:
+    """-p."""
+    return tuple(-c for c in p)
+
+
+def divide(p: Polynomial, q: Polynomial) -> tuple[Polynomial, Polynomial]:
+    """Quotient and remainder of p by q != 0."""
+    remainder = list(p)
+    quotient = [Fraction(0)] * max(0, len(p) - len(q) + 1)
+    for shift in range(len(p) - len(q), -1, -1):
+        factor = remainder[shift + len(q) - 1] / q[-1]
+        quotient[shift] = factor
+        for k, c in enumerate(q):
+            remainder[shift + k] -= factor * c
+    return trim(tuple(quotient)), trim(tuple(remainder[: len(q) - 1]) if len(p) >= len(q) else p)
+
+
+def monic(p: Polynomial) -> Polynomial:
+    """p over its leading coefficient; zero stays zero."""
+    return tuple(c / p[-1] for c in p) if p else p
+
+
+def gcd(p: Polynomial, q: Polynomial) -> Polynomial:
+    """The monic greatest common divisor."""
+    while q:
+        p, q = q, monic(divide(p, q)[1])
+    return monic(p)
+
+
+def derivative(p: Polynomial) -> Polynomial:
+    """p'."""
+    return tuple(k * c for k, c in enumerate(p))[1:]
+
+
+def squarefree(p: Polynomial) -> Polynomial:
+    """The monic polynomial with p's roots, each once; p != 0."""
+    return monic(divide(p, gcd(p, derivative(p)))[0])
+
+
+def num_real_roots(p: Polynomial) -> int:
+    """How many distinct real roots p != 0 has, by Sturm's theorem."""
+    chain = [p, derivative(p)]
+    while chain[-1]:
+        # dividing by a positive number keeps the signs and keeps the coefficients small
+        remainder = negate(divide(chain[-2], chain[-1])[1])
+        chain.append(tuple(c / abs(remainder[-1]) for c in remainder) if remainder else remainder)
+    chain = [q for q in chain if q]
+    at_plus = [q[-1] > 0 for q in chain]
+    at_minus = [(q[-1] > 0) == (len(q) % 2 == 1) for q in chain]
+    changes = [sum(a != b for a, b in pairwise(signs)) for signs in (at_minus, at_plus)]
+    return changes[0] - changes[1]
+
+
+def has_same_real_roots(p: Polynomial, q: Polynomial) -> bool:
+    """True when the non-zero p and q vanish at the same real points."""
+    common = gcd(p, q)
+    p, q = squarefree(p), squarefree(q)
+    common = squarefree(common) if len(common) > 1 else common
+    rest = [divide(p, common)[0], divide(q, common)[0]]
+    return all(len(r) == 1 or num_real_roots(r) == 0 for r in rest)
+
+
+def value_at(p: Polynomial, point: Fraction) -> Fraction:
+    """p(point)."""
+    value = Fraction(0)
+    for coefficient in reversed(p):
+        value = value * point + coefficient
+    return value
+
+
+def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
+    """The rational roots of a squarefree p != 0, and p without them.
+
+    Found near the complex roots in floating point, and checked exactly; a root is a fraction whose denominator
+    divides the leading coefficient.
+
+    Raises:
+        NotPolynomial: the roots could not be approximated.
+    """
+    from verifiers.algebra.high_precision import context  # mpmath loads only when roots are looked for
+
+    scale = lcm(*(c.denominator for c in p))
+    largest = abs(int(p[-1] * scale))
+    if largest.bit_length() > MAX_LEADING_BITS:
+        raise NotPolynomial("a leading coefficient too large to look for rational roots")
+    ctx = context(ROOT_DIGITS)
+    try:
+        near = ctx.polyroots([ctx.mpf(c.numerator) / c.denominator for c in reversed(p)], maxsteps=100)
+    except ctx.NoConvergence as error:
+        raise NotPolynomial("roots that cannot be approximated") from error
+    found: list[Fraction] = []
+    rest = p
+    for root in near:
+        guess = Fraction(str(ctx.re(root))).limit_denominator(max(1, largest))
+        if guess not in found and value_at(rest, guess) == 0:
+            found.append(guess)
+            rest = divide(rest, (-guess, Fraction(1)))[0]
+    return found, rest
+
+
+def rational_function(expr: Expr, variable: str) -> tuple[Polynomial, Polynomial]:
+    """Numerator and denominator of an expression in one variable.
+
+    Raises:
+        NotPolynomial: it is no such quotient, divides by zero, or is over the limits.
+    """
+    one: Polynomial = (Fraction(1),)
+    match expr:
+        case Num(value):
+            return trim((value,)), one
+        case Sym(name) if name == variable:
+            return (Fraction(0), Fraction(1)), one
+        case Op("add", args):
+            top, bottom = rational_function(args[0], variable)
+            for part in args[1:]:
+                t, b = rational_function(part, variable)
+                top, bottom = add(multiply(top, b), multiply(t, bottom)), multiply(bottom, b)
+            return top, bottom
+        case Op("mul", args):
+            top, bottom = one, one
+            for part in args:
+                t, b = rational_function(part, variable)
+                top, bottom = multiply(top, t), multiply(bottom, b)
+            return top, bottom
+        case Op("neg", (inner,)):
+            top, bottom = rational_function(inner, variable)
+            return negate(top), bottom
+        case Op("div", (upper, lower)):
+            t, b = rational_function(upper, variable)
+            lower_t, lower_b = rational_function(lower, variable)
+            if not lower_t:
+                raise NotPolynomial("division by zero")
+            return multiply(t, lower_b), multiply(b, lower_t)
+        case Op("pow", (base, Num(exponent))) if exponent.denominator == 1 and abs(exponent) <= MAX_DEGREE:
+            top, bottom = rational_function(base, variable)
+            if exponent < 0:
+                if not top:
+                    raise NotPolynomial("division by zero")
+                top, bottom = bottom, top
+            t, b = one, one
+            for _ in range(abs(int(exponent))):
+                t, b = multiply(t, top), multiply(b, bottom)
+            return t, b
+        case Op("percent", (inner,)):
+            top, bottom = rational_function(inner, variable)
+            return top, multiply(bottom, (Fraction(100),))
+    raise NotPolynomial(f"{type(expr).__name__} is no quotient of polynomials in {variable}")
+
+
+def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
+    """The polynomial whose real roots solve an equation, or alternatives such as `x = 2 or x = 3`; () if all do.
+
+    Raises:
+        NotPolynomial: another kind of expression.
+    """
+    branches = sign_branches(expr)
+    if len(branches) == 2:
+        return multiply(*(equation_polynomial(branch, variable) for branch in branches))
+    match expr:
+        case Rel(("=",), (left, right)):
+            t, b = rational_function(left, variable)
+            u, c = rational_function(right, variable)
+            top = add(multiply(t, c), negate(multiply(u, b)))
+            bottom = multiply(b, c)
+            return _without_roots_of(top, bottom) if top else ()
+        case Group("or" | "list", items):
+            product: Polynomial = (Fraction(1),)
+            for item in items:
+                # in `x = 2, 3` and `x = 2 or 3` the later values are bare
+                equation = item if isinstance(item, Rel | Group) else Rel(("=",), (Sym(variable), item))
+                product = multiply(product, equation_polynomial(equation, variable))
+            return product
+    raise NotPolynomial(f"{type(expr).__name__} is no equation in {variable}")
+
+
+def sign_branches(expr: Expr) -> list[Expr]:
+    r"""The expression with every \pm read as + (and \mp as -), then the other way; itself where there is none."""
+
+    def chosen(plus: bool) -> Expr:
+        """The expression with every ± read as + (`plus`) or as -, and every ∓ the other way."""
+
+        def change(node: Expr) -> Expr | None:
+            """A ± b as a sum or a difference; None leaves the node as it is."""
+            if not isinstance(node, Op) or node.op not in ("pm", "mp"):
+                return None
+            left, right = (transform(arg, change) for arg in node.args)
+            return Op("add", (left, right if plus == (node.op == "pm") else Op("neg", (right,))))
+
+        return transform(expr, change)
+
+    plus, minus = chosen(True), chosen(False)
+    return [plus] if plus == minus else [plus, minus]
+
+
+def _without_roots_of(top: Polynomial, bottom: Polynomial) -> Polynomial:
+    """`top` without the points where the equation is not defined."""
+    while len(common := gcd(top, bottom)) > 1:
+        top = divide(top, common)[0]
+    return top

@@ -1,0 +1,324 @@
+"""The order in which kinds of answers are tried: words, sets of reals, several values, relations, single values."""
+
+from __future__ import annotations
+
+from verifiers.algebra.evaluate import InexactError, UndefinedError
+from verifiers.equivalence.sets.builders import compare_builders
+from verifiers.equivalence.sets.integers import compare_integers
+from verifiers.equivalence.sets.progressions import compare_progressions
+from verifiers.equivalence.sets.realsets import NotARealSetError, compare_sets, is_setlike
+from verifiers.equivalence.sets.setalgebra import compare_set_expressions
+from verifiers.equivalence.several.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
+from verifiers.equivalence.several.collections import (
+    Collection,
+    chained,
+    collection,
+    compare_collections,
+    compare_entries,
+    has_signs,
+)
+from verifiers.equivalence.several.families import compare_families
+from verifiers.equivalence.several.lines import compare_lines
+from verifiers.equivalence.several.piecewise import compare_piecewise
+from verifiers.equivalence.several.restated import compare_restated
+from verifiers.equivalence.several.systems import compare_spans, compare_systems
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.values.constants import compare_general
+from verifiers.equivalence.values.measures import compare_scalars
+from verifiers.equivalence.values.relations import compare_relations
+from verifiers.equivalence.values.scalars import leaves_operation
+from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled
+from verifiers.equivalence.words.naming import asks_for_number, same_function, states_number
+from verifiers.equivalence.words.solved import leaves_equations
+from verifiers.equivalence.words.wording import compare_words
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.tree import (
+    Call,
+    Cases,
+    Dots,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Matrix,
+    Rel,
+    Sym,
+    Text,
+    free_symbols,
+    marks,
+)
+from verifiers.types import Reason
+
+_DEFAULT = Settings()
+# nodes of plain values: where nothing else stands in either side, no other kind of answer need be tried
+_ONE_VALUE = frozenset(
+    ("Num", "Sym", "Op", "Call", "Const", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow",
+     "Op:neg", "Op:percent", "Op:degree", "Op:fact", "Call:sqrt", "Call:root", "Call:sin", "Call:cos", "Call:tan",
+     "Call:ln", "Call:log", "Call:abs", "Call:binomial", "Quantity", "Ratio", "BaseNum")
+)  # fmt: skip
+
+
+def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Judgement:
+    """Whether `answer` says what `reference` says.
+
+    Symmetric except where the reference sets the terms: its decimals allow rounding, its unit may be left out, and
+    only the answer is refused for contradicting itself or being left unevaluated.
+    """
+    try:
+        if not settings.allow_unevaluated and leaves_operation(answer, reference):
+            return no("an operation is left to work out", Reason.UNEVALUATED)
+        judged = _compare(answer, reference, settings)
+        if judged and not settings.allow_unevaluated and leaves_equations(answer, reference):
+            return no("an equation is left to solve", Reason.UNEVALUATED)
+        return judged
+    except ContradictionError as error:
+        return no(str(error), Reason.CONTRADICTION)
+    except OverBudgetError as error:
+        return no(str(error), Reason.OVER_BUDGET)
+    except (InexactError, UndefinedError, NotARealSetError) as error:
+        return no(f"no value to compare: {error}")
+    except RecursionError:
+        return no("nested too deeply", Reason.OVER_BUDGET)
+
+
+def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if answer == reference:
+        if isinstance(answer, Dots):
+            return no("dots alone are no answer")
+        return yes("the same expression", "text")
+    if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
+        return _compare_single(answer, reference, settings)
+    answer, reference = worked(answer), worked(reference)
+    if isinstance(answer, Family) and isinstance(reference, Family):
+        as_line = compare_lines(answer, reference)
+        if as_line is not None:
+            return as_line
+    periodic = compare_progressions(answer, reference)
+    if periodic is not None:
+        return periodic
+    as_integers = compare_integers(answer, reference)
+    if as_integers is not None:
+        return as_integers
+    as_values = compare_builders(answer, reference, _compare, settings)
+    if as_values is not None:
+        return as_values
+    if isinstance(answer, Family) or isinstance(reference, Family):
+        return compare_families(answer, reference, _compare, settings)
+    if isinstance(answer, Text) or isinstance(reference, Text):
+        return compare_words(answer, reference, _compare, settings)
+    answer, reference = worked(answer), worked(reference)
+    as_sets = _compare_as_sets(answer, reference, settings)
+    if as_sets is not None:
+        return as_sets
+    as_system = compare_systems(answer, reference)
+    if as_system:
+        return as_system
+    as_line = compare_lines(answer, reference)
+    if as_line is not None:
+        return as_line
+    as_several = _compare_as_several(answer, reference, settings)
+    if as_several is not None:
+        return as_several
+    return _compare_single(answer, reference, settings)
+
+
+def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """As sets of reals, if one of the two can only be that; None if this reading does not apply."""
+    if not (is_setlike(reference) or is_setlike(answer)):
+        return None
+    if isinstance(answer, Interval) and isinstance(reference, Interval) and not _listlike(answer, reference):
+        return compare_sets(answer, reference, settings)
+    if _both_closed_pairs(answer, reference):
+        return None
+    try:
+        return compare_sets(_unlabelled(answer), _unlabelled(reference), settings)
+    except NotARealSetError:
+        return None
+
+
+def _listlike(first: Expr, second: Expr) -> bool:
+    return has_signs(first) or has_signs(second)
+
+
+def _both_closed_pairs(first: Expr, second: Expr) -> bool:
+    """[1, 2] beside a bare list or tuple is a list written in square brackets."""
+    for one, other in ((first, second), (second, first)):
+        if (
+            isinstance(one, Interval)
+            and one.closed_low
+            and one.closed_high
+            and isinstance(other, Group)
+            and other.kind in ("list", "square")
+        ):
+            return True
+    return False
+
+
+def _unlabelled(expr: Expr) -> Expr:
+    """A set behind a label: A = (1, 2), or "domain: x > 1"."""
+    if isinstance(expr, Rel) and expr.ops == ("=",) and (is_setlike(expr.sides[1]) or isinstance(expr.sides[1], Group)):
+        return expr.sides[1]
+    return expr
+
+
+def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    left, right = collection(answer), collection(reference)
+    if left is None and (right is not None or label_chain(reference)):
+        left = chained(answer)
+    if right is None and left is not None:
+        right = chained(reference)
+    if left is None and right is None:
+        if label_chain(reference) and isinstance(answer, Rel):
+            return no("a value for one of several names")
+        return None
+    judged = _compare_collections(left, right, answer, reference, settings)
+    if not judged and (has_signs(answer) or has_signs(reference)):
+        again = _compare_collections(
+            collection(answer, independent_signs=True),
+            collection(reference, independent_signs=True),
+            answer,
+            reference,
+            settings,
+        )
+        return again if again else judged
+    return judged
+
+
+def _compare_collections(
+    left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
+) -> Judgement:
+    if left is None or right is None:
+        vector = compare_vector(answer, reference, left, right, _compare, settings)
+        if vector is not None:
+            return vector
+        if right is None and left is not None and _single(answer, left):
+            return _compare(left.items[0].value, reference, settings)
+        if left is None and right is not None and _single(reference, right):
+            return _compare(answer, right.items[0].value, settings)
+        once = compare_restated(answer, reference, _compare, settings) if right is None else None
+        if once is not None:
+            return once
+        count = "one value" if left is None else f"{len(left.items)} values"
+        expected = "one" if right is None else str(len(right.items))
+        return no(f"{count}, expected {expected}")
+    return compare_collections(left, right, _compare, settings)
+
+
+def _single(expr: Expr, items: Collection) -> bool:
+    """{5} and [5] stand for 5; (5,) does not."""
+    return len(items.items) == 1 and (items.explicit_set or (isinstance(expr, Group) and expr.kind == "square"))
+
+
+def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    judged = _compare_one(answer, reference, settings)
+    if not judged and judged.reason is None:
+        general = compare_general(answer, reference, settings)
+        return general if general else judged
+    return judged
+
+
+def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    mine, theirs = labelled(answer), labelled(reference)
+    if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
+        return _compare_equations(mine, theirs, settings)
+    if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
+        renamed = same_function(mine, theirs)
+        if renamed is not None:
+            return compare_entries(renamed, theirs, _compare, settings)
+        return _compare_other_labels(answer, reference, mine, theirs, settings)
+    if mine.label is not None and theirs.label is None and mine.label == reference:
+        return no("the name of the unknown is no value")
+    if mine.value is not answer or theirs.value is not reference:
+        judged = compare_entries(mine, theirs, _compare, settings)
+        if judged or not (isinstance(answer, Rel) and isinstance(reference, Rel)):
+            return judged
+        return compare_relations(answer, reference, settings)
+    return _compare_atoms(answer, reference, settings)
+
+
+def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
+        return compare_matrices(answer, reference, _compare, settings)
+    if isinstance(answer, Matrix) != isinstance(reference, Matrix):
+        judged = compare_unit_vectors(answer, reference, _compare, settings)
+        if judged is not None:
+            return judged
+    piecewise = compare_piecewise(answer, reference, settings)
+    if piecewise is not None:
+        return piecewise
+    if isinstance(answer, Cases) and isinstance(reference, Cases):
+        return _compare_cases(answer, reference, settings)
+    as_venn = compare_set_expressions(answer, reference)
+    if as_venn is not None:
+        return as_venn
+    if _is_call(answer, "span") and _is_call(reference, "span"):
+        return compare_spans(answer.children, reference.children)
+    if "Dots" in marks(answer) or "Dots" in marks(reference):
+        return no("an expression with dots is compared as written")
+    if _is_structured(answer) != _is_structured(reference):
+        return no("different kinds of answer")
+    return compare_scalars(answer, reference, settings)
+
+
+def _is_call(expr: Expr, name: str) -> bool:
+    return isinstance(expr, Call) and expr.name == name
+
+
+def _is_structured(expr: Expr) -> bool:
+    return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
+
+
+def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:
+    if isinstance(mine.value, Rel) and isinstance(theirs.value, Rel):
+        return compare_relations(mine.value, theirs.value, settings)
+    if isinstance(mine.value, Rel):
+        equation, value, label = mine.value, theirs.value, theirs.label
+        if label is None and states_number(equation) and not free_symbols(value):
+            return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
+    else:
+        assert isinstance(theirs.value, Rel)
+        equation, value, label = theirs.value, mine.value, mine.label
+        if label is None and asks_for_number(equation) and not free_symbols(value):
+            return _compare(value, equation.sides[1], settings)  # 37 for m + n = 37
+    if label is not None:
+        other = Rel(("=",), (label, value))
+        pair = (equation, other) if equation is mine.value else (other, equation)
+        return compare_relations(*pair, settings)
+    return no("an equation and a value")
+
+
+def _compare_other_labels(
+    answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings
+) -> Judgement:
+    """y = 5 for x = 5 is another unknown; 2 = y for y = 2 and x = 3 + 0y are settled as equations."""
+    if isinstance(answer, Rel) and isinstance(reference, Rel) and "approx" not in answer.ops + reference.ops:
+        if (
+            isinstance(mine.label, Sym)
+            and isinstance(theirs.label, Sym)
+            and len(mine.label.name) > 1
+            and " " in mine.label.name
+        ):
+            return compare_entries(mine, theirs, _compare, settings)  # "the answer = 5"
+        if len(answer.sides) == 2 == len(reference.sides):
+            return compare_relations(answer, reference, settings)
+    return no("a value for another name")
+
+
+def _compare_cases(answer: Cases, reference: Cases, settings: Settings) -> Judgement:
+    if len(answer.branches) != len(reference.branches):
+        return no("a different number of cases")
+    remaining = list(reference.branches)
+    for value, condition in answer.branches:
+        for branch in remaining:
+            if _compare(value, branch[0], settings) and _same_condition(condition, branch[1], settings):
+                remaining.remove(branch)
+                break
+        else:
+            return no("a case that the reference does not have")
+    return yes("the same cases", "structure")
+
+
+def _same_condition(first: Expr | None, second: Expr | None, settings: Settings) -> bool:
+    if first is None or second is None:
+        return first is second
+    return bool(_compare(first, second, settings))

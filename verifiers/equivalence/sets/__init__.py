@@ -1,0 +1,1 @@
+"""When two sets of reals or integers mean the same."""

@@ -1,0 +1,1 @@
+"""When several values given together mean the same: tuples, matrices, systems, pieces."""

@@ -1,0 +1,79 @@
+"""Values with free parameters: "4k + 1, k in Z", "(-32 + 3t, 64 - 5t) for some integer t"."""
+
+from __future__ import annotations
+
+import re
+from itertools import permutations
+
+from verifiers.equivalence.several.collections import Compare
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.words.labels import labelled
+from verifiers.parse.rewrite import substitute
+from verifiers.parse.tree import Expr, Family, Sym, free_symbols
+
+_DOMAINS = tuple(
+    (domain, re.compile(pattern))
+    for domain, pattern in (
+        ("N", r"\bN(?:\b|[\^_])|\bZ[\^_][+>]|natural|positive"), ("Z", r"\bZ\b|integer"), ("R", r"\bR\b|real"),
+    )
+)  # fmt: skip
+
+
+def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
+    """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
+    mine = answer if isinstance(answer, Family) else None
+    theirs = reference if isinstance(reference, Family) else None
+    left, right = (mine.body if mine else answer), (theirs.body if theirs else reference)
+    judged = compare(left, right, settings)
+    if judged:
+        if mine and theirs and not _same_conditions(mine, theirs, compare, settings):
+            return no("the conditions differ")
+        return judged
+    names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
+    targets = [name for name in _parameter_names(theirs, right, left) if name in free_symbols(right)]
+    if names and len(names) == len(targets) <= 3:
+        for chosen in permutations(targets):
+            renaming = dict(zip(names, chosen))
+            if free_symbols(left) & set(chosen) - set(names):
+                continue
+            again = compare(_renamed(left, renaming), right, settings)
+            if again and mine and theirs and mine.where and theirs.where:
+                moved = Family(left, (), mine.condition, _renamed(mine.where, renaming))
+                if not _same_conditions(moved, theirs, compare, settings):
+                    continue
+            if again:
+                return yes("the same family with renamed parameters", again.method)
+    return judged
+
+
+def _renamed(expr: Expr, names: dict[str, str]) -> Expr:
+    return substitute(expr, {name: Sym(target) for name, target in names.items()})
+
+
+def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:
+    if family is not None and family.parameters:
+        return list(family.parameters)
+    label = labelled(body).label
+    named = free_symbols(label) if label is not None else frozenset()
+    return sorted(free_symbols(body) - free_symbols(other) - named)
+
+
+def _same_conditions(first: Family, second: Family, compare: Compare, settings: Settings) -> bool:
+    domains = _domain_of(first.condition), _domain_of(second.condition)
+    if domains[0] and domains[1] and domains[0] != domains[1]:
+        return False
+    if first.where is not None and second.where is not None:
+        return bool(compare(first.where, second.where, settings))
+    return _numbers_of(first.condition) == _numbers_of(second.condition)
+
+
+def _domain_of(condition: str) -> str:
+    """The set that a condition names, by letter or in words; "" if it names none."""
+    for domain, pattern in _DOMAINS:
+        if pattern.search(condition):
+            return domain
+    return ""
+
+
+def _numbers_of(condition: str) -> list[str]:
+    return re.findall(r"\d+|!=|<=|>=|<|>", condition)

@@ -1,0 +1,134 @@
+"""Points with one parameter: lines (1, 2) + t (3, 4), and lattice points x = 3 + 5k, y = 2 - 3k for integers k.
+
+The same set of points may start anywhere and run in either direction. Over the reals a direction may have any
+length, over the integers it may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from verifiers.algebra.evaluate import InexactError, UndefinedError, exact
+from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.words.labels import labelled
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Rel, Sym, free_symbols
+
+_COORDINATES = ("x", "y", "z")
+_PARAMETERS = frozenset(("t", "s", "k", "n", "m", "u", "v", "lambda", "mu", "r", "p", "q", "a", "c", "l"))
+_LINES = frozenset(("r", "l", "ell", "L", "vec", "x", "P", "X"))
+Vector = list[Fraction]
+
+
+def compare_lines(answer: Expr, reference: Expr) -> Judgement | None:
+    """Whether two sets of points with one parameter are equal; None if they are none."""
+    mine = _line(answer) or _symmetric(answer)
+    theirs = _line(reference) or _symmetric(reference)
+    if mine is None or theirs is None or len(mine[0]) != len(theirs[0]):
+        return None
+    over_integers = "Z" in (_domain(answer), _domain(reference))
+    if not over_integers and not (_is_line(reference) or _is_line(answer)):
+        return None
+    (start, direction), (origin, along) = mine, theirs
+    gap = [a - b for a, b in zip(start, origin)]
+    if not _parallel(direction, along) or not _parallel(gap, along):
+        return no("another set of points", method="exact")
+    if over_integers:
+        ratio, steps = _multiple(direction, along), _multiple(gap, along)
+        if abs(ratio) != 1 or steps.denominator != 1:
+            return no("another set of points", method="exact")
+    return yes("the same points, from another start or along another direction", "exact")
+
+
+def _line(expr: Expr) -> tuple[Vector, Vector] | None:
+    """The point at parameter 0 and the step to parameter 1, if the coordinates are linear in one parameter."""
+    body = expr.body if isinstance(expr, Family) else expr
+    coordinates = _coordinates(body)
+    if coordinates is None:
+        return None
+    names = {name for entry in coordinates for name in free_symbols(entry)}
+    if len(names) != 1 or not names <= _PARAMETERS:
+        return None
+    (name,) = names
+    try:
+        at = [[exact(entry, {name: Fraction(value)}) for entry in coordinates] for value in (0, 1, 2, 7)]
+    except (InexactError, UndefinedError, OverBudgetError):
+        return None
+    start, direction = at[0], [b - a for a, b in zip(at[0], at[1])]
+    straight = all(
+        at[2][index] == start[index] + 2 * step and at[3][index] == start[index] + 7 * step
+        for index, step in enumerate(direction)
+    )
+    return (start, direction) if straight and any(direction) else None
+
+
+def _symmetric(expr: Expr) -> tuple[Vector, Vector] | None:
+    """A point and the direction of (x - 1)/2 = (y + 1)/3 = z/4."""
+    if not isinstance(expr, Rel) or len(expr.sides) != 3 or set(expr.ops) != {"="}:
+        return None
+    start, direction = [], []
+    for name, side in zip(_COORDINATES, expr.sides):
+        if free_symbols(side) != {name}:
+            return None
+        try:
+            low, high, check = (exact(side, {name: Fraction(value)}) for value in (0, 1, 5))
+        except (InexactError, UndefinedError, OverBudgetError):
+            return None
+        slope = high - low
+        if not slope or check - low != 5 * slope:
+            return None
+        start.append(-low / slope)
+        direction.append(1 / slope)
+    return start, direction
+
+
+def _coordinates(expr: Expr) -> Sequence[Expr] | None:
+    """The coordinates of a point: a tuple, a column, or x = ..., y = ..., z = ... in any order."""
+    if isinstance(expr, Group) and expr.kind in ("list", "and"):
+        named = {
+            item.sides[0].name: item.sides[1]
+            for item in expr.items
+            if isinstance(item, Rel) and item.ops == ("=",) and isinstance(item.sides[0], Sym)
+        }
+        if len(named) != len(expr.items) or tuple(sorted(named)) not in (_COORDINATES[:2], _COORDINATES):
+            return None
+        return [named[name] for name in sorted(named)]
+    value = labelled(expr).value if isinstance(expr, Rel) else expr
+    if isinstance(value, Group) and value.kind == "tuple" and 2 <= len(value.items) <= 4:
+        return value.items
+    if isinstance(value, Matrix) and 1 in (len(value.rows), len(value.rows[0])):
+        return value.children
+    return None
+
+
+def _domain(expr: Expr) -> str:
+    if not isinstance(expr, Family):
+        return ""
+    if expr.condition == "Z" or ("integer" in expr.condition and not any(sign.isdigit() for sign in expr.condition)):
+        return "Z"
+    return expr.condition
+
+
+def _is_line(reference: Expr) -> bool:
+    """Whether the reference is a line rather than a position: r = ..., x = 1 + t, y = 2 - t; r(t) is a position."""
+    body = reference.body if isinstance(reference, Family) else reference
+    if isinstance(body, Group):
+        return body.kind in ("list", "and")
+    if isinstance(body, Rel) and len(body.sides) == 3:
+        return True
+    label = labelled(body).label if isinstance(body, Rel) else None
+    if isinstance(label, Group):
+        return True
+    return isinstance(label, Sym) and not isinstance(label, Apply) and label.name.split("_")[0] in _LINES
+
+
+def _parallel(first: Vector, second: Vector) -> bool:
+    return all(
+        first[i] * second[j] == first[j] * second[i] for i in range(len(first)) for j in range(i + 1, len(first))
+    )
+
+
+def _multiple(first: Vector, second: Vector) -> Fraction:
+    """first / second for parallel vectors."""
+    return next(a / b for a, b in zip(first, second) if b)

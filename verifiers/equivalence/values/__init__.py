@@ -1,0 +1,1 @@
+"""When two scalar expressions mean the same."""

@@ -1,0 +1,186 @@
+"""Arbitrary constants: `+ C` of an antiderivative, `C_1 e^x + C_2 e^{-x}` of a differential equation.
+
+Two general solutions that are linear in their constants are equal when they are the same family of functions: the
+constants' coefficients span the same space, and the rest differs by a member of it. So names, signs, multiples and
+order of the constants do not matter, and one constant too few does. Ranks are decided at random points to many digits.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+from verifiers.algebra.evaluate import InexactError, UndefinedError, numeric
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.words.labels import labelled
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import substitute
+from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols, marks
+
+_NUMBERED = re.compile(r"[CK](?:_\w+)?|[AaBbDck]_\w+|d_\w+|const(?:ant)?")  # nothing else is called so
+_WAVES = frozenset(("Const:e", "Call:sin", "Call:cos", "Call:sinh", "Call:cosh"))
+_VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))
+_NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that say so themselves
+_FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
+_FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
+_MAX_CONSTANTS = 4
+_DIGITS = 40
+_POINTS = 9  # more than the constants: a determinant that vanishes at all of them vanishes
+Vector = list[Any]
+
+
+def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Whether two expressions with arbitrary constants are the same family of functions; None if they are none."""
+    left, right = labelled(answer), labelled(reference)
+    if isinstance(left.value, Rel) or isinstance(right.value, Rel):
+        return None
+    mine, theirs = free_symbols(left.value), free_symbols(right.value)
+    targets = _constants(right.value, theirs - mine | {name for name in theirs if _NAMED.fullmatch(name)})
+    names = _constants(left.value, mine - theirs | {name for name in mine if _NAMED.fullmatch(name)})
+    if not targets or len(names) != len(targets) or len(targets) > _MAX_CONSTANTS:
+        return None
+    variables = sorted((mine - set(names)) | (theirs - set(targets)))
+    if mine - set(names) != theirs - set(targets) or not variables or not _is_general(right.value, targets, reference):
+        return None
+    if not _are_arbitrary(targets, names, frozenset(variables), reference):
+        return None
+    try:
+        same = _same_family((left.value, names), (right.value, targets), variables)
+    except (InexactError, OverBudgetError):
+        return None
+    if same is None:
+        return _renamed_equal((left.value, names), (right.value, targets), settings)
+    if same:
+        return yes("the same family of functions, whatever the constants are called", "numeric")
+    return no("another family of functions", method="numeric")
+
+
+def _constants(expr: Expr, candidates: set[str] | frozenset[str]) -> list[str]:
+    return sorted(name for name in candidates if _FREE.fullmatch(name))
+
+
+def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: frozenset[str], reference: Expr) -> bool:
+    """Whether the letters that the reference may have for constants are some: a + b is no function with one.
+
+    A constant stands beside a variable, and either is called C, or is one of several beside a variable alone.
+    """
+    is_function = len(targets) > 1 or labelled(reference).label is not None
+    if any(_NUMBERED.fullmatch(name) for name in targets):
+        return bool(variables & _VARIABLES) or is_function
+    if not variables <= _VARIABLES:
+        return False
+    if _are_coefficients(reference, targets) and (set(names) == set(targets) or all(map(_NUMBERED.fullmatch, names))):
+        return True
+    if len(targets) > 1:  # cx + d of a line given by its letters, unless it is said to be a function
+        return labelled(reference).label is not None
+    return any(_NAMED.fullmatch(name) for name in targets)
+
+
+def _are_coefficients(reference: Expr, targets: Sequence[str]) -> bool:
+    """Whether several of A, B, C, D stand before exponentials or waves: e^{-t} (A cos 2t + B sin 2t)."""
+    return len(targets) > 1 and {"A", "B", "C", "D"}.issuperset(targets) and not marks(reference).isdisjoint(_WAVES)
+
+
+def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
+    """Whether the reference reads as a general solution: a bare `+ C`, several numbered constants, or a function.
+
+    A formula in a given quantity called C, such as C/2 + x, does not.
+    """
+    if isinstance(reference, Op) and reference.op == "add" and any(Sym(name) in reference.args for name in targets):
+        return True
+    if (len(targets) > 1 and all("_" in name for name in targets)) or _are_coefficients(reference, targets):
+        return True
+    label = labelled(whole).label
+    if isinstance(label, Apply):
+        return all(isinstance(arg, Sym) for arg in label.args)
+    return isinstance(label, Sym) and label.name.split("_")[0] in _FUNCTIONS
+
+
+def _same_family(
+    answer: tuple[Expr, Sequence[str]], reference: tuple[Expr, Sequence[str]], variables: Sequence[str]
+) -> bool | None:
+    """Whether both are the same affine space of functions; None if one is not linear in its constants."""
+    points = _points(variables)
+    first, second = _affine(*answer, points), _affine(*reference, points)
+    if first is None or second is None:
+        return None
+    (origin, basis), (other, basis_other) = first, second
+    rank = _rank(basis)
+    if rank != len(basis) or _rank(basis_other) != rank:
+        return False
+    gap = [a - b for a, b in zip(origin, other)]
+    return _rank([*basis, *basis_other, gap]) == rank
+
+
+def _points(variables: Sequence[str]) -> list[dict[str, Any]]:
+    from verifiers.algebra.high_precision import context
+
+    ctx, rng = context(_DIGITS), random.Random(83_011)
+    return [{name: ctx.mpf(0.2 + 1.6 * rng.random()) for name in variables} for _ in range(3 * _POINTS)]
+
+
+def _affine(
+    expr: Expr, names: Sequence[str], points: Sequence[Mapping[str, Any]]
+) -> tuple[Vector, list[Vector]] | None:
+    """Values at the points for all constants zero, and the coefficient of each; None if not linear or not defined."""
+    zero = dict.fromkeys(names, 0)
+    origin: Vector = []
+    basis: list[Vector] = [[] for _ in names]
+    for point in points:
+        try:
+            start = numeric(expr, {**point, **zero}, _DIGITS)
+            parts = [numeric(expr, {**point, **zero, name: 1}, _DIGITS) - start for name in names]
+            mixed = {name: 2 + index for index, name in enumerate(names)}
+            whole = numeric(expr, {**point, **mixed}, _DIGITS)
+        except UndefinedError:
+            return None
+        expected = start + sum(part * mixed[name] for name, part in zip(names, parts))
+        if abs(whole - expected) > 10 ** (10 - _DIGITS) * (1 + abs(whole) + abs(start)):
+            return None
+        origin.append(start)
+        for column, part in zip(basis, parts):
+            column.append(part)
+        if len(origin) == _POINTS:
+            return origin, basis
+    return None
+
+
+def _rank(rows: Sequence[Vector]) -> int:
+    """The rank of a matrix of numbers known to _DIGITS digits."""
+    table = [[*row] for row in rows]
+    tolerance = 10 ** (14 - _DIGITS)
+    rank = 0
+    for column in range(len(table[0]) if table else 0):
+        pivot = max(range(rank, len(table)), key=lambda index: abs(table[index][column]), default=None)
+        scale = max((abs(entry) for row in table for entry in row), default=1) or 1
+        if pivot is None or abs(table[pivot][column]) <= tolerance * scale:
+            continue
+        table[rank], table[pivot] = table[pivot], table[rank]
+        for index in range(rank + 1, len(table)):
+            factor = table[index][column] / table[rank][column]
+            table[index] = [entry - factor * lead for entry, lead in zip(table[index], table[rank])]
+        rank += 1
+        if rank == len(table):
+            break
+    return rank
+
+
+def _renamed_equal(
+    answer: tuple[Expr, Sequence[str]], reference: tuple[Expr, Sequence[str]], settings: Settings
+) -> Judgement | None:
+    """Families that are not linear in their constants, such as 1/(C - x): equal up to names and signs of constants."""
+    from verifiers.equivalence.values.scalars import compare_values
+
+    (expr, names), (other, targets) = answer, reference
+    for chosen in permutations(targets):
+        for sign in (1, -1):
+            values: dict[str, Expr] = {
+                name: Sym(target) if sign > 0 else Op("neg", (Sym(target),)) for name, target in zip(names, chosen)
+            }
+            renamed = substitute(expr, values)
+            if compare_values(renamed, other, settings):
+                return yes("the same family with renamed constants", "numeric")
+    return None

@@ -1,0 +1,162 @@
+"""Equality of expressions with operators (integrals, sums, limits, derivatives) and with functions of integers.
+
+In order: the same expression but for the bound variable's name, values at integers for finite sums with a letter in
+their ends, first terms for power series, then the operators worked out symbolically.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, numeric
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.values.points import close, free_names
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, marks, num, walk
+from verifiers.types import Reason
+
+_INTEGER_NAMES = frozenset("nkmNr")
+_ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
+_INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
+_SERIES_TERMS = (30, 120)  # of a power series at about 0.02: 1e-50; of one about another point, 2^-120
+
+
+def is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
+    """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
+    return (
+        bool(names)
+        and _INTEGER_NAMES.issuperset(names)
+        and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
+    )
+
+
+def has_calculus(expr: Expr) -> bool:
+    """Whether an operator of calculus stands in the expression; a sum or product with numbers for ends is none."""
+    return "Bound" in marks(expr) and any(isinstance(node, Bound) and not _finite(node) for node in walk(expr))
+
+
+def _finite(node: Bound) -> bool:
+    if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
+        return False
+    try:
+        exact(node.low), exact(node.high)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return False
+    return True
+
+
+def compare_operators(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+    """Equality of two expressions of which one has an integral, limit, derivative, or sum with open ends."""
+    from verifiers.equivalence.values.proof import worked_out
+    from verifiers.equivalence.values.scalars import compare_values
+
+    if _renamed_bound(answer) == _renamed_bound(reference):
+        return yes("the same expression up to the name of the bound variable", "structure")
+    if not settings.allow_unevaluated and has_calculus(answer) and not has_calculus(reference):
+        return no("an operator is left to work out", Reason.UNEVALUATED)
+    at_integers = agree_at_integers(answer, reference, settings)
+    if at_integers is not None:
+        return at_integers
+    as_series = _agree_as_power_series(answer, reference, settings)
+    if as_series is not None:
+        return as_series
+    left, right = worked_out(answer, settings), worked_out(reference, settings)
+    if left is None or right is None:
+        return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
+    return compare_values(left, right, settings)
+
+
+def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
+    names = sorted(free_names(answer) | free_names(reference))
+    bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
+    if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
+        return None
+    if any("Op:mod" in marks(side) for side in (answer, reference)):
+        return None
+    rng = random.Random(60_013)
+    agreed = 0
+    for size in range(2, 2 + _INTEGER_POINTS):
+        values = {name: size if len(names) == 1 else rng.randrange(2, 12) for name in names}
+        try:
+            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+        except UndefinedError:
+            continue
+        except (InexactError, OverBudgetError):
+            return None
+        if not close(left, right, settings.digits):
+            return no(f"different values at {values}", method="numeric")
+        agreed += 1
+    return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
+
+
+def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+    """Infinite sums compared by their first terms near zero, where a power series has converged.
+
+    None: another operator stands in one of them, or the terms do not fall fast enough.
+    """
+    names = sorted(free_names(answer) | free_names(reference))
+    if not names or not (_is_series(answer) and _is_series(reference)):
+        return None
+    for terms in _SERIES_TERMS:
+        judged = _agree_to_terms(answer, reference, names, terms, settings)
+        if judged is not None:
+            return judged
+    return None
+
+
+def _agree_to_terms(
+    answer: Expr, reference: Expr, names: Sequence[str], terms: int, settings: Settings
+) -> Judgement | None:
+    """The same with so many terms. None: twice as many terms add something."""
+    short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
+    rng = random.Random(30_011)
+    for _ in range(settings.points):
+        values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
+        try:
+            sums = [numeric(part, values, settings.digits) for part in long]
+            if not all(
+                close(numeric(part, values, settings.digits), whole, settings.digits)
+                for part, whole in zip(short, sums)
+            ):
+                return None
+        except (InexactError, UndefinedError, OverBudgetError):
+            return None
+        if not close(sums[0], sums[1], settings.digits):
+            return no("different power series", method="numeric")
+    return yes(f"the same power series (to {settings.digits - 10} digits near zero)", "numeric")
+
+
+def _is_series(expr: Expr) -> bool:
+    """Whether infinite sums are the only operators."""
+    return all(
+        node.kind == "sum" and node.high == Const("inf") and node.low is not None
+        for node in walk(expr)
+        if isinstance(node, Bound)
+    )
+
+
+def _cut_off(expr: Expr, terms: int) -> Expr:
+    """The expression with its infinite sums cut off after so many terms."""
+
+    def change(node: Expr) -> Expr | None:
+        """A sum with a lower end as its first terms; None leaves the node as it is."""
+        if isinstance(node, Bound) and node.low is not None:
+            return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
+        return None
+
+    return transform(expr, change)
+
+
+def _renamed_bound(expr: Expr) -> Expr:
+    def rename(node: Expr) -> Expr | None:
+        """An operator that binds a variable, with the common name for it; None leaves the node as it is."""
+        if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
+            return None
+        old, new = node.variable, Sym("#bound")
+        body = transform(node.body, lambda inner: new if inner == Sym(old) else None)
+        return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
+
+    return transform(expr, rename)

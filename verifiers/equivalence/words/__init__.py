@@ -1,0 +1,1 @@
+"""When words, labels and names mean the same."""

@@ -1,0 +1,61 @@
+"""What a name before a value stands for: a function and its variable, a derivative, a number that is asked for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from verifiers.equivalence.words.labels import Labelled, is_quantity_label
+from verifiers.parse.rewrite import substitute
+from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols
+
+
+def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
+    """f(t) = t^2 beside f(x) = x^2, and y = x^2 beside f(x) = x^2: the answer in the terms of the reference.
+
+    The name of a function's variable is free, that of the function is not. None where the labels name other things.
+    """
+    left, right = mine.label, theirs.label
+    if isinstance(left, Apply) and isinstance(right, Apply):
+        names = [arg.name for arg in left.args if isinstance(arg, Sym)]
+        targets = [arg.name for arg in right.args if isinstance(arg, Sym)]
+        distinct = len(set(names)) == len(left.args) == len(right.args) == len(set(targets))
+        if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
+            return None
+        return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
+    if _derivative(left) and _derivative(left) == _derivative(right):
+        return Labelled(right, mine.value, mine.alternatives)
+    function, other = (left, right) if isinstance(left, Apply) else (right, left)
+    if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
+        return Labelled(right, mine.value, mine.alternatives)
+    return None
+
+
+def _derivative(label: Expr | None) -> str:
+    """The function whose first derivative a label names: dy/dx, y', f'(x); "" for another label."""
+    name = label.name if isinstance(label, Sym | Apply) else ""
+    if name.startswith("d") and "/d" in name:
+        return name[1:].partition("/d")[0]
+    return name[:-1] if name.endswith("'") and not name.endswith("''") else ""
+
+
+_COUNTED = frozenset("abcdkmnpq")
+
+
+def asks_for_number(equation: Rel) -> bool:
+    """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
+    left = equation.sides[0]
+    return (
+        states_number(equation)
+        and isinstance(left, Op)
+        and left.op == "add"
+        and all(isinstance(arg, Sym) and arg.name in _COUNTED for arg in left.args)
+        and isinstance(equation.sides[1], Num)
+        and equation.sides[1].value.denominator == 1
+    )
+
+
+def states_number(equation: Rel) -> bool:
+    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
+    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
+        return False
+    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))

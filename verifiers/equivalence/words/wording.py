@@ -1,0 +1,153 @@
+"""Answers in words: compared as canonical text, and where the words name a mathematical object, as that object.
+
+`It is odd` is `odd`, and the many ways to say that there is no solution are one. Paraphrases are not understood: what
+is in no table is compared as written.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verifiers.equivalence.several.collections import Compare
+from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.words.labels import labelled
+from verifiers.parse.tree import Const, Expr, Group, Op, Rel, Sym, Text
+
+_MEANINGS: dict[str, Expr] = {
+    **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
+    **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
+    **dict.fromkeys(("empty set", "null set", "no solution"), Const("empty")),
+    **dict.fromkeys(("diverges to infinity", "tends to infinity", "approaches infinity"), Const("inf")),
+    **dict.fromkeys(("positive infinity", "plus infinity", "infinite", "infinitely many"), Const("inf")),
+    **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
+    "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
+}  # fmt: skip
+_SAME: dict[str, str] = {
+    said: meant
+    for meant, phrases in {
+        "no solution": "no solutions; no solution exists; no solutions exist; has no solution; has no solutions; "
+        "no real solution; no real solutions; no real root; no real roots; no roots; no root; has no real roots; "
+        "has no real solutions; has no real solution; no such solution; does not have solution; "
+        "does not have any solutions; "
+        "no valid solution; no valid solutions; no possible solution; no possible solutions; none exist; none; "
+        "has no roots; have no solution; have no solutions; inconsistent; no answer exists; unsolvable",
+        "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit; "
+        "undefined; not defined; is undefined; is not defined; undef",
+        "diverges": "divergent; is divergent; diverge; does not converge; doesn t converge",
+        "converges": "convergent; is convergent; converge",
+        "converges absolutely": "absolutely convergent; absolute convergence; is absolutely convergent; "
+        "absolutely converges",
+        "converges conditionally": "conditionally convergent; conditional convergence; is conditionally convergent; "
+        "conditionally converges",
+        "infinitely many": "infinitely many solutions; infinite solutions; infinite number of solutions; "
+        "infinitely many values; infinite number; infinitely many numbers; has infinitely many solutions; "
+        "infinitely many integers; unlimited",
+        "true": "yes; correct; always true; t; is true; yes it is; yes it does; statement is true",
+        "false": "no; incorrect; is false; f; not true; no it is not; no it does not; statement is false",
+        "impossible": "not possible; is impossible; cannot be done; can not be done; is not possible",
+        "increasing": "is increasing; strictly increasing; increases",
+        "decreasing": "is decreasing; strictly decreasing; decreases",
+        "equal": "are equal; same; they are same; is equal",
+        "monday": "mon", "tuesday": "tue; tues", "wednesday": "wed", "thursday": "thu; thur; thurs", "friday": "fri",
+        "saturday": "sat", "sunday": "sun",
+    }.items()
+    for said in phrases.split("; ")
+}  # fmt: skip
+_SUBJECT = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then|yes|no(?= it)) )?"
+    r"(?:it|this|that|they|he|she|there|answer|[fgh](?: x)?|"
+    r"(?:(?:improper|definite|infinite|given|power|geometric|original) )?"
+    r"(?:limit|series|sequence|integral|function|statement|claim|system|equation|inequality|expression|number|value|"
+    r"graph|relation|matrix|set|problem|result|sum|curve|operation))"
+    r"(?: s| is| are| was| were| will be| can be said to be)? "
+)
+_COPULA = re.compile(r"\b(?:is|are)\b")
+_PREDICATE = re.compile(r"(?!(?:no|not|neither|none|nor|if|only)\b)(?:[a-z]+ ){1,3}(?:is|are) ((?!not\b).+)")
+_NONE_AT_ALL = re.compile(
+    r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)(?: of [a-z])?"
+    r"(?: (?:exists?|works?|satisf(?:y|ies|ying)(?: [a-z]+)*|(?:is|are) possible))?"
+)
+_NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
+_ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
+
+
+def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
+    """Words against words, or against what they name."""
+    mine, theirs = _polarity(answer), _polarity(reference)
+    answer, reference = _joined(answer), _joined(reference)
+    for polarity, other in ((theirs, answer), (mine, reference)):
+        if polarity and isinstance(other, Text) and canonical_phrase(other.words) == polarity:
+            return yes("the same yes or no, with and without its explanation", "text")
+    if isinstance(answer, Text) and isinstance(reference, Text):
+        same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
+        if not same and not _COPULA.search(reference.words) and (said := _PREDICATE.fullmatch(answer.words)):
+            same = canonical_phrase(said[1]) == canonical_phrase(reference.words)  # the triangle is scalene
+        return yes("the same words", "text") if same else no("different words", method="text")
+    named, meant = (_meaning(side) for side in (answer, reference))
+    if named == meant or (
+        not isinstance(named, Text) and not isinstance(meant, Text) and compare(named, meant, settings)
+    ):
+        return yes("words for the same thing", "text")
+    words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
+    assert isinstance(words, Text)
+    if _name(other).casefold() == words.words or canonical_phrase(_name(other)) == canonical_phrase(words.words):
+        return yes("the same word", "text")
+    value = labelled(other).value if isinstance(other, Rel) else other
+    if isinstance(value, Text) and canonical_phrase(value.words) == canonical_phrase(words.words):
+        return yes("the same words", "text")
+    return no(
+        "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
+        method="text",
+    )
+
+
+def canonical_phrase(words: str) -> str:
+    """One phrase for all the ways to say the same: `There are no solutions` is `no solution`."""
+    words = words.casefold()
+    for _ in range(2):  # "the answer is that it is odd"
+        words = _SAME.get(words, words)
+        subject = _SUBJECT.match(words + " ")
+        if subject and len(subject[0]) < len(words):
+            words = words[subject.end() :].strip().removeprefix("a ")
+        words = _ADVERB.sub("", words)
+        if _NONE_AT_ALL.fullmatch(words):
+            words = "no solution"
+        words = _NOUN.sub("", words)
+    return _SAME.get(words, words)
+
+
+_REASON = re.compile(r"\b(?:because|since)\b.*")  # may hold numbers that are no answer
+_UNSURE = re.compile(r"\d|\b(?:yes|no|or|but|maybe|perhaps|possibly|unless|except|if)\b")
+
+
+def _polarity(side: Expr) -> str:
+    """What `Yes, it is possible` comes to; "" where more than words follows the yes or no."""
+    if not (isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items)):
+        return ""
+    said = [item.words for item in side.items if isinstance(item, Text)]
+    rest = " ".join(said[1:])
+    explains = len(rest.split()) > 1 and not _UNSURE.search(_REASON.sub("", rest))
+    return {"yes": "true", "no": "false"}.get(said[0], "") if explains else ""
+
+
+def _joined(side: Expr) -> Expr:
+    """`Yes, it is` is one phrase."""
+    if isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items):
+        return Text(" ".join(item.words for item in side.items if isinstance(item, Text)))
+    return side
+
+
+def _meaning(side: Expr) -> Expr:
+    """The object that words name; the side itself where they name none."""
+    if not isinstance(side, Text):
+        return side
+    return _MEANINGS.get(side.words) or _MEANINGS.get(canonical_phrase(side.words), side)
+
+
+def _name(expr: Expr) -> str:
+    """The letters of a symbol, or of a product of symbols such as DNE; "" for anything else."""
+    if isinstance(expr, Sym):
+        return expr.name
+    if isinstance(expr, Op) and expr.op == "mul" and all(isinstance(arg, Sym) for arg in expr.args):
+        return "".join(_name(arg) for arg in expr.args)
+    return ""

@@ -1,0 +1,1 @@
+"""One verifier a file: response + reference -> Verdict. `frame.py` is what they share."""

@@ -1,0 +1,59 @@
+"""Multiple choice: the letter that the response settles on, or the words of that option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.judges.frame import AnswerVerifier
+from verifiers.text.choices import ChoiceText, read_choice
+from verifiers.text.normalize import canonical_words
+from verifiers.types import Outcome, Reason
+
+MAX_CHARACTERS = 2_000
+
+
+class ChoiceVerifier(AnswerVerifier):
+    """CORRECT when the announced answer is the reference's option: `B`, `(B)`, `\\text{B}`, `B) 12`, or its words.
+
+    The words of an option are accepted where they are known: from `options`, or from a reference such as `(B) 12`. A
+    letter together with the words of another option is WRONG.
+
+    Args:
+        options: letter -> words of the option, for a fixed set of options.
+        places, strict: as in AnswerVerifier.
+    """
+
+    def __init__(
+        self,
+        *,
+        options: Mapping[str, str] | None = None,
+        places: Sequence[str] | None = None,
+        strict: bool = True,
+    ) -> None:
+        super().__init__(places=places, strict=strict)
+        self.options = {letter: canonical_words(words) for letter, words in (options or {}).items()}
+
+    def read_reference(self, answer: str) -> ChoiceText:
+        """The option that the reference names."""
+        choice = read_choice(answer)
+        if choice is None:
+            raise ValueError(f"the reference {answer!r:.100} is no option; write a letter such as 'B', or '(B) 12'")
+        if self.options and choice.letter not in self.options:
+            raise ValueError(f"the reference {answer!r:.100} is none of the options {', '.join(self.options)}")
+        return ChoiceText(choice.letter, self.options.get(choice.letter, choice.words))
+
+    def judge_text(self, text: str, reference: ChoiceText) -> tuple[Outcome, Judgement]:
+        """The judgement on a letter, a letter with words, or the words of an option."""
+        if len(text) > MAX_CHARACTERS:
+            return Outcome.UNPARSEABLE, no(f"over {MAX_CHARACTERS} characters", Reason.OVER_BUDGET)
+        choice = read_choice(text)
+        if choice is None:
+            if reference.words and canonical_words(text) == reference.words:
+                return Outcome.CORRECT, yes("the words of the option", "text")
+            return Outcome.UNPARSEABLE, no("it is neither a letter nor the words of the option")
+        if choice.letter != reference.letter:
+            return Outcome.WRONG, no(f"option {choice.letter}", method="text")
+        if choice.words and reference.words and choice.words != reference.words:
+            return Outcome.WRONG, no("the letter with other words", Reason.CONTRADICTION)
+        return Outcome.CORRECT, yes(f"option {choice.letter}", "text")

@@ -1,0 +1,327 @@
+"""The general verifier: any form of mathematical answer, against a reference of any form.
+
+Extract, read, compare. Equal text and equal plain numbers are settled without a parser; the rest goes through the
+expression tree. The verdict says by which argument.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from verifiers.equivalence import Judgement, Settings, equivalent
+from verifiers.equivalence.ambiguity import other_readings
+from verifiers.equivalence.types import no, yes
+from verifiers.equivalence.words.logic import same_proposition
+from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer, read_places
+from verifiers.parse import Expr, OverBudgetError, ParseError
+from verifiers.parse.english.spoken import in_words
+from verifiers.parse.show import show
+from verifiers.parse.tree import Group, Op, Rel, Text, walk
+from verifiers.text import dates as moments
+from verifiers.text.choices import ChoiceText, find_choice, read_choice, read_choices
+from verifiers.text.normalize import canonical_words, trim
+from verifiers.text.plain_numbers import Number, read_number
+from verifiers.text.reference import Reference, read, read_reference, squeezed_text
+from verifiers.types import Outcome, Reason, Verdict
+
+_PLACE_NAMES = {
+    Place.TAG: "an answer tag",
+    Place.BOXED: "the last box",
+    Place.HASHES: "what follows ####",
+    Place.ANNOUNCED: "the last announcement in words",
+    Place.BARE: "the whole response",
+    Place.FORMULA: "the last formula",
+    Place.LAST: "the last number, equation or bold words",
+}
+_MAX_OTHERS = 5  # other announcements that an explanation quotes
+_MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
+_MAX_OPTION = 200  # characters of an option with its words
+
+
+@dataclass(frozen=True)
+class SymbolicVerifier:
+    """Judges whether the announced answer is mathematically the reference.
+
+    Attributes:
+        places: where the answer may stand in the response; training environments pass `TRAINING_PLACES`.
+        strict: an answer announced more than once with different values is wrong (else the last announcement counts).
+        allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
+        tolerance: absolute difference that counts as equal; None: only a decimal reference allows rounding.
+        relative_tolerance: the same, as a fraction of the reference.
+        percent_as_number: `10` answers `10%`, and the other way round.
+        require_units: a reference with a unit asks for the unit.
+        number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
+        question: text of the problem; an answer that only copies an expression from it while the reference is
+            another text is an echo. "" turns this off.
+    """
+
+    places: Sequence[Place | str] = ALL_PLACES
+    strict: bool = False
+    allow_unevaluated: bool = False
+    tolerance: float | None = None
+    relative_tolerance: float | None = None
+    percent_as_number: bool = True
+    require_units: bool = False
+    number_words: bool = False
+    question: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", read_places(self.places))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The same settings as the equivalence check takes them."""
+        return Settings(
+            tolerance=self.tolerance,
+            relative_tolerance=self.relative_tolerance,
+            allow_unevaluated=self.allow_unevaluated,
+            percent_as_number=self.percent_as_number,
+            require_units=self.require_units,
+        )
+
+    def warm_up(self) -> None:
+        """Import what proofs and high-precision evaluation need, before a deadline runs."""
+        import sympy  # noqa: F401
+
+        import verifiers.algebra.high_precision  # noqa: F401
+
+    def verify(self, response: str, answer: str) -> Verdict:
+        """The verdict on `response`.
+
+        Raises:
+            ValueError: the reference is empty or cannot be read.
+        """
+        started = time.perf_counter()
+        reference = read_reference(answer)
+        extraction = extract_answer(response, self.places)
+        if extraction.answer is None or not extraction.answer.strip():
+            return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
+        outcome, text, judged = self._judge_candidates(extraction, reference, response)
+        if outcome is not Outcome.CORRECT and extraction.place is Place.BOXED and extraction.others and not self.strict:
+            outcome, text, judged = self._judge_parts(extraction, reference) or (outcome, text, judged)
+        if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
+            return _verdict(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
+        if outcome is Outcome.CORRECT and self.question and self._echoes(text, reference):
+            return _verdict(Outcome.WRONG, text, "copied from the question", started, Reason.ECHO)
+        return _verdict(outcome, text, judged.detail, started, judged.reason)
+
+    def explain(self, response: str, answer: str) -> dict[str, str]:
+        """How the reference and the announced answer were found and read, in words: what the verdict does not say.
+
+        Raises:
+            ValueError: the reference is empty or cannot be read.
+        """
+        reference = read_reference(answer)
+        told = {"reference read as": show(reference.tree)}
+        extraction = extract_answer(response, self.places)
+        if extraction.answer is None or extraction.place is None:
+            looked = ", ".join(Place(place).value for place in self.places)
+            return told | {"looked in": looked}
+        told["found in"] = _PLACE_NAMES[extraction.place]
+        told["answer read as"] = _shown(extraction.answer)
+        explicit = [place for place in self.places if Place(place) in EXPLICIT_PLACES]
+        every = [text for found in announcements(response, explicit) for text in (*found.others, found.answer or "")]
+        others = [text for text in dict.fromkeys(every) if text not in (extraction.answer, "")]
+        if others:
+            told["also announced"] = "; ".join(others[:_MAX_OTHERS]) + (" ..." if len(others) > _MAX_OTHERS else "")
+        return told
+
+    def _judge_candidates(
+        self, extraction: Extraction, reference: Reference, response: str
+    ) -> tuple[Outcome, str, Judgement]:
+        """The judgement on the first reading of the announcement that is of the reference's kind."""
+        assert extraction.answer is not None
+        is_weak = extraction.place not in EXPLICIT_PLACES
+        if is_weak and len(response) < 4_000 and squeezed_text(response) == reference.squeezed:
+            return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
+        first: tuple[Outcome, str, Judgement] | None = None
+        for text in _readings(extraction):
+            outcome, judged, readable = self._judge(text, reference)
+            if outcome is Outcome.CORRECT or (readable and reference.choice is None):
+                return outcome, text, judged
+            if reference.choice is not None and _names_another_option(text, reference.choice):
+                return outcome, text, judged  # "(B) 3" is not saved by the words of the option (A) 3
+            first = first or (outcome, text, judged)
+        if reference.choice is not None and (is_weak or extraction.place is Place.ANNOUNCED):
+            letter = find_choice(extraction.answer)
+            if letter is not None:
+                same = letter == reference.choice.letter
+                judged = yes(f"settles on {letter}", "text") if same else no(f"settles on {letter}", method="text")
+                return (Outcome.CORRECT if same else Outcome.WRONG), letter, judged
+        assert first is not None
+        return first
+
+    def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Judgement] | None:
+        """One box for every value of a reference that lists them: parts answered one after the other."""
+        parts = (*extraction.others, extraction.answer or "")
+        if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(parts):
+            return None
+        text = "; ".join(parts)
+        judged = self._compare(
+            Group(reference.tree.kind, tuple(_read_or_words(part) for part in parts)), text, reference
+        )
+        return (Outcome.CORRECT, text, judged) if judged else None
+
+    def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+        """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
+        if text == reference.text:
+            return Outcome.CORRECT, yes("the same text", "text"), True
+        number = reference.number and read_number(text)
+        if number and reference.number and self.tolerance is None and self.relative_tolerance is None:
+            settled = _judge_numbers(number, reference.number)
+            if settled is not None:
+                return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
+        if squeezed_text(text) == reference.squeezed:
+            return Outcome.CORRECT, yes("the same text", "text"), True
+        if reference.choice is not None:
+            judged = self._judge_choice(text, reference.choice)
+            if judged is not None:
+                return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
+        if reference.choices is not None and read_choices(text) == reference.choices:
+            return Outcome.CORRECT, yes("the same options", "text"), True
+        judged_tree = self._judge_trees(text, reference)
+        if reference.choice is None and judged_tree[0] is not Outcome.CORRECT:
+            option = read_choice(text)
+            if option is not None and option.text and option.text != text:  # "(B) 12" where 12 is asked for
+                return self._judge(option.text, reference)
+        return judged_tree
+
+    def _judge_choice(self, text: str, reference: ChoiceText) -> Judgement | None:
+        """The judgement on an option: its letter, or its words; None where the text is neither.
+
+        A letter with another value than that of the option contradicts itself; other words may be a paraphrase.
+        """
+        choice = read_choice(text)
+        if choice is None:
+            same = bool(reference.words) and canonical_words(text) == reference.words
+            if not same and reference.text:
+                mine, theirs = _read_or_words(text), _read_or_words(reference.text)
+                same = not (holds_words(mine) or holds_words(theirs)) and bool(equivalent(mine, theirs, self.settings))
+            return yes("the words of the option", "text") if same else None
+        if choice.letter != reference.letter:
+            return no("another option", method="text")
+        if choice.words and reference.words and choice.words != reference.words:
+            mine, theirs = _read_or_words(choice.text), _read_or_words(reference.text)
+            if not holds_words(mine) and not holds_words(theirs) and not equivalent(mine, theirs, self.settings):
+                return no("the letter with another value", Reason.CONTRADICTION)
+        return yes("the same option", "text")
+
+    def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+        try:
+            tree = read(text)
+        except OverBudgetError as error:
+            return Outcome.UNPARSEABLE, no(str(error), Reason.OVER_BUDGET), True
+        except ParseError as error:
+            return Outcome.UNPARSEABLE, no(f"cannot read the answer: {error}"), False
+        judged = self._compare(tree, text, reference)
+        if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
+            judged = no("the right number, in words", Reason.FORMAT)
+        readable = holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
+        return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
+
+    def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
+        moment = moments.same_moment(text, reference.text)
+        if moment is not None:
+            return yes("the same moment", "text") if moment else no("another moment", method="text")
+        formula = same_proposition(text, reference.text)
+        if formula is not None:
+            return yes("the same truth table", "exact") if formula else no("another truth table", method="exact")
+        first = equivalent(tree, reference.tree, self.settings)
+        if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
+            return first
+        for other_tree, other_reference in other_readings(tree, text, reference):
+            judged = equivalent(other_tree, other_reference, self.settings)
+            if judged:
+                return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
+        return first
+
+    def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
+        """Whether any explicit announcement outside the reasoning block has another value."""
+        places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
+        for found in announcements(response, places, besides=chosen):
+            if any(self._is_another((other,), found, reference) for other in found.others):
+                return True
+            if found.place is chosen.place or found.answer == chosen.answer:
+                continue
+            if self._is_another(_readings(found), found, reference):
+                return True
+        return False
+
+    def _is_another(self, readings: Iterable[str], found: Extraction, reference: Reference) -> bool:
+        for reading in readings:  # as in _judge_candidates: the first reading that is mathematics counts
+            outcome, _, readable = self._judge(reading, reference)
+            if outcome is Outcome.CORRECT or readable:
+                return outcome is not Outcome.CORRECT
+        return found.place in (Place.BOXED, Place.TAG)
+
+    def _echoes(self, text: str, reference: Reference) -> bool:
+        plain = squeezed_text(text)
+        return len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
+
+
+def _shown(text: str) -> str:
+    """How a text was read, or why it could not be."""
+    try:
+        return show(read(text))
+    except ParseError as error:
+        return f"nothing: {error}"
+
+
+def _readings(extraction: Extraction) -> Iterator[str]:
+    """The announced text, then shorter readings of it, worked out only if they are asked for."""
+    if extraction.answer is not None:
+        yield extraction.answer
+        yield from extraction.fallbacks
+
+
+def _names_another_option(text: str, reference: ChoiceText) -> bool:
+    choice = read_choice(text)
+    return choice is not None and choice.letter != reference.letter and len(text) < _MAX_OPTION
+
+
+def _judge_numbers(number: Number, reference: Number) -> Judgement | None:
+    """The judgement on two plain numbers; None where signs of money or percent, or rounding, need a closer look."""
+    if number.percent != reference.percent or (number.money and reference.money):
+        return None
+    if number.value == reference.value:
+        return yes("equal numbers", "exact")
+    both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None
+    return no("different numbers", method="exact") if both_plain else None
+
+
+def _read_or_words(text: str) -> Expr:
+    """The tree of one part; its words where it is no mathematics."""
+    try:
+        return read(text)
+    except ParseError:
+        return Text(canonical_words(text))
+
+
+def _is_sentence(tree: Expr, reference: Expr) -> bool:
+    """Whether words go on for much longer than those of the reference: the answer is somewhere in them."""
+    return _count_words(tree) > _count_words(reference) + _MAX_SENTENCE
+
+
+def _count_words(tree: Expr) -> int:
+    return sum(len(node.words.split()) for node in walk(tree) if isinstance(node, Text))
+
+
+def holds_words(tree: Expr) -> bool:
+    """Whether a tree is words, or a list or product with words in it: "42 (6 times 7)" is no mathematics either."""
+    if isinstance(tree, Group):
+        return any(isinstance(item, Text) or (isinstance(item, Op) and item.op == "not") for item in tree.items)
+    if isinstance(tree, Op):
+        return any(isinstance(item, Text | Group) and holds_words(item) for item in tree.args)
+    if isinstance(tree, Rel):
+        return holds_words(tree.sides[-1])
+    return isinstance(tree, Text)
+
+
+def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:
+    score = 1.0 if outcome is Outcome.CORRECT else 0.0
+    if outcome is Outcome.CORRECT:
+        reason = None
+    return Verdict(outcome, score, text, detail, reason, seconds=time.perf_counter() - started)

@@ -1,0 +1,1 @@
+"""English wording inside answers: phrases, spoken numbers, described objects, quantities."""

@@ -1,0 +1,217 @@
+"""Amounts: a value with the unit words that follow it, compound amounts, and money."""
+
+from __future__ import annotations
+
+from verifiers.parse import words
+from verifiers.parse.atoms import AtomParser
+from verifiers.parse.limits import ParseError
+from verifiers.parse.tree import Expr, Num, Op, Quantity, num, walk
+from verifiers.text import units
+
+_MAX_UNIT_WORDS = 6
+_AFTER_UNIT = frozenset(("end", "/", "^", ",", "."))
+
+
+class QuantityParser(AtomParser):
+    """What may follow a product: unit words. `product` comes from the layer above."""
+
+    def with_unit(self, value: Expr) -> Expr:
+        """`value` with the unit words that follow it, if any."""
+        token = self.token
+        if token.kind == "scale" and isinstance(value, Quantity):
+            self.take()
+            return Quantity(times(value.value, num(int(token.value))), value.unit, value.known)  # $1.2 million
+        if token.kind == "scale":
+            self.take()
+            return self.with_unit(times(value, num(int(token.value))))
+        if token.kind == "in" and self.ahead().kind in ("end", ",", "and", "or", ".", "^"):
+            self.take()
+            return Quantity(value, "inch" + self._unit_power())
+        if token.kind == "currency":
+            self.take()
+            return Quantity(value, token.value)
+        if self.bracketed_unit():
+            self.take()
+            found = self._quantity(value)
+            self.expect(")")
+            return found
+        if self._unit_here() or self.unit_letter(value):
+            return self._compound(self._quantity(value))
+        return value
+
+    def _compound(self, first: Expr) -> Expr:
+        """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
+        while (
+            isinstance(first, Quantity)
+            and self.token.kind == "num"
+            and self.ahead().kind in ("unit", "func", "sym", "in")
+        ):
+            second = self.product()
+            if not isinstance(second, Quantity):
+                raise ParseError("two numbers side by side")
+            total = added(first, second)
+            if total is None:
+                raise ParseError("amounts of different dimensions side by side")
+            first = total
+        return first
+
+    def unit_letter(self, value: Expr) -> bool:
+        """Whether the next token is a single letter that stands for a unit here, after `value`."""
+        if self.token.kind != "sym":
+            return False
+        is_last = self.token.spaced and units.is_unit(self.token.value) and self.ahead().kind in ("end", ",", ".")
+        return (is_last and _is_scientific(value)) or self._unit_here()
+
+    def bracketed_unit(self) -> bool:
+        """Whether a unit in brackets follows an amount: 12 (cm)."""
+        return self.token.kind == "(" and self.ahead().kind == "unit" and self.ahead(2).kind == ")"
+
+    def prefixed_money(self) -> Expr:
+        """Rs. 500, USD 15: the name of the currency first."""
+        unit = self.take().value
+        self.accept(".")
+        if unit not in units.MONEY or self.token.kind not in ("num", "-"):
+            raise ParseError(f"did not expect {unit!r} here")
+        return Quantity(self.signed(), unit)
+
+    def _unit_here(self) -> bool:
+        token = self.token
+        if token.kind in ("unit", "word"):
+            return True
+        if token.kind == "func" and token.value == "min":
+            return True
+        if token.kind != "sym" or not units.is_unit(token.value):
+            return token.kind == "sym" and token.in_text and token.value == "a"
+        if token.in_text:
+            return True
+        previous = self.tokens[self.position - 1]
+        if previous.kind != "num" or not token.spaced:
+            return False
+        if self._fraction_of_units():
+            return True
+        following = self.ahead()
+        is_compound = following.kind == "num" and self.ahead(2).kind in ("unit", "func")
+        return not self.latex and (following.kind in _AFTER_UNIT or is_compound)
+
+    def _fraction_of_units(self) -> bool:
+        """Whether all that follows is unit letters, some of them divided by: 9.8 m/s^2, 9.8 m s^{-2}."""
+        distance, divides = 0, False
+        while (token := self.ahead(distance)).kind in ("sym", "unit", "/", "^", "{", "}", "-", "num", "*"):
+            if token.kind in ("sym", "unit") and not units.names_unit(token.value):
+                return False
+            divides = divides or token.kind in ("/", "-", "*")
+            distance += 1
+        return divides and token.kind in ("end", ",", ".", "and", "or", ")")
+
+    def _quantity(self, value: Expr) -> Expr:
+        """Unit words: `square cm`, `m/s`, `cm^2`, `stuffed goats`.
+
+        Raises:
+            ParseError: the words say something about the number ("5 is wrong", "5 or maybe 6").
+        """
+        parts: list[str] = []
+        exponent, known, sign = "", True, ""
+        while True:
+            token = self.token
+            if token.kind in ("unit", "word", "func", "where", "in") or (
+                token.kind == "sym" and (token.in_text or units.is_unit(token.value))
+            ):
+                lowered = token.value.lower()
+                if token.kind == "where" or (token.kind == "in" and not parts):
+                    break
+                self.take()
+                if lowered == "per":
+                    sign = "/"
+                elif lowered in units.PREFIX_WORDS:
+                    exponent = f"^{units.PREFIX_WORDS[lowered]}"
+                elif lowered in words.ORDINALS and not parts:
+                    continue
+                elif lowered in words.NOT_A_UNIT:
+                    raise ParseError(f"{token.value!r} after a number is no unit")
+                else:
+                    is_known = units.names_unit(token.value)
+                    known = known and is_known
+                    name = units.canonical(token.value) if is_known else lowered
+                    parts.append(sign + name + (self._unit_power() or exponent))
+                    sign, exponent = "", ""
+            elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
+                self.take()
+                sign = "/"
+            elif token.kind in ("*", ".") and (parts or exponent) and self._unit_follows():
+                self.take()
+            else:
+                break
+            if len(parts) > _MAX_UNIT_WORDS:
+                raise ParseError("too many words after a number")
+        if not parts:
+            return value
+        if not known and not any(isinstance(node, Num) for node in walk(value)):
+            raise ParseError("words after letters")  # "En total" is no amount
+        return Quantity(value, " ".join(parts).replace(" /", "/"), known)
+
+    def _unit_follows(self) -> bool:
+        following = self.ahead()
+        return following.kind == "unit" or (following.kind == "sym" and units.is_unit(following.value))
+
+    def _unit_power(self) -> str:
+        token = self.token
+        if token.kind == "num" and token.value in ("2", "3") and not token.spaced and self.ahead().kind in _AFTER_UNIT:
+            return "^" + self.take().value  # cm2
+        if self.token.kind != "^":
+            return ""
+        self.take()
+        braced = self.accept("{")
+        negative = self.accept("-")
+        exponent = self.expect("num").value
+        if braced:
+            self.expect("}")
+        return f"^{'-' if negative else ''}{exponent}"
+
+
+def _is_scientific(expr: Expr) -> bool:
+    """5.89 * 10^{-7}, where a letter that follows is a unit and no factor."""
+    return (
+        isinstance(expr, Op)
+        and expr.op == "mul"
+        and len(expr.args) == 2
+        and isinstance(expr.args[0], Num)
+        and isinstance(expr.args[1], Op)
+        and expr.args[1].op == "pow"
+        and expr.args[1].args[0] == num(10)
+    )
+
+
+def added(first: Quantity, second: Quantity) -> Quantity | None:
+    """Two amounts as one, in the unit of the first; None unless both measure the same."""
+    whole, part = units.dimension(first.unit), units.dimension(second.unit)
+    if whole is None or part is None or whole.powers != part.powers:
+        return None
+    scaled = times(second.value, num(part.size / whole.size))
+    return Quantity(Op("add", (first.value, scaled)), first.unit)
+
+
+def compounded(items: list[Expr]) -> Quantity | None:
+    """`2 hours and 15 minutes` as one amount: smaller and smaller units of one kind, each less than the one before."""
+    total: Quantity | None = None
+    smallest = None
+    for item in items:
+        if not isinstance(item, Quantity) or not isinstance(item.value, Num) or item.value.value < 0:
+            return None
+        size = units.dimension(item.unit)
+        if size is None or not size.powers or (smallest is not None and item.value.value * size.size >= smallest):
+            return None
+        smallest = size.size
+        total = item if total is None else added(total, item)
+        if total is None:
+            return None
+    return total if len(items) > 1 else None
+
+
+def times(left: Expr, right: Expr) -> Expr:
+    """left * right, flat."""
+    if isinstance(left, Op) and left.op == "mul":
+        return Op("mul", (*left.args, right))
+    return Op("mul", (left, right))
+
+
+__all__ = ["QuantityParser", "added", "compounded", "times"]

@@ -1,0 +1,1 @@
+"""Grading in processes that a deadline and a memory limit can kill."""

@@ -1,0 +1,134 @@
+"""One grading process, as its parent sees it: started as a fresh interpreter, fed over a socket, killed if need be."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from verifiers.pool.worker import LENGTH, PAGE_BYTES, read_stamp
+
+STARTUP_SECONDS = 120.0  # importing a grader (sympy, environments) on a loaded machine
+HINDERED_SHARE = 0.8  # of its deadline that a runnable item must have had the processor for
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BOOTSTRAP = """\
+import json, sys
+path, channel, page, parent, memory = json.loads(sys.argv[1])
+sys.path[:] = path
+from verifiers.pool.worker import main
+main(channel, page, parent, memory)
+"""
+
+
+class WorkerDied(Exception):
+    """The process hung up before it had answered for its batch."""
+
+
+class WorkerProcess:
+    """One worker process and its two channels: a socket for batches, a shared page for the item in hand."""
+
+    def __init__(self, grader: bytes, memory_bytes: int) -> None:
+        self.socket, theirs = socket.socketpair()
+        self.buffer = bytearray()
+        with theirs, tempfile.TemporaryFile() as file:
+            file.truncate(PAGE_BYTES)
+            self.page = mmap.mmap(file.fileno(), PAGE_BYTES)
+            settings = [_import_path(), theirs.fileno(), file.fileno(), os.getpid(), memory_bytes]
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BOOTSTRAP, json.dumps(settings)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), file.fileno()),
+                env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONHASHSEED": "0"},
+                start_new_session=True,  # its own group: no Ctrl-C from the terminal, and a kill takes its children too
+            )
+        self.poll = select.poll()
+        self.poll.register(self.socket, select.POLLIN)
+        self._greet(grader)
+
+    def _greet(self, grader: bytes) -> None:
+        """Hand the grader over and wait until it is loaded."""
+        try:
+            self.send(grader, STARTUP_SECONDS)
+            message = self.receive(time.monotonic() + STARTUP_SECONDS)
+        except (OSError, WorkerDied) as error:
+            status = self.kill()
+            raise RuntimeError(f"a grading process ended while it started (exit status {status})") from error
+        if message is None:
+            self.kill()
+            raise RuntimeError(f"a grading process did not load its grader within {STARTUP_SECONDS:.0f} s")
+        problem = pickle.loads(message)
+        if problem is not None:
+            self.kill()
+            raise RuntimeError(
+                f"the grader cannot be loaded in a grading process: {problem} "
+                "(it must be defined in an importable module, not in __main__ or inside a function)"
+            )
+
+    def send(self, payload: bytes, seconds: float) -> None:
+        """Write one message; TimeoutError when the process does not read it in time."""
+        self.socket.settimeout(seconds)
+        self.socket.sendall(LENGTH.pack(len(payload)) + payload)
+
+    def receive(self, until: float) -> bytes | None:
+        """The next message; None at time `until` (time.monotonic()). Raises WorkerDied when there will be none."""
+        while True:
+            if len(self.buffer) >= LENGTH.size:
+                end = LENGTH.size + LENGTH.unpack_from(self.buffer)[0]
+                if len(self.buffer) >= end:
+                    message = bytes(self.buffer[LENGTH.size : end])
+                    del self.buffer[:end]
+                    return message
+            wait_ms = max(0.0, until - time.monotonic()) * 1000
+            if not self.poll.poll(wait_ms):
+                return None
+            try:
+                part = self.socket.recv(1 << 18)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                raise WorkerDied
+            self.buffer += part
+
+    def was_hindered(self, seconds: float) -> bool:
+        """Whether the item in hand did not have the processor for most of `seconds`, though it wanted it.
+
+        True for a stopped process, and for one that is runnable (or waits for the disk) and has used little processor
+        time. One that sleeps has nobody to blame but its item. False where the system does not say.
+        """
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # not Linux
+            return False
+        stamp = read_stamp(self.page)
+        if fields[0] == "T" or stamp.position < 0:
+            return True
+        ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc(5)
+        used = ticks / os.sysconf("SC_CLK_TCK") - stamp.cpu_seconds
+        return fields[0] in "RD" and used < HINDERED_SHARE * seconds
+
+    def kill(self) -> int:
+        """End the process and whatever it started, reap it, close its channels; its exit status."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # in case it had not reached setsid yet
+        status = self.process.wait()
+        self.socket.close()
+        self.page.close()
+        return status
+
+
+def _import_path() -> list[str]:
+    """The parent's import path, with this package's root in it however the parent found it."""
+    root = str(Path(__file__).resolve().parents[2])
+    path = [os.path.abspath(entry) for entry in sys.path]
+    return path if root in path else [*path, root]

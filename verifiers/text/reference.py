@@ -1,0 +1,114 @@
+"""A reference answer, read once and kept, and the reading of answer texts that is shared with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from verifiers.extract import Place, extract_answer, strip_reasoning
+from verifiers.parse import Expr, OverBudgetError, ParseError, parse
+from verifiers.parse.limits import DEFAULT_LIMITS
+from verifiers.parse.tree import Dots, Text
+from verifiers.text.choices import ChoiceText, read_choice, read_choices
+from verifiers.text.normalize import canonical_words
+from verifiers.text.plain_numbers import Number, read_number
+
+_SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
+_REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference answer, read once; its tree and squeezed text when they are first needed.
+
+    A plain number needs neither where the answer is one, and no plain number is an unusable reference.
+    """
+
+    text: str
+    number: Number | None
+    choice: ChoiceText | None
+    choices: frozenset[str] | None = None
+
+    @cached_property
+    def tree(self) -> Expr:
+        """The expression; its words where it is no mathematics.
+
+        Raises:
+            ParseError: it is neither.
+        """
+        try:
+            return read(self.text)
+        except ParseError:
+            words = canonical_words(self.text)
+            if not any(sign.isalnum() for sign in words):
+                raise
+            return Text(words)
+
+    @cached_property
+    def squeezed(self) -> str:
+        """The text without the spaces that carry no meaning."""
+        return squeezed_text(self.text)
+
+
+def read_reference(answer: str) -> Reference:
+    """The reference answer, read once and kept.
+
+    Raises:
+        ValueError: it is empty or cannot be read.
+    """
+    found = _read_reference(answer)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _read_reference(answer: str) -> Reference | str:
+    text = answer
+    if "boxed" in answer or "####" in answer or "<answer>" in answer:
+        extraction = extract_answer(answer, _REFERENCE_PLACES)
+        if extraction.answer is None and extraction.place is Place.BOXED:
+            return f"reference {answer[:80]!r}: {extraction.detail}"
+        text = extraction.answer or answer
+    text = strip_reasoning(text).strip()
+    if not text.strip(" $.\n\\"):
+        return f"reference {answer[:80]!r} holds no answer"
+    reference = Reference(text, read_number(text), read_choice(text), read_choices(text))
+    if reference.number is None:
+        try:
+            tree = reference.tree
+        except ParseError as error:
+            return f"reference {answer[:80]!r} cannot be read: {error}"
+        if isinstance(tree, Dots):
+            return f"reference {answer[:80]!r} holds no answer"
+    return reference
+
+
+@lru_cache(maxsize=16_384)
+def _cached_parse(text: str) -> Expr | ParseError:
+    try:
+        return parse(text, DEFAULT_LIMITS)
+    except ParseError as error:
+        return error
+
+
+def read(text: str) -> Expr:
+    """The tree of an answer text (cached).
+
+    Raises:
+        ParseError: as in `parse`.
+    """
+    found = _cached_parse(text) if len(text) <= DEFAULT_LIMITS.chars else None
+    if found is None:
+        raise OverBudgetError(f"answer of {len(text)} characters; the limit is {DEFAULT_LIMITS.chars}")
+    if isinstance(found, ParseError):
+        raise found
+    return found
+
+
+def squeezed_text(text: str) -> str:
+    """The text without spaces and spellings that carry no meaning."""
+    return _SPACES.sub(
+        "", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")
+    ).strip("$")

@@ -1,0 +1,117 @@
+"""Any verifier as a reward function with trl's signature: `GRPOTrainer(reward_funcs=[reward_func("symbolic")])`.
+
+No import of trl. Grading runs in a VerifierPool, so it works in trl's threads and cannot hang a training step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from verifiers.judges.combine import warm_up_all
+from verifiers.pool.verifier_pool import VerifierPool
+from verifiers.registry import make
+from verifiers.types import Outcome, Verdict, Verifier
+
+
+class VerifierGrader:
+    """Grades (response, answer) pairs with a verifier that is made in the process that uses it; pickles."""
+
+    def __init__(self, verifier: str | Verifier = "symbolic", **settings: Any) -> None:
+        if not isinstance(verifier, str) and settings:
+            raise ValueError(f"settings {sorted(settings)} are for a verifier's name, got an object")
+        self.verifier = verifier
+        self.settings = settings
+        self._made: Verifier | None = None
+
+    def __call__(self, item: tuple[str, str]) -> Verdict:
+        """The verdict on one pair."""
+        response, answer = item
+        return self._ready().verify(response, answer)
+
+    def warm_up(self) -> None:
+        """Make the verifier and let it import what it needs, before a deadline runs."""
+        warm_up_all([self._ready()])
+
+    def _ready(self) -> Verifier:
+        if self._made is None:
+            self._made = make(self.verifier, **self.settings) if isinstance(self.verifier, str) else self.verifier
+        return self._made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"verifier": self.verifier, "settings": self.settings, "_made": None}
+
+
+def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
+    """The text of a completion: itself, or the last assistant turn of a conversation."""
+    if isinstance(completion, str):
+        return completion
+    turns = [turn["content"] for turn in completion if turn.get("role", "assistant") == "assistant"]
+    return str(turns[-1] or "") if turns else ""
+
+
+class RewardFunc:
+    """`__call__(prompts, completions, **columns) -> list of score or None`, as trl's trainers call it.
+
+    Args:
+        verifier: a registered name with its settings, or a verifier (it must pickle).
+        answer_column: the data set's column that holds the reference answers.
+        workers, deadline_seconds, memory_bytes: of the pool, started at the first call.
+    """
+
+    def __init__(
+        self,
+        verifier: str | Verifier = "symbolic",
+        *,
+        answer_column: str = "solution",
+        workers: int = 1,
+        deadline_seconds: float = 2.0,
+        memory_bytes: int = 1 << 30,
+        **settings: Any,
+    ) -> None:
+        self.grader = VerifierGrader(verifier, **settings)
+        self.answer_column = answer_column
+        self.limits: dict[str, Any] = {
+            "workers": workers,
+            "deadline_seconds": deadline_seconds,
+            "memory_bytes": memory_bytes,
+        }
+        self.__name__ = verifier if isinstance(verifier, str) else type(verifier).__name__  # trl logs under this name
+        self._pool: VerifierPool | None = None
+
+    def __call__(
+        self,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[str | Sequence[Mapping[str, Any]]] = (),
+        **columns: Any,
+    ) -> list[float | None]:
+        """One score per completion; None (the sample is skipped) where the verifier itself failed.
+
+        Raises:
+            KeyError: the data set has no column `answer_column`.
+        """
+        if self.answer_column not in columns:
+            raise KeyError(f"no column {self.answer_column!r} with reference answers; columns are {sorted(columns)}")
+        answers = columns[self.answer_column]
+        items = [(text_of(completion), str(answer)) for completion, answer in zip(completions, answers, strict=True)]
+        return [None if verdict.outcome is Outcome.ERROR else verdict.score for verdict in self.verdicts(items)]
+
+    def verdicts(self, items: Sequence[tuple[str, str]]) -> list[Verdict]:
+        """The verdicts behind the scores."""
+        if self._pool is None:
+            self._pool = VerifierPool(self.grader, **self.limits, key=lambda item: item)
+        return self._pool.grade(items)
+
+    def close(self) -> None:
+        """End the grading processes; they also end with the program."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_pool": None}
+
+
+def reward_func(verifier: str | Verifier = "symbolic", **settings: Any) -> RewardFunc:
+    """A trl reward function that pays a verifier's score. Settings as in RewardFunc, the rest go to the verifier."""
+    return RewardFunc(verifier, **settings)
