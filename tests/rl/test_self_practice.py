@@ -283,23 +283,31 @@ def test_off_policy_distillation_imitates_verified_samples_and_counts_the_cost(o
         distill_samples(learner, [group("p", ("c", False))], settings, SilentRecorder(), teacher_parameters=1)
 
 
-def test_on_policy_distillation_is_the_training_loop_with_a_teacher(one_step_policy, workers, leaps_env):
-    student, generator = copy_of(one_step_policy), torch.Generator().manual_seed(0)
+def distance_while_distilled(teacher, workers, env, seed):
+    """Per-token KL to the teacher before each of 40 steps, of a student that is the teacher disturbed."""
+    student, generator = copy_of(teacher), torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for weight in student.model.parameters():  # a disturbed teacher: the same size, some nats away
+        for weight in student.model.parameters():  # the same size, some nats away
             weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
     recorder = SilentRecorder()
     train(
-        learner=Learner(student, make("distill"), OptimizerSettings(lr=1e-2), reference=copy_of(one_step_policy)),
+        learner=Learner(student, make("distill"), OptimizerSettings(lr=3e-3), reference=copy_of(teacher)),
         workers=workers,
-        problems=Drills(leaps_env, 16),
+        problems=Drills(env, 16),
         reward=VerifierReward(),
-        settings=TrainSettings(steps=25, problems_per_step=16, group_size=2, sampling=SAMPLING),
+        settings=TrainSettings(steps=40, problems_per_step=16, group_size=2, sampling=SAMPLING),
         recorder=recorder,
     )
-    distance = [values["policy/kl"] for _, _, values in recorder.rows]
-    assert len(distance) == 25
-    assert distance[-1] < 0.8 * distance[0]
+    return [values["policy/kl"] for _, _, values in recorder.rows]
+
+
+def test_on_policy_distillation_is_the_training_loop_with_a_teacher(one_step_policy, workers, leaps_env):
+    # Of ten students (five seeds, with AVX2 and with AVX-512) the worst kept .58 of its distance, the mean .22: one
+    # student hangs on rounding, the mean of three does not.
+    distances = [distance_while_distilled(one_step_policy, workers, leaps_env, seed) for seed in range(3)]
+    assert {len(distance) for distance in distances} == {40}
+    kept = [sum(distance[-3:]) / sum(distance[:3]) for distance in distances]
+    assert sum(kept) / 3 < 0.65
 
 
 def test_the_price_of_on_policy_distillation():

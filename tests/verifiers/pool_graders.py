@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from verifiers.pool.verifier_pool import worker as pool_worker
+from verifiers.pool import worker as pool_worker
 from verifiers.types import Outcome, Verdict
 
 

@@ -107,8 +107,9 @@ def test_loss_and_gradient_are_those_of_padded_rows(way):
     @given(batches())
     def compare(batch):
         (loss, gradient), (expected_loss, expected) = step(packed, batch), step(plain, batch)
-        assert loss == pytest.approx(expected_loss, rel=1e-5, abs=1e-6)
-        assert float((gradient - expected).norm()) <= 1e-5 * max(float(expected.norm()), 0.1)
+        # two orders of summation in float32 (eps 1.2e-7); a row left out or counted twice is off by parts in ten
+        assert loss == pytest.approx(expected_loss, rel=1e-4, abs=1e-5)
+        assert float((gradient - expected).norm()) <= 1e-4 * max(float(expected.norm()), 0.1)
 
     compare()
 
