@@ -22,9 +22,9 @@ from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.records.recorder import Recorder
 from rl.records.speed import StepClock, speed_metrics
 from rl.rewards.sources import RewardSource
-from rl.rollouts.engine import SHARD_PROBLEMS
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
+from rl.rollouts.shards import SHARD_PROBLEMS
 from rl.rollouts.stream import Pace, ProblemSource, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost

@@ -178,8 +178,8 @@ def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[A
     """The teacher's graded completions: as many as practice samples, kept in the rollout log and read back from it."""
     from experiments.study.context import sampling_of
     from experiments.study.evaluation import architecture_of
-    from rl.rollouts.engine import make_shards
     from rl.rollouts.log import RolloutLog
+    from rl.rollouts.shards import make_shards
 
     folder, section = context.folder(name), context.experiment.rl_of(name)
     log = RolloutLog(folder.path / "rollouts" / OFF_POLICY)

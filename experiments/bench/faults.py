@@ -24,7 +24,7 @@ from envs.registry import EnvSpec
 from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
 from experiments.bench.measuring import machine, write_report
 from policies.types import Sampling
-from rl.rollouts.engine import make_shards
+from rl.rollouts.shards import make_shards
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers

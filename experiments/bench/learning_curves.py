@@ -43,7 +43,8 @@ from rl.learning.optimizer import OptimizerSettings
 from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import RewardSource, VerifierReward
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 

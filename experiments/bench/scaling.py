@@ -170,7 +170,8 @@ def by_workers(repeats: int) -> list[dict[str, Any]]:
     from envs.registry import EnvSpec
     from experiments.bench.step import Parity
     from rl.curriculum import Curriculum
-    from rl.rollouts.engine import collect, make_shards
+    from rl.rollouts.shards import make_shards
+    from rl.rollouts.wait import collect
     from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 
     rows = []

@@ -38,7 +38,8 @@ from rl.learning.collate import collate
 from rl.learning.learner import Learner, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.train import TrainSettings, train
 from rl.types import Batch
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers

@@ -27,7 +27,8 @@ from policies.causal import CausalPolicy
 from policies.tiny import build_tiny
 from policies.types import Sampling
 from rl.curriculum import Curriculum
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.workers import PolicySpec, Workers, WorkerSpec, WorkerState, make_workers
 
 

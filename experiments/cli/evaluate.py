@@ -12,7 +12,7 @@ from experiments.run.errors import UserError
 from experiments.run.folders import write_json
 
 if TYPE_CHECKING:
-    from rl.rollouts.engine import RolloutEngine
+    from rl.workers.engine import RolloutEngine
 
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 

@@ -26,7 +26,7 @@ from experiments.run.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
 from rl.learning.optimizer import OptimizerSettings
-from rl.rollouts.engine import collect
+from rl.rollouts.wait import collect
 from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from rl.preference.comparisons import (
     load_comparisons,
     save_comparisons,
 )
-from rl.rollouts.engine import make_shards
+from rl.rollouts.shards import make_shards
 from rl.types import Comparison, Group
 from verifiers.types import Verdict
 

@@ -24,7 +24,7 @@ from rl.imitation.demonstrations import (
 from rl.imitation.sft import SftResult, SftSettings, fit_sft
 from rl.records.evaluate import evaluate
 from rl.records.recorder import Recorder
-from rl.rollouts.conversations import encode_prompt
+from rl.workers.conversations import encode_prompt
 
 if TYPE_CHECKING:
     from experiments.config.experiment import Experiment

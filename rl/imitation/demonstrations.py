@@ -18,8 +18,8 @@ from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
 from rl.records.lines import load_records, save_records
-from rl.rollouts.conversations import Encoder, encode_prompt, observation_tokens
 from rl.types import Example
+from rl.workers.conversations import Encoder, encode_prompt, observation_tokens
 from verifiers.types import Verdict
 
 KEEPS = ("all", "right")

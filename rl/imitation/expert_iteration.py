@@ -19,8 +19,9 @@ from rl.imitation.demonstrations import shuffled_epochs
 from rl.imitation.sft import NOTHING_DONE, FitProgress, SftSettings, fit_sft
 from rl.learning.checkpoint import Checkpoints
 from rl.records.recorder import Recorder
-from rl.rollouts.engine import SHARD_PROBLEMS, collect, make_shards
 from rl.rollouts.log import RolloutLog
+from rl.rollouts.shards import SHARD_PROBLEMS, make_shards
+from rl.rollouts.wait import collect
 from rl.types import Example, Group, Trajectory
 from rl.workers.types import Workers
 

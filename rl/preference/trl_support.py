@@ -24,8 +24,8 @@ from torch.utils.data import Sampler
 from envs.splits import keyed_rng
 from envs.types import Problem
 from rl.records.recorder import Recorder
-from rl.rollouts.conversations import encode_prompt
 from rl.types import Comparison, TokenPair
+from rl.workers.conversations import encode_prompt
 
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy

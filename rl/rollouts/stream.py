@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from envs.types import Problem
 from policies.types import Sampling
-from rl.rollouts.engine import SHARD_PROBLEMS, gather, make_shards, step_of
 from rl.rollouts.log import group_from_json, group_to_json
+from rl.rollouts.shards import SHARD_PROBLEMS, make_shards, step_of
+from rl.rollouts.wait import gather
 from rl.types import Group
 from rl.workers.types import Shard, ShardResult, Workers
 
@@ -69,7 +70,7 @@ class RolloutSource(Protocol):
         Args:
             first: 0, then where the last call for this step ended.
             version: of the learner that will use them.
-            waiting: see `rl.rollouts.engine.gather`.
+            waiting: see `rl.rollouts.wait.gather`.
         """
         ...
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rl.rollouts.engine import PendingShard, RolloutEngine
+from rl.workers.engine import PendingShard, RolloutEngine
 from rl.workers.inline import thread_stacks
 from rl.workers.types import Shard, ShardResult, WorkerSpec
 

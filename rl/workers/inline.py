@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
-from rl.rollouts.engine import PendingShard, RolloutEngine
+from rl.workers.engine import PendingShard, RolloutEngine
 from rl.workers.slot import Publication, Task
 from rl.workers.types import Shard, ShardResult, WorkerHealth, WorkerSpec, WorkerState, check_submission
 

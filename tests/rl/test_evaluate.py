@@ -8,7 +8,8 @@ import pytest
 from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.records.evaluate import Evaluation, ProblemRow, evaluate, problem_row, problem_set_hash
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

@@ -12,7 +12,7 @@ from rl.imitation.demonstrations import (
     measure_demonstrator,
     save_demonstrations,
 )
-from rl.rollouts.conversations import converse
+from rl.workers.conversations import converse
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from policies.types import Sampling
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.workers import make_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]

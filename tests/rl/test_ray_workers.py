@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from policies.types import Sampling
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.workers import ShardFailed, WorkersLost, WorkerState, make_workers
 
 pytestmark = pytest.mark.ray

@@ -12,7 +12,8 @@ from envs.registry import EnvSpec
 from envs.types import Problem
 from policies.types import FinishReason, Sampling
 from rl.records.evaluate import GREEDY_SAMPLE
-from rl.rollouts.engine import EVALUATION_STEP, collect, gather, make_shards, rollout_uid
+from rl.rollouts.shards import EVALUATION_STEP, make_shards, rollout_uid
+from rl.rollouts.wait import collect, gather
 from rl.workers import make_workers
 from verifiers.types import Outcome
 
@@ -209,7 +210,7 @@ def test_a_wait_ends_and_says_what_was_waited_for(leaps_problems):
 
 
 def test_a_long_wait_is_told_before_it_ends(leaps_problems, monkeypatch):
-    monkeypatch.setattr("rl.rollouts.engine.WARN_SECONDS", 0.01)
+    monkeypatch.setattr("rl.rollouts.wait.WARN_SECONDS", 0.01)
     told = []
     shards = make_shards(leaps_problems[:1], group_size=1, step=0, sampling=SAMPLING)
     with pytest.raises(TimeoutError):

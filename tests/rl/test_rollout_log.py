@@ -9,8 +9,9 @@ from envs.registry import EnvSpec
 from envs.types import Message, Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.records.rescore import Agreement, rescore, rescore_run
-from rl.rollouts.engine import collect, make_shards
 from rl.rollouts.log import DamagedLogError, RolloutLog
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Reason, Verdict
 

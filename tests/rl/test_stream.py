@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from envs.leaps.environment import Leaps
 from policies.types import Completion, FinishReason, Sampling
 from rl.curriculum import EdgeCurriculum
-from rl.rollouts.engine import collect, make_shards
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
+from rl.rollouts.shards import make_shards
 from rl.rollouts.stream import Pace, RolloutStream
+from rl.rollouts.wait import collect
 from rl.types import Group, Trajectory
 from rl.workers.types import ShardResult
 from verifiers.types import Outcome, Verdict

@@ -14,7 +14,8 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Sampling
-from rl.rollouts.engine import collect, make_shards
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import collect
 from rl.workers.slot import HEARTBEAT, Patience, Slot, Task
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import ShardFailed, ShardResult, WorkersLost, WorkerState

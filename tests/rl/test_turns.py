@@ -5,7 +5,7 @@ import pytest
 from envs import make
 from envs.types import Environment, Message, Problem, Step, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
-from rl.rollouts.conversations import converse, encode_prompt, observation_tokens, turn_seed
+from rl.workers.conversations import converse, encode_prompt, observation_tokens, turn_seed
 
 STOP = 0
 
@@ -166,7 +166,8 @@ def test_a_template_that_rewrites_the_past_is_refused(chat_policy):
 def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_policy, tmp_path):
     from envs.registry import EnvSpec
     from policies.tiny import TinyConfig, build_tiny
-    from rl.rollouts.engine import collect, make_shards
+    from rl.rollouts.shards import make_shards
+    from rl.rollouts.wait import collect
     from rl.workers import PolicySpec, WorkerSpec, make_workers
 
     build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=512), vocabulary=None, seed=1).save(tmp_path)

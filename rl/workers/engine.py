@@ -1,87 +1,23 @@
-"""From problems to graded groups: shards, the engine that runs one, and the one place where the loop waits.
-
-A rollout's uid is a pure function of its position in the run, and keys its randomness. Nothing here depends on the
-number of workers, on which of them ran a shard, or on how often it was tried.
-"""
+"""The engine that a worker runs: a shard of problems in, graded groups out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from envs.types import Environment, Problem
 from policies.types import Request, Sampling
-from rl.rollouts.conversations import Written, converse, encode_prompt
 from rl.types import Group, Trajectory
-from rl.workers.types import Shard, ShardResult, Workers, WorkerSpec
+from rl.workers.conversations import Written, converse, encode_prompt
+from rl.workers.types import Shard, ShardResult, WorkerSpec
 from verifiers.types import Verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SAMPLE_BITS = 14
-POSITION_BITS = 20
-STEP_BITS = 29  # 63 in all: a uid is a non-negative int64
-EVALUATION_STEP = 1 << (STEP_BITS - 1)  # steps from here on belong to evaluation: its uids are never those of training
-SHARD_PROBLEMS = 8  # default size of a shard
-WARN_SECONDS = 30.0  # how often a waiting loop says what it waits for
-
-
-def rollout_uid(step: int, position: int, sample: int) -> int:
-    """The uid of completion `sample` of problem `position` of `step`: (step << 34) | (position << 14) | sample.
-
-    Raises:
-        ValueError: an index does not fit its field.
-    """
-    for name, value, bits in (("step", step, STEP_BITS), ("position", position, POSITION_BITS)):
-        if not 0 <= value < 1 << bits:
-            raise ValueError(f"{name} is {value}, expected 0 to {(1 << bits) - 1}")
-    if not 0 <= sample < 1 << SAMPLE_BITS:
-        raise ValueError(f"sample is {sample}, expected 0 to {(1 << SAMPLE_BITS) - 1}")
-    return (step << (POSITION_BITS + SAMPLE_BITS)) | (position << SAMPLE_BITS) | sample
-
-
-def step_of(uid: int) -> int:
-    """The step of a rollout, or of a shard: a shard's id is its first uid."""
-    return uid >> (POSITION_BITS + SAMPLE_BITS)
-
-
-def make_shards(
-    problems: Sequence[Problem],
-    *,
-    group_size: int,
-    step: int,
-    shard_size: int = SHARD_PROBLEMS,
-    sampling: Sampling,
-    version: int | None = None,
-    first_position: int = 0,
-    first_sample: int = 0,
-) -> list[Shard]:
-    """The problems of a step cut into shards of `shard_size` problems, in order.
-
-    Args:
-        group_size: G, completions per problem.
-        version: see `Shard`.
-        first_position: position of the first problem in its step, when a step asks for problems in several rounds.
-        first_sample: sample index of the first completion of each problem.
-    Raises:
-        ValueError: a size below 1, or an index outside the uid's fields.
-    """
-    if group_size < 1 or shard_size < 1:
-        raise ValueError(f"group_size is {group_size} and shard_size {shard_size}, expected at least 1 each")
-    shards = []
-    for start in range(0, len(problems), shard_size):
-        part = tuple(problems[start : start + shard_size])
-        uids = tuple(
-            tuple(rollout_uid(step, first_position + start + i, first_sample + j) for j in range(group_size))
-            for i in range(len(part))
-        )
-        shards.append(Shard(id=uids[0][0], step=step, problems=part, uids=uids, sampling=sampling, version=version))
-    return shards
 
 
 @dataclass(frozen=True)
@@ -239,63 +175,3 @@ def torch_threads(threads: int) -> Iterator[None]:
     finally:
         if before != threads:
             torch.set_num_threads(before)
-
-
-def collect(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
-    """The groups of all shards, in the order of the shards.
-
-    Args:
-        waiting: see `gather`.
-    """
-    listed = list(shards)
-    for shard in listed:
-        workers.submit(shard)
-    results = gather(workers, [shard.id for shard in listed], **waiting)
-    return [group for shard in listed for group in results[shard.id].groups]
-
-
-def gather(
-    workers: Workers,
-    shard_ids: Iterable[int],
-    *,
-    timeout_seconds: float = 3600.0,
-    on_wait: Callable[[str], None] | None = None,
-    on_result: Callable[[ShardResult], None] | None = None,
-) -> dict[int, ShardResult]:
-    """The results of submitted shards by id; the one place where a loop waits. Results of other shards stay.
-
-    Args:
-        timeout_seconds: for everything together.
-        on_wait: told what is waited for, and since when, each half minute without a result.
-        on_result: told each result as it comes (timings, progress).
-    Raises:
-        TimeoutError: some shards are missing; says which, what the workers are doing, and shows their stacks.
-        WorkersLost, ShardFailed: see `Workers.poll`.
-    """
-    missing, done = set(shard_ids), {}
-    began = last_news = last_warning = time.monotonic()
-    while missing:
-        now = time.monotonic()
-        if now - began > timeout_seconds:
-            raise TimeoutError(f"{describe_wait(workers, missing, now - began)}\n{workers.stacks()}")
-        for result in workers.poll(min(1.0, began + timeout_seconds - now), missing):
-            missing.discard(result.shard_id)
-            done[result.shard_id] = result
-            last_news = last_warning = time.monotonic()
-            if on_result:
-                on_result(result)
-        if on_wait and missing and time.monotonic() - last_warning > WARN_SECONDS:
-            last_warning = time.monotonic()
-            on_wait(describe_wait(workers, missing, last_warning - last_news))
-    return done
-
-
-def describe_wait(workers: Workers, missing: Iterable[int], seconds: float) -> str:
-    """One paragraph: which shards are waited for, since when, and what each worker is doing."""
-    named = sorted(missing)
-    shown = ", ".join(map(str, named[:4])) + (" ..." if len(named) > 4 else "")
-    rows = "; ".join(
-        f"{h.name} {h.state.value}, {h.doing or 'idle'}" + (f" (last error: {h.last_error})" if h.last_error else "")
-        for h in workers.health()
-    )
-    return f"no result for {seconds:.0f} s; waiting for {len(named)} shard(s) [{shown}]; workers: {rows or 'none'}"

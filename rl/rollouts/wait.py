@@ -1,0 +1,72 @@
+"""The one place where a loop waits for its workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rl.types import Group
+from rl.workers.types import Shard, ShardResult, Workers
+
+WARN_SECONDS = 30.0  # how often a waiting loop says what it waits for
+
+
+def collect(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
+    """The groups of all shards, in the order of the shards.
+
+    Args:
+        waiting: see `gather`.
+    """
+    listed = list(shards)
+    for shard in listed:
+        workers.submit(shard)
+    results = gather(workers, [shard.id for shard in listed], **waiting)
+    return [group for shard in listed for group in results[shard.id].groups]
+
+
+def gather(
+    workers: Workers,
+    shard_ids: Iterable[int],
+    *,
+    timeout_seconds: float = 3600.0,
+    on_wait: Callable[[str], None] | None = None,
+    on_result: Callable[[ShardResult], None] | None = None,
+) -> dict[int, ShardResult]:
+    """The results of submitted shards by id; the one place where a loop waits. Results of other shards stay.
+
+    Args:
+        timeout_seconds: for everything together.
+        on_wait: told what is waited for, and since when, each half minute without a result.
+        on_result: told each result as it comes (timings, progress).
+    Raises:
+        TimeoutError: some shards are missing; says which, what the workers are doing, and shows their stacks.
+        WorkersLost, ShardFailed: see `Workers.poll`.
+    """
+    missing, done = set(shard_ids), {}
+    began = last_news = last_warning = time.monotonic()
+    while missing:
+        now = time.monotonic()
+        if now - began > timeout_seconds:
+            raise TimeoutError(f"{describe_wait(workers, missing, now - began)}\n{workers.stacks()}")
+        for result in workers.poll(min(1.0, began + timeout_seconds - now), missing):
+            missing.discard(result.shard_id)
+            done[result.shard_id] = result
+            last_news = last_warning = time.monotonic()
+            if on_result:
+                on_result(result)
+        if on_wait and missing and time.monotonic() - last_warning > WARN_SECONDS:
+            last_warning = time.monotonic()
+            on_wait(describe_wait(workers, missing, last_warning - last_news))
+    return done
+
+
+def describe_wait(workers: Workers, missing: Iterable[int], seconds: float) -> str:
+    """One paragraph: which shards are waited for, since when, and what each worker is doing."""
+    named = sorted(missing)
+    shown = ", ".join(map(str, named[:4])) + (" ..." if len(named) > 4 else "")
+    rows = "; ".join(
+        f"{h.name} {h.state.value}, {h.doing or 'idle'}" + (f" (last error: {h.last_error})" if h.last_error else "")
+        for h in workers.health()
+    )
+    return f"no result for {seconds:.0f} s; waiting for {len(named)} shard(s) [{shown}]; workers: {rows or 'none'}"
