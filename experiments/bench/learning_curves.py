@@ -44,7 +44,7 @@ from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import RewardSource, VerifierReward
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.train import TrainSettings, train
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 
@@ -220,7 +220,7 @@ def _online_dpo(world: World) -> Curve:
         """A round's completions of the policy in `folder`, on problems of its own."""
         world.workers.publish(load_policy(folder).weights(), number)
         asked = problems.problems(number, per_round // GROUP)
-        return collect(
+        return run_shards(
             world.workers, make_shards(asked, group_size=GROUP, step=number, sampling=SAMPLING, version=number)
         )
 

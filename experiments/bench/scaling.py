@@ -171,7 +171,7 @@ def by_workers(repeats: int) -> list[dict[str, Any]]:
     from experiments.bench.step import Parity
     from rl.curriculum import Curriculum
     from rl.rollouts.shards import make_shards
-    from rl.rollouts.wait import collect
+    from rl.rollouts.wait import run_shards
     from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 
     rows = []
@@ -187,7 +187,7 @@ def by_workers(repeats: int) -> list[dict[str, Any]]:
                 for step in range(repeats + 1):
                     shards = make_shards(problems, group_size=GROUP_SIZE, step=step, sampling=Sampling(MAX_NEW_TOKENS))
                     began = time.perf_counter()
-                    collect(workers, [replace(shard, version=None) for shard in shards])
+                    run_shards(workers, [replace(shard, version=None) for shard in shards])
                     seconds.append(time.perf_counter() - began)
             finally:
                 workers.close()

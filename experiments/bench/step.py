@@ -39,7 +39,7 @@ from rl.learning.learner import Learner, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.train import TrainSettings, train
 from rl.types import Batch
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
@@ -240,7 +240,7 @@ def compare(folder: str, workers: Workers) -> dict[str, float]:
         step=0,
         sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
     )
-    groups = VerifierReward().price(collect(workers, shards))
+    groups = VerifierReward().price(run_shards(workers, shards))
     generator = torch.Generator().manual_seed(0)
     for parameter in policy.model.parameters():
         parameter.data += 0.01 * torch.randn(parameter.shape, generator=generator)

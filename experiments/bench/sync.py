@@ -28,7 +28,7 @@ from policies.tiny import build_tiny
 from policies.types import Sampling
 from rl.curriculum import Curriculum
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.workers import PolicySpec, Workers, WorkerSpec, WorkerState, make_workers
 
 
@@ -72,7 +72,7 @@ def measure(policy: CausalPolicy, workers: Workers, num_workers: int, repeats: i
             problems, group_size=1, step=step, shard_size=1, sampling=Sampling(1), version=step_version
         )
         began = time.perf_counter()
-        collect(workers, shards)
+        run_shards(workers, shards)
         return time.perf_counter() - began
 
     for step_version in range(1, repeats + 2):

@@ -26,7 +26,7 @@ from experiments.run.stop import StopSwitch
 from policies.causal import CausalPolicy, load_policy
 from policies.types import Sampling
 from rl.learning.optimizer import OptimizerSettings
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class SeedContext:
             done += len(result.groups)
             self.display.progress(stage, done, total, note)
 
-        return collect(workers, shards, on_result=show)
+        return run_shards(workers, shards, on_result=show)
 
     def close(self) -> None:
         """Ends the workers."""

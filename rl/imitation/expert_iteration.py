@@ -21,7 +21,7 @@ from rl.learning.checkpoint import Checkpoints
 from rl.records.recorder import Recorder
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.shards import SHARD_PROBLEMS, make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.types import Example, Group, Trajectory
 from rl.workers.types import Workers
 
@@ -199,7 +199,7 @@ class _Rounds:
             sampling=settings.sampling,
             version=number,
         )
-        groups = collect(self.workers, shards, on_wait=lambda message: self.recorder.warn(self.stage, message))
+        groups = run_shards(self.workers, shards, on_wait=lambda message: self.recorder.warn(self.stage, message))
         self.problems.observe(groups)
         if self.log is not None:
             self.log.truncate(number)  # a round that was sampled and not saved is sampled again

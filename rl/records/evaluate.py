@@ -18,7 +18,7 @@ from envs.types import Problem
 from policies.types import FinishReason, Sampling
 from rl.rewards.verdicts import answer_share, solution_share
 from rl.rollouts.shards import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from rl.workers.types import Workers
 
@@ -225,7 +225,7 @@ def evaluate(
         sampling: of the samples; the greedy completion has the same length limit.
         version: policy weights that must sample, those published last; None: whatever the workers serve.
         on_groups: given all graded groups (samples, then greedy ones), e.g. to log them.
-        on_wait: see `rl.rollouts.wait.collect`.
+        on_wait: see `rl.rollouts.wait.run_shards`.
     Raises:
         ValueError: no problems, or neither samples nor a greedy completion.
     """
@@ -254,7 +254,7 @@ def evaluate(
             first_sample=GREEDY_SAMPLE,
         )
     seconds: Counter[str] = Counter()
-    groups = collect(
+    groups = run_shards(
         workers,
         shards,
         timeout_seconds=timeout_seconds,

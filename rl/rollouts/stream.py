@@ -21,7 +21,7 @@ from envs.types import Problem
 from policies.types import Sampling
 from rl.rollouts.log import group_from_json, group_to_json
 from rl.rollouts.shards import SHARD_PROBLEMS, make_shards, step_of
-from rl.rollouts.wait import gather
+from rl.rollouts.wait import wait_for
 from rl.types import Group
 from rl.workers.types import Shard, ShardResult, Workers
 
@@ -70,7 +70,7 @@ class RolloutSource(Protocol):
         Args:
             first: 0, then where the last call for this step ended.
             version: of the learner that will use them.
-            waiting: see `rl.rollouts.wait.gather`.
+            waiting: see `rl.rollouts.wait.wait_for`.
         """
         ...
 
@@ -165,7 +165,7 @@ class RolloutStream:
         wanted = self._shards(step, num, first)
         while missing := self._too_old(wanted, version):
             self._launch(missing)
-            for shard_id, result in gather(self.workers, [shard.id for shard in missing], **waiting).items():
+            for shard_id, result in wait_for(self.workers, [shard.id for shard in missing], **waiting).items():
                 self._come_back(shard_id, result)
         return [group for shard in wanted for group in self._results[shard.id].groups]
 

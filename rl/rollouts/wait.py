@@ -12,20 +12,20 @@ from rl.workers.types import Shard, ShardResult, Workers
 WARN_SECONDS = 30.0  # how often a waiting loop says what it waits for
 
 
-def collect(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
+def run_shards(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
     """The groups of all shards, in the order of the shards.
 
     Args:
-        waiting: see `gather`.
+        waiting: see `wait_for`.
     """
     listed = list(shards)
     for shard in listed:
         workers.submit(shard)
-    results = gather(workers, [shard.id for shard in listed], **waiting)
+    results = wait_for(workers, [shard.id for shard in listed], **waiting)
     return [group for shard in listed for group in results[shard.id].groups]
 
 
-def gather(
+def wait_for(
     workers: Workers,
     shard_ids: Iterable[int],
     *,

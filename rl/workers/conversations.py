@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Written:
+class Rollout:
     """What became of one rollout: a completion, and for conversations which of its tokens are whose.
 
     Attributes:
@@ -83,10 +83,10 @@ class _Conversation:
         self.mask += [0] * len(tokens)
         self.rewards += [0.0] * len(tokens)
 
-    def written(self, policy: CausalPolicy, version: int) -> Written:
+    def rollout(self, policy: CausalPolicy, version: int) -> Rollout:
         """The finished conversation; its text is all that stands in it, the environment's words included."""
         text = policy.decode(self.tokens)
-        return Written(
+        return Rollout(
             completion=Completion(tuple(self.tokens), tuple(self.logprobs), text, self.finish, version),
             action_mask=tuple(self.mask),
             token_rewards=tuple(self.rewards) if any(self.rewards) else None,
@@ -104,46 +104,54 @@ def converse(
     *,
     seed: int,
     version: int,
-) -> list[tuple[Written, ...]]:
+) -> list[tuple[Rollout, ...]]:
     """Plays every rollout of every request to its end.
 
     Args:
         sampling: `max_new_tokens` is for the whole conversation, the environment's words included.
         seed: of the first turn; later turns draw with seeds derived from it.
     """
-    talks = [[_Conversation(problem, r.prompt, uid) for uid in r.uids] for problem, r in requests]
-    everyone = [talk for group in talks for talk in group]
+    conversations = [[_Conversation(problem, r.prompt, uid) for uid in r.uids] for problem, r in requests]
+    everyone = [conversation for group in conversations for conversation in group]
     limit = sampling.max_new_tokens
     for turn in range(env.max_turns):
-        live = [talk for talk in everyone if not talk.is_over]
+        live = [conversation for conversation in everyone if not conversation.is_over]
         if not live:
             break
-        asked = [Request((*talk.prompt, *talk.tokens), (talk.uid,)) for talk in live]
+        asked = [Request((*conversation.prompt, *conversation.tokens), (conversation.uid,)) for conversation in live]
         if turn == 0:  # one prefill for all rollouts of a problem
             asked = [request for _, request in requests]
-        room = max(limit - len(talk.tokens) for talk in live)
+        room = max(limit - len(conversation.tokens) for conversation in live)
         answers = sampler.generate(
             asked, replace(sampling, max_new_tokens=room), seed=turn_seed(seed, turn), version=version
         )
-        for talk, completion in zip(live, [c for group in answers for c in group], strict=True):
-            _take_turn(talk, completion, env, policy, limit, is_last=turn + 1 == env.max_turns)
-    return [tuple(talk.written(policy, version) for talk in group) for group in talks]
+        for conversation, completion in zip(live, [c for group in answers for c in group], strict=True):
+            _take_turn(conversation, completion, env, policy, limit, is_last=turn + 1 == env.max_turns)
+    return [tuple(conversation.rollout(policy, version) for conversation in group) for group in conversations]
 
 
 def _take_turn(
-    talk: _Conversation, completion: Completion, env: Environment, policy: CausalPolicy, limit: int, *, is_last: bool
+    conversation: _Conversation,
+    completion: Completion,
+    env: Environment,
+    policy: CausalPolicy,
+    limit: int,
+    *,
+    is_last: bool,
 ) -> None:
-    talk.add_turn(completion, limit - len(talk.tokens), policy)
-    if talk.is_over:
+    conversation.add_turn(completion, limit - len(conversation.tokens), policy)
+    if conversation.is_over:
         return
-    step = env.step(talk.problem, talk.turns)
-    talk.rewards[-1] += step.reward
+    step = env.step(conversation.problem, conversation.turns)
+    conversation.rewards[-1] += step.reward
     if step.observation is None or step.stop is not None:
-        talk.stop = step.stop or StopReason.COMPLETED
+        conversation.stop = step.stop or StopReason.COMPLETED
     elif is_last:
-        talk.stop = StopReason.MAX_TURNS
+        conversation.stop = StopReason.MAX_TURNS
     else:
-        talk.add_observation(step.observation, observation_tokens(policy, talk.problem, step.observation), limit)
+        conversation.add_observation(
+            step.observation, observation_tokens(policy, conversation.problem, step.observation), limit
+        )
 
 
 def turn_seed(seed: int, turn: int) -> int:

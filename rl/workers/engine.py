@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envs.types import Environment, Problem
 from policies.types import Request, Sampling
 from rl.types import Group, Trajectory
-from rl.workers.conversations import Written, converse, encode_prompt
+from rl.workers.conversations import Rollout, converse, encode_prompt
 from rl.workers.types import Shard, ShardResult, WorkerSpec
 from verifiers.types import Verdict
 
@@ -26,7 +26,7 @@ class PendingShard:
 
     shard: Shard
     prompts: tuple[tuple[int, ...], ...]
-    written: tuple[tuple[Written, ...], ...]
+    rollouts: tuple[tuple[Rollout, ...], ...]
     verdicts: Future[list[Verdict]]
     version: int
     generate_seconds: float
@@ -35,7 +35,7 @@ class PendingShard:
     @property
     def num_tokens(self) -> int:
         """Tokens that the policy sampled."""
-        return sum(w.num_sampled for group in self.written for w in group)
+        return sum(w.num_sampled for group in self.rollouts for w in group)
 
 
 class RolloutEngine:
@@ -97,7 +97,7 @@ class RolloutEngine:
         return PendingShard(
             shard=shard,
             prompts=prompts,
-            written=tuple(written),
+            rollouts=tuple(rollouts),
             verdicts=self.pool.submit(items),
             version=self.version,
             generate_seconds=self._idle_since - began,
@@ -115,7 +115,7 @@ class RolloutEngine:
         waited = time.perf_counter() - began
         groups = []
         for problem, uids, prompt, written in zip(
-            pending.shard.problems, pending.shard.uids, pending.prompts, pending.written
+            pending.shard.problems, pending.shard.uids, pending.prompts, pending.rollouts
         ):
             rows = tuple(
                 Trajectory(uid=uid, problem=problem, prompt_tokens=prompt, verdict=next(verdicts), **vars(w))
@@ -142,7 +142,7 @@ class RolloutEngine:
 
     def _write(
         self, problems: Sequence[Problem], requests: Sequence[Request], sampling: Sampling
-    ) -> list[tuple[Written, ...]]:
+    ) -> list[tuple[Rollout, ...]]:
         with torch_threads(self.spec.threads):
             if self.env.max_turns > 1:
                 return converse(
@@ -155,7 +155,7 @@ class RolloutEngine:
                     version=self.version,
                 )
             written = self.sampler.generate(requests, sampling, seed=self.spec.seed, version=self.version)
-        return [tuple(map(Written, group)) for group in written]
+        return [tuple(map(Rollout, group)) for group in written]
 
     def close(self) -> None:
         """Ends the verifier processes."""

@@ -9,7 +9,7 @@ from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.records.evaluate import Evaluation, ProblemRow, evaluate, problem_row, problem_set_hash
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -125,7 +125,7 @@ def test_an_evaluation_is_repeatable_and_survives_json(inline_workers, leaps_pro
 
 def test_evaluation_leaves_the_shards_of_training_alone(inline_workers, leaps_problems):
     shards = make_shards(leaps_problems[:4], group_size=2, step=0, shard_size=2, sampling=SAMPLING)
-    expected = collect(inline_workers, shards)
+    expected = run_shards(inline_workers, shards)
     for shard in shards:
         inline_workers.submit(shard)
     evaluate(inline_workers, leaps_problems[:2], num_samples=1, sampling=SAMPLING)

@@ -6,7 +6,7 @@ import pytest
 
 from policies.types import Sampling
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.workers import make_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,11 +27,11 @@ def cluster():
 
 def test_the_loss_of_a_node_changes_no_sample(cluster, worker_spec, inline_workers, leaps_problems):
     shards = make_shards(leaps_problems, group_size=4, step=0, shard_size=2, sampling=Sampling(max_new_tokens=24))
-    expected = [t.completion for g in collect(inline_workers, shards) for t in g.trajectories]
+    expected = [t.completion for g in run_shards(inline_workers, shards) for t in g.trajectories]
     node = cluster.add_node(num_cpus=1)
     workers = make_workers("ray", worker_spec, 2, address=cluster.address)
     try:
-        first = collect(workers, shards, timeout_seconds=600)
+        first = run_shards(workers, shards, timeout_seconds=600)
         assert [t.completion for g in first for t in g.trajectories] == expected
         end = time.monotonic() + 300
         while any(health.state.value != "healthy" for health in workers.health()):

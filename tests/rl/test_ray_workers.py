@@ -10,7 +10,7 @@ import pytest
 
 from policies.types import Sampling
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.workers import ShardFailed, WorkersLost, WorkerState, make_workers
 
 pytestmark = pytest.mark.ray
@@ -48,7 +48,7 @@ def workers(worker_spec):
 def expected(inline_workers, tiny_policy, leaps_problems):
     """Inline samples of one step with published weights."""
     inline_workers.publish(changed_weights(tiny_policy), 1)
-    return content(collect(inline_workers, shards(leaps_problems)))
+    return content(run_shards(inline_workers, shards(leaps_problems)))
 
 
 def changed_weights(policy):
@@ -78,7 +78,7 @@ def all_healthy(workers):
 def test_samples_equal_those_of_inline_bit_for_bit(workers, expected, tiny_policy, leaps_problems):
     workers.publish(changed_weights(tiny_policy), 1)
     results = []
-    groups = collect(workers, shards(leaps_problems), timeout_seconds=200, on_result=results.append)
+    groups = run_shards(workers, shards(leaps_problems), timeout_seconds=200, on_result=results.append)
     assert content(groups) == expected
     assert {r.version for r in results} == {1}
 
@@ -130,9 +130,9 @@ def test_an_exception_in_a_shard_is_raised_with_its_cause_and_the_workers_live_o
     wait_until(lambda: all_healthy(workers))
     bad = make_shards(leaps_problems[:1], group_size=1, step=5, sampling=Sampling(max_new_tokens=100_000), version=1)
     with pytest.raises(ShardFailed, match="100000") as caught:
-        collect(workers, bad, timeout_seconds=60)
+        run_shards(workers, bad, timeout_seconds=60)
     assert isinstance(caught.value.__cause__, ValueError)
-    assert content(collect(workers, shards(leaps_problems), timeout_seconds=60)) == expected
+    assert content(run_shards(workers, shards(leaps_problems), timeout_seconds=60)) == expected
 
 
 def test_a_wait_that_runs_out_says_what_was_waited_for(workers, leaps_problems):
@@ -140,7 +140,7 @@ def test_a_wait_that_runs_out_says_what_was_waited_for(workers, leaps_problems):
     for slot in workers.slots:
         os.kill(slot.remote.pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError, match=r"waiting for 8 shard\(s\).*worker-0"):
-        collect(workers, shards(leaps_problems), timeout_seconds=0.5)
+        run_shards(workers, shards(leaps_problems), timeout_seconds=0.5)
     for slot in workers.slots:
         os.kill(slot.remote.pid, signal.SIGCONT)
     workers.cancel([shard.id for shard in shards(leaps_problems)])
@@ -154,6 +154,6 @@ def test_workers_that_cannot_load_end_the_wait_with_their_error(worker_spec, lea
     lost = make_workers("ray", replace(worker_spec, policy=PolicySpec("/no/such/folder")), 1)
     try:
         with pytest.raises(WorkersLost, match="no/such/folder"):
-            collect(lost, shards(leaps_problems, version=None), timeout_seconds=120)
+            run_shards(lost, shards(leaps_problems, version=None), timeout_seconds=120)
     finally:
         lost.close()

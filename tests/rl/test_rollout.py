@@ -13,7 +13,7 @@ from envs.types import Problem
 from policies.types import FinishReason, Sampling
 from rl.records.evaluate import GREEDY_SAMPLE
 from rl.rollouts.shards import EVALUATION_STEP, make_shards, rollout_uid
-from rl.rollouts.wait import collect, gather
+from rl.rollouts.wait import run_shards, wait_for
 from rl.workers import make_workers
 from verifiers.types import Outcome
 
@@ -70,8 +70,8 @@ def test_evaluation_never_shares_a_uid_with_training():
 
 def test_a_shard_tried_again_gives_the_same_result(inline_workers, leaps_problems):
     shards = make_shards(leaps_problems[:4], group_size=3, step=2, shard_size=2, sampling=SAMPLING)
-    once = collect(inline_workers, shards)
-    again = collect(inline_workers, reversed(shards))
+    once = run_shards(inline_workers, shards)
+    again = run_shards(inline_workers, reversed(shards))
     assert content(once) == content([*again[2:], *again[:2]])
 
 
@@ -80,7 +80,7 @@ def test_samples_differ_between_steps_positions_and_samples(inline_workers, leap
     groups = [
         group
         for step in (0, 1)
-        for group in collect(inline_workers, make_shards(problems, group_size=3, step=step, sampling=SAMPLING))
+        for group in run_shards(inline_workers, make_shards(problems, group_size=3, step=step, sampling=SAMPLING))
     ]
     texts = [t.completion.text for group in groups for t in group.trajectories]
     assert len(set(texts)) == 18  # sixteen random tokens of 70: equal ones would be the same stream of numbers
@@ -88,7 +88,7 @@ def test_samples_differ_between_steps_positions_and_samples(inline_workers, leap
 
 def test_a_truncated_completion_is_marked_and_judged_on_what_stands_there(inline_workers, leaps_problems):
     short = Sampling(max_new_tokens=2)
-    groups = collect(inline_workers, make_shards(leaps_problems[:8], group_size=4, step=0, sampling=short))
+    groups = run_shards(inline_workers, make_shards(leaps_problems[:8], group_size=4, step=0, sampling=short))
     rows = [t for group in groups for t in group.trajectories]
     truncated = [t for t in rows if t.is_truncated]
     assert len(truncated) > 20
@@ -102,20 +102,20 @@ def test_published_weights_are_served_and_their_version_is_on_every_completion(
     inline_workers, tiny_policy, leaps_problems
 ):
     shards = make_shards(leaps_problems[:2], group_size=2, step=0, sampling=SAMPLING)
-    before = content(collect(inline_workers, shards))
+    before = content(run_shards(inline_workers, shards))
     inline_workers.publish({name: w * 2 for name, w in tiny_policy.weights().items()}, 5)
     results = gather_all(inline_workers, shards)
     after = [g for r in results for g in r.groups]
     assert {r.version for r in results} == {t.completion.version for g in after for t in g.trajectories} == {5}
     assert [row[2].tokens for row in content(after)] != [row[2].tokens for row in before]
     inline_workers.publish(tiny_policy.weights(), 0)
-    assert content(collect(inline_workers, shards)) == before
+    assert content(run_shards(inline_workers, shards)) == before
 
 
 def gather_all(workers, shards):
     for shard in shards:
         workers.submit(shard)
-    return list(gather(workers, [shard.id for shard in shards]).values())
+    return list(wait_for(workers, [shard.id for shard in shards]).values())
 
 
 def test_the_sampler_runs_with_its_own_threads_and_leaves_the_process_as_it_was(worker_spec, leaps_problems):
@@ -129,7 +129,7 @@ def test_the_sampler_runs_with_its_own_threads_and_leaves_the_process_as_it_was(
 
     workers.engine.sampler.generate = spy
     before = torch.get_num_threads()
-    collect(workers, make_shards(leaps_problems[:1], group_size=1, step=0, sampling=SAMPLING))
+    run_shards(workers, make_shards(leaps_problems[:1], group_size=1, step=0, sampling=SAMPLING))
     workers.close()
     assert seen == [2]
     assert torch.get_num_threads() == before
@@ -148,7 +148,9 @@ def trouble_workers(worker_spec, trouble_ref):
 )
 def test_what_a_verifier_does_is_a_verdict_and_not_an_exception(trouble_workers, answer, outcome):
     problems = [Problem("1 + 1 ?", "fine"), Problem("2 + 2 ?", answer), Problem("3 + 3 ?", "fine")]
-    groups = collect(trouble_workers, make_shards(problems, group_size=1, step=0, sampling=Sampling(max_new_tokens=4)))
+    groups = run_shards(
+        trouble_workers, make_shards(problems, group_size=1, step=0, sampling=Sampling(max_new_tokens=4))
+    )
     assert [g.trajectories[0].verdict.outcome for g in groups] == [Outcome.CORRECT, outcome, Outcome.CORRECT]
 
 
@@ -168,9 +170,9 @@ def test_verification_overlaps_the_generation_of_the_next_shard(trouble_workers)
 def test_results_of_other_shards_stay_for_their_own_reader(inline_workers, leaps_problems):
     first, second = make_shards(leaps_problems[:4], group_size=2, step=0, shard_size=2, sampling=SAMPLING)
     inline_workers.submit(first)
-    groups = collect(inline_workers, [second])
+    groups = run_shards(inline_workers, [second])
     assert [g.problem for g in groups] == leaps_problems[2:4]
-    assert [g.problem for g in gather(inline_workers, [first.id])[first.id].groups] == leaps_problems[:2]
+    assert [g.problem for g in wait_for(inline_workers, [first.id])[first.id].groups] == leaps_problems[:2]
 
 
 def test_a_shard_in_flight_cannot_be_submitted_again(inline_workers, leaps_problems):
@@ -203,7 +205,7 @@ class SilentWorkers:
 def test_a_wait_ends_and_says_what_was_waited_for(leaps_problems):
     shards = make_shards(leaps_problems[:6], group_size=1, step=0, shard_size=1, sampling=SAMPLING)
     with pytest.raises(TimeoutError) as caught:
-        collect(SilentWorkers(), shards, timeout_seconds=0.05)
+        run_shards(SilentWorkers(), shards, timeout_seconds=0.05)
     message = str(caught.value)
     for fact in ("6 shard(s)", "worker-7 suspect", "run shard 3", "killed", "stack of worker-7"):
         assert fact in message
@@ -214,7 +216,7 @@ def test_a_long_wait_is_told_before_it_ends(leaps_problems, monkeypatch):
     told = []
     shards = make_shards(leaps_problems[:1], group_size=1, step=0, sampling=SAMPLING)
     with pytest.raises(TimeoutError):
-        collect(SilentWorkers(), shards, timeout_seconds=0.05, on_wait=told.append)
+        run_shards(SilentWorkers(), shards, timeout_seconds=0.05, on_wait=told.append)
     assert "waiting for 1 shard(s)" in told[0]
 
 

@@ -11,7 +11,7 @@ from policies.types import Completion, FinishReason, Sampling
 from rl.records.rescore import Agreement, rescore, rescore_run
 from rl.rollouts.log import DamagedLogError, RolloutLog
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Reason, Verdict
 
@@ -50,7 +50,7 @@ def test_groups_come_back_equal(tmp_path):
 
 def test_sampled_groups_come_back_equal_but_for_wall_times(tmp_path, inline_workers, leaps_problems):
     shards = make_shards(leaps_problems[:3], group_size=2, step=0, sampling=Sampling(max_new_tokens=8))
-    groups = collect(inline_workers, shards)
+    groups = run_shards(inline_workers, shards)
     log = RolloutLog(tmp_path)
     log.write(0, groups)
     for stored, fresh in zip(log.groups(), groups, strict=True):
@@ -133,7 +133,7 @@ def test_rescoring_shows_what_the_new_verifier_says_otherwise():
 
 def test_a_run_rescored_with_its_own_environment_agrees_with_itself(tmp_path, inline_workers, leaps_problems):
     shards = make_shards(leaps_problems[:6], group_size=4, step=0, sampling=Sampling(max_new_tokens=8))
-    RolloutLog(tmp_path / "arms" / "rl" / "rollouts").write(0, collect(inline_workers, shards))
+    RolloutLog(tmp_path / "arms" / "rl" / "rollouts").write(0, run_shards(inline_workers, shards))
     agreement = rescore_run(tmp_path, EnvGrader(EnvSpec("leaps")))
     assert agreement.num_responses == 24
     assert {old for old, _ in agreement.table} == {new for _, new in agreement.table}

@@ -13,7 +13,7 @@ from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
 from rl.rollouts.shards import make_shards
 from rl.rollouts.stream import Pace, RolloutStream
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from rl.workers.types import ShardResult
 from verifiers.types import Outcome, Verdict
@@ -99,7 +99,7 @@ def test_without_staleness_a_stream_is_the_synchronous_loop():
         shards = make_shards(
             curriculum.problems(step, 4), group_size=2, step=step, shard_size=2, sampling=SAMPLING, version=step
         )
-        assert collect(workers, shards) == groups
+        assert run_shards(workers, shards) == groups
         curriculum.observe(groups)
 
 

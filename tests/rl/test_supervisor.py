@@ -15,7 +15,7 @@ import pytest
 from envs.types import Problem
 from policies.types import Sampling
 from rl.rollouts.shards import make_shards
-from rl.rollouts.wait import collect
+from rl.rollouts.wait import run_shards
 from rl.workers.slot import HEARTBEAT, Patience, Slot, Task
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import ShardFailed, ShardResult, WorkersLost, WorkerState
@@ -326,7 +326,7 @@ def test_a_worker_that_keeps_dying_is_retired_and_the_last_one_ends_the_wait(mak
     workers = make(launcher, 2, Patience(heartbeat_seconds=0.01, max_restarts=2))
     workers.publish({"name": "w"}, 0)
     with pytest.raises(WorkersLost, match="worker-0: LostError: killed"):
-        collect(workers, shards(0), timeout_seconds=30)
+        run_shards(workers, shards(0), timeout_seconds=30)
     assert workers.poll(0.0) == []  # nothing is raised where nobody waits: a checkpoint may look for what came back
     assert len(launcher.started) == 6  # two workers, each started three times
     assert {h.state for h in workers.health()} == {WorkerState.RETIRED}
@@ -337,7 +337,7 @@ def test_workers_that_cannot_load_are_not_started_again(make):
     launcher.broken = True
     workers = make(launcher, 2)
     with pytest.raises(WorkersLost, match="could not load its policy: ValueError: no such folder"):
-        collect(workers, shards(0), timeout_seconds=30)
+        run_shards(workers, shards(0), timeout_seconds=30)
     assert len(launcher.started) == 2
 
 

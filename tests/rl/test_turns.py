@@ -167,7 +167,7 @@ def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_p
     from envs.registry import EnvSpec
     from policies.tiny import TinyConfig, build_tiny
     from rl.rollouts.shards import make_shards
-    from rl.rollouts.wait import collect
+    from rl.rollouts.wait import run_shards
     from rl.workers import PolicySpec, WorkerSpec, make_workers
 
     build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=512), vocabulary=None, seed=1).save(tmp_path)
@@ -175,8 +175,8 @@ def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_p
     problems = list(spec.env.build().problems(3))
     shards = make_shards(problems, group_size=4, step=0, shard_size=2, sampling=Sampling(max_new_tokens=60))
     workers = make_workers("inline", spec)
-    groups = collect(workers, shards)
-    again = collect(workers, shards)
+    groups = run_shards(workers, shards)
+    again = run_shards(workers, shards)
     workers.close()
     env = spec.env.build()
     for group, other in zip(groups, again):
