@@ -97,7 +97,7 @@ class RolloutEngine:
         return PendingShard(
             shard=shard,
             prompts=prompts,
-            rollouts=tuple(rollouts),
+            rollouts=tuple(written),
             verdicts=self.pool.submit(items),
             version=self.version,
             generate_seconds=self._idle_since - began,
