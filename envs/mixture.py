@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
+from envs.demonstrators.writers import make_demonstrator, who_writes
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
 from envs.strands import Strand
@@ -131,6 +132,8 @@ class Mixture(Environment):
     def demonstrator(self, parts: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> Demonstrator:
         """Each part's own demonstrator, with the same settings; `parts` overrides them by part.
 
+        A part's settings may name `writers` of its own (see `envs.demonstrators.writers.make_demonstrator`).
+
         Raises:
             ValueError: `parts` names a part that there is not.
         """
@@ -145,13 +148,17 @@ class MixtureDemonstrator:
 
     def __init__(self, env: Mixture, settings: Mapping[str, Mapping[str, Any]]) -> None:
         self.env = env
-        self.writers = {name: part.demonstrator(**settings[name]) for name, part in env.parts.items()}
+        self.writers = {name: make_demonstrator(part, **settings[name]) for name, part in env.parts.items()}
         covered = {level for writer in self.writers.values() for level in writer.levels}
         self.levels = tuple(level for level in env.levels if level in covered)
 
     def covers(self, problem: Problem) -> bool:
         """True when the part's demonstrator covers it."""
         return self.writers[problem.info["part"]].covers(problem)
+
+    def writer_of(self, problem: Problem, rng: random.Random) -> tuple[str, Demonstrator]:
+        """(name, writer) of one solution: the part's demonstrator, or the one of its writers whose turn it is."""
+        return who_writes(self.writers[problem.info["part"]], problem, rng)
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution in the manner of the part's demonstrator."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
 from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
@@ -62,13 +62,16 @@ class StepDemonstrator:
             names means always). Names are those of `env.mistakes` and of
             `envs.demonstrators.mistakes.ARITHMETIC_MISTAKES`.
         leap_law: how many steps a written step covers: rows (largest level, probabilities of 1, 2, 3, ...); the first
-            row that reaches the level holds. Skipped steps are carried out, not written.
+            row that reaches the level holds, and beyond the last row the last. Skipped steps are carried out, not
+            written.
         horizon: carries out this many steps at most and then answers with the value it has (a missing skill);
             None: no limit.
         max_level: largest level it writes solutions for; None: all of the environment's training levels.
         styles: share of each style of writing: "plain" steps, "numbered" steps, "terse" (the answer alone),
             "wordy" (restates the question first).
     """
+
+    known_styles: ClassVar[Sequence[str]] = STYLES
 
     def __init__(
         self,
@@ -85,6 +88,10 @@ class StepDemonstrator:
             raise ValueError(f"slip is {slip}, expected a probability in [0, 1)")
         if horizon is not None and horizon < 1:
             raise ValueError(f"horizon is {horizon}, expected 1 step or more, or None for no limit")
+        if not leap_law:
+            raise ValueError(
+                "leap_law is empty, expected rows (largest level, probabilities of a leap of 1, 2, 3, ...)"
+            )
         for _, probabilities in leap_law:
             if abs(sum(probabilities) - 1) > 1e-6:
                 raise ValueError(f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
@@ -98,7 +105,7 @@ class StepDemonstrator:
         if not self.levels:
             raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
         _check_names("mistake", self.mistakes, [*env.mistakes, *ARITHMETIC_MISTAKES])
-        _check_names("style", self.styles, STYLES)
+        _check_names("style", self.styles, self.known_styles)
 
     def covers(self, problem: Problem) -> bool:
         """True for every problem of its levels."""
@@ -109,8 +116,7 @@ class StepDemonstrator:
         steps, answer = self._limited(problem, rng)
         steps, answer = slipped(steps, answer, self.slip, rng)
         steps = self._skip(steps, problem.level, rng)
-        style = rng.choices(list(self.styles), list(self.styles.values()))[0] if len(self.styles) > 1 else None
-        return self._render(style or next(iter(self.styles)), problem, steps, answer)
+        return self._render(self._draw_style(rng), problem, steps, answer)
 
     def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
         """A conversation of several turns in the demonstrator's manner: the environment itself answers each of them.
@@ -154,14 +160,25 @@ class StepDemonstrator:
         return redo(steps, answer, lambda _, expression, value: rule(expression, value))
 
     def _skip(self, steps: Sequence[str], level: int, rng: random.Random) -> list[str]:
-        probabilities = next(p for top, p in self.leap_law if level <= top)
-        if len(probabilities) == 1:
+        if len(self._leaps_at(level)) == 1:
             return list(steps)
         written, done = [], 0
         while done < len(steps):
-            done += rng.choices(range(1, len(probabilities) + 1), probabilities)[0]
+            done += self._draw_leap(level, rng)
             written.append(steps[min(done, len(steps)) - 1])
         return written
+
+    def _leaps_at(self, level: int) -> Sequence[float]:
+        return next((p for top, p in self.leap_law if level <= top), self.leap_law[-1][1])
+
+    def _draw_leap(self, level: int, rng: random.Random) -> int:
+        probabilities = self._leaps_at(level)
+        return rng.choices(range(1, len(probabilities) + 1), probabilities)[0]
+
+    def _draw_style(self, rng: random.Random) -> str:
+        if len(self.styles) == 1:
+            return next(iter(self.styles))
+        return rng.choices(list(self.styles), list(self.styles.values()))[0]
 
     def _render(self, style: str, problem: Problem, steps: Sequence[str], answer: str) -> str:
         if style == "terse":

@@ -7,9 +7,10 @@ that imitates them takes steps that are too large *for it*.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from envs.demonstrators.base import LeapLaw, StepDemonstrator
 from envs.leaps.verifier import apply
 from envs.types import Problem
 
@@ -22,10 +23,9 @@ DEFAULT_LEAP_LAW = (
     (4, (0.35, 0.35, 0.2, 0.1)),
     (99, (0.1, 0.25, 0.35, 0.3)),
 )
-FLAT_LEAP_LAW = ((99, (1.0, 0.0, 0.0, 0.0)),)
 
 
-class LeapDemonstrator:
+class LeapDemonstrator(StepDemonstrator):
     """Writes a solution line by line; leaps follow `leap_law`, and each operation slips with probability `slip`.
 
     Accuracy at level n is (1 - slip) ** n, for any leaps: the writer computes every operation, also the unwritten ones.
@@ -33,48 +33,38 @@ class LeapDemonstrator:
     Args:
         env: whose problems it solves.
         slip: probability per operation of a wrong value, from which the writer goes on.
-        leap_law: rows (largest level, probabilities of leaps 1, 2, 3, ...); the first row that reaches the level holds.
+        leap_law: rows (largest level, probabilities of leaps 1, 2, 3, ...); the first row that reaches the level
+            holds, and beyond the last row the last.
+        horizon: carries out this many operations at most and then answers with the value it has; None: no limit.
         max_level: largest level it writes solutions for (its coverage).
+        styles: share of each style of writing: "plain" lines, or "terse" (the answer alone).
     """
+
+    env: Leaps
+    known_styles = ("plain", "terse")  # the vocabulary has no words for the others
 
     def __init__(
         self,
         env: Leaps,
+        *,
         slip: float = 0.02,
-        leap_law: Sequence[tuple[int, Sequence[float]]] = DEFAULT_LEAP_LAW,
-        max_level: int = 6,
+        leap_law: LeapLaw = DEFAULT_LEAP_LAW,
+        horizon: int | None = None,
+        max_level: int | None = 6,
+        styles: Mapping[str, float] | None = None,
     ) -> None:
-        if not 0 <= slip < 1:
-            raise ValueError(f"slip is {slip}, expected a probability in [0, 1)")
-        for _, probabilities in leap_law:
-            if abs(sum(probabilities) - 1) > 1e-6:
-                raise ValueError(f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
-        self.env = env
-        self.slip = slip
-        self.leap_law = tuple((int(top), tuple(p)) for top, p in leap_law)
-        self.levels = tuple(n for n in env.levels if n <= max_level)
-        if not self.levels:
-            raise ValueError(f"max_level is {max_level}, but the environment's levels begin at {min(env.levels)}")
-
-    def covers(self, problem: Problem) -> bool:
-        """True for every problem of its levels."""
-        return problem.level in self.levels
+        super().__init__(env, slip=slip, leap_law=leap_law, horizon=horizon, max_level=max_level, styles=styles)
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""
-        operations = [tuple(operation) for operation in problem.info["operations"]]
+        operations = [tuple(operation) for operation in problem.info["operations"]][: self.horizon]
         value, done, lines = problem.info["start"], 0, []
         while done < len(operations):
-            part = operations[done : done + self._draw_leap(len(operations), len(operations) - done, rng)]
+            part = operations[done : done + self._draw_leap(problem.level, rng)]
             for _, op, operand in part:
                 value = apply(value, op, operand, self.env.modulus)
                 if rng.random() < self.slip:
                     value = (value + rng.randrange(1, self.env.modulus)) % self.env.modulus
             lines.append(self.env.write_line(part, value))
             done += len(part)
-        return self.env.render_solution(lines, str(value))
-
-    def _draw_leap(self, level: int, remaining: int, rng: random.Random) -> int:
-        probabilities = next(p for top, p in self.leap_law if level <= top)
-        leap = rng.choices(range(1, len(probabilities) + 1), probabilities)[0]
-        return min(leap, remaining)
+        return self._render(self._draw_style(rng), problem, lines, str(value))

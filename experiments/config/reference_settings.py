@@ -69,6 +69,7 @@ def algorithms() -> Iterator[str]:
 def components() -> Iterator[str]:
     """Settings of curricula, annotators, rewards and demonstrators."""
     from envs.demonstrators.base import StepDemonstrator
+    from envs.demonstrators.writers import make_demonstrator
     from envs.leaps.demonstrator import LeapDemonstrator
     from rl.curriculum import CURRICULA
     from rl.curriculum.pools import Pools
@@ -90,6 +91,7 @@ def components() -> Iterator[str]:
     yield from ("", "## Demonstrators", "", "Settings of `imitation.demonstrator`.")
     yield from section("of LEAPS", LeapDemonstrator)
     yield from section("of every other environment", StepDemonstrator)
+    yield from section("of every environment: several writers", make_demonstrator, without={"env", "settings"})
 
 
 def verifiers() -> Iterator[str]:

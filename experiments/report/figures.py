@@ -134,7 +134,8 @@ def trained_levels(results: StudyResults) -> dict[str, list[int]]:
     from experiments.study.context import build_env
 
     env = build_env(results.experiment.env)[1]
-    covered = [line["level"] for lines in results.demonstrators[:1] for line in lines if line["is_covered"]]
+    lines = results.demonstrators[0] if results.demonstrators else []
+    covered = [line["level"] for line in lines if line["is_covered"] and line.get("writer") is None]
     return {"demonstrations": covered, "rl": list(env.levels), "beyond": list(env.ood_levels)}
 
 

@@ -165,7 +165,7 @@ class StudyResults:
             line
             for lines in self.demonstrators
             for line in lines
-            if (line["level"] == level if level is not None else line["is_covered"])
+            if line.get("writer") is None and (line["level"] == level if level is not None else line["is_covered"])
         ]
         if not lines:
             return None

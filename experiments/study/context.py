@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from envs.demonstrators.writers import make_demonstrator
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
 from experiments.config.sections import Component, ModelSection, OptimizerSection, SamplingSection
@@ -60,19 +61,22 @@ def build_env(component: Component) -> tuple[EnvSpec, Environment]:
 
 
 def build_demonstrator(env: Environment, settings: Mapping[str, Any]) -> Demonstrator:
-    """The environment's demonstrator with the settings of `imitation.demonstrator`.
+    """The environment's demonstrator with the settings of `imitation.demonstrator`, or the writers that it names.
 
     Raises:
         UserError: it has no such setting, or refuses its value.
     """
     try:
-        return env.demonstrator(**settings)
+        return make_demonstrator(env, **settings)
     except (TypeError, ValueError) as error:
         writer = env.demonstrator()
         writers = getattr(writer, "writers", {"": writer}).values()  # of a mixture: one for each part
         known = {name for each in writers for name in inspect.signature(type(each)).parameters} - {"env"}
-        wrong = next((name for name in settings if name not in known | {"parts"}), None)
-        hint = did_you_mean(wrong, known) if wrong is not None else ""
+        named = settings.get("writers")
+        own = [entry for entry in named.values() if isinstance(entry, Mapping)] if isinstance(named, Mapping) else []
+        given = [name for each in (settings, *own) for name in each]
+        wrong = next((name for name in given if name not in known | {"parts", "writers", "share"}), None)
+        hint = did_you_mean(wrong, known | {"writers"}) if wrong is not None else ""
         raise UserError(f"imitation.demonstrator: {in_words(error)}{hint}") from error
 
 

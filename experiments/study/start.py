@@ -17,6 +17,7 @@ from policies.causal import CausalPolicy
 from rl.imitation.demonstrations import (
     Demonstration,
     DemonstrationSource,
+    count_writers,
     encode_demonstrations,
     measure_demonstrator,
     shuffled_epochs,
@@ -95,11 +96,11 @@ def _imitate(
         seed=context.seed,
     )
     context.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
-    source = demonstrations_of(context, section, demonstrator)
+    written = demonstrations_of(context, section, demonstrator).write(section.num_demonstrations)
     result = fit_demonstrations(
         context,
         policy,
-        source.write(section.num_demonstrations),
+        written,
         settings,
         section.optimizer,
         folder,
@@ -111,7 +112,8 @@ def _imitate(
         return False
     row = {"steps": result.steps, "tokens_trained": result.tokens_trained, "seconds": result.seconds}
     probes = [list(p) for p in result.probes]
-    write_json(folder.path / "imitation.json", {**row, "probes": probes, "reached": result.reached_target})
+    row |= {"probes": probes, "reached": result.reached_target, "writers": count_writers(written)}
+    write_json(folder.path / "imitation.json", row)
     return True
 
 

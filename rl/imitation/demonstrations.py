@@ -8,6 +8,7 @@ are written by the same demonstrator: all that the policy has seen when practice
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
+from envs.demonstrators.writers import Writers, who_writes
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
 from rl.records.lines import load_records, save_records
@@ -32,18 +34,22 @@ class Demonstration:
     Attributes:
         response: its text; the last turn, where there are several.
         transcript: the whole conversation, the environment's words included; None for a single turn.
+        writer: the name of who wrote it, where the demonstrator is several writers; else None.
     """
 
     problem: Problem
     response: str
     is_drill: bool = False
     transcript: tuple[Message, ...] | None = None
+    writer: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
         row = {"problem": self.problem.to_json(), "response": self.response, "is_drill": self.is_drill}
         if self.transcript is not None:
             row["transcript"] = [{"role": m.role, "content": m.content} for m in self.transcript]
+        if self.writer is not None:
+            row["writer"] = self.writer
         return row
 
     @classmethod
@@ -51,7 +57,8 @@ class Demonstration:
         """The demonstration that `to_json` wrote."""
         turns = row.get("transcript")
         transcript = None if turns is None else tuple(Message(m["role"], m["content"]) for m in turns)
-        return cls(Problem.from_json(row["problem"]), row["response"], bool(row.get("is_drill", False)), transcript)
+        is_drill = bool(row.get("is_drill", False))
+        return cls(Problem.from_json(row["problem"]), row["response"], is_drill, transcript, row.get("writer"))
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,8 @@ class DemonstrationSource:
     """Demonstrations by index.
 
     Attributes:
-        env, demonstrator: whose problems, and who solves them; levels are drawn evenly from the demonstrator's
-            coverage.
+        env, demonstrator: whose problems, and who solves them; of several writers one is drawn by share, then a
+            level evenly from that writer's coverage.
         drill_share: probability in [0, 1] that a demonstration is a drill.
         seed: keys everything.
         keep: "all", or "right" to have wrong solutions written again until the verifier accepts one (isolates leaps
@@ -88,22 +95,26 @@ class DemonstrationSource:
         """
         rng = keyed_rng("demonstration", self.env.name, self.seed, index)
         is_drill = rng.random() < self.drill_share
-        problem = self._drill(rng) if is_drill else self._problem(index, rng)
+        name, writer = "", self.demonstrator
+        if isinstance(writer, Writers):
+            name, writer = writer.draw(rng)
+        problem = self._drill(rng) if is_drill else self._problem(writer, index, rng)
+        name, writer = who_writes(writer, problem, rng, prefix=name)
         for _ in range(MAX_ATTEMPTS):
-            response, transcript = _solve(self.env, self.demonstrator, problem, rng)
+            response, transcript = _solve(self.env, writer, problem, rng)
             if self.keep == "all" or grade_solution(self.env, problem, response, transcript).is_correct:
-                return Demonstration(problem, response, is_drill, transcript)
+                return Demonstration(problem, response, is_drill, transcript, name or None)
         raise ValueError(f"keep='right': no right solution of problem {problem.id} in {MAX_ATTEMPTS} attempts")
 
     def write(self, num: int, *, first: int = 0) -> list[Demonstration]:
         """Demonstrations first .. first + num - 1."""
         return [self.at(index) for index in range(first, first + num)]
 
-    def _problem(self, index: int, rng: random.Random) -> Problem:
+    def _problem(self, writer: Demonstrator, index: int, rng: random.Random) -> Problem:
         # A demonstrator may also leave out problems within its levels: skills that nobody demonstrates.
-        covers = getattr(self.demonstrator, "covers", lambda problem: True)
+        covers = getattr(writer, "covers", lambda problem: True)
         for _ in range(MAX_ATTEMPTS):
-            level = rng.choice(self.demonstrator.levels)
+            level = rng.choice(writer.levels)
             problem = self.env.problem(index, split="train", seed=rng.getrandbits(32), level=level)
             if covers(problem):
                 return problem
@@ -184,6 +195,7 @@ class DemonstratorLine:
         num_solutions: how many were graded.
         accuracy: share with a CORRECT verdict.
         parts: mean of each named part of the verdicts (LEAPS: answer, arithmetic, verified).
+        writer: whose accuracy it is, where the demonstrator is several writers; None: that of the whole demonstrator.
     """
 
     level: int
@@ -191,6 +203,7 @@ class DemonstratorLine:
     num_solutions: int
     accuracy: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    writer: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -200,8 +213,27 @@ class DemonstratorLine:
 def measure_demonstrator(
     env: Environment, demonstrator: Demonstrator, problems: Sequence[Problem], *, repeats: int = 1, seed: int = 0
 ) -> list[DemonstratorLine]:
-    """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times."""
-    verdicts: dict[int, list] = {}
+    """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times.
+
+    Of a demonstrator that is several writers: first the lines of all of them together, each writing as often as among
+    the demonstrations, then the lines of each writer, who solves every problem alone.
+    """
+    lines = _measure(env, demonstrator, problems, repeats, seed)
+    if isinstance(demonstrator, Writers):
+        for name, writer in demonstrator.writers.items():
+            lines += _measure(env, writer, problems, repeats, seed, name)
+    return lines
+
+
+def _measure(
+    env: Environment,
+    demonstrator: Demonstrator,
+    problems: Sequence[Problem],
+    repeats: int,
+    seed: int,
+    writer: str | None = None,
+) -> list[DemonstratorLine]:
+    verdicts: dict[int, list[Verdict]] = {}
     for problem in problems:
         for repeat in range(repeats):
             rng = keyed_rng("demonstrator line", seed, problem.id, repeat)
@@ -216,13 +248,19 @@ def measure_demonstrator(
             parts={
                 name: fmean(v.parts.get(name, 0.0) for v in rows) for name in sorted({n for v in rows for n in v.parts})
             },
+            writer=writer,
         )
         for level, rows in sorted(verdicts.items())
     ]
 
 
+def count_writers(demonstrations: Sequence[Demonstration]) -> dict[str, int]:
+    """How many demonstrations each writer wrote, the most prolific first; {} where the demonstrator is one person."""
+    return dict(Counter(d.writer for d in demonstrations if d.writer is not None).most_common())
+
+
 def save_demonstrations(demonstrations: Sequence[Demonstration], path: Path | str) -> None:
-    """Writes one JSON object per line: {"problem", "response", "is_drill"}."""
+    """Writes one JSON object per line: {"problem", "response", "is_drill"}, and "writer" where there are several."""
     save_records(demonstrations, path)
 
 

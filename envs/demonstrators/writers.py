@@ -1,0 +1,139 @@
+"""A demonstrator that is several writers, each with a share of the demonstrations and limits of its own.
+
+What people leave behind was written by many hands. Imitation copies their mixture in its proportions; practice against
+a verifier can amplify a hand that is rare and useful (Tsilivis et al. 2025, arXiv:2510.11495).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
+from envs.types import Message
+
+if TYPE_CHECKING:
+    from envs.types import Environment, Problem
+
+SHARE_TOLERANCE = 1e-6  # how far from 1 the shares may sum
+
+
+@runtime_checkable
+class NamesWriters(Protocol):
+    """A demonstrator behind which several writers stand."""
+
+    def writer_of(self, problem: Problem, rng: random.Random) -> tuple[str, Demonstrator]:
+        """(name, writer) of one solution; the name is "" where a problem has a single writer."""
+        ...
+
+
+class Writers:
+    """Several writers of one environment, each with its share of the demonstrations.
+
+    A demonstration's writer is drawn by share first, then a problem among those it covers: so the shares are those of
+    the demonstrations, also where the writers cover different levels.
+
+    Attributes:
+        writers: name -> demonstrator.
+        shares: name -> share of the demonstrations; they sum to 1.
+        levels: every level that one of them covers.
+    """
+
+    def __init__(self, env: Environment, writers: Mapping[str, Demonstrator], shares: Mapping[str, float]) -> None:
+        self.env = env
+        self.writers = dict(writers)
+        self.shares = dict(shares)
+        covered = {level for writer in writers.values() for level in writer.levels}
+        self.levels = tuple(level for level in env.levels if level in covered)
+
+    def covers(self, problem: Problem) -> bool:
+        """True when one of them covers it."""
+        return any(writer.covers(problem) for writer in self.writers.values())
+
+    def draw(self, rng: random.Random) -> tuple[str, Demonstrator]:
+        """(name, writer) of a demonstration whose problem is not yet chosen."""
+        name = rng.choices(list(self.shares), list(self.shares.values()))[0]
+        return name, self.writers[name]
+
+    def writer_of(self, problem: Problem, rng: random.Random) -> tuple[str, Demonstrator]:
+        """(name, writer) of a solution of `problem`, as often as each solves such problems among the demonstrations.
+
+        Those who cover the problem are drawn with weight share / number of their levels; where nobody covers it, all.
+        """
+        able = {n: w for n, w in self.writers.items() if w.covers(problem)} or self.writers
+        weights = [self.shares[name] / len(writer.levels) for name, writer in able.items()]
+        name = rng.choices(list(able), weights)[0]
+        return who_writes(able[name], problem, rng, prefix=name)
+
+    def write(self, problem: Problem, rng: random.Random) -> str:
+        """A solution in the manner of one of them."""
+        return self.writer_of(problem, rng)[1].write(problem, rng)
+
+    def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
+        """A conversation in the manner of one of them; of one turn where that writer has no more."""
+        writer = self.writer_of(problem, rng)[1]
+        if isinstance(writer, ConversationDemonstrator):
+            return writer.transcript(problem, rng)
+        return (Message("assistant", writer.write(problem, rng)),)
+
+
+def who_writes(
+    demonstrator: Demonstrator, problem: Problem, rng: random.Random, prefix: str = ""
+) -> tuple[str, Demonstrator]:
+    """(name, writer) of one solution of `problem`; the name is `prefix` for a demonstrator who is one person."""
+    if not isinstance(demonstrator, NamesWriters):
+        return prefix, demonstrator
+    name, writer = demonstrator.writer_of(problem, rng)
+    return "/".join(part for part in (prefix, name) if part), writer
+
+
+def make_demonstrator(env: Environment, *, writers: Mapping[str, Any] | None = None, **settings: Any) -> Demonstrator:
+    """The environment's demonstrator, or several of it with shares.
+
+    Args:
+        env: whose problems are solved.
+        writers: name -> {share: ..., settings of this writer}, or the share alone; shares sum to 1. None: one writer.
+        settings: of the demonstrator; with `writers`, those that all of them have unless they say otherwise.
+
+    Raises:
+        ValueError: a share is no number above 0, or the shares do not sum to 1; or a demonstrator refuses a setting.
+        TypeError: a demonstrator has no such setting.
+
+    Example (YAML)::
+
+        demonstrator:
+          slip: 0.03
+          writers:
+            leaping: 0.95
+            patient: {share: 0.05, leap_law: [[99, [1.0]]]}
+    """
+    if writers is None:
+        return env.demonstrator(**settings)
+    if not isinstance(writers, Mapping) or not writers:
+        raise ValueError(f"writers is {writers!r}, expected name -> share, or name -> {{share: ..., settings}}")
+    read = {str(name): _read_writer(str(name), entry) for name, entry in writers.items()}
+    shares = {name: share for name, (share, _) in read.items()}
+    total = sum(shares.values())
+    if abs(total - 1) > SHARE_TOLERANCE:
+        given = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+        raise ValueError(f"the writers' shares sum to {total:g} ({given}), expected 1")
+    made = {}
+    for name, (_, own) in read.items():
+        try:
+            made[name] = env.demonstrator(**{**settings, **own})
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"writer {name!r}: {error}") from error
+    return Writers(env, made, {name: share / total for name, share in shares.items()})
+
+
+def _read_writer(name: str, entry: Any) -> tuple[float, dict[str, Any]]:
+    """(share, settings) of an entry: a share, or a mapping that has one."""
+    settings = dict(entry) if isinstance(entry, Mapping) else {"share": entry}
+    if "share" not in settings:
+        raise ValueError(f"writer {name!r} has no share, only {', '.join(map(str, settings)) or 'nothing'}")
+    share = settings.pop("share")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1 or math.isnan(share):
+        raise ValueError(f"writer {name!r} has share {share!r}, expected a number in (0, 1]")
+    return float(share), settings
