@@ -110,10 +110,15 @@ def _imitate(
     )
     if result.interrupted:
         return False
-    row = {"steps": result.steps, "tokens_trained": result.tokens_trained, "seconds": result.seconds}
-    probes = [list(p) for p in result.probes]
-    row |= {"probes": probes, "reached": result.reached_target, "writers": count_writers(written)}
-    write_json(folder.path / "imitation.json", row)
+    card = {
+        "steps": result.steps,
+        "tokens_trained": result.tokens_trained,
+        "seconds": result.seconds,
+        "probes": [list(p) for p in result.probes],
+        "reached": result.reached_target,
+        "writers": count_writers(written),
+    }
+    write_json(folder.path / "imitation.json", card)
     return True
 
 
