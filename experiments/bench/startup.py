@@ -2,9 +2,9 @@
 
     python -m experiments.bench.startup [--repeats 5]
 
-In fresh processes, medians: importing the inline mode (which loads neither ray nor trl), and from the start of the
-process to the end of the first update of a policy of 0.2 million parameters: imports, loading, verifier process,
-sampling, grading, update. Writes results/bench_startup.json.
+In fresh processes, medians: `beyond --help`; importing the inline mode (which loads neither ray nor trl), and from the
+start of the process to the end of the first update of a policy of 0.2 million parameters: imports, loading, verifier
+process, sampling, grading, update. Writes results/bench_startup.json.
 """
 
 from __future__ import annotations
@@ -51,8 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         build_tiny(MODEL, vocabulary=make_env(ENV).vocabulary(), seed=0).save(folder)
         report = {
-            name: measure([sys.executable, "-c", code, folder], options.repeats)
-            for name, code in (("import", IMPORT), ("first_update", FIRST_UPDATE))
+            name: measure([sys.executable, *command], options.repeats)
+            for name, command in (
+                ("help", ["-m", "experiments", "--help"]),
+                ("import", ["-c", IMPORT]),
+                ("first_update", ["-c", FIRST_UPDATE, folder]),
+            )
         }
     print(json.dumps(report, indent=1))
     write_report(options.out, report)

@@ -2,6 +2,7 @@
 
 The shared library goes to the user's cache folder under a name that hashes sources, compiler and processor, so an edit
 or another machine never meets a stale one; where that folder cannot be written to, every process compiles its own.
+BEYOND_KERNEL_ARCH names another instruction set than this processor's (`x86-64-v3`: AVX2, as most laptops have).
 Without a compiler the engine decodes through torch, and says so once.
 """
 
@@ -19,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-FLAGS = ("-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errno", "-fvisibility=hidden")
+FLAGS = ("-O3", "-fPIC", "-shared", "-fno-math-errno", "-fvisibility=hidden")
 PAGE = 16  # positions per page; PAGE in decode.h
 COMPILE_SECONDS = 120.0
 
@@ -118,7 +119,8 @@ def load_kernels() -> ctypes.CDLL | None:
 def _load(compiler: str) -> ctypes.CDLL:
     """The shared library; compiled to a temporary name and moved, so that processes may race."""
     texts = [path.read_text() for path in sorted(FOLDER.glob("*.[ch]"))]
-    digest = hashlib.sha256("\0".join([*texts, compiler, *FLAGS, _processor()]).encode()).hexdigest()[:16]
+    flags = (*FLAGS, f"-march={os.environ.get('BEYOND_KERNEL_ARCH') or 'native'}")
+    digest = hashlib.sha256("\0".join([*texts, compiler, *flags, _processor()]).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "beyond-imitation"
     library = folder / f"kernels-{digest}.so"
     if library.exists():
@@ -126,7 +128,7 @@ def _load(compiler: str) -> ctypes.CDLL:
     is_kept = _can_write(folder)
     with tempfile.TemporaryDirectory(dir=folder if is_kept else None) as scratch:
         built = Path(scratch) / library.name
-        command = [compiler, *FLAGS, "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
+        command = [compiler, *flags, "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
         kernels = ctypes.CDLL(str(built))
         if is_kept:

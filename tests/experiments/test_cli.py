@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -24,12 +23,6 @@ def test_help_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "study" in done.stdout
-
-
-def test_help_answers_in_about_a_second():
-    began = time.process_time(), time.perf_counter()
-    assert beyond("--help").returncode == 0
-    assert time.perf_counter() - began[1] < 10  # under a second on a quiet machine; the bound is for a busy one
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from experiments.run.errors import UserError
 from experiments.study.plan import check_components
 from experiments.study.stages import run_study
 
+pytestmark = pytest.mark.learning
+
 SMALL = [
     "imitation={num_demonstrations: 40, steps: 3, batch_size: 8}",
     "rl={steps: 2, problems_per_step: 4, group_size: 2, evaluate_every: 1}",

@@ -47,6 +47,16 @@ def test_a_compiler_that_fails_is_told_and_torch_takes_over(tmp_path, monkeypatc
     assert "sampling runs through torch" in caplog.text
 
 
+def test_another_instruction_set_can_be_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for arch in ("", "native"):  # the same library
+        monkeypatch.setenv("BEYOND_KERNEL_ARCH", arch)
+        assert compile_and_load() is not None
+    assert len(list((tmp_path / "beyond-imitation").iterdir())) == 1
+    monkeypatch.setenv("BEYOND_KERNEL_ARCH", "no-such-processor")
+    assert compile_and_load() is None
+
+
 def test_another_processor_gets_a_library_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for flags in ("flags: sse2", "flags: sse2 avx2"):

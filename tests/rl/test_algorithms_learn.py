@@ -18,6 +18,8 @@ from torch import Tensor
 from rl.algorithms import ALGORITHMS, Algorithm, Scores, make
 from rl.types import Batch, Totals
 
+pytestmark = pytest.mark.learning
+
 PROBLEMS, GROUP, VOCABULARY, END, LENGTH = 4, 16, 5, 4, 2
 STEPS, LEARNING_RATE = 25, 0.3
 SOLVED = 0.9  # success probability; 0.04 at the start

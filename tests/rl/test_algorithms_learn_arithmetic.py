@@ -18,7 +18,7 @@ from rl.algorithms.grpo import Grpo
 from rl.algorithms.reinforce import Reinforce
 from rl.rewards.sources import CoinFlipReward
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.learning, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOLVED = 0.9
 DEMONSTRATED = 1 - DEMONSTRATOR["slip"]

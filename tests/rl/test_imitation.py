@@ -8,7 +8,6 @@ from itertools import islice
 import pytest
 import torch
 
-from envs.leaps import Leaps
 from envs.splits import split_of
 from rl.algorithms import make
 from rl.imitation.demonstrations import (
@@ -23,6 +22,8 @@ from rl.imitation.sft import FitProgress, SftSettings, fit_sft, length_bucketed
 from rl.learning.learner import Learner
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.recorder import SilentRecorder
+
+pytestmark = pytest.mark.learning
 
 
 @pytest.fixture(scope="module")
@@ -202,14 +203,3 @@ def test_settings_refuse_what_makes_no_sense(leaps_env):
         DemonstrationSource(leaps_env, leaps_env.demonstrator(), keep="some")
     with pytest.raises(ValueError, match="target"):
         SftSettings(target=95)
-
-
-def test_writing_demonstrations_is_fast():
-    """Under 1 ms of processor time each (0.1 ms measured): half a million examples in minutes."""
-    import time
-
-    env = Leaps()
-    source = DemonstrationSource(env, env.demonstrator())
-    began = time.process_time()
-    source.write(500)
-    assert time.process_time() - began < 0.5

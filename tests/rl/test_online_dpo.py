@@ -17,6 +17,8 @@ from rl.records.recorder import SilentRecorder
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
+pytestmark = pytest.mark.learning
+
 
 def sampled(policy, number: int) -> list[Group]:
     """Groups of one right and one wrong completion, of problems that differ between rounds."""

@@ -25,6 +25,8 @@ from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import ProxyReward
 from rl.types import Comparison
 
+pytestmark = pytest.mark.learning
+
 RM = RewardModelSettings(epochs=2, batch_size=16, lr=3e-3, held_out=0.2)
 DPO = DpoSettings(epochs=2, batch_size=16, lr=3e-3, held_out=0.2)
 

@@ -34,6 +34,8 @@ from rl.train import TrainSettings, train
 from rl.types import Example, Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
+pytestmark = pytest.mark.learning
+
 
 def group(name: str, *rows: tuple[str, bool], finish: FinishReason = FinishReason.STOP) -> Group:
     problem = Problem(name, "1")

@@ -25,6 +25,8 @@ from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.types import Totals
 
+pytestmark = pytest.mark.learning
+
 SETTINGS = TrainSettings(steps=4, problems_per_step=4, group_size=4, sampling=Sampling(max_new_tokens=2))
 
 

@@ -15,6 +15,8 @@ from rl.learning.collate import collate, collate_examples, minibatches
 from rl.learning.learner import Learner, NonFiniteLossError, OptimizerSettings
 from rl.records.metrics import is_known
 
+pytestmark = pytest.mark.learning
+
 # With eps = 1 Adam's step is smooth in the gradient, so that a rounding error of the gradient stays one.
 SMOOTH = OptimizerSettings(lr=1.0, eps=1.0)
 

@@ -20,6 +20,8 @@ from rl.learning.learner import Learner, OptimizerSettings, make_value_model
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
+pytestmark = pytest.mark.learning
+
 PROBLEM = Problem(prompt="p", answer="1")
 WAYS = {
     "grpo": ("grpo", {}, {}),

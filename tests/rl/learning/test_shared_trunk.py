@@ -16,6 +16,8 @@ from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.types import Totals
 
+pytestmark = pytest.mark.learning
+
 SLOW = OptimizerSettings(lr=1e-3)
 
 

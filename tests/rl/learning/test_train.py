@@ -18,6 +18,8 @@ from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
 from rl.workers.types import WorkersLost
 
+pytestmark = pytest.mark.learning
+
 SETTINGS = TrainSettings(steps=40, problems_per_step=8, group_size=8, sampling=Sampling(max_new_tokens=2))
 
 
