@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor
-
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.clipped import Clipped
 from rl.functional.aggregation import Aggregation
 from rl.functional.distillation import sampled_reverse_kl
 from rl.functional.masked import clean
-from rl.functional.objectives import Objective, clipped, token_ratio
 from rl.types import Batch
 
 
 @dataclass(frozen=True)
-class Distill(PolicyGradient):
+class Distill(Clipped):
     """On-policy distillation by sampled reverse KL (arXiv:2306.13649; as a policy gradient in arXiv:2306.08543).
 
     A_t = log teacher(a_t) - log pi_old(a_t);  PPO's clipped surrogate. The teacher stands where other algorithms have
@@ -32,12 +28,9 @@ class Distill(PolicyGradient):
     name: ClassVar[str] = "distill"
 
     aggregation: Aggregation = Aggregation.TOKEN_MEAN
-    clip_low: float = 0.2
-    clip_high: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high)
         if self.kl.beta > 0:
             raise ValueError("distill: the teacher takes the place of the reference, so kl.beta > 0 means nothing here")
 
@@ -56,7 +49,3 @@ class Distill(PolicyGradient):
             raise ValueError("distill: the teacher's log-probabilities are missing (batch.reference_logprobs is None)")
         advantages = sampled_reverse_kl(self._old_logprobs(batch), batch.reference_logprobs)
         return replace(batch, advantages=clean(advantages, batch.mask))
-
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on the token's ratio."""
-        return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

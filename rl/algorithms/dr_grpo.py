@@ -7,16 +7,15 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient, scaled_group_advantages
+from rl.algorithms.clipped import Clipped
+from rl.algorithms.policy_gradient import scaled_group_advantages
 from rl.algorithms.settings import Scale
 from rl.functional.aggregation import Aggregation
-from rl.functional.objectives import Objective, clipped, token_ratio
 from rl.types import Batch
 
 
 @dataclass(frozen=True)
-class DrGrpo(PolicyGradient):
+class DrGrpo(Clipped):
     """Dr. GRPO (arXiv:2503.20783).
 
     A_i = r_i - mean_g;  loss = sum of the clipped surrogate over tokens / (completions x length limit). Its expected
@@ -29,12 +28,9 @@ class DrGrpo(PolicyGradient):
     name: ClassVar[str] = "dr_grpo"
 
     aggregation: Aggregation = Aggregation.CONSTANT
-    clip_low: float = 0.2
-    clip_high: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high)
         if self.aggregation not in (Aggregation.CONSTANT, Aggregation.SEQUENCE_SUM):
             raise ValueError(
                 f"dr_grpo: aggregation {self.aggregation} divides by lengths that the policy chooses, which is the "
@@ -44,7 +40,3 @@ class DrGrpo(PolicyGradient):
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
         """[B] rewards over their group's mean, divided by nothing."""
         return scaled_group_advantages(rewards, batch, Scale.NONE)
-
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on the token's ratio."""
-        return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

@@ -7,17 +7,16 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient, scaled_group_advantages
-from rl.algorithms.rloo import check_sequence_aggregation
+from rl.algorithms.clipped import Clipped
+from rl.algorithms.policy_gradient import scaled_group_advantages
 from rl.algorithms.settings import Scale
 from rl.functional.aggregation import Aggregation
-from rl.functional.objectives import Objective, clipped, geometric_ratio
+from rl.functional.objectives import geometric_ratio
 from rl.types import Batch
 
 
 @dataclass(frozen=True)
-class Gspo(PolicyGradient):
+class Gspo(Clipped):
     """GSPO (arXiv:2507.18071).
 
     s_i = exp(mean_t (log pi - log pi_old));  loss = -mean_i min(s_i A_i, clip(s_i, 1 - low, 1 + high) A_i). The mean
@@ -37,15 +36,10 @@ class Gspo(PolicyGradient):
     clip_low: float = 3e-4
     clip_high: float = 4e-4
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high)
-        check_sequence_aggregation(self.name, self.aggregation)
-
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
         """[B] rewards over their group's mean, divided by what `scale` names."""
         return scaled_group_advantages(rewards, batch, self.scale)
 
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on s_i, the same for all tokens of a completion."""
-        return clipped(geometric_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)
+    def ratio(self, logprobs: Tensor, old: Tensor, mask: Tensor) -> Tensor:
+        """[B, T] s_i, the same for all tokens of a completion."""
+        return geometric_ratio(logprobs, old, mask)

@@ -72,6 +72,11 @@ class PolicyGradient(Algorithm):
             raise ValueError(f"{self.name}: entropy_coefficient is {self.entropy_coefficient}, a bonus: expected >= 0")
         if self.entropy_target is not None and self.entropy_target <= 0:
             raise ValueError(f"{self.name}: entropy_target is {self.entropy_target}, expected nats per token > 0")
+        if self.sequence_level and self.aggregation is not Aggregation.SEQUENCE_MEAN:
+            raise ValueError(
+                f"{self.name}: the loss is one number per completion, and aggregation {self.aggregation} would count "
+                "it once per token: use sequence_mean"
+            )
 
     # --- what an algorithm fills in ---
 

@@ -9,12 +9,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from rl.algorithms.base import LossParts, Scores
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.clipped import DualClipped
 from rl.functional.advantages import at_last_token, gae
 from rl.functional.aggregation import Aggregation, aggregate
 from rl.functional.masked import clean, masked_sum, whiten
-from rl.functional.objectives import Objective, clipped, token_ratio
 from rl.functional.value import value_loss
 from rl.types import Batch, Totals
 
@@ -33,7 +31,7 @@ VALUE_COEFFICIENTS = {
 
 
 @dataclass(frozen=True)
-class Ppo(PolicyGradient):
+class Ppo(DualClipped):
     """PPO (arXiv:1707.06347) with generalised advantage estimation, as used for language models.
 
     Token reward = -beta k1_t, plus the completion's reward at its last token; advantages by GAE, whitened over the
@@ -44,7 +42,7 @@ class Ppo(PolicyGradient):
     Attributes:
         gamma: discount per sampled token.
         lam: GAE's trade between the value model (0) and the sampled return (1).
-        clip_low, clip_high, dual_clip: see grpo.
+        clip_low, clip_high, dual_clip: as in grpo.
         whiten_advantages: mean 0 and deviation 1 over the whole batch.
         trunk: separate, or shared with the policy.
         value_coefficient: weight of the value loss; None: 0.5 with a separate trunk, 0.1 with a shared one.
@@ -58,9 +56,6 @@ class Ppo(PolicyGradient):
     minibatches: int = 2
     gamma: float = 1.0
     lam: float = 0.95
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    dual_clip: float | None = None
     whiten_advantages: bool = True
     trunk: Trunk = Trunk.SEPARATE
     value_coefficient: float | None = None
@@ -68,7 +63,6 @@ class Ppo(PolicyGradient):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high, self.dual_clip)
         for setting in ("gamma", "lam"):
             if not 0 <= getattr(self, setting) <= 1:
                 raise ValueError(f"{self.name}: {setting} is {getattr(self, setting)}, expected within [0, 1]")
@@ -109,11 +103,6 @@ class Ppo(PolicyGradient):
         """[B, T] advantages and value targets."""
         advantages = gae(rewards, values, mask, gamma=self.gamma, lam=self.lam)
         return advantages, advantages + values
-
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on the token's ratio, held by dual clip where that is set."""
-        ratio = token_ratio(logprobs, old, mask)
-        return clipped(ratio, advantages, low=self.clip_low, high=self.clip_high, dual=self.dual_clip)
 
     def loss(self, batch: Batch, scores: Scores, totals: Totals) -> LossParts:
         """The policy's loss plus `value_weight` times the value model's."""

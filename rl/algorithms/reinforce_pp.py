@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor
-
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.clipped import Clipped
 from rl.functional.advantages import at_last_token, group_mean, returns_to_go
 from rl.functional.aggregation import Aggregation
 from rl.functional.masked import clean, whiten
-from rl.functional.objectives import Objective, clipped, token_ratio
 from rl.types import Batch
 
 
 @dataclass(frozen=True)
-class ReinforcePlusPlus(PolicyGradient):
+class ReinforcePlusPlus(Clipped):
     """REINFORCE++ (arXiv:2501.03262).
 
     Token reward = -beta k1_t, plus the completion's reward at its last token; A_t = return from t on, whitened over
@@ -35,12 +31,9 @@ class ReinforcePlusPlus(PolicyGradient):
     aggregation: Aggregation = Aggregation.TOKEN_MEAN
     group_baseline: bool = False
     gamma: float = 1.0
-    clip_low: float = 0.2
-    clip_high: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high)
         if not 0 <= self.gamma <= 1:
             raise ValueError(f"reinforce_pp: gamma is {self.gamma}, expected within [0, 1]")
 
@@ -56,7 +49,3 @@ class ReinforcePlusPlus(PolicyGradient):
             token_rewards = token_rewards - self.beta * clean(self._reference_k1(batch), mask)
         returns = returns_to_go(token_rewards, mask, gamma=self.gamma)
         return replace(batch, advantages=whiten(returns, mask))
-
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on the token's ratio."""
-        return clipped(token_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)

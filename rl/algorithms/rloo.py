@@ -7,16 +7,15 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rl.algorithms.grpo import check_clip
-from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.clipped import Clipped
 from rl.functional.advantages import leave_one_out
 from rl.functional.aggregation import Aggregation
-from rl.functional.objectives import Objective, clipped, sequence_ratio
+from rl.functional.objectives import sequence_ratio
 from rl.types import Batch
 
 
 @dataclass(frozen=True)
-class Rloo(PolicyGradient):
+class Rloo(Clipped):
     """RLOO (arXiv:2402.14740).
 
     A_i = r_i - mean of the siblings' rewards;  loss = mean over completions of the clipped surrogate on the
@@ -32,31 +31,11 @@ class Rloo(PolicyGradient):
     sequence_level: ClassVar[bool] = True
 
     aggregation: Aggregation = Aggregation.SEQUENCE_MEAN
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_clip(self.name, self.clip_low, self.clip_high)
-        check_sequence_aggregation(self.name, self.aggregation)
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
         """[B] rewards over the mean of their siblings'; the rows of a group sum to 0."""
         return leave_one_out(rewards, batch.groups)
 
-    def objective(self, logprobs: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Objective:
-        """The clipped surrogate on the whole completion's ratio, the same for all its tokens."""
-        return clipped(sequence_ratio(logprobs, old, mask), advantages, low=self.clip_low, high=self.clip_high)
-
-
-def check_sequence_aggregation(name: str, aggregation: Aggregation) -> None:
-    """Refuses to weigh a loss that is one number per completion by the completion's length.
-
-    Raises:
-        ValueError: anything but sequence_mean.
-    """
-    if aggregation is not Aggregation.SEQUENCE_MEAN:
-        raise ValueError(
-            f"{name}: the loss is one number per completion, and aggregation {aggregation} would count it once per "
-            "token: use sequence_mean"
-        )
+    def ratio(self, logprobs: Tensor, old: Tensor, mask: Tensor) -> Tensor:
+        """[B, T] the whole completion's, the same for all its tokens."""
+        return sequence_ratio(logprobs, old, mask)
