@@ -17,7 +17,8 @@ from policies.causal import load_policy
 from policies.types import Sampling
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import Curriculum
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import LearnerSettings, Models, OptimizerSettings
+from rl.learning.led import LedLearner
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
@@ -50,11 +51,10 @@ def main() -> None:
 
     rank = PartialState(cpu=options.device == "cpu").process_index
     device = options.device if options.device == "cpu" else f"{options.device}:{rank}"
-    learner = Learner(
-        load_policy(options.policy, device=device),
+    learner = LedLearner(
+        Models(load_policy(options.policy, device=device)),
         make_algorithm("grpo"),
-        OptimizerSettings(lr=options.lr),
-        sharding=options.sharding,
+        LearnerSettings(OptimizerSettings(lr=options.lr), sharding=options.sharding),
     )
     if learner.is_main:
         practise(learner, options, device)
@@ -64,7 +64,7 @@ def main() -> None:
     learner.processes.end()
 
 
-def practise(learner: Learner, options: argparse.Namespace, device: str) -> None:
+def practise(learner: LedLearner, options: argparse.Namespace, device: str) -> None:
     """The loop, on rank 0; its workers sample on rank 0's device."""
     spec = WorkerSpec(PolicySpec(options.policy, device=device), parse_reference(options.env))
     workers = make_workers("inline", spec, 1)

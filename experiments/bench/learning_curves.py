@@ -38,7 +38,7 @@ from rl.curriculum import make_curriculum
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport, expert_iteration
 from rl.imitation.sft import SftSettings, fit_sft
-from rl.learning.learner import Learner, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
@@ -103,7 +103,9 @@ class World:
         """Fits the policy to demonstrations first .. first + 4000 - 1, until `target` is reached where there is one."""
         source = DemonstrationSource(self.env, self.env.demonstrator(**DEMONSTRATOR), drill_share=0.0, seed=self.seed)
         examples = shuffled_epochs(encode_demonstrations(source.write(4000, first=first), policy), self.seed)
-        learner = Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=lr, warmup_steps=10))
+        learner = Learner(
+            Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=lr, warmup_steps=10))
+        )
         settings = SftSettings(max_steps=steps, batch_size=32, target=target, probe_every=200)
         probe = None if target is None else lambda step: self.accuracy(policy, step)
         fit_sft(learner, examples, settings, SilentRecorder(), probe=probe)
@@ -131,14 +133,18 @@ def practise(
     """The training loop from the start of a seed: the curve, and the policy that it came to."""
     policy = load_policy(world.start)
     learner = Learner(
-        policy,
+        Models(
+            policy,
+            value_model=make_value_model(algorithm, policy),
+            reference=teacher or (load_policy(world.start) if algorithm.needs_reference else None),
+        ),
         algorithm,
-        OptimizerSettings(lr=lr),
-        value_model=make_value_model(algorithm, policy),
-        value_optimizer=OptimizerSettings(lr=value_lr) if value_lr else None,
-        value_pretraining=value_pretraining,
-        reference=teacher or (load_policy(world.start) if algorithm.needs_reference else None),
-        seed=world.seed,
+        LearnerSettings(
+            OptimizerSettings(lr=lr),
+            value_optimizer=OptimizerSettings(lr=value_lr) if value_lr else None,
+            value_pretraining=value_pretraining,
+            seed=world.seed,
+        ),
     )
     curve = [world.accuracy(policy, 0)]
 
@@ -194,7 +200,7 @@ def _expert_iteration(world: World) -> Curve:
         return {}
 
     expert_iteration(
-        Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=LEARNING_RATE)),
+        Learner(Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=LEARNING_RATE))),
         world.workers,
         make_curriculum("uniform", world.env, seed=world.seed),
         ExpertIterationSettings(

@@ -34,7 +34,7 @@ from policies.types import Sampling
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import make_curriculum
 from rl.learning.checkpoint import Checkpoints
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
@@ -147,7 +147,9 @@ def run(
 ) -> tuple[Meter, dict[str, torch.Tensor]]:
     """Trains with checkpoints and a rollout log, as a study does; the readings and the final weights."""
     learner = Learner(
-        load_policy(spec.policy.folder), make_algorithm("grpo"), OptimizerSettings(lr=5e-4), seed=spec.seed
+        Models(load_policy(spec.policy.folder)),
+        make_algorithm("grpo"),
+        LearnerSettings(OptimizerSettings(lr=5e-4), seed=spec.seed),
     )
     meter = Meter(steps)
     train(

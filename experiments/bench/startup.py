@@ -31,7 +31,8 @@ import sys
 from experiments.bench.time_to_accuracy import *
 torch.set_num_threads(1)
 workers = make_workers("inline", WorkerSpec(PolicySpec(sys.argv[1]), parse_reference(ENV)), 1)
-learner = Learner(load_policy(sys.argv[1]), make_algorithm("grpo"), OptimizerSettings(lr=LR))
+models = Models(load_policy(sys.argv[1]))
+learner = Learner(models, make_algorithm("grpo"), LearnerSettings(OptimizerSettings(lr=LR)))
 settings = TrainSettings(steps=1, problems_per_step=PROBLEMS, group_size=GROUP_SIZE, sampling=Sampling(MAX_NEW_TOKENS))
 train(learner=learner, workers=workers, problems=Curriculum(make_env(ENV)), reward=VerifierReward(),
       settings=settings, recorder=SilentRecorder())

@@ -35,7 +35,7 @@ from policies.types import Sampling
 from rl.algorithms import make
 from rl.curriculum import Curriculum
 from rl.learning.collate import collate
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.shards import make_shards
@@ -170,7 +170,7 @@ def time_ours(folder: str, workers: Workers, turn: int, options: argparse.Namesp
 
 def our_learner(policy: CausalPolicy, autocast: str | None = None) -> Learner:
     """GRPO as trl computes it: group deviation, clip 0.2, mean over completions of means over tokens."""
-    return Learner(policy, make("grpo"), OptimizerSettings(**SETTINGS), autocast=autocast)
+    return Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(**SETTINGS), autocast=autocast))
 
 
 # ---------------------------------------------------------------------- trl

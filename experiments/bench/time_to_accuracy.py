@@ -37,7 +37,7 @@ from rl.algorithms import make as make_algorithm
 from rl.curriculum import Curriculum
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.sft import SftSettings, fit_sft
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
@@ -132,7 +132,9 @@ def imitate(env: Environment, seed: int) -> CausalPolicy:
     policy = build_tiny(MODEL, vocabulary=env.vocabulary(), seed=seed)
     source = DemonstrationSource(env, env.demonstrator(), drill_share=0.3, seed=seed)
     examples = encode_demonstrations(source.write(DEMONSTRATIONS), policy)
-    learner = Learner(policy, make_algorithm("sft"), OptimizerSettings(lr=IMITATION_LR, warmup_steps=100))
+    learner = Learner(
+        Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=IMITATION_LR, warmup_steps=100))
+    )
     settings = SftSettings(max_steps=IMITATION_STEPS, target=None, seed=seed)
     fit_sft(learner, shuffled_epochs(examples, seed), settings, SilentRecorder())
     return policy
@@ -179,7 +181,9 @@ def race_ours(
     spec = WorkerSpec(PolicySpec(folder), parse_reference(ENV), seed=seed, threads=threads)
     workers = make_workers(options.executor, spec, options.workers)
     learner = Learner(
-        load_policy(folder), make_algorithm("grpo"), OptimizerSettings(lr=LR, betas=(0.9, 0.95), weight_decay=0.0)
+        Models(load_policy(folder)),
+        make_algorithm("grpo"),
+        LearnerSettings(OptimizerSettings(lr=LR, betas=(0.9, 0.95), weight_decay=0.0)),
     )
     settings = TrainSettings(
         steps=options.max_steps,

@@ -20,7 +20,7 @@ from rl.algorithms import make as make_algorithm
 from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate_examples
-from rl.learning.learner import Learner, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.records.recorder import Recorder
 from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
@@ -102,19 +102,19 @@ def make_learner(
     if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
         reference = _frozen(policy)
     return Learner(
-        policy,
+        Models(policy, value_model=make_value_model(algorithm, policy), reference=reference),
         algorithm,
-        optimizer_of(section.optimizer, total_steps),
-        micro_tokens=section.micro_tokens,
-        temperature=section.sampling.temperature,
-        autocast=section.autocast,
-        value_model=make_value_model(algorithm, policy),
-        value_optimizer=optimizer_of(section.value_optimizer, total_steps) if section.value_optimizer else None,
-        value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
-        gradient_checkpointing=section.gradient_checkpointing,
-        reference=reference,
-        seed=context.seed,
-        threads=context.experiment.threads,
+        LearnerSettings(
+            optimizer_of(section.optimizer, total_steps),
+            micro_tokens=section.micro_tokens,
+            temperature=section.sampling.temperature,
+            autocast=section.autocast,
+            value_optimizer=optimizer_of(section.value_optimizer, total_steps) if section.value_optimizer else None,
+            value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
+            gradient_checkpointing=section.gradient_checkpointing,
+            seed=context.seed,
+            threads=context.experiment.threads,
+        ),
     )
 
 
@@ -127,13 +127,15 @@ def make_imitator(
         total_steps: at which the optimizer's schedule ends; 0 serves a constant one.
     """
     return Learner(
-        policy,
+        Models(policy),
         make_algorithm("sft"),
-        optimizer_of(optimizer, total_steps),
-        micro_tokens=section.micro_tokens,
-        autocast=section.autocast,
-        seed=context.seed,
-        threads=context.experiment.threads,
+        LearnerSettings(
+            optimizer_of(optimizer, total_steps),
+            micro_tokens=section.micro_tokens,
+            autocast=section.autocast,
+            seed=context.seed,
+            threads=context.experiment.threads,
+        ),
     )
 
 

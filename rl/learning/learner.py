@@ -2,15 +2,15 @@
 
 It is blind to the algorithm. Every loss of an optimizer step is divided by one normaliser, counted over all of its
 rows before the first forward pass, so the result depends neither on how the step is cut into micro-batches nor on how
-many processes share it. The loop runs on rank 0; the other ranks `follow` and do their share of the micro-batches.
-Dropout is off throughout: it would make the policy that is trained another one than the policy that sampled.
+many processes share it (rl/learning/led.py). Dropout is off throughout: it would make the policy that is trained
+another one than the policy that sampled.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -28,70 +28,91 @@ from rl.learning.processes import Processes
 from rl.records.metrics import StepSums, reference_kl
 from rl.types import Batch, Totals
 
-__all__ = ["Learner", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
+__all__ = ["Learner", "LearnerSettings", "Models", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
 
 
-class Learner:
-    """Trains a policy, and a value model beside it where the algorithm has one.
+@dataclass(frozen=True)
+class Models:
+    """What a learner trains and reads.
 
-    Args:
-        policy: trained in place; its weights must be float32 (use `autocast` for bfloat16 arithmetic).
+    Attributes:
+        policy: trained in place; its weights must be float32 (`LearnerSettings.autocast` is for bfloat16 arithmetic).
+        value_model: the critic, where the algorithm has one; a head alone stands on the policy's trunk.
+        reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
+    """
+
+    policy: CausalPolicy
+    value_model: ValueModel | ValueHead | None = None
+    reference: CausalPolicy | None = None
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """How a learner computes and steps.
+
+    Attributes:
+        value_optimizer: of the critic; None: the policy's settings.
         micro_tokens: most tokens in a forward and backward pass: distinct prefixes where the model runs packed
             (policies/scoring/packed/packing.py), else rows x longest row; bounds memory.
         temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
         autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
             with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
-        value_model, value_optimizer: the critic (a head alone stands on the policy's trunk) and its settings (default:
-            those of the policy).
         value_pretraining: updates at the start in which only the value model learns.
-        reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
         sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
         seed: shuffles the minibatches.
         threads: torch threads of this process; None leaves them as they are.
     """
 
-    def __init__(
-        self,
-        policy: CausalPolicy,
-        algorithm: Algorithm,
-        optimizer: OptimizerSettings,
-        *,
-        micro_tokens: int = 16384,
-        temperature: float = 1.0,
-        autocast: str | None = None,
-        value_model: ValueModel | ValueHead | None = None,
-        value_optimizer: OptimizerSettings | None = None,
-        value_pretraining: int = 0,
-        reference: CausalPolicy | None = None,
-        gradient_checkpointing: bool = False,
-        sharding: str | None = None,
-        seed: int = 0,
-        threads: int | None = None,
-    ) -> None:
-        _check(algorithm, policy, value_model, temperature=temperature, autocast=autocast, sharding=sharding)
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.policy, self.algorithm, self.value_model = policy, algorithm, value_model
-        self.temperature, self.value_pretraining, self.seed = temperature, value_pretraining, seed
+    optimizer: OptimizerSettings
+    value_optimizer: OptimizerSettings | None = None
+    micro_tokens: int = 16384
+    temperature: float = 1.0
+    autocast: str | None = None
+    value_pretraining: int = 0
+    gradient_checkpointing: bool = False
+    sharding: str | None = None
+    seed: int = 0
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.autocast not in (None, "bf16"):
+            raise ValueError(f"autocast is {self.autocast!r}, expected None (float32) or 'bf16'")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}: a policy gradient needs sampling at a positive one")
+        if self.sharding not in (None, "fsdp"):
+            raise ValueError(f"sharding is {self.sharding!r}, expected None or 'fsdp'")
+
+
+class Learner:
+    """Trains a policy, and a value model beside it where the algorithm has one.
+
+    Raises:
+        ValueError: models, algorithm and settings that do not go together.
+    """
+
+    def __init__(self, models: Models, algorithm: Algorithm, settings: LearnerSettings) -> None:
+        _check(models, algorithm, settings)
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        self.policy, self.value_model, self.algorithm = models.policy, models.value_model, algorithm
+        self.settings = settings
         self.updates = 0
         self.steps = 0
-        self.device = policy.device
+        self.device = self.policy.device
         self.processes = Processes(self.device)
-        prepare_for_training(policy.model, gradient_checkpointing)
-        if value_model is not None:
-            prepare_for_training(value_model, False)
+        prepare_for_training(self.policy.model, settings.gradient_checkpointing)
+        if self.value_model is not None:
+            prepare_for_training(self.value_model, False)
         self.processes.share_weights(self._modules())
-        self._is_sharded = sharding is not None and self.processes.world > 1
-        self.passes = self._make_passes(reference, temperature, micro_tokens, autocast)
-        self._optimizer = Optimizer(policy.model, optimizer)
+        self._is_sharded = settings.sharding is not None and self.processes.world > 1
+        self.passes = self._make_passes(models.reference)
+        self._optimizer = Optimizer(self.policy.model, settings.optimizer)
         self._value_optimizer: Optimizer | None = None
-        if value_model is not None:
-            self._value_optimizer = Optimizer(value_model, value_optimizer or optimizer)
+        if self.value_model is not None:
+            self._value_optimizer = Optimizer(self.value_model, settings.value_optimizer or settings.optimizer)
 
-    def _make_passes(
-        self, reference: CausalPolicy | None, temperature: float, micro_tokens: int, autocast: str | None
-    ) -> Passes:
+    def _make_passes(self, reference: CausalPolicy | None) -> Passes:
         """The models behind scorers, sharded where they are to be."""
         head = self.value_model if isinstance(self.value_model, ValueHead) else None
         scorer = TokenScorer(self.policy.model, head)
@@ -110,13 +131,13 @@ class Learner:
             self.processes,
             reference=reference_scorer,
             value_model=self.value_model,
-            temperature=temperature,
-            micro_tokens=micro_tokens,
-            autocast=autocast,
+            temperature=self.settings.temperature,
+            micro_tokens=self.settings.micro_tokens,
+            autocast=self.settings.autocast,
             is_sharded=self._is_sharded,
         )
 
-    # ------------------------------------------------------------------ what the loop calls (on rank 0)
+    # ------------------------------------------------------------------ what the loop calls
 
     def update(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
         """One update on a batch of rollouts: fill, credit, epochs x minibatches of optimizer steps.
@@ -130,32 +151,30 @@ class Learner:
         Raises:
             NonFiniteLossError: the step that showed it was not applied.
         """
-        self._lead("update", batch, max_tokens)
-        return self._update(batch, max_tokens)
+        batch = self.algorithm.credit(self.fill(batch))
+        max_tokens = max_tokens or batch.longest_completion
+        sums = StepSums()
+        for epoch in range(self.algorithm.epochs):
+            key = (self.settings.seed * 1_000_003 + self.updates) * 1009 + epoch
+            for part in minibatches(batch, self.algorithm.minibatches, key):
+                sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
+        metrics = {**credit_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
+        self.updates += 1
+        self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
+        return metrics
 
     def step(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
         """One optimizer step on a batch whose advantages are filled (supervised losses use none)."""
-        self._lead("step", batch, max_tokens)
-        return self._step(batch, max_tokens)
+        return self._metrics(self._optimizer_step(batch, max_tokens or batch.longest_completion))
 
     def weights(self) -> dict[str, Tensor]:
         """The policy's weights on the CPU, for the workers."""
-        self._lead("weights")
-        return self._weights()
+        return {name: whole(weight) for name, weight in self.policy.weights().items()}
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that the learner's future depends on: a tree of mappings, tensors and plain numbers."""
-        self._lead("state_dict")
-        return self._state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes back to where `state_dict` was taken."""
-        self._lead("load_state_dict", dict(state))
-        self._load_state_dict(state)
-
-    def close(self) -> None:
-        """Lets the other ranks return from `follow`."""
-        self._lead("close")
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by."""
+        return self.settings.temperature
 
     @property
     def num_parameters(self) -> int:
@@ -172,48 +191,40 @@ class Learner:
         """Passes without gradient over each batch, before the first step."""
         return sum((self.algorithm.needs_old_logprobs, self.passes.reference is not None, self.algorithm.shares_trunk))
 
-    # ------------------------------------------------------------------ several processes
+    # ------------------------------------------------------------------ state
 
-    @property
-    def is_main(self) -> bool:
-        """True in the process that runs the loop; the others call `follow`."""
-        return self.processes.is_main
+    def state_dict(self) -> dict[str, Any]:
+        """All that the learner's future depends on: a tree of mappings, tensors and plain numbers."""
+        state: dict[str, Any] = {
+            "policy": trainable_weights(self.policy.model),
+            "optimizer": self._optimizer.state_dict(),
+            "algorithm": self.algorithm.state_dict(),
+            "steps": self.steps,
+            "updates": self.updates,
+        }
+        if self.value_model is not None and self._value_optimizer is not None:
+            state["value"] = trainable_weights(self.value_model)
+            state["value_optimizer"] = self._value_optimizer.state_dict()
+        return state
 
-    def follow(self) -> None:
-        """Does this rank's share of whatever rank 0 calls, until it closes."""
-        while True:
-            name, arguments = self.processes.receive()
-            if name == "close":
-                return
-            getattr(self, f"_{name}")(*arguments)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken."""
+        load_trainable_weights(self.policy.model, state["policy"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self.value_model is not None and self._value_optimizer is not None:
+            load_trainable_weights(self.value_model, state["value"])
+            self._value_optimizer.load_state_dict(state["value_optimizer"])
+        self.algorithm = self.algorithm.with_state(state["algorithm"])
+        self.steps = int(state["steps"])
+        self.updates = int(state["updates"])
 
-    def _lead(self, name: str, *arguments: Any) -> None:
-        """Has the other ranks call the same."""
-        self.processes.send((name, arguments))
+    # ------------------------------------------------------------------ the parts of an update
 
     def _modules(self) -> list[nn.Module]:
         return [self.policy.model, *([self.value_model] if self.value_model is not None else [])]
 
     def _optimizers(self) -> list[Optimizer]:
         return [self._optimizer, *([self._value_optimizer] if self._value_optimizer is not None else [])]
-
-    # ------------------------------------------------------------------ one update
-
-    def _update(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
-        batch = self.algorithm.credit(self.fill(batch))
-        max_tokens = max_tokens or batch.longest_completion
-        sums = StepSums()
-        for epoch in range(self.algorithm.epochs):
-            key = (self.seed * 1_000_003 + self.updates) * 1009 + epoch
-            for part in minibatches(batch, self.algorithm.minibatches, key):
-                sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
-        metrics = {**credit_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
-        self.updates += 1
-        self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
-        return metrics
-
-    def _step(self, batch: Batch, max_tokens: int | None) -> dict[str, float]:
-        return self._metrics(self._optimizer_step(batch, max_tokens or batch.longest_completion))
 
     def _metrics(self, sums: StepSums) -> dict[str, float]:
         means = sums.metrics()
@@ -287,56 +298,17 @@ class Learner:
     @property
     def _is_pretraining(self) -> bool:
         """True while only the value model learns."""
-        return self.value_model is not None and self.updates < self.value_pretraining
+        return self.value_model is not None and self.updates < self.settings.value_pretraining
 
     def _active_rows(self, batch: Batch) -> Tensor | None:
         """Rows that can move a weight; None: all of them."""
         active = self.algorithm.active_rows(batch)
         return None if bool(active.all()) else active.nonzero().squeeze(1)
 
-    # ------------------------------------------------------------------ state
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: whole(weight) for name, weight in self.policy.weights().items()}
-
-    def _state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = {
-            "policy": trainable_weights(self.policy.model),
-            "optimizer": self._optimizer.state_dict(),
-            "algorithm": self.algorithm.state_dict(),
-            "steps": self.steps,
-            "updates": self.updates,
-        }
-        if self.value_model is not None and self._value_optimizer is not None:
-            state["value"] = trainable_weights(self.value_model)
-            state["value_optimizer"] = self._value_optimizer.state_dict()
-        return state
-
-    def _load_state_dict(self, state: Mapping[str, Any]) -> None:
-        load_trainable_weights(self.policy.model, state["policy"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        if self.value_model is not None and self._value_optimizer is not None:
-            load_trainable_weights(self.value_model, state["value"])
-            self._value_optimizer.load_state_dict(state["value_optimizer"])
-        self.algorithm = self.algorithm.with_state(state["algorithm"])
-        self.steps = int(state["steps"])
-        self.updates = int(state["updates"])
-
-
-def _check(
-    algorithm: Algorithm,
-    policy: CausalPolicy,
-    value_model: ValueModel | ValueHead | None,
-    *,
-    temperature: float,
-    autocast: str | None,
-    sharding: str | None,
-) -> None:
-    """Raises ValueError for settings that do not go together."""
-    if autocast not in (None, "bf16"):
-        raise ValueError(f"autocast is {autocast!r}, expected None (float32) or 'bf16'")
-    if temperature <= 0:
-        raise ValueError(f"temperature is {temperature}: a policy gradient needs sampling at a positive one")
+def _check(models: Models, algorithm: Algorithm, settings: LearnerSettings) -> None:
+    """Raises ValueError for what does not go together."""
+    value_model = models.value_model
     if algorithm.needs_values != (value_model is not None):
         have = "no value model was given" if value_model is None else "a value model was given"
         wants = "needs" if algorithm.needs_values else "has no use for"
@@ -344,7 +316,5 @@ def _check(
     if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
         kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
         raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
-    if sharding not in (None, "fsdp"):
-        raise ValueError(f"sharding is {sharding!r}, expected None or 'fsdp'")
-    if sharding and policy.is_lora:
+    if settings.sharding and models.policy.is_lora:
         raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")

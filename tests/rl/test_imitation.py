@@ -19,7 +19,7 @@ from rl.imitation.demonstrations import (
     shuffled_epochs,
 )
 from rl.imitation.sft import FitProgress, SftSettings, fit_sft, length_bucketed
-from rl.learning.learner import Learner
+from rl.learning.learner import Learner, LearnerSettings, Models
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.recorder import SilentRecorder
 
@@ -39,7 +39,7 @@ def learner(leaps_env):
     policy = build_tiny(
         TinyConfig(layers=1, hidden=16, heads=2, context=128), vocabulary=leaps_env.vocabulary(), seed=0
     )
-    return Learner(policy, make("sft"), OptimizerSettings(lr=3e-3))
+    return Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=3e-3)))
 
 
 def test_a_demonstration_is_a_function_of_its_index(source, leaps_env):
@@ -165,7 +165,7 @@ def test_an_interrupted_fit_goes_on_as_if_undisturbed(leaps_env, source):
     def fresh():
         config = TinyConfig(layers=1, hidden=16, heads=2, context=128)
         policy = build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=0)
-        return Learner(policy, make("sft"), OptimizerSettings(lr=3e-3))
+        return Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=3e-3)))
 
     class StopAfter(SilentRecorder):
         def progress(self, stage, done, total, note=""):

@@ -18,7 +18,7 @@ from policies.causal import load_policy
 from policies.types import Sampling
 from rl.algorithms import make
 from rl.curriculum import EdgeCurriculum
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
@@ -57,7 +57,9 @@ class Waits(SilentRecorder):
 
 
 def run(worker_spec, workers, log, max_staleness, recorder):
-    learner = Learner(load_policy(worker_spec.policy.folder), make("grpo"), OptimizerSettings(lr=1e-3))
+    learner = Learner(
+        Models(load_policy(worker_spec.policy.folder)), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-3))
+    )
     train(
         learner=learner,
         workers=workers,

@@ -24,7 +24,7 @@ from rl.imitation.expert_iteration import (
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate_examples
-from rl.learning.learner import Learner
+from rl.learning.learner import Learner, LearnerSettings, Models
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
@@ -121,7 +121,7 @@ def one_step_policy(leaps_env):
 
     config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
     policy = build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=0)
-    learner = Learner(policy, make("sft"), OptimizerSettings(lr=1e-2, warmup_steps=10))
+    learner = Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2, warmup_steps=10)))
     source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.0), drill_share=1.0)
     examples = shuffled_epochs(encode_demonstrations(source.write(600), policy), 0)
     fit_sft(learner, examples, SftSettings(max_steps=150, batch_size=32, target=None), SilentRecorder())
@@ -172,7 +172,7 @@ def copy_of(policy):
 
 
 def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, workers, leaps_env):
-    learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(copy_of(one_step_policy)), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     settings = ExpertIterationSettings(
         rounds=2, problems_per_round=48, group_size=8, max_per_problem=2, epochs=12, batch_size=16, sampling=SAMPLING
     )
@@ -234,7 +234,7 @@ def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
     )  # fmt: skip
 
     def go(recorder, folder=None):
-        learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-2))
+        learner = Learner(Models(copy_of(one_step_policy)), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2)))
         reports = expert_iteration(
             learner, workers, Drills(leaps_env, 100), settings, recorder,
             checkpoints=Checkpoints(folder / "checkpoints") if folder else None,
@@ -259,7 +259,9 @@ def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, 
 
     config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
     learner = Learner(
-        build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=1), make("sft"), OptimizerSettings(lr=1e-3)
+        Models(build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=1)),
+        make("sft"),
+        LearnerSettings(OptimizerSettings(lr=1e-3)),
     )
     before = learner.weights()
     settings = ExpertIterationSettings(rounds=1, problems_per_round=4, group_size=2, sampling=SAMPLING)
@@ -271,7 +273,7 @@ def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, 
 
 
 def test_off_policy_distillation_imitates_verified_samples_and_counts_the_cost(one_step_policy):
-    learner = Learner(copy_of(one_step_policy), make("sft"), OptimizerSettings(lr=1e-3))
+    learner = Learner(Models(copy_of(one_step_policy)), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-3)))
     groups = [group("p", ("ab", True), ("c", False)), group("q", ("d", True))]
     settings = SftSettings(max_steps=3, batch_size=2, target=None)
     result = distill_samples(learner, groups, settings, SilentRecorder(), teacher_parameters=1000)
@@ -293,7 +295,9 @@ def distance_while_distilled(teacher, workers, env, seed):
             weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
     recorder = SilentRecorder()
     train(
-        learner=Learner(student, make("distill"), OptimizerSettings(lr=3e-3), reference=copy_of(teacher)),
+        learner=Learner(
+            Models(student, reference=copy_of(teacher)), make("distill"), LearnerSettings(OptimizerSettings(lr=3e-3))
+        ),
         workers=workers,
         problems=Drills(env, 16),
         reward=VerifierReward(),

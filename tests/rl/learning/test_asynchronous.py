@@ -9,7 +9,7 @@ import torch
 
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
@@ -21,7 +21,7 @@ SETTINGS = TrainSettings(
 
 
 def run(world, workers, settings=SETTINGS, **others):
-    learner = Learner(world.policy(), make("grpo"), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     recorder = SilentRecorder()
     train(
         learner=learner,

@@ -11,7 +11,7 @@ import torch
 
 from rl.algorithms import ALGORITHMS, make
 from rl.learning.collate import collate
-from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.metrics import is_known
 
 EXTRAS: dict[str, dict[str, Any]] = {
@@ -27,11 +27,13 @@ def test_an_update_moves_the_weights_and_reports_what_is_listed(world: Any, name
     policy = world.policy()
     before = {key: value.clone() for key, value in policy.weights().items()}
     learner = Learner(
-        policy,
+        Models(
+            policy,
+            value_model=make_value_model(algorithm, policy),
+            reference=world.policy(layers=1, seed=5) if algorithm.needs_reference else None,
+        ),
         algorithm,
-        OptimizerSettings(lr=0.01),
-        value_model=make_value_model(algorithm, policy),
-        reference=world.policy(layers=1, seed=5) if algorithm.needs_reference else None,
+        LearnerSettings(OptimizerSettings(lr=0.01)),
     )
     batch = collate(world.groups(), pad_id=0, learner_version=0)
     metrics = learner.update(batch, max_tokens=12)

@@ -17,7 +17,7 @@ from policies.types import Sampling
 from rl.algorithms import make
 from rl.functional.aggregation import Aggregation, aggregate
 from rl.learning.collate import collate, collate_examples
-from rl.learning.learner import Learner, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.health import Health, HealthLimits
 from rl.records.metrics import rollout_metrics
 from rl.records.recorder import SilentRecorder
@@ -32,7 +32,7 @@ SETTINGS = TrainSettings(steps=4, problems_per_step=4, group_size=4, sampling=Sa
 
 def run(world, *, workers=None, settings=SETTINGS, **others):
     policy, recorder = world.policy(), SilentRecorder()
-    learner = Learner(policy, make("grpo"), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     train(
         learner=learner,
         workers=workers or world.Workers(world.policy()),
@@ -53,7 +53,7 @@ def test_the_old_policy_is_that_of_before_the_first_minibatch(world):
     # recomputed after each step, the ratio would be 1 for ever and nothing would hold the policy near its samples
     policy = world.policy()
     algorithm = make("grpo", correction={}, epochs=2, minibatches=2)
-    learner = Learner(policy, algorithm, OptimizerSettings(lr=0.05))
+    learner = Learner(Models(policy), algorithm, LearnerSettings(OptimizerSettings(lr=0.05)))
     batch = collate(world.groups(), pad_id=0, learner_version=0)
     before = learner.fill(batch).old_logprobs
     metrics = learner.update(batch)
@@ -110,7 +110,7 @@ def test_clip_fractions_count_sampled_tokens_only(world):
     far_wide = replace(wide, behaviour_logprobs=wide.behaviour_logprobs - 1.0)
     fractions = []
     for part in (far, far_wide):
-        learner = Learner(world.policy(), make("grpo"), OptimizerSettings(lr=1e-9))
+        learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-9)))
         fractions.append(learner.update(part)["policy/clip_fraction_high"])
     assert fractions[0] == pytest.approx(fractions[1])
     assert fractions[0] > 0.2
@@ -150,7 +150,7 @@ def test_the_end_token_is_trained(world, algorithm):
     # reasoning-from-scratch#185: masked out with the padding of the same id, a policy never learns to stop
     policy = world.policy()
     end = policy.stop_ids[0]
-    learner = Learner(policy, make(algorithm), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(policy), make(algorithm), LearnerSettings(OptimizerSettings(lr=1e-2)))
     if algorithm == "sft":
         batch = collate_examples([(policy.encode("a"), policy.encode_completion("a"))], pad_id=end)
         learner.step(batch)
@@ -174,7 +174,7 @@ def test_weights_of_half_precision_are_refused(world):
     policy = world.policy()
     policy.model.to(torch.bfloat16)
     with pytest.raises(ValueError, match="small updates vanish"):
-        Learner(policy, make("grpo"), OptimizerSettings(lr=1e-6))
+        Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-6)))
 
 
 def test_entropy_over_a_large_vocabulary_is_summed_in_float32():
@@ -189,7 +189,9 @@ def test_the_learning_rate_does_not_depend_on_micro_batches(world):
     settings = OptimizerSettings(lr=1e-2, schedule="linear", total_steps=4)
     rates = []
     for micro_tokens in (16, 4096):
-        learner = Learner(world.policy(), make("grpo", minibatches=2), settings, micro_tokens=micro_tokens)
+        learner = Learner(
+            Models(world.policy()), make("grpo", minibatches=2), LearnerSettings(settings, micro_tokens=micro_tokens)
+        )
         batch = collate(world.groups(), pad_id=0, learner_version=0)
         rates.append([learner.update(batch)["learner/lr"] for _ in range(2)])
     assert rates[0] == rates[1] == [pytest.approx((1.0 + 0.75) / 2 * 1e-2), pytest.approx((0.5 + 0.25) / 2 * 1e-2)]

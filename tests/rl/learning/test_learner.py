@@ -12,7 +12,7 @@ from policies.scoring.value import ValueModel
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
 from rl.learning.collate import collate, collate_examples, minibatches
-from rl.learning.learner import Learner, NonFiniteLossError, OptimizerSettings
+from rl.learning.learner import Learner, LearnerSettings, Models, NonFiniteLossError, OptimizerSettings
 from rl.records.metrics import is_known
 
 pytestmark = pytest.mark.learning
@@ -30,7 +30,7 @@ def moved(world, batch, *, algorithm="grpo", optimizer=SMOOTH, updates=1, **sett
     policy = world.policy(layers=2)
     chosen = make(algorithm) if isinstance(algorithm, str) else algorithm
     value_model = ValueModel.from_policy(policy) if chosen.needs_values else None
-    learner = Learner(policy, chosen, optimizer, value_model=value_model, **settings)
+    learner = Learner(Models(policy, value_model=value_model), chosen, LearnerSettings(optimizer, **settings))
     for _ in range(updates):
         learner.update(batch, max_tokens=12)
     return weights(learner)
@@ -45,7 +45,7 @@ def test_a_supervised_step_equals_plain_torch(world):
     pairs = [((1, 4), (5, 6, 2)), ((1, 5, 6), (7, 2)), ((1,), (4, 4, 4, 4, 2))]
     policy, plain = world.policy(), world.policy().model
     optimizer = OptimizerSettings(lr=0.01, clip_norm=0.5, warmup_steps=2)
-    learner = Learner(policy, make("sft"), optimizer, micro_tokens=8)
+    learner = Learner(Models(policy), make("sft"), LearnerSettings(optimizer, micro_tokens=8))
     adam = torch.optim.AdamW(plain.parameters(), lr=0.01, betas=(0.9, 0.95), weight_decay=0.0)
     for step in range(3):
         metrics = learner.step(collate_examples(pairs, pad_id=0))
@@ -109,7 +109,7 @@ def test_skipping_rows_without_advantage_is_exact_and_told(world):
     ]
     batch = collate(groups, pad_id=0, learner_version=0)
     assert torch.allclose(moved(world, batch), moved(world, batch, algorithm=NeverSkips()), atol=1e-6)
-    learner = Learner(world.policy(), make("grpo"), SMOOTH)
+    learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(SMOOTH))
     metrics = learner.update(batch, max_tokens=12)
     silent = sum(not group.has_signal for group in groups)
     assert silent >= 4
@@ -119,7 +119,7 @@ def test_skipping_rows_without_advantage_is_exact_and_told(world):
 def test_an_update_without_any_advantage_leaves_fresh_weights_alone(world):
     groups = world.groups(3, rewards="ones")
     batch = collate(groups, pad_id=0, learner_version=0)
-    learner = Learner(world.policy(), make("grpo"), SMOOTH)
+    learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(SMOOTH))
     before = weights(learner)
     metrics = learner.update(batch)
     assert torch.equal(weights(learner), before)
@@ -128,7 +128,7 @@ def test_an_update_without_any_advantage_leaves_fresh_weights_alone(world):
 
 
 def test_sharded_passes_over_no_rows_are_none(world, batch):
-    learner = Learner(world.policy(), make("grpo"), SMOOTH)
+    learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(SMOOTH))
     learner.passes._is_sharded = True  # every rank runs as many passes as the others: here none
     assert learner.passes.share(batch, torch.zeros(0, dtype=torch.int64)) == []
 
@@ -140,13 +140,17 @@ def test_epochs_and_minibatches_make_that_many_steps_on_every_row(world, batch):
         assert sorted(i for part in parts for i in part.rewards.tolist()) == list(range(24))
         assert [part.num_rows for part in parts] == [8, 8, 8]
     assert [p.rewards.tolist() for p in first] != [p.rewards.tolist() for p in second]
-    learner = Learner(world.policy(), make("grpo", epochs=2, minibatches=3), OptimizerSettings(lr=1e-3))
+    learner = Learner(
+        Models(world.policy()), make("grpo", epochs=2, minibatches=3), LearnerSettings(OptimizerSettings(lr=1e-3))
+    )
     assert learner.update(batch)["learner/steps"] == 6
 
 
 def test_metrics_are_weighted_by_tokens_whatever_the_micro_batches(world, batch):
     def measured(micro_tokens):
-        learner = Learner(world.policy(layers=2), make("grpo"), SMOOTH, micro_tokens=micro_tokens)
+        learner = Learner(
+            Models(world.policy(layers=2)), make("grpo"), LearnerSettings(SMOOTH, micro_tokens=micro_tokens)
+        )
         return learner.update(batch, max_tokens=12)
 
     whole, split = measured(10**6), measured(15)
@@ -170,7 +174,7 @@ def test_the_schedule_counts_optimizer_steps():
 
 
 def test_weight_decay_spares_norms(world):
-    learner = Learner(world.policy(), make("sft"), OptimizerSettings(lr=0.1, weight_decay=0.5))
+    learner = Learner(Models(world.policy()), make("sft"), LearnerSettings(OptimizerSettings(lr=0.1, weight_decay=0.5)))
     groups = learner._optimizer.adam.param_groups
     assert all(p.dim() >= 2 for p in groups[0]["params"])
     assert groups[0]["weight_decay"] == 0.5
@@ -180,7 +184,7 @@ def test_weight_decay_spares_norms(world):
 
 def test_a_loss_that_is_not_finite_is_not_applied(world, batch):
     bad = replace(batch, behaviour_logprobs=batch.behaviour_logprobs - 1e30 * batch.mask)
-    learner = Learner(world.policy(), make("grpo"), SMOOTH)
+    learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(SMOOTH))
     before = weights(learner)
     with pytest.raises(NonFiniteLossError, match="not applied"):
         learner.update(bad)
@@ -192,23 +196,27 @@ def test_half_precision_weights_are_refused(world):
     policy = world.policy()
     policy.model.to(torch.bfloat16)
     with pytest.raises(ValueError, match="autocast='bf16'"):
-        Learner(policy, make("sft"), SMOOTH)
+        Learner(Models(policy), make("sft"), LearnerSettings(SMOOTH))
 
 
 def test_what_the_algorithm_needs_must_be_given(world):
     with pytest.raises(ValueError, match="needs a value model"):
-        Learner(world.policy(), make("ppo"), SMOOTH)
+        Learner(Models(world.policy()), make("ppo"), LearnerSettings(SMOOTH))
     with pytest.raises(ValueError, match="has no use for"):
-        Learner(world.policy(), make("grpo"), SMOOTH, value_model=ValueModel.from_policy(world.policy()))
+        Learner(
+            Models(world.policy(), value_model=ValueModel.from_policy(world.policy())),
+            make("grpo"),
+            LearnerSettings(SMOOTH),
+        )
     with pytest.raises(ValueError, match="needs a reference"):
-        Learner(world.policy(), make("grpo", kl={"beta": 0.1}), SMOOTH)
+        Learner(Models(world.policy()), make("grpo", kl={"beta": 0.1}), LearnerSettings(SMOOTH))
 
 
 def test_dropout_is_off(world, batch):
     policy = world.policy()
     for layer in policy.model.model.layers:
         layer.self_attn.attention_dropout = 0.5
-    learner = Learner(policy, make("grpo"), SMOOTH, gradient_checkpointing=True)
+    learner = Learner(Models(policy), make("grpo"), LearnerSettings(SMOOTH, gradient_checkpointing=True))
     policy.model.train()
     scores = [learner.passes.logprobs(batch) for _ in range(2)]
     assert torch.equal(scores[0], scores[1])
@@ -217,7 +225,7 @@ def test_dropout_is_off(world, batch):
 def test_gradient_checkpointing_and_bf16_change_the_cost_not_the_step(world, batch):
     plain = moved(world, batch)
     assert torch.allclose(moved(world, batch, gradient_checkpointing=True), plain, atol=1e-6)
-    start = weights(Learner(world.policy(layers=2), make("grpo"), SMOOTH))
+    start = weights(Learner(Models(world.policy(layers=2)), make("grpo"), LearnerSettings(SMOOTH)))
     half = moved(world, batch, autocast="bf16")
     cosine = torch.nn.functional.cosine_similarity(half - start, plain - start, dim=0)
     assert cosine > 0.98
@@ -227,7 +235,11 @@ def test_gradient_checkpointing_and_bf16_change_the_cost_not_the_step(world, bat
 def test_value_pretraining_leaves_the_policy_alone(world, batch):
     policy = world.policy()
     value_model = ValueModel.from_policy(policy)
-    learner = Learner(policy, make("ppo"), OptimizerSettings(lr=1e-3), value_model=value_model, value_pretraining=2)
+    learner = Learner(
+        Models(policy, value_model=value_model),
+        make("ppo"),
+        LearnerSettings(OptimizerSettings(lr=1e-3), value_pretraining=2),
+    )
     start, values = weights(learner), value_model.head.weight.detach().clone()
     for _ in range(2):
         metrics = learner.update(batch)
@@ -242,18 +254,18 @@ def test_values_learn_the_returns(world, batch):
     policy = world.policy()
     settings = OptimizerSettings(lr=1e-2)
     learner = Learner(
-        policy,
+        Models(policy, value_model=ValueModel.from_policy(policy)),
         make("ppo"),
-        OptimizerSettings(lr=1e-5),
-        value_model=ValueModel.from_policy(policy),
-        value_optimizer=settings,
+        LearnerSettings(OptimizerSettings(lr=1e-5), value_optimizer=settings),
     )
     losses = [learner.update(batch)["value/loss"] for _ in range(15)]
     assert losses[-1] < 0.5 * losses[0]
 
 
 def test_kl_is_measured_against_the_reference(world, batch):
-    learner = Learner(world.policy(), make("grpo"), OptimizerSettings(lr=0.01), reference=world.policy())
+    learner = Learner(
+        Models(world.policy(), reference=world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=0.01))
+    )
     filled = learner.fill(batch)
     # the same weights: log reference = log pi, so KL of "behaviour" to it is the mean of their difference
     own = learner.passes.column(batch, learner.passes.logprobs)
@@ -269,7 +281,7 @@ def test_lora_trains_adapters_and_takes_its_base_as_reference(world, batch, tmp_
 
     world.policy().save(tmp_path)
     policy = load_policy(tmp_path, lora={"r": 4, "target_modules": ["q_proj", "v_proj"]})
-    learner = Learner(policy, make("grpo", kl={"beta": 0.1}), OptimizerSettings(lr=0.05))
+    learner = Learner(Models(policy), make("grpo", kl={"beta": 0.1}), LearnerSettings(OptimizerSettings(lr=0.05)))
     base = {n: p.detach().clone() for n, p in policy.model.named_parameters() if not p.requires_grad}
     start = learner.fill(batch).reference_logprobs
     learner.update(batch)
@@ -288,7 +300,11 @@ def test_state_goes_round(world, batch):
     def build():
         policy = world.policy()
         algorithm = make("ppo", epochs=2, minibatches=2)
-        return Learner(policy, algorithm, OptimizerSettings(lr=1e-2), value_model=ValueModel.from_policy(policy))
+        return Learner(
+            Models(policy, value_model=ValueModel.from_policy(policy)),
+            algorithm,
+            LearnerSettings(OptimizerSettings(lr=1e-2)),
+        )
 
     one, other = build(), build()
     one.update(batch)
@@ -298,16 +314,16 @@ def test_state_goes_round(world, batch):
 
 
 def test_state_of_another_model_is_refused(world):
-    state = Learner(world.policy(), make("sft"), SMOOTH).state_dict()
+    state = Learner(Models(world.policy()), make("sft"), LearnerSettings(SMOOTH)).state_dict()
     with pytest.raises(ValueError, match="another model"):
-        Learner(world.policy(layers=2), make("sft"), SMOOTH).load_state_dict(state)
+        Learner(Models(world.policy(layers=2)), make("sft"), LearnerSettings(SMOOTH)).load_state_dict(state)
     with pytest.raises(ValueError, match="shape"):
-        Learner(world.policy(hidden=16), make("sft"), SMOOTH).load_state_dict(state)
+        Learner(Models(world.policy(hidden=16)), make("sft"), LearnerSettings(SMOOTH)).load_state_dict(state)
 
 
 def test_supervised_steps_learn_to_copy(world):
     policy = world.policy()
-    learner = Learner(policy, make("sft"), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     pairs = [(policy.encode(letter), policy.encode_completion(letter)) for letter in world.letters]
     losses = [learner.step(collate_examples(pairs, policy.pad_id))["learner/loss"] for _ in range(40)]
     assert losses[0] > 1.5  # about log 8: nothing is known

@@ -16,7 +16,7 @@ from policies.tiny import TinyConfig, build_tiny
 from policies.types import Completion, FinishReason
 from rl.algorithms import make
 from rl.learning.collate import collate
-from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -82,10 +82,9 @@ def build(way, is_packed):
     with pytest.MonkeyPatch.context() as patch:
         if not is_packed:
             patch.setattr(packing, "_agrees", lambda trunk: False)
-        learner = Learner(
-            policy, algorithm, OptimizerSettings(lr=1.0), value_model=critic, micro_tokens=16,
-            reference=reference if algorithm.needs_reference else None, **extra,
-        )  # fmt: skip
+        reference = reference if algorithm.needs_reference else None
+        settings = LearnerSettings(OptimizerSettings(lr=1.0), micro_tokens=16, **extra)
+        learner = Learner(Models(policy, value_model=critic, reference=reference), algorithm, settings)
         trunks = [policy.model.get_base_model().model if policy.is_lora else policy.model.model]
         trunks += [critic.trunk] if hasattr(critic, "trunk") else []
         assert [packing.can_pack(trunk, 4) for trunk in trunks] == [is_packed] * len(trunks)
@@ -97,7 +96,7 @@ def step(learner, batch):
     """Loss and gradient of the step that an update on the batch would take."""
     for optimizer in learner._optimizers():
         optimizer.forget()
-    metrics = learner._update(batch, 5)
+    metrics = learner.update(batch, max_tokens=5)
     return metrics["learner/loss"], torch.cat([g.flatten() for o in learner._optimizers() for g in o.gradients()])
 
 
@@ -129,7 +128,7 @@ def test_a_model_whose_attention_is_not_sdpa_learns_the_same_padded():
     batch = collate([Group(PROBLEM, tuple(rows))], pad_id=0, learner_version=0)
     found = []
     for policy in (sdpa, eager):
-        learner = Learner(policy, make("grpo"), OptimizerSettings(lr=1.0))
+        learner = Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(lr=1.0)))
         learner._apply = lambda sums: None
         found.append(step(learner, batch))
     assert not packing.can_pack(eager.model.model, 4)

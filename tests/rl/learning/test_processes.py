@@ -22,15 +22,14 @@ PROGRAM = """
     spec.loader.exec_module(letters)
     from rl.algorithms import make
     from rl.learning.collate import collate
-    from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+    from rl.learning.learner import LearnerSettings, Models, OptimizerSettings, make_value_model
+    from rl.learning.led import LedLearner
 
     policy = letters.letter_policy(layers=2)
     algorithm = make({algorithm!r}, **{options!r})
-    learner = Learner(
-        policy, algorithm, OptimizerSettings(lr=0.1, eps=1.0), micro_tokens=40,
-        value_model=make_value_model(algorithm, policy),
-        reference=letters.letter_policy(layers=2), sharding={sharding!r},
-    )
+    models = Models(policy, make_value_model(algorithm, policy), letters.letter_policy(layers=2))
+    settings = LearnerSettings(OptimizerSettings(lr=0.1, eps=1.0), micro_tokens=40, sharding={sharding!r})
+    learner = LedLearner(models, algorithm, settings)
     if learner.is_main:
         for seed in range(3):
             batch = collate(letters.ragged_groups(seed=seed), pad_id=0, learner_version=seed)

@@ -12,7 +12,7 @@ import rl.learning.checkpoint
 from policies.types import Sampling
 from rl.algorithms import make
 from rl.learning.checkpoint import Checkpoints
-from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
@@ -64,13 +64,17 @@ def build(world, setting):
     algorithm = make(options.pop("name"), **options)
     policy = world.policy()
     return Learner(
-        policy,
+        Models(
+            policy,
+            value_model=make_value_model(algorithm, policy),
+            reference=world.policy() if algorithm.needs_reference else None,
+        ),
         algorithm,
-        OptimizerSettings(lr=1e-2, schedule="cosine", warmup_steps=2, total_steps=20),
-        value_model=make_value_model(algorithm, policy),
-        value_pretraining=pretraining,
-        reference=world.policy() if algorithm.needs_reference else None,
-        micro_tokens=64,
+        LearnerSettings(
+            OptimizerSettings(lr=1e-2, schedule="cosine", warmup_steps=2, total_steps=20),
+            value_pretraining=pretraining,
+            micro_tokens=64,
+        ),
     )
 
 
@@ -205,6 +209,6 @@ def test_a_longer_stage_goes_on_from_a_shorter_one(world, tmp_path):
 
 def test_a_checkpoint_of_another_model_is_refused_with_a_reason(world, tmp_path):
     run(world, "grpo", folder=tmp_path, settings=replace(SETTINGS, steps=1))
-    learner = Learner(world.policy(layers=2), make("grpo"), OptimizerSettings(lr=1e-2))
+    learner = Learner(Models(world.policy(layers=2)), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     with pytest.raises(ValueError, match="another model"):
         run(world, "grpo", folder=tmp_path, learner=learner)

@@ -10,7 +10,7 @@ from policies.scoring.value import ValueHead, ValueModel
 from policies.types import Sampling
 from rl.algorithms import make
 from rl.learning.collate import collate
-from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.train import TrainSettings, train
@@ -28,7 +28,9 @@ def batch(world):
 
 def build(world, algorithm, **settings):
     policy = world.policy()
-    return Learner(policy, algorithm, SLOW, value_model=make_value_model(algorithm, policy), **settings)
+    return Learner(
+        Models(policy, value_model=make_value_model(algorithm, policy)), algorithm, LearnerSettings(SLOW, **settings)
+    )
 
 
 def disturb(head, seed=0):
@@ -109,16 +111,24 @@ def test_the_state_goes_round(world, batch):
 def test_the_wrong_kind_of_critic_is_refused(world):
     policy = world.policy()
     with pytest.raises(ValueError, match="needs a ValueHead, and got a ValueModel"):
-        Learner(policy, make("ppo", trunk="shared"), SLOW, value_model=ValueModel.from_policy(policy))
+        Learner(
+            Models(policy, value_model=ValueModel.from_policy(policy)),
+            make("ppo", trunk="shared"),
+            LearnerSettings(SLOW),
+        )
     with pytest.raises(ValueError, match="needs a ValueModel, and got a ValueHead"):
-        Learner(policy, make("ppo"), SLOW, value_model=ValueHead.for_policy(policy))
+        Learner(Models(policy, value_model=ValueHead.for_policy(policy)), make("ppo"), LearnerSettings(SLOW))
 
 
 @pytest.mark.parametrize("name", ["ppo", "vapo"])
 def test_it_learns_to_repeat_a_letter(world, name):
     policy, algorithm, recorder = world.policy(), make(name, trunk="shared"), SilentRecorder()
     train(
-        learner=Learner(policy, algorithm, OptimizerSettings(lr=3e-3), value_model=make_value_model(algorithm, policy)),
+        learner=Learner(
+            Models(policy, value_model=make_value_model(algorithm, policy)),
+            algorithm,
+            LearnerSettings(OptimizerSettings(lr=3e-3)),
+        ),
         workers=world.Workers(world.policy()),
         problems=world.Problems(),
         reward=VerifierReward(),

@@ -11,7 +11,7 @@ from policies.types import Sampling
 from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
 from rl.learning.checkpoint import Checkpoints
-from rl.learning.learner import Learner, OptimizerSettings, make_value_model
+from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
@@ -27,10 +27,7 @@ def run(world, *, algorithm="grpo", reward=None, settings=SETTINGS, lr=1e-2, rec
     policy = world.policy()
     chosen = make(algorithm) if isinstance(algorithm, str) else algorithm
     learner = Learner(
-        policy,
-        chosen,
-        OptimizerSettings(lr=lr),
-        value_model=make_value_model(chosen, policy),
+        Models(policy, value_model=make_value_model(chosen, policy)), chosen, LearnerSettings(OptimizerSettings(lr=lr))
     )
     recorder = recorder or SilentRecorder()
     parts = {"workers": world.Workers(world.policy()), "problems": world.Problems(), **others}
