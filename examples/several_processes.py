@@ -21,7 +21,8 @@ from rl.learning.learner import LearnerSettings, Models, OptimizerSettings
 from rl.learning.led import LedLearner
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, WorkerSpec, make_workers
 
 
@@ -69,19 +70,21 @@ def practise(learner: LedLearner, options: argparse.Namespace, device: str) -> N
     spec = WorkerSpec(PolicySpec(options.policy, device=device), parse_reference(options.env))
     workers = make_workers("inline", spec, 1)
     try:
-        train(
+        Training(
             learner=learner,
             workers=workers,
             problems=Curriculum(make_env(options.env)),
             reward=VerifierReward(),
             settings=TrainSettings(
                 steps=options.steps,
-                problems_per_step=options.problems,
-                group_size=options.group_size,
-                sampling=Sampling(options.max_new_tokens),
+                rollouts=RolloutSettings(
+                    problems_per_step=options.problems,
+                    group_size=options.group_size,
+                    sampling=Sampling(options.max_new_tokens),
+                ),
             ),
             recorder=Printer(),
-        )
+        ).run()
     finally:
         workers.close()
     trained = load_policy(options.policy)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.types import Sampling
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate
 from rl.learning.learner import Learner, NonFiniteLossError
@@ -24,8 +23,7 @@ from rl.records.speed import StepClock, speed_metrics
 from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
-from rl.rollouts.shards import SHARD_PROBLEMS
-from rl.rollouts.stream import Pace, ProblemSource, RolloutSource, RolloutStream
+from rl.rollouts.stream import ProblemSource, RolloutSettings, RolloutSource, RolloutStream
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost
 
@@ -34,44 +32,24 @@ HELD_OUT_GOLD = "eval/mean_answer"  # the environment's own outcome, on problems
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Size and pace of a stage."""
+    """Length and rhythm of a stage."""
 
     steps: int  # updates
-    problems_per_step: int = 48  # P
-    group_size: int = 8  # G, completions per problem
-    sampling: Sampling = field(default_factory=Sampling)
-    shard_size: int = SHARD_PROBLEMS  # problems per unit of work; part of nothing that is sampled
-    max_staleness: int = 0  # updates that may happen between sampling and training; 0: synchronous
-    fixed_lag: bool = True  # sample ahead with weights exactly max_staleness updates old; False: with the newest
+    rollouts: RolloutSettings = field(default_factory=RolloutSettings)
     evaluate_every: int = 0  # steps; 0: never during training
     checkpoint_every: int = 0  # steps; 0: only at the end and when stopped
     rollout_timeout_seconds: float = 3600.0  # longest wait for a step's completions
     health: HealthLimits = field(default_factory=HealthLimits)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "problems_per_step", "group_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
-        if self.max_staleness < 0:
-            raise ValueError(f"max_staleness is {self.max_staleness}, expected 0 (synchronous) or more")
-        if self.sampling.top_k or self.sampling.top_p < 1:
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, expected at least 1")
+        sampling = self.rollouts.sampling
+        if sampling.top_k or sampling.top_p < 1:
             raise ValueError(
-                f"training samples with top_k {self.sampling.top_k} and top_p {self.sampling.top_p}: the learner's "
+                f"training samples with top_k {sampling.top_k} and top_p {sampling.top_p}: the learner's "
                 "log-probabilities are of the whole vocabulary, so the gradient would be biased; use top_k 0, top_p 1"
             )
-
-    @property
-    def pace(self) -> Pace:
-        """How rollouts are cut and scheduled."""
-        return Pace(
-            num_steps=self.steps,
-            problems_per_step=self.problems_per_step,
-            group_size=self.group_size,
-            sampling=self.sampling,
-            shard_size=self.shard_size,
-            max_staleness=self.max_staleness,
-            fixed_lag=self.fixed_lag,
-        )
 
 
 @dataclass(frozen=True)
@@ -92,23 +70,11 @@ class TrainResult:
     metrics: Mapping[str, float]
 
 
-def train(
-    *,
-    learner: Learner,
-    workers: Workers,
-    problems: ProblemSource,
-    reward: RewardSource,
-    settings: TrainSettings,
-    recorder: Recorder,
-    stage: str = "rl",
-    checkpoints: Checkpoints | None = None,
-    evaluate: Callable[[int], Mapping[str, float]] | None = None,
-    log: RolloutLog | None = None,
-    replay: RolloutLog | None = None,
-) -> TrainResult:
-    """Trains the learner's policy for `settings.steps` updates, going on from the newest checkpoint if there is one.
+@dataclass(kw_only=True)
+class Training:
+    """One stage: `run` trains the learner's policy, going on from the newest checkpoint if there is one.
 
-    Args:
+    Attributes:
         workers: given the learner's weights before the first rollout and after every update.
         checkpoints: None: nothing is saved and the stage cannot be resumed.
         evaluate: step -> metrics of held-out problems, recorded as `eval/<name>`.
@@ -116,33 +82,7 @@ def train(
         replay: train on the groups of this log, in place of sampling: an asynchronous run again, to the same weights.
     Raises:
         ValueError: the learner scores at another temperature than the workers sample at.
-        CheckpointError: a checkpoint could not be written; earlier ones are intact.
-        WorkersLost, TimeoutError: no completions are to be had; a checkpoint of the last update was written.
     """
-    if learner.temperature != settings.sampling.temperature:
-        raise ValueError(
-            f"the learner scores at temperature {learner.temperature} and the workers sample at "
-            f"{settings.sampling.temperature}: build the learner with the sampling temperature"
-        )
-    run = Training(
-        learner=learner,
-        workers=workers,
-        problems=problems,
-        reward=reward,
-        settings=settings,
-        recorder=recorder,
-        stage=stage,
-        checkpoints=checkpoints,
-        evaluate=evaluate,
-        log=log,
-        replay=replay,
-    )
-    return run.run()
-
-
-@dataclass
-class Training:
-    """One stage in progress."""
 
     learner: Learner
     workers: Workers
@@ -150,9 +90,9 @@ class Training:
     reward: RewardSource
     settings: TrainSettings
     recorder: Recorder
-    stage: str
-    checkpoints: Checkpoints | None
-    evaluate: Callable[[int], Mapping[str, float]] | None
+    stage: str = "rl"
+    checkpoints: Checkpoints | None = None
+    evaluate: Callable[[int], Mapping[str, float]] | None = None
     log: RolloutLog | None = None
     replay: RolloutLog | None = None
 
@@ -161,18 +101,29 @@ class Training:
     last_metrics: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        rollouts, steps = self.settings.rollouts, self.settings.steps
+        if self.learner.temperature != rollouts.sampling.temperature:
+            raise ValueError(
+                f"the learner scores at temperature {self.learner.temperature} and the workers sample at "
+                f"{rollouts.sampling.temperature}: build the learner with the sampling temperature"
+            )
         self.health = Health(self.settings.health)
         self.watch = WorkerWatch()
         self.clock = StepClock()
         self._saved_step = -1
         self.source: RolloutSource = (
-            Replay(self.replay, self.workers, self.problems, self.settings.pace)
+            Replay(self.replay, self.workers, self.problems, rollouts, num_steps=steps)
             if self.replay is not None
-            else RolloutStream(self.workers, self.problems, self.settings.pace)
+            else RolloutStream(self.workers, self.problems, rollouts, num_steps=steps)
         )
 
     def run(self) -> TrainResult:
-        """Iterations until the last step, a request to stop, or a loss that is not finite."""
+        """Iterations until the last step, a request to stop, or a loss that is not finite.
+
+        Raises:
+            CheckpointError: a checkpoint could not be written; earlier ones are intact.
+            WorkersLost, TimeoutError: no completions are to be had; a checkpoint of the last update was written.
+        """
         began = time.perf_counter()
         reason = "done"
         self.resume()
@@ -206,7 +157,7 @@ class Training:
         self.publish()
         self.keep(sampled, version)
         self.problems.observe(sampled)
-        self.source.done(self.step)
+        self.source.release(self.step)
         self.step += 1
         self.sampled_tokens += num_tokens(sampled)
         self.record(self.metrics(groups, sampled, batch, update), sampled)
@@ -216,7 +167,7 @@ class Training:
 
     def rollouts(self) -> tuple[list[Group], list[Group]]:
         """(groups to train on, all groups sampled): sampled, graded, priced, and refilled as the algorithm asks."""
-        algorithm, wanted = self.learner.algorithm, self.settings.problems_per_step
+        algorithm, wanted = self.learner.algorithm, self.settings.rollouts.problems_per_step
         kept: list[Group] = []
         sampled: list[Group] = []
         for _ in range(1 + algorithm.max_refills):
@@ -232,7 +183,7 @@ class Training:
                 )
             with self.clock.phase("price"):
                 priced = self.reward.price(graded)
-                priced = algorithm.shape_rewards(priced, self.settings.sampling.max_new_tokens)
+                priced = algorithm.shape_rewards(priced, self.settings.rollouts.sampling.max_new_tokens)
             sampled += priced
             kept += [group for group in priced if algorithm.keeps(group)]
             if len(kept) >= wanted:
@@ -247,7 +198,7 @@ class Training:
     def update(self, batch: Batch) -> dict[str, float]:
         """Fill, credit, epochs x minibatches of optimizer steps."""
         with self.clock.phase("update"):
-            return self.learner.update(batch, max_tokens=self.settings.sampling.max_new_tokens)
+            return self.learner.update(batch, max_tokens=self.settings.rollouts.sampling.max_new_tokens)
 
     def publish(self) -> None:
         """Gives the workers the new weights."""

@@ -63,7 +63,7 @@ class ExpertIterationArm(Arm):
         from experiments.study.cost import Spent, write_spent
         from experiments.study.evaluation import run_validation
         from experiments.study.training import make_imitator
-        from rl.imitation.expert_iteration import ExpertIterationSettings, expert_iteration
+        from rl.imitation.expert_iteration import ExpertIteration, ExpertIterationSettings
         from rl.learning.checkpoint import Checkpoints
         from rl.rollouts.log import RolloutLog
 
@@ -76,7 +76,7 @@ class ExpertIterationArm(Arm):
             """The round's figures on the validation problems; none where they are not asked for."""
             return run_validation(context, name, report.round, report.round) if section.evaluate_every else {}
 
-        reports = expert_iteration(
+        reports = ExpertIteration(
             learner,
             context.workers(),
             context.problem_source(name),
@@ -94,7 +94,7 @@ class ExpertIterationArm(Arm):
             checkpoints=Checkpoints(folder.path / "checkpoints"),
             log=RolloutLog(folder.path / "rollouts") if section.log_rollouts else None,
             after_round=after_round,
-        )
+        ).run()
         recorder.close()
         if len(reports) < self.rounds:
             return False

@@ -36,7 +36,7 @@ from rl.algorithms import ALGORITHMS, Algorithm
 from rl.algorithms import make as make_algorithm
 from rl.curriculum import make_curriculum
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
-from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport, expert_iteration
+from rl.imitation.expert_iteration import ExpertIteration, ExpertIterationSettings, RoundReport
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.learning.optimizer import OptimizerSettings
@@ -44,8 +44,9 @@ from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import RewardSource, VerifierReward
 from rl.rollouts.shards import make_shards
+from rl.rollouts.stream import RolloutSettings
 from rl.rollouts.wait import run_shards
-from rl.train import TrainSettings, train
+from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 
 ENVIRONMENT = {"modulus": 7, "operands": [2, 4], "levels": [1], "ood_levels": [2]}
@@ -153,17 +154,19 @@ def practise(
         curve.append(world.accuracy(policy, learner.updates))
         return {}
 
-    train(
+    Training(
         learner=learner,
         workers=world.workers,
         problems=make_curriculum("uniform", world.env, seed=world.seed),
         reward=reward or VerifierReward({"answer": 1.0}),
         settings=TrainSettings(
-            steps=steps, problems_per_step=PROBLEMS, group_size=GROUP, sampling=SAMPLING, evaluate_every=EVERY
+            steps=steps,
+            rollouts=RolloutSettings(problems_per_step=PROBLEMS, group_size=GROUP, sampling=SAMPLING),
+            evaluate_every=EVERY,
         ),
         recorder=SilentRecorder(),
         evaluate=look,
-    )
+    ).run()
     return curve, policy
 
 
@@ -199,7 +202,7 @@ def _expert_iteration(world: World) -> Curve:
         curve.append(world.accuracy(policy, report.round))
         return {}
 
-    expert_iteration(
+    ExpertIteration(
         Learner(Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=LEARNING_RATE))),
         world.workers,
         make_curriculum("uniform", world.env, seed=world.seed),
@@ -209,7 +212,7 @@ def _expert_iteration(world: World) -> Curve:
         ),
         SilentRecorder(),
         after_round=after_round,
-    )  # fmt: skip
+    ).run()  # fmt: skip
     return curve
 
 

@@ -38,7 +38,8 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers
@@ -152,24 +153,26 @@ def run(
         LearnerSettings(OptimizerSettings(lr=5e-4), seed=spec.seed),
     )
     meter = Meter(steps)
-    train(
+    Training(
         learner=learner,
         workers=workers,
         problems=make_curriculum("edge", spec.env.build(), seed=spec.seed),
         reward=VerifierReward(),
         settings=TrainSettings(
             steps=steps,
-            problems_per_step=8,
-            group_size=4,
-            sampling=Sampling(max_new_tokens=32),
-            shard_size=2,
-            max_staleness=staleness,
+            rollouts=RolloutSettings(
+                problems_per_step=8,
+                group_size=4,
+                sampling=Sampling(max_new_tokens=32),
+                shard_size=2,
+                max_staleness=staleness,
+            ),
             checkpoint_every=10,
         ),
         recorder=meter,
         checkpoints=Checkpoints(folder / "checkpoints"),
         log=RolloutLog(folder / "rollouts"),
-    )
+    ).run()
     return meter, learner.weights()
 
 

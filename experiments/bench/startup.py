@@ -33,9 +33,9 @@ torch.set_num_threads(1)
 workers = make_workers("inline", WorkerSpec(PolicySpec(sys.argv[1]), parse_reference(ENV)), 1)
 models = Models(load_policy(sys.argv[1]))
 learner = Learner(models, make_algorithm("grpo"), LearnerSettings(OptimizerSettings(lr=LR)))
-settings = TrainSettings(steps=1, problems_per_step=PROBLEMS, group_size=GROUP_SIZE, sampling=Sampling(MAX_NEW_TOKENS))
-train(learner=learner, workers=workers, problems=Curriculum(make_env(ENV)), reward=VerifierReward(),
-      settings=settings, recorder=SilentRecorder())
+rollouts = RolloutSettings(PROBLEMS, GROUP_SIZE, Sampling(MAX_NEW_TOKENS))
+Training(learner=learner, workers=workers, problems=Curriculum(make_env(ENV)), reward=VerifierReward(),
+         settings=TrainSettings(steps=1, rollouts=rollouts), recorder=SilentRecorder()).run()
 workers.close()
 """
 

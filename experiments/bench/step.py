@@ -39,8 +39,9 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.shards import make_shards
+from rl.rollouts.stream import RolloutSettings
 from rl.rollouts.wait import run_shards
-from rl.train import TrainSettings, train
+from rl.train import Training, TrainSettings
 from rl.types import Batch
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 from verifiers.types import Outcome, Verdict
@@ -150,20 +151,22 @@ def time_ours(folder: str, workers: Workers, turn: int, options: argparse.Namesp
     """The second of two steps of `rl.train`; a later one when sampling runs ahead."""
     torch.set_num_threads(options.threads)
     recorder = StepClock(2 + options.staleness)
-    train(
+    Training(
         learner=our_learner(load_policy(folder), options.autocast),
         workers=workers,
         problems=Curriculum(Parity(), seed=turn),
         reward=VerifierReward(),
         settings=TrainSettings(
             steps=2 + 2 * options.staleness,
-            max_staleness=options.staleness,
-            problems_per_step=PROMPTS,
-            group_size=GROUP_SIZE,
-            sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+            rollouts=RolloutSettings(
+                max_staleness=options.staleness,
+                problems_per_step=PROMPTS,
+                group_size=GROUP_SIZE,
+                sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+            ),
         ),
         recorder=recorder,
-    )
+    ).run()
     assert recorder.timing is not None
     return recorder.timing
 

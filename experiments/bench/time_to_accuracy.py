@@ -40,7 +40,8 @@ from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, WorkerSpec, make_workers
 
 ENV = "leaps?modulus=31&operands=[2,5]&levels=[3]&ood_levels=[4]&require=strict"
@@ -187,22 +188,24 @@ def race_ours(
     )
     settings = TrainSettings(
         steps=options.max_steps,
-        problems_per_step=PROBLEMS,
-        group_size=GROUP_SIZE,
-        sampling=Sampling(MAX_NEW_TOKENS),
-        max_staleness=options.staleness,
+        rollouts=RolloutSettings(
+            problems_per_step=PROBLEMS,
+            group_size=GROUP_SIZE,
+            sampling=Sampling(MAX_NEW_TOKENS),
+            max_staleness=options.staleness,
+        ),
     )
     try:
         wait_until_healthy(workers)
         race = Race(options.target, evaluate)
-        train(
+        Training(
             learner=learner,
             workers=workers,
             problems=Curriculum(env, seed=seed),
             reward=VerifierReward(),
             settings=settings,
             recorder=Runner(race, learner),
-        )
+        ).run()
     finally:
         workers.close()
     return race

@@ -33,7 +33,7 @@ from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make
 if TYPE_CHECKING:
     from envs.demonstrators.base import Demonstrator
     from experiments.config.experiment import Experiment
-    from rl.train import ProblemSource
+    from rl.rollouts.stream import ProblemSource
     from rl.types import Group
 
 T = TypeVar("T")

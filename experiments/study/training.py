@@ -24,7 +24,8 @@ from rl.learning.learner import Learner, LearnerSettings, Models, make_value_mod
 from rl.records.recorder import Recorder
 from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
-from rl.train import TrainResult, TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainResult, TrainSettings
 
 if TYPE_CHECKING:
     from rl.workers import Workers
@@ -70,12 +71,14 @@ def train_settings(section: RLSection, shard_size: int) -> TrainSettings:
     try:
         return TrainSettings(
             steps=section.steps,
-            problems_per_step=section.problems_per_step,
-            group_size=section.group_size,
-            sampling=sampling_of(section.sampling),
-            shard_size=shard_size,
-            max_staleness=section.max_staleness,
-            fixed_lag=section.fixed_lag,
+            rollouts=RolloutSettings(
+                problems_per_step=section.problems_per_step,
+                group_size=section.group_size,
+                sampling=sampling_of(section.sampling),
+                shard_size=shard_size,
+                max_staleness=section.max_staleness,
+                fixed_lag=section.fixed_lag,
+            ),
             evaluate_every=section.evaluate_every,
             checkpoint_every=section.checkpoint_every,
         )
@@ -176,7 +179,7 @@ def practise(
         part: of an arm that trains more than once; names its checkpoints and rollouts.
     """
     folder = context.folder(name).path
-    return train(
+    return Training(
         learner=learner,
         workers=workers,
         problems=context.problem_source(name),
@@ -187,7 +190,7 @@ def practise(
         checkpoints=Checkpoints(folder / "checkpoints" / part),
         evaluate=held_out,
         log=RolloutLog(folder / "rollouts" / part) if section.log_rollouts else None,
-    )
+    ).run()
 
 
 def _frozen(policy: Any) -> Any:

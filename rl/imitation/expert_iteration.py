@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from envs.splits import keyed_rng
@@ -27,7 +27,7 @@ from rl.workers.types import Workers
 
 if TYPE_CHECKING:
     from rl.learning.learner import Learner
-    from rl.train import ProblemSource
+    from rl.rollouts.stream import ProblemSource
 
 
 @dataclass(frozen=True)
@@ -115,48 +115,31 @@ def token_examples(trajectories: Sequence[Trajectory]) -> list[Example]:
     return [Example(t.prompt_tokens, t.completion.tokens, t.action_mask) for t in trajectories]
 
 
-def expert_iteration(
-    learner: Learner,
-    workers: Workers,
-    problems: ProblemSource,
-    settings: ExpertIterationSettings,
-    recorder: Recorder,
-    stage: str = "expert_iteration",
-    *,
-    checkpoints: Checkpoints | None = None,
-    log: RolloutLog | None = None,
-    after_round: Callable[[RoundReport], Mapping[str, float]] | None = None,
-) -> list[RoundReport]:
-    """Runs the rounds; the learner holds the last round's policy, and the workers serve it as version `rounds`.
+@dataclass
+class ExpertIteration:
+    """Rounds of expert iteration; after `run` the learner holds the last round's policy.
 
-    Stopped in a round and called again with the same checkpoints, it goes on there and ends bit for bit as in one go.
+    Stopped in a round and run again with the same checkpoints, it goes on there and ends bit for bit as in one go.
 
-    Args:
+    Attributes:
         learner: built with the algorithm `sft` around the start policy.
+        workers: serve the last round's policy as version `rounds` at the end.
         problems: asked for problems_per_round of each round.
         checkpoints: None: nothing is saved, and a stopped round is lost.
         log: every round's graded groups are written to it; None: they are not kept.
         after_round: told each report, e.g. to evaluate; its numbers are recorded as `eval/<name>`.
-    Returns:
-        one report per finished round; fewer than `rounds` after a requested stop.
     """
-    rounds = _Rounds(learner, workers, problems, settings, recorder, stage, checkpoints, log, after_round)
-    return rounds.run()
-
-
-@dataclass
-class _Rounds:
-    """Expert iteration in progress."""
 
     learner: Learner
     workers: Workers
     problems: ProblemSource
     settings: ExpertIterationSettings
     recorder: Recorder
-    stage: str
-    checkpoints: Checkpoints | None
-    log: RolloutLog | None
-    after_round: Callable[[RoundReport], Mapping[str, float]] | None
+    stage: str = "expert_iteration"
+    _: KW_ONLY
+    checkpoints: Checkpoints | None = None
+    log: RolloutLog | None = None
+    after_round: Callable[[RoundReport], Mapping[str, float]] | None = None
 
     reports: list[RoundReport] = field(default_factory=list)
     pooled: dict[tuple[str, str], Example] = field(default_factory=dict)  # a solution found again counts once
@@ -165,7 +148,11 @@ class _Rounds:
     saves: int = 0  # checkpoints written, those before a resume included: their numbers
 
     def run(self) -> list[RoundReport]:
-        """Goes on where the last checkpoint is, up to the last round or a requested stop."""
+        """Goes on where the last checkpoint is, up to the last round or a requested stop.
+
+        Returns:
+            one report per finished round; fewer than `rounds` after a requested stop.
+        """
         start = copy.deepcopy(self.learner.state_dict())  # the optimizer goes on writing into its own state
         self._resume()
         self.recorder.rewind(self.stage, len(self.reports))

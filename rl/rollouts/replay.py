@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from envs.types import Problem
 from rl.rollouts.log import RolloutLog
-from rl.rollouts.stream import Draws, Pace, ProblemSource
+from rl.rollouts.stream import ProblemBuffer, ProblemSource, RolloutSettings
 from rl.types import Group
 from rl.workers.types import Workers
 
@@ -24,9 +24,11 @@ class Replay:
         workers: given the weights, for evaluations.
     """
 
-    def __init__(self, log: RolloutLog, workers: Workers, problems: ProblemSource, pace: Pace) -> None:
-        self.log, self.workers, self.pace = log, workers, pace
-        self._draws = Draws(problems)
+    def __init__(
+        self, log: RolloutLog, workers: Workers, problems: ProblemSource, settings: RolloutSettings, *, num_steps: int
+    ) -> None:
+        self.log, self.workers, self.settings, self.num_steps = log, workers, settings, num_steps
+        self._buffer = ProblemBuffer(problems)
 
     def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
         """Hands the weights to the workers."""
@@ -43,25 +45,25 @@ class Replay:
         if record.version != version:
             raise ValueError(f"step {step} was consumed by version {record.version}, replayed by {version}")
         if first == 0:
-            for ahead in self.pace.admitted(step):  # in the order in which the run drew them
-                self._draws.take(ahead, self.pace.problems_per_step)
-        drawn = self._draws.take(step, num, first)
+            for ahead in self.settings.admitted(step, self.num_steps):  # in the order in which the run drew them
+                self._buffer.take(ahead, self.settings.problems_per_step)
+        drawn = self._buffer.take(step, num, first)
         groups = list(record.groups[first : first + num])
         if [group.problem.id for group in groups] != [problem.id for problem in drawn]:
             raise ValueError(f"the log's problems of step {step} are not those of this configuration and seed")
         return groups
 
-    def done(self, step: int) -> None:
+    def release(self, step: int) -> None:
         """Forgets the step."""
-        self._draws.rows.pop(step, None)
+        self._buffer.rows.pop(step, None)
 
     def state_dict(self) -> dict[str, Any]:
         """Problems drawn for steps to come."""
-        return {"drawn": {str(step): [p.to_json() for p in row] for step, row in self._draws.rows.items()}}
+        return {"drawn": {str(step): [p.to_json() for p in row] for step, row in self._buffer.rows.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken, by a replay or by the run itself."""
-        self._draws.rows = {int(step): [Problem.from_json(p) for p in row] for step, row in state["drawn"].items()}
+        self._buffer.rows = {int(step): [Problem.from_json(p) for p in row] for step, row in state["drawn"].items()}
 
     def close(self) -> None:
         """Nothing was begun."""

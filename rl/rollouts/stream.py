@@ -14,7 +14,7 @@ fresher where workers are the bottleneck, and to be repeated from the rollout lo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envs.types import Problem
@@ -56,7 +56,7 @@ class ProblemSource(Protocol):
 class RolloutSource(Protocol):
     """Gives a step its graded groups.
 
-    Until `done` was called for a step, nothing of it is forgotten: a state that is taken in between goes back to the
+    Until `release` was called for a step, nothing of it is forgotten: a state that is taken in between goes back to the
     beginning of the step, and draws no problem twice.
     """
 
@@ -74,8 +74,8 @@ class RolloutSource(Protocol):
         """
         ...
 
-    def done(self, step: int) -> None:
-        """The step was learned from."""
+    def release(self, step: int) -> None:
+        """The step was learned from: what is kept of it may go."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -92,29 +92,29 @@ class RolloutSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How a stream cuts and schedules work.
+class RolloutSettings:
+    """What a step samples, and how the work is cut and scheduled."""
 
-    Attributes:
-        num_steps: nothing is sampled for this step and beyond.
-        max_staleness: eta, steps that may be sampled ahead.
-        fixed_lag: sample ahead with the weights of the admission, not with the newest.
-    """
+    problems_per_step: int = 48  # P
+    group_size: int = 8  # G, completions per problem
+    sampling: Sampling = field(default_factory=Sampling)
+    shard_size: int = SHARD_PROBLEMS  # problems per unit of work; part of nothing that is sampled
+    max_staleness: int = 0  # eta, updates that may happen between sampling and training; 0: synchronous
+    fixed_lag: bool = True  # sample ahead with weights exactly max_staleness updates old; False: with the newest
 
-    num_steps: int
-    problems_per_step: int
-    group_size: int
-    sampling: Sampling
-    shard_size: int = SHARD_PROBLEMS
-    max_staleness: int = 0
-    fixed_lag: bool = True
+    def __post_init__(self) -> None:
+        for name in ("problems_per_step", "group_size", "shard_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.max_staleness < 0:
+            raise ValueError(f"max_staleness is {self.max_staleness}, expected 0 (synchronous) or more")
 
-    def admitted(self, step: int) -> range:
-        """Steps that may be sampled while the learner works on `step`."""
-        return range(step, max(step + 1, min(step + self.max_staleness + 1, self.num_steps)))
+    def admitted(self, step: int, num_steps: int) -> range:
+        """Steps, of `num_steps` in all, that may be sampled while the learner works on `step`."""
+        return range(step, max(step + 1, min(step + self.max_staleness + 1, num_steps)))
 
 
-class Draws:
+class ProblemBuffer:
     """Problems that were drawn and not yet learned from: the curriculum has moved past them, so they are kept here."""
 
     def __init__(self, problems: ProblemSource) -> None:
@@ -130,16 +130,18 @@ class Draws:
 
 
 class RolloutStream:
-    """Groups sampled by workers, up to `pace.max_staleness` steps ahead. Implements `RolloutSource`.
+    """Groups sampled by workers, up to `settings.max_staleness` steps ahead. Implements `RolloutSource`.
 
+    Args:
+        num_steps: nothing is sampled for this step and beyond.
     Attributes:
         num_dropped: completions that were too old when their step came, and were sampled again.
     """
 
-    def __init__(self, workers: Workers, problems: ProblemSource, pace: Pace) -> None:
-        self.workers, self.pace = workers, pace
+    def __init__(self, workers: Workers, problems: ProblemSource, settings: RolloutSettings, *, num_steps: int) -> None:
+        self.workers, self.settings, self.num_steps = workers, settings, num_steps
         self.num_dropped = 0
-        self._draws = Draws(problems)
+        self._buffer = ProblemBuffer(problems)
         self._versions: dict[int, int] = {}  # step -> newest version when it was admitted
         self._flying: dict[int, Shard] = {}  # submitted and not come back
         self._results: dict[int, ShardResult] = {}  # come back for steps that are not done
@@ -150,18 +152,18 @@ class RolloutStream:
         """Hands the weights to the workers, and with them what a resumed run has left to be sampled by them."""
         self.workers.publish(weights, version)
         self._newest = version
-        if self._is_fixed and self.pace.max_staleness:
+        if self._is_fixed and self.settings.max_staleness:
             self._weights[version] = weights
             for step in [step for step, admitted_at in self._versions.items() if admitted_at == version]:
-                self._launch(self._shards(step, self.pace.problems_per_step))
+                self._launch(self._shards(step, self.settings.problems_per_step))
             self._forget_weights()
 
     def groups(self, step: int, num: int, *, first: int = 0, version: int, **waiting: Any) -> list[Group]:
         """Groups of problems `first` to `first + num` of a step, sampled by weights at most eta versions old."""
         if first == 0:
-            for ahead in self.pace.admitted(step):
+            for ahead in self.settings.admitted(step, self.num_steps):
                 self._versions.setdefault(ahead, version)
-                self._launch(self._shards(ahead, self.pace.problems_per_step))
+                self._launch(self._shards(ahead, self.settings.problems_per_step))
         wanted = self._shards(step, num, first)
         while missing := self._too_old(wanted, version):
             self._launch(missing)
@@ -169,9 +171,9 @@ class RolloutStream:
                 self._come_back(shard_id, result)
         return [group for shard in wanted for group in self._results[shard.id].groups]
 
-    def done(self, step: int) -> None:
+    def release(self, step: int) -> None:
         """Forgets the step."""
-        self._draws.rows.pop(step, None)
+        self._buffer.rows.pop(step, None)
         self._versions.pop(step, None)
         self._results = {i: result for i, result in self._results.items() if step_of(i) != step}
         self._forget_weights()
@@ -182,7 +184,7 @@ class RolloutStream:
             self._come_back(result.shard_id, result)
         unfinished = {shard.version for shard in self._flying.values()} - {self._newest, None}
         return {
-            "drawn": {str(step): [p.to_json() for p in row] for step, row in self._draws.rows.items()},
+            "drawn": {str(step): [p.to_json() for p in row] for step, row in self._buffer.rows.items()},
             "versions": {str(step): version for step, version in self._versions.items()},
             "results": [_result_to_json(result) for result in self._results.values()],
             "weights": {str(version): self._weights[version] for version in unfinished if version is not None},
@@ -192,7 +194,7 @@ class RolloutStream:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken; what was in flight is sampled again, by the weights of then."""
         self.close()
-        self._draws.rows = {int(step): [Problem.from_json(p) for p in row] for step, row in state["drawn"].items()}
+        self._buffer.rows = {int(step): [Problem.from_json(p) for p in row] for step, row in state["drawn"].items()}
         self._versions = {int(step): int(version) for step, version in state["versions"].items()}
         self._results = {result.shard_id: result for result in map(_result_from_json, state["results"])}
         self.num_dropped = int(state["num_dropped"])
@@ -206,16 +208,16 @@ class RolloutStream:
 
     @property
     def _is_fixed(self) -> bool:
-        return self.pace.fixed_lag or not self.pace.max_staleness
+        return self.settings.fixed_lag or not self.settings.max_staleness
 
     def _shards(self, step: int, num: int, first: int = 0) -> list[Shard]:
         version = self._newest if first else self._versions.get(step, self._newest)
         return make_shards(
-            self._draws.take(step, num, first),
-            group_size=self.pace.group_size,
+            self._buffer.take(step, num, first),
+            group_size=self.settings.group_size,
             step=step,
-            shard_size=self.pace.shard_size,
-            sampling=self.pace.sampling,
+            shard_size=self.settings.shard_size,
+            sampling=self.settings.sampling,
             version=version if self._is_fixed else None,
             first_position=first,
         )
@@ -239,7 +241,7 @@ class RolloutStream:
     def _too_old(self, shards: Sequence[Shard], version: int) -> list[Shard]:
         """Shards that have not come back, or came back too old: these are dropped."""
         for shard in shards:
-            if self._has(shard) and version - self._results[shard.id].version > self.pace.max_staleness:
+            if self._has(shard) and version - self._results[shard.id].version > self.settings.max_staleness:
                 del self._results[shard.id]
                 self.num_dropped += sum(map(len, shard.uids))
         return [shard for shard in shards if not self._has(shard)]

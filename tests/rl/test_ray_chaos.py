@@ -22,13 +22,15 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.workers import make_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 STEPS = 6
 SETTINGS = TrainSettings(
-    steps=STEPS, problems_per_step=8, group_size=4, sampling=Sampling(max_new_tokens=24), shard_size=2
+    steps=STEPS,
+    rollouts=RolloutSettings(problems_per_step=8, group_size=4, sampling=Sampling(max_new_tokens=24), shard_size=2),
 )
 
 
@@ -60,15 +62,15 @@ def run(worker_spec, workers, log, max_staleness, recorder):
     learner = Learner(
         Models(load_policy(worker_spec.policy.folder)), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-3))
     )
-    train(
+    Training(
         learner=learner,
         workers=workers,
         problems=EdgeCurriculum(Leaps()),
         reward=VerifierReward(),
-        settings=replace(SETTINGS, max_staleness=max_staleness),
+        settings=replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, max_staleness=max_staleness)),
         recorder=recorder,
         log=log,
-    )
+    ).run()
     return learner
 
 
@@ -103,4 +105,4 @@ def test_whatever_dies_the_final_weights_are_those_of_the_undisturbed_run(
         rows = [row for group in loud.read(step).groups for row in group.trajectories]
         assert {step - row.completion.version for row in rows} == {min(step, max_staleness)}
         seen += [row.uid for row in rows]
-    assert len(set(seen)) == len(seen) == STEPS * SETTINGS.problems_per_step * SETTINGS.group_size
+    assert len(set(seen)) == len(seen) == STEPS * SETTINGS.rollouts.problems_per_step * SETTINGS.rollouts.group_size

@@ -16,8 +16,8 @@ from rl.imitation.best_of_n import best_of_n, chosen_probabilities, verifier_sco
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.distill import check_vocabularies, distill_samples, on_policy_cost
 from rl.imitation.expert_iteration import (
+    ExpertIteration,
     ExpertIterationSettings,
-    expert_iteration,
     keep_verified,
     token_examples,
 )
@@ -30,7 +30,8 @@ from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.types import Example, Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -182,7 +183,7 @@ def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, wo
         seen.append(report)
         return {"mean_answer": 0.5}
 
-    reports = expert_iteration(learner, workers, problems, settings, recorder, after_round=after_round)
+    reports = ExpertIteration(learner, workers, problems, settings, recorder, after_round=after_round).run()
     assert reports == seen
     first, second = reports
     assert 0 < first.success < 1
@@ -235,11 +236,11 @@ def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
 
     def go(recorder, folder=None):
         learner = Learner(Models(copy_of(one_step_policy)), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2)))
-        reports = expert_iteration(
+        reports = ExpertIteration(
             learner, workers, Drills(leaps_env, 100), settings, recorder,
             checkpoints=Checkpoints(folder / "checkpoints") if folder else None,
             log=RolloutLog(folder / "rollouts") if folder else None,
-        )  # fmt: skip
+        ).run()  # fmt: skip
         return learner, [replace(report, seconds=0.0) for report in reports]
 
     whole, reports = go(SilentRecorder())
@@ -266,7 +267,7 @@ def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, 
     before = learner.weights()
     settings = ExpertIterationSettings(rounds=1, problems_per_round=4, group_size=2, sampling=SAMPLING)
     recorder = SilentRecorder()
-    (report,) = expert_iteration(learner, workers, Drills(leaps_env), settings, recorder)
+    (report,) = ExpertIteration(learner, workers, Drills(leaps_env), settings, recorder).run()
     assert (report.success, report.kept, report.steps) == (0.0, 0, 0)
     assert "nothing to learn from" in recorder.warnings[0][1]
     assert all(torch.equal(before[name], weight) for name, weight in learner.weights().items())
@@ -294,16 +295,18 @@ def distance_while_distilled(teacher, workers, env, seed):
         for weight in student.model.parameters():  # the same size, some nats away
             weight.add_(0.1 * torch.randn(weight.shape, generator=generator))
     recorder = SilentRecorder()
-    train(
+    Training(
         learner=Learner(
             Models(student, reference=copy_of(teacher)), make("distill"), LearnerSettings(OptimizerSettings(lr=3e-3))
         ),
         workers=workers,
         problems=Drills(env, 16),
         reward=VerifierReward(),
-        settings=TrainSettings(steps=40, problems_per_step=16, group_size=2, sampling=SAMPLING),
+        settings=TrainSettings(
+            steps=40, rollouts=RolloutSettings(problems_per_step=16, group_size=2, sampling=SAMPLING)
+        ),
         recorder=recorder,
-    )
+    ).run()
     return [values["policy/kl"] for _, _, values in recorder.rows]
 
 

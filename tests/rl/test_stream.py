@@ -12,7 +12,7 @@ from rl.curriculum import EdgeCurriculum
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
 from rl.rollouts.shards import make_shards
-from rl.rollouts.stream import Pace, RolloutStream
+from rl.rollouts.stream import RolloutSettings, RolloutStream
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from rl.workers.types import ShardResult
@@ -71,8 +71,8 @@ def answer(shard, version):
         yield Group(problem, tuple(rows))
 
 
-def pace(eta, steps=6, *, fixed_lag=False):
-    return Pace(steps, 4, group_size=2, sampling=SAMPLING, shard_size=2, max_staleness=eta, fixed_lag=fixed_lag)
+def ahead(eta, *, fixed_lag=False):
+    return RolloutSettings(4, 2, SAMPLING, shard_size=2, max_staleness=eta, fixed_lag=fixed_lag)
 
 
 def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, log=None):
@@ -83,7 +83,7 @@ def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, l
         groups = source.groups(step, 4, version=step)
         workers.work(work(step))  # while the learner would update
         curriculum.observe(groups)
-        source.done(step)
+        source.release(step)
         if log:
             log.write(step, groups, version=step)
         consumed.append(groups)
@@ -92,7 +92,9 @@ def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, l
 
 def test_without_staleness_a_stream_is_the_synchronous_loop():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    streamed = run(workers, RolloutStream(workers, curriculum, pace(0)), curriculum, 6, work=lambda step: 9)
+    streamed = run(
+        workers, RolloutStream(workers, curriculum, ahead(0), num_steps=6), curriculum, 6, work=lambda step: 9
+    )
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
     for step, groups in enumerate(streamed):
         workers.publish({}, step)
@@ -107,7 +109,7 @@ def test_without_staleness_a_stream_is_the_synchronous_loop():
 @given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6), fixed_lag=st.booleans())
 def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work, fixed_lag):
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(eta, fixed_lag=fixed_lag))
+    stream = RolloutStream(workers, curriculum, ahead(eta, fixed_lag=fixed_lag), num_steps=6)
     seen = []
     for step in range(6):
         stream.publish({}, step)
@@ -118,7 +120,7 @@ def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, wor
         assert ages == {min(step, eta)} if fixed_lag else all(0 <= age <= eta for age in ages)
         seen += [row.uid for group in groups for row in group.trajectories]
         assert [uid >> 34 for uid in seen[-8:]] == [step] * 8
-        stream.done(step)
+        stream.release(step)
         workers.work(work[step])
     assert len(set(seen)) == len(seen) == 6 * 8
     assert not workers.queue  # nothing is sampled for steps that do not come
@@ -127,7 +129,9 @@ def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, wor
 
 def test_idle_workers_sample_the_next_step_with_the_weights_of_now():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    consumed = run(workers, RolloutStream(workers, curriculum, pace(1)), curriculum, 3, work=lambda step: 9)
+    consumed = run(
+        workers, RolloutStream(workers, curriculum, ahead(1), num_steps=6), curriculum, 3, work=lambda step: 9
+    )
     ages = [{step - row.completion.version for g in groups for row in g.trajectories} for step, groups in
             enumerate(consumed)]  # fmt: skip
     assert ages == [{0}, {1}, {1}]
@@ -135,7 +139,7 @@ def test_idle_workers_sample_the_next_step_with_the_weights_of_now():
 
 def test_what_is_too_old_is_dropped_and_sampled_again():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers(lag=5)
-    stream = RolloutStream(workers, curriculum, pace(0))
+    stream = RolloutStream(workers, curriculum, ahead(0), num_steps=6)
     run(workers, stream, curriculum, 1)
     stream.publish({}, 4)
     poll = workers.poll
@@ -154,24 +158,24 @@ def test_what_is_too_old_is_dropped_and_sampled_again():
 def test_an_asynchronous_run_is_replayed_from_its_log(tmp_path):
     log = RolloutLog(tmp_path)
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(2))
+    stream = RolloutStream(workers, curriculum, ahead(2), num_steps=6)
     consumed = run(workers, stream, curriculum, 6, work=lambda step: (3, 0, 1, 4, 0, 2)[step], log=log)
     ages = {step - row.completion.version for step, gs in enumerate(consumed) for g in gs for row in g.trajectories}
     assert len(ages) > 1  # else this is not the asynchronous case
     again = EdgeCurriculum(Leaps())
-    assert run(ScriptedWorkers(), Replay(log, ScriptedWorkers(), again, pace(2)), again, 6) == consumed
+    assert run(ScriptedWorkers(), Replay(log, ScriptedWorkers(), again, ahead(2), num_steps=6), again, 6) == consumed
     assert again.state_dict() == curriculum.state_dict()
 
 
 def test_replay_refuses_the_log_of_another_run(tmp_path):
     log = RolloutLog(tmp_path)
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    run(workers, RolloutStream(workers, curriculum, pace(0)), curriculum, 2, log=log)
+    run(workers, RolloutStream(workers, curriculum, ahead(0), num_steps=6), curriculum, 2, log=log)
     other = EdgeCurriculum(Leaps(), seed=1)
     with pytest.raises(ValueError, match="not those of this configuration and seed"):
-        Replay(log, ScriptedWorkers(), other, pace(0)).groups(0, 4, version=0)
+        Replay(log, ScriptedWorkers(), other, ahead(0), num_steps=6).groups(0, 4, version=0)
     with pytest.raises(ValueError, match="consumed by version 0, replayed by 3"):
-        Replay(log, ScriptedWorkers(), EdgeCurriculum(Leaps()), pace(0)).groups(0, 4, version=3)
+        Replay(log, ScriptedWorkers(), EdgeCurriculum(Leaps()), ahead(0), num_steps=6).groups(0, 4, version=3)
 
 
 @pytest.mark.parametrize("when", ["between steps", "in the middle of a step", "in its second round"])
@@ -179,7 +183,7 @@ def test_replay_refuses_the_log_of_another_run(tmp_path):
 def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_one(eta, when):
     def begin():
         curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-        return curriculum, workers, RolloutStream(workers, curriculum, pace(eta, steps=8, fixed_lag=True))
+        return curriculum, workers, RolloutStream(workers, curriculum, ahead(eta, fixed_lag=True), num_steps=8)
 
     def go_on(source, workers, curriculum):
         groups = []
@@ -188,7 +192,7 @@ def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_o
             groups.append([*source.groups(step, 4, version=step), *source.groups(step, 2, first=4, version=step)])
             workers.work(step % 3)
             curriculum.observe(groups[-1])
-            source.done(step)
+            source.release(step)
         return groups
 
     curriculum, workers, stream = begin()
@@ -215,11 +219,11 @@ def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_o
 
 def test_a_saved_stream_holds_the_weights_that_sample_what_is_in_flight():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(2, fixed_lag=True))
+    stream = RolloutStream(workers, curriculum, ahead(2, fixed_lag=True), num_steps=6)
     for step in range(3):
         stream.publish({"w": step}, step)
         stream.groups(step, 4, version=step)
-        stream.done(step)
+        stream.release(step)
     stream.publish({"w": 3}, 3)
     assert stream.state_dict()["weights"] == {"1": {"w": 1}, "2": {"w": 2}}  # of steps 3 and 4
     workers.work(2)
@@ -229,7 +233,7 @@ def test_a_saved_stream_holds_the_weights_that_sample_what_is_in_flight():
 
 def test_later_rounds_of_a_step_get_their_own_positions():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(1))
+    stream = RolloutStream(workers, curriculum, ahead(1), num_steps=6)
     groups = [*stream.groups(0, 4, version=0), *stream.groups(0, 3, first=4, version=0)]
     assert [group.trajectories[0].uid >> 14 for group in groups] == list(range(7))
     assert len({group.problem.id for group in groups}) == 7
@@ -237,7 +241,7 @@ def test_later_rounds_of_a_step_get_their_own_positions():
 
 def test_a_closed_stream_leaves_nothing_in_the_workers():
     curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, pace(3))
+    stream = RolloutStream(workers, curriculum, ahead(3), num_steps=6)
     stream.groups(0, 4, version=0)
     workers.work(1)
     stream.close()

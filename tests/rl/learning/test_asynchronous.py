@@ -13,17 +13,21 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.log import RolloutLog
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 
 SETTINGS = TrainSettings(
-    steps=8, problems_per_step=6, group_size=4, sampling=Sampling(max_new_tokens=2), shard_size=2, max_staleness=2
+    steps=8,
+    rollouts=RolloutSettings(
+        problems_per_step=6, group_size=4, sampling=Sampling(max_new_tokens=2), shard_size=2, max_staleness=2
+    ),
 )
 
 
 def run(world, workers, settings=SETTINGS, **others):
     learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-2)))
     recorder = SilentRecorder()
-    train(
+    Training(
         learner=learner,
         workers=workers,
         problems=world.Problems(),
@@ -31,7 +35,7 @@ def run(world, workers, settings=SETTINGS, **others):
         settings=settings,
         recorder=recorder,
         **others,
-    )
+    ).run()
     return learner, recorder
 
 
@@ -70,7 +74,9 @@ def test_with_a_fixed_lag_the_workers_speed_changes_no_bit(world):
 
 
 def test_a_step_that_updates_nothing_does_not_break_the_lag(world):
-    settings = replace(SETTINGS, problems_per_step=1, group_size=2, shard_size=1, steps=12)
+    settings = replace(
+        SETTINGS, steps=12, rollouts=replace(SETTINGS.rollouts, problems_per_step=1, group_size=2, shard_size=1)
+    )
     runs = [run(world, workers, settings) for workers in (eager_workers(world), world.Workers(world.policy()))]
     assert same_weights(runs[0][0], runs[1][0])
     assert numbers(runs[0][1]) == numbers(runs[1][1])
@@ -78,7 +84,7 @@ def test_a_step_that_updates_nothing_does_not_break_the_lag(world):
 
 def test_with_the_newest_weights_a_run_is_replayed_from_its_log_to_the_same_weights_and_metrics(world, tmp_path):
     log = RolloutLog(tmp_path)
-    settings = replace(SETTINGS, fixed_lag=False)
+    settings = replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, fixed_lag=False))
     ahead, recorder = run(world, eager_workers(world), settings, log=log)
     assert {age for _, age in ages(recorder)} & {1.0, 2.0}  # else nothing was sampled ahead
     assert any(mean not in (0.0, oldest) for mean, oldest in ages(recorder))  # and the workers' speed shows
@@ -88,7 +94,7 @@ def test_with_the_newest_weights_a_run_is_replayed_from_its_log_to_the_same_weig
 
 
 def test_with_no_staleness_allowed_eager_workers_give_the_synchronous_run(world):
-    settings = replace(SETTINGS, max_staleness=0)
+    settings = replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, max_staleness=0))
     eager, one = run(world, eager_workers(world), settings)
     patient, two = run(world, world.Workers(world.policy()), settings)
     assert same_weights(eager, patient)

@@ -22,18 +22,21 @@ from rl.records.health import Health, HealthLimits
 from rl.records.metrics import rollout_metrics
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.types import Totals
 
 pytestmark = pytest.mark.learning
 
-SETTINGS = TrainSettings(steps=4, problems_per_step=4, group_size=4, sampling=Sampling(max_new_tokens=2))
+SETTINGS = TrainSettings(
+    steps=4, rollouts=RolloutSettings(problems_per_step=4, group_size=4, sampling=Sampling(max_new_tokens=2))
+)
 
 
 def run(world, *, workers=None, settings=SETTINGS, **others):
     policy, recorder = world.policy(), SilentRecorder()
     learner = Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-2)))
-    train(
+    Training(
         learner=learner,
         workers=workers or world.Workers(world.policy()),
         problems=world.Problems(),
@@ -41,7 +44,7 @@ def run(world, *, workers=None, settings=SETTINGS, **others):
         settings=settings,
         recorder=recorder,
         **others,
-    )
+    ).run()
     return learner, recorder
 
 

@@ -15,11 +15,14 @@ from rl.learning.checkpoint import Checkpoints
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 
 STEPS = 6
 SETTINGS = TrainSettings(
-    steps=STEPS, problems_per_step=4, group_size=4, sampling=Sampling(max_new_tokens=2), checkpoint_every=2
+    steps=STEPS,
+    rollouts=RolloutSettings(problems_per_step=4, group_size=4, sampling=Sampling(max_new_tokens=2)),
+    checkpoint_every=2,
 )
 ALGORITHMS = {
     "grpo": {"name": "grpo"},
@@ -81,15 +84,20 @@ def build(world, setting):
 def run(world, setting, *, folder=None, workers=None, recorder=None, learner=None, settings=SETTINGS):
     learner = learner or build(world, setting)
     recorder = recorder or SilentRecorder()
-    train(
+    Training(
         learner=learner,
         workers=workers or world.Workers(world.policy()),
         problems=world.Problems(),
         reward=VerifierReward(),
-        settings=replace(settings, shard_size=2, max_staleness=ALGORITHMS[setting].get("max_staleness", 0)),
+        settings=replace(
+            settings,
+            rollouts=replace(
+                settings.rollouts, shard_size=2, max_staleness=ALGORITHMS[setting].get("max_staleness", 0)
+            ),
+        ),
         recorder=recorder,
         checkpoints=None if folder is None else Checkpoints(folder),
-    )
+    ).run()
     return learner, recorder
 
 

@@ -13,7 +13,8 @@ from rl.learning.collate import collate
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.types import Totals
 
 pytestmark = pytest.mark.learning
@@ -123,7 +124,7 @@ def test_the_wrong_kind_of_critic_is_refused(world):
 @pytest.mark.parametrize("name", ["ppo", "vapo"])
 def test_it_learns_to_repeat_a_letter(world, name):
     policy, algorithm, recorder = world.policy(), make(name, trunk="shared"), SilentRecorder()
-    train(
+    Training(
         learner=Learner(
             Models(policy, value_model=make_value_model(algorithm, policy)),
             algorithm,
@@ -132,9 +133,11 @@ def test_it_learns_to_repeat_a_letter(world, name):
         workers=world.Workers(world.policy()),
         problems=world.Problems(),
         reward=VerifierReward(),
-        settings=TrainSettings(steps=25, problems_per_step=8, group_size=8, sampling=Sampling(max_new_tokens=1)),
+        settings=TrainSettings(
+            steps=25, rollouts=RolloutSettings(problems_per_step=8, group_size=8, sampling=Sampling(max_new_tokens=1))
+        ),
         recorder=recorder,
-    )
+    ).run()
     curve = [values["gold/correct"] for _, _, values in recorder.rows]
     assert sum(curve[:3]) / 3 < 0.35
     assert sum(curve[-5:]) / 5 > 0.9

@@ -15,12 +15,15 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
-from rl.train import TrainSettings, train
+from rl.rollouts.stream import RolloutSettings
+from rl.train import Training, TrainSettings
 from rl.workers.types import WorkersLost
 
 pytestmark = pytest.mark.learning
 
-SETTINGS = TrainSettings(steps=40, problems_per_step=8, group_size=8, sampling=Sampling(max_new_tokens=2))
+SETTINGS = TrainSettings(
+    steps=40, rollouts=RolloutSettings(problems_per_step=8, group_size=8, sampling=Sampling(max_new_tokens=2))
+)
 
 
 def run(world, *, algorithm="grpo", reward=None, settings=SETTINGS, lr=1e-2, recorder=None, **others):
@@ -31,7 +34,9 @@ def run(world, *, algorithm="grpo", reward=None, settings=SETTINGS, lr=1e-2, rec
     )
     recorder = recorder or SilentRecorder()
     parts = {"workers": world.Workers(world.policy()), "problems": world.Problems(), **others}
-    result = train(learner=learner, reward=reward or VerifierReward(), settings=settings, recorder=recorder, **parts)
+    result = Training(
+        learner=learner, reward=reward or VerifierReward(), settings=settings, recorder=recorder, **parts
+    ).run()
     return learner, recorder, result
 
 
@@ -39,7 +44,9 @@ def gold(recorder):
     return [values["gold/correct"] for _, _, values in recorder.rows if "gold/correct" in values]
 
 
-LEARNING = replace(SETTINGS, steps=25, sampling=Sampling(max_new_tokens=1))  # one token: right by chance 1 in 8
+LEARNING = replace(
+    SETTINGS, steps=25, rollouts=replace(SETTINGS.rollouts, sampling=Sampling(max_new_tokens=1))
+)  # one token: right by chance 1 in 8
 
 
 @pytest.mark.parametrize("algorithm", ["grpo", "dr_grpo", "rloo", "reinforce", "ppo"])
@@ -91,8 +98,8 @@ def test_two_runs_of_one_seed_are_one_run(world):
 
 
 def test_the_size_of_shards_changes_no_sample(world):
-    _, whole, _ = run(world, settings=replace(SETTINGS, steps=3, shard_size=8))
-    _, cut, _ = run(world, settings=replace(SETTINGS, steps=3, shard_size=3))
+    _, whole, _ = run(world, settings=replace(SETTINGS, steps=3, rollouts=replace(SETTINGS.rollouts, shard_size=8)))
+    _, cut, _ = run(world, settings=replace(SETTINGS, steps=3, rollouts=replace(SETTINGS.rollouts, shard_size=3)))
     assert gold(whole) == gold(cut)
 
 
@@ -204,6 +211,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_last_weights(world, tm
 
 def test_settings_that_would_bias_the_gradient_are_refused(world):
     with pytest.raises(ValueError, match="top_p"):
-        replace(SETTINGS, sampling=Sampling(top_p=0.9))
+        replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, sampling=Sampling(top_p=0.9)))
     with pytest.raises(ValueError, match="temperature"):
-        run(world, settings=replace(SETTINGS, sampling=Sampling(temperature=0.7)))
+        run(world, settings=replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, sampling=Sampling(temperature=0.7))))
