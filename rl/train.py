@@ -20,6 +20,7 @@ from rl.records.health import Health, HealthLimits, WorkerWatch, worker_metrics
 from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.records.recorder import Recorder
 from rl.records.speed import StepClock, speed_metrics
+from rl.rewards.reads import VerdictReads
 from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
@@ -109,7 +110,7 @@ class Training:
             )
         self.health = Health(self.settings.health)
         self.watch = WorkerWatch()
-        self.clock = StepClock()
+        self.clock, self.reads = StepClock(), VerdictReads()
         self._saved_step = -1
         self.source: RolloutSource = (
             Replay(self.replay, self.workers, self.problems, rollouts, num_steps=steps)
@@ -147,7 +148,7 @@ class Training:
 
     def iteration(self) -> None:
         """One update, from problems to published weights."""
-        self.clock = StepClock()
+        self.clock, self.reads = StepClock(), VerdictReads()
         version = self.learner.updates
         groups, sampled = self.rollouts()
         batch = self.collate(groups) if groups else None
@@ -156,7 +157,7 @@ class Training:
             self.recorder.warn(self.stage, f"step {self.step + 1}: no group was left to train on; nothing was updated")
         self.publish()
         self.keep(sampled, version)
-        self.problems.observe(sampled)
+        self.reads.by(self.problems, sampled, self.problems.observe)
         self.source.release(self.step)
         self.step += 1
         self.sampled_tokens += num_tokens(sampled)
@@ -182,7 +183,7 @@ class Training:
                     on_result=lambda result: self.clock.add_worker(result.worker, result.seconds),
                 )
             with self.clock.phase("price"):
-                priced = self.reward.price(graded)
+                priced = self.reads.price(self.reward, graded)
                 priced = algorithm.shape_rewards(priced, self.settings.rollouts.sampling.max_new_tokens)
             sampled += priced
             kept += [group for group in priced if algorithm.keeps(group)]
@@ -219,6 +220,7 @@ class Training:
             **rollout_metrics(sampled),
             **use_metrics(groups, sampled, self.learner.updates),
             "tokens/sampled_total": float(self.sampled_tokens),
+            "gold/verdicts_read": float(len(self.reads)),
             **update,
             **{f"curriculum/{name}": value for name, value in self.problems.metrics().items()},
             **worker_metrics(self.workers.health()),

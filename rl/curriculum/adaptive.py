@@ -40,6 +40,11 @@ class AdaptiveCurriculum(Curriculum):
         self._right = {strand.key: 0.0 for strand in self.strands}
         self._tried = {strand.key: 0.0 for strand in self.strands}
 
+    @property
+    def reads_gold(self) -> bool:
+        """True when its success rates are those of gold verdicts."""
+        return self.by == "gold"
+
     def worth(self, p: float) -> float:
         """What a problem teaches where the success rate is p; at most MAX_WORTH."""
         raise NotImplementedError

@@ -68,6 +68,11 @@ class Curriculum:
         self._epochs = dict.fromkeys(self._by_key, 0)
         self._num_asked = 0
 
+    @property
+    def reads_gold(self) -> bool:
+        """True when what it asks depends on gold verdicts."""
+        return self.by == "gold" and self.pools is not None
+
     def weights(self) -> dict[Strand, float]:
         """Probability of each strand."""
         return {strand: strand.share for strand in self.strands}

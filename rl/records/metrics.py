@@ -30,6 +30,7 @@ METRICS: Mapping[str, str] = {
     # what the verifier says, whatever the reward is made of
     "gold/correct": "share of completions that the gold verifier calls correct",
     "gold/score": "mean gold score",
+    "gold/verdicts_read": "completions whose gold verdict training read: its reward source, or its curriculum",
     "gold/part/*": "mean of a named measurement of the gold verdict, over the verdicts that have it",
     "gold/correct/level/*": "gold/correct among the problems of one level",
     "gold/correct/env/*": "gold/correct among the problems of one part of a mixture",

@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from envs.splits import keyed_rng
 from policies.types import FinishReason
@@ -26,7 +26,11 @@ COMBINATIONS = ("mean", "min", "mean_minus_std")
 
 
 class RewardSource(Protocol):
-    """Prices graded groups; the RL loop calls it once per step with all groups of the step."""
+    """Prices graded groups; the RL loop calls it once per step with all groups of the step.
+
+    It may say whether it reads ground truth, in an attribute `reads_gold`; of one that does not, every verdict that it
+    looks at counts as read (rl/rewards/reads.py).
+    """
 
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """The same groups, in order, with `reward` and `parts` (and `token_rewards`) of every trajectory filled."""
@@ -57,6 +61,9 @@ MEASURES: Mapping[str, Callable[[Trajectory], float]] = {
 }
 
 
+FORM = frozenset({"format", "tokens", "truncated"})  # measures that no reference answer is needed for
+
+
 @dataclass(frozen=True)
 class VerifierReward:
     """A weighted sum of what the verifier and the completion say.
@@ -76,6 +83,11 @@ class VerifierReward:
     def __post_init__(self) -> None:
         if not self.weights and self.steps is None:
             raise ValueError("weights is empty and there is no step reward: every reward would be 0")
+
+    @property
+    def reads_gold(self) -> bool:
+        """True unless every measure is about the form of the completion."""
+        return self.steps is not None or not set(self.weights) <= FORM
 
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """Groups with one part per weight.
@@ -135,6 +147,8 @@ class ProxyReward:
     penalty: float = 1.0
     weight: float = 1.0
     no_end_penalty: float = 0.0
+
+    reads_gold: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -224,6 +238,12 @@ class MixedReward:
         if not self.sources:
             raise ValueError("sources is empty, expected at least one (reward source, weight)")
 
+    @property
+    def reads_gold(self) -> bool | None:
+        """True when one of the sources reads it; None when none says so and one does not say."""
+        said = [getattr(source, "reads_gold", None) for source, _ in self.sources]
+        return True if True in said else None if None in said else False
+
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """Groups with the parts of every source, each times its weight."""
         priced = [(source.price(groups), weight) for source, weight in self.sources]
@@ -260,6 +280,8 @@ class CoinFlipReward:
     seed: int = 0
     probability: float = 0.5
 
+    reads_gold: ClassVar[bool] = False
+
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """Groups with the part `coin`."""
         return _price_each(groups, lambda t: {"coin": float(self._is_heads(t.uid))})
@@ -274,6 +296,8 @@ class MajorityReward:
 
     A tie between answers goes to the one that was given first; a completion without an answer gets 0.
     """
+
+    reads_gold: ClassVar[bool] = False
 
     def price(self, groups: Sequence[Group]) -> list[Group]:
         """Groups with the part `majority`."""

@@ -74,6 +74,22 @@ def test_gold_is_recorded_beside_a_reward_that_ignores_it(world):
     assert metrics["reward/part/tokens"] == pytest.approx(metrics["reward/mean"])
 
 
+def test_verdicts_are_counted_where_the_reward_or_the_curriculum_reads_them(world):
+    class Blind(world.Problems):
+        def observe(self, groups):
+            pass
+
+    settings, form = replace(SETTINGS, steps=2), VerifierReward({"tokens": -0.5})
+    for reward, problems, expected in (
+        (form, Blind(), 0),
+        (form, world.Problems(), 64),  # it weighs letters by how often they were right: 8 problems x 8 completions
+        (VerifierReward(), Blind(), 64),
+        (VerifierReward(), world.Problems(), 64),
+    ):
+        _, recorder, _ = run(world, reward=reward, problems=problems, settings=settings)
+        assert [values["gold/verdicts_read"] for _, _, values in recorder.rows] == [expected, expected]
+
+
 def test_every_metric_is_in_the_one_list(world):
     settings = replace(SETTINGS, steps=2, evaluate_every=1)
     _, recorder, _ = run(world, settings=settings, evaluate=lambda step: {"verified": 0.5})
