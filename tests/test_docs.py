@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from experiments.__main__ import app
-from experiments.arms import arm_kinds, methods_of
+from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.reference import pages
 from experiments.config.sections import Component

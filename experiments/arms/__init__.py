@@ -1,40 +1,47 @@
 """Kinds of arms: what may be done with the shared start. One file is one kind; this is their registry.
 
-Only settings are read here: torch and the rest are imported when an arm runs.
+Their settings are in `experiments/config/arms.py`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field
+from experiments.arms.best_of_n import BestOfN
+from experiments.arms.direct import Direct
+from experiments.arms.distill import Distill
+from experiments.arms.expert_iteration import ExpertIteration
+from experiments.arms.imitation import Imitation
+from experiments.arms.kto import Kto
+from experiments.arms.method import Method
+from experiments.arms.online_dpo import OnlineDpo
+from experiments.arms.rl import Rl
+from experiments.config import arms as settings
+from experiments.config.arms import Arm
+from experiments.config.experiment import Experiment
+from experiments.config.sections import Shared
 
-from experiments.arms.base import Arm
-from experiments.arms.best_of_n import BestOfNArm
-from experiments.arms.direct import DirectArm
-from experiments.arms.distill import DistillArm
-from experiments.arms.expert_iteration import ExpertIterationArm
-from experiments.arms.imitation import ImitationArm
-from experiments.arms.kto import KtoArm
-from experiments.arms.online_dpo import OnlineDpoArm
-from experiments.arms.rl import RlArm
-
-AnyArm = Annotated[
-    RlArm | ImitationArm | ExpertIterationArm | BestOfNArm | DirectArm | KtoArm | OnlineDpoArm | DistillArm,
-    Field(discriminator="method"),
-]
-
-
-def arm_kinds() -> tuple[type[Arm], ...]:
-    """The kinds, in the order of the registry."""
-    kinds: tuple[type[Arm], ...] = get_args(get_args(AnyArm)[0])
-    return kinds
-
-
-def methods_of(kind: type[Arm]) -> tuple[str, ...]:
-    """What a config may write in `method` for this kind."""
-    methods: tuple[str, ...] = get_args(kind.model_fields["method"].annotation)
-    return methods
+METHODS: Mapping[type[Arm], type[Method[Any]]] = {
+    settings.RlArm: Rl,
+    settings.ImitationArm: Imitation,
+    settings.ExpertIterationArm: ExpertIteration,
+    settings.BestOfNArm: BestOfN,
+    settings.DirectArm: Direct,
+    settings.KtoArm: Kto,
+    settings.OnlineDpoArm: OnlineDpo,
+    settings.DistillArm: Distill,
+}
 
 
-__all__ = ["AnyArm", "Arm", "RlArm", "arm_kinds", "methods_of"]
+def method_of(arm: Arm, shared: Shared, name: str) -> Method[Any]:
+    """What a study does with an arm of these settings."""
+    return METHODS[type(arm)](arm, shared, name)
+
+
+def methods_of_study(experiment: Experiment) -> dict[str, Method[Any]]:
+    """Every arm of a study, by name, in the order of the config."""
+    return {name: method_of(arm, experiment, name) for name, arm in experiment.arms.items()}
+
+
+__all__ = ["METHODS", "Method", "method_of", "methods_of_study"]

@@ -3,87 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from experiments.arms.base import Arm
+from envs.types import Environment
+from experiments.arms.method import Method
+from experiments.config.arms import DirectArm
 from experiments.config.sections import DPOSection
+from experiments.run.errors import UserError
+from experiments.study.cost import TrainingCost, cost_of_pairs, write_cost
+from experiments.study.services import Services
+from experiments.study.training import ArmRun
+from rl.preference.direct import DirectCard, DirectSettings
+from rl.preference.dpo import DpoSettings, fit_dpo
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-    from experiments.study.context import SeedContext
-    from experiments.study.cost import Spent
-    from rl.preference.direct import DirectCard, DirectSettings
 
-
-class DirectArm(Arm):
+class Direct(Method[DirectArm]):
     """DPO, or IPO, on the pairs of `preference` (rl/preference/dpo.py)."""
 
-    method: Literal["dpo", "ipo"]
-    dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
-
-    @model_validator(mode="after")
-    def _one_loss(self) -> DirectArm:
-        if self.method == "ipo" and self.dpo.get("loss", "ipo") != "ipo":
-            raise ValueError(f"method ipo has the loss ipo, and dpo.loss is {self.dpo['loss']!r}: use method dpo")
-        return self
-
     @property
-    def uses_comparisons(self) -> bool:
-        """Always: they are all that it learns from."""
-        return True
-
-    def section(self, experiment: Experiment) -> DPOSection:
+    def section(self) -> DPOSection:
         """`preference.dpo` as this arm sees it."""
-        loss = {"loss": "ipo", "label_smoothing": 0.0} if self.method == "ipo" else {}
-        return DPOSection.model_validate({**experiment.preference.dpo.model_dump(), **loss, **self.dpo})
+        return self.arm.dpo_over(self.shared.preference)
 
-    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+    def check(self, env: Environment) -> None:
         """Refuses what the fit would refuse."""
-        super().check(experiment, name, env)
-        check_dpo(self.section(experiment), f"arms.{name}")
+        super().check(env)
+        check_dpo(self.section, f"arms.{self.name}")
 
-    def plan(self, experiment: Experiment, name: str) -> str:
+    def plan(self) -> str:
         """The loss, the labelled pairs and the passes over them."""
-        section = self.section(experiment)
-        return f"{section.loss} on {experiment.preference.num_pairs:,} labelled pairs, {section.epochs} epoch(s)"
+        pairs = self.shared.preference.num_pairs
+        return f"{self.section.loss} on {pairs:,} labelled pairs, {self.section.epochs} epoch(s)"
 
-    def run(self, context: SeedContext, name: str) -> bool:
+    def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
-        from experiments.study.cost import on_pairs
-        from experiments.study.preferences import comparisons_of
-        from rl.preference.dpo import DpoSettings, fit_dpo
-
-        settings = DpoSettings(**self.section(context.experiment).model_dump(), seed=context.seed)
-        return run_fit(context, name, fit_dpo, comparisons_of(context), settings, on_pairs(context))
+        settings = DpoSettings(**self.section.model_dump(), seed=run.seed)
+        pairs = services.preferences.comparisons()
+        return run_fit(run, services, fit_dpo, pairs, settings, cost_of_pairs(services.folders))
 
 
 def run_fit(
-    context: SeedContext,
-    name: str,
+    run: ArmRun,
+    services: Services,
     fit: Callable[..., DirectCard],
     rows: Sequence[Any],
     settings: DirectSettings,
-    bought: Spent,
+    cost_of_rows: TrainingCost,
 ) -> bool:
     """Fits the start to `rows` in the arm's folder and notes what that cost; False when it was interrupted.
 
     Args:
         fit: fit_dpo or fit_kto.
-        bought: what the rows cost.
     """
-    from experiments.study.cost import Spent, write_spent
-
-    folder = context.folder(name)
-    recorder = context.recorder(folder)
-    checkpoints = folder.path / "checkpoints"
-    card = fit(context.start_policy, rows, settings, folder.policy, recorder, stage=name, checkpoints=checkpoints)
-    recorder.close()
+    card = fit(
+        services.folders.start_policy,
+        rows,
+        settings,
+        run.folder.policy,
+        run.recorder,
+        stage=run.stage,
+        checkpoints=run.folder.path / "checkpoints",
+    )
     if card.interrupted:
         return False
-    spent = bought + Spent(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
-    write_spent(folder, spent, card.seconds, fit=card.to_json())
+    cost = cost_of_rows + TrainingCost(optimizer_steps=card.steps, tokens_trained=card.tokens_trained)
+    write_cost(run.folder, cost, card.seconds, fit=card.to_json())
     return True
 
 
@@ -93,9 +77,6 @@ def check_dpo(section: DPOSection, where: str) -> None:
     Raises:
         UserError: with what is wrong.
     """
-    from experiments.run.errors import UserError
-    from rl.preference.dpo import DpoSettings
-
     try:
         DpoSettings(**section.model_dump())
     except ValueError as error:

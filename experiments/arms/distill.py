@@ -6,240 +6,204 @@ like every other arm; what an answer of either costs stands in the report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from experiments.arms.base import SAMPLED, TRAINED, Arm
-from experiments.config.sections import ModelSection, OptimizerSection, Positive
+from envs.types import Environment
+from experiments.arms.method import Method
+from experiments.config.arms import DistillArm
+from experiments.config.sections import Component
 from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder, read_json, write_json
+from experiments.study.components import build, sampling_of
+from experiments.study.cost import TrainingCost, cost_of_updates, write_cost
+from experiments.study.evaluation import architecture_of
+from experiments.study.services import Services
+from experiments.study.training import (
+    ArmRun,
+    curriculum_of,
+    make_imitator,
+    make_learner,
+    resume_fit,
+    train_settings,
+)
+from policies.causal import CausalPolicy
+from rl.algorithms import make as make_algorithm
+from rl.imitation.distill import Cost, check_vocabularies, distill_samples, on_policy_cost
+from rl.imitation.sft import SftSettings
+from rl.rewards.sources import VerifierReward
+from rl.rollouts.log import RolloutLog
+from rl.rollouts.shards import make_shards
+from rl.types import Group
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-    from experiments.run.folders import RunFolder
-    from experiments.study.context import SeedContext
-    from rl.imitation.distill import Cost
-
-START = "start"
 OFF_POLICY, ON_POLICY = "off-policy", "on-policy"
 
+Route = Callable[[ArmRun, Services], tuple[Cost, TrainingCost] | None]
 
-class DistillArm(Arm):
-    """A student on a teacher's verified samples (off-policy), then on its own under the teacher's eye (on-policy).
 
-    The teacher's samples are as many as the completions of practice, and so are the student's own.
-    """
-
-    method: Literal["distill"]
-    teacher: str  # an arm before this one, or start
-    student: ModelSection  # its vocabulary must be the teacher's
-    route: Literal["both", "off_policy", "on_policy"] = "both"  # off-policy first, then on-policy
-    samples_per_problem: Positive = 1  # of the teacher
-    verified_only: bool = True  # off-policy: keep only what the verifier accepts
-    epochs: Positive = 2  # passes over the teacher's samples
-    batch_size: Positive = 64  # samples per optimizer step
-    optimizer: OptimizerSection = OptimizerSection(lr=2e-3, schedule="cosine", warmup_steps=50)  # off-policy
-    clip: float = 0.2  # on-policy: ratio kept in [1 - clip, 1 + clip]
-
-    uses_rl: ClassVar[frozenset[str]] = (
-        SAMPLED
-        | TRAINED
-        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_lag", "gradient_checkpointing"}
-    )
+class Distill(Method[DistillArm]):
+    """A student on a teacher's verified samples (off-policy), then on its own under the teacher's eye (on-policy)."""
 
     @property
-    def builds_on(self) -> tuple[str, ...]:
-        """The arm that teaches; nothing where the start does."""
-        return () if self.teacher == START else (self.teacher,)
+    def _clip(self) -> dict[str, float]:
+        return {"clip_low": self.arm.clip, "clip_high": self.arm.clip}
 
-    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+    def check(self, env: Environment) -> None:
         """Builds the algorithm and the loop's settings of the on-policy part."""
-        super().check(experiment, name, env)
-        from experiments.config.sections import Component
-        from experiments.study.context import build
-        from experiments.study.training import train_settings
-        from rl.algorithms import make as make_algorithm
+        super().check(env)
+        build(f"arms.{self.name}", Component(name="distill", settings=self._clip), make_algorithm)
+        train_settings(self.rl, self.shared.workers.shard_size)
 
-        build(f"arms.{name}", Component(name="distill", settings=self._algorithm), make_algorithm)
-        train_settings(experiment.rl_of(name), experiment.workers.shard_size)
-
-    def plan(self, experiment: Experiment, name: str) -> str:
+    def plan(self) -> str:
         """Teacher, the student's shape, and what each route samples."""
-        section = experiment.rl_of(name)
-        tiny = self.student.tiny
-        shape = f"tiny {tiny.layers} x {tiny.hidden}" if tiny is not None else self.student.path
+        section, arm = self.rl, self.arm
+        tiny = arm.student.tiny
+        shape = f"tiny {tiny.layers} x {tiny.hidden}" if tiny is not None else arm.student.path
         completions = section.steps * section.problems_per_step * section.group_size
-        off = f"{completions:,} samples of {self.teacher}, verified, {self.epochs} epoch(s)"
+        off = f"{completions:,} samples of {arm.teacher}, verified, {arm.epochs} epoch(s)"
         on = f"{section.steps} steps on its own {completions:,} completions"
         parts = {"both": f"{off}; then {on}", "off_policy": off, "on_policy": on}
-        return f"{self.teacher} into a {shape} student: {parts[self.route]}"
+        return f"{arm.teacher} into a {shape} student: {parts[arm.route]}"
 
-    def run(self, context: SeedContext, name: str) -> bool:
+    def run(self, run: ArmRun, services: Services) -> bool:
         """Trains the student along its routes; one that is done is not gone again.
 
         Raises:
             UserError: teacher and student have different vocabularies, or no sample of the teacher is verified.
         """
-        from experiments.study.cost import Spent, write_spent
-        from rl.imitation.distill import check_vocabularies
-
-        folder = context.folder(name)
-        initial = folder.path / "initial"
-        teacher = context.load(context.folder(self.teacher).policy)
-        student = context.initial_policy(self.student)
-        if not initial.exists():
-            student.save(initial)
+        server, folder = services.server, run.folder.path
+        teacher = self._teacher(services)
+        student = server.untrained(self.arm.student, services.env)
+        if not (folder / "initial").exists():
+            student.save(folder / "initial")
         try:
             check_vocabularies(teacher, student)
         except ValueError as error:
-            raise UserError(f"arms.{name}: {error}") from error
+            raise UserError(f"arms.{self.name}: {error}") from error
         costs: dict[str, Any] = {}
-        spent = Spent()
-        for route, work in ((OFF_POLICY, _off_policy), (ON_POLICY, _on_policy)):
-            if self.route in ("both", route.replace("-", "_")):
-                found = work(self, context, name)
+        total = TrainingCost()
+        routes: dict[str, Route] = {OFF_POLICY: self._off_policy, ON_POLICY: self._on_policy}
+        for name, go in routes.items():
+            if self.arm.route in ("both", name.replace("-", "_")):
+                found = go(run, services)
                 if found is None:
                     return False
-                costs[route] = found[0].to_json()
-                spent += found[1]
-        last = ON_POLICY if self.route != "off_policy" else OFF_POLICY
-        context.load(folder.path / last / "policy").save(folder.policy)
+                costs[name] = found[0].to_json()
+                total += found[1]
+        last = ON_POLICY if self.arm.route != "off_policy" else OFF_POLICY
+        server.load(folder / last / "policy").save(run.folder.policy)
         parameters = {"teacher": teacher.num_parameters, "student": student.num_parameters}
         seconds = sum(cost["seconds"] for cost in costs.values())
-        write_spent(folder, spent, seconds, parameters=parameters, costs=costs)
+        write_cost(run.folder, total, seconds, parameters=parameters, costs=costs)
         return True
 
-    def further_policies(self, context: SeedContext, name: str) -> Mapping[str, RunFolder]:
+    def further_policies(self, folder: RunFolder) -> Mapping[str, RunFolder]:
         """The student as it was before its own completions, where it went both routes."""
-        from experiments.run.folders import RunFolder
+        return {OFF_POLICY: RunFolder(folder.path / OFF_POLICY)} if self.arm.route == "both" else {}
 
-        return {OFF_POLICY: RunFolder(context.folder(name).path / OFF_POLICY)} if self.route == "both" else {}
+    def _teacher(self, services: Services) -> CausalPolicy:
+        return services.server.load(services.folders.stage(self.arm.teacher).policy)
 
-    @property
-    def _algorithm(self) -> dict[str, float]:
-        return {"clip_low": self.clip, "clip_high": self.clip}
-
-
-def _off_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, Any] | None:
-    """Fits the student to the teacher's samples; None when it was interrupted."""
-    from experiments.run.folders import read_json, write_json
-    from experiments.study.cost import Spent
-    from experiments.study.training import make_imitator, resume_fit
-    from rl.imitation.distill import Cost, distill_samples
-    from rl.imitation.sft import SftSettings
-
-    folder, section = context.folder(name), context.experiment.rl_of(name)
-    card = folder.path / OFF_POLICY / "cost.json"
-    if card.exists():
-        row = read_json(card)
-        return Cost(**row["cost"]), Spent(**row["spent"])
-    recorder = context.recorder(folder)
-    groups = _teacher_samples(arm, context, name)
-    kept = sum(t.verdict.is_correct or not arm.verified_only for g in groups for t in g.trajectories)
-    steps = max(1, arm.epochs * kept // arm.batch_size)
-    policy = context.load(folder.path / "initial", trainable=True)
-    learner = make_imitator(context, section, policy, arm.optimizer, steps)
-    start, save = resume_fit(learner, folder.path / "checkpoints" / OFF_POLICY, recorder, name)
-    try:
-        result = distill_samples(
-            learner,
-            groups,
-            SftSettings(
-                max_steps=steps,
-                batch_size=arm.batch_size,
-                target=None,
-                save_every=section.checkpoint_every,
-                seed=context.seed,
-            ),
-            recorder,
-            f"{name}-{OFF_POLICY}",
-            teacher_parameters=context.load(context.folder(arm.teacher).policy).num_parameters,
-            max_per_problem=arm.samples_per_problem,
-            verified_only=arm.verified_only,
-            save=save,
-            start=start,
+    def _off_policy(self, run: ArmRun, services: Services) -> tuple[Cost, TrainingCost] | None:
+        """Fits the student to the teacher's samples; None when it was interrupted."""
+        arm, folder = self.arm, run.folder.path
+        card = folder / OFF_POLICY / "cost.json"
+        if card.exists():
+            row = read_json(card)
+            return Cost(**row["cost"]), TrainingCost(**row["spent"])
+        groups = self._teacher_samples(run, services)
+        kept = sum(t.verdict.is_correct or not arm.verified_only for g in groups for t in g.trajectories)
+        steps = max(1, arm.epochs * kept // arm.batch_size)
+        policy = services.server.load(folder / "initial", trainable=True)
+        learner = make_imitator(policy, run.rl, arm.optimizer, steps, seed=run.seed, threads=self.shared.threads)
+        start, save = resume_fit(learner, folder / "checkpoints" / OFF_POLICY, run.recorder, run.stage)
+        try:
+            result = distill_samples(
+                learner,
+                groups,
+                SftSettings(
+                    max_steps=steps,
+                    batch_size=arm.batch_size,
+                    target=None,
+                    save_every=run.rl.checkpoint_every,
+                    seed=run.seed,
+                ),
+                run.recorder,
+                f"{run.stage}-{OFF_POLICY}",
+                teacher_parameters=self._teacher(services).num_parameters,
+                max_per_problem=arm.samples_per_problem,
+                verified_only=arm.verified_only,
+                save=save,
+                start=start,
+            )
+        except ValueError as error:
+            raise UserError(f"arms.{self.name}: {error}") from error
+        if result.interrupted:
+            return None
+        policy.save(folder / OFF_POLICY / "policy")
+        cost = TrainingCost(
+            optimizer_steps=result.steps,
+            tokens_sampled=sum(t.num_sampled for g in groups for t in g.trajectories),
+            tokens_trained=result.cost.student_tokens_trained,
+            verdicts=result.sampled if arm.verified_only else 0,
         )
-    except ValueError as error:
-        raise UserError(f"arms.{name}: {error}") from error
-    recorder.close()
-    if result.interrupted:
-        return None
-    policy.save(folder.path / OFF_POLICY / "policy")
-    spent = Spent(
-        optimizer_steps=result.steps,
-        tokens_sampled=sum(t.num_sampled for g in groups for t in g.trajectories),
-        tokens_trained=result.cost.student_tokens_trained,
-        verdicts=result.sampled if arm.verified_only else 0,
-    )
-    write_json(card, {"cost": result.cost.to_json(), "spent": spent.to_json(), "kept": result.kept})
-    return result.cost, spent
+        write_json(card, {"cost": result.cost.to_json(), "spent": cost.to_json(), "kept": result.kept})
+        return result.cost, cost
 
+    def _teacher_samples(self, run: ArmRun, services: Services) -> list[Group]:
+        """The teacher's graded completions: as many as RL samples, kept in the rollout log and read back from it."""
+        log = RolloutLog(run.folder.path / "rollouts" / OFF_POLICY)
+        if log.steps():
+            return list(log.read(0).groups)
+        section, per_problem = run.rl, self.arm.samples_per_problem
+        completions = section.steps * section.problems_per_step * section.group_size
+        problems = curriculum_of(section, services.env, run.seed).problems(0, -(-completions // per_problem))
+        teacher = services.folders.stage(self.arm.teacher)
+        workers, version = services.server.serve(self._teacher(services), architecture_of(teacher))
+        shards = make_shards(
+            problems,
+            group_size=per_problem,
+            step=0,
+            shard_size=self.shared.workers.shard_size,
+            sampling=sampling_of(section.sampling),
+            version=version,
+        )
+        groups = services.server.collect(workers, shards, run.stage, "the teacher writes")
+        log.write(0, groups, version=version)
+        return groups
 
-def _teacher_samples(arm: DistillArm, context: SeedContext, name: str) -> list[Any]:
-    """The teacher's graded completions: as many as practice samples, kept in the rollout log and read back from it."""
-    from experiments.study.context import sampling_of
-    from experiments.study.evaluation import architecture_of
-    from rl.rollouts.log import RolloutLog
-    from rl.rollouts.shards import make_shards
+    def _on_policy(self, run: ArmRun, services: Services) -> tuple[Cost, TrainingCost] | None:
+        """Trains the student on its own completions against the teacher's log-probabilities; None if interrupted."""
+        folder, server = run.folder.path, services.server
+        begin = folder / (f"{OFF_POLICY}/policy" if self.arm.route == "both" else "initial")
+        algorithm = make_algorithm("distill", **self._clip)
+        policy = server.load(begin, trainable=True)
+        teacher = self._teacher(services)
+        learner = make_learner(policy, run.rl, algorithm, seed=run.seed, threads=self.shared.threads, reference=teacher)
+        workers = server.workers(folder / "initial")
 
-    folder, section = context.folder(name), context.experiment.rl_of(name)
-    log = RolloutLog(folder.path / "rollouts" / OFF_POLICY)
-    if log.steps():
-        return list(log.read(0).groups)
-    completions = section.steps * section.problems_per_step * section.group_size
-    problems = context.problem_source(name).problems(0, -(-completions // arm.samples_per_problem))
-    teacher = context.folder(arm.teacher)
-    workers, version = context.serve(context.load(teacher.policy), architecture_of(teacher))
-    shards = make_shards(
-        problems,
-        group_size=arm.samples_per_problem,
-        step=0,
-        shard_size=context.experiment.workers.shard_size,
-        sampling=sampling_of(section.sampling),
-        version=version,
-    )
-    groups = context.collect(workers, shards, name, "the teacher writes")
-    log.write(0, groups, version=version)
-    return groups
+        def evaluate(step: int) -> Mapping[str, float]:
+            """The student's figures on the validation problems."""
+            return services.evaluator.validate(folder, run.stage, step, learner.updates, workers=workers)
 
-
-def _on_policy(arm: DistillArm, context: SeedContext, name: str) -> tuple[Cost, Any] | None:
-    """Trains the student on its own completions against the teacher's log-probabilities; None when interrupted."""
-    from experiments.study.cost import on_updates
-    from experiments.study.evaluation import run_validation
-    from experiments.study.training import make_learner, practise
-    from rl.algorithms import make as make_algorithm
-    from rl.imitation.distill import on_policy_cost
-    from rl.rewards.sources import VerifierReward
-
-    folder, section = context.folder(name), context.experiment.rl_of(name)
-    recorder = context.recorder(folder)
-    begin = folder.path / (f"{OFF_POLICY}/policy" if arm.route == "both" else "initial")
-    algorithm = make_algorithm("distill", **arm._algorithm)
-    policy = context.load(begin, trainable=True)
-    teacher = context.load(context.folder(arm.teacher).policy)
-    learner = make_learner(context, section, algorithm, policy=policy, reference=teacher)
-    workers = context.workers(folder.path / "initial")
-    result = practise(
-        context,
-        name,
-        section=section,
-        learner=learner,
-        reward=VerifierReward(),  # recorded, and never read by the algorithm
-        workers=workers,
-        recorder=recorder,
-        held_out=lambda step: run_validation(context, name, step, learner.updates, workers=workers),
-        part=ON_POLICY,
-    )
-    recorder.close()
-    if result.reason == "stopped":
-        return None
-    policy.save(folder.path / ON_POLICY / "policy")
-    spent = on_updates(folder, name, algorithm)
-    cost = on_policy_cost(
-        teacher_parameters=teacher.num_parameters,
-        student_parameters=policy.num_parameters,
-        sampled=spent.tokens_sampled,
-        scored=spent.tokens_trained,
-        seconds=result.seconds,
-    )
-    return cost, spent
+        result = run.train(
+            learner,
+            problems=curriculum_of(run.rl, services.env, run.seed),
+            reward=VerifierReward(),  # recorded, and never read by the algorithm
+            workers=workers,
+            shard_size=self.shared.workers.shard_size,
+            evaluate=evaluate,
+            part=ON_POLICY,
+        )
+        if result.reason == "stopped":
+            return None
+        policy.save(folder / ON_POLICY / "policy")
+        updates = cost_of_updates(run.folder, run.stage, algorithm)
+        cost = on_policy_cost(
+            teacher_parameters=teacher.num_parameters,
+            student_parameters=policy.num_parameters,
+            sampled=updates.tokens_sampled,
+            scored=updates.tokens_trained,
+            seconds=result.seconds,
+        )
+        return cost, updates

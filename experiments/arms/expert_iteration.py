@@ -1,110 +1,90 @@
-"""Expert iteration (STaR, rejection sampling): the budget of practice, spent on imitating verified own samples."""
+"""Expert iteration (STaR, rejection sampling): RL's budget, spent on imitating verified own samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from experiments.arms.base import SAMPLED, TRAINED, Arm
-from experiments.config.sections import OptimizerSection, Positive
+from envs.types import Environment
+from experiments.arms.method import Method
+from experiments.config.arms import ExpertIterationArm
 from experiments.run.errors import UserError
+from experiments.study.components import sampling_of
+from experiments.study.cost import TrainingCost, write_cost
+from experiments.study.services import Services
+from experiments.study.training import ArmRun, curriculum_of, make_imitator
+from rl.imitation import expert_iteration
+from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport
+from rl.learning.checkpoint import Checkpoints
+from rl.rollouts.log import RolloutLog
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-    from experiments.study.context import SeedContext
-    from rl.imitation.expert_iteration import RoundReport
 
+class ExpertIteration(Method[ExpertIterationArm]):
+    """Rounds of sampling, keeping what is verified, and supervised training (rl/imitation/expert_iteration.py)."""
 
-class ExpertIterationArm(Arm):
-    """Rounds of sampling, keeping what is verified, and supervised training (rl/imitation/expert_iteration.py).
-
-    The completions of all rounds together are as many as those of practice: `rl.steps` x problems x group size.
-    """
-
-    method: Literal["expert_iteration"]
-    rounds: Positive = 4  # rl.steps x problems_per_step problems are split over them
-    max_per_problem: Positive = 4  # verified solutions kept of one problem
-    epochs: Positive = 2  # passes over the kept solutions per round
-    batch_size: Positive = 64  # solutions per optimizer step
-    restart: bool = True  # each round trains from the start (STaR), not from the last round's policy
-    pool: bool = True  # a round also learns from the solutions of earlier rounds
-    optimizer: OptimizerSection = OptimizerSection(lr=5e-4)
-
-    uses_rl: ClassVar[frozenset[str]] = SAMPLED | TRAINED | {"log_rollouts", "evaluate_every"}
-
-    def problems_per_round(self, experiment: Experiment, name: str) -> int:
+    @property
+    def problems_per_round(self) -> int:
         """The budget's problems, spread over the rounds."""
-        section = experiment.rl_of(name)
-        return section.steps * section.problems_per_step // self.rounds
+        return self.rl.steps * self.rl.problems_per_step // self.arm.rounds
 
-    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+    def check(self, env: Environment) -> None:
         """Refuses more rounds than problems, and a schedule, whose end nobody knows."""
-        super().check(experiment, name, env)
-        if not self.problems_per_round(experiment, name):
-            raise UserError(f"arms.{name}: {self.rounds} rounds are more than the budget has problems")
-        if self.optimizer.schedule != "constant":
+        super().check(env)
+        if not self.problems_per_round:
+            raise UserError(f"arms.{self.name}: {self.arm.rounds} rounds are more than the budget has problems")
+        schedule = self.arm.optimizer.schedule
+        if schedule != "constant":
             raise UserError(
-                f"arms.{name}.optimizer.schedule is {self.optimizer.schedule!r}: how many steps a round has depends on "
+                f"arms.{self.name}.optimizer.schedule is {schedule!r}: how many steps a round has depends on "
                 "what is verified, so no schedule can end with it; use constant"
             )
 
-    def plan(self, experiment: Experiment, name: str) -> str:
+    def plan(self) -> str:
         """Rounds, problems of a round, and the completions that they come to."""
-        section, problems = experiment.rl_of(name), self.problems_per_round(experiment, name)
-        completions = self.rounds * problems * section.group_size
+        problems, group_size = self.problems_per_round, self.rl.group_size
         return (
-            f"expert iteration: {self.rounds} rounds x {problems:,} problems x {section.group_size} = "
-            f"{completions:,} completions"
+            f"expert iteration: {self.arm.rounds} rounds x {problems:,} problems x {group_size} = "
+            f"{self.arm.rounds * problems * group_size:,} completions"
         )
 
-    def run(self, context: SeedContext, name: str) -> bool:
+    def run(self, run: ArmRun, services: Services) -> bool:
         """Runs the rounds that are missing, and looks at the validation problems after each if the curve is wanted."""
-        from experiments.study.context import sampling_of
-        from experiments.study.cost import Spent, write_spent
-        from experiments.study.evaluation import run_validation
-        from experiments.study.training import make_imitator
-        from rl.imitation.expert_iteration import ExpertIteration, ExpertIterationSettings
-        from rl.learning.checkpoint import Checkpoints
-        from rl.rollouts.log import RolloutLog
-
-        section = context.experiment.rl_of(name)
-        folder = context.folder(name)
-        recorder = context.recorder(folder)
-        learner = make_imitator(context, section, context.load(context.start_policy, trainable=True), self.optimizer)
+        shared, arm = self.shared, self.arm
+        policy = services.server.load(services.folders.start_policy, trainable=True)
+        learner = make_imitator(policy, run.rl, arm.optimizer, seed=run.seed, threads=shared.threads)
 
         def after_round(report: RoundReport) -> Mapping[str, float]:
             """The round's figures on the validation problems; none where they are not asked for."""
-            return run_validation(context, name, report.round, report.round) if section.evaluate_every else {}
+            if not run.rl.evaluate_every:
+                return {}
+            return services.evaluator.validate(run.folder.path, run.stage, report.round, report.round)
 
-        reports = ExpertIteration(
+        reports = expert_iteration.ExpertIteration(
             learner,
-            context.workers(),
-            context.problem_source(name),
+            services.server.workers(),
+            curriculum_of(run.rl, services.env, run.seed),
             ExpertIterationSettings(
-                **self.model_dump(include={"rounds", "max_per_problem", "epochs", "batch_size", "restart", "pool"}),
-                problems_per_round=self.problems_per_round(context.experiment, name),
-                group_size=section.group_size,
-                sampling=sampling_of(section.sampling),
-                shard_size=context.experiment.workers.shard_size,
-                save_every=section.checkpoint_every,
-                seed=context.seed,
+                **arm.model_dump(include={"rounds", "max_per_problem", "epochs", "batch_size", "restart", "pool"}),
+                problems_per_round=self.problems_per_round,
+                group_size=run.rl.group_size,
+                sampling=sampling_of(run.rl.sampling),
+                shard_size=shared.workers.shard_size,
+                save_every=run.rl.checkpoint_every,
+                seed=run.seed,
             ),
-            recorder,
-            stage=name,
-            checkpoints=Checkpoints(folder.path / "checkpoints"),
-            log=RolloutLog(folder.path / "rollouts") if section.log_rollouts else None,
+            run.recorder,
+            stage=run.stage,
+            checkpoints=Checkpoints(run.folder.path / "checkpoints"),
+            log=RolloutLog(run.folder.path / "rollouts") if run.rl.log_rollouts else None,
             after_round=after_round,
         ).run()
-        recorder.close()
-        if len(reports) < self.rounds:
+        if len(reports) < arm.rounds:
             return False
-        learner.policy.save(folder.policy)
-        sampled = self.rounds * self.problems_per_round(context.experiment, name) * section.group_size
-        spent = Spent(
+        policy.save(run.folder.policy)
+        cost = TrainingCost(
             optimizer_steps=sum(r.steps for r in reports),
             tokens_sampled=sum(r.tokens_sampled for r in reports),
             tokens_trained=sum(r.tokens_passed for r in reports),
-            verdicts=sampled,
+            verdicts=arm.rounds * self.problems_per_round * run.rl.group_size,
         )
-        write_spent(folder, spent, sum(r.seconds for r in reports), rounds=[r.to_json() for r in reports])
+        write_cost(run.folder, cost, sum(r.seconds for r in reports), rounds=[r.to_json() for r in reports])
         return True

@@ -1,73 +1,59 @@
-"""More imitation: what the same number of updates on fresh demonstrations gives, without any practice."""
+"""More imitation: what the same number of updates on fresh demonstrations gives, without any RL."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from experiments.arms.base import Arm
-from experiments.config.sections import OptimizerSection
+from envs.types import Environment
+from experiments.arms.method import Method
+from experiments.config.arms import ImitationArm
 from experiments.run.errors import UserError
+from experiments.study.components import build_demonstrator
+from experiments.study.cost import TrainingCost, write_cost
+from experiments.study.services import Services
+from experiments.study.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
+from experiments.study.training import ArmRun
+from rl.imitation.sft import SftSettings
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-    from experiments.study.context import SeedContext
 
+class Imitation(Method[ImitationArm]):
+    """Supervised training on demonstrations that the start has not seen."""
 
-class ImitationArm(Arm):
-    """Supervised training on demonstrations that the start has not seen, as many rows and updates as practice has."""
-
-    method: Literal["imitation"]
-    optimizer: OptimizerSection = OptimizerSection(lr=5e-4, schedule="cosine")
-
-    uses_rl: ClassVar[frozenset[str]] = frozenset({"steps", "problems_per_step", "group_size"})
-
-    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+    def check(self, env: Environment) -> None:
         """Refuses a study in which nobody is imitated."""
-        super().check(experiment, name, env)
-        if experiment.imitation is None:
-            raise UserError(f"arms.{name}: method imitation needs the section `imitation`, which says who is imitated")
+        super().check(env)
+        if self.shared.imitation is None:
+            raise UserError(
+                f"arms.{self.name}: method imitation needs the section `imitation`, which says who is imitated"
+            )
 
-    def plan(self, experiment: Experiment, name: str) -> str:
-        """Steps, and fresh demonstrations of each: as many as practice has completions."""
-        section = experiment.rl_of(name)
-        rows = section.problems_per_step * section.group_size
-        return f"imitation goes on: {section.steps} steps of {rows:,} fresh demonstrations"
+    def plan(self) -> str:
+        """Steps, and fresh demonstrations of each: as many as RL has completions."""
+        rows = self.rl.problems_per_step * self.rl.group_size
+        return f"imitation goes on: {self.rl.steps} steps of {rows:,} fresh demonstrations"
 
-    def run(self, context: SeedContext, name: str) -> bool:
+    def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to demonstrations whose indices follow those that it has seen."""
-        from experiments.study.context import build_demonstrator
-        from experiments.study.cost import Spent, write_spent
-        from experiments.study.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
-        from rl.imitation.sft import SftSettings
-
-        imitation = context.experiment.imitation
+        imitation = self.shared.imitation
         assert imitation is not None
-        section = context.experiment.rl_of(name)
-        folder = context.folder(name)
-        recorder = context.recorder(folder)
-        policy = context.load(context.start_policy, trainable=True)
-        rows = section.problems_per_step * section.group_size
-        source = demonstrations_of(context, imitation, build_demonstrator(context.env, imitation.demonstrator))
+        policy = services.server.load(services.folders.start_policy, trainable=True)
+        rows = run.rl.problems_per_step * run.rl.group_size
+        source = demonstrations_of(services, imitation, build_demonstrator(services.env, imitation.demonstrator))
         result = fit_demonstrations(
-            context,
+            services,
             policy,
-            source.write(section.steps * rows, first=imitation.num_demonstrations),
-            SftSettings(
-                max_steps=section.steps, batch_size=rows, target=None, save_every=SAVE_EVERY, seed=context.seed
-            ),
-            self.optimizer,
-            folder,
-            recorder,
-            stage=name,
+            source.write(run.rl.steps * rows, first=imitation.num_demonstrations),
+            SftSettings(max_steps=run.rl.steps, batch_size=rows, target=None, save_every=SAVE_EVERY, seed=run.seed),
+            self.arm.optimizer,
+            run.folder,
+            run.recorder,
+            stage=run.stage,
         )
-        recorder.close()
         if result.interrupted:
             return False
-        policy.save(folder.policy)
-        spent = Spent(
+        policy.save(run.folder.policy)
+        cost = TrainingCost(
             optimizer_steps=result.steps,
             tokens_trained=result.tokens_passed,
-            demonstrations=section.steps * rows,
+            demonstrations=run.rl.steps * rows,
         )
-        write_spent(folder, spent, result.seconds)
+        write_cost(run.folder, cost, result.seconds)
         return True

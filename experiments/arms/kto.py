@@ -3,83 +3,59 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
-
-from experiments.arms.base import Arm
+from envs.types import Environment
 from experiments.arms.direct import run_fit
-from experiments.config.sections import Positive, Probability, Rate
+from experiments.arms.method import Method
+from experiments.config.arms import KtoArm
+from experiments.run.errors import UserError
+from experiments.run.folders import read_json, write_json
+from experiments.study.cost import TrainingCost, cost_of_pairs
+from experiments.study.services import Services
+from experiments.study.training import ArmRun
+from rl.preference.feedback import Feedback, collect_feedback, from_comparisons, load_feedback, save_feedback
+from rl.preference.kto import KtoSettings, fit_kto
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-    from experiments.run.folders import RunFolder
-    from experiments.study.context import SeedContext
-    from rl.preference.feedback import Feedback
 
-Weight = Annotated[float, Field(gt=0)]
-
-
-class KtoArm(Arm):
+class Kto(Method[KtoArm]):
     """KTO on the start's completions (rl/preference/kto.py)."""
 
-    method: Literal["kto"]
-    feedback: Literal["thumbs", "pairs"] = "thumbs"  # thumbs: preference.num_pairs judgements of single completions
-    beta: Rate = 0.1  # how strongly it is held to the start
-    desirable_weight: Weight | None = None  # null: balances good and bad completions
-    undesirable_weight: Weight | None = None  # null: 1
-    epochs: Positive = 1  # passes over the completions
-    lr: Rate = 1e-4  # peak, cosine to 0
-    batch_size: Positive = 128  # completions
-    held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
-
-    @property
-    def uses_comparisons(self) -> bool:
-        """True when the thumbs are the two sides of labelled pairs."""
-        return self.feedback == "pairs"
-
-    def check(self, experiment: Experiment, name: str, env: Any) -> None:
+    def check(self, env: Environment) -> None:
         """Refuses thumbs where labels were recorded and nobody is left to ask."""
-        super().check(experiment, name, env)
-        if self.feedback == "thumbs" and experiment.preference.comparisons is not None:
-            from experiments.run.errors import UserError
-
+        super().check(env)
+        if self.arm.feedback == "thumbs" and self.shared.preference.comparisons is not None:
             raise UserError(
-                f"arms.{name}: preference.comparisons holds recorded labels of pairs, and nobody is there to give "
+                f"arms.{self.name}: preference.comparisons holds recorded labels of pairs, and nobody is there to give "
                 "thumbs: set feedback: pairs"
             )
 
-    def plan(self, experiment: Experiment, name: str) -> str:
-        """What it is paid with, pairs or thumbs, and the passes over them."""
-        budget = f"{experiment.preference.num_pairs:,}"
-        source = f"{budget} labelled pairs" if self.feedback == "pairs" else f"{budget} thumbs for single completions"
-        return f"kto on {source}, {self.epochs} epoch(s)"
+    def plan(self) -> str:
+        """What it learns from, pairs or thumbs, and the passes over them."""
+        budget = f"{self.shared.preference.num_pairs:,}"
+        is_pairs = self.arm.feedback == "pairs"
+        source = f"{budget} labelled pairs" if is_pairs else f"{budget} thumbs for single completions"
+        return f"kto on {source}, {self.arm.epochs} epoch(s)"
 
-    def run(self, context: SeedContext, name: str) -> bool:
+    def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the thumbs of this seed, bought here unless they come from pairs."""
-        from rl.preference.kto import KtoSettings, fit_kto
+        rows, cost = self._feedback(run, services)
+        settings = KtoSettings(**self.arm.model_dump(exclude={"method", "rl", "feedback"}), seed=run.seed)
+        return run_fit(run, services, fit_kto, rows, settings, cost)
 
-        rows, bought = self._feedback(context, context.folder(name))
-        settings = KtoSettings(**self.model_dump(exclude={"method", "rl", "feedback"}), seed=context.seed)
-        return run_fit(context, name, fit_kto, rows, settings, bought)
-
-    def _feedback(self, context: SeedContext, folder: RunFolder) -> tuple[list[Feedback], Any]:
+    def _feedback(self, run: ArmRun, services: Services) -> tuple[list[Feedback], TrainingCost]:
         """The thumbs, and what they cost; those that were bought before an interruption are not bought again."""
-        from experiments.run.folders import read_json, write_json
-        from experiments.study.cost import Spent, on_pairs
-        from experiments.study.preferences import annotator_of, comparisons_of, sample_start
-        from rl.preference.feedback import collect_feedback, from_comparisons, load_feedback, save_feedback
-
-        if self.feedback == "pairs":
-            return from_comparisons(comparisons_of(context)), on_pairs(context)
-        card_file, rows_file = folder.path / "labeller.json", folder.path / "feedback.jsonl"
+        preferences = services.preferences
+        if self.arm.feedback == "pairs":
+            return from_comparisons(preferences.comparisons()), cost_of_pairs(services.folders)
+        card_file, rows_file = run.folder.path / "labeller.json", run.folder.path / "feedback.jsonl"
         if not card_file.exists():
-            budget = context.experiment.preference.num_pairs
-            groups = sample_start(context, budget, folder.path.name)
-            rng = random.Random(f"thumbs {context.seed}")
-            rows, card = collect_feedback(groups, annotator_of(context), budget, rng)
+            budget = self.shared.preference.num_pairs
+            groups = preferences.sample_start(budget, run.rl, run.stage)
+            rng = random.Random(f"thumbs {run.seed}")
+            rows, card = collect_feedback(groups, preferences.annotator(), budget, rng)
             save_feedback(rows, rows_file)
             tokens = sum(t.num_sampled for group in groups for t in group.trajectories)
             write_json(card_file, {**card.to_json(), "tokens_sampled": tokens})
         bought = read_json(card_file)
-        return load_feedback(rows_file), Spent(tokens_sampled=bought["tokens_sampled"], labels=bought["num_judgements"])
+        cost = TrainingCost(tokens_sampled=bought["tokens_sampled"], labels=bought["num_judgements"])
+        return load_feedback(rows_file), cost

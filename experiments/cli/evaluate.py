@@ -35,7 +35,7 @@ def evaluate_command(
     from envs.registry import parse_levels
     from experiments.config.sections import Component
     from experiments.results.tables import print_evaluation
-    from experiments.study.context import build_env
+    from experiments.study.components import build_env
     from policies.types import Sampling
     from rl.records.evaluate import evaluate
     from rl.workers import PolicySpec, WorkerSpec

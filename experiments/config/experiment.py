@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, model_validator
 
-from experiments.arms import AnyArm, RlArm
-from experiments.config.sections import (
-    Component,
-    EvaluationSection,
-    ImitationSection,
-    PolicySection,
-    Positive,
-    PreferenceSection,
-    RLSection,
-    Section,
-    Seed,
-    WorkersSection,
-)
+from experiments.config.arms import AnyArm, RlArm
+from experiments.config.sections import Shared
 
 RESERVED = {"start", "preferences", "demonstrator", "imitation"}  # names of other rows and folders of a study
 
@@ -28,22 +17,9 @@ def _practice_alone() -> dict[str, AnyArm]:
     return {"rl": RlArm()}
 
 
-class Experiment(Section):
+class Experiment(Shared):
     """One config file: a shared start and the arms that leave from it."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-    )  # letters, digits, `.`, `_`, `-`; names the default folder
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
-    threads: Positive = 2  # torch threads of the learner
-    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra `track`
-    env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
-    policy: PolicySection
-    imitation: ImitationSection | None = None  # null: the policy starts as it is
-    rl: RLSection = RLSection()
-    preference: PreferenceSection = PreferenceSection()
-    evaluation: EvaluationSection = EvaluationSection()
-    workers: WorkersSection = WorkersSection()
     arms: dict[str, AnyArm] = Field(default_factory=_practice_alone)  # run in this order
 
     @model_validator(mode="before")
@@ -87,15 +63,6 @@ class Experiment(Section):
         if self.rl.group_size * self.rl.problems_per_step < 2:
             raise ValueError("rl.group_size x rl.problems_per_step must be at least 2")
         return self
-
-    def rl_of(self, arm: str) -> RLSection:
-        """The `rl` section as this arm sees it."""
-        over = self.arms[arm].rl
-        if not over:
-            return self.rl
-        from experiments.config.loading import merge
-
-        return RLSection.model_validate(merge(self.rl.model_dump(), over))
 
     def only(self, arm: str) -> Experiment:
         """The experiment with this arm alone, and those that it builds on."""

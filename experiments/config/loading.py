@@ -13,8 +13,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from experiments.arms import arm_kinds, methods_of
+from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
+from experiments.config.merging import merge
 from experiments.config.sections import Section
 from experiments.run.errors import UserError, did_you_mean
 
@@ -27,35 +28,7 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 
-HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """`base` with `over` on top: mappings merge key by key, everything else replaces.
-
-    A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
-    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it.
-
-    Args:
-        place: the key under which both stand.
-    """
-    out = dict(base)
-    for key, value in over.items():
-        old = out.get(key)
-        if isinstance(old, str) and isinstance(value, Mapping):
-            old = {"method" if place == "arms" else "path" if key in HAVE_PATHS else "name": old}
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
-        else:
-            out[key] = value
-    return out
-
-
-def _names_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if "name" in new and new["name"] != old.get("name"):
-        return True
-    return "method" in new and new["method"] != old.get("method", new["method"])
 
 
 def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) -> Experiment:

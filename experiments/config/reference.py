@@ -14,8 +14,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from experiments.arms import arm_kinds, methods_of
-from experiments.arms.base import Arm
+from experiments.config.arms import Arm, arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.reference_settings import (
     Row,

@@ -213,3 +213,21 @@ class WorkersSection(Section):
     backend: Literal["engine", "generate", "continuous"] = "engine"  # sampler; the others are transformers'
     deadline_seconds: Rate = 2.0  # per verification; the process is killed
     memory_megabytes: Positive = 1024  # per verifier process
+
+
+class Shared(Section):
+    """What all arms of a study share: the start that they leave from, their budget, and how they are measured."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+    )  # letters, digits, `.`, `_`, `-`; names the default folder
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
+    threads: Positive = 2  # torch threads of the learner
+    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra `track`
+    env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
+    policy: PolicySection
+    imitation: ImitationSection | None = None  # null: the policy starts as it is
+    rl: RLSection = RLSection()
+    preference: PreferenceSection = PreferenceSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    workers: WorkersSection = WorkersSection()

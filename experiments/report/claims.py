@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.arms import RlArm
+from experiments.config.arms import RlArm
 from experiments.results.read import START, StudyResults
 from experiments.results.stats import Interval, hierarchical_bootstrap, paired_difference
 

@@ -12,8 +12,9 @@ from experiments.results.compare import MARGIN
 from experiments.results.read import START, StudyResults
 from experiments.results.stats import Interval
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
+from experiments.run.evaluations import PASS_AT
 from experiments.run.folders import read_json, read_jsonl
-from experiments.study.evaluation import PASS_AT
+from experiments.study.components import build_env
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:
@@ -131,8 +132,6 @@ def plain(value: Any) -> Any:
 
 def trained_levels(results: StudyResults) -> dict[str, list[int]]:
     """Levels that demonstrations cover, and levels of RL prompts."""
-    from experiments.study.context import build_env
-
     env = build_env(results.experiment.env)[1]
     lines = results.demonstrators[0] if results.demonstrators else []
     covered = [line["level"] for line in lines if line["is_covered"] and line.get("writer") is None]

@@ -12,7 +12,7 @@ from rich.table import Table
 from experiments.results.read import PolicyResults, check_comparable, load_study
 from experiments.results.stats import holm, is_equivalent, mcnemar_exact, paired_difference, probability_of_improvement
 from experiments.run.errors import UserError
-from experiments.study.evaluation import read_evaluation
+from experiments.run.evaluations import read_evaluation
 
 MARGIN = 0.03  # a difference smaller than this is none, if the interval can show it
 

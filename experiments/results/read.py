@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.arms import RlArm
+from experiments.config.arms import PROXY, RlArm
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.results.stats import Interval, hierarchical_bootstrap
 from experiments.run.errors import UserError
+from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl
-from experiments.study.evaluation import final_evaluations, read_evaluation
-from experiments.study.rewards import PROXY
 
 START = "start"
 

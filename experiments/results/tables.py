@@ -13,7 +13,7 @@ from rich.table import Table
 from experiments.results.read import START, StudyResults, load_study
 from experiments.results.stats import Interval, hierarchical_bootstrap, mcnemar_exact, paired_difference
 from experiments.run.display import clock
-from experiments.study.evaluation import PASS_AT
+from experiments.run.evaluations import PASS_AT
 
 COSTS_DIFFER = 1.5  # answers whose costs differ by less are not worth a table
 SPENT_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")

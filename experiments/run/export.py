@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from experiments.run.errors import UserError
+from experiments.run.evaluations import read_evaluation
 from experiments.run.folders import read_json
-from experiments.study.evaluation import read_evaluation
 
 
 def export_policy(run_folder: Path, to: Path) -> Path:

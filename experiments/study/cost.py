@@ -1,19 +1,17 @@
-"""What an arm was paid with: the other half of every comparison."""
+"""What an arm's training cost: the other half of every comparison."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.run.folders import RunFolder, read_json, write_json
-
-if TYPE_CHECKING:
-    from experiments.study.context import SeedContext
-    from rl.algorithms import Algorithm
+from experiments.study.folders import SeedFolders
+from rl.algorithms import Algorithm
 
 
 @dataclass(frozen=True)
-class Spent:
+class TrainingCost:
     """Costs of an arm beyond the start that all arms share.
 
     Attributes:
@@ -32,27 +30,28 @@ class Spent:
     labels: int = 0
     demonstrations: int = 0
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Spent)))
+    def __add__(self, other: TrainingCost) -> TrainingCost:
+        return TrainingCost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(TrainingCost)))
 
     def to_json(self) -> dict[str, int]:
         """A dictionary of plain JSON values."""
         return asdict(self)
 
 
-def on_pairs(context: SeedContext) -> Spent:
+def cost_of_pairs(folders: SeedFolders) -> TrainingCost:
     """What the labelled pairs of this seed cost: sampling both sides, and the labels."""
-    card = read_json(context.root / "preferences" / "labeller.json")
-    return Spent(tokens_sampled=card["tokens_sampled"], labels=card["num_judgements"])
+    card = read_json(folders.preferences / "labeller.json")
+    return TrainingCost(tokens_sampled=card["tokens_sampled"], labels=card["num_judgements"])
 
 
-def on_reward_model(context: SeedContext) -> Spent:
+def cost_of_reward_model(folders: SeedFolders) -> TrainingCost:
     """What the reward model of this seed cost, its pairs included."""
-    card = read_json(context.root / "preferences" / "reward_model" / "reward.json")
-    return on_pairs(context) + Spent(optimizer_steps=card["steps"], tokens_trained=card["tokens_trained"])
+    card = read_json(folders.reward_model / "reward.json")
+    fit = TrainingCost(optimizer_steps=card["steps"], tokens_trained=card["tokens_trained"])
+    return cost_of_pairs(folders) + fit
 
 
-def on_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_size: int = 0) -> Spent:
+def cost_of_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_size: int = 0) -> TrainingCost:
     """What a training loop did, read from its metrics: a resumed one's earlier steps included.
 
     Args:
@@ -61,7 +60,7 @@ def on_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_siz
     rows = [row for row in folder.read_metrics() if row["stage"] == stage and "tokens/sampled_total" in row]
     passed = sum(row.get("learner/batch_tokens", 0.0) * (1 - row.get("learner/skipped", 0.0)) for row in rows)
     updates = sum("learner/batch_tokens" in row for row in rows)
-    return Spent(
+    return TrainingCost(
         optimizer_steps=updates * algorithm.epochs * algorithm.minibatches,
         tokens_sampled=round(max((row["tokens/sampled_total"] for row in rows), default=0)),
         tokens_trained=round(passed * algorithm.epochs),
@@ -69,6 +68,6 @@ def on_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_siz
     )
 
 
-def write_spent(folder: RunFolder, spent: Spent, seconds: float, **facts: Any) -> None:
-    """training.json of an arm: what it was paid with, and what else is worth knowing about its training."""
-    write_json(folder.path / "training.json", {"spent": spent.to_json(), "seconds": seconds, **facts})
+def write_cost(folder: RunFolder, cost: TrainingCost, seconds: float, **facts: Any) -> None:
+    """training.json of an arm: what its training cost, and what else is worth knowing about it."""
+    write_json(folder.path / "training.json", {"spent": cost.to_json(), "seconds": seconds, **facts})

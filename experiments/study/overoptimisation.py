@@ -3,45 +3,59 @@ earlier would have given.
 
 Two earlier policies of the arm are kept and tested beside the last one, so that it is no straw man: the one that gold
 would have chosen (the best on the validation problems by the verifier, which a real RLHF run cannot see), and the one
-that had moved as far from the start as the arm that practised against the verifier.
+that had moved as far from the start as the arm that was trained against the verifier.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from experiments.run.folders import RunFolder, read_json, write_json
-from experiments.study.context import SeedContext
-from experiments.study.evaluation import final_evaluations
-from experiments.study.preferences import annotator_of
+from policies.causal import CausalPolicy
+from rl.learning.learner import Learner
+from rl.preference.annotators import Annotator
 from rl.preference.fidelity import fidelity
-from rl.preference.reward_model import load_reward
 from rl.records.distance import kl_from
-from rl.rewards.sources import ProxyReward, RewardSource
+from rl.rewards.sources import ProxyReward
 from rl.types import Group
-
-if TYPE_CHECKING:
-    from rl.learning.learner import Learner
 
 BEST_GOLD, SAME_KL = "best-gold", "same-kl"  # folders of the two earlier policies
 CARD = "snapshot.json"
 
 
-class ProxyWatch:
-    """Looks at every held-out evaluation of an arm whose reward is, or contains, the learned proxy."""
+class OveroptimisationMonitor:
+    """Looks at every held-out evaluation of an arm whose reward is, or contains, the learned proxy.
 
-    def __init__(self, context: SeedContext, name: str, reward: RewardSource, learner: Learner) -> None:
-        self.folder = context.folder(name)
+    Args:
+        folder: of the arm; the kept policies go into folders within it.
+        start: the policy that the arm started from.
+        proxy: the whole reward model, also where the arm's reward mixes others in.
+        annotator: judges pairs anew; None where labels were recorded and nobody is there to ask.
+        temperature: at which the evaluations sample.
+        target_kl: of the policy to keep that moved as far as the verifier's arm; None: there is no such arm.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        learner: Learner,
+        *,
+        start: CausalPolicy,
+        proxy: ProxyReward,
+        annotator: Annotator | None,
+        temperature: float,
+        target_kl: float | None,
+        seed: int,
+    ) -> None:
+        self.folder = folder
         self.learner = learner
-        self.start = context.load(context.start_policy)
-        self.temperature = context.experiment.evaluation.sampling.temperature
-        self.proxy = reward if isinstance(reward, ProxyReward) else _whole_proxy(context)
-        recorded = context.experiment.preference.comparisons is not None  # nobody is there to ask
-        self.annotator = None if recorded else annotator_of(context)
-        self.target_kl = practised_kl(context)
-        self.seed = context.seed
+        self.start = start
+        self.proxy = proxy
+        self.annotator = annotator
+        self.temperature = temperature
+        self.target_kl = target_kl
+        self.seed = seed
         self._groups: Sequence[Group] = ()
 
     def look(self, groups: Sequence[Group]) -> None:
@@ -77,18 +91,3 @@ def snapshots(folder: RunFolder) -> dict[str, RunFolder]:
     """The earlier policies that an arm kept, by name."""
     kept = (RunFolder(folder.path / name) for name in (BEST_GOLD, SAME_KL) if (folder.path / name / CARD).exists())
     return {found.path.name: found for found in kept}
-
-
-def practised_kl(context: SeedContext) -> float | None:
-    """How far the first arm of this seed that was rewarded by the verifier alone ended from the start; None without."""
-    for name, arm in context.experiment.arms.items():
-        reward: Any = getattr(arm, "reward", None)
-        if arm.method == "rl" and reward is not None and reward.name == "verifier":
-            tests = final_evaluations(context.root / name)
-            if tests and tests[-1].get("kl") is not None:
-                return float(tests[-1]["kl"])
-    return None
-
-
-def _whole_proxy(context: SeedContext) -> ProxyReward:
-    return load_reward(context.root / "preferences" / "reward_model", device=context.experiment.policy.device)

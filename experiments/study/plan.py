@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from envs.types import Environment
+from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
-
-if TYPE_CHECKING:
-    from envs.types import Environment
+from experiments.study.components import build, build_demonstrator, build_env
+from experiments.study.preferences import read_recorded
+from experiments.study.problems import final_problems, validation_problems
+from rl.preference.annotators import make_annotator
 
 
 def check_components(experiment: Experiment) -> None:
@@ -19,10 +21,6 @@ def check_components(experiment: Experiment) -> None:
     Raises:
         UserError: one of them cannot be built.
     """
-    from experiments.study.context import build, build_demonstrator, build_env
-    from experiments.study.preferences import read_recorded
-    from rl.preference.annotators import make_annotator
-
     env = build_env(experiment.env)[1]
     if not env.levels:
         raise UserError(f"env: {experiment.env.name!r} has no training levels: give at least one in `levels`")
@@ -34,8 +32,8 @@ def check_components(experiment: Experiment) -> None:
         build("preference.annotator", experiment.preference.annotator, make_annotator)
     else:
         read_recorded(Path(recorded))
-    for name, arm in experiment.arms.items():
-        arm.check(experiment, name, env)
+    for method in methods_of_study(experiment).values():
+        method.check(env)
     if experiment.tensorboard and find_spec("tensorboard") is None:
         raise UserError(
             "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
@@ -51,8 +49,6 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
     Raises:
         UserError: a level that the environment has not, or a split without problems.
     """
-    from experiments.study.evaluation import final_problems, validation_problems
-
     section = experiment.evaluation
     level = section.headline_level
     levels = section.levels or (*env.levels, *env.ood_levels)
@@ -75,8 +71,6 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
 def print_plan(experiment: Experiment) -> None:
     """Checks the components, then prints stages, sizes and what will be sampled."""
     check_components(experiment)
-    from experiments.study.context import build_env
-
     env = build_env(experiment.env)[1]
     policy = experiment.policy
     shape = f"tiny {policy.tiny.layers} x {policy.tiny.hidden}" if policy.tiny else policy.path
@@ -100,8 +94,8 @@ def print_plan(experiment: Experiment) -> None:
         model = experiment.preference.reward_model
         members = f"ensemble of {model.members}, {model.combine}" if model.members > 1 else "one model"
         print(f"  reward model   {members}, {model.epochs} epoch(s)")
-    for name, arm in arms.items():
-        print(f"  {name:<14} {arm.plan(experiment, name)}")
+    for name, method in methods_of_study(experiment).items():
+        print(f"  {name:<14} {method.plan()}")
     evaluation = experiment.evaluation
     strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
     print(

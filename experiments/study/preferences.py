@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envs.types import Problem
-from experiments.config.sections import RLSection
+from envs.grading import EnvGrader
+from envs.registry import EnvSpec
+from envs.types import Environment, Problem
+from experiments.config.sections import RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
-from experiments.study.context import SeedContext, build, sampling_of
-from policies.causal import CausalPolicy
+from experiments.run.recording import RunRecorder
+from experiments.study.components import build, sampling_of
+from experiments.study.folders import SeedFolders
+from experiments.study.serving import PolicyServer
 from rl.preference.annotators import Annotator, make_annotator
 from rl.preference.comparisons import (
     SELECTORS,
@@ -21,8 +25,10 @@ from rl.preference.comparisons import (
     load_comparisons,
     save_comparisons,
 )
+from rl.preference.reward_model import RewardModelSettings, fit_reward_model
 from rl.rollouts.shards import make_shards
 from rl.types import Comparison, Group
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Verdict
 
 COLLECTION_STEP = 1 << 27  # step number of the collection in rollout uids: no training step reaches it
@@ -31,79 +37,118 @@ PROBLEM_OFFSET = 50_000_000  # first problem index: no training prompt is one of
 PART_PROBLEMS = 1_000_000  # problem indices that each part of a collection may use
 
 
-def collect_preferences(context: SeedContext) -> None:
-    """Samples the start on training prompts, labels pairs, writes comparisons.jsonl and labeller.json."""
-    folder = context.folder("preferences")
-    section = context.experiment.preference
-    if section.comparisons is not None:
-        _take_recorded(context, Path(section.comparisons))
-        return
-    groups = sample_start(context, section.num_pairs, "preferences")
-    rng = random.Random(f"preferences {context.seed}")
-    comparisons, card = collect_comparisons(
-        groups,
-        annotator_of(context),
-        section.num_pairs,
-        rng,
-        selector=SELECTORS[section.selector](),
-        max_per_problem=pairs_per_problem(context.experiment.rl),
-    )
-    save_comparisons(comparisons, folder.path / "comparisons.jsonl")
-    _write_start(context, groups)
-    write_json(folder.path / "labeller.json", {**card.to_json(), "tokens_sampled": _tokens(groups)})
+@dataclass(frozen=True)
+class Preferences:
+    """Samples pairs of completions, has them labelled, and fits the reward model to the labels."""
 
+    shared: Shared
+    seed: int
+    env_spec: EnvSpec
+    env: Environment
+    server: PolicyServer
+    folders: SeedFolders
 
-def annotator_of(context: SeedContext) -> Annotator:
-    """Who labels."""
-    return build("preference.annotator", context.experiment.preference.annotator, make_annotator)
+    def collect(self) -> None:
+        """Samples the start on training prompts, labels pairs, writes comparisons.jsonl and labeller.json."""
+        section = self.shared.preference
+        if section.comparisons is not None:
+            self._take_recorded(Path(section.comparisons))
+            return
+        groups = self.sample_start(section.num_pairs, self.shared.rl, "preferences")
+        rng = random.Random(f"preferences {self.seed}")
+        comparisons, card = collect_comparisons(
+            groups,
+            self.annotator(),
+            section.num_pairs,
+            rng,
+            selector=SELECTORS[section.selector](),
+            max_per_problem=pairs_per_problem(self.shared.rl),
+        )
+        save_comparisons(comparisons, self.folders.preferences / "comparisons.jsonl")
+        self._write_start(groups)
+        write_json(
+            self.folders.preferences / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)}
+        )
+
+    def annotator(self) -> Annotator:
+        """Who labels."""
+        return build("preference.annotator", self.shared.preference.annotator, make_annotator)
+
+    def sample_start(self, num_pairs: int, rl: RLSection, stage: str) -> list[Group]:
+        """Groups of completions of the start: as many as hold the label budget, on prompts of all training levels."""
+        return self.sample_pairs(self.folders.start_policy, num_pairs, rl, stage)
+
+    def sample_pairs(self, policy: Path, num_pairs: int, rl: RLSection, stage: str, *, part: int = -1) -> list[Group]:
+        """Groups of completions of a saved policy for `num_pairs` pairs.
+
+        Args:
+            rl: group size and sampling, those of the arm that asks.
+            stage: under which the display shows it.
+            part: of a collection in several; each has problems of its own. -1: the one that all offline arms share.
+        """
+        per_problem = pairs_per_problem(rl)
+        first = PROBLEM_OFFSET + (part + 1) * PART_PROBLEMS
+        problems = [self.env.problem(first + i, seed=self.seed) for i in range(-(-num_pairs // per_problem))]
+        workers, version = self.server.serve(self.server.load(policy))
+        shards = make_shards(
+            problems,
+            group_size=2 * per_problem,
+            step=COLLECTION_STEP + part + 1,
+            shard_size=self.shared.workers.shard_size,
+            sampling=sampling_of(rl.sampling),
+            version=version,
+        )
+        return self.server.collect(workers, shards, stage, "sampling pairs")
+
+    def comparisons(self) -> list[Comparison]:
+        """The labelled comparisons of this seed."""
+        return load_comparisons(self.folders.preferences / "comparisons.jsonl")
+
+    def fit_reward_model(self, recorder: RunRecorder) -> bool:
+        """Fits the Bradley-Terry reward model (or ensemble) into preferences/reward_model; False when interrupted."""
+        start = read_json(self.folders.preferences / "start_completions.json")
+        card = fit_reward_model(
+            self.folders.start_policy,
+            self.comparisons(),
+            RewardModelSettings(**self.shared.preference.reward_model.model_dump(), seed=self.seed),
+            self.folders.reward_model,
+            recorder,
+            start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
+        )
+        return not card.interrupted
+
+    def _take_recorded(self, path: Path) -> None:
+        """Labels that somebody recorded: graded by the environment, so that the card can say what they reward."""
+        comparisons = read_recorded(path)
+        asked = [(c.problem, text) for c in comparisons for text in (c.chosen, c.rejected)]
+        deadline = self.shared.workers.deadline_seconds
+        with VerifierPool(EnvGrader(self.env_spec), workers=1, deadline_seconds=deadline) as pool:
+            verdicts = dict(zip(((p.id, text) for p, text in asked), pool.grade(asked)))
+
+        def grade(problem: Problem, text: str) -> Verdict:
+            """The verdict that the pool gave already."""
+            return verdicts[problem.id, text]
+
+        graded = []
+        for c in comparisons:
+            sides = (grade(c.problem, c.chosen).is_correct, grade(c.problem, c.rejected).is_correct)
+            graded.append(replace(c, agrees_with_gold=None if sides[0] == sides[1] else sides[0]))
+        folder = self.folders.preferences
+        save_comparisons(graded, folder / "comparisons.jsonl")
+        groups = self.sample_start(NORMALISING_COMPLETIONS // 2, self.shared.rl, "preferences")
+        self._write_start(groups)
+        card = card_of_labels(graded, grade)
+        write_json(folder / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
+
+    def _write_start(self, groups: Sequence[Group]) -> None:
+        rows = [t for group in groups for t in group.trajectories][:NORMALISING_COMPLETIONS]
+        start = [[t.prompt_tokens, t.completion.tokens] for t in rows]
+        write_json(self.folders.preferences / "start_completions.json", start)
 
 
 def pairs_per_problem(section: RLSection) -> int:
     """Pairs that are compared of one problem at most: no completion is shown twice."""
     return max(1, section.group_size // 2)
-
-
-def sample_start(context: SeedContext, num_pairs: int, stage: str) -> list[Group]:
-    """Groups of completions of the start: as many as hold the label budget, on prompts of all training levels."""
-    return sample_pairs(context, context.start_policy, num_pairs, stage)
-
-
-def sample_pairs(context: SeedContext, policy: Path, num_pairs: int, stage: str, *, part: int = -1) -> list[Group]:
-    """Groups of completions of a policy for `num_pairs` pairs.
-
-    Args:
-        stage: an arm, whose sampling it is, or "preferences".
-        part: of a collection in several; each has problems of its own. -1: the collection that all offline arms share.
-    """
-    rl = context.experiment.rl_of(stage) if stage in context.experiment.arms else context.experiment.rl
-    per_problem = pairs_per_problem(rl)
-    first = PROBLEM_OFFSET + (part + 1) * PART_PROBLEMS
-    problems = [context.env.problem(first + i, seed=context.seed) for i in range(-(-num_pairs // per_problem))]
-    return _sample(context, context.load(policy), problems, 2 * per_problem, rl, stage, COLLECTION_STEP + part + 1)
-
-
-def comparisons_of(context: SeedContext) -> list[Comparison]:
-    """The labelled comparisons of this seed."""
-    return load_comparisons(context.root / "preferences" / "comparisons.jsonl")
-
-
-def fit_proxy(context: SeedContext) -> bool:
-    """Fits the Bradley-Terry reward model (or ensemble) into preferences/reward_model; False when interrupted."""
-    from rl.preference.reward_model import RewardModelSettings, fit_reward_model
-
-    folder = context.folder("preferences")
-    section = context.experiment.preference.reward_model
-    recorder = context.recorder(folder)
-    card = fit_reward_model(
-        context.start_policy,
-        comparisons_of(context),
-        RewardModelSettings(**section.model_dump(), seed=context.seed),
-        folder.path / "reward_model",
-        recorder,
-        start_completions=[(tuple(p), tuple(c)) for p, c in read_json(folder.path / "start_completions.json")],
-    )
-    recorder.close()
-    return not card.interrupted
 
 
 def read_recorded(path: Path) -> list[Comparison]:
@@ -123,59 +168,5 @@ def read_recorded(path: Path) -> list[Comparison]:
     return comparisons
 
 
-def _take_recorded(context: SeedContext, path: Path) -> None:
-    """Labels that somebody recorded: graded by the environment, so that the card can say what they reward."""
-    from envs.grading import EnvGrader
-    from verifiers.pool.verifier_pool import VerifierPool
-
-    comparisons = read_recorded(path)
-    asked = [(c.problem, text) for c in comparisons for text in (c.chosen, c.rejected)]
-    deadline = context.experiment.workers.deadline_seconds
-    with VerifierPool(EnvGrader(context.env_spec), workers=1, deadline_seconds=deadline) as pool:
-        verdicts = dict(zip(((p.id, text) for p, text in asked), pool.grade(asked)))
-
-    def grade(problem: Problem, text: str) -> Verdict:
-        """The verdict that the pool gave already."""
-        return verdicts[problem.id, text]
-
-    graded = []
-    for c in comparisons:
-        sides = (grade(c.problem, c.chosen).is_correct, grade(c.problem, c.rejected).is_correct)
-        graded.append(replace(c, agrees_with_gold=None if sides[0] == sides[1] else sides[0]))
-    folder = context.folder("preferences")
-    save_comparisons(graded, folder.path / "comparisons.jsonl")
-    groups = sample_start(context, NORMALISING_COMPLETIONS // 2, "preferences")
-    _write_start(context, groups)
-    card = card_of_labels(graded, grade)
-    write_json(folder.path / "labeller.json", {**card.to_json(), "tokens_sampled": _tokens(groups)})
-
-
-def _write_start(context: SeedContext, groups: Sequence[Group]) -> None:
-    rows = [t for group in groups for t in group.trajectories][:NORMALISING_COMPLETIONS]
-    start = [[t.prompt_tokens, t.completion.tokens] for t in rows]
-    write_json(context.folder("preferences").path / "start_completions.json", start)
-
-
-def _sample(
-    context: SeedContext,
-    policy: CausalPolicy,
-    problems: Sequence[Problem],
-    group_size: int,
-    rl: RLSection,
-    stage: str,
-    step: int,
-) -> list[Group]:
-    workers, version = context.serve(policy)
-    shards = make_shards(
-        problems,
-        group_size=group_size,
-        step=step,
-        shard_size=context.experiment.workers.shard_size,
-        sampling=sampling_of(rl.sampling),
-        version=version,
-    )
-    return context.collect(workers, shards, stage, "sampling pairs")
-
-
-def _tokens(groups: Sequence[Group]) -> int:
+def _num_tokens(groups: Sequence[Group]) -> int:
     return sum(t.num_sampled for group in groups for t in group.trajectories)

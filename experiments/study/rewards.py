@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from envs.types import Environment
+from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
-
-if TYPE_CHECKING:
-    from envs.types import Environment
-    from experiments.study.context import SeedContext
-    from rl.rewards.sources import RewardSource, VerifierReward
-
-PROXY = "proxy"  # the reward model of this seed
-PROCESS = "process"  # reads the start policy's tokens
-MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {name: proxy, weight: 0.1}]}
+from experiments.study.components import build
+from experiments.study.folders import SeedFolders
+from rl.preference.reward_model import load_reward
+from rl.rewards.sources import MEASURES, MixedReward, ProxyReward, RewardSource, VerifierReward, make_reward
 
 
-def reward_sources(reward: Component) -> list[Component]:
-    """The reward itself, or those that a mixture adds up.
+def build_reward(reward: Component, folders: SeedFolders, device: str) -> RewardSource:
+    """The reward source of a seed.
 
-    Raises:
-        UserError: a mixture without sources.
+    Args:
+        folders: where the reward model and the start policy are.
+        device: of the reward model.
     """
-    if reward.name != MIXED:
-        return [reward]
-    sources = reward.settings.get("sources")
-    if not isinstance(sources, list) or not sources or set(reward.settings) != {"sources"}:
-        raise UserError("reward mixed takes one setting, sources: [verifier, {name: proxy, weight: 0.1}]")
-    return [Component.model_validate(source) for source in sources]
-
-
-def needs_reward_model(reward: Component) -> bool:
-    """True when the reward, or a part of it, is the learned proxy."""
-    return any(source.name == PROXY for source in reward_sources(reward))
-
-
-def build_reward(context: SeedContext, reward: Component) -> RewardSource:
-    """The reward source of this seed."""
-    from experiments.study.context import build
-
-    return build("reward", reward, lambda name, **settings: _reward(context, name, settings))
+    return build("reward", reward, lambda name, **settings: _reward(name, settings, folders, device))
 
 
 def check_reward(reward: Component, env: Environment | None = None) -> None:
@@ -49,9 +30,6 @@ def check_reward(reward: Component, env: Environment | None = None) -> None:
     Raises:
         UserError: it cannot be built, or has a weight that measures nothing in this environment.
     """
-    from experiments.study.context import build
-    from rl.rewards.sources import ProxyReward, VerifierReward, make_reward
-
     for source in reward_sources(reward):
         if source.name == PROXY:
             build("reward", source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
@@ -66,8 +44,6 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
 
     Where a verdict needs a conversation, or there are no solutions, the first step of training is the one to tell.
     """
-    from rl.rewards.sources import MEASURES
-
     if env.max_turns > 1 or not env.has_reference:
         return
     known = dict.fromkeys(MEASURES)
@@ -87,19 +63,14 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
         )
 
 
-def _reward(context: SeedContext, name: str, settings: dict[str, Any]) -> RewardSource:
-    from rl.rewards.sources import MixedReward, make_reward
-
+def _reward(name: str, settings: dict[str, Any], folders: SeedFolders, device: str) -> RewardSource:
     if name == PROXY:
-        from rl.preference.reward_model import load_reward
-
-        folder = context.root / "preferences" / "reward_model"
-        return load_reward(folder, device=context.experiment.policy.device, **settings)
+        return load_reward(folders.reward_model, device=device, **settings)
     if name == PROCESS:
-        settings = {"tokenizer": str(context.start_policy), **settings}
+        settings = {"tokenizer": str(folders.start_policy), **settings}
     if name == MIXED:
         sources = reward_sources(Component(name=name, settings=settings))
-        return MixedReward([(_reward(context, source.name, source.settings), 1.0) for source in sources])
+        return MixedReward([(_reward(source.name, source.settings, folders, device), 1.0) for source in sources])
     return make_reward(name, **settings)
 
 

@@ -1,10 +1,6 @@
 """A study: per seed one shared start, every arm from it on the same budget, the same frozen test for all.
 
-    seed-S/start         demonstrator, imitation, the policy that every arm starts from
-    seed-S/preferences   labelled pairs and the reward model, when an arm needs them
-    seed-S/<arm>         training and evaluation of an arm
-
-Each stage is done once: a resumed study goes on where it stopped. What each stage came to is in study.json.
+Each stage (`seed.py`) is done once: a resumed study goes on where it stopped. What each came to is in study.json.
 """
 
 from __future__ import annotations
@@ -12,27 +8,32 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments.config.experiment import Experiment
 from experiments.config.loading import to_yaml
+from experiments.report import write_report
+from experiments.results.tables import print_study
 from experiments.run.display import Display
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
-from experiments.run.folders import RunFolder, check_folder, make_folder, provenance, read_json, write_json
-from experiments.run.status import StageStatus
+from experiments.run.folders import check_folder, make_folder, provenance, read_json, write_json
 from experiments.run.stop import EXIT_INTERRUPTED, StopSwitch
+from experiments.study.components import build_env
+from experiments.study.plan import check_components
+from experiments.study.problems import final_problems, save_problems, validation_problems
+from experiments.study.seed import SeedStages, StudyInterrupted, make_services
+from experiments.study.serving import start_executor, stop_executor
+from experiments.study.start import check_room, validation_drills
+from policies.causal import check_device
+from policies.tiny import TinyConfig, build_tiny
+from rl.learning.checkpoint import CheckpointError
 from rl.learning.files import ADVICE, disk_advice, write_whole
+from rl.workers import WorkersLost
 
 SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
-
-
-class StudyInterrupted(Exception):
-    """A stop was requested; everything up to here is on disk."""
+EXPECTED_FAILURES = (CheckpointError, WorkersLost, TimeoutError)  # of the machine: told in a line, resumable
 
 
 @dataclass
@@ -48,10 +49,7 @@ class Study:
     before: dict[str, Any] = field(default_factory=dict)  # study.json as a resume finds it
 
     def run(self) -> None:
-        """All stages of all seeds, then the table and the report."""
-        from experiments.study.context import SeedContext, build_env, start_executor, stop_executor
-        from experiments.study.evaluation import final_problems, save_problems, validation_problems
-
+        """All stages of all seeds."""
         section = self.experiment.evaluation
         env = build_env(self.experiment.env)[1]
         test, validation = final_problems(env, section), validation_problems(env, section)
@@ -63,67 +61,19 @@ class Study:
         try:
             for seed in self.experiment.seeds:
                 root = self.folder / f"seed-{seed}"
-                context = SeedContext(self.experiment, seed, root, test, validation, self.display, self.stop)
+                services = make_services(self.experiment, seed, root, test, validation, self.display)
                 try:
-                    self._run_seed(context)
+                    SeedStages(
+                        self.experiment, services, self.display, self.stop, self._note, self._seconds_before
+                    ).run()
                 finally:
-                    context.close()
+                    services.server.close()
         finally:
             stop_executor(self.experiment)
 
-    def _run_seed(self, context: Any) -> None:
-        from experiments.study.evaluation import run_test
-        from experiments.study.preferences import collect_preferences, fit_proxy
-        from experiments.study.start import make_start
-
-        arms = self.experiment.arms
-        start = context.folder("start")
-        self._stage(context, "imitation", start, lambda: make_start(context))
-        self._test(context, "start", start, partial(run_test, context, "start", start))
-        if any(arm.uses_comparisons for arm in arms.values()):
-            pairs = context.folder("preferences")
-            self._stage(context, "preferences", pairs, lambda: collect_preferences(context))
-            if any(arm.uses_reward_model for arm in arms.values()):
-                model = RunFolder(pairs.path / "reward_model")
-                self._stage(context, "reward_model", model, lambda: fit_proxy(context))
-        for name, arm in arms.items():
-            folder = context.folder(name)
-            self._stage(context, name, folder, partial(arm.run, context, name))
-            self._test(context, name, folder, partial(arm.test, context, name))
-            for part, further in arm.further_policies(context, name).items():
-                label = f"{name}/{part}"
-                self._test(context, label, further, partial(run_test, context, label, further))
-
-    def _test(self, context: Any, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
-        """The frozen test problems, once."""
-        self._stage(context, f"test {name}", RunFolder(folder.path / "test"), work)
-
-    def _stage(self, context: Any, name: str, folder: RunFolder, work: Callable[[], bool | None]) -> None:
-        """Runs a stage that is not done yet; `work` returns False when it was interrupted."""
-        seed = context.seed
-        row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(self.folder))}
-        if folder.is_done:
-            self.stages.append({**row, "seconds": self._seconds_before(seed, name)})
-            return
-        if self.stop.requested:
-            raise StudyInterrupted
-        self.display.begin(name)
-        began = time.time()
-        context.status = StageStatus(
-            folder.path, on_quiet=lambda message: self.display.warn(name, message), stacks=context.stacks
-        )
-        with context.status as status:
-            try:
-                finished = work() is not False
-            except BaseException:
-                status.end("failed")
-                raise
-            status.end("done" if finished else "interrupted")
-        context.status = None
-        if not finished:
-            raise StudyInterrupted
-        self.stages.append({**row, "seconds": time.time() - began})
-        self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
+    def _note(self, row: dict[str, Any]) -> None:
+        """A stage is done."""
+        self.stages.append(row)
         self.write("running")
 
     def _seconds_before(self, seed: int, name: str) -> float:
@@ -202,7 +152,7 @@ def run_study(
         except UserError:
             study.write("failed")
             raise
-        except _expected_failures() as error:
+        except EXPECTED_FAILURES as error:
             study.write("failed")
             raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
         except OSError as error:
@@ -216,9 +166,6 @@ def run_study(
                 EXIT_RUN_FAILED,
             ) from error
     study.write("done")
-    from experiments.report import write_report
-    from experiments.results.tables import print_study
-
     report = write_report(folder)
     print_study(folder)
     print(f"report: {report}")
@@ -227,13 +174,6 @@ def run_study(
 
 def _check(experiment: Experiment) -> None:
     """Builds what the config names, a tiny policy too; unlike `beyond check`, asks this machine for the device."""
-    from experiments.study.context import build_env
-    from experiments.study.evaluation import final_problems, validation_problems
-    from experiments.study.plan import check_components
-    from experiments.study.start import check_room, validation_drills
-    from policies.causal import check_device
-    from policies.tiny import TinyConfig, build_tiny
-
     check_components(experiment)
     try:
         check_device(experiment.policy.device)
@@ -256,11 +196,3 @@ def _write_provenance(path: Path) -> None:
         first = read_json(path)
         now = {**first, "resumed": [*first.get("resumed", ()), now]}
     write_json(path, now)
-
-
-def _expected_failures() -> tuple[type[BaseException], ...]:
-    """Failures of the machine rather than of the code: told in a line, with the last checkpoint intact."""
-    from rl.learning.checkpoint import CheckpointError
-    from rl.workers import WorkersLost
-
-    return (CheckpointError, WorkersLost, TimeoutError)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
+from envs.demonstrators.base import Demonstrator
 from envs.splits import keyed_rng, split_of
 from envs.types import Environment, Problem
+from experiments.config.experiment import Experiment
 from experiments.config.sections import ImitationSection, OptimizerSection
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder, write_json
-from experiments.study.context import SeedContext, build_demonstrator, sampling_of
+from experiments.run.recording import RunRecorder
+from experiments.study.components import build_demonstrator, sampling_of
+from experiments.study.services import Services
 from experiments.study.training import make_imitator, resume_fit
 from policies.causal import CausalPolicy
 from rl.imitation.demonstrations import (
@@ -27,30 +30,25 @@ from rl.records.evaluate import evaluate
 from rl.records.recorder import Recorder
 from rl.workers.conversations import encode_prompt
 
-if TYPE_CHECKING:
-    from experiments.config.experiment import Experiment
-
 PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
 SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
 
-def make_start(context: SeedContext) -> bool:
+def make_start(experiment: Experiment, services: Services, recorder: RunRecorder) -> bool:
     """Trains (or copies) the policy that every arm starts from, into start/policy; False when interrupted."""
-    folder = context.folder("start")
-    recorder = context.recorder(folder)
-    policy = context.initial_policy()
-    check_room(context.experiment, policy, context.test, context.validation)
-    policy.save(context.initial_folder)
-    section = context.experiment.imitation
+    folder, evaluator = services.folders.start, services.evaluator
+    policy = services.server.untrained(experiment.policy, services.env)
+    check_room(experiment, policy, evaluator.test, evaluator.validation)
+    policy.save(services.folders.untrained_policy)
+    section = experiment.imitation
     if section is not None:
-        demonstrator = build_demonstrator(context.env, section.demonstrator)
-        lines = measure_demonstrator(context.env, demonstrator, context.test, repeats=4, seed=context.seed)
+        demonstrator = build_demonstrator(services.env, section.demonstrator)
+        lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=4, seed=services.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
-        if not _imitate(context, section, demonstrator, policy, folder, recorder):
+        if not _imitate(services, section, demonstrator, policy, folder, recorder):
             return False
     policy.save(folder.policy)
-    recorder.close()
     return True
 
 
@@ -79,9 +77,9 @@ def check_room(
 
 
 def _imitate(
-    context: SeedContext,
+    services: Services,
     section: ImitationSection,
-    demonstrator: Any,
+    demonstrator: Demonstrator,
     policy: CausalPolicy,
     folder: RunFolder,
     recorder: Recorder,
@@ -93,12 +91,12 @@ def _imitate(
         min_steps=section.min_steps,
         probe_every=PROBE_EVERY,
         save_every=SAVE_EVERY,
-        seed=context.seed,
+        seed=services.seed,
     )
-    context.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
-    written = demonstrations_of(context, section, demonstrator).write(section.num_demonstrations)
+    services.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
+    written = demonstrations_of(services, section, demonstrator).write(section.num_demonstrations)
     result = fit_demonstrations(
-        context,
+        services,
         policy,
         written,
         settings,
@@ -106,7 +104,7 @@ def _imitate(
         folder,
         recorder,
         stage="imitation",
-        probe=StepProbe(context, policy) if section.step_accuracy else None,
+        probe=StepProbe(services, policy) if section.step_accuracy else None,
     )
     if result.interrupted:
         return False
@@ -122,13 +120,13 @@ def _imitate(
     return True
 
 
-def demonstrations_of(context: SeedContext, section: ImitationSection, demonstrator: Any) -> DemonstrationSource:
+def demonstrations_of(services: Services, section: ImitationSection, demonstrator: Demonstrator) -> DemonstrationSource:
     """The demonstrations of this seed, by index."""
-    return DemonstrationSource(context.env, demonstrator, drill_share=section.drill_share, seed=context.seed)
+    return DemonstrationSource(services.env, demonstrator, drill_share=section.drill_share, seed=services.seed)
 
 
 def fit_demonstrations(
-    context: SeedContext,
+    services: Services,
     policy: CausalPolicy,
     demonstrations: Sequence[Demonstration],
     settings: SftSettings,
@@ -141,11 +139,14 @@ def fit_demonstrations(
 ) -> SftResult:
     """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
     examples = encode_demonstrations(demonstrations, policy)
-    learner = make_imitator(context, context.experiment.rl, policy, optimizer, settings.max_steps)
+    shared = services.shared
+    learner = make_imitator(
+        policy, shared.rl, optimizer, settings.max_steps, seed=services.seed, threads=shared.threads
+    )
     start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage)
     return fit_sft(
         learner,
-        shuffled_epochs(examples, context.seed),
+        shuffled_epochs(examples, services.seed),
         settings,
         recorder,
         stage,
@@ -158,17 +159,17 @@ def fit_demonstrations(
 class StepProbe:
     """Share of one-step problems of the validation split that the policy solves when it samples."""
 
-    def __init__(self, context: SeedContext, policy: CausalPolicy) -> None:
-        self.context = context
+    def __init__(self, services: Services, policy: CausalPolicy) -> None:
+        self.server = services.server
+        self.sampling = sampling_of(services.shared.rl.sampling)
         self.policy = policy
-        self.problems = validation_drills(context.env)
+        self.problems = validation_drills(services.env)
 
     def __call__(self, step: int) -> float:
         """Accuracy in [0, 1]; the rollout workers sample and grade."""
-        workers, version = self.context.serve(self.policy)
-        sampling = sampling_of(self.context.experiment.rl.sampling)
+        workers, version = self.server.serve(self.policy)
         found = evaluate(
-            workers, self.problems, num_samples=1, sampling=sampling, include_greedy=False, version=version
+            workers, self.problems, num_samples=1, sampling=self.sampling, include_greedy=False, version=version
         )
         return found.mean_at_k("answer")
 

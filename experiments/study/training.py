@@ -4,31 +4,98 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from envs.types import Environment
 from experiments.config.sections import Component, OptimizerSection, RLSection
 from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
-from experiments.study.context import SeedContext, build, optimizer_of, sampling_of
+from experiments.study.components import build, sampling_of
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
+from rl.curriculum import make_curriculum
 from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate_examples
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
+from rl.learning.optimizer import OptimizerSettings
 from rl.records.recorder import Recorder
 from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
-from rl.rollouts.stream import RolloutSettings
+from rl.rollouts.stream import ProblemSource, RolloutSettings
 from rl.train import Training, TrainResult, TrainSettings
+from rl.workers import Workers
 
-if TYPE_CHECKING:
-    from rl.workers import Workers
+
+@dataclass(frozen=True)
+class ArmRun:
+    """What one arm's training writes to and is limited by.
+
+    Attributes:
+        folder: of the arm.
+        recorder: of its metrics, samples and warnings; closed by the study.
+        rl: the `rl` section as this arm sees it.
+        stage: the arm's name, under which everything is recorded.
+        target_kl: how far the first arm of this seed that was rewarded by the verifier alone ended from the start,
+            nats per completion; None where there is none before this one.
+    """
+
+    folder: RunFolder
+    recorder: RunRecorder
+    rl: RLSection
+    stage: str
+    seed: int
+    target_kl: float | None = None
+
+    def train(
+        self,
+        learner: Learner,
+        *,
+        problems: ProblemSource,
+        reward: RewardSource,
+        workers: Workers,
+        shard_size: int,
+        evaluate: Callable[[int], Mapping[str, float]],
+        part: str = "",
+    ) -> TrainResult:
+        """Runs the training loop, or goes on with it.
+
+        Args:
+            evaluate: step -> metrics of held-out problems.
+            part: of an arm that trains more than once; names its checkpoints and rollouts.
+        """
+        return Training(
+            learner=learner,
+            workers=workers,
+            problems=problems,
+            reward=reward,
+            settings=train_settings(self.rl, shard_size),
+            recorder=self.recorder,
+            stage=self.stage,
+            checkpoints=Checkpoints(self.folder.path / "checkpoints" / part),
+            evaluate=evaluate,
+            log=RolloutLog(self.folder.path / "rollouts" / part) if self.rl.log_rollouts else None,
+        ).run()
+
+
+def optimizer_of(section: OptimizerSection, total_steps: int) -> OptimizerSettings:
+    """The learner's settings from the config's."""
+    return OptimizerSettings(**section.model_dump(), total_steps=total_steps)
+
+
+def curriculum_of(section: RLSection, env: Environment, seed: int, where: str = "rl.curriculum") -> ProblemSource:
+    """The curriculum: the same problems for every arm that asks for as many in each step.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    return build(where, section.curriculum, lambda name, **s: make_curriculum(name, env, seed=seed, **s))
 
 
 def algorithm_of(component: Component) -> Algorithm:
@@ -87,20 +154,19 @@ def train_settings(section: RLSection, shard_size: int) -> TrainSettings:
 
 
 def make_learner(
-    context: SeedContext,
+    policy: CausalPolicy,
     section: RLSection,
     algorithm: Algorithm,
     *,
-    policy: CausalPolicy | None = None,
+    seed: int,
+    threads: int,
     reference: CausalPolicy | None = None,
 ) -> Learner:
-    """A learner with what its algorithm needs beside it.
+    """A learner that trains `policy` in place, with what its algorithm needs beside it.
 
     Args:
-        policy: trained in place; None: a copy of the start.
         reference: None: the policy as it is now.
     """
-    policy = policy or context.load(context.start_policy, trainable=True)
     total_steps = section.steps * algorithm.epochs * algorithm.minibatches
     if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
         reference = _frozen(policy)
@@ -115,18 +181,25 @@ def make_learner(
             value_optimizer=optimizer_of(section.value_optimizer, total_steps) if section.value_optimizer else None,
             value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
             gradient_checkpointing=section.gradient_checkpointing,
-            seed=context.seed,
-            threads=context.experiment.threads,
+            seed=seed,
+            threads=threads,
         ),
     )
 
 
 def make_imitator(
-    context: SeedContext, section: RLSection, policy: CausalPolicy, optimizer: OptimizerSection, total_steps: int = 0
+    policy: CausalPolicy,
+    section: RLSection,
+    optimizer: OptimizerSection,
+    total_steps: int = 0,
+    *,
+    seed: int,
+    threads: int,
 ) -> Learner:
     """A learner that trains `policy` in place on written solutions, by whomever.
 
     Args:
+        section: its arithmetic and micro-batches.
         total_steps: at which the optimizer's schedule ends; 0 serves a constant one.
     """
     return Learner(
@@ -136,8 +209,8 @@ def make_imitator(
             optimizer_of(optimizer, total_steps),
             micro_tokens=section.micro_tokens,
             autocast=section.autocast,
-            seed=context.seed,
-            threads=context.experiment.threads,
+            seed=seed,
+            threads=threads,
         ),
     )
 
@@ -158,39 +231,6 @@ def resume_fit(
         checkpoints.save(progress.steps, {"learner": learner.state_dict(), "progress": progress.to_json()})
 
     return start, save
-
-
-def practise(
-    context: SeedContext,
-    name: str,
-    *,
-    section: RLSection,
-    learner: Learner,
-    reward: RewardSource,
-    workers: Workers,
-    recorder: RunRecorder,
-    held_out: Callable[[int], Mapping[str, float]],
-    part: str = "",
-) -> TrainResult:
-    """Runs the loop of an arm, or goes on with it.
-
-    Args:
-        held_out: step -> metrics of held-out problems.
-        part: of an arm that trains more than once; names its checkpoints and rollouts.
-    """
-    folder = context.folder(name).path
-    return Training(
-        learner=learner,
-        workers=workers,
-        problems=context.problem_source(name),
-        reward=reward,
-        settings=train_settings(section, context.experiment.workers.shard_size),
-        recorder=recorder,
-        stage=name,
-        checkpoints=Checkpoints(folder / "checkpoints" / part),
-        evaluate=held_out,
-        log=RolloutLog(folder / "rollouts" / part) if section.log_rollouts else None,
-    ).run()
 
 
 def _frozen(policy: Any) -> Any:

@@ -8,7 +8,8 @@ from envs.registry import make
 from envs.splits import split_of
 from experiments.config.loading import load_experiment
 from experiments.config.sections import EvaluationSection
-from experiments.study.evaluation import final_problems, read_evaluation, validation_problems
+from experiments.run.evaluations import read_evaluation
+from experiments.study.problems import final_problems, validation_problems
 from experiments.study.stages import run_study
 from experiments.study.sweep import run_sweep
 

@@ -139,8 +139,8 @@ def test_a_null_arm_is_left_out():
 
 def test_an_arm_changes_only_its_own_rl_settings(minimal):
     experiment = load_experiment([minimal], ["arms={a: {method: rl, rl: {steps: 9}}, b: {method: rl}}"])
-    assert experiment.rl_of("a").steps == 9
-    assert experiment.rl_of("b").steps == experiment.rl.steps
+    assert experiment.arms["a"].rl_over(experiment).steps == 9
+    assert experiment.arms["b"].rl_over(experiment).steps == experiment.rl.steps
 
 
 json_values = st.recursive(

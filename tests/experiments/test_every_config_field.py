@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from experiments.arms import arm_kinds, methods_of
+from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
 from experiments.config.sections import Component, OptimizerSection, SamplingSection
@@ -250,11 +250,11 @@ def easy_file(tmp_path_factory):
 @pytest.fixture
 def calls(monkeypatch):
     """What workers and learners were built with, and what was saved: effects that leave no other trace."""
+    import experiments.study.context
     import torch
 
     import experiments.report
     import experiments.results.tables
-    import experiments.study.context
     import rl.learning.checkpoint
     import rl.learning.learner
     from rl.workers import make_workers

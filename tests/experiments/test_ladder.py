@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from experiments.arms import arm_kinds, methods_of
+from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows

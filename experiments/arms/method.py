@@ -1,0 +1,68 @@
+"""What a study does with an arm: checks it, tells its plan, trains it and tests it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from envs.types import Environment
+from experiments.config.arms import Arm
+from experiments.config.sections import RLSection, Shared
+from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder
+from experiments.study.services import Services
+from experiments.study.training import ArmRun
+
+A = TypeVar("A", bound=Arm)
+
+
+@dataclass(frozen=True)
+class Method(Generic[A]):
+    """The behaviour of one kind of arm; a subclass is a kind.
+
+    It trains from the start's policy into the arm's folder, on the prompts and the budget of `rl`.
+
+    Attributes:
+        arm: its settings.
+        shared: the config, its arms apart.
+        name: of the arm.
+    """
+
+    arm: A
+    shared: Shared
+    name: str
+
+    @property
+    def rl(self) -> RLSection:
+        """The `rl` section as this arm sees it."""
+        return self.arm.rl_over(self.shared)
+
+    def check(self, env: Environment) -> None:
+        """Builds the components that the settings name; trains and samples nothing.
+
+        Raises:
+            UserError: one of them cannot be built, or a setting would change nothing.
+        """
+        unread = sorted(set(self.arm.rl) - self.arm.uses_rl)
+        if unread:
+            known = ", ".join(sorted(self.arm.uses_rl)) or "nothing"
+            raise UserError(
+                f"arms.{self.name}.rl.{unread[0]} changes nothing: method {self.arm.method!r} reads {known} of rl"
+            )
+
+    def plan(self) -> str:
+        """What it will do and sample, in one line."""
+        raise NotImplementedError(f"{type(self).__name__} defines no plan")
+
+    def run(self, run: ArmRun, services: Services) -> bool:
+        """Trains the arm into its folder; False when it was interrupted and can be resumed."""
+        raise NotImplementedError(f"{type(self).__name__} defines no run")
+
+    def test(self, folder: RunFolder, services: Services) -> None:
+        """Answers the frozen test problems and records the evaluation in the arm's folder."""
+        services.evaluator.run_test(self.name, folder)
+
+    def further_policies(self, folder: RunFolder) -> Mapping[str, RunFolder]:
+        """Other policies of the training worth testing, such as an earlier one; by name, each in its folder."""
+        return {}

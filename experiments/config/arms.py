@@ -1,0 +1,252 @@
+"""Settings of the kinds of arms: what may be done with the shared start.
+
+Data alone, so that a config is read without torch; what a study does with each kind is in `experiments/arms`, one file
+a kind.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from experiments.config.merging import merge
+from experiments.config.sections import (
+    Component,
+    DPOSection,
+    ModelSection,
+    OptimizerSection,
+    Positive,
+    PreferenceSection,
+    Probability,
+    Rate,
+    RLSection,
+    Section,
+    Shared,
+)
+from experiments.run.errors import UserError
+
+START = "start"  # the policy that every arm starts from, where a setting names an arm
+PROXY = "proxy"  # the reward model of a seed
+PROCESS = "process"  # reads the start policy's tokens
+MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {name: proxy, weight: 0.1}]}
+
+# fields of `rl` that several kinds read
+SAMPLED = frozenset({"steps", "problems_per_step", "group_size", "sampling", "curriculum"})  # the budget, the prompts
+TRAINED = frozenset({"micro_tokens", "autocast", "checkpoint_every"})
+
+Weight = Annotated[float, Field(gt=0)]
+
+
+class Arm(Section):
+    """One thing that may be done with the shared start; a subclass is a kind."""
+
+    method: str
+    rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
+
+    has_policy: ClassVar[bool] = True  # it trains one, which other arms may build on
+    uses_rl: ClassVar[frozenset[str]] = frozenset()  # fields of `rl` that this kind reads; others are refused in `rl`
+
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """Arms whose trained policy this one needs."""
+        return ()
+
+    @property
+    def uses_comparisons(self) -> bool:
+        """True when it learns from the labelled pairs of the start."""
+        return self.uses_reward_model
+
+    @property
+    def uses_reward_model(self) -> bool:
+        """True when it needs the reward model that is fitted to those pairs."""
+        return False
+
+    def rl_over(self, shared: Shared) -> RLSection:
+        """The `rl` section as this arm sees it."""
+        return RLSection.model_validate(merge(shared.rl.model_dump(), self.rl)) if self.rl else shared.rl
+
+
+class RlArm(Arm):
+    """Rollouts, rewards, updates (rl/train.py)."""
+
+    method: Literal["rl"] = "rl"
+    reward: Component = Component(name="verifier")  # verifier, proxy (the reward model), mixed, or a control
+
+    uses_rl: ClassVar[frozenset[str]] = frozenset(RLSection.model_fields)
+
+    @property
+    def uses_reward_model(self) -> bool:
+        """True when the proxy is among the rewards."""
+        return needs_reward_model(self.reward)
+
+
+class ImitationArm(Arm):
+    """Supervised training on demonstrations that the start has not seen, as many rows and updates as practice has."""
+
+    method: Literal["imitation"]
+    optimizer: OptimizerSection = OptimizerSection(lr=5e-4, schedule="cosine")
+
+    uses_rl: ClassVar[frozenset[str]] = frozenset({"steps", "problems_per_step", "group_size"})
+
+
+class ExpertIterationArm(Arm):
+    """Rounds of sampling, keeping what is verified, and supervised training (rl/imitation/expert_iteration.py).
+
+    The completions of all rounds together are as many as those of practice: `rl.steps` x problems x group size.
+    """
+
+    method: Literal["expert_iteration"]
+    rounds: Positive = 4  # rl.steps x problems_per_step problems are split over them
+    max_per_problem: Positive = 4  # verified solutions kept of one problem
+    epochs: Positive = 2  # passes over the kept solutions per round
+    batch_size: Positive = 64  # solutions per optimizer step
+    restart: bool = True  # each round trains from the start (STaR), not from the last round's policy
+    pool: bool = True  # a round also learns from the solutions of earlier rounds
+    optimizer: OptimizerSection = OptimizerSection(lr=5e-4)
+
+    uses_rl: ClassVar[frozenset[str]] = SAMPLED | TRAINED | {"log_rollouts", "evaluate_every"}
+
+
+class BestOfNArm(Arm):
+    """Samples the start (or a trained arm) n times per answer."""
+
+    method: Literal["best_of_n"]
+    n: Positive = 4  # completions per answer
+    reward: Component = Component(name=PROXY)  # what picks: proxy, majority, verifier, or another reward
+    policy: str = START  # whose completions: the start's, or those of an arm before this one
+
+    has_policy: ClassVar[bool] = False
+
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """The arm whose completions are chosen among; nothing for the start's."""
+        return () if self.policy == START else (self.policy,)
+
+    @property
+    def uses_reward_model(self) -> bool:
+        """True when the proxy is among what picks."""
+        return needs_reward_model(self.reward)
+
+
+class DirectArm(Arm):
+    """DPO, or IPO, on the pairs of `preference` (rl/preference/dpo.py)."""
+
+    method: Literal["dpo", "ipo"]
+    dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
+
+    @model_validator(mode="after")
+    def _one_loss(self) -> DirectArm:
+        if self.method == "ipo" and self.dpo.get("loss", "ipo") != "ipo":
+            raise ValueError(f"method ipo has the loss ipo, and dpo.loss is {self.dpo['loss']!r}: use method dpo")
+        return self
+
+    @property
+    def uses_comparisons(self) -> bool:
+        """Always: they are all that it learns from."""
+        return True
+
+    def dpo_over(self, preference: PreferenceSection) -> DPOSection:
+        """`preference.dpo` as this arm sees it."""
+        loss = {"loss": "ipo", "label_smoothing": 0.0} if self.method == "ipo" else {}
+        return DPOSection.model_validate({**preference.dpo.model_dump(), **loss, **self.dpo})
+
+
+class KtoArm(Arm):
+    """KTO on the start's completions (rl/preference/kto.py)."""
+
+    method: Literal["kto"]
+    feedback: Literal["thumbs", "pairs"] = "thumbs"  # thumbs: preference.num_pairs judgements of single completions
+    beta: Rate = 0.1  # how strongly it is held to the start
+    desirable_weight: Weight | None = None  # null: balances good and bad completions
+    undesirable_weight: Weight | None = None  # null: 1
+    epochs: Positive = 1  # passes over the completions
+    lr: Rate = 1e-4  # peak, cosine to 0
+    batch_size: Positive = 128  # completions
+    held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
+
+    @property
+    def uses_comparisons(self) -> bool:
+        """True when the thumbs are the two sides of labelled pairs."""
+        return self.feedback == "pairs"
+
+
+class OnlineDpoArm(Arm):
+    """Rounds of sampling, labelling and a DPO fit (rl/preference/online_dpo.py)."""
+
+    method: Literal["online_dpo"]
+    rounds: Positive = 4  # preference.num_pairs judgements are split over them
+    annotator: Component | None = None  # who judges; null: preference.annotator (`perfect` is the verifier)
+    dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
+
+    uses_rl: ClassVar[frozenset[str]] = frozenset({"group_size", "sampling"})
+
+    def dpo_over(self, preference: PreferenceSection) -> DPOSection:
+        """`preference.dpo` as this arm sees it."""
+        return DPOSection.model_validate({**preference.dpo.model_dump(), **self.dpo})
+
+
+class DistillArm(Arm):
+    """A student on a teacher's verified samples (off-policy), then on its own under the teacher's eye (on-policy).
+
+    The teacher's samples are as many as the completions of practice, and so are the student's own.
+    """
+
+    method: Literal["distill"]
+    teacher: str  # an arm before this one, or start
+    student: ModelSection  # its vocabulary must be the teacher's
+    route: Literal["both", "off_policy", "on_policy"] = "both"  # off-policy first, then on-policy
+    samples_per_problem: Positive = 1  # of the teacher
+    verified_only: bool = True  # off-policy: keep only what the verifier accepts
+    epochs: Positive = 2  # passes over the teacher's samples
+    batch_size: Positive = 64  # samples per optimizer step
+    optimizer: OptimizerSection = OptimizerSection(lr=2e-3, schedule="cosine", warmup_steps=50)  # off-policy
+    clip: float = 0.2  # on-policy: ratio kept in [1 - clip, 1 + clip]
+
+    uses_rl: ClassVar[frozenset[str]] = (
+        SAMPLED
+        | TRAINED
+        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_lag", "gradient_checkpointing"}
+    )
+
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """The arm that teaches; nothing where the start does."""
+        return () if self.teacher == START else (self.teacher,)
+
+
+AnyArm = Annotated[
+    RlArm | ImitationArm | ExpertIterationArm | BestOfNArm | DirectArm | KtoArm | OnlineDpoArm | DistillArm,
+    Field(discriminator="method"),
+]
+
+
+def arm_kinds() -> tuple[type[Arm], ...]:
+    """The kinds, in the order of the registry."""
+    kinds: tuple[type[Arm], ...] = get_args(get_args(AnyArm)[0])
+    return kinds
+
+
+def methods_of(kind: type[Arm]) -> tuple[str, ...]:
+    """What a config may write in `method` for this kind."""
+    methods: tuple[str, ...] = get_args(kind.model_fields["method"].annotation)
+    return methods
+
+
+def reward_sources(reward: Component) -> list[Component]:
+    """The reward itself, or those that a mixture adds up.
+
+    Raises:
+        UserError: a mixture without sources.
+    """
+    if reward.name != MIXED:
+        return [reward]
+    sources = reward.settings.get("sources")
+    if not isinstance(sources, list) or not sources or set(reward.settings) != {"sources"}:
+        raise UserError("reward mixed takes one setting, sources: [verifier, {name: proxy, weight: 0.1}]")
+    return [Component.model_validate(source) for source in sources]
+
+
+def needs_reward_model(reward: Component) -> bool:
+    """True when the reward, or a part of it, is the learned proxy."""
+    return any(source.name == PROXY for source in reward_sources(reward))

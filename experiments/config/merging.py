@@ -1,0 +1,35 @@
+"""Laying one part of a config over another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """`base` with `over` on top: mappings merge key by key, everything else replaces.
+
+    A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
+    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it.
+
+    Args:
+        place: the key under which both stand.
+    """
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        if isinstance(old, str) and isinstance(value, Mapping):
+            old = {"method" if place == "arms" else "path" if key in HAVE_PATHS else "name": old}
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
+        else:
+            out[key] = value
+    return out
+
+
+def _names_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if "name" in new and new["name"] != old.get("name"):
+        return True
+    return "method" in new and new["method"] != old.get("method", new["method"])

@@ -1,0 +1,183 @@
+"""The stages of one seed of a study, each done once.
+
+seed-S/start         demonstrator, imitation, the policy that every arm starts from
+seed-S/preferences   labelled pairs and the reward model, when an arm needs them
+seed-S/<arm>         training and evaluation of an arm
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from envs.types import Problem
+from experiments.arms import Method, methods_of_study
+from experiments.config.arms import START, RlArm
+from experiments.config.experiment import Experiment
+from experiments.run.display import Display
+from experiments.run.evaluations import final_evaluations
+from experiments.run.folders import RunFolder
+from experiments.run.recording import RunRecorder
+from experiments.run.status import StageStatus
+from experiments.run.stop import StopSwitch
+from experiments.study.components import build_env
+from experiments.study.evaluation import Evaluator
+from experiments.study.folders import SeedFolders
+from experiments.study.preferences import Preferences
+from experiments.study.services import Services
+from experiments.study.serving import PolicyServer
+from experiments.study.start import make_start
+from experiments.study.training import ArmRun
+
+
+class StudyInterrupted(Exception):
+    """A stop was requested; everything up to here is on disk."""
+
+
+@dataclass(frozen=True)
+class SeedStages:
+    """The stages of a seed, run one after the other.
+
+    Attributes:
+        on_stage: told the row of study.json about each stage once it is done.
+        seconds_before: what a stage took when it was run before a resume.
+    """
+
+    experiment: Experiment
+    services: Services
+    display: Display
+    stop: StopSwitch
+    on_stage: Callable[[dict[str, Any]], None]
+    seconds_before: Callable[[int, str], float]
+
+    def run(self) -> None:
+        """Start, preferences where an arm needs them, and every arm with its test."""
+        folders, evaluator = self.services.folders, self.services.evaluator
+        start = folders.start
+        self._stage("imitation", start, lambda recorder: make_start(self.experiment, self.services, recorder))
+        self._test(START, start, partial(evaluator.run_test, START, start))
+        self._run_preferences()
+        for name, method in methods_of_study(self.experiment).items():
+            folder = folders.stage(name)
+            self._stage(name, folder, partial(self._run_arm, method, folder))
+            self._test(name, folder, partial(method.test, folder, self.services))
+            for part, further in method.further_policies(folder).items():
+                label = f"{name}/{part}"
+                self._test(label, further, partial(evaluator.run_test, label, further))
+
+    def _run_preferences(self) -> None:
+        arms, preferences = self.experiment.arms.values(), self.services.preferences
+        if not any(arm.uses_comparisons for arm in arms):
+            return
+        folder = RunFolder(self.services.folders.preferences)
+        self._stage("preferences", folder, lambda _: preferences.collect())
+        if any(arm.uses_reward_model for arm in arms):
+            model = RunFolder(self.services.folders.reward_model)
+            self._stage("reward_model", model, preferences.fit_reward_model, logs=folder)
+
+    def _run_arm(self, method: Method[Any], folder: RunFolder, recorder: RunRecorder) -> bool:
+        run = ArmRun(
+            folder=folder,
+            recorder=recorder,
+            rl=method.rl,
+            stage=method.name,
+            seed=self.services.seed,
+            target_kl=kl_of_verified_arm(self.experiment, self.services.folders),
+        )
+        return method.run(run, self.services)
+
+    def _test(self, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
+        """The frozen test problems, once."""
+        self._stage(f"test {name}", RunFolder(folder.path / "test"), lambda _: work(), logs=folder)
+
+    def _stage(
+        self,
+        name: str,
+        folder: RunFolder,
+        work: Callable[[RunRecorder], bool | None],
+        *,
+        logs: RunFolder | None = None,
+    ) -> None:
+        """Runs a stage that is not done yet.
+
+        Args:
+            work: returns False when it was interrupted.
+            logs: where its metrics and warnings go; None: into its folder.
+        """
+        seed = self.services.seed
+        study = self.services.folders.root.parent
+        row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(study))}
+        if folder.is_done:
+            self.on_stage({**row, "seconds": self.seconds_before(seed, name)})
+            return
+        if self.stop.requested:
+            raise StudyInterrupted
+        self.display.begin(name)
+        began = time.time()
+        status = StageStatus(
+            folder.path,
+            on_quiet=lambda message: self.display.warn(name, message),
+            stacks=self.services.server.stacks,
+        )
+        recorder = RunRecorder(
+            logs or folder,
+            self.display,
+            self.stop,
+            on_progress=status.progress,
+            tensorboard=self.experiment.tensorboard,
+        )
+        with status:
+            try:
+                finished = work(recorder) is not False
+            except BaseException:
+                status.end("failed")
+                raise
+            recorder.close()
+            status.end("done" if finished else "interrupted")
+        if not finished:
+            raise StudyInterrupted
+        self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
+        self.on_stage({**row, "seconds": time.time() - began})
+
+
+def make_services(
+    experiment: Experiment,
+    seed: int,
+    root: Path,
+    test: Sequence[Problem],
+    validation: Sequence[Problem],
+    display: Display,
+) -> Services:
+    """What the stages of a seed share.
+
+    Args:
+        root: folder of the seed.
+        test, validation: frozen problems.
+    """
+    env_spec, env = build_env(experiment.env)
+    folders = SeedFolders(root)
+    server = PolicyServer(experiment, seed, env_spec, folders.untrained_policy, display)
+    return Services(
+        shared=experiment,
+        seed=seed,
+        env=env,
+        folders=folders,
+        server=server,
+        evaluator=Evaluator(experiment.evaluation, test, validation, server, folders),
+        preferences=Preferences(experiment, seed, env_spec, env, server, folders),
+        display=display,
+    )
+
+
+def kl_of_verified_arm(experiment: Experiment, folders: SeedFolders) -> float | None:
+    """How far the first tested arm that was rewarded by the verifier alone ended from the start; None without one."""
+    for name, arm in experiment.arms.items():
+        if isinstance(arm, RlArm) and arm.reward.name == "verifier":
+            tests: Sequence[Mapping[str, Any]] = final_evaluations(folders.root / name)
+            if tests and tests[-1].get("kl") is not None:
+                return float(tests[-1]["kl"])
+    return None

@@ -1,0 +1,35 @@
+"""What the stages of one seed share, made once a seed by `study.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.types import Environment
+from experiments.config.sections import Shared
+from experiments.run.display import Display
+from experiments.study.evaluation import Evaluator
+from experiments.study.folders import SeedFolders
+from experiments.study.preferences import Preferences
+from experiments.study.serving import PolicyServer
+
+
+@dataclass(frozen=True)
+class Services:
+    """Workers, environment and models of a seed, and what is measured and labelled with them.
+
+    Attributes:
+        shared: the config, its arms apart.
+        folders: where earlier stages and other arms wrote.
+        server: loads policies, and has workers serve them.
+        evaluator: has policies answer the frozen problems.
+        preferences: labelled pairs and the reward model.
+    """
+
+    shared: Shared
+    seed: int
+    env: Environment
+    folders: SeedFolders
+    server: PolicyServer
+    evaluator: Evaluator
+    preferences: Preferences
+    display: Display

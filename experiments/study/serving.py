@@ -1,0 +1,165 @@
+"""Policies of one seed, loaded and served: the models that train in this process, and the workers that roll out."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.registry import EnvSpec
+from envs.types import Environment
+from experiments.config.sections import ModelSection, Shared
+from experiments.run.display import Display
+from experiments.run.errors import UserError
+from policies.causal import CausalPolicy, load_policy
+from policies.tiny import TinyConfig, build_tiny
+from rl.rollouts.wait import run_shards
+from rl.types import Group
+from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
+from rl.workers.cluster import start_ray, stop_ray
+from rl.workers.inline import thread_stacks
+
+FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
+
+
+class PolicyServer:
+    """Loads policies as the config says, and has the rollout workers of a seed serve them.
+
+    Args:
+        shared: sections `policy`, `workers`, `imitation`.
+        untrained_policy: folder of a policy of the start's shape, which workers load before they are given weights.
+    """
+
+    def __init__(self, shared: Shared, seed: int, env_spec: EnvSpec, untrained_policy: Path, display: Display) -> None:
+        self.shared = shared
+        self.seed = seed
+        self.env_spec = env_spec
+        self.untrained_policy = untrained_policy
+        self.display = display
+        self._version = FIRST_VERSION
+        self._workers: Workers | None = None
+        self._architecture: Path | None = None  # folder that the workers loaded
+
+    def untrained(self, section: ModelSection, env: Environment) -> CausalPolicy:
+        """The policy before any training: a tiny one with random weights, or the model that the config names.
+
+        Args:
+            section: `policy`, or that of a student.
+            env: gives a tiny one its vocabulary.
+        """
+        if section.tiny is not None:
+            config = TinyConfig(**section.tiny.model_dump())
+            policy = build_tiny(config, vocabulary=env.vocabulary(), seed=self.seed)
+            policy.model.to(self.shared.policy.device)
+            return policy
+        assert section.path is not None
+        return self.load(section.path, trainable=self.shared.imitation is not None)
+
+    def load(self, path: str | Path, *, trainable: bool = False) -> CausalPolicy:
+        """A policy from a folder or hub id, on the config's device: float32 to be trained, else of the config's dtype.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        section = self.shared.policy
+        lora = {"r": section.lora_rank} if trainable and section.lora_rank else None
+        try:
+            return load_policy(
+                path,
+                dtype="float32" if trainable else section.dtype,
+                device=section.device,
+                trust_remote_code=section.trust_remote_code,
+                lora=lora,
+            )
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"policy: cannot load {str(path)!r} as a Hugging Face causal LM: {reason}") from error
+
+    def workers(self, architecture: Path | None = None) -> Workers:
+        """The rollout workers of this seed, made on first use.
+
+        One pool is alive at a time: asking for another architecture ends the workers of the last one.
+
+        Args:
+            architecture: folder of a policy of the shape that will be published; None: the start's.
+        """
+        folder = (architecture or self.untrained_policy).resolve()
+        if self._workers is not None and self._architecture != folder:
+            self.close()
+        if self._workers is None:
+            section = self.shared.workers
+            settings: dict[str, Any] = {"address": section.address} if section.executor == "ray" else {}
+            try:
+                self._workers = make_workers(section.executor, self._spec(folder), section.num, **settings)
+            except ConnectionError as error:
+                raise UserError(f"workers.address: {error}") from error
+            self._architecture = folder
+        return self._workers
+
+    def _spec(self, folder: Path) -> WorkerSpec:
+        section, policy = self.shared.workers, self.shared.policy
+        return WorkerSpec(
+            policy=PolicySpec(
+                folder=str(folder),
+                dtype=policy.dtype,
+                device=policy.device,
+                trust_remote_code=policy.trust_remote_code,
+            ),
+            env=self.env_spec,
+            seed=self.seed,
+            threads=section.threads,
+            backend=section.backend,
+            deadline_seconds=section.deadline_seconds,
+            memory_bytes=section.memory_megabytes << 20,
+        )
+
+    def serve(self, policy: CausalPolicy, architecture: Path | None = None) -> tuple[Workers, int]:
+        """Workers that serve these weights, and the fresh version under which they do."""
+        workers = self.workers(architecture)
+        self._version += 1
+        workers.publish(policy.weights(), self._version)
+        return workers, self._version
+
+    def collect(self, workers: Workers, shards: Sequence[Shard], stage: str, note: str) -> list[Group]:
+        """The groups of the shards in their order; the display says of how many problems they are there."""
+        total, done = sum(len(shard.problems) for shard in shards), 0
+
+        def show(result: ShardResult) -> None:
+            """Counts the problems of a shard that came back."""
+            nonlocal done
+            done += len(result.groups)
+            self.display.progress(stage, done, total, note)
+
+        return run_shards(workers, shards, on_result=show)
+
+    def stacks(self) -> str:
+        """What every thread of this process, and every rollout worker, is doing."""
+        theirs = [self._workers.stacks()] if self._workers and self.shared.workers.executor != "inline" else []
+        return "\n".join([thread_stacks(), *theirs])
+
+    def close(self) -> None:
+        """Ends the workers."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+
+
+def start_executor(shared: Shared) -> None:
+    """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
+    if shared.workers.executor != "ray":
+        return
+
+    def start() -> None:
+        """Starts it; a failure is met again, and told, by whoever makes the workers."""
+        with contextlib.suppress(ConnectionError, RuntimeError):  # told when the workers are made, in the main thread
+            start_ray(shared.workers.address)
+
+    threading.Thread(target=start, name="start-ray", daemon=True).start()
+
+
+def stop_executor(shared: Shared) -> None:
+    """Ends a Ray that the study started, or leaves the cluster."""
+    if shared.workers.executor == "ray":
+        stop_ray()
