@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from experiments.arms import methods_of_study
 from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
@@ -207,8 +208,8 @@ def test_the_plan_tells_what_every_arm_will_do(capsys):
     experiment = load_experiment(["mini-ladder"])
     print_plan(experiment)
     told = capsys.readouterr().out
-    for name, arm in experiment.arms.items():
-        assert f"  {name:<14} {arm.plan(experiment, name)}" in told
+    for name, method in methods_of_study(experiment).items():
+        assert f"  {name:<14} {method.plan()}" in told
     assert "40 judgements by concise" in told
     assert "ensemble of 2" in told
 
