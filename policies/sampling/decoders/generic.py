@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from policies.sampling import draw as sampler
-from policies.sampling.kv_cache import SlotCache, layer_states
-from policies.sampling.randomness import uniforms
-from policies.types import Sampling
+from policies.sampling.decoders.slots import SlotDecoder
+from policies.sampling.kv_cache import SlotCache
 
 
-class GenericDecoder:
+class GenericDecoder(SlotDecoder):
     """Runs the Hugging Face module on a `SlotCache`; see `Decoder` in policies/sampling/engine.py."""
 
-    def __init__(self, model: Any, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int) -> None:
+    def __init__(self, model: Any, **limits: int) -> None:
         weight = next(model.parameters())
-        self.model, self.pad_id, self.device = model, pad_id, weight.device
-        self.cache = SlotCache(rows, longest_prompt, max_new_tokens, weight.device, weight.dtype)
+        super().__init__(model, device=weight.device, dtype=weight.dtype, **limits)
 
-    @property
-    def live(self) -> int:
-        """Rows in use."""
-        return self.cache.live
-
-    def admit(self, prompts: Sequence[Sequence[int]], sources: Sequence[int]) -> Tensor:
-        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V]."""
-        width = max(len(p) for p in prompts)
-        tokens = torch.tensor([[*[self.pad_id] * (width - len(p)), *p] for p in prompts], device=self.device)
-        lengths = torch.tensor([len(p) for p in prompts], device=self.device)
-        attention = torch.arange(width, device=self.device) >= width - lengths[:, None]
-        cache = DynamicCache()
-        logits = self._forward(tokens, attention, (attention.cumsum(1) - 1).clamp_(min=0), cache)
-        rows = torch.tensor(sources, device=self.device)
-        self.cache.append(layer_states(cache), lengths, rows)
-        return logits[rows]
+    def prefill(self, tokens: Tensor, attention: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
+        """Logits [n, V] after prompts padded on the left, by the module's own forward."""
+        return self._forward(tokens, attention, positions, cache)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Logits [live, V] after each row's newest token [live]."""
@@ -51,14 +34,6 @@ class GenericDecoder:
         logits = self._forward(tokens[:, None], attention, cache.end - starts, Cache(layers=layers))
         cache.end += 1
         return logits
-
-    def keep(self, kept: Tensor) -> Tensor:
-        """Drop all rows but `kept` (bool [live]); returns [new live] the old index of each row."""
-        return self.cache.keep(kept)
-
-    def draw(self, logits: Tensor, keys: Tensor, steps: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-        """See `sampler.draw`."""
-        return sampler.draw(logits, uniforms(keys, steps), sampling)
 
     def _forward(self, tokens: Tensor, attention: Tensor, positions: Tensor, cache: Cache) -> Tensor:
         output = self.model(

@@ -7,7 +7,7 @@ columns of the cache under a mask, so that shapes are fixed and a replay costs o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,45 +15,25 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from policies.sampling import draw as sampler
 from policies.sampling.decoders.llama_weights import LlamaLayer, LlamaWeights, read_llama
-from policies.sampling.kv_cache import SlotCache, layer_states
-from policies.sampling.randomness import uniforms
-from policies.types import Sampling
+from policies.sampling.decoders.slots import SlotDecoder
 
 COLUMN_BUCKET = 128  # graphs are captured for multiples of this many columns
 
 
-class LeanDecoder:
+class LeanDecoder(SlotDecoder):
     """See `Decoder` in policies/sampling/engine.py.
 
     Args:
         bucketed: round rows and columns up to buckets, and on CUDA replay captured graphs; None: on CUDA only.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        dtype: torch.dtype,
-        bucketed: bool | None = None,
-        *,
-        rows: int,
-        longest_prompt: int,
-        max_new_tokens: int,
-        pad_id: int,
-    ) -> None:
-        self.model, self.pad_id, self.dtype = model, pad_id, dtype
-        self.device = model.model.embed_tokens.weight.device
-        self.positions = longest_prompt + max_new_tokens
+    def __init__(self, model: Any, dtype: torch.dtype, bucketed: bool | None = None, **limits: int) -> None:
+        super().__init__(model, device=model.model.embed_tokens.weight.device, dtype=dtype, **limits)
+        self.positions = limits["longest_prompt"] + limits["max_new_tokens"]
         self.weights = read_llama(model, positions=self.positions, dtype=dtype)
-        self.cache = SlotCache(rows, longest_prompt, max_new_tokens, self.device, dtype)
         self.bucketed = self.device.type == "cuda" if bucketed is None else bucketed
         self.graphs: dict[tuple[int, int], _Graph] = {}
-
-    @property
-    def live(self) -> int:
-        """Rows in use."""
-        return self.cache.live
 
     def fits(
         self, model: Any, dtype: torch.dtype, *, rows: int, longest_prompt: int, max_new_tokens: int, pad_id: int
@@ -71,23 +51,17 @@ class LeanDecoder:
         for old, new in zip(_tensors(self.weights), _tensors(present), strict=True):
             old.copy_(new)
 
-    def admit(self, prompts: Sequence[Sequence[int]], sources: Sequence[int]) -> Tensor:
-        """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V]."""
-        width = max(len(p) for p in prompts)
-        tokens = torch.tensor([[*[self.pad_id] * (width - len(p)), *p] for p in prompts], device=self.device)
-        lengths = torch.tensor([len(p) for p in prompts], device=self.device)
-        attention = torch.arange(width, device=self.device) >= width - lengths[:, None]
-        cache = DynamicCache()
+    def prefill(self, tokens: Tensor, attention: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
+        """Logits [n, V] after prompts padded on the left; the head is applied to their last positions only."""
         hidden = self.model.model(
             input_ids=tokens,
             attention_mask=attention.long(),
-            position_ids=(attention.cumsum(1) - 1).clamp_(min=0),
+            position_ids=positions,
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
-        rows = torch.tensor(sources, device=self.device)
-        self.cache.append(layer_states(cache), lengths, rows)
-        return self.model.lm_head(hidden[:, -1])[rows]
+        logits: Tensor = self.model.lm_head(hidden[:, -1])
+        return logits
 
     def step(self, tokens: Tensor) -> Tensor:
         """Logits [live, V] after each row's newest token [live]; valid until the next call."""
@@ -102,14 +76,6 @@ class LeanDecoder:
             logits = self._forward(tokens, cache.starts[: cache.live], end, slice(cache.begin, cache.end + 1))
         cache.end += 1
         return logits
-
-    def keep(self, kept: Tensor) -> Tensor:
-        """Drop all rows but `kept` (bool [live]); returns [new live] the old index of each row."""
-        return self.cache.keep(kept)
-
-    def draw(self, logits: Tensor, keys: Tensor, steps: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-        """See `sampler.draw`."""
-        return sampler.draw(logits, uniforms(keys, steps), sampling)
 
     def _bucketed_step(self, tokens: Tensor, rows: int, columns: int) -> Tensor:
         """Logits [rows, V] with shapes that depend on the bucket alone; rows beyond the live ones hold anything."""
