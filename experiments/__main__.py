@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.cli import env, grading
+from experiments.cli import env, grading, models
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(env.app, name="env")
+app.add_typer(models.app, name="models")
 
 Configs = Annotated[
     list[str], typer.Argument(help="YAML files, later ones over earlier ones, or names that `beyond configs` lists.")

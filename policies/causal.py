@@ -6,16 +6,17 @@ model (LoRA adapters merged in), so a worker needs to know nothing about how the
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from policies.saving import saving
+from policies.pretrained.adapters import adapter_of, load_adapter
+from policies.pretrained.fetch import located
+from policies.saving import quiet, saving
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -149,40 +150,35 @@ def load_policy(
     trust_remote_code: bool = False,
     lora: Mapping[str, Any] | None = None,
 ) -> CausalPolicy:
-    """The policy in a Hugging Face folder or hub repository, in evaluation mode.
+    """The policy in a Hugging Face folder or hub repository, a GGUF file or an adapter folder, in evaluation mode.
+
+    An adapter is merged into its base, or trained on where `lora` asks for adapters.
 
     Args:
+        path_or_id: also the name of a known model (policies/pretrained/catalogue.py).
         dtype: name of the weights' torch dtype: float32, bfloat16 or float16.
         trust_remote_code: run Python code that the repository ships.
         lora: settings of `peft.LoraConfig` (r, lora_alpha, target_modules ...) to train adapters instead of weights.
+    Raises:
+        ValueError: a known model that is not here yet, a GGUF file or an adapter that cannot be read.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     check_device(device)
+    adapter = adapter_of(path_or_id)
+    where = located(path_or_id if adapter is None else adapter.base)
     with quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(
-            path_or_id, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
+            where, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
         )
-    if lora is not None:
+    if adapter is not None:
+        model = load_adapter(model, adapter, lora)
+    elif lora is not None:
         from peft import LoraConfig, get_peft_model
 
         model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
-    tokenizer = AutoTokenizer.from_pretrained(path_or_id, trust_remote_code=trust_remote_code)
+    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
     return CausalPolicy(model.to(device).eval(), tokenizer)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars of transformers inside: they would tear a live display apart."""
-    from transformers.utils import logging
-
-    was_enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            logging.enable_progress_bar()
 
 
 def torch_dtype(name: str) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""Folders of models that are there whole or not at all."""
+"""Folders of models that are there whole or not at all, read and written without a word."""
 
 from __future__ import annotations
 
@@ -39,3 +39,17 @@ def saving(folder: str | Path) -> Iterator[Path]:
         raise OSError(int(found[1]), os.strerror(int(found[1])), str(target)) from error
     finally:
         shutil.rmtree(writing, ignore_errors=True)  # gone already when all went well
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of transformers inside: they would tear a live display apart."""
+    from transformers.utils import logging
+
+    was_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            logging.enable_progress_bar()

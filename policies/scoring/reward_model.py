@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from policies.causal import CausalPolicy, quiet
-from policies.saving import saving
+from policies.causal import CausalPolicy
+from policies.saving import quiet, saving
 
 BATCH_TOKENS = 1 << 14  # padded tokens in one forward pass
 
