@@ -64,7 +64,7 @@ class TinySection(Section):
 class ModelSection(Section):
     """A causal language model; YAML: a path or hub id alone is short for `{path: ...}`."""
 
-    path: str | None = None  # folder or hub id of a Hugging Face causal LM
+    path: str | None = None  # folder or hub id of a causal LM, GGUF file, adapter folder, name of `beyond models`
     tiny: TinySection | None = None  # or a small model from scratch
 
     @model_validator(mode="before")

@@ -12,6 +12,9 @@ from experiments.run.errors import UserError
 from experiments.study.components import build, build_demonstrator, build_env
 from experiments.study.preferences import read_recorded
 from experiments.study.problems import final_problems, validation_problems
+from policies.pretrained.catalogue import CATALOGUE
+from policies.pretrained.fetch import is_fetched
+from policies.pretrained.gguf import is_gguf
 from rl.preference.annotators import make_annotator
 
 
@@ -39,8 +42,12 @@ def check_components(experiment: Experiment) -> None:
             "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
         )
     path = experiment.policy.path
-    if path is not None and path.startswith((".", "/", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"policy.path: {path!r} is not a folder")
+    if path is None:
+        return
+    if path in CATALOGUE and not is_fetched(path):
+        raise UserError(f"policy.path: {path!r} is not on this machine yet: beyond models fetch {path}")
+    if path.startswith((".", "/", "~")) and not (Path(path).expanduser().is_dir() or is_gguf(path)):
+        raise UserError(f"policy.path: {path!r} is neither a folder nor a GGUF file")
 
 
 def _check_problems(experiment: Experiment, env: Environment) -> None:
