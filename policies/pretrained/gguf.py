@@ -9,6 +9,7 @@ import hashlib
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 from policies.saving import quiet, saving
 
@@ -42,7 +43,7 @@ def convert(file: Path, folder: Path) -> None:
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
         with quiet():
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+            model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(**where)
     except (ValueError, LookupError, NotImplementedError, RuntimeError, OverflowError, struct.error) as error:
         raise ValueError(f"cannot read {str(file)!r} as a GGUF model: {' '.join(str(error).split())[:200]}") from error
