@@ -42,12 +42,27 @@ class Sampling:
 class Request:
     """One prompt and the uids of the completions wanted for it.
 
+    Attributes:
+        max_new_tokens: what these completions have room for, where that is less than the sampling's limit; the tokens
+            are those of the longer limit, cut. None: the sampling's.
+
     A uid is a non-negative integer below 2**63 that names the rollout in the whole run. The token at position t
     is drawn with randomness that depends on (seed, uid, t) alone: not on the batch, the order or the worker.
     """
 
     prompt: tuple[int, ...]
     uids: tuple[int, ...]
+    max_new_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens is not None and self.max_new_tokens < 1:
+            raise ValueError(f"a request has max_new_tokens {self.max_new_tokens}, expected at least 1 or None")
+
+    def limit(self, sampling: Sampling) -> int:
+        """Most tokens of each of its completions."""
+        if self.max_new_tokens is None:
+            return sampling.max_new_tokens
+        return min(self.max_new_tokens, sampling.max_new_tokens)
 
 
 @dataclass(frozen=True)

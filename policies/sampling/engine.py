@@ -113,7 +113,7 @@ class SamplingEngine:
         limits: dict[str, Any] = {
             "rows": min(self.max_rows, sum(len(request.uids) for request in requests)),
             "longest_prompt": max(len(request.prompt) for request in requests if request.uids),
-            "max_new_tokens": sampling.max_new_tokens,
+            "max_new_tokens": max(request.limit(sampling) for request in requests if request.uids),
             "pad_id": self.policy.pad_id,
         }
         with torch.inference_mode():
@@ -186,10 +186,12 @@ class _Run:
         self.decoder, self.requests, self.sampling, self.max_rows = decoder, requests, sampling, max_rows
         self.keys = row_keys(seed, torch.tensor(uids, dtype=torch.int64, device=device))
         self.stop_ids = torch.tensor(policy.stop_ids, device=device)
+        limits = [request.limit(sampling) for request in requests for _ in request.uids]
+        self.limits = torch.tensor(limits, device=device)
         self.waiting = deque(_pieces(requests, max_rows))
         self.rows = _Rows(*(torch.zeros(0, dtype=torch.int64, device=device) for _ in range(4)))
-        self.out_tokens = torch.zeros(len(uids), sampling.max_new_tokens, dtype=torch.int64, device=device)
-        self.out_logprobs = torch.zeros(len(uids), sampling.max_new_tokens, device=device)
+        self.out_tokens = torch.zeros(len(uids), max(limits), dtype=torch.int64, device=device)
+        self.out_logprobs = torch.zeros(len(uids), max(limits), device=device)
         self.out_lengths = torch.zeros(len(uids), dtype=torch.int64, device=device)
 
     def finish(self, on_pass: Callable[[], None]) -> tuple[list[list[int]], list[list[float]]]:
@@ -250,7 +252,7 @@ class _Run:
         self.out_logprobs[rollouts, steps] = logprobs
         rows.tokens[first:] = tokens
         rows.steps[first:] += 1
-        ended = (tokens[:, None] == self.stop_ids).any(1) | (rows.steps[first:] == self.sampling.max_new_tokens)
+        ended = (tokens[:, None] == self.stop_ids).any(1) | (rows.steps[first:] == self.limits[rollouts])
         if not bool(ended.any()):
             return
         self.out_lengths[rollouts[ended]] = rows.steps[first:][ended]
@@ -285,9 +287,9 @@ def _check(requests: Sequence[Request], model: Any, sampling: Sampling) -> None:
             )
         if any(not 0 <= uid < 1 << 63 for uid in request.uids):
             raise ValueError(f"request {index} has a uid outside [0, 2**63): {request.uids}")
-        if context is not None and len(request.prompt) + sampling.max_new_tokens > context:
+        if context is not None and len(request.prompt) + request.limit(sampling) > context:
             raise ValueError(
-                f"request {index}: {len(request.prompt)} prompt tokens and {sampling.max_new_tokens} new ones exceed "
+                f"request {index}: {len(request.prompt)} prompt tokens and {request.limit(sampling)} new ones exceed "
                 f"the model's context of {context}; shorten the prompt or lower max_new_tokens"
             )
 

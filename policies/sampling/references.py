@@ -8,6 +8,7 @@ recomputed by teacher forcing, so that they mean the same thing whatever a libra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -34,10 +35,16 @@ def sample_with(
         backend: "generate" or "continuous".
     """
     prompts = [request.prompt for request in requests for _ in request.uids]
+    limits = [request.limit(sampling) for request in requests for _ in request.uids]
+    rows: list[list[int]] = [[] for _ in prompts]
     with torch.random.fork_rng():
         torch.manual_seed(seed % (1 << 63))
-        rows = SAMPLERS[backend](policy, prompts, sampling)
-    rows = [_until_stop(row[: sampling.max_new_tokens], policy.stop_ids) for row in rows]
+        for limit in sorted(set(limits)):  # one limit a call: the context holds no row at the limit of another
+            chosen = [index for index, own in enumerate(limits) if own == limit]
+            asked = [prompts[index] for index in chosen]
+            found = SAMPLERS[backend](policy, asked, replace(sampling, max_new_tokens=limit))
+            for index, row in zip(chosen, found, strict=True):
+                rows[index] = _until_stop(row[:limit], policy.stop_ids)
     return rows, _score(policy, prompts, rows, sampling.temperature)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envs.types import Environment, Message, Problem, StopReason
@@ -60,16 +60,18 @@ class _Conversation:
         """True once nobody speaks any more."""
         return self.stop is not None
 
-    def add_turn(self, completion: Completion, room: int, policy: CausalPolicy) -> None:
-        """The policy's turn, cut to the room that is left: a shorter limit would have given these very tokens."""
-        tokens = completion.tokens[:room]
-        self.tokens += tokens
-        self.logprobs += completion.logprobs[:room]
-        self.mask += [1] * len(tokens)
-        self.rewards += [0.0] * len(tokens)
-        is_cut = len(tokens) < len(completion.tokens)
-        self.turns.append(Message("assistant", policy.decode(tokens) if is_cut else completion.text))
-        if is_cut or completion.finish is FinishReason.LENGTH:
+    def request(self, limit: int) -> Request:
+        """What is asked of the policy: its next turn, in the room that this conversation has left."""
+        return Request((*self.prompt, *self.tokens), (self.uid,), max_new_tokens=limit - len(self.tokens))
+
+    def add_turn(self, completion: Completion) -> None:
+        """The policy's turn."""
+        self.tokens += completion.tokens
+        self.logprobs += completion.logprobs
+        self.mask += [1] * len(completion.tokens)
+        self.rewards += [0.0] * len(completion.tokens)
+        self.turns.append(Message("assistant", completion.text))
+        if completion.finish is FinishReason.LENGTH:
             self.finish, self.stop = FinishReason.LENGTH, StopReason.MAX_TOKENS
 
     def add_observation(self, text: str, tokens: Sequence[int], limit: int) -> None:
@@ -118,13 +120,10 @@ def converse(
         live = [conversation for conversation in everyone if not conversation.is_over]
         if not live:
             break
-        asked = [Request((*conversation.prompt, *conversation.tokens), (conversation.uid,)) for conversation in live]
+        asked = [conversation.request(limit) for conversation in live]
         if turn == 0:  # one prefill for all rollouts of a problem
             asked = [request for _, request in requests]
-        room = max(limit - len(conversation.tokens) for conversation in live)
-        answers = sampler.generate(
-            asked, replace(sampling, max_new_tokens=room), seed=turn_seed(seed, turn), version=version
-        )
+        answers = sampler.generate(asked, sampling, seed=turn_seed(seed, turn), version=version)
         for conversation, completion in zip(live, [c for group in answers for c in group], strict=True):
             _take_turn(conversation, completion, env, policy, limit, is_last=turn + 1 == env.max_turns)
     return [tuple(conversation.rollout(policy, version) for conversation in group) for group in conversations]
@@ -139,7 +138,7 @@ def _take_turn(
     *,
     is_last: bool,
 ) -> None:
-    conversation.add_turn(completion, limit - len(conversation.tokens), policy)
+    conversation.add_turn(completion)
     if conversation.is_over:
         return
     step = env.step(conversation.problem, conversation.turns)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,20 @@ def test_a_rollouts_tokens_do_not_depend_on_its_batch(decoder):
     ]
     assert [group[0][0].tokens for group in alone] == [group[1] for group in whole]
     assert len({len(tokens) for group in whole for tokens in group}) > 5, "lengths must be ragged for this test to bite"
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_requests_own_limit_cuts_what_the_longer_one_would_have_given(decoder):
+    skip_without_compiler(decoder)
+    policy = sharpened(tiny())
+    engine, sampling = SamplingEngine(policy, decoder=decoder), Sampling(max_new_tokens=20)
+    whole = make_requests(policy, count=4, group=3)
+    cut = [replace(request, max_new_tokens=limit) for request, limit in zip(whole, (3, 20, 1, 7), strict=True)]
+    longer, shorter = (engine.generate(requests, sampling, seed=1) for requests in (whole, cut))
+    for request, before, after in zip(cut, longer, shorter, strict=True):
+        for long, short in zip(before, after, strict=True):
+            assert short.tokens == long.tokens[: request.max_new_tokens]
+            assert short.finish is (long.finish if short.tokens == long.tokens else FinishReason.LENGTH)
 
 
 @pytest.mark.parametrize("decoder", ["lean", "generic"])

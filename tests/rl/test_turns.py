@@ -30,13 +30,15 @@ class ScriptedSampler:
         self.asked = []
 
     def generate(self, requests, sampling, *, seed, version):
-        self.asked.append((requests, sampling.max_new_tokens, seed))
-        return [tuple(self._write(uid, sampling, version) for uid in request.uids) for request in requests]
+        self.asked.append((requests, seed))
+        return [
+            tuple(self._write(uid, request.limit(sampling), version) for uid in request.uids) for request in requests
+        ]
 
-    def _write(self, uid, sampling, version):
+    def _write(self, uid, limit, version):
         line = self.scripts[uid].pop(0)
         tokens = (*map(ord, line), STOP)
-        kept = tokens[: sampling.max_new_tokens]
+        kept = tokens[:limit]
         finish = FinishReason.STOP if kept == tokens else FinishReason.LENGTH
         return Completion(kept, (-0.5,) * len(kept), line[: len(kept)], finish, version)
 
@@ -81,9 +83,9 @@ def test_every_turn_continues_the_very_tokens_before_it():
     tokens = written.completion.tokens
     first, second, third = sampler.asked
     assert first[0] == [Request((ord("p"),), (7, 8))]  # one prefill for both rollouts
-    assert second[0] == [Request((ord("p"), *tokens[:7]), (7,))]  # uid 8 is over
-    assert third[0] == [Request((ord("p"), *tokens[:14]), (7,))]
-    assert [seed for _, _, seed in sampler.asked] == [5, turn_seed(5, 1), turn_seed(5, 2)]
+    assert second[0] == [Request((ord("p"), *tokens[:7]), (7,), max_new_tokens=93)]  # uid 8 is over
+    assert third[0] == [Request((ord("p"), *tokens[:14]), (7,), max_new_tokens=86)]
+    assert [seed for _, seed in sampler.asked] == [5, turn_seed(5, 1), turn_seed(5, 2)]
     assert len({5, turn_seed(5, 1), turn_seed(5, 2), turn_seed(6, 1)}) == 4
 
 
@@ -103,10 +105,10 @@ def test_the_length_limit_is_for_the_whole_conversation():
     assert written.transcript[-1] == Message("assistant", "cde")
 
 
-def test_rollouts_with_less_room_are_cut_to_what_a_shorter_limit_would_have_given():
+def test_every_conversation_is_asked_with_the_room_of_its_own():
     (short, long), sampler = play({7: ["aaaa", "bbbbbb"], 8: ["a", "bbbbbb"]}, limit=13)
-    # room after the first turns: 13 - 5 - 6 = 2 and 13 - 2 - 3 = 8; the second call serves both
-    assert [limit for _, limit, _ in sampler.asked] == [13, 8]
+    # room after the first turns: 13 - 5 - 6 = 2 and 13 - 2 - 3 = 8
+    assert [request.max_new_tokens for request in sampler.asked[1][0]] == [2, 8]
     assert short.completion.text.endswith(")bb")
     assert (short.completion.finish, len(short.completion.tokens)) == (FinishReason.LENGTH, 13)
     assert long.completion.text.startswith("a(a)bbbbbb")
@@ -189,3 +191,41 @@ def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_p
 def test_the_last_turn_that_is_allowed_ends_a_conversation_with_its_reason():
     (written,), _ = play({7: ["ab", "cd", "ef"]})  # Echo answers for ever, and allows three turns
     assert (written.stop, written.transcript[-1]) == (StopReason.MAX_TURNS, Message("assistant", "ef"))
+
+
+class Tale(Environment):
+    """Answers every turn with as many words as the problem says: conversations of one batch differ in length."""
+
+    max_turns = 3
+
+    def step(self, problem, transcript):
+        return Step(" ".join(["1"] * int(problem.answer)))
+
+
+@pytest.mark.parametrize("sampler", ["native", "lean", "generic", "generate", "continuous"])
+def test_a_batch_of_unequal_conversations_fits_the_context(sampler):
+    """The longest conversation has little room, the shortest has much: both at once must not outgrow the context."""
+    from policies.kernels import load_kernels
+    from policies.sampling.engine import DECODERS, SamplingEngine
+    from policies.tiny import TinyConfig, build_tiny
+
+    if sampler == "native" and load_kernels() is None:
+        pytest.skip("no C compiler")
+    policy = build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=40), vocabulary=["1", "2"], seed=4)
+    chosen = {"decoder": sampler} if sampler in DECODERS else {"backend": sampler}
+    engine = SamplingEngine(policy, **chosen)
+    problems = [Problem("1", str(words)) for words in (0, 1, 9, 20)]
+    requests = [(problem, Request(encode_prompt(policy, problem), (10 * i, 10 * i + 1))) for i, problem in
+                enumerate(problems)]  # fmt: skip
+    limit = 40 - len(requests[0][1].prompt)
+    played = converse(Tale(), policy, engine, requests, Sampling(max_new_tokens=limit), seed=1, version=0)
+    lengths = [len(row.completion.tokens) for group in played for row in group]
+    assert max(lengths) <= limit
+    assert len(set(lengths)) > 2
+    assert all(len(row.action_mask) == len(row.completion.tokens) for group in played for row in group)
+    if sampler in DECODERS:  # alone or beside others, with room to spare or not: the same conversation
+        alone = [converse(Tale(), policy, engine, [pair], Sampling(max_new_tokens=limit), seed=1, version=0)[0]
+                 for pair in requests]  # fmt: skip
+        assert [[row.completion.tokens for row in group] for group in alone] == [
+            [row.completion.tokens for row in group] for group in played
+        ]
