@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from envs.registry import EnvSpec
+from envs.registry import EnvSpec, make
 from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
 from experiments.bench.measuring import machine, write_report
+from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling
 from rl.rollouts.shards import make_shards
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
@@ -79,9 +80,6 @@ def medians(rows: list[Row]) -> list[Row]:
 
 def worker_rows(folder: str, repeats: int, num_spares: int) -> Iterator[Row]:
     """One row per breakdown of a rollout worker, the kinds in alternation."""
-    from envs.registry import make
-    from policies.tiny import TinyConfig, build_tiny
-
     env = make("leaps")
     policy = build_tiny(TinyConfig(), vocabulary=env.vocabulary(), seed=0)
     policy.save(folder)

@@ -40,6 +40,9 @@ from rl.imitation.expert_iteration import ExpertIteration, ExpertIterationSettin
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.learning.optimizer import OptimizerSettings
+from rl.preference.annotators import make_annotator
+from rl.preference.dpo import DpoSettings
+from rl.preference.online_dpo import fit_online_dpo
 from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import RewardSource, VerifierReward
@@ -217,10 +220,6 @@ def _expert_iteration(world: World) -> Curve:
 
 
 def _online_dpo(world: World) -> Curve:
-    from rl.preference.annotators import make_annotator
-    from rl.preference.dpo import DpoSettings
-    from rl.preference.online_dpo import fit_online_dpo
-
     curve = [world.accuracy(load_policy(world.start), 0)]
     problems = make_curriculum("uniform", world.env, seed=world.seed)
     per_round = STEPS * PROBLEMS * GROUP // ROUNDS

@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import verifiers
 from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.combine import warm_up_all
 from verifiers.types import Outcome, Verdict
@@ -61,8 +62,6 @@ def is_installed(peer: str) -> bool:
 
 def ours(name: str, **settings: Any) -> Grade:
     """One of our verifiers."""
-    import verifiers
-
     verifier = verifiers.make(name, **settings)
     warm_up_all([verifier])
     return lambda response, reference: verifier.verify(response, reference).is_correct

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -27,12 +28,18 @@ from typing import Any
 import psutil
 import torch
 
+from envs.registry import EnvSpec
 from experiments.bench.generation import GROUP_SIZE, MAX_NEW_TOKENS, MODELS, NO_STOP, RAGGED_STOPS, VOCABULARY
 from experiments.bench.measuring import Clock, Timing, write_report
+from experiments.bench.step import Parity
 from policies.causal import CausalPolicy
 from policies.sampling.engine import SamplingEngine
 from policies.tiny import build_tiny
 from policies.types import Request, Sampling
+from rl.curriculum import Curriculum
+from rl.rollouts.shards import make_shards
+from rl.rollouts.wait import run_shards
+from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 
 COMPLETIONS = (64, 256, 1024, 4096)
 LENGTHS = (32, 64, 128, 256, 512)
@@ -125,8 +132,6 @@ def measure_memory(num_completions: int) -> float:
     sample(make_policy("small"), GROUP_SIZE, 2)(0)  # libraries and kernels are loaded
     before = process.memory_info().rss
     run(0)
-    import resource
-
     return round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6, 1)
 
 
@@ -167,13 +172,6 @@ def by_model(repeats: int) -> list[dict[str, Any]]:
 
 def by_workers(repeats: int) -> list[dict[str, Any]]:
     """One row per number of Ray workers."""
-    from envs.registry import EnvSpec
-    from experiments.bench.step import Parity
-    from rl.curriculum import Curriculum
-    from rl.rollouts.shards import make_shards
-    from rl.rollouts.wait import run_shards
-    from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
-
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         build_tiny(MODELS["small"], vocabulary=[f"w{i}" for i in range(28)], seed=0).save(folder)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from experiments.bench.measuring import write_report
+from experiments.bench.time_to_accuracy import ENV, MODEL, build_tiny, make_env
 
 IMPORT = """
 import sys
@@ -42,9 +46,6 @@ workers.close()
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
-    from experiments.bench.measuring import write_report
-    from experiments.bench.time_to_accuracy import ENV, MODEL, build_tiny, make_env
-
     parser = argparse.ArgumentParser(description="Time until a fresh process can train.")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results/bench_startup.json"))
@@ -65,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(command: list[str], repeats: int) -> dict[str, float]:
     """Median seconds of a command, after one that fills the file caches."""
-    import resource
-
     subprocess.run(command, check=True, capture_output=True)
     wall, cpu = [], []
     for _ in range(repeats):

@@ -17,6 +17,7 @@ import argparse
 import json
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -42,7 +43,7 @@ from rl.records.recorder import SilentRecorder
 from rl.rewards.sources import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
-from rl.workers import PolicySpec, WorkerSpec, make_workers
+from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers
 
 ENV = "leaps?modulus=31&operands=[2,5]&levels=[3]&ood_levels=[4]&require=strict"
 MODEL = TinyConfig(layers=4, hidden=64, heads=4, context=160)
@@ -213,10 +214,6 @@ def race_ours(
 
 def wait_until_healthy(workers: Any, seconds: float = 120.0) -> None:
     """Start-up is not part of the race (nor is trl's loading)."""
-    import time
-
-    from rl.workers import WorkerState
-
     end = time.monotonic() + seconds
     while any(row.state is not WorkerState.HEALTHY for row in workers.health()) and time.monotonic() < end:
         time.sleep(0.1)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sys
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from envs.builtin import PROCEDURAL
+from envs.check.audit import audit as audit_one
+from envs.check.audit import table
+from envs.check.conformance import check_environment
+from envs.present.export import write_jsonl
+from envs.present.show import gallery
+from envs.present.show import new as new_file
+from envs.present.show import play as play_rounds
+from envs.present.show import show as show_text
+from envs.registry import list_environments, make
+from envs.types import Environment
 from experiments.cli.outputs import output_file, output_folder
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
-
-if TYPE_CHECKING:
-    from envs.types import Environment
+from experiments.run.folders import provenance, read_json, write_json
 
 app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
@@ -23,8 +33,6 @@ Seed = Annotated[int, typer.Option(help="Of the problems.")]
 @app.command("list")
 def list_all() -> None:
     """Built-in environments and installed plug-ins, a line each."""
-    from envs.registry import list_environments
-
     for name, summary in list_environments():
         print(f"{name:<26} {summary}")
 
@@ -37,8 +45,6 @@ def show(
     seed: Seed = 0,
 ) -> None:
     """Print problems with their worked solutions and a wrong one."""
-    from envs.present.show import show as show_text
-
     env = _make(name)
     try:
         print(show_text(env, num=num, level=level, seed=seed))
@@ -57,10 +63,6 @@ def check(
 
     Determinism, gold answers, splits, policies without skill, hostile responses; each failure with its remedy.
     """
-    from json import dumps
-
-    from envs.check.conformance import check_environment
-
     report = check_environment(_make(name), num=num, seed=seed)
     print(dumps(report.to_json(), indent=1) if json else report.text())
     if not report.is_ok:
@@ -80,11 +82,6 @@ def audit(
 
     About a minute of processor time per environment. Exit code 4: one fails.
     """
-    from envs.builtin import PROCEDURAL
-    from envs.check.audit import audit as audit_one
-    from envs.check.audit import table
-    from experiments.run.folders import provenance, read_json, write_json
-
     output_file(out)
     document = read_json(out) if out is not None and out.exists() else {"environments": {}}
     wanted = names or sorted(PROCEDURAL)
@@ -111,7 +108,6 @@ def play(
     seed: Seed = 0,
 ) -> None:
     """Answer problems yourself; an empty answer ends the game."""
-    from envs.present.show import play as play_rounds
 
     def ask(prompt: str) -> str:
         """The typed answer; "" at the end of the input, which ends the game."""
@@ -140,8 +136,6 @@ def new(
     folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
 ) -> None:
     """Write a starter file for an environment of your own."""
-    from envs.present.show import new as new_file
-
     output_folder(folder)
     try:
         print(new_file(name, folder))
@@ -165,8 +159,6 @@ def export(
     seed: Seed = 0,
 ) -> None:
     """Write problems to a JSONL file, in one of trl's forms or plain."""
-    from envs.present.export import write_jsonl
-
     output_file(to)
     try:
         print(f"{write_jsonl(to, _make(name), kind, num=num, split=split, seed=seed)} rows in {to}")
@@ -213,9 +205,6 @@ def pages(
     audits: Annotated[Path, typer.Option(help="What `audit --out` wrote.")] = Path("results/environments.json"),
 ) -> None:
     """Write docs/environments from the code and an audit."""
-    from envs.present.show import gallery
-    from experiments.run.folders import read_json
-
     rows = read_json(audits)["environments"] if audits.exists() else {}
     output_folder(folder)
     written = [(folder / name).write_text(text) for name, text in gallery(rows)]
@@ -223,8 +212,6 @@ def pages(
 
 
 def _make(name: str) -> Environment:
-    from envs.registry import make
-
     try:
         return make(name)
     except (ValueError, TypeError, OSError, ImportError) as error:

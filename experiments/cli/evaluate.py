@@ -4,49 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+import typer
+
+from envs.registry import parse_levels
 from envs.types import Problem
 from experiments.cli.outputs import output_file
+from experiments.config.sections import Component
+from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
-
-if TYPE_CHECKING:
-    from rl.workers.engine import RolloutEngine
+from experiments.study.components import build_env
+from policies.types import Sampling
+from rl.records.evaluate import evaluate as evaluate_policy
+from rl.workers import PolicySpec, WorkerSpec
+from rl.workers.engine import RolloutEngine
+from rl.workers.inline import InlineWorkers
 
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
 
-def evaluate_command(
-    policy: str,
-    env_ref: str,
-    *,
-    split: str,
-    levels: str,
-    per_level: int,
-    samples: int,
-    temperature: float,
-    max_new_tokens: int | None,
-    seed: int,
-    device: str,
-    output: Path | None,
+def evaluate(
+    policy: Annotated[str, typer.Argument(help="A policy folder, a run folder, or a hub id.")],
+    env: Annotated[str, typer.Option("--env", help="Environment, e.g. leaps or 'jsonl:file.jsonl'.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    levels: Annotated[str, typer.Option(help="e.g. 1-4 or 1,3; default: all of the environment.")] = "",
+    problems: Annotated[int, typer.Option("--problems", "-n", min=1, help="Per level.")] = 100,
+    samples: Annotated[
+        int, typer.Option("--samples", "-k", min=0, help="Completions per problem; 0: only a greedy one.")
+    ] = 8,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of the samples; 0: only a greedy completion.")] = 1.0,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Length limit of a completion; default: what the context leaves, at most 512."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of problems and sampling.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
 ) -> None:
-    """`beyond eval`: evaluates a policy on fresh problems and prints a table by level."""
-    from envs.registry import parse_levels
-    from experiments.config.sections import Component
-    from experiments.results.tables import print_evaluation
-    from experiments.study.components import build_env
-    from policies.types import Sampling
-    from rl.records.evaluate import evaluate
-    from rl.workers import PolicySpec, WorkerSpec
-    from rl.workers.inline import InlineWorkers
+    """Evaluate a policy on fresh problems, by level.
 
+    Greedy, mean@k with its interval, unbiased pass@k, and maj@k.
+    """
     output_file(output)
-    spec, env = build_env(Component(name=env_ref))
+    spec, made = build_env(Component(name=env))
     try:
-        wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)
-        strands = env.strands(wanted)
-        problems = [env.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(per_level)]
+        wanted = parse_levels(levels) if levels else (*made.levels, *made.ood_levels)
+        strands = made.strands(wanted)
+        asked = [made.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(problems)]
     except ValueError as error:
         raise UserError(str(error)) from error
     folder = Path(policy)
@@ -61,14 +67,14 @@ def evaluate_command(
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"cannot load {policy!r} as a Hugging Face causal LM: {reason}") from error
     try:
-        tokens = max_new_tokens or _room(workers.engine, problems)
+        tokens = max_new_tokens or _room(workers.engine, asked)
         sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
-        evaluation = evaluate(workers, problems, num_samples=samples if temperature else 0, sampling=sampling)
+        evaluation = evaluate_policy(workers, asked, num_samples=samples if temperature else 0, sampling=sampling)
     except ValueError as error:
         raise UserError(str(error)) from error
     finally:
         workers.close()
-    print_evaluation(evaluation, title=f"{policy} on {env_ref} ({split})")
+    print_evaluation(evaluation, title=f"{policy} on {env} ({split})")
     if output is not None:
         write_json(output, evaluation.to_json())
 

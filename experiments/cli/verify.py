@@ -14,6 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
 from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.registry import make
@@ -250,9 +254,6 @@ def verify_pair(
 
 def render_summary(summary: Summary, *, max_disagreements: int = 10) -> Any:
     """The summary as a rich renderable."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
 
     table = Table(title=f"{summary.path} · {summary.verifier}", title_justify="left")
     groups = {**summary.groups, "all": summary.outcomes} if len(summary.groups) > 1 else {"all": summary.outcomes}
@@ -291,7 +292,6 @@ def _agreement_line(agreement: Agreement) -> str:
 
 
 def _disagreement_line(row: Mapping[str, Any]) -> Any:
-    from rich.text import Text
 
     verdict = row["verdict"]
     where = f"line {row['line']}" + (f" ({row['group']})" if row.get("group") else "")
@@ -301,8 +301,6 @@ def _disagreement_line(row: Mapping[str, Any]) -> Any:
 
 def render_verdict(verdict: Verdict, answer: str) -> Any:
     """One verdict, explained: what was read out of the response, and why it was judged so."""
-    from rich.table import Table
-    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     colour = {Outcome.CORRECT: "bold green", Outcome.ERROR: "bold magenta"}.get(verdict.outcome, "bold red")

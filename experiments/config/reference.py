@@ -28,6 +28,8 @@ from experiments.config.reference_settings import (
     verifiers,
 )
 from experiments.config.sections import Component, RLSection, Section
+from rl.algorithms.base import METRICS as ALGORITHM_METRICS
+from rl.records.metrics import METRICS
 
 PAGES = Path("docs")
 WRITTEN = "Written from the code by `python -m experiments.config.reference`; a test keeps it true."
@@ -204,9 +206,6 @@ they mean together, is in [reading-results.md](reading-results.md).
 
 def metrics_page() -> str:
     """Every metric that a run records, by family."""
-    from rl.algorithms.base import METRICS as ALGORITHM_METRICS
-    from rl.records.metrics import METRICS
-
     families: dict[str, dict[str, str]] = {}
     ordered = [name for name in METRICS if name not in ALGORITHM_METRICS] + list(ALGORITHM_METRICS)
     for name in ordered:

@@ -14,6 +14,20 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
+from envs.demonstrators.base import StepDemonstrator
+from envs.demonstrators.writers import make_demonstrator
+from envs.leaps.demonstrator import LeapDemonstrator
+from rl.algorithms.base import Algorithm
+from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.registry import ALGORITHMS
+from rl.algorithms.settings import Correction, Kl
+from rl.curriculum import CURRICULA
+from rl.curriculum.pools import Pools
+from rl.preference.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
+from rl.rewards.sources import REWARDS, ProxyReward
+from verifiers.registry import BUILT_IN
+from verifiers.registry import load as load_verifier
+
 Row = tuple[str, str, str, str]  # key, default, what it accepts, what it means
 WORDS = {  # of type hints
     "int": "integer",
@@ -45,11 +59,6 @@ GIVEN = {
 
 def algorithms() -> Iterator[str]:
     """Settings of every algorithm: those of all policy gradients once, then what each adds or begins with."""
-    from rl.algorithms.base import Algorithm
-    from rl.algorithms.policy_gradient import PolicyGradient
-    from rl.algorithms.registry import ALGORITHMS
-    from rl.algorithms.settings import Correction, Kl
-
     yield from ("## Algorithms", "")
     yield "Settings of `rl.algorithm`; a page on each is in [algorithms](algorithms/README.md)."
     yield from ("", "### All of them", "", *table(settings_of(PolicyGradient)))
@@ -68,14 +77,6 @@ def algorithms() -> Iterator[str]:
 
 def components() -> Iterator[str]:
     """Settings of curricula, annotators, rewards and demonstrators."""
-    from envs.demonstrators.base import StepDemonstrator
-    from envs.demonstrators.writers import make_demonstrator
-    from envs.leaps.demonstrator import LeapDemonstrator
-    from rl.curriculum import CURRICULA
-    from rl.curriculum.pools import Pools
-    from rl.preference.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
-    from rl.rewards.sources import REWARDS, ProxyReward
-
     yield from ("## Curricula", "", "Settings of `rl.curriculum`; see [curriculum.md](curriculum.md).")
     for name, kind in CURRICULA.items():
         yield from section(f"`{name}`", kind)
@@ -96,9 +97,6 @@ def components() -> Iterator[str]:
 
 def verifiers() -> Iterator[str]:
     """Settings of the verifiers."""
-    from verifiers.registry import BUILT_IN
-    from verifiers.registry import load as load_verifier
-
     yield from (
         "## Verifiers",
         "",

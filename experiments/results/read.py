@@ -19,6 +19,7 @@ from experiments.results.stats import Interval, hierarchical_bootstrap
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl
+from rl.functional.estimators import pass_at_k
 
 START = "start"
 
@@ -93,8 +94,6 @@ class PolicyResults:
 
     def pass_at(self, k: int, of: str = "verified", level: int | None = None) -> float:
         """Unbiased pass@k, mean over problems and seeds."""
-        from rl.functional.estimators import pass_at_k
-
         rows = [r for e in self.evaluations for r in e["rows"] if level is None or r["level"] == level]
         return float(np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in rows]))
 

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from experiments.__main__ import VERBS, load_verb
+
 
 def beyond(*arguments, timeout=120, **kwargs):
     command = [sys.executable, "-m", "experiments", *arguments]
@@ -23,6 +25,12 @@ def test_help_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "study" in done.stdout
+
+
+def test_the_list_of_verbs_says_what_each_verb_says_of_itself():
+    for verb, (_, summary) in VERBS.items():
+        told = load_verb(verb).help
+        assert told.partition("\n\n")[0].replace("\n", " ") == summary, verb
 
 
 @pytest.mark.parametrize(

@@ -71,15 +71,15 @@ def test_report_is_one_file_that_needs_no_network(study):
 
 def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
     from envs.grading import EnvGrader
-    from experiments.cli.evaluate import evaluate_command
+    from experiments.cli.evaluate import evaluate
     from experiments.run.export import export_policy
     from rl.records.rescore import rescore_run
 
     exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")
     assert "| level |" in (exported / "README.md").read_text()
     env = "leaps?modulus=7&operands=[2,3]&levels=1-3&ood_levels=4"
-    evaluate_command(
-        str(exported), env, split="test", levels="1-2", per_level=2, samples=2, temperature=1.0,
+    evaluate(
+        str(exported), env, split="test", levels="1-2", problems=2, samples=2, temperature=1.0,
         max_new_tokens=None, seed=0, device="cpu", output=tmp_path / "evaluation.json",
     )  # fmt: skip
     assert json.loads((tmp_path / "evaluation.json").read_text())["sampling"]["max_new_tokens"] > 32

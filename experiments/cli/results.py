@@ -1,0 +1,48 @@
+"""`beyond compare`, `report`, `ls`, `export`: the verbs that read finished studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.report import write_report
+from experiments.results.compare import print_comparison
+from experiments.results.listing import print_runs
+from experiments.run.export import export_policy
+
+
+def compare(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A study folder (all its arms), or two or more of study folders and run folders (…/seed-0/rl)."
+        ),
+    ],
+    level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
+    metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
+) -> None:
+    """Compare policies on the same problems, with intervals.
+
+    Paired differences by seed and problem, and McNemar's exact test; how to read it: docs/reading-results.md.
+    """
+    print_comparison(folders, level=level, metric=metric)
+
+
+def report(folder: Annotated[Path, typer.Argument(help="A study folder.")]) -> None:
+    """Write report.html, report.md and report.json of a study again."""
+    print(write_report(folder))
+
+
+def export(
+    run_folder: Annotated[Path, typer.Argument(help="A run folder (…/seed-0/rl) or a policy folder.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder to write.")],
+) -> None:
+    """Copy a trained policy as a Hugging Face folder with a model card."""
+    print(export_policy(run_folder, to))
+
+
+def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs")) -> None:
+    """List studies with their state and headline."""
+    print_runs(root)

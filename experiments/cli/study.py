@@ -1,0 +1,128 @@
+"""`beyond study`, `run`, `sweep`, `check`, `configs`: the verbs that read a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.config.loading import CONFIG_FOLDER, load_experiment, to_yaml
+from experiments.run.errors import UserError, did_you_mean
+
+Configs = Annotated[
+    list[str], typer.Argument(help="YAML files, later ones over earlier ones, or names that `beyond configs` lists.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="key.of.setting=value, e.g. rl.steps=300; may be repeated.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME of the config.")
+]
+RunOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-ARM.")]
+SweepOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-sweep.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
+
+
+def study(
+    config: Configs,
+    override: Overrides = None,
+    seeds: Seeds = None,
+    output: Output = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every arm of a config from one start, compare, report.
+
+    Ctrl-C once finishes the step, checkpoints and stops; `--resume` goes on. What the tables and the report say is in
+    docs/reading-results.md.
+    """
+    experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
+    folder = output or Path("runs") / experiment.name
+    from experiments.study.stages import run_study  # torch: after the config was found valid
+
+    run_study(experiment, folder, resume=resume, quiet=quiet)
+
+
+def run(
+    config: Configs,
+    arm: Annotated[str | None, typer.Option("--arm", help="Which arm; default: the first of the config.")] = None,
+    override: Overrides = None,
+    seeds: Seeds = None,
+    output: RunOutput = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run one arm of a config, evaluate it and write the report.
+
+    Its start, and the arms it builds on, are run too.
+    """
+    experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
+    chosen = arm or next(iter(experiment.arms))
+    if chosen not in experiment.arms:
+        raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
+    one = experiment.only(chosen)
+    from experiments.study.stages import run_study  # torch: after the config was found valid
+
+    run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
+
+
+def sweep(
+    config: Configs,
+    grid: Annotated[list[str], typer.Option("--grid", help="key=v1,v2,...; may be repeated: all combinations run.")],
+    override: Overrides = None,
+    output: SweepOutput = None,
+    resume: Resume = False,
+    quiet: Quiet = False,
+    on_test: Annotated[
+        bool, typer.Option(help="Judge on the test problems; by default on validation problems.")
+    ] = False,
+) -> None:
+    """Run a study for every combination of a grid of settings.
+
+    Ends in one table. Settings are chosen by validation problems: the test stays unseen until the choice is made.
+    """
+    from experiments.study.sweep import run_sweep  # torch
+
+    run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet, on_test=on_test)
+
+
+def check(config: Configs, override: Overrides = None) -> None:
+    """Validate a config and print its plan; trains nothing.
+
+    Builds every component that it names and draws its problems.
+    """
+    experiment = load_experiment(config, override or [])
+    from experiments.study.plan import print_plan  # torch: after the config was found valid
+
+    print_plan(experiment)
+
+
+def configs(
+    config: Annotated[
+        list[str] | None, typer.Argument(help="Config to print (or several, laid over one another).")
+    ] = None,
+    override: Overrides = None,
+) -> None:
+    """List the shipped configs, or print one with every default.
+
+    A beginning for your own: `beyond configs demo > my.yaml`. Every key is explained in docs/config.md.
+    """
+    if config:
+        print(to_yaml(load_experiment(config, override or [])), end="")
+        return
+    if override:
+        raise UserError("-s goes with a config: beyond configs demo -s rl.steps=300")
+    for path in sorted(CONFIG_FOLDER.glob("*.yaml")):
+        print(f"{path.stem:<16} {path.read_text().splitlines()[0].lstrip('# ')}")
+
+
+def _seeds(given: str | None) -> list[str]:
+    """The override that `--seeds` stands for."""
+    if given is None:
+        return []
+    if not all(part.strip().isdecimal() for part in given.split(",")):
+        raise UserError(f"--seeds is {given!r}, expected whole numbers separated by commas, e.g. 0,1,2")
+    return [f"seeds=[{given}]"]
