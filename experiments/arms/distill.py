@@ -18,6 +18,7 @@ from experiments.run.folders import RunFolder, read_json, write_json
 from experiments.study.components import build, sampling_of
 from experiments.study.cost import TrainingCost, cost_of_updates, write_cost
 from experiments.study.evaluation import architecture_of
+from experiments.study.folders import UNTRAINED
 from experiments.study.services import Services
 from experiments.study.training import (
     ArmRun,
@@ -74,8 +75,8 @@ class Distill(Method[DistillArm]):
         server, folder = services.server, run.folder.path
         teacher = self._teacher(services)
         student = server.untrained(self.arm.student, services.env)
-        if not (folder / "initial").exists():
-            student.save(folder / "initial")
+        if not (folder / UNTRAINED).exists():
+            student.save(folder / UNTRAINED)
         try:
             check_vocabularies(teacher, student)
         except ValueError as error:
@@ -110,11 +111,11 @@ class Distill(Method[DistillArm]):
         card = folder / OFF_POLICY / "cost.json"
         if card.exists():
             row = read_json(card)
-            return Cost(**row["cost"]), TrainingCost(**row["spent"])
+            return Cost(**row["cost"]), TrainingCost(**row["training"])
         groups = self._teacher_samples(run, services)
         kept = sum(t.verdict.is_correct or not arm.verified_only for g in groups for t in g.trajectories)
         steps = max(1, arm.epochs * kept // arm.batch_size)
-        policy = services.server.load(folder / "initial", trainable=True)
+        policy = services.server.load(folder / UNTRAINED, trainable=True)
         learner = make_imitator(policy, run.rl, arm.optimizer, steps, seed=run.seed, threads=self.shared.threads)
         start, save = resume_fit(learner, folder / "checkpoints" / OFF_POLICY, run.recorder, run.stage)
         try:
@@ -147,7 +148,7 @@ class Distill(Method[DistillArm]):
             tokens_trained=result.cost.student_tokens_trained,
             verdicts=result.sampled if arm.verified_only else 0,
         )
-        write_json(card, {"cost": result.cost.to_json(), "spent": cost.to_json(), "kept": result.kept})
+        write_json(card, {"cost": result.cost.to_json(), "training": cost.to_json(), "kept": result.kept})
         return result.cost, cost
 
     def _teacher_samples(self, run: ArmRun, services: Services) -> list[Group]:
@@ -175,12 +176,12 @@ class Distill(Method[DistillArm]):
     def _on_policy(self, run: ArmRun, services: Services) -> tuple[Cost, TrainingCost] | None:
         """Trains the student on its own completions against the teacher's log-probabilities; None if interrupted."""
         folder, server = run.folder.path, services.server
-        begin = folder / (f"{OFF_POLICY}/policy" if self.arm.route == "both" else "initial")
+        begin = folder / (f"{OFF_POLICY}/policy" if self.arm.route == "both" else UNTRAINED)
         algorithm = make_algorithm("distill", **self._clip)
         policy = server.load(begin, trainable=True)
         teacher = self._teacher(services)
         learner = make_learner(policy, run.rl, algorithm, seed=run.seed, threads=self.shared.threads, reference=teacher)
-        workers = server.workers(folder / "initial")
+        workers = server.workers(folder / UNTRAINED)
 
         def evaluate(step: int) -> Mapping[str, float]:
             """The student's figures on the validation problems."""

@@ -5,7 +5,7 @@
     python -m experiments.bench.learning_curves --draw                   the pictures of docs/algorithms alone
 
 One-operation LEAPS problems modulo 7. The start of a seed (29 thousand parameters) imitates a demonstrator that gets
-30 % of its lines wrong until it samples about as well as that one; practice has 100 steps of 16 problems x 8
+30 % of its lines wrong until it samples about as well as that one; training has 100 steps of 16 problems x 8
 completions, with the settings in SETTINGS. Held-out problems are answered every ten steps. `sft` goes on imitating the
 same demonstrator for as many steps; `distill` has the policy that GRPO came to as its teacher; `expert_iteration` and
 `online_dpo` (judged by the verifier) have rounds, whose completions together are as many.
@@ -123,7 +123,7 @@ class World:
         return found.mean_at_k("answer")
 
 
-def practise(
+def train(
     world: World,
     algorithm: Algorithm,
     *,
@@ -179,7 +179,7 @@ def run(world: World, name: str) -> Curve:
         return BESIDE[name](world)
     settings = dict(SETTINGS.get(name, {}))
     others = {key: settings.pop(key) for key in CRITIC if key in settings}
-    return practise(world, make_algorithm(name, **settings), **others)[0]
+    return train(world, make_algorithm(name, **settings), **others)[0]
 
 
 def _sft(world: World) -> Curve:
@@ -192,8 +192,8 @@ def _sft(world: World) -> Curve:
 
 
 def _distill(world: World) -> Curve:
-    teacher = practise(world, make_algorithm("grpo"))[1]
-    return practise(world, make_algorithm("distill"), teacher=teacher)[0]
+    teacher = train(world, make_algorithm("grpo"))[1]
+    return train(world, make_algorithm("distill"), teacher=teacher)[0]
 
 
 def _expert_iteration(world: World) -> Curve:

@@ -2,7 +2,7 @@
 
     python -m experiments.bench.time_to_accuracy [--seeds 0,1,2] [--target 0.8] [--executor ray --staleness 1 ...]
 
-LEAPS at one level: a policy of 0.2 million parameters that imitates leaping demonstrations practises against the
+LEAPS at one level: a policy of 0.2 million parameters that imitates leaping demonstrations is trained against the
 verifier (a solution counts when every line is right). Both sides make the same updates: the same problems in the same
 order, group size, length limit, learning rate, loss and number of optimizer steps per batch; they differ in their
 samples' randomness. After every second step 256 problems of the validation split are sampled once each, by our engine

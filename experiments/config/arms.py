@@ -26,7 +26,7 @@ from experiments.config.sections import (
 )
 from experiments.run.errors import UserError
 
-START = "start"  # the policy that every arm starts from, where a setting names an arm
+START = "sft"  # the policy that every arm starts from: a name like those of arms, in settings, folders and tables
 PROXY = "proxy"  # the reward model of a seed
 PROCESS = "process"  # reads the start policy's tokens
 MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {name: proxy, weight: 0.1}]}
@@ -82,7 +82,7 @@ class RlArm(Arm):
 
 
 class ImitationArm(Arm):
-    """Supervised training on demonstrations that the start has not seen, as many rows and updates as practice has."""
+    """Supervised training on demonstrations that the start has not seen, as many rows and updates as RL has."""
 
     method: Literal["imitation"]
     optimizer: OptimizerSection = OptimizerSection(lr=5e-4, schedule="cosine")
@@ -93,7 +93,7 @@ class ImitationArm(Arm):
 class ExpertIterationArm(Arm):
     """Rounds of sampling, keeping what is verified, and supervised training (rl/imitation/expert_iteration.py).
 
-    The completions of all rounds together are as many as those of practice: `rl.steps` x problems x group size.
+    The completions of all rounds together are as many as those of RL: `rl.steps` x problems x group size.
     """
 
     method: Literal["expert_iteration"]
@@ -114,7 +114,7 @@ class BestOfNArm(Arm):
     method: Literal["best_of_n"]
     n: Positive = 4  # completions per answer
     reward: Component = Component(name=PROXY)  # what picks: proxy, majority, verifier, or another reward
-    policy: str = START  # whose completions: the start's, or those of an arm before this one
+    policy: str = START  # whose completions: of the SFT policy, or of an arm before this one
 
     has_policy: ClassVar[bool] = False
 
@@ -189,11 +189,11 @@ class OnlineDpoArm(Arm):
 class DistillArm(Arm):
     """A student on a teacher's verified samples (off-policy), then on its own under the teacher's eye (on-policy).
 
-    The teacher's samples are as many as the completions of practice, and so are the student's own.
+    The teacher's samples are as many as the completions of RL, and so are the student's own.
     """
 
     method: Literal["distill"]
-    teacher: str  # an arm before this one, or start
+    teacher: str  # an arm before this one, or sft
     student: ModelSection  # its vocabulary must be the teacher's
     route: Literal["both", "off_policy", "on_policy"] = "both"  # off-policy first, then on-policy
     samples_per_problem: Positive = 1  # of the teacher

@@ -7,20 +7,20 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from experiments.config.arms import AnyArm, RlArm
+from experiments.config.arms import START, AnyArm, RlArm
 from experiments.config.sections import Shared
 
-RESERVED = {"start", "preferences", "demonstrator", "imitation"}  # names of other rows and folders of a study
+RESERVED = {START, "start", "preferences", "demonstrator"}  # other rows and folders of a study; start is of before
 
 
-def _practice_alone() -> dict[str, AnyArm]:
+def _rl_alone() -> dict[str, AnyArm]:
     return {"rl": RlArm()}
 
 
 class Experiment(Shared):
     """One config file: a shared start and the arms that leave from it."""
 
-    arms: dict[str, AnyArm] = Field(default_factory=_practice_alone)  # run in this order
+    arms: dict[str, AnyArm] = Field(default_factory=_rl_alone)  # run in this order
 
     @model_validator(mode="before")
     @classmethod

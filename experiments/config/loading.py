@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from experiments.config.arms import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.merging import merge
+from experiments.config.renamed import check_config
 from experiments.config.sections import Section
 from experiments.run.errors import UserError, did_you_mean
 
@@ -42,6 +43,7 @@ def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) 
         raw = merge(raw, _read(find_config(file)))
     for text in overrides:
         raw = merge(raw, parse_override(text))
+    check_config(raw)
     try:
         experiment = Experiment.model_validate(raw)
     except ValidationError as error:

@@ -122,7 +122,7 @@ class ImitationSection(Section):
 
 
 class RLSection(Section):
-    """Practice: rollouts, rewards, updates. The same for RL and RLHF; only the arm's reward differs."""
+    """RL training: rollouts, rewards, updates. The same for RL and RLHF; only the arm's reward differs."""
 
     algorithm: Component = Component(name="grpo")  # see Algorithms
     steps: Positive = 150  # batches of rollouts

@@ -88,7 +88,7 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     if inside:
         start = np.mean([table[START]["sampled"][i]["value"] for i in inside])
         axes.axhline(start, color=START_COLOUR, linestyle="--", linewidth=1.2)
-        axes.text(0, start + 0.015, "imitation", fontsize=8.5, color=START_COLOUR)
+        axes.text(0, start + 0.015, START, fontsize=8.5, color=START_COLOUR)
     axes.set_xlabel("sampled tokens (millions)")
     axes.set_ylabel("step-verified accuracy")
     axes.set_ylim(-0.03, 1.05)

@@ -45,7 +45,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "best_of_n": best_of_n_curves(results),
         "labeller": results.card("preferences/labeller.json", results.seeds[0]),
         "reward_model": results.card("preferences/reward_model/reward.json", results.seeds[0]),
-        "imitation": results.card("start/imitation.json", results.seeds[0]),
+        "imitation": results.card(f"{START}/imitation.json", results.seeds[0]),
         "samples": side_by_side(results),
         "warnings": {
             name: [(seed, m) for seed in results.seeds for m in results.warnings(name, seed)] for name in results.arms

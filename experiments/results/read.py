@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from experiments.config.arms import PROXY, RlArm
+from experiments.config.arms import PROXY, START, RlArm
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
+from experiments.config.renamed import check_folder_names
 from experiments.results.stats import Interval, hierarchical_bootstrap
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl
 from rl.functional.estimators import pass_at_k
-
-START = "start"
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class PolicyResults:
     """A policy's frozen-test results over the seeds of a study.
 
     Attributes:
-        name: the arm, an earlier policy of it (arm/part), or "start".
+        name: the arm, an earlier policy of it (arm/part), or "sft", the policy that all start from.
         folders: one run folder per seed.
         evaluations: one row of evals.jsonl per seed; the problems are the same in all.
     """
@@ -113,7 +112,7 @@ class StudyResults:
     """Everything that a table or report shows about a study.
 
     Attributes:
-        policies: "start" first, then the arms in the config's order, each followed by the earlier policies of its
+        policies: "sft" first, then the arms in the config's order, each followed by the earlier policies of its
             training that were tested ("arm/part").
         demonstrators: demonstrator.json of every seed; empty without imitation.
     """
@@ -143,11 +142,11 @@ class StudyResults:
     def label(self, name: str) -> str:
         """What a person reads for a policy."""
         arm, _, part = name.partition("/")
-        return {START: "imitation"}.get(arm, arm) + (f", {part.replace('-', ' ')}" if part else "")
+        return arm + (f", {part.replace('-', ' ')}" if part else "")
 
-    def spent(self, arm: str) -> dict[str, float] | None:
-        """What the arm was paid with, mean over seeds; None for the start and for earlier policies of an arm."""
-        rows = [card["spent"] for seed in self.seeds if (card := self.card(f"{arm}/training.json", seed))]
+    def training_cost(self, arm: str) -> dict[str, float] | None:
+        """What the arm's training cost, mean over seeds; None for the start and for earlier policies of an arm."""
+        rows = [card["cost"] for seed in self.seeds if (card := self.card(f"{arm}/training.json", seed))]
         if not rows or "/" in arm:
             return None
         return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
@@ -210,6 +209,7 @@ def load_study(folder: Path) -> StudyResults:
         UserError: the folder holds no study, or none of its arms was evaluated.
     """
     study = read_json(folder / "study.json")
+    check_folder_names(folder)
     experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:

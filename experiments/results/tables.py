@@ -16,7 +16,7 @@ from experiments.run.display import clock
 from experiments.run.evaluations import PASS_AT
 
 COSTS_DIFFER = 1.5  # answers whose costs differ by less are not worth a table
-SPENT_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")
+COSTS_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")
 
 
 def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
             "pass_k": k,
             "pass": policy.pass_at(k, "verified", level) if can_pass else None,
             "kl": policy.fact("kl"),
-            "seconds": results.seconds("imitation" if name == START else name),
+            "seconds": results.seconds(name),
         }
         if policy.has_greedy:
             row["greedy"] = policy.interval("greedy", "verified", level)
@@ -53,7 +53,7 @@ def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
 
 
 def cost_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
-    """One row per policy: what its training was paid with, and what an answer costs beside what it is worth.
+    """One row per policy: what its training cost, and what an answer costs beside what it is worth.
 
     `flop_per_success` is what one verified answer costs: the cost of an answer over the share that is verified.
     """
@@ -64,8 +64,8 @@ def cost_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
         rows.append(
             {
                 "arm": results.label(name),
-                "spent": results.spent(name),
-                "seconds": results.seconds("imitation" if name == START else name),
+                "training_cost": results.training_cost(name),
+                "seconds": results.seconds(name),
                 "parameters": policy.fact("parameters"),
                 "tokens_per_answer": policy.fact("tokens_per_answer"),
                 "flop_per_answer": flop,
@@ -116,16 +116,16 @@ def study_table(results: StudyResults, level: int | None) -> Table:
             f"{over.value:+.2f}{'*' if over.excludes_zero else ''}" if over else "",
             _figure(row.get("kl"), 1),
         )
-    table.caption = "gain: over imitation, paired; * its 95 % interval excludes 0"
+    table.caption = "gain: over sft, paired; * its 95 % interval excludes 0"
     return table
 
 
-def spent_table(results: StudyResults, level: int | None) -> Table:
-    """What each arm was paid with."""
+def training_cost_table(results: StudyResults, level: int | None) -> Table:
+    """What each arm's training cost."""
     table = _table("beyond the shared start", "steps", "sampled", "trained", "verdicts", "labels", "time")
     for row in cost_rows(results, level):
-        if row["spent"]:
-            _add(table, row["arm"], *(short(row["spent"][key]) for key in SPENT_SHOWN), clock(row["seconds"]))
+        if row["training_cost"]:
+            _add(table, row["arm"], *(short(row["training_cost"][key]) for key in COSTS_SHOWN), clock(row["seconds"]))
     table.caption = (
         "optimizer steps, completion tokens sampled, prompt and completion tokens trained on,\n"
         "gold verdicts that training read, judgements bought"
@@ -194,7 +194,7 @@ def print_study(folder: Path) -> None:
     console.print(study_table(results, None))
     if results.policies[START].by_part():
         console.print(part_table(results))
-    console.print(spent_table(results, results.headline_level))
+    console.print(training_cost_table(results, results.headline_level))
     costs = {policy.flop_per_answer for policy in results.policies.values()}
     if None not in costs and max(c or 0 for c in costs) > COSTS_DIFFER * min(c or 0 for c in costs):
         console.print(answer_table(results, results.headline_level))

@@ -70,4 +70,4 @@ def cost_of_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, grou
 
 def write_cost(folder: RunFolder, cost: TrainingCost, seconds: float, **facts: Any) -> None:
     """training.json of an arm: what its training cost, and what else is worth knowing about it."""
-    write_json(folder.path / "training.json", {"spent": cost.to_json(), "seconds": seconds, **facts})
+    write_json(folder.path / "training.json", {"cost": cost.to_json(), "seconds": seconds, **facts})

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.types import Problem
+from experiments.config.arms import START
 from experiments.config.sections import EvaluationSection
 from experiments.run.evaluations import record_evaluation
 from experiments.run.folders import RunFolder, append_jsonl
 from experiments.run.recording import sample_row
 from experiments.study.components import sampling_of
-from experiments.study.folders import SeedFolders
+from experiments.study.folders import UNTRAINED, SeedFolders
 from experiments.study.serving import PolicyServer
 from rl.records.distance import kl_from
 from rl.records.evaluate import Evaluation, evaluate
@@ -119,5 +120,5 @@ def architecture_of(folder: RunFolder) -> Path | None:
 
     None: the policy has the start's shape.
     """
-    candidates = (path / "initial" for path in (folder.path, folder.path.parent))
-    return next((path for path in candidates if path.is_dir() and path.parent.name != "start"), None)
+    candidates = (path / UNTRAINED for path in (folder.path, folder.path.parent))
+    return next((path for path in candidates if path.is_dir() and path.parent.name != START), None)

@@ -8,6 +8,8 @@ from pathlib import Path
 from experiments.config.arms import START
 from experiments.run.folders import RunFolder
 
+UNTRAINED = "untrained"  # folder of a policy before any training, which workers load for its shape
+
 
 @dataclass(frozen=True)
 class SeedFolders:
@@ -36,7 +38,7 @@ class SeedFolders:
     @property
     def untrained_policy(self) -> Path:
         """The policy before imitation. Workers load it; the weights of every stage are published to them."""
-        return self.root / START / "initial"
+        return self.root / START / UNTRAINED
 
     @property
     def preferences(self) -> Path:

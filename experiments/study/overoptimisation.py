@@ -20,7 +20,7 @@ from rl.records.distance import kl_from
 from rl.rewards.sources import ProxyReward
 from rl.types import Group
 
-BEST_GOLD, SAME_KL = "best-gold", "same-kl"  # folders of the two earlier policies
+BEST_BY_VERIFIER, KL_MATCHED = "best-by-verifier", "kl-matched"  # folders of the two earlier policies
 CARD = "snapshot.json"
 
 
@@ -69,9 +69,11 @@ class OveroptimisationMonitor:
         kl = kl_from(self.start, self._groups, temperature=self.temperature)
         found = fidelity(self.proxy, self._groups, self.annotator, random.Random(f"fidelity {self.seed} {step}"))
         gold = figures["mean_verified"]
-        self._keep(BEST_GOLD, step, gold, {"gold": gold, "kl": kl})
+        self._keep(BEST_BY_VERIFIER, step, gold, {"gold": gold, "kl": kl})
         if self.target_kl is not None:
-            self._keep(SAME_KL, step, -abs(kl - self.target_kl), {"gold": gold, "kl": kl, "target_kl": self.target_kl})
+            self._keep(
+                KL_MATCHED, step, -abs(kl - self.target_kl), {"gold": gold, "kl": kl, "target_kl": self.target_kl}
+            )
         return {"proxy": sum(rows) / len(rows), "kl": kl, **found.metrics()}
 
     def _keep(self, name: str, step: int, merit: float, facts: Mapping[str, float]) -> None:
@@ -89,5 +91,7 @@ class OveroptimisationMonitor:
 
 def snapshots(folder: RunFolder) -> dict[str, RunFolder]:
     """The earlier policies that an arm kept, by name."""
-    kept = (RunFolder(folder.path / name) for name in (BEST_GOLD, SAME_KL) if (folder.path / name / CARD).exists())
+    kept = (
+        RunFolder(folder.path / name) for name in (BEST_BY_VERIFIER, KL_MATCHED) if (folder.path / name / CARD).exists()
+    )
     return {found.path.name: found for found in kept}

@@ -85,7 +85,7 @@ def print_plan(experiment: Experiment) -> None:
     imitation = experiment.imitation
     if imitation is not None:
         print(
-            f"  start          imitation of {imitation.num_demonstrations:,} demonstrations, at most "
+            f"  sft            imitation of {imitation.num_demonstrations:,} demonstrations, at most "
             f"{imitation.steps:,} steps of {imitation.batch_size}"
         )
     arms = experiment.arms
@@ -107,7 +107,7 @@ def print_plan(experiment: Experiment) -> None:
     strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
     print(
         f"  test           {evaluation.problems_per_level} problems x {len(strands)} levels x "
-        f"{evaluation.num_samples} samples and one greedy, for the start and every arm"
+        f"{evaluation.num_samples} samples and one greedy, for sft and every arm"
     )
     workers = experiment.workers
     print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")

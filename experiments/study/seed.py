@@ -1,6 +1,6 @@
 """The stages of one seed of a study, each done once.
 
-seed-S/start         demonstrator, imitation, the policy that every arm starts from
+seed-S/sft           demonstrator, imitation, the policy that every arm starts from
 seed-S/preferences   labelled pairs and the reward model, when an arm needs them
 seed-S/<arm>         training and evaluation of an arm
 """
@@ -58,7 +58,7 @@ class SeedStages:
         """Start, preferences where an arm needs them, and every arm with its test."""
         folders, evaluator = self.services.folders, self.services.evaluator
         start = folders.start
-        self._stage("imitation", start, lambda recorder: make_start(self.experiment, self.services, recorder))
+        self._stage(START, start, lambda recorder: make_start(self.experiment, self.services, recorder))
         self._test(START, start, partial(evaluator.run_test, START, start))
         self._run_preferences()
         for name, method in methods_of_study(self.experiment).items():

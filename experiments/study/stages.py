@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import to_yaml
+from experiments.config.renamed import check_folder_names
 from experiments.report import write_report
 from experiments.results.tables import print_study
 from experiments.run.display import Display
@@ -98,9 +100,9 @@ class Study:
 
 def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
     for seed in experiment.seeds:
-        whole, part = target / f"seed-{seed}" / "start", target / f"seed-{seed}" / "start.part"
+        whole, part = target / f"seed-{seed}" / START, target / f"seed-{seed}" / f"{START}.part"
         if not whole.exists():
-            shutil.copytree(source / f"seed-{seed}" / "start", part, dirs_exist_ok=True)
+            shutil.copytree(source / f"seed-{seed}" / START, part, dirs_exist_ok=True)
             part.rename(whole)
 
 
@@ -126,6 +128,7 @@ def run_study(
     check_folder(folder, resume=resume)
     if resume and not config_file.exists():
         raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
+    check_folder_names(folder)
     resolved = to_yaml(experiment)
     if resume and config_file.exists() and config_file.read_text() != resolved:
         raise UserError(

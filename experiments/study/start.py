@@ -8,6 +8,7 @@ from dataclasses import replace
 from envs.demonstrators.base import Demonstrator
 from envs.splits import keyed_rng, split_of
 from envs.types import Environment, Problem
+from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.sections import ImitationSection, OptimizerSection
 from experiments.run.errors import UserError
@@ -36,7 +37,7 @@ SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
 
 def make_start(experiment: Experiment, services: Services, recorder: RunRecorder) -> bool:
-    """Trains (or copies) the policy that every arm starts from, into start/policy; False when interrupted."""
+    """Trains (or copies) the policy that every arm starts from, into sft/policy; False when interrupted."""
     folder, evaluator = services.folders.start, services.evaluator
     policy = services.server.untrained(experiment.policy, services.env)
     check_room(experiment, policy, evaluator.test, evaluator.validation)
@@ -93,7 +94,7 @@ def _imitate(
         save_every=SAVE_EVERY,
         seed=services.seed,
     )
-    services.display.progress("imitation", 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
+    services.display.progress(START, 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
     written = demonstrations_of(services, section, demonstrator).write(section.num_demonstrations)
     result = fit_demonstrations(
         services,
@@ -103,7 +104,7 @@ def _imitate(
         section.optimizer,
         folder,
         recorder,
-        stage="imitation",
+        stage=START,
         probe=StepProbe(services, policy) if section.step_accuracy else None,
     )
     if result.interrupted:

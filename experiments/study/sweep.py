@@ -75,10 +75,10 @@ def run_sweep(
 
 
 def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
-    """The settings that decide what the folders seed-S/start hold."""
+    """The settings that decide what the folders seed-S/sft hold."""
     parts = {"seeds", "threads", "tensorboard", "env", "policy", "imitation", "evaluation", "workers"}
-    practice = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
-    return {**experiment.model_dump(include=parts), "rl": practice}
+    training = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
+    return {**experiment.model_dump(include=parts), "rl": training}
 
 
 def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:

@@ -108,7 +108,7 @@ def algorithm_of(component: Component) -> Algorithm:
 
 
 def check_algorithm(section: RLSection, arm: str) -> Algorithm:
-    """The algorithm of an arm that practises, after one look at groups of the config's size.
+    """The algorithm of an RL arm, after one look at groups of the config's size.
 
     Raises:
         UserError: it cannot be built, reads no rewards, or compares siblings that there are not.
@@ -134,7 +134,7 @@ def train_settings(section: RLSection, shard_size: int) -> TrainSettings:
         UserError: settings that no policy gradient can be taken with.
     """
     if section.sampling.temperature == 0:
-        raise UserError("rl.sampling.temperature is 0: practice needs completions that differ; use 1.0")
+        raise UserError("rl.sampling.temperature is 0: RL needs completions that differ; use 1.0")
     try:
         return TrainSettings(
             steps=section.steps,

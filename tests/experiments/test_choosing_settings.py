@@ -47,7 +47,7 @@ def test_a_sweep_ends_in_a_table_of_what_its_validation_problems_say(tmp_path, c
     small += ["evaluation.problems_per_level=1", "evaluation.num_samples=2", "evaluation.validation_problems=2"]
     run_sweep(["mini"], small, ["rl.optimizer.lr=1e-3,1e-4"], output=tmp_path / "sweep", quiet=True)
     table = capsys.readouterr().out.rpartition("on validation problems")[2]
-    assert all(column in table for column in ("rl.optimizer.lr", "1e-3", "1e-4", "start"))
+    assert all(column in table for column in ("rl.optimizer.lr", "1e-3", "1e-4", "sft"))
 
 
 def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to_alone(tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to
         ["mini"], [*settings, "evaluation.split=validation", "rl.optimizer.lr=1e-2", "imitation.steps=4"]
     )
     run_study(alone, tmp_path / "alone", quiet=True)
-    for part in ("start", "rl"):
+    for part in ("sft", "rl"):
         one, two = (tmp_path / study / "seed-0" / part for study in ("sweep/lr=1e-2_steps=4", "alone"))
         weights = "policy/model.safetensors"
         assert (one / weights).read_bytes() == (two / weights).read_bytes()

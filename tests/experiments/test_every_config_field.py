@@ -46,7 +46,7 @@ KTO = only("kto", "method: kto, batch_size: 8, lr: 0.01, epochs: 1")
 ONLINE = only("online", "method: online_dpo, rounds: 2")
 DISTILL = only(
     "distill",
-    "method: distill, teacher: start, student: {tiny: {layers: 1, hidden: 16, heads: 2, context: 96}}, "
+    "method: distill, teacher: sft, student: {tiny: {layers: 1, hidden: 16, heads: 2, context: 96}}, "
     "verified_only: false, batch_size: 2, epochs: 1, rl: {optimizer: {lr: 0.01}}",
 )
 # expert iteration needs completions that are verified: an environment in which every second one is

@@ -31,8 +31,8 @@ def results(ladder):
     return load_study(ladder)
 
 
-def spent(results, arm):
-    return results.card(f"{arm}/training.json", 0)["spent"]
+def cost(results, arm):
+    return results.card(f"{arm}/training.json", 0)["cost"]
 
 
 def test_the_config_has_an_arm_of_every_method():
@@ -45,27 +45,27 @@ def test_every_arm_answers_the_same_problems(results):
     hashes = {e["problems_hash"] for policy in results.policies.values() for e in policy.evaluations}
     assert hashes == {results.study["problems"]["test"]}
     assert set(results.arms) == set(results.experiment.arms)
-    extra = set(results.policies) - set(results.arms) - {"start"}
-    assert extra == {"rlhf/best-gold", "rlhf/same-kl", "distilled/off-policy"}
+    extra = set(results.policies) - set(results.arms) - {"sft"}
+    assert extra == {"rlhf/best-by-verifier", "rlhf/kl-matched", "distilled/off-policy"}
 
 
 def test_budgets_are_equal_and_told(results):
     # practice: the same completions, the same verdicts
-    assert spent(results, "rl")["verdicts"] == spent(results, "expert-iteration")["verdicts"] == COMPLETIONS
-    assert spent(results, "rlhf")["verdicts"] == 0
-    assert spent(results, "more-imitation")["demonstrations"] == COMPLETIONS
-    assert spent(results, "more-imitation")["optimizer_steps"] == 2
+    assert cost(results, "rl")["verdicts"] == cost(results, "expert-iteration")["verdicts"] == COMPLETIONS
+    assert cost(results, "rlhf")["verdicts"] == 0
+    assert cost(results, "more-imitation")["demonstrations"] == COMPLETIONS
+    assert cost(results, "more-imitation")["optimizer_steps"] == 2
     # preferences: the same number of judgements (fewer only where equal texts leave no pair)
-    labels = {arm: spent(results, arm)["labels"] for arm in ("rlhf", "dpo", "ipo", "kto", "kto-pairs", "best-of-2")}
+    labels = {arm: cost(results, arm)["labels"] for arm in ("rlhf", "dpo", "ipo", "kto", "kto-pairs", "best-of-2")}
     assert max(labels.values()) <= LABELS
     assert labels["rlhf"] == labels["dpo"] == labels["ipo"] == labels["best-of-2"] == labels["kto-pairs"]
     assert labels["kto"] == LABELS
-    assert LABELS - 10 <= spent(results, "online-dpo")["labels"] <= LABELS
+    assert LABELS - 10 <= cost(results, "online-dpo")["labels"] <= LABELS
     # PPO takes 2 epochs x 2 minibatches of each of the 2 updates; the reward model's steps are RLHF's too
-    assert spent(results, "rl")["optimizer_steps"] == 8
+    assert cost(results, "rl")["optimizer_steps"] == 8
     fit = results.card("preferences/reward_model/reward.json", 0)
-    assert spent(results, "rlhf")["optimizer_steps"] == 2 + fit["steps"]
-    assert spent(results, "rlhf")["tokens_trained"] > fit["tokens_trained"]
+    assert cost(results, "rlhf")["optimizer_steps"] == 2 + fit["steps"]
+    assert cost(results, "rlhf")["tokens_trained"] > fit["tokens_trained"]
 
 
 def test_preference_arms_leave_from_the_start(results):
@@ -86,7 +86,7 @@ def test_arms_in_rounds_are_evaluated_after_each(ladder):
 
 def test_distance_from_the_start_is_one_measure_for_all(results):
     distances = {row["arm"]: row.get("kl") for row in arm_rows(results, None)}
-    assert distances["imitation"] is None
+    assert distances["sft"] is None
     assert abs(distances["dpo"]) < 0.1  # one step at a warming learning rate
     assert distances["distilled"] > 5 * max(0.1, abs(distances["rl"]))  # another model altogether
     assert distances["best-of-2"] == pytest.approx(0.6931 - 0.5, abs=1e-3)  # ln n - (n - 1) / n
@@ -100,17 +100,17 @@ def test_a_chooser_answers_with_the_best_of_each_run_of_samples(results):
     assert [point["n"] for point in curve] == [1, 2, 4]
     scores = [point["score"] for point in curve]
     assert scores == sorted(scores)
-    start = results.policies["start"].values().mean()
+    start = results.policies["sft"].values().mean()
     assert curve[0]["gold"] == pytest.approx(start)  # the same samples: best of one is the start
     costs = {row["arm"]: row for row in cost_rows(results, None)}
-    assert costs["best-of-2"]["tokens_per_answer"] == pytest.approx(2 * costs["imitation"]["tokens_per_answer"])
+    assert costs["best-of-2"]["tokens_per_answer"] == pytest.approx(2 * costs["sft"]["tokens_per_answer"])
 
 
 def test_a_smaller_student_is_cheaper_and_its_price_is_known(results):
     card = results.card("distilled/training.json", 0)
     costs = {row["arm"]: row for row in cost_rows(results, None)}
     assert costs["distilled"]["parameters"] == card["parameters"]["student"] < card["parameters"]["teacher"]
-    assert costs["distilled"]["flop_per_answer"] < costs["imitation"]["flop_per_answer"]
+    assert costs["distilled"]["flop_per_answer"] < costs["sft"]["flop_per_answer"]
     off, on = card["costs"]["off-policy"], card["costs"]["on-policy"]
     assert off["student_tokens_sampled"] == 0 < on["student_tokens_sampled"]
     assert off["flop"] > 2 * card["parameters"]["teacher"] * off["teacher_tokens"]
@@ -127,10 +127,10 @@ def test_the_proxy_is_watched_and_rlhf_is_tested_where_gold_would_have_stopped_i
     assert [row["step"] for row in rows] == [0, 2]
     assert rows[0]["eval/kl"] == pytest.approx(0.0, abs=1e-4)  # the start itself
     assert {"eval/proxy", "eval/reward_model_accuracy_labels", "eval/labeller_false_positive_rate"} <= set(rows[0])
-    best = results.card("rlhf/best-gold/snapshot.json", 0)
+    best = results.card("rlhf/best-by-verifier/snapshot.json", 0)
     assert best["gold"] == max(row["eval/mean_verified"] for row in rows)
-    assert results.card("rlhf/same-kl/snapshot.json", 0)["target_kl"] == results.policies["rl"].fact("kl")
-    assert results.label("rlhf/best-gold") == "rlhf, best gold"
+    assert results.card("rlhf/kl-matched/snapshot.json", 0)["target_kl"] == results.policies["rl"].fact("kl")
+    assert results.label("rlhf/best-by-verifier") == "rlhf, best by verifier"
 
 
 def test_every_recorded_metric_is_in_the_one_list(results):
@@ -193,7 +193,7 @@ def test_interrupted_and_resumed_every_arm_ends_as_the_undisturbed_one(ladder, t
     for policy in (ladder / "seed-0" / arm).rglob("policy/model.safetensors"):
         assert policy.read_bytes() == (broken / policy.relative_to(ladder)).read_bytes(), policy
     before, after = (json.loads((f / "seed-0" / arm / "training.json").read_text()) for f in (ladder, broken))
-    assert before["spent"] == after["spent"]
+    assert before["cost"] == after["cost"]
 
 
 def test_one_arm_runs_with_those_that_it_builds_on():

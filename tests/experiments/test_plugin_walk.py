@@ -38,7 +38,7 @@ def test_the_walk_in_miniature(installed, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(installed))  # grading processes inherit it, and find the entry point there
     run_study(load_experiment([CONFIG], SHORT), tmp_path / "clock", quiet=True)
     results = load_study(tmp_path / "clock")
-    assert list(results.policies) == ["start", "rl"]
+    assert list(results.policies) == ["sft", "rl"]
     errors = [row["outcome/error"] for row in results.metrics("rl", 0) if "outcome/error" in row]
     assert errors == [0.0, 0.0]
 
@@ -58,7 +58,7 @@ def test_accuracy_rises_above_the_start_and_above_the_demonstrator(installed, tm
     monkeypatch.syspath_prepend(str(installed))
     run_study(load_experiment([CONFIG]), tmp_path / "clock", quiet=True)
     results = load_study(tmp_path / "clock")
-    start, trained = results.policies["start"], results.policies["rl"]
+    start, trained = results.policies["sft"], results.policies["rl"]
     demonstrator = results.demonstrator(1)
     assert trained.interval().low > start.interval().high
     assert trained.values().mean() > demonstrator

@@ -47,7 +47,7 @@ def test_a_study_learns_from_recorded_labels(labels, tmp_path):
     stored = [json.loads(line) for line in (folder / "seed-0/preferences/comparisons.jsonl").read_text().splitlines()]
     assert all(row["agrees_with_gold"] for row in stored)
     for arm in ("rlhf", "dpo", "kto"):
-        assert results.card(f"{arm}/training.json", 0)["spent"]["labels"] == 24
+        assert results.card(f"{arm}/training.json", 0)["cost"]["labels"] == 24
     watched = [row for row in results.metrics("rlhf", 0) if "eval/kl" in row]
     assert watched
     assert not any("eval/reward_model_accuracy_labels" in row for row in watched)  # nobody is there to ask

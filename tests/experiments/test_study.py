@@ -24,7 +24,7 @@ def study(tmp_path_factory):
 
 def test_every_arm_is_trained_and_evaluated_on_the_same_problems(study):
     results = load_study(study)
-    assert list(results.policies) == ["start", "rl", "rlhf", "rlhf/best-gold", "rlhf/same-kl", "dpo"]
+    assert list(results.policies) == ["sft", "rl", "rlhf", "rlhf/best-by-verifier", "rlhf/kl-matched", "dpo"]
     assert results.arms == ["rl", "rlhf", "dpo"]
     hashes = {e["problems_hash"] for p in results.policies.values() for e in p.evaluations}
     assert hashes == {results.study["problems"]["test"]}
@@ -62,7 +62,7 @@ def test_report_is_one_file_that_needs_no_network(study):
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#)""", html)
     assert "<script" not in html
     assert html.count("<svg") >= 4
-    for name in ("imitation", "rl", "rlhf", "dpo", "demonstrator"):
+    for name in ("sft", "rl", "rlhf", "dpo", "demonstrator"):
         assert f">{name}<" in html
     figures = json.loads((study / "report.json").read_text())
     assert {claim["verdict"] for claim in figures["claims"]} <= {"held", "not held", "undecided"}
@@ -116,7 +116,7 @@ class StopAfter(Display):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize(("stage", "step"), [("imitation", 31), ("rl", 3)])
+@pytest.mark.parametrize(("stage", "step"), [("sft", 31), ("rl", 3)])
 def test_interrupted_and_resumed_is_the_undisturbed_run_bit_for_bit(tmp_path, stage, step):
     experiment = load_experiment(["mini"], [RL_ONLY, "imitation.steps=50"])
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -126,7 +126,7 @@ def test_interrupted_and_resumed_is_the_undisturbed_run_bit_for_bit(tmp_path, st
     assert stopped.value.code == 130
     assert json.loads((broken / "study.json").read_text())["state"] == "interrupted"
     run_study(experiment, broken, resume=True, quiet=True)
-    for name in ("start", "rl"):
+    for name in ("sft", "rl"):
         file = f"seed-0/{name}/policy/model.safetensors"
         assert (whole / file).read_bytes() == (broken / file).read_bytes()
     tables = [json.loads((folder / "report.json").read_text()) for folder in (whole, broken)]

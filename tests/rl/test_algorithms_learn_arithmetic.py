@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from experiments.bench.learning_curves import DEMONSTRATOR, NAMES, SEEDS, World, practise, run
+from experiments.bench.learning_curves import DEMONSTRATOR, NAMES, SEEDS, World, run, train
 from rl.algorithms.grpo import Grpo
 from rl.algorithms.reinforce import Reinforce
 from rl.rewards.sources import CoinFlipReward
@@ -72,7 +72,7 @@ class Shuffled(Reinforce):
 def test_broken_credit_does_not(world, broken):
     algorithm = {"flipped": Flipped(), "shuffled": Shuffled(), "random": Grpo()}[broken]
     reward = CoinFlipReward(seed=world.seed) if broken == "random" else None
-    curve, _ = practise(world, algorithm, reward=reward)
+    curve, _ = train(world, algorithm, reward=reward)
     assert max(curve[len(curve) // 2 :]) < curve[0] + 0.1
     assert curve[-1] < SOLVED
     if broken == "flipped":
