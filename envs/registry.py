@@ -29,11 +29,12 @@ from urllib.parse import parse_qsl
 
 from envs.builtin import BUILT_IN
 from envs.loading import FILE_MODULE_PREFIX, as_class, attribute_of, load_file, suggest
+from envs.prompts import MAX_SHOTS
 from envs.types import Check, Environment, Mistake, Problem
 from verifiers.types import Verifier
 
 ENTRY_POINT_GROUP = "beyond_imitation.environments"
-COMMON_SETTINGS = ("levels", "ood_levels", "template")  # every environment takes them
+COMMON_SETTINGS = ("levels", "ood_levels", "template", "system", "shots")  # every environment takes them
 VARIADIC = "..."
 MAX_LEVELS = 10_000  # that a span may name
 
@@ -144,7 +145,8 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     Args:
         ref: see the module's docstring. A spec gives its own settings.
         settings: override those in the reference. Every environment also takes `levels` and `ood_levels` (a sequence,
-            or text such as "1-4" or "1,3") and `template` (a prompt template, see envs/prompts.py).
+            or text such as "1-4" or "1,3"), `template` (a prompt template, see envs/prompts.py), `system` (a system
+            message) and `shots` (worked examples before each question).
     Raises:
         ValueError: no environment of this name; the message names the nearest ones.
         TypeError: a setting that the environment does not have.
@@ -165,10 +167,20 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     _check_settings(cls, spec.name, own)
     build: Callable[..., Environment] = cls
     env = build(main, **own) if main is not None else build(**own)
+    _check_prompting(common)
     for key, value in common.items():
         setattr(env, key, value)
     env.spec = spec
     return env
+
+
+def _check_prompting(settings: Mapping[str, Any]) -> None:
+    shots = settings.get("shots", 0)
+    if not isinstance(shots, int) or isinstance(shots, bool) or not 0 <= shots <= MAX_SHOTS:
+        raise ValueError(f"shots is {shots!r}, expected a number of worked examples from 0 to {MAX_SHOTS}")
+    for key in ("template", "system"):
+        if not isinstance(settings.get(key, ""), str):
+            raise ValueError(f"{key} is {settings[key]!r}, expected text")
 
 
 def parse_reference(ref: str | EnvSpec, **settings: Any) -> EnvSpec:

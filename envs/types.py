@@ -176,7 +176,10 @@ class Environment:
     ood_levels: tuple[int, ...] = ()
     max_turns: int = 1
     has_reference: ClassVar[bool] = True
+    mark: ClassVar[str] = "####"  # what announces an answer; prompt templates ask for it
     template: str = ""  # name or text of a prompt template (envs/prompts.py); "": the prompt as generated
+    system: str = ""  # a system message, before prompts that are messages
+    shots: int = 0  # worked examples of the training split, shown before each question
     verify: ClassVar[str | Mapping[str, Any] | Verifier | Check] = "exact"
     mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})
     spec: EnvSpec | None = None  # what rebuilds this environment in another process; set by the registry
@@ -202,7 +205,23 @@ class Environment:
         """
         from envs.prompts import present
 
-        return present(self.draw(index, split=split, seed=seed, level=level), self.template)
+        problem = self.draw(index, split=split, seed=seed, level=level)
+        return present(problem, self.template, mark=self.mark, system=self.system, shots=self.worked_examples)
+
+    @cached_property
+    def worked_examples(self) -> tuple[tuple[Problem, str], ...]:
+        """The `shots` examples of every prompt: the first training problems of the levels in turn, and solutions.
+
+        Raises:
+            ValueError: a problem of the training split has no worked solution.
+        """
+        drawn = [
+            self.draw(index, split="train", seed=0, level=self.levels[index % len(self.levels)])
+            for index in range(self.shots)
+        ]
+        if bare := [problem for problem in drawn if not problem.answer]:
+            raise ValueError(f"shots is {self.shots}, but problem {bare[0].id} has no solution to show")
+        return tuple((p, self.home(p).render_solution(p.solution, p.answer)) for p in drawn)
 
     def draw(self, index: int, *, split: str, seed: int, level: int | None) -> Problem:
         """Problem `index` before its template; environments over a fixed set of rows override it."""

@@ -92,6 +92,10 @@ class CausalPolicy:
         kept = [int(t) for t in tokens if t not in self.stop_ids]
         return self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
+    def decode_prompt(self, tokens: Sequence[int]) -> str:
+        """Text of a prompt's token ids, special tokens written out: what the model really reads."""
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
     def weights(self) -> dict[str, Tensor]:
         """Detached CPU copies of the parameters and saved buffers by name, tied ones once, adapters merged in."""
         named = _merged_tensors(self.model) if self.is_lora else _named_tensors(self.model)

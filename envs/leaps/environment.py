@@ -39,6 +39,8 @@ class Leaps(Environment):
         rendering: "symbols", "characters" or "words".
     """
 
+    mark = "#"
+
     def __init__(
         self,
         modulus: int = 31,

@@ -16,12 +16,16 @@ from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
 from experiments.study.components import build_env
+from experiments.study.prompting import prompted
 from policies.types import Sampling
+from rl.records.evaluate import Evaluation
 from rl.records.evaluate import evaluate as evaluate_policy
 from rl.workers import PolicySpec, WorkerSpec
 from rl.workers.engine import RolloutEngine
 from rl.workers.inline import InlineWorkers
+from verifiers.types import Outcome
 
+SILENT_SHARE = 0.9  # of completions without an answer, from which on the prompt is told
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
 
@@ -48,19 +52,19 @@ def evaluate(
     Greedy, mean@k with its interval, unbiased pass@k, and maj@k.
     """
     output_file(output)
-    spec, made = build_env(Component(name=env))
-    try:
-        wanted = parse_levels(levels) if levels else (*made.levels, *made.ood_levels)
-        strands = made.strands(wanted)
-        asked = [made.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(problems)]
-    except ValueError as error:
-        raise UserError(str(error)) from error
     folder = Path(policy)
     if (folder / "policy").is_dir():
         folder = folder / "policy"
     location = str(folder) if folder.exists() else policy
     if not folder.exists() and (policy.count("/") != 1 or policy.startswith((".", "/", "~"))) and "/" in policy:
         raise UserError(f"{policy} is not a folder, nor a hub id (owner/name)")
+    spec, made = build_env(prompted(Component(name=env), location))
+    try:
+        wanted = parse_levels(levels) if levels else (*made.levels, *made.ood_levels)
+        strands = made.strands(wanted)
+        asked = [made.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(problems)]
+    except ValueError as error:
+        raise UserError(str(error)) from error
     try:
         workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:
@@ -69,14 +73,31 @@ def evaluate(
     try:
         tokens = max_new_tokens or _room(workers.engine, asked)
         sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
+        sent = workers.engine.policy.decode_prompt(workers.engine.encode(asked[0]))
         evaluation = evaluate_policy(workers, asked, num_samples=samples if temperature else 0, sampling=sampling)
     except ValueError as error:
         raise UserError(str(error)) from error
     finally:
         workers.close()
+    _warn_of_silence(evaluation, sent, made.mark)
     print_evaluation(evaluation, title=f"{policy} on {env} ({split})")
     if output is not None:
         write_json(output, evaluation.to_json())
+
+
+def _warn_of_silence(evaluation: Evaluation, prompt: str, mark: str) -> None:
+    """Says what was sent, and what to change, where nearly no completion holds an answer."""
+    num = sum(row.n for row in evaluation.rows)
+    silent = sum(row.outcomes.get(Outcome.NO_ANSWER, 0) for row in evaluation.rows)
+    if not num or silent < SILENT_SHARE * num:
+        return
+    cut = sum(row.truncated for row in evaluation.rows) / num
+    print(
+        f"warning: {silent / num:.0%} of the completions hold no answer (it is announced by {mark}), {cut:.0%} were "
+        f"cut at the token limit. What was sent:\n{prompt.rstrip()}\n"
+        "To change it: --env 'NAME?template=chat' (or instruct, question, boxed, a text with {question}), "
+        "'NAME?shots=4' for worked examples, or a larger --max-new-tokens."
+    )
 
 
 def _room(engine: RolloutEngine, problems: Sequence[Problem]) -> int:

@@ -86,6 +86,9 @@ class PolicySection(ModelSection):
     device: str = "cpu"  # cpu, cuda, cuda:1
     lora_rank: Annotated[int, Field(ge=0)] = 0  # 0: train all weights
     trust_remote_code: bool = False  # runs code that comes with the model
+    chat_template_kwargs: dict[str, bool | int | float | str | None] = Field(
+        default_factory=dict
+    )  # variables of the chat template, e.g. enable_thinking: false; kept in every folder that is saved
 
 
 class OptimizerSection(Section):

@@ -12,6 +12,7 @@ from experiments.run.errors import UserError
 from experiments.study.components import build, build_demonstrator, build_env
 from experiments.study.preferences import read_recorded
 from experiments.study.problems import final_problems, validation_problems
+from experiments.study.prompting import with_prompts
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf
@@ -78,10 +79,13 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
 def print_plan(experiment: Experiment) -> None:
     """Checks the components, then prints stages, sizes and what will be sampled."""
     check_components(experiment)
+    experiment = with_prompts(experiment)
     env = build_env(experiment.env)[1]
     policy = experiment.policy
     shape = f"tiny {policy.tiny.layers} x {policy.tiny.hidden}" if policy.tiny else policy.path
     print(f"{experiment.name}: environment {experiment.env.name}, policy {shape}, seeds {list(experiment.seeds)}")
+    if template := experiment.env.settings.get("template"):
+        print(f"  prompts: template {template} (env.template)")
     imitation = experiment.imitation
     if imitation is not None:
         print(

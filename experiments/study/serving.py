@@ -14,6 +14,7 @@ from experiments.config.sections import ModelSection, Shared
 from experiments.run.display import Display
 from experiments.run.errors import UserError
 from policies.causal import CausalPolicy, load_policy
+from policies.pretrained.prompting import with_template_settings
 from policies.tiny import TinyConfig, build_tiny
 from rl.rollouts.wait import run_shards
 from rl.types import Group
@@ -55,7 +56,12 @@ class PolicyServer:
             policy.model.to(self.shared.policy.device)
             return policy
         assert section.path is not None
-        return self.load(section.path, trainable=self.shared.imitation is not None)
+        policy = self.load(section.path, trainable=self.shared.imitation is not None)
+        try:
+            with_template_settings(policy.tokenizer, self.shared.policy.chat_template_kwargs)
+        except ValueError as error:
+            raise UserError(f"policy: {error}") from error
+        return policy
 
     def load(self, path: str | Path, *, trainable: bool = False) -> CausalPolicy:
         """A policy from a folder or hub id, on the config's device: float32 to be trained, else of the config's dtype.

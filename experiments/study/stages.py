@@ -25,6 +25,7 @@ from experiments.run.stop import EXIT_INTERRUPTED, StopSwitch
 from experiments.study.components import build_env
 from experiments.study.plan import check_components
 from experiments.study.problems import final_problems, save_problems, validation_problems
+from experiments.study.prompting import with_prompts
 from experiments.study.seed import SeedStages, StudyInterrupted, make_services
 from experiments.study.serving import start_executor, stop_executor
 from experiments.study.start import check_room, validation_drills
@@ -129,6 +130,7 @@ def run_study(
     if resume and not config_file.exists():
         raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
     check_folder_names(folder)
+    experiment = with_prompts(experiment)
     resolved = to_yaml(experiment)
     if resume and config_file.exists() and config_file.read_text() != resolved:
         raise UserError(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs import Message, Problem, make
-from envs.prompts import TEMPLATES, few_shot_prompt, present
+from envs.prompts import TEMPLATES, present
 from envs.splits import split_of
 
 settings.register_profile("loaded", deadline=None)  # other work may share the machine
@@ -66,15 +66,44 @@ def test_braces_in_a_question_survive_a_template():
     assert present(Problem(r"\frac{1}{2}", "1/2"), "question").text == "Question: \\frac{1}{2}\nAnswer:"
 
 
-def test_few_shot_prompts_hold_worked_examples_and_never_the_problem_itself():
-    env = make("arithmetic_chain")
-    shots = list(env.problems(2))
-    problem = env.problem(0, split="test")
-    prompt = few_shot_prompt(env, problem, shots)
-    assert prompt.id == problem.id
-    assert all(f"#### {shot.answer}" in prompt.text for shot in shots)
-    with pytest.raises(ValueError, match="own examples"):
-        few_shot_prompt(env, shots[0], shots)
+@pytest.mark.parametrize("template", ["", "instruct", "chat", "system"])
+def test_shots_are_worked_examples_before_the_question_and_never_the_problem_itself(template):
+    env = make("arithmetic_chain", shots=2, template=template)
+    first, second = make("arithmetic_chain").problem(0), make("arithmetic_chain").problem(1)
+    problem, plain = env.problem(0, split="test"), make("arithmetic_chain").problem(0, split="test")
+    assert problem.id == plain.id
+    parts = [problem.prompt] if isinstance(problem.prompt, str) else [m.content for m in problem.prompt]
+    text = "\n".join(parts)
+    order = [text.index(each) for each in (first.text, f"#### {first.answer}", second.text, plain.text)]
+    assert order == sorted(order)
+    assert f"#### {plain.answer}" not in text.replace(f"#### {first.answer}", "").replace(f"#### {second.answer}", "")
+    assert env.problem(0).text.count(first.text) == 1  # of its own examples only the other is shown
+
+
+def test_messages_of_shots_take_turns_and_end_with_the_question():
+    problem = make("arithmetic_chain", shots=2, template="chat", system="Be brief.").problem(0, split="test")
+    assert [m.role for m in problem.prompt] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert problem.prompt[0].content == "Be brief."
+
+
+def test_a_template_asks_for_the_mark_that_the_environment_reads():
+    env = make("leaps", template="chat")
+    assert "holds # and then" in env.problem(0).prompt[-1].content
+    assert "holds #### and then" in make("addition", template="instruct").problem(0).text
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({"shots": -1}, "shots"), ({"shots": "2"}, "shots"), ({"system": 3}, "system"), ({"template": None}, "template")],
+)
+def test_prompting_settings_are_checked(settings, told):
+    with pytest.raises(ValueError, match=f"{told} is .*, expected"):
+        make("addition", **settings)
+
+
+def test_a_system_message_needs_messages():
+    with pytest.raises(ValueError, match="use template 'chat'"):
+        make("addition", system="Be brief.", template="instruct").problem(0)
 
 
 def test_problem_i_is_a_pure_function_of_its_key():

@@ -250,11 +250,10 @@ def easy_file(tmp_path_factory):
 @pytest.fixture
 def calls(monkeypatch):
     """What workers and learners were built with, and what was saved: effects that leave no other trace."""
-    import experiments.study.context
     import torch
 
-    import experiments.report
-    import experiments.results.tables
+    import experiments.study.serving
+    import experiments.study.stages
     import rl.learning.checkpoint
     import rl.learning.learner
     from rl.workers import make_workers
@@ -276,13 +275,13 @@ def calls(monkeypatch):
     monkeypatch.setattr(
         learner, "prepare_for_training", lambda module, saving: (seen.append(saving), prepare(module, saving))[1]
     )
-    monkeypatch.setattr(experiments.study.context, "make_workers", workers)
-    monkeypatch.setattr(experiments.study.context, "start_executor", lambda experiment: None)
-    monkeypatch.setattr(experiments.study.context, "stop_executor", lambda experiment: None)
+    monkeypatch.setattr(experiments.study.serving, "make_workers", workers)
+    monkeypatch.setattr(experiments.study.stages, "start_executor", lambda experiment: None)
+    monkeypatch.setattr(experiments.study.stages, "stop_executor", lambda experiment: None)
     monkeypatch.setattr(checkpoints, "save", lambda self, step, state: (seen.append(step), save(self, step, state))[1])
     monkeypatch.setattr(torch, "set_num_threads", lambda n: (seen.append(["threads", n]), set_threads(1)))
-    monkeypatch.setattr(experiments.report, "write_report", lambda folder: folder)
-    monkeypatch.setattr(experiments.results.tables, "print_study", lambda folder: None)
+    monkeypatch.setattr(experiments.study.stages, "write_report", lambda folder: folder)
+    monkeypatch.setattr(experiments.study.stages, "print_study", lambda folder: None)
     return seen
 
 
