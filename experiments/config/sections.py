@@ -90,6 +90,14 @@ class PolicySection(ModelSection):
         default_factory=dict
     )  # variables of the chat template, e.g. enable_thinking: false; kept in every folder that is saved
 
+    @model_validator(mode="after")
+    def _tiny_ones_chat_not(self) -> PolicySection:
+        if self.tiny is not None and self.chat_template_kwargs:
+            raise ValueError(
+                f"chat_template_kwargs sets {', '.join(self.chat_template_kwargs)}, and a tiny policy reads no messages"
+            )
+        return self
+
 
 class OptimizerSection(Section):
     """AdamW and its schedule, counted in optimizer steps."""

@@ -68,6 +68,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "policy.device": ([RL], "policy.device='cpu:0'"),
     "policy.lora_rank": ([RL], "policy.lora_rank=2"),
     "policy.trust_remote_code": ([RL], "policy.trust_remote_code=true"),
+    "policy.chat_template_kwargs": ([RL], "policy.chat_template_kwargs={enable_thinking: false}"),
     "imitation.demonstrator": ([RL], "imitation.demonstrator.slip=0.9"),
     "imitation.num_demonstrations": ([RL], "imitation.num_demonstrations=20"),
     "imitation.drill_share": ([RL], "imitation.drill_share=1.0"),
