@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, modular, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact, modular
+from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence import Settings, equivalent
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifiers.algebra.derivative import NotDifferentiableError, derivative
-from verifiers.algebra.evaluate import numeric
+from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree
 from verifiers.algebra.polynomials import num_real_roots
 from verifiers.judges.antiderivative import AntiderivativeVerifier

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-
-from verifiers.algebra.evaluate import InexactError, UndefinedError, double_factorial, factorial
-from verifiers.algebra.evaluate import exact as exact_value
-from verifiers.parse.limits import Limits, OverBudgetError
+from verifiers.algebra.exact import InexactError, UndefinedError, double_factorial, factorial
+from verifiers.algebra.exact import exact as exact_value
+from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
 from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Sym
 
+_MPMATH = threading.RLock()  # mpmath keeps pi and e in a cache that two threads may tear
 _LOCAL = threading.local()
 _MAX_ARGUMENT = 10  # log2 of the largest argument of zeta and gamma, whose cost grows with it
 _MAX_EXPONENT = 4000  # |log10| of the largest intermediate value
@@ -21,6 +20,8 @@ _MAX_EXPONENT = 4000  # |log10| of the largest intermediate value
 
 def context(digits: int) -> Any:
     """This thread's mpmath context at that precision (mpmath's global one is shared by all threads)."""
+    import mpmath  # loads only when a number is irrational
+
     found = getattr(_LOCAL, "contexts", None)
     if found is None:
         found = _LOCAL.contexts = {}
@@ -28,6 +29,38 @@ def context(digits: int) -> Any:
         found[digits] = mpmath.mp.clone()
         found[digits].dps = digits
     return found[digits]
+
+
+def numeric(
+    expr: Expr,
+    values: Mapping[str, Any] | None = None,
+    digits: int = 40,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    real: bool = False,
+) -> Any:
+    """The value of `expr` with `digits` significant digits, an mpmath real or complex number.
+
+    With `real`, a part that leaves the real numbers (the root of a negative number) makes the whole undefined.
+
+    Raises:
+        InexactError: something without a numeric value stands in it.
+        UndefinedError: it has no finite value at this point.
+        OverBudgetError: larger than the limits.
+    """
+    with _MPMATH:
+        return Numeric(values or {}, digits, limits, real=real).result(expr)
+
+
+def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40) -> int:
+    """Working digits that tell `expr` from any number it nearly equals: its largest and smallest parts decide.
+
+    tanh(200) differs from 1 in the 173rd digit only; an ordinary expression needs no more than twice the usual.
+    """
+    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS)
+    with _MPMATH:
+        evaluator.result(expr)
+    return int(evaluator.size * 0.302) + 2 * digits
 
 
 class Numeric:

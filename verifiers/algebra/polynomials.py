@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from math import lcm
 
+from verifiers.algebra.high_precision import context
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
 
@@ -137,7 +138,6 @@ def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
     Raises:
         NotPolynomial: the roots could not be approximated.
     """
-    from verifiers.algebra.high_precision import context  # mpmath loads only when roots are looked for
 
     scale = lcm(*(c.denominator for c in p))
     largest = abs(int(p[-1] * scale))

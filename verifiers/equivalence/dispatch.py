@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError
+from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.equivalence.sets.builders import compare_builders
 from verifiers.equivalence.sets.integers import compare_integers
 from verifiers.equivalence.sets.progressions import compare_progressions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from verifiers.algebra.identity import Sampling
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits
 from verifiers.types import Reason
 
@@ -23,6 +24,7 @@ class Settings:
         points: random points at which two expressions must agree.
         limits: bounds on the size of answers.
         proof_seconds: time that a symbolic proof may take.
+        salt: mixed into the choice of the random points, so that no answer is written for them.
     """
 
     tolerance: float | None = None
@@ -34,6 +36,12 @@ class Settings:
     points: int = 4
     limits: Limits = field(default=DEFAULT_LIMITS)
     proof_seconds: float = 1.0
+    salt: str = ""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How expressions are compared at points."""
+        return Sampling(self.digits, self.points, self.salt)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifiers.algebra.derivative import NotDifferentiableError, derivative
-from verifiers.algebra.evaluate import InexactError, UndefinedError
+from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.equivalence.types import Judgement, no, yes
 from verifiers.judges.frame import ExpressionVerifier

@@ -94,7 +94,7 @@ class ExpressionVerifier(AnswerVerifier):
 
     def warm_up(self) -> None:
         """Import what high-precision evaluation needs, before a deadline runs."""
-        import verifiers.algebra.high_precision  # noqa: F401
+        import mpmath  # noqa: F401
 
     @abstractmethod
     def judge(self, expr: Expr, reference: Any) -> Judgement:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError
-from verifiers.algebra.evaluate import exact as exact_value
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.exact import exact as exact_value
+from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.algebra.polynomials import NotPolynomial, equation_polynomial, num_real_roots, sign_branches
 from verifiers.equivalence.types import Judgement, no, yes
@@ -155,7 +156,7 @@ def satisfies(relation: Rel, solution: Mapping[str, Expr]) -> bool:
 
 def _holds(op: str, left: Expr, right: Expr) -> bool:
     if op == "=":
-        return agree(left, right)
+        return agree(left, right).equal
     if op not in ORDERS:
         raise InexactError(f"the relation {op}")
     if op in ("<=", ">=") and agree(left, right):
@@ -163,8 +164,6 @@ def _holds(op: str, left: Expr, right: Expr) -> bool:
     try:
         return bool(ORDERS[op](exact_value(left), exact_value(right)))
     except InexactError:
-        from verifiers.algebra.evaluate import numeric
-
         a, b = numeric(left), numeric(right)
         if abs(a.imag) + abs(b.imag) > 0:
             raise UndefinedError("complex numbers have no order") from None

@@ -84,9 +84,8 @@ class SymbolicVerifier:
 
     def warm_up(self) -> None:
         """Import what proofs and high-precision evaluation need, before a deadline runs."""
+        import mpmath  # noqa: F401
         import sympy  # noqa: F401
-
-        import verifiers.algebra.high_precision  # noqa: F401
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on `response`.

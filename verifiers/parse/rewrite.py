@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 
-from verifiers.parse.tree import Const, Expr, Sym
+from verifiers.parse.tree import Apply, Const, Expr, Sym, marks
 
 
 def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
@@ -41,3 +41,10 @@ def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
 def substitute_constant(expr: Expr, name: str, value: Expr) -> Expr:
     """`expr` with the constant of that name replaced."""
     return transform(expr, lambda node: value if isinstance(node, Const) and node.name == name else None)
+
+
+def opaque(expr: Expr) -> Expr:
+    """Applications of unknown functions as symbols of their own."""
+    if "Apply" not in marks(expr):
+        return expr
+    return transform(expr, lambda node: Sym(f"{node.name}({node.args!r})") if isinstance(node, Apply) else None)

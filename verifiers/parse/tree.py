@@ -306,18 +306,14 @@ def marks(expr: Expr) -> frozenset[str]:
 
 def free_symbols(expr: Expr) -> frozenset[str]:
     """Names of the symbols that no calculus operator binds."""
-    if isinstance(expr, Sym):
-        return frozenset((expr.name,))
-    names: frozenset[str] = frozenset()
-    if isinstance(expr, Bound):
-        inner = free_symbols(expr.body)
-        if not (expr.kind == "diff" or (expr.kind == "int" and expr.low is None)):
-            inner -= {expr.variable}
-        names = inner
-        for end in (expr.low, expr.high):
-            if end is not None:
-                names |= free_symbols(end)
-        return names
-    for child in expr.children:
-        names |= free_symbols(child)
-    return names
+    found = marks(expr)
+    if "Sym" not in found and "Bound" not in found:
+        return frozenset()
+    if "Bound" not in found:
+        return frozenset(node.name for node in walk(expr) if isinstance(node, Sym))
+    if not isinstance(expr, Bound):
+        return frozenset().union(*(free_symbols(child) for child in expr.children))
+    names = free_symbols(expr.body)
+    if not (expr.kind == "diff" or (expr.kind == "int" and expr.low is None)):
+        names -= {expr.variable}
+    return names.union(*(free_symbols(end) for end in (expr.low, expr.high) if end is not None))

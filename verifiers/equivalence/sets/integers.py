@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.sets.pieces import NotARealSetError, RealSet, infinite, normal, number
 from verifiers.equivalence.sets.realsets import is_setlike, real_set
 from verifiers.equivalence.several.collections import collection

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Const, Expr, Op
 

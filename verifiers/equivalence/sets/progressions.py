@@ -12,7 +12,8 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.several.collections import expand_signs, has_signs
 from verifiers.equivalence.types import Judgement, no, yes
 from verifiers.equivalence.words.labels import is_label

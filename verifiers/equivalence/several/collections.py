@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.words.labels import Labelled, label_chain, labelled
 from verifiers.parse.joining import is_assignment

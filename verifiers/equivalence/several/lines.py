@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.types import Judgement, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError

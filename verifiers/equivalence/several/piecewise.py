@@ -6,19 +6,20 @@ agree there; a wrong bracket differs at its end, a wrong piece inside.
 
 from __future__ import annotations
 
-import random
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Any
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, numeric
+from verifiers.algebra.breakpoints import Breaks, around, breaks, critical_parts
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Cases, Expr, Rel, Text, free_symbols, marks, walk
 
 _DIGITS = 40
-_BETWEEN = 3  # points in every interval between ends that both sides state
-_INTEGERS = 25  # the integers below are the points where conditions are `n even` and `n odd`
-_DENSE = 40  # where one side hides its ends in a maximum or an absolute value
+_MIN_POINTS = 6  # of agreement
 _MAX_ENDS = 40
 _ORDERS = {
     "<": lambda a, b: a < b, ">": lambda a, b: a > b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b,
@@ -36,15 +37,15 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Judg
         return None
     try:
         if _is_by_parity(answer) or _is_by_parity(reference):
-            return _compare_at([*range(1, _INTEGERS)], answer, reference, name)
-        ends = sorted({end for side in (answer, reference) for end in _ends(side, name)})
-        if len(ends) > _MAX_ENDS:
-            return None
-        # no more points in all, however many ends there are
-        dense = not (isinstance(answer, Cases) and isinstance(reference, Cases))
-        return _compare_at(
-            _points(ends, max(_BETWEEN, _DENSE * 3 // (len(ends) + 2)) if dense else _BETWEEN), answer, reference, name
-        )
+            points: Iterable[Any] = (
+                point[name] for point in integer_points([name], seeded(answer, reference, settings.salt), largest=10**6)
+            )
+        else:
+            ends = {end for side in (answer, reference) for end in _ends(side, name)}
+            if len(ends) > _MAX_ENDS:
+                return None
+            points = _points(ends, answer, reference, name, settings.salt)
+        return _compare_at(points, answer, reference, name, settings.salt)
     except (_NotPiecewiseError, InexactError, OverBudgetError):
         return None
 
@@ -92,23 +93,27 @@ def _ends(expr: Expr, name: str) -> list[Any]:
     return found
 
 
-def _points(ends: list[Any], count: int) -> list[Any]:
-    from verifiers.algebra.high_precision import context
+def _points(ends: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Iterator[Any]:
+    """The ends of the pieces and the breakpoints inside them, their sides, and points of every scale."""
+    rng = seeded(answer, reference, salt)
+    values = [part for side in (answer, reference) for part in _pieces(side)]
+    hidden = breaks([part for value in values for part in critical_parts(value) if name in free_symbols(part)], name)
+    stated = {Fraction(str(end)) for end in ends}
+    yield from around(Breaks(tuple(sorted(stated.union(hidden.places))), complete=False), rng)
+    yield from (point[name] for point in real_points([name], rng))
+    yield from (point[name] for point in more_points([name], rng, 8))
 
-    ctx, rng = context(_DIGITS), random.Random(17_011)
-    points = list(ends)
-    walls = [(ends[0] if ends else ctx.mpf(0)) - 7, *ends, (ends[-1] if ends else ctx.mpf(0)) + 7]
-    for low, high in pairwise(walls):
-        points += [low + (high - low) * ctx.mpf(rng.randrange(1, 10**9)) / 10**9 for _ in range(count)]
-    return points
+
+def _pieces(expr: Expr) -> list[Expr]:
+    return [value for value, _ in expr.branches] if isinstance(expr, Cases) else [expr]
 
 
-def _compare_at(points: list[Any], answer: Expr, reference: Expr, name: str) -> Judgement | None:
-    rng = random.Random(19_013)
+def _compare_at(points: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Judgement | None:
+    rng = seeded(reference, answer, salt)
     others = sorted((_names(answer) | _names(reference)) - {name})
     agreed = 0
     for point in points:
-        values = {name: point, **{other: 1 + rng.random() for other in others}}
+        values = {name: point, **{other: Fraction(rng.randrange(-4000, 4000), 997) for other in others}}
         mine, theirs = _value(answer, values, name), _value(reference, values, name)
         if mine is None and theirs is None:
             continue
@@ -117,7 +122,7 @@ def _compare_at(points: list[Any], answer: Expr, reference: Expr, name: str) -> 
         if abs(mine - theirs) > 10 ** (12 - _DIGITS) * (1 + abs(mine) + abs(theirs)):
             return no(f"different values at {name} = {float(point):.6g}", method="numeric")
         agreed += 1
-    if agreed < 2:
+    if agreed < _MIN_POINTS:
         return None
     return yes(f"equal at {agreed} points, the ends of the pieces among them", "numeric")
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.types import Judgement, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Cases, Expr, Group, Op, Rel, Sym, free_symbols

@@ -7,14 +7,18 @@ order of the constants do not matter, and one constant too few does. Ranks are d
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Mapping, Sequence
-from itertools import permutations
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import chain, islice, permutations
 from typing import Any
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, numeric
+from verifiers.algebra.breakpoints import around, breaks, critical_parts, may_break
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.sampling import Point, more_points, real_points, seeded
 from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
@@ -27,9 +31,11 @@ _NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that
 _FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
 _FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
 _MAX_CONSTANTS = 4
-_DIGITS = 40
+_DIGITS = 60
+_KNOWN_DIGITS = 26  # of them after cancellation near breakpoints
 _POINTS = 9  # more than the constants: a determinant that vanishes at all of them vanishes
-Vector = list[Any]
+_MAX_PLACES = 40  # points beside breakpoints
+Vector = Sequence[Any]
 
 
 def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
@@ -48,7 +54,7 @@ def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     if not _are_arbitrary(targets, names, frozenset(variables), reference):
         return None
     try:
-        same = _same_family((left.value, names), (right.value, targets), variables)
+        same = _same_family((left.value, names), (right.value, targets), variables, settings)
     except (InexactError, OverBudgetError):
         return None
     if same is None:
@@ -100,14 +106,35 @@ def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
 
 
 def _same_family(
-    answer: tuple[Expr, Sequence[str]], reference: tuple[Expr, Sequence[str]], variables: Sequence[str]
+    answer: tuple[Expr, Sequence[str]],
+    reference: tuple[Expr, Sequence[str]],
+    variables: Sequence[str],
+    settings: Settings,
 ) -> bool | None:
     """Whether both are the same affine space of functions; None if one is not linear in its constants."""
-    points = _points(variables)
-    first, second = _affine(*answer, points), _affine(*reference, points)
-    if first is None or second is None:
-        return None
-    (origin, basis), (other, basis_other) = first, second
+    columns: list[tuple[Vector, Vector]] = []
+    same = None
+    for part in _points(answer[0], reference[0], variables, settings):  # the plain points first: most differ there
+        for point in part:
+            try:
+                columns.append((_affine(*answer, point), _affine(*reference, point)))
+            except (UndefinedError, OverBudgetError):
+                continue
+            except _NotLinearError:
+                return None
+        if len(columns) >= _POINTS:
+            same = _span_alike(columns)
+            if not same:
+                return False
+    return same
+
+
+def _span_alike(columns: Sequence[tuple[Vector, Vector]]) -> bool:
+    """Whether the functions with these values, those for zero constants first, make up the same affine space."""
+    # a column over its largest entry: e^{2x} at 1000 would dwarf all other points
+    sizes = [max(map(abs, (*mine, *theirs))) or 1 for mine, theirs in columns]
+    origin, *basis = zip(*([entry / size for entry in mine] for (mine, _), size in zip(columns, sizes)))
+    other, *basis_other = zip(*([entry / size for entry in theirs] for (_, theirs), size in zip(columns, sizes)))
     rank = _rank(basis)
     if rank != len(basis) or _rank(basis_other) != rank:
         return False
@@ -115,43 +142,42 @@ def _same_family(
     return _rank([*basis, *basis_other, gap]) == rank
 
 
-def _points(variables: Sequence[str]) -> list[dict[str, Any]]:
-    from verifiers.algebra.high_precision import context
-
-    ctx, rng = context(_DIGITS), random.Random(83_011)
-    return [{name: ctx.mpf(0.2 + 1.6 * rng.random()) for name in variables} for _ in range(3 * _POINTS)]
+class _NotLinearError(ValueError):
+    """The expression is not linear in its constants."""
 
 
-def _affine(
-    expr: Expr, names: Sequence[str], points: Sequence[Mapping[str, Any]]
-) -> tuple[Vector, list[Vector]] | None:
-    """Values at the points for all constants zero, and the coefficient of each; None if not linear or not defined."""
-    zero = dict.fromkeys(names, 0)
-    origin: Vector = []
-    basis: list[Vector] = [[] for _ in names]
-    for point in points:
-        try:
-            start = numeric(expr, {**point, **zero}, _DIGITS)
-            parts = [numeric(expr, {**point, **zero, name: 1}, _DIGITS) - start for name in names]
-            mixed = {name: 2 + index for index, name in enumerate(names)}
-            whole = numeric(expr, {**point, **mixed}, _DIGITS)
-        except UndefinedError:
-            return None
-        expected = start + sum(part * mixed[name] for name, part in zip(names, parts))
-        if abs(whole - expected) > 10 ** (10 - _DIGITS) * (1 + abs(whole) + abs(start)):
-            return None
-        origin.append(start)
-        for column, part in zip(basis, parts):
-            column.append(part)
-        if len(origin) == _POINTS:
-            return origin, basis
-    return None
+def _points(expr: Expr, other: Expr, variables: Sequence[str], settings: Settings) -> Iterator[Iterator[Point]]:
+    """Points of every orthant and scale, then both sides of the breakpoints of functions of one variable."""
+    rng = seeded(expr, other, settings.salt)
+    yield chain(real_points(variables, rng), more_points(variables, rng, _POINTS))
+    if len(variables) == 1 and (may_break(expr) or may_break(other)):
+        parts = [part for side in (expr, other) for part in critical_parts(side)]
+        found = breaks([part for part in parts if free_symbols(part) == {*variables}], variables[0])
+        yield ({variables[0]: place} for place in islice(around(found, rng), _MAX_PLACES))
+
+
+def _affine(expr: Expr, names: Sequence[str], point: Point) -> Sequence[Any]:
+    """The value for all constants zero and the coefficient of each, at a point.
+
+    Raises:
+        UndefinedError: no real value there.
+    """
+    is_real = "Const:i" not in marks(expr)
+    zero: dict[str, Any] = {**point, **dict.fromkeys(names, Fraction(0))}
+    start = numeric(expr, zero, _DIGITS, real=is_real)
+    parts = [numeric(expr, {**zero, name: Fraction(1)}, _DIGITS, real=is_real) - start for name in names]
+    mixed = {name: Fraction(2 + index) for index, name in enumerate(names)}
+    whole = numeric(expr, {**zero, **mixed}, _DIGITS, real=is_real)
+    expected = start + sum(part * int(mixed[name]) for name, part in zip(names, parts))
+    if abs(whole - expected) > 10 ** (10 - _DIGITS) * (1 + abs(whole) + abs(start)):
+        raise _NotLinearError
+    return [start, *parts]
 
 
 def _rank(rows: Sequence[Vector]) -> int:
-    """The rank of a matrix of numbers known to _DIGITS digits."""
+    """The rank of a matrix of numbers known to _KNOWN_DIGITS digits."""
     table = [[*row] for row in rows]
-    tolerance = 10 ** (14 - _DIGITS)
+    tolerance = 10**-_KNOWN_DIGITS
     rank = 0
     for column in range(len(table[0]) if table else 0):
         pivot = max(range(rank, len(table)), key=lambda index: abs(table[index][column]), default=None)
@@ -172,8 +198,6 @@ def _renamed_equal(
     answer: tuple[Expr, Sequence[str]], reference: tuple[Expr, Sequence[str]], settings: Settings
 ) -> Judgement | None:
     """Families that are not linear in their constants, such as 1/(C - x): equal up to names and signs of constants."""
-    from verifiers.equivalence.values.scalars import compare_values
-
     (expr, names), (other, targets) = answer, reference
     for chosen in permutations(targets):
         for sign in (1, -1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError

@@ -6,20 +6,23 @@ their ends, first terms for power series, then the operators worked out symbolic
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.sampling import close, integer_points, seeded
 from verifiers.equivalence.types import Judgement, Settings, no, yes
-from verifiers.equivalence.values.points import close, free_names
+from verifiers.equivalence.values.proof import worked_out
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, marks, num, walk
+from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, free_symbols, marks, num, walk
 from verifiers.types import Reason
 
 _INTEGER_NAMES = frozenset("nkmNr")
 _ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
 _INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
+_LARGEST, _LARGEST_CLOSED = 100, 10**40  # integers that are tried, with sums and without
 _SERIES_TERMS = (30, 120)  # of a power series at about 0.02: 1e-50; of one about another point, 2^-120
 
 
@@ -47,11 +50,11 @@ def _finite(node: Bound) -> bool:
     return True
 
 
-def compare_operators(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    """Equality of two expressions of which one has an integral, limit, derivative, or sum with open ends."""
-    from verifiers.equivalence.values.proof import worked_out
-    from verifiers.equivalence.values.scalars import compare_values
+def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Judgement | tuple[Expr, Expr]:
+    """Two expressions of which one has an integral, limit, derivative, or sum with open ends.
 
+    Their judgement where it needs no closed form, else both with their operators worked out.
+    """
     if _renamed_bound(answer) == _renamed_bound(reference):
         return yes("the same expression up to the name of the bound variable", "structure")
     if not settings.allow_unevaluated and has_calculus(answer) and not has_calculus(reference):
@@ -65,31 +68,43 @@ def compare_operators(answer: Expr, reference: Expr, settings: Settings) -> Judg
     left, right = worked_out(answer, settings), worked_out(reference, settings)
     if left is None or right is None:
         return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
-    return compare_values(left, right, settings)
+    return left, right
 
 
 def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
     """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
-    names = sorted(free_names(answer) | free_names(reference))
+    names = sorted(free_symbols(answer) | free_symbols(reference))
     bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
     if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
         return None
     if any("Op:mod" in marks(side) for side in (answer, reference)):
         return None
-    rng = random.Random(60_013)
+    largest = _LARGEST if bounds else _LARGEST_CLOSED
     agreed = 0
-    for size in range(2, 2 + _INTEGER_POINTS):
-        values = {name: size if len(names) == 1 else rng.randrange(2, 12) for name in names}
+    for values in integer_points(names, seeded(answer, reference, settings.salt), largest=largest):
         try:
-            left, right = numeric(answer, values, settings.digits), numeric(reference, values, settings.digits)
+            same = _same_at(answer, reference, values, settings)
         except UndefinedError:
             continue
-        except (InexactError, OverBudgetError):
+        except OverBudgetError:
+            if agreed < _INTEGER_POINTS // 2:
+                return None
+            break
+        except InexactError:
             return None
-        if not close(left, right, settings.digits):
+        if not same:
             return no(f"different values at {values}", method="numeric")
         agreed += 1
     return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
+
+
+def _same_at(answer: Expr, reference: Expr, values: Mapping[str, Fraction], settings: Settings) -> bool:
+    try:
+        return exact(answer, values) == exact(reference, values)
+    except InexactError:
+        return close(
+            numeric(answer, values, settings.digits), numeric(reference, values, settings.digits), settings.digits
+        )
 
 
 def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
@@ -97,7 +112,7 @@ def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) ->
 
     None: another operator stands in one of them, or the terms do not fall fast enough.
     """
-    names = sorted(free_names(answer) | free_names(reference))
+    names = sorted(free_symbols(answer) | free_symbols(reference))
     if not names or not (_is_series(answer) and _is_series(reference)):
         return None
     for terms in _SERIES_TERMS:
@@ -112,7 +127,7 @@ def _agree_to_terms(
 ) -> Judgement | None:
     """The same with so many terms. None: twice as many terms add something."""
     short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
-    rng = random.Random(30_011)
+    rng = seeded(answer, reference, settings.salt)
     for _ in range(settings.points):
         values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
         try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import random
+from typing import Any
 
-from verifiers.algebra.evaluate import PRIME, InexactError, UndefinedError, modular, numeric
+from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
+from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.identity import agree
+from verifiers.algebra.sampling import Point, more_points, real_points, seeded
 from verifiers.equivalence.types import Judgement, Settings, no, yes
-from verifiers.equivalence.values.points import free_names, opaque
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Expr, Op, Rel, Sym
+from verifiers.parse.rewrite import opaque, substitute
+from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols
 
 _SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -65,9 +68,9 @@ def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None
     """y = 1/x beside x y = 1: the solved form satisfies the other, which is linear in y. None: does not apply."""
     for solved, other in ((first, second), (second, first)):
         name, value = solved.sides
-        if not isinstance(name, Sym) or name.name in free_names(value) or name.name not in free_names(other):
+        if not isinstance(name, Sym) or name.name in free_symbols(value) or name.name not in free_symbols(other):
             continue
-        names = sorted(free_names(value) | free_names(other) - {name.name})
+        names = sorted(free_symbols(value) | free_symbols(other) - {name.name})
         equation = _difference(other)
         cleared = Op("mul", (equation, name))  # 1/R = 1/S + 1/T is linear once the unknown is multiplied out
         if any(_linear_and_satisfied(form, name.name, value, names) for form in (equation, cleared)):
@@ -76,7 +79,7 @@ def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None
 
 
 def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list[str]) -> bool:
-    rng = random.Random(91_009)
+    rng = seeded(equation, value, "")
     agreed = 0
     for _ in range(6):
         point = {name: rng.randrange(2, PRIME) for name in names}
@@ -96,70 +99,45 @@ def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list
 
 
 def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Judgement:
-    """first = c * second with a constant c (positive if `signed`), decided at random points."""
-    names = sorted(free_names(first) | free_names(second))
-    if not names or free_names(first) != free_names(second):
+    """first = c * second with a constant c (positive if `signed`): first(x) second(p) = second(x) first(p) at a p."""
+    names = sorted(free_symbols(first) | free_symbols(second))
+    if not names or free_symbols(first) != free_symbols(second):
         return no("about other unknowns")
-    rng = random.Random(41_017)
-    if not signed:
-        judged = _modular_ratio(first, second, names, rng)
-        if judged is not None:
-            return judged
-    return _numeric_ratio(first, second, names, rng, settings, signed=signed)
+    found = _anchor(first, second, names, settings)
+    if found is None:
+        return no("not defined together, or one holds everywhere")
+    point, ratio = found
+    if signed and not ratio > 0:
+        return no("the inequality is turned round")
+    at_point = {name: Num(value) for name, value in point.items()}
+    try:
+        agreement = agree(
+            Op("mul", (first, substitute(second, at_point))),
+            Op("mul", (second, substitute(first, at_point))),
+            settings.sampling,
+        )
+    except (UndefinedError, OverBudgetError) as error:
+        return no(f"not defined at enough points: {error}")
+    except InexactError as error:
+        return no(f"cannot evaluate {error}")
+    if not agreement:
+        return no("not the same relation", method=agreement.method)
+    return yes("the same relation up to a constant factor", agreement.method)
 
 
-def _modular_ratio(first: Expr, second: Expr, names: list[str], rng: random.Random) -> Judgement | None:
-    pairs = []
-    for _ in range(8):
-        values = {name: rng.randrange(2, PRIME) for name in names}
+def _anchor(first: Expr, second: Expr, names: list[str], settings: Settings) -> tuple[Point, Any] | None:
+    """A point at which neither vanishes, and their ratio there; None if none is found."""
+    rng = seeded(first, second, settings.salt)
+    for point in (*real_points(names, rng), *more_points(names, rng, 16)):
         try:
-            pairs.append((modular(first, values), modular(second, values)))
-        except UndefinedError:
-            continue
-        except (InexactError, OverBudgetError):
-            return None
-        if len(pairs) == 4:
-            break
-    if len(pairs) < 2:
-        return no("not defined at enough points")
-    base_first, base_second = pairs[0]
-    if not base_first or not base_second:
-        return no("one equation holds everywhere")
-    if any((mine * base_second - theirs * base_first) % PRIME for mine, theirs in pairs[1:]):
-        return no("not the same equation", method="modular")
-    return yes("the same equation up to a constant factor", "modular")
-
-
-def _numeric_ratio(
-    first: Expr, second: Expr, names: list[str], rng: random.Random, settings: Settings, *, signed: bool
-) -> Judgement:
-    from verifiers.algebra.high_precision import context
-
-    ctx = context(settings.digits)
-    ratio = None
-    agreed = 0
-    for _ in range(24):
-        values = {name: ctx.mpf(0.2 + 2.5 * rng.random()) * rng.choice((1, 1, -1)) for name in names}
-        try:
-            mine, theirs = numeric(first, values, settings.digits), numeric(second, values, settings.digits)
+            try:
+                mine, theirs = exact(first, point), exact(second, point)
+            except InexactError:
+                mine, theirs = (numeric(side, point, settings.digits, real=True) for side in (first, second))
         except (UndefinedError, OverBudgetError):
             continue
-        except InexactError as error:
-            return no(f"cannot evaluate {error}")
-        if abs(theirs) < 1e-20 or abs(mine) < 1e-20:
-            if (abs(theirs) < 1e-20) != (abs(mine) < 1e-20):
-                return no("not the same relation", method="numeric")
-            continue
-        current = mine / theirs
-        if ratio is None:
-            ratio = current
-        elif abs(current - ratio) > abs(ratio) * ctx.mpf(10) ** (12 - settings.digits):
-            return no("not the same relation", method="numeric")
-        agreed += 1
-        if agreed >= settings.points:
-            break
-    if ratio is None or agreed < 2:
-        return no("not defined at enough points")
-    if signed and not (getattr(ratio, "imag", 0) == 0 and ratio > 0):
-        return no("the inequality is turned round")
-    return yes("the same relation up to a constant factor", "numeric")
+        except InexactError:
+            return None
+        if abs(mine) > 1e-20 and abs(theirs) > 1e-20:
+            return point, mine / theirs
+    return None

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from verifiers.algebra.evaluate import InexactError, UndefinedError, exact, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.types import Settings
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError

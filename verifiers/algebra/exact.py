@@ -1,4 +1,4 @@
-"""Values of expression trees: exact rationals, residues modulo a prime, and high-precision real or complex numbers.
+"""Exact values of expression trees: rationals, and residues modulo a prime.
 
 Every evaluator is bounded by `Limits`: a tower of powers ends in `OverBudgetError` before it is built. What an
 evaluator cannot do (a symbol without a value, an irrational in exact arithmetic) is `InexactError`; what has no
@@ -8,19 +8,14 @@ value (0/0, log 0) is `UndefinedError`.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
-from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Quantity, Sym
+from verifiers.parse.tree import BaseNum, Bound, Call, Expr, Num, Op, Sym
 
 PRIME = (1 << 61) - 1  # a random point misses a non-zero polynomial of degree d with probability 1 - d / PRIME
-
-
-_MPMATH = threading.RLock()  # mpmath keeps pi and e in a cache that two threads may tear
 
 
 class InexactError(ValueError):
@@ -282,46 +277,3 @@ def _inverse(value: int, prime: int) -> int:
     if value % prime == 0:
         raise UndefinedError("division by zero")
     return pow(value, -1, prime)
-
-
-def numeric(
-    expr: Expr,
-    values: Mapping[str, Any] | None = None,
-    digits: int = 40,
-    limits: Limits = DEFAULT_LIMITS,
-    *,
-    real: bool = False,
-) -> Any:
-    """The value of `expr` with `digits` significant digits, an mpmath real or complex number.
-
-    With `real`, a part that leaves the real numbers (the root of a negative number) makes the whole undefined.
-
-    Raises:
-        InexactError: something without a numeric value stands in it.
-        UndefinedError: it has no finite value at this point.
-        OverBudgetError: larger than the limits.
-    """
-    from verifiers.algebra.high_precision import Numeric  # mpmath loads only when a number is irrational
-
-    with _MPMATH:
-        return Numeric(values or {}, digits, limits, real=real).result(expr)
-
-
-def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40) -> int:
-    """Working digits that tell `expr` from any number it nearly equals: its largest and smallest parts decide.
-
-    tanh(200) differs from 1 in the 173rd digit only; an ordinary expression needs no more than twice the usual.
-    """
-    from verifiers.algebra.high_precision import Numeric
-
-    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS)
-    with _MPMATH:
-        evaluator.result(expr)
-    return int(evaluator.size * 0.302) + 2 * digits
-
-
-__all__ = [
-    "Const", "InexactError", "Matrix", "PRIME", "Quantity", "UndefinedError", "digits_needed", "double_factorial",
-    "exact", "factorial",
-    "modular", "numeric", "rational_root",
-]  # fmt: skip

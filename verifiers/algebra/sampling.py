@@ -1,0 +1,85 @@
+"""Points at which two expressions are compared, and when two values count as one.
+
+The points hang on both expressions and on a salt: an answer that is changed to vanish at them moves them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from verifiers.parse.tree import Expr
+
+Point = dict[str, Fraction]
+
+_GRID = 10**9
+_MIDDLE, _SMALL, _LARGE = (Fraction(1, 10), 4), (Fraction(1, 10**4), Fraction(1, 10)), (4, 2_000)
+_MORE = ((0, 1), (1, 4), (Fraction(1, 20), Fraction(1, 2)), (2, 9), (Fraction(1, 5), Fraction(8, 5)))
+_MAX_ORTHANTS = 3  # symbols up to which every orthant is visited; beyond it, some of them
+
+
+def seeded(left: Expr, right: Expr, salt: str) -> random.Random:
+    """Randomness that is the same for the same pair and salt, and that no answer can foresee of itself."""
+    return random.Random(f"{salt}\n{left!r}\n{right!r}")
+
+
+def real_points(names: Sequence[str], rng: random.Random) -> Iterator[Point]:
+    """Points in every orthant and at small, middling and large scales, the plainest first."""
+    orthants = _orthants(len(names), rng)
+    for signs in orthants:
+        yield _point(names, signs, [_MIDDLE] * len(names), rng)
+    scales = (_SMALL, _LARGE) if len(names) == 1 else (_SMALL, _MIDDLE, _LARGE)
+    for index, signs in enumerate(orthants):
+        if len(names) == 1:
+            for scale in scales:
+                yield _point(names, signs, [scale], rng)
+        elif index % 2 == 0 or len(names) == 2:
+            yield _point(names, signs, rng.choices(scales, k=len(names)), rng)
+
+
+def more_points(names: Sequence[str], rng: random.Random, count: int) -> Iterator[Point]:
+    """Further points of moderate size, for expressions that are defined on a small part of the plane."""
+    for index in range(count):
+        signs = [rng.choice((1, 1, -1))] * len(names) if index % 2 else [rng.choice((1, -1)) for _ in names]
+        yield _point(names, signs, [_MORE[index % len(_MORE)]] * len(names), rng)
+
+
+def integer_points(names: Sequence[str], rng: random.Random, *, largest: int) -> Iterator[Point]:
+    """Integers from 1 up: for one name the first ones in order, then ones of every size up to `largest`."""
+    for size in range(1, 16):
+        yield {name: Fraction(size if len(names) == 1 else rng.randrange(1, 12)) for name in names}
+    digits = len(str(largest)) - 1
+    for power in range(1, digits + 1):
+        for _ in range(2 if power < 10 else 1):
+            yield {name: Fraction(rng.randrange(10**power, 10 ** (power + 1))) for name in names}
+
+
+def _orthants(count: int, rng: random.Random) -> list[tuple[int, ...]]:
+    if count <= _MAX_ORTHANTS:
+        return list(product((1, -1), repeat=count))
+    some = [tuple(rng.choice((1, -1)) for _ in range(count)) for _ in range(6)]
+    return [(1,) * count, (-1,) * count, *some]
+
+
+def _point(names: Sequence[str], signs: Sequence[int], scales: Sequence[Any], rng: random.Random) -> Point:
+    return {
+        name: sign * (Fraction(low) + (Fraction(high) - Fraction(low)) * Fraction(rng.randrange(1, _GRID), _GRID))
+        for name, sign, (low, high) in zip(names, signs, scales)
+    }
+
+
+def close(left: Any, right: Any, digits: int) -> bool:
+    """Whether two values worked out to `digits` digits agree in all but the last ten."""
+    size = max(abs(left), abs(right))
+    gap = abs(left - right)
+    shift = 10 ** (digits - 10)  # an integer: 10 to a large negative power would be a float and 0.0
+    return bool(gap * shift <= size) or bool(100 * size * shift < 1 and 100 * gap * shift < 1)
+
+
+def is_real(value: Any) -> bool:
+    """Whether the imaginary part is within rounding of zero."""
+    imaginary = getattr(value, "imag", 0)
+    return abs(imaginary) <= abs(value) * 1e-25
