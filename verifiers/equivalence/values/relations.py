@@ -12,7 +12,7 @@ from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import opaque, substitute
-from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols
+from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols, marks
 
 _SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -107,7 +107,7 @@ def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool
     if found is None:
         return no("not defined together, or one holds everywhere")
     point, ratio = found
-    if signed and not ratio > 0:
+    if signed and (ratio.imag or not ratio.real > 0):
         return no("the inequality is turned round")
     at_point = {name: Num(value) for name, value in point.items()}
     try:
@@ -128,12 +128,13 @@ def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool
 def _anchor(first: Expr, second: Expr, names: list[str], settings: Settings) -> tuple[Point, Any] | None:
     """A point at which neither vanishes, and their ratio there; None if none is found."""
     rng = seeded(first, second, settings.salt)
+    is_real = "Const:i" not in marks(first) | marks(second)
     for point in (*real_points(names, rng), *more_points(names, rng, 16)):
         try:
             try:
                 mine, theirs = exact(first, point), exact(second, point)
             except InexactError:
-                mine, theirs = (numeric(side, point, settings.digits, real=True) for side in (first, second))
+                mine, theirs = (numeric(side, point, settings.digits, real=is_real) for side in (first, second))
         except (UndefinedError, OverBudgetError):
             continue
         except InexactError:
