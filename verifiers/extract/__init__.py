@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from verifiers.extract.announced import announced, hashes
 from verifiers.extract.boxes import boxed, boxes, sole_box
-from verifiers.extract.doubt import reduced
+from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import (
     ALL_PLACES,
     EXPLICIT_PLACES,
@@ -24,6 +24,9 @@ from verifiers.extract.places import (
     undecorated,
 )
 from verifiers.extract.prose import bare, formula, last
+from verifiers.extract.reasoning import strip_reasoning
+from verifiers.extract.settled import from_final
+from verifiers.extract.turns import own_turn
 
 __all__ = [
     "ALL_PLACES", "EXPLICIT_PLACES", "TRAINING_PLACES", "Extraction", "Place", "announcements", "boxes",
@@ -31,14 +34,11 @@ __all__ = [
 ]  # fmt: skip
 
 _MAX_TAIL = 200_000  # characters at the end of a response that are searched
-_REASONING = r"think|thinking|thought|reasoning|reason|scratchpad|analysis|reflection"
-_REASONING_TAG = re.compile(rf"<(/?)(?:{_REASONING})>", re.IGNORECASE)
 _INVISIBLE = re.compile(r"\\(?:[hv]?phantom|tag|label)\*?\s*\{[^{}]{0,400}\}")
 _STRUCK = re.compile(
     r"(?<!\S)~~(?=\S)(?:[^~\n$\\]{1,200}|\$?\\boxed\{[^{}~]{0,200}\}\$?)(?<=\S)~~(?!\S)|<(del|s|strike)>[^<\n]{0,200}</\1>",
     re.IGNORECASE,
 )
-_NEXT_TURN = re.compile(r"<\|im_start\|>\s*user|<\|start_header_id\|>\s*user|\nUser:|\nHuman:")
 _COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
 _ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
 _ONLY_NUMBERS = re.compile(r"[\d\s.,/+*^()=%$-]{1,64}")  # no word, tag or command: no other place can match
@@ -72,25 +72,6 @@ def announcements(
             yield found
 
 
-def strip_reasoning(response: str) -> str:
-    """The response without its reasoning blocks; an unclosed one runs to the end, an unopened one from the start."""
-    if "<" not in response:
-        return response
-    kept: list[str] = []
-    position, inside = 0, False
-    for tag in _REASONING_TAG.finditer(response):
-        if tag[1]:
-            if not inside:
-                kept.clear()
-            inside, position = False, tag.end()
-        elif not inside:
-            kept.append(response[position : tag.start()])
-            inside = True
-    if not inside:
-        kept.append(response[position:])
-    return " ".join(kept)
-
-
 def _search(response: str, order: tuple[Place, ...]) -> Extraction:
     """The first of the places that announces something."""
     if Place.BARE in order and _ONLY_NUMBERS.fullmatch(response):
@@ -109,17 +90,21 @@ def _search(response: str, order: tuple[Place, ...]) -> Extraction:
 
 def _visible(response: str) -> tuple[str, bool]:
     """The text that counts: no reasoning, comment, invisible command or later turn; and whether it had reasoning."""
-    text = strip_reasoning(response[-_MAX_TAIL:] if len(response) > _MAX_TAIL else response)
-    turn = _NEXT_TURN.search(text, 1)
-    if turn:
-        text = text[: turn.start()]
+    text = response[-_MAX_TAIL:] if len(response) > _MAX_TAIL else response
+    said = strip_reasoning(text)
+    hidden = len(said) != len(text)
+    text = own_turn(said, _announces)
     text = _COMMENT.sub("", text) if "%" in text else text
-    hidden = len(response) != len(text) and _REASONING_TAG.search(response) is not None
     if "\\" in text:
         text = _INVISIBLE.sub(" ", text)
     if "~~" in text or "</" in text:
         text = _STRUCK.sub(" ", text)
-    return text, hidden
+    return from_final(without_denied(text)), hidden
+
+
+def _announces(text: str) -> bool:
+    """Whether a text announces an answer in any explicit place."""
+    return any((found := _FINDERS[place](text)) is not None and found.answer for place in TRAINING_PLACES)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""Answers announced in words: `the answer is ...`, in many languages, `Answer: ...`, `A: ...`, and `#### ...`.
+"""Answers announced in words: `the answer is ...` in the languages of `languages.py`, `A: ...`, and `#### ...`.
 
 Most responses are long and hold one announcement or none. The words that every announcement contains are looked for
 first, as plain text; the pattern is matched only where one of them stands.
@@ -11,49 +11,36 @@ from collections.abc import Iterator
 
 from verifiers.extract.boxes import sole_box
 from verifiers.extract.doubt import NOT_THAT, reduced
+from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
 from verifiers.extract.places import Extraction, Place, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
 
 _IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|(?=\$|\\\(|\\\[))"
+_ENGLISH = (
+    r"(?<!wrong )(?<!incorrect )"
+    rf"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:{'|'.join(ENGLISH.answers)})\b"
+    r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
+    rf"\s*[\"”*]*\s*{_IS}"
+)
+_FINALS = tuple(phrase for row in LANGUAGES for phrase in row.finals)
+_LETTER_AHEAD = r"(?=[\W_]{0,8}(?:text|textbf|mathrm)?[\W_]{0,3}[A-J](?![A-Za-z]))"
 # pattern, and the texts (lower case) of which one begins every match
 _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        r"(?<!wrong )(?<!incorrect )"
-        r"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:answers?|ans|solution|result)\b"
-        r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
-        rf"\s*[\"”*]*\s*{_IS}",
-        ("answer", "ans", "solution", "result"),
-    ),
-    (
-        r"(?:答案|结果|答)(?:应该|应当)?(?:是|为|：|:|等于)",
-        ("答案", "结果", "答"),
-    ),
-    (
-        r"(?<!\w)(?:respuesta|réponse|resposta|risposta|antwort|lösung|odpowiedź|jawaban(?:nya)?|svar(?:et)?)\b"
-        r"(?:\s+(?:final|correcta|finale|correcte|correta|corretta|richtige|yang\s+benar))?"
-        r"\s*(?:est|es|ist|é|è|lautet|to|adalah|är|er|:)(?![A-Za-z\u00c0-\u024f])(?:\s*:)?",
-        ("respuesta", "réponse", "resposta", "risposta", "antwort", "lösung", "odpowiedź", "jawaban", "svar"),
-    ),
+    (_ENGLISH, stems(ENGLISH.answers)),
     (r"(?<!\w)ans\.\s*[:=]?(?=\s*[^\s.])", ("ans.",)),
-    (r"(?:ответ|відповідь)\s*(?::|—|-|это)?", ("ответ", "відповідь")),
-    (r"(?:정답|답)\s*(?:은|는|:)", ("정답", "답")),
-    (r"(?:答え|正解)は?\s*[:：]?", ("答え", "正解")),
-    (r"(?:उत्तर|উত্তর|పరిష్కారం|பதில்)\s*(?:है|হল|হলো|:)?\s*:?", ("उत्तर", "উত্তর", "పరిష్కారం", "பதில்")),
-    (r"คำตอบ(?:ที่ถูกต้อง)?\s*(?:คือ|:)", ("คำตอบ",)),
-    (
-        r"(?:cevap|yanıt|seçenek|jibu|sagot|đáp\s+án(?:\s+đúng)?|câu\s+trả\s+lời|απάντηση|תשובה|válasz|răspuns(?:ul)?|vastaus"
-        r"|antwoord|odpověď)(?:\s+(?:is|ni|ay|je|là|on|este|είναι|היא)(?!\w))?\s*:?",
-        ("cevap", "yanıt", "seçenek", "jibu", "sagot", "đáp", "câu", "απάντηση", "תשובה", "válasz", "răspuns",
-         "vastaus", "antwoord", "odpověď"),
+    (rf"(?:{'|'.join(_FINALS)})[*_ \t]*\n", stems(_FINALS)),  # a heading
+    *((announcing(row, row.answers, needs_copula=row.needs_copula), stems(row.answers)) for row in OTHERS),
+    *(
+        (announcing(row, row.options, needs_copula=row.spaced) + _LETTER_AHEAD, stems(row.options))
+        for row in LANGUAGES
+        if row.options
     ),
-    (r"(?:所以选|故选|选择?(?=\s*[A-J]))\s*[:：]?", ("所以选", "故选", "选")),
-    (r"(?:الجواب|الإجابة)(?:\s+(?:الصحيحة|الصحيح))?(?:\s+(?:هو|هي))?\s*:?", ("الجواب", "الإجابة")),
-)  # fmt: skip
-_ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), stems) for pattern, stems in _SPOKEN)
+)
+_ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), begins) for pattern, begins in _SPOKEN)
 _ASCII_ANNOUNCEMENTS = tuple(
-    (pattern, kept) for pattern, stems in _ANNOUNCEMENTS if (kept := tuple(stem for stem in stems if stem.isascii()))
+    (pattern, kept) for pattern, begins in _ANNOUNCEMENTS if (kept := tuple(stem for stem in begins if stem.isascii()))
 )
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
@@ -115,9 +102,9 @@ def _starts(text: str) -> Iterator[tuple[int, int]]:
     if len(lowered) != len(text):
         lowered = text  # a letter whose lower case is longer: positions would shift, so only lower case is found
     table = _ASCII_ANNOUNCEMENTS if text.isascii() else _ANNOUNCEMENTS
-    for pattern, stems in table:
+    for pattern, begin_with in table:
         begins: set[int] = set()
-        for stem in stems:
+        for stem in begin_with:
             position = lowered.find(stem)
             while position >= 0:
                 begins.add(position)

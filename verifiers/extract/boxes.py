@@ -1,60 +1,109 @@
-r"""Answers in \boxed{...}."""
+r"""Answers in a box: `\boxed{...}` and its kin, `\fbox{...}`, `\framebox[2cm]{...}`, `\colorbox{red}{...}`."""
 
 from __future__ import annotations
 
 import re
 
-from verifiers.extract.doubt import reduced
+from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import Extraction, Place
+from verifiers.extract.reasoning import may_reason
+from verifiers.extract.settled import may_settle
+from verifiers.extract.turns import may_go_on
 
-_BOX = re.compile(r"(?:\\f?|\\?begin)?boxed\s*\{")
-_BOX_WORD = re.compile(r"\\boxed\s+([^\s${}\\]{1,40})")
+_BOX = re.compile(
+    r"(?:(?:\\f?|\\?begin)?boxed|\\(?:fbox|framebox|Boxed|ovalbox|Ovalbox|doublebox|shadowbox|tcbox|bbox))\*?"
+    r"(?:\s*\[[^\[\]{}\n]{0,60}\]|\s*\([^(){}\n]{0,30}\)){0,2}\s*\{"
+    r"|\\(?:colorbox|cfbox)\s*\{[^{}\n]{0,40}\}\s*\{|\\fcolorbox\s*(?:\{[^{}\n]{0,40}\}\s*){2}\{"
+    r"|\\enclose\s*\{(?:box|roundedbox|circle)\}\s*(?:\[[^\[\]{}\n]{0,60}\]\s*)?\{"
+)
+_BOX_WORD = re.compile(r"\\(?:boxed|fbox)(?:\s+|(?=[\d-]))([^\s${}\\]{1,40})")
 _BRACE = re.compile(r"[{}]")
 _JOINT = re.compile(r"(?:,|;|and|or|&|,\s*and|,\s*or)\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?")
+_BLANK = re.compile(
+    r"(?:\s|~|\$|\.|_|\?|\\[,;:!>_ ]|\\\\|\\q?quad(?![a-z])|\\(?:[lcdv]?dots|hfill|strut|Box|square)(?![a-z])"
+    r"|\\[hv]space\*?\{[^{}]*\}|\\(?:[hv]?phantom|tag|label)\*?\{[^{}]*\}|\\(?:text|mathrm|mbox)\{\s*\}|\{\s*\})*"
+)
 _PERCENT_AFTER = re.compile(r"[\s$)]*(?:\\?%|percent\b|pct\b)")
+_ANSWER = r"(?:(?:(?:the|this|that|my) )?(?:above|answer|result|value|box(?:ed)? (?:answer|value)))"
 _TAKEN_BACK = re.compile(
-    r"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
-    r"|(?:this|that|(?:(?:the|this|that|my) )?(?:above|answer|box(?:ed)? (?:answer|value)))(?: is|['’]s| was)"
-    r" (?:wrong|incorrect|not (?:right|correct))"
+    rf"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
+    rf"|(?:this|that|{_ANSWER})(?: is|['’]s| was) (?:clearly |obviously |actually |also )?"
+    r"(?:wrong|incorrect|not (?:right|correct))"
+    rf"|{_ANSWER}(?: is| was) (?:clearly |obviously |actually )?(?:false|impossible|absurd|invalid)"
+    rf"|{_ANSWER} (?:does not|doesn['’]t|cannot|can['’]t|fails to) (?:work|hold|satisfy)\b"
+    r"|i (?:take (?:that|it|this) back|retract|withdraw)\b"
+    r"|(?:ignore|disregard|forget|discard) (?:that|this|the|my) (?:above|box|answer|value|last)"
     r"|should (?:instead )?(?:be|have been)\b)"
 )
 _DENIED_BEFORE = re.compile(
-    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?|\b(?:wrong|incorrect) (?:answer|option|choice|value|result))"
+    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?"
+    r"|\b(?:wrong|incorrect|false|naive|tempting) (?:answer|option|choice|value|result|guess))"
     r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
 )
+_SUPPOSED = re.compile(  # the box of an assumption, of somebody else, of what is only thinkable
+    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if|say)(?: that)?(?: (?:the|our|my|this|that))?"
+    r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
+    r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
+    r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"
+    r"|(?:one|you|someone|somebody) (?:might|may|could|would) (?:be tempted to )?(?:think|say|answer|guess)"
+    r"[^.\n$]{0,30}"
+    r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
+    r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
+    r"[\s:$*(\\\[]*\Z"
+)
+_FALSE = (
+    r"(?:is|was|would be)\s+(?:clearly |obviously |actually |also )?(?:wrong|incorrect|false"
+    r"|too (?:small|large|big|low|high)"
+    r"|not\s+(?:correct|right|true|the|a solution|valid|possible)\b%s)"
+)
 _DENIED_AFTER = re.compile(
-    r"(?i)[\s$)\]\\*]*(?:is|was|would be)\s+"
-    r"(?:wrong|incorrect|false|not\s+(?:correct|right|true|the|a solution|valid)\b)"
+    rf"(?i)[\s$)\]\\*]*(?:{_FALSE % '|impossible'}|,\s*(?:which|but (?:that|this|it))\s+{_FALSE % '|impossible'}"
+    rf"|[.,;]?\s*(?:but )?(?:this|that)\s+{_FALSE % ''}|\?\s*(?:no|nope|wrong|not quite)\b)"
 )
 _NEAR = 40  # characters before a box in which its denial stands
+_MAX_PART = 600  # characters before a box in which the label of its part stands
+_NAMED_BEFORE = re.compile(r"([A-Za-z](?:_\{?\w{1,8}\}?)?)\s*(?:=|:)[\s$\\(\[]*\Z")
+_PART_LABEL = re.compile(
+    r"(?:^|[\n.;:,*]\s*|\s)(?:\(([a-h]|\d|i{1,3}|iv|v)\)|(?i:part|question|case)\s+\(?([a-h]|\d|i{1,3}|iv|v)\b)"
+)
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
 _TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
-_OTHER_MARKS = ("<", "%", "phantom", "\\tag", "\\label", "\nUser:", "\nHuman:", "~~")
+_OTHER_MARKS = ("%", "phantom", "\\tag", "\\label", "~~")
 
 
 def sole_box(response: str) -> str | None:
     r"""The content of the box of a response that holds one box and nothing that could hide it or stand before it.
 
-    None says nothing: the long way decides. What is checked is sufficient: without `<` there is no tag, reasoning
-    block or turn mark, without `%` no comment, and the other marks hide text. A property test holds both ways equal.
+    None says nothing: the long way decides. What is checked is sufficient, and a property test holds both ways equal.
     """
     start = response.find("\\boxed{")
-    if start < 0 or response.find("boxed", start + 7) >= 0 or response.find("boxed") != start + 1:
+    if start < 0 or response.find("ox", start + 7) >= 0 or response.find("ox") != start + 2:
         return None
     for mark in _OTHER_MARKS:
         if mark in response:
             return None
     found = _TWO_LEVELS.match(response, start + 6)
+    if found is not None and not start and found.end() == len(response) and response.isascii():
+        content = found[1].strip()  # nothing but the box
+        return content if content and not _BLANK.fullmatch(content) else None
     if found is None or _PERCENT_AFTER.match(response, found.end()) or _is_denied(response, start, found.end()):
         return None
+    if (
+        may_reason(response)
+        or may_go_on(response)
+        or may_settle(response, found.end())
+        or without_denied(response) != response
+    ):
+        return None
     content = found[1].strip()
-    return content if content and content.isascii() else None
+    return content if content and content.isascii() and not _BLANK.fullmatch(content) else None
 
 
 def _is_denied(text: str, start: int, end: int) -> bool:
     """Whether the words before a box deny it ("it cannot be"), or those after it take it back."""
     return bool(
         _DENIED_BEFORE.search(text, max(0, start - _NEAR), start)
+        or _SUPPOSED.search(text, max(0, start - 2 * _NEAR), start)
         or _DENIED_AFTER.match(text, end)
         or _TAKEN_BACK.search(text, end)
     )
@@ -62,18 +111,20 @@ def _is_denied(text: str, start: int, end: int) -> bool:
 
 def boxed(text: str) -> Extraction | None:
     """The last box, or the last boxes joined by commas and words such as `and`."""
-    if "boxed" not in text:
+    if "ox" not in text:
         return None
     found, unclosed = boxes(text)
-    filled = [box for box in found if box[2].strip()]
-    if not filled:
-        if unclosed or found:
-            return Extraction(None, Place.BOXED, detail="the box is empty" if found else "the box is not closed")
-        return None
-    if _is_denied(text, *filled[-1][:2]):
-        return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
-    if unclosed and text.rfind("boxed") > filled[-1][1]:
+    if not found:
+        return Extraction(None, Place.BOXED, detail="the box is not closed") if unclosed >= 0 else None
+    if unclosed > found[-1][1]:
         return Extraction(None, Place.BOXED, detail="the last box is not closed")
+    if _BLANK.fullmatch(found[-1][2]):
+        return Extraction(None, Place.BOXED, detail="the last box is empty")
+    if _is_denied(text, *found[-1][:2]):
+        return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
+    filled = [
+        box for box in found if not _BLANK.fullmatch(box[2]) and (box is found[-1] or not _is_denied_nearby(text, box))
+    ]
     run = [filled[-1]]
     for box in reversed(filled[:-1]):
         if len(run) >= _MAX_JOINED or not _JOINT.fullmatch(_words_between(text[box[1] : run[0][0]])):
@@ -87,7 +138,30 @@ def boxed(text: str) -> Extraction | None:
         return Extraction(content, Place.BOXED, lambda: reduced(content), others)  # a sentence of another language
     if _PERCENT_AFTER.match(text, run[0][1]) and "%" not in content:
         content += "\\%"
-    return Extraction(content, Place.BOXED, others=others)
+    return Extraction(content, Place.BOXED, others=others, parts=_parts(text, filled))
+
+
+def _is_denied_nearby(text: str, box: tuple[int, int, str]) -> bool:
+    """Whether a box before the last one is denied where it stands."""
+    return bool(_DENIED_AFTER.match(text, box[1]) or _SUPPOSED.search(text, max(0, box[0] - 2 * _NEAR), box[0]))
+
+
+def _parts(text: str, filled: list[tuple[int, int, str]]) -> tuple[str, ...]:
+    """The boxes as the parts of one answer, each behind a mark of its own: (a) and (b), or x = and y =; else none."""
+    if len(filled) < 2:
+        return ()
+    marks: list[str] = []
+    previous = 0
+    for start, end, _ in filled:
+        before = text[max(previous, start - _MAX_PART) : start]
+        named = _NAMED_BEFORE.search(before)
+        labels = [label[1] or label[2] for label in _PART_LABEL.finditer(before)]
+        mark = named[1] if named else labels[-1].lower() if labels else ""
+        if not mark or mark in marks:
+            return ()
+        marks.append(mark)
+        previous = end
+    return tuple(box[2].strip() for box in filled)
 
 
 def _words_between(text: str) -> str:
@@ -96,20 +170,20 @@ def _words_between(text: str) -> str:
     ).strip()
 
 
-def boxes(text: str) -> tuple[list[tuple[int, int, str]], bool]:
-    """(start, end, content) of every closed outermost box, in order, and whether a box was left open."""
+def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
+    """(start, end, content) of every closed outermost box, in order, and where the last open box begins (-1: none)."""
     starts = [(match.start(), match.end()) for match in _BOX.finditer(text)]
     found: list[tuple[int, int, str]] = []
     if not starts:
-        return [(match.start(), match.end(), match[1]) for match in _BOX_WORD.finditer(text)], False
+        return [(match.start(), match.end(), match[1]) for match in _BOX_WORD.finditer(text)], -1
     closing = _matching_braces(text)
-    position, unclosed = -1, False
+    position, unclosed = -1, -1
     for start, inner in starts:
         if start < position:
             continue  # inside the box before
         end = closing.get(inner - 1)
         if end is None:
-            unclosed = True
+            unclosed = start
             continue
         found.append((start, end + 1, text[inner:end]))
         position = end

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
 from verifiers.extract.places import formulas, undecorated
 from verifiers.text import units
 from verifiers.text.spellings import han_unit
 
-NEGATED = re.compile(
-    r"(?i)\b(?:not|no|but|n't|isn['’]t|can['’]t|aren['’]t|doesn['’]t|cannot|never|neither|nor|wrong|incorrect|no longer"
-    r"|rather than|instead of|except|unlikely|false)\b|≠|\\neq?\b"
-    # the same in other languages: nicht, kein, ne ... pas, não, non, niet, nie, не, değil, nem, ikke, inte ...
-    r"|\b(?:nicht|keine?|n['’](?:est|a|y)|ne|pas|não|nao|non(?!-)|niet|geen|nie|není|neni|не|нет|ні|değil|nem|ikke|inte|bukan"
-    r"|tidak|không|δεν|όχι|nu|hindi)\b"
-    r"|不是|错误|不对|没有|ではありません|ではない|でない|じゃない|아닙니다|아니|ไม่"
-    r"|(?<!\S)(?:नहीं|নয়|ليس|ليست|لا|نیست|לא|אינו|אינה)(?!\S)"
-)
-HEDGED = re.compile(
-    r"(?i)\b(?:or|maybe|perhaps|possibly|either|probably|might|could be|unsure|guess|between"
-    r"|oder|ou|или|або|lub|nebo|veya|hoặc|atau|eller|vagy|vielleicht|peut-être|quizás|talvez|forse|возможно)\b"
-    r"|\d\s+[oae]\s+\d|或|または|あるいは|또는|혹은|หรือ|(?<!\S)(?:أو|या|অথবা|או)(?!\S)"
-)
+NEGATED = re.compile(rf"(?i){column('negations')}|≠|\\neq?\b")
+_OFFERED = column("alternatives")
+_SECOND = rf"[\d$}})][^.\n]{{0,40}}?{column('doubts')}\W{{0,3}}[\d$\\(]"
+HEDGED = re.compile(rf"(?i){_OFFERED}|{_SECOND}|\bbetween\s+\W{{0,3}}[\d\\]|(?<=\d)\s+[ae]\s+(?=\d)")
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
     r"|up to|nearly|almost|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
     r"|\d\s+(?:at (?:minimum|maximum|least|most|best|worst)|minimum|maximum)\b"
 )
-NOT_THAT = re.compile(r"(?i),\s*(?:and |but )?(?:not|pas|nicht|no|não|non|niet|nie|не) \W{0,3}[\d\w./]{1,20}\W{0,3}$")
+_VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[^\s,;.$]{1,30})"
+NOT_THAT = re.compile(
+    rf"(?i)\s*(?:[,;]\s*(?:and |but )?{column('negations')} \W{{0,3}}{_VALUE}\W{{0,3}}$"
+    rf"|\((?:and |but )?(?:not|no|pas|nicht|não|non|niet|nie|не)\s\W{{0,3}}(?:[\d$\\][^()\n]{{0,60}}|[A-Z])\))"
+)
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
 _NEAR = 30  # characters around a number in which words say what becomes of it
 _PRIMES, _QUOTES = frozenset("'′″"), frozenset("'‘\"“")
@@ -43,6 +39,27 @@ _CHANGED_AFTER = re.compile(
     r"(?i)\s*(?:squared|cubed|factorial|(?:ten|hundred|thousand|million)ths?|halves|thirds|fourths|fifths|th root"
     r"|lakhs?|crores?|(?:degrees )?below|more than|less than|plus|minus|times|divided by)\b|[₀-₉⁰-⁹²³]|_\d|\^"
 )
+
+
+def _denied_for_another(row: Language) -> tuple[tuple[str, ...], tuple[str, ...], re.Pattern[str]]:
+    """How `but` and `not` begin in a language, and the pattern of "not 42 but 43" from `not` up to `but`."""
+    words = [word for word in row.negations if not word.startswith("\\")]
+    denied = "|".join((*(bounded(word) for word in words), *((r"n['’]t(?!\w)",) if row is ENGLISH else ())))
+    pattern = re.compile(
+        rf"(?i)(?:{denied})[\s*]{{0,3}}{_VALUE}[\s*]{{0,3}}[,;，]?\s*"
+        rf"(?:{'|'.join(bounded(word) for word in row.instead)})[\s:]{{0,3}}(?=[\s*]{{0,3}}[\d$\\A-Z(-])"
+    )
+    begins = {re.split(r"[(\[]", word)[0] for word in words} | ({"n't", "n’t"} if row is ENGLISH else set())
+    return (
+        tuple(re.split(r"[(\[]", word)[0] for word in row.instead),
+        tuple(sorted({written for word in begins for written in (word, word.capitalize())})),
+        pattern,
+    )
+
+
+_DENIALS = tuple(_denied_for_another(row) for row in LANGUAGES if row.instead)
+_ASCII_DENIALS = tuple(row for row in _DENIALS if any(word.isascii() for word in row[0]))
+_MAX_DENIED = 600  # characters at the end of a text in which "not 42 but 43" is looked for
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
@@ -81,6 +98,27 @@ def picked(text: str, number: re.Match[str]) -> str | None:
         return f"{plain} {word[1]}"
     han = None if text.isascii() else han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain
+
+
+def without_denied(text: str) -> str:
+    """`text` with "is not 42 but 43" as "is: 43" near its end; what is denied with nothing in its place stays."""
+    if len(text) > _MAX_DENIED:
+        return text[:-_MAX_DENIED] + without_denied(text[-_MAX_DENIED:])
+    for instead, denials, pattern in _ASCII_DENIALS if text.isascii() else _DENIALS:
+        if not any(word in text for word in instead):
+            continue
+        begins = {found for word in denials for found in _everywhere(word, text)}
+        spans = [found.span() for begin in sorted(begins) if (found := pattern.match(text, begin))]
+        for start, end in reversed(spans):
+            text = f"{text[:start]}: {text[end:]}"
+    return text
+
+
+def _everywhere(word: str, text: str) -> Iterator[int]:
+    position = text.find(word)
+    while position >= 0:
+        yield position
+        position = text.find(word, position + 1)
 
 
 def is_doubtful(sentence: str) -> bool:

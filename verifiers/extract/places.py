@@ -49,6 +49,7 @@ class Extraction:
         place: where it stood.
         shorter: gives `fallbacks`, worked out only when they are needed.
         others: earlier announcements in the same kind of place, oldest first.
+        parts: boxes that the response marks as the parts of one answer, in order.
         detail: why there is no answer.
     """
 
@@ -56,6 +57,7 @@ class Extraction:
     place: Place | None = None
     shorter: Callable[[], tuple[str, ...]] = tuple
     others: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     detail: str = ""
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, picked, without_remark
+from verifiers.extract.languages import column
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
 
 _MAX_BARE = 6_000  # characters
@@ -22,9 +23,7 @@ _CODE = re.compile(
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z](?:_\w+)?)\s*=")
 _AND = re.compile(r"(?i)\s*,?\s*(?:and|or)\s*")
 _COMMA = re.compile(r"(?i)\s*,\s*(?:and|or)?\s*")
-_CONNECTIVE = re.compile(
-    r"(?i)^(?:(?:so|thus|hence|therefore|then|consequently|in conclusion|finally|we conclude that)\b,?\s*)+"
-)
+_CONNECTIVE = re.compile(rf"(?i)^(?:{column('conclusions')}[,，]?\s*)+")
 _YES_NO = re.compile(r"(?i)(yes|no)\b\s*[,.;:!]")
 _FIRST_EQUATION = re.compile(r"(?<![\w\\])[A-Za-z](?:_\w+)?\s*=(?!=)")
 _SAID_AFTER = re.compile(

@@ -99,7 +99,7 @@ class SymbolicVerifier:
         if extraction.answer is None or not extraction.answer.strip():
             return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
         outcome, text, judged = self._judge_candidates(extraction, reference, response)
-        if outcome is not Outcome.CORRECT and extraction.place is Place.BOXED and extraction.others and not self.strict:
+        if outcome is not Outcome.CORRECT and extraction.parts and not self.strict:
             outcome, text, judged = self._judge_parts(extraction, reference) or (outcome, text, judged)
         if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
             return _verdict(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
@@ -154,8 +154,8 @@ class SymbolicVerifier:
         return first
 
     def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Judgement] | None:
-        """One box for every value of a reference that lists them: parts answered one after the other."""
-        parts = (*extraction.others, extraction.answer or "")
+        """One box for every value of a reference that lists them: parts that the response marks as such."""
+        parts = extraction.parts
         if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(parts):
             return None
         text = "; ".join(parts)
