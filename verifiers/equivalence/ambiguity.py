@@ -27,6 +27,7 @@ from verifiers.parse.tree import (
     walk,
 )
 from verifiers.parse.words import is_short
+from verifiers.text.plain_numbers import read_number
 from verifiers.text.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
@@ -81,7 +82,7 @@ def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Ex
         lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]
-    if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text):
+    if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text) and read_number(text) is None:
         is_fraction = marks(reference.tree) <= _FRACTION and _ONE_DECIMAL.fullmatch(text) is not None
         decimal = (
             _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
