@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 import verifiers
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
+from experiments.run.terminal import printable
 from rl.learning.files import ADVICE, disk_advice
 
 VERBS = {  # verb -> where it is, and what the list of verbs says of it
@@ -132,7 +133,7 @@ def main() -> None:
         _check_packages()
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in ADVICE:

@@ -23,6 +23,7 @@ from envs.types import Environment
 from experiments.cli.outputs import output_file, output_folder
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
 from experiments.run.folders import provenance, read_json, write_json
+from experiments.run.terminal import printable
 
 app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
@@ -47,7 +48,7 @@ def show(
     """Print problems with their worked solutions and a wrong one."""
     env = _make(name)
     try:
-        print(show_text(env, num=num, level=level, seed=seed))
+        print(printable(show_text(env, num=num, level=level, seed=seed)))
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -111,7 +112,7 @@ def play(
 
     def ask(prompt: str) -> str:
         """The typed answer; "" at the end of the input, which ends the game."""
-        print(f"\n{prompt}")
+        print(f"\n{printable(prompt)}")
         try:
             return input("> ")
         except EOFError:
@@ -124,7 +125,7 @@ def play(
             verdict, total = played.verdict, total + 1
             right += verdict.is_correct
             reference = f" (reference {played.problem.answer})" if played.problem.answer else ""
-            print(f"{verdict.outcome.value}: {verdict.detail}{reference}")
+            print(printable(f"{verdict.outcome.value}: {verdict.detail}{reference}"))
     except ValueError as error:
         raise UserError(str(error)) from error
     print(f"\n{right} of {total} right")

@@ -11,6 +11,7 @@ from experiments.report import write_report
 from experiments.results.compare import print_comparison
 from experiments.results.listing import print_runs
 from experiments.run.export import export_policy
+from experiments.run.folders import damage_told
 
 
 def compare(
@@ -27,12 +28,14 @@ def compare(
 
     Paired differences by seed and problem, and McNemar's exact test; how to read it: docs/reading-results.md.
     """
-    print_comparison(folders, level=level, metric=metric)
+    with damage_told(folders[0]):
+        print_comparison(folders, level=level, metric=metric)
 
 
 def report(folder: Annotated[Path, typer.Argument(help="A study folder.")]) -> None:
     """Write report.html, report.md and report.json of a study again."""
-    print(write_report(folder))
+    with damage_told(folder):
+        print(write_report(folder))
 
 
 def export(

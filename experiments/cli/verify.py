@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
+from experiments.run.terminal import printable
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.registry import make
 from verifiers.trl import VerifierGrader
@@ -306,11 +307,11 @@ def render_verdict(verdict: Verdict, answer: str) -> Any:
     colour = {Outcome.CORRECT: "bold green", Outcome.ERROR: "bold magenta"}.get(verdict.outcome, "bold red")
     table.add_row("verdict", Text(verdict.outcome.value.upper(), style=colour))
     table.add_row("score", f"{verdict.score:g}")
-    table.add_row("reference", Text(answer))
-    table.add_row("answer", Text("none" if verdict.answer is None else verdict.answer))
+    table.add_row("reference", Text(printable(answer)))
+    table.add_row("answer", Text("none" if verdict.answer is None else printable(verdict.answer)))
     for name, told in verdict.info.get("explanation", {}).items():
-        table.add_row(name, Text(told))
-    table.add_row("because", Text(verdict.detail))
+        table.add_row(name, Text(printable(told)))
+    table.add_row("because", Text(printable(verdict.detail)))
     if verdict.reason is not None:
         table.add_row("reason", verdict.reason.value)
     if verdict.first_wrong_step is not None:

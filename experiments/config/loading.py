@@ -73,10 +73,12 @@ def load_resolved(file: Path) -> Experiment:
     Raises:
         UserError: it is missing, or of a version whose settings were others.
     """
+    if not file.exists():
+        raise UserError(f"{file} does not exist: is {file.parent} the folder of a study?")
+    raw = _read(file)
+    check_config(raw)
     try:
-        return Experiment.model_validate(yaml.safe_load(file.read_text()))
-    except FileNotFoundError as error:
-        raise UserError(f"{file} does not exist: is {file.parent} the folder of a study?") from error
+        return Experiment.model_validate(raw)
     except ValidationError as error:
         raise UserError(f"{file} was written by another version: " + "; ".join(_explain(error))) from error
 

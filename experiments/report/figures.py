@@ -13,7 +13,7 @@ from experiments.results.read import START, StudyResults
 from experiments.results.stats import Interval
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.evaluations import PASS_AT
-from experiments.run.folders import read_json, read_jsonl
+from experiments.run.folders import read_json, read_jsonl, read_object
 from experiments.study.components import build_env
 
 
@@ -53,7 +53,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "phases": {name: phase_means(results, name) for name in results.arms},
         "stages": results.study["stages"],
         "total_seconds": sum(row["seconds"] for row in results.study["stages"]),
-        "provenance": read_json(results.folder / "provenance.json"),
+        "provenance": read_object(results.folder / "provenance.json", "commit", "began", "packages", "machine"),
         "problems": results.study["problems"],
         "config": (results.folder / "config.yaml").read_text(),
     }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from experiments.results.read import load_study
+from experiments.results.read import NotEvaluatedError, load_study
 from experiments.run.errors import UserError
-from experiments.run.folders import STATUS, read_json
-
-DEAD_SECONDS = 60.0  # the heart beats every few
+from experiments.run.folders import damage_told, read_object
+from experiments.run.lock import holder_of, is_locked
+from experiments.run.terminal import printable
 
 
 def print_runs(root: Path) -> None:
@@ -28,25 +28,38 @@ def print_runs(root: Path) -> None:
     for column in ("study", "state", "seeds", "step-verified accuracy (sampled)"):
         table.add_column(column)
     for folder in folders:
-        study = read_json(folder / "study.json")
-        table.add_row(str(folder), _state(folder, study["state"]), str(len(study["seeds"])), _headline(folder))
+        table.add_row(Text(printable(str(folder))), *(Text(printable(cell)) for cell in _row(folder)))
     Console().print(table)
 
 
+def _row(folder: Path) -> tuple[str, str, str]:
+    """State, seeds and headline; of a damaged study what is wrong with it, which keeps no other from being listed."""
+    try:
+        with damage_told(folder):
+            study = read_object(folder / "study.json", "state", "seeds")
+            state, seeds = _state(folder, study["state"]), str(len(study["seeds"]))
+    except UserError as error:
+        return "damaged", "", str(error).removeprefix(f"{folder}/")
+    try:
+        with damage_told(folder):
+            return state, seeds, _headline(folder)
+    except UserError as error:
+        return state, seeds, str(error).removeprefix(f"{folder}/")
+
+
 def _state(folder: Path, state: str) -> str:
-    """The state; of a study that says it runs and whose heart does not beat, that too."""
-    rows = [read_json(path) for path in folder.rglob(STATUS)]
-    running = [row["heartbeat"] for row in rows if row["state"] == "running"]
-    if state != "running" or not running:
+    """The state; of a study that says it runs although nobody runs it, that too."""
+    if state != "running":
         return state
-    silent = time.time() - max(running)
-    return state if silent < DEAD_SECONDS else f"killed? no heartbeat for {silent / 60:.0f} min: --resume goes on"
+    if is_locked(folder):
+        return f"running, {holder_of(folder).partition(' (')[0]}"
+    return "killed: --resume goes on"
 
 
 def _headline(folder: Path) -> str:
     try:
         results = load_study(folder)
-    except UserError:
+    except NotEvaluatedError:
         return "not evaluated yet"
     level = results.headline_level
     return "  ".join(

@@ -19,7 +19,7 @@ from experiments.config.renamed import check_folder_names
 from experiments.results.stats import Interval, hierarchical_bootstrap
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
-from experiments.run.folders import RunFolder, read_json, read_jsonl
+from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
 from rl.functional.estimators import pass_at_k
 
 
@@ -202,18 +202,22 @@ class StudyResults:
         return sum(row["seconds"] for row in self.study["stages"] if row["stage"] in stages)
 
 
+class NotEvaluatedError(UserError):
+    """A study that has no evaluation yet."""
+
+
 def load_study(folder: Path) -> StudyResults:
     """The results of a study.
 
     Raises:
         UserError: the folder holds no study, or none of its arms was evaluated.
     """
-    study = read_json(folder / "study.json")
+    study = read_object(folder / "study.json", "state", "seeds", "stages", "problems")
     check_folder_names(folder)
     experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:
-        raise UserError(f"{folder}: no seed of this study was evaluated yet (state: {study['state']})")
+        raise NotEvaluatedError(f"{folder}: no seed of this study was evaluated yet (state: {study['state']})")
     experiment = experiment.model_copy(update={"seeds": tuple(seeds)})
     policies = {}
     for arm in (START, *experiment.arms):

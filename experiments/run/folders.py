@@ -13,13 +13,16 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from experiments.run.errors import UserError
+from experiments.run.lock import LOCK
 from rl.learning.files import write_whole
 
 STATUS = "status.json"
@@ -31,14 +34,46 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=durable)
 
 
+class DamagedFileError(UserError):
+    """A file of a run cannot be read: it was cut short or changed after it was written."""
+
+
 def read_json(path: Path) -> Any:
     """The JSON value in a file; a UserError names a missing or broken one."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path} does not exist: is {path.parent} the folder of a run or study?") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not valid JSON (line {error.lineno})") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is damaged: {_of_json(error)}") from error
+
+
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object in a file that must have these keys.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise DamagedFileError(f"{path} is damaged: it holds {_kind(found)}, expected an object")
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise DamagedFileError(f"{path} is damaged: it has no {missing[0]!r}")
+    return found
+
+
+def _of_json(error: Exception) -> str:
+    """Why a text is no JSON, in words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not valid JSON (line {error.lineno})"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not valid JSON ({error})"
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"
 
 
 def append_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -72,13 +107,42 @@ def filter_jsonl(path: Path, keep: Callable[[dict[str, Any]], bool]) -> None:
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSONL file; nothing when it does not exist. A torn last line (a killed writer) is left out."""
+    """The rows of a JSONL file; nothing when it does not exist. A torn last line (a killed writer) is left out.
+
+    Raises:
+        DamagedFileError: another line is no JSON object.
+    """
     if not path.exists():
         return
-    with path.open() as file:
-        for line in file:
-            if line.endswith("\n"):
-                yield json.loads(line)
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                row = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError) as error:
+                raise DamagedFileError(f"{path} is damaged: line {number}: {_of_json(error)}") from error
+            if not isinstance(row, dict):
+                raise DamagedFileError(f"{path} is damaged: line {number} holds {_kind(row)}, expected an object")
+            yield row
+
+
+@contextmanager
+def damage_told(folder: Path) -> Iterator[None]:
+    """Reads a study inside: a file that can be read and holds something else than it should is told as damage.
+
+    Raises:
+        DamagedFileError: with the folder, and where in the code something was missing.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__}: {error} in {Path(place.filename).name}:{place.lineno}"
+        raise DamagedFileError(
+            f"{folder} holds a file that is not what a study writes ({where}): restore it from a copy, or remove the "
+            "folder of its stage and go on with --resume"
+        ) from error
 
 
 def finite(value: Any) -> Any:
@@ -139,7 +203,12 @@ class RunFolder:
     def state(self) -> str:
         """new, running, interrupted, failed or done."""
         file = self.path / STATUS
-        return str(read_json(file)["state"]) if file.exists() else "new"
+        if not file.exists():
+            return "new"
+        try:
+            return str(read_object(file, "state")["state"])
+        except DamagedFileError as error:
+            raise DamagedFileError(f"{error}: remove it to run the stage again from its last checkpoint") from error
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """Appends a row to metrics.jsonl."""
@@ -174,11 +243,16 @@ def check_folder(path: Path, *, resume: bool) -> None:
     """
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file, expected a folder to write: give another --output")
-    used = path.exists() and any(path.iterdir())
+    used = is_used(path)
     if used and not resume:
         raise UserError(f"{path} exists already: add --resume to go on with it, or --output another folder")
     if resume and not used:
         raise UserError(f"nothing to resume: {path} does not exist or is empty")
+
+
+def is_used(path: Path) -> bool:
+    """True when a folder holds more than a lock."""
+    return path.is_dir() and any(found.name != LOCK for found in path.iterdir())
 
 
 def make_folder(path: Path) -> None:

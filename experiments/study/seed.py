@@ -25,6 +25,7 @@ from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import StopSwitch
 from experiments.study.components import build_env
+from experiments.study.endings import StudyInterrupted
 from experiments.study.evaluation import Evaluator
 from experiments.study.folders import SeedFolders
 from experiments.study.preferences import Preferences
@@ -32,10 +33,6 @@ from experiments.study.services import Services
 from experiments.study.serving import PolicyServer
 from experiments.study.start import make_start
 from experiments.study.training import ArmRun
-
-
-class StudyInterrupted(Exception):
-    """A stop was requested; everything up to here is on disk."""
 
 
 @dataclass(frozen=True)

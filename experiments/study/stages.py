@@ -19,24 +19,23 @@ from experiments.config.renamed import check_folder_names
 from experiments.report import write_report
 from experiments.results.tables import print_study
 from experiments.run.display import Display
-from experiments.run.errors import EXIT_RUN_FAILED, UserError
+from experiments.run.errors import UserError
 from experiments.run.folders import check_folder, make_folder, provenance, read_json, write_json
-from experiments.run.stop import EXIT_INTERRUPTED, StopSwitch
+from experiments.run.lock import FolderLock, check_unlocked
+from experiments.run.stop import StopSwitch
 from experiments.study.components import build_env
+from experiments.study.endings import told_ends
 from experiments.study.plan import check_components
 from experiments.study.problems import final_problems, save_problems, validation_problems
 from experiments.study.prompting import with_prompts
-from experiments.study.seed import SeedStages, StudyInterrupted, make_services
+from experiments.study.seed import SeedStages, make_services
 from experiments.study.serving import start_executor, stop_executor
 from experiments.study.start import check_room, validation_drills
 from policies.causal import check_device
 from policies.tiny import TinyConfig, build_tiny
-from rl.learning.checkpoint import CheckpointError
-from rl.learning.files import ADVICE, disk_advice, write_whole
-from rl.workers import WorkersLost
+from rl.learning.files import write_whole
 
 SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
-EXPECTED_FAILURES = (CheckpointError, WorkersLost, TimeoutError)  # of the machine: told in a line, resumable
 
 
 @dataclass
@@ -126,6 +125,7 @@ def run_study(
         UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
     """
     config_file = folder / "config.yaml"
+    check_unlocked(folder)
     check_folder(folder, resume=resume)
     if resume and not config_file.exists():
         raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
@@ -139,42 +139,22 @@ def run_study(
         )
     _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
     make_folder(folder)
-    write_whole(config_file, resolved.encode())
-    if same_start is not None:
-        _copy_starts(experiment, same_start, folder)
-    _write_provenance(folder / "provenance.json")
-    display = display or Display(quiet=quiet)
-    with StopSwitch() as stop:
-        found = folder / "study.json"
-        study = Study(experiment, folder, display, stop, before=read_json(found) if found.exists() else {})
-        try:
-            with display:
+    with FolderLock(folder):
+        check_folder(folder, resume=resume)  # once more: another process may have begun and ended meanwhile
+        write_whole(config_file, resolved.encode())
+        if same_start is not None:
+            _copy_starts(experiment, same_start, folder)
+        _write_provenance(folder / "provenance.json")
+        display = display or Display(quiet=quiet)
+        with StopSwitch() as stop:
+            study = Study(experiment, folder, display, stop, before=_read_or_none(folder / "study.json") or {})
+            with told_ends(folder, study.write), display:
                 study.run()
-        except StudyInterrupted:
-            study.write("interrupted")
-            print(f"stopped; go on with: beyond study {config_file} -o {folder} --resume", file=sys.stderr)
-            raise SystemExit(EXIT_INTERRUPTED) from None
-        except UserError:
-            study.write("failed")
-            raise
-        except EXPECTED_FAILURES as error:
-            study.write("failed")
-            raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
-        except OSError as error:
-            if error.errno not in ADVICE:
-                raise
-            study.write("failed")
-            where = f" ({error.filename})" if error.filename else ""
-            raise UserError(
-                f"{disk_advice(error)}{where}; the last good checkpoint is intact: beyond study {config_file} "
-                f"-o {folder} --resume",
-                EXIT_RUN_FAILED,
-            ) from error
-    study.write("done")
-    report = write_report(folder)
-    print_study(folder)
-    print(f"report: {report}")
-    return report
+        study.write("done")
+        report = write_report(folder)
+        print_study(folder)
+        print(f"report: {report}")
+        return report
 
 
 def _check(experiment: Experiment) -> None:
@@ -197,7 +177,16 @@ def _check(experiment: Experiment) -> None:
 def _write_provenance(path: Path) -> None:
     """What produced the run, and under `resumed` what went on with it later."""
     now = provenance()
-    if path.exists():
-        first = read_json(path)
-        now = {**first, "resumed": [*first.get("resumed", ()), now]}
-    write_json(path, now)
+    first = _read_or_none(path)
+    write_json(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    """A JSON file that a resume writes anew; None where it is missing or damaged."""
+    try:
+        found = read_json(path)
+    except UserError as error:
+        if path.exists():
+            print(f"warning: {error}; it is written anew", file=sys.stderr)
+        return None
+    return found if isinstance(found, dict) else None

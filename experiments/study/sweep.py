@@ -18,7 +18,7 @@ from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.run.errors import UserError
-from experiments.run.folders import write_json
+from experiments.run.folders import is_used, write_json
 from experiments.study.stages import run_study
 
 
@@ -65,7 +65,7 @@ def run_sweep(
     folders = [root / "_".join(f"{k.rpartition('.')[2]}={v}" for k, v in p.items()).replace("/", "-") for p in points]
     starts: list[tuple[dict[str, Any], Path]] = []
     for experiment, folder in zip(experiments, folders):
-        is_begun = folder.is_dir() and any(folder.iterdir())
+        is_begun = is_used(folder)
         cause = _what_makes_the_start(experiment)
         same = next((other for known, other in starts if known == cause), None)
         run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)

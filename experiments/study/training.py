@@ -16,6 +16,7 @@ from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
 from experiments.study.components import build, sampling_of
+from experiments.study.endings import TrainingFailed
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
@@ -69,8 +70,10 @@ class ArmRun:
         Args:
             evaluate: step -> metrics of held-out problems.
             part: of an arm that trains more than once; names its checkpoints and rollouts.
+        Raises:
+            TrainingFailed: the loss was not finite.
         """
-        return Training(
+        result = Training(
             learner=learner,
             workers=workers,
             problems=problems,
@@ -82,6 +85,13 @@ class ArmRun:
             evaluate=evaluate,
             log=RolloutLog(self.folder.path / "rollouts" / part) if self.rl.log_rollouts else None,
         ).run()
+        if result.reason == "non_finite_loss":
+            raise TrainingFailed(
+                f"{self.stage}: the loss was not finite after step {result.steps}; the checkpoint of that step is "
+                "intact. The same settings come to the same loss: lower rl.optimizer.lr or rl.optimizer.clip_norm, or "
+                "look at the rewards (metrics.jsonl), and begin a new folder"
+            )
+        return result
 
 
 def optimizer_of(section: OptimizerSection, total_steps: int) -> OptimizerSettings:

@@ -132,17 +132,6 @@ def test_workers_that_cannot_be_asked_do_not_end_the_heartbeat(tmp_path, monkeyp
     assert "gone" in (tmp_path / "stacks.txt").read_text()
 
 
-def test_a_study_whose_heart_stopped_is_listed_as_such(tmp_path, capsys):
-    from experiments.results.listing import print_runs
-
-    (tmp_path / "a").mkdir()
-    write_json(tmp_path / "a" / "study.json", {"state": "running", "seeds": [0]})
-    for heartbeat, words in ((time.time(), "running"), (time.time() - 600, "no heartbeat")):
-        write_json(tmp_path / "a" / "status.json", {"state": "running", "heartbeat": heartbeat})
-        print_runs(tmp_path)
-        assert words in " ".join(capsys.readouterr().out.split())
-
-
 def test_provenance_reads_the_repository_and_writes_nothing_into_it(tmp_path, monkeypatch):
     """git's `status` rewrites the index where it can; on a full disk that left a lock, and read as no changes."""
     source, index = tmp_path / "experiments" / "run" / "folders.py", tmp_path / ".git" / "index"
