@@ -177,19 +177,23 @@ def make_learner(
     Args:
         reference: None: the policy as it is now.
     """
-    total_steps = section.steps * algorithm.epochs * algorithm.minibatches
+    pretraining = section.value_pretraining if algorithm.needs_values else 0
+    steps_per_update = algorithm.epochs * algorithm.minibatches
+    policy_steps = max(section.steps - pretraining, 1) * steps_per_update  # without the critic's start
     if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
         reference = _frozen(policy)
     return Learner(
         Models(policy, value_model=make_value_model(algorithm, policy), reference=reference),
         algorithm,
         LearnerSettings(
-            optimizer_of(section.optimizer, total_steps),
+            optimizer_of(section.optimizer, policy_steps),
             micro_tokens=section.micro_tokens,
             temperature=section.sampling.temperature,
             autocast=section.autocast,
-            value_optimizer=optimizer_of(section.value_optimizer, total_steps) if section.value_optimizer else None,
-            value_pretraining=section.value_pretraining if algorithm.needs_values else 0,
+            value_optimizer=optimizer_of(
+                section.value_optimizer or section.optimizer, section.steps * steps_per_update
+            ),
+            value_pretraining=pretraining,
             gradient_checkpointing=section.gradient_checkpointing,
             seed=seed,
             threads=threads,

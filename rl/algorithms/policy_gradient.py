@@ -20,6 +20,7 @@ from rl.functional.advantages import (
     batch_std,
     group_mean,
     group_std,
+    has_signal,
     leave_one_out,
     position_baseline,
     returns_to_go,
@@ -34,6 +35,7 @@ from rl.types import Batch, Totals
 
 Self = TypeVar("Self", bound="PolicyGradient")
 KL_OFF = Kl()
+LOGPROB_ROUNDING = 1e-5  # nats by which two float32 computations of one log-probability differ at most
 ENTROPY_STEP, ENTROPY_LARGEST = 0.005, 1.0  # of the adaptive coefficient; TRL's values
 Sums = dict[str, tuple[Tensor | float, Tensor | float]]
 
@@ -168,16 +170,16 @@ class PolicyGradient(Algorithm):
     # --- from update to update ---
 
     def _with_adapted_beta(self: Self, metrics: Mapping[str, float], num_sequences: float) -> Self:
-        if self.kl.target is None:
+        kl = metrics.get("policy/kl_reference_k1")
+        if self.kl.target is None or kl is None:  # None: the batch had no sampled token
             return self
-        kl = metrics["policy/kl_reference_k1"]
         beta = adapt_beta(self.beta, kl, target=self.kl.target, horizon=self.kl.horizon, num_samples=num_sequences)
         return replace(self, state=replace(self.state, beta=beta))
 
     def _with_adapted_entropy(self: Self, metrics: Mapping[str, float]) -> Self:
-        if self.entropy_target is None:
+        held, entropy = self.state.entropy_coefficient, metrics.get("policy/entropy")
+        if self.entropy_target is None or entropy is None:  # None: the batch had no sampled token
             return self
-        held, entropy = self.state.entropy_coefficient, metrics["policy/entropy"]
         coefficient = adapt_entropy_coefficient(
             self.entropy_coefficient if held is None else held,
             entropy,
@@ -201,10 +203,16 @@ class PolicyGradient(Algorithm):
         return batch.behaviour_logprobs
 
     def _reference_k1(self, batch: Batch) -> Tensor:
-        """[B, T] log pi - log reference of the sampled tokens, 0 where mask is 0."""
+        """[B, T] log pi - log reference of the sampled tokens, 0 where mask is 0.
+
+        Where nothing but it could give a gradient (every group's rewards are equal) and all of it is rounding, it is 0:
+        Adam would make whole steps of the noise.
+        """
         if batch.reference_logprobs is None:
             raise ValueError(f"{self.name}: kl.beta is {self.kl.beta} and batch.reference_logprobs is None")
-        return clean(kl_k1(self._old_logprobs(batch), batch.reference_logprobs), batch.mask)
+        k1 = clean(kl_k1(self._old_logprobs(batch), batch.reference_logprobs), batch.mask)
+        is_rounding = bool((k1.abs() <= LOGPROB_ROUNDING).all()) and batch.token_rewards is None
+        return torch.zeros_like(k1) if is_rounding and not has_signal(batch.rewards, batch.groups) else k1
 
     def _kl_advantages(self, batch: Batch) -> Tensor:
         """[B, T] minus beta times the KL, over a leave-one-out baseline.

@@ -124,7 +124,7 @@ class Ppo(DualClipped):
         if scores.values is None or batch.returns is None:
             missing = "scores.values" if scores.values is None else "batch.returns"
             raise ValueError(f"{self.name}: {missing} is None: it trains a value model")
-        mask = batch.mask
+        mask = batch.mask * (~batch.rewards.isnan()).unsqueeze(1)  # nothing is known of what an unscored row is worth
         values, returns = clean(scores.values, mask), clean(batch.returns, mask).to(scores.values.dtype)
         old = None if batch.values is None else clean(batch.values, mask)
         per_token, was_clipped = value_loss(values, returns, old, self.value_clip)

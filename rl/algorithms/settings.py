@@ -35,7 +35,8 @@ class Kl:
     """Penalty for leaving the reference policy. Off by default.
 
     Attributes:
-        beta: weight, >= 0. In the reward it is in units of the (centred, scaled) advantage per nat.
+        beta: weight, >= 0. In the reward it is in units of the advantage per nat: of the centred and scaled
+            one, or with ppo and reinforce_pp of the reward before whitening (docs/algorithms/kl.md).
         placement: reward (exact gradient; recommended) or loss.
         estimator: k1 in the reward; k2, k3_ratio or grpo_k3_legacy in the loss. None: k1 or k2, by placement.
         target: when given, beta is adapted to hold this KL, in nats per token (k1 estimate).

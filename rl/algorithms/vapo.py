@@ -23,6 +23,7 @@ class Vapo(Ppo):
     Value targets with lambda 1 (the sampled return); policy advantages with lambda_i = 1 - 1 / (alpha n_i), n_i the
     completion's length; clip-higher; token-level loss; plus mu times the negative log-likelihood of correct
     completions. The learner's `value_pretraining` (50 updates in the paper) lets the value model learn alone first.
+    Biased even with exact values, since lambda_i depends on the length that was sampled (docs/algorithms/vapo.md).
     Differs from the paper: lambda_i is kept within [0, 1] (short completions would make it negative), and the
     likelihood term is divided by all sampled tokens of the step, so that it weighs with the share of correct ones.
 

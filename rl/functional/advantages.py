@@ -85,6 +85,11 @@ def signal_scale(rewards: Tensor, groups: Tensor) -> Tensor:
     return torch.where(kept > 0, total / kept.clamp(min=1), torch.ones_like(kept)).to(rewards.dtype)
 
 
+def has_signal(rewards: Tensor, groups: Tensor) -> bool:
+    """True when two scored completions of one group differ in reward; [B] rewards and group indices."""
+    return not bool(_all_equal(rewards, groups).all())
+
+
 def group_std(rewards: Tensor, groups: Tensor, *, ddof: int = SCALE_DDOF) -> Tensor:
     """Standard deviation of each row's group, [B]; 0 in groups with fewer than ddof + 1 scored rows."""
     scored, sums, counts, _ = _group_sums(rewards, groups)

@@ -7,7 +7,8 @@ With d = log pi(a) - log ref(a) at a token sampled from pi:
     k3 = exp(-d) - 1 + d   unbiased, never negative                       (Schulman 2020, joschu.net/blog/kl-approx)
 
 A good *value* is no good *gradient*. By exact enumeration, against the gradient of KL(pi || reference) of the whole
-sequence: k1 subtracted from the reward with return-to-go is exact; k2 and ratio*k3 as a loss give the gradient of the
+sequence: k1 subtracted from the reward with return-to-go is exact where token losses are summed (a mean over each
+completion's tokens, or whitening, bends it: cosine .95); k2 and ratio*k3 as a loss give the gradient of the
 per-token KL and ignore what a token does to later states; k1 as a loss has expected gradient 0; k3 as a loss has the
 gradient of the *forward* KL; k3 in the reward points the wrong way.
 """

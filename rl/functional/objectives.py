@@ -94,7 +94,7 @@ def soft_gate(ratio: Tensor, advantages: Tensor, *, positive: float, negative: f
 
     Its slope in the ratio is A at ratio 1 and fades on both sides. Nothing is clipped, so no fraction is reported.
     """
-    tau = torch.where(advantages > 0, positive, negative).to(ratio.dtype)
+    tau = torch.where(advantages > 0, ratio.new_tensor(positive), ratio.new_tensor(negative))
     gate = (tau * (ratio - 1)).sigmoid() * 4 / tau
     never = torch.zeros_like(ratio, dtype=torch.bool)
     return Objective(-gate * advantages, ratio, never, never)

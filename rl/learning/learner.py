@@ -57,7 +57,8 @@ class LearnerSettings:
         temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
         autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
             with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
-        value_pretraining: updates at the start in which only the value model learns.
+        value_pretraining: updates at the start in which only the value model learns; the policy's warm-up and schedule
+            begin after them.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
         sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
         seed: shuffles the minibatches.
@@ -98,7 +99,8 @@ class Learner:
         self.policy, self.value_model, self.algorithm = models.policy, models.value_model, algorithm
         self.settings = settings
         self.updates = 0
-        self.steps = 0
+        self.steps = 0  # optimizer steps
+        self.policy_steps = 0  # those of them in which the policy learned too
         self.device = self.policy.device
         self.processes = Processes(self.device)
         prepare_for_training(self.policy.model, settings.gradient_checkpointing)
@@ -200,6 +202,7 @@ class Learner:
             "optimizer": self._optimizer.state_dict(),
             "algorithm": self.algorithm.state_dict(),
             "steps": self.steps,
+            "policy_steps": self.policy_steps,
             "updates": self.updates,
         }
         if self.value_model is not None and self._value_optimizer is not None:
@@ -216,6 +219,7 @@ class Learner:
             self._value_optimizer.load_state_dict(state["value_optimizer"])
         self.algorithm = self.algorithm.with_state(state["algorithm"])
         self.steps = int(state["steps"])
+        self.policy_steps = int(state["policy_steps"])
         self.updates = int(state["updates"])
 
     # ------------------------------------------------------------------ the parts of an update
@@ -249,31 +253,45 @@ class Learner:
 
     def _optimizer_step(self, batch: Batch, max_tokens: int, *, with_entropy: bool = False) -> StepSums:
         totals = Totals.of(batch, max_tokens)
-        active = self._active_rows(batch)
+        active = self.algorithm.active_rows(batch).cpu()
         sums = StepSums()
         wants_entropy = with_entropy or self.algorithm.needs_entropy
-        # FSDP averages gradients over ranks, and they are to be summed
-        scale = self.processes.world if self._is_sharded else 1
         with self.passes.quick(batch):
-            for cut, idle in self.passes.share(batch, active):
-                part = batch.rows(cut.rows).to(self.device)
-                scores = self.passes.scores(part, with_entropy=wants_entropy, with_gradient=not self._is_pretraining)
-                parts = self.algorithm.loss(part, scores, totals)
-                if parts.loss.requires_grad:
-                    (parts.loss * (0 if idle else scale)).backward()
-                if not idle:
-                    sums.observe(parts)
-                    sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
+            self._accumulate(batch, active, totals, sums, wants_entropy)
+            if with_entropy and not bool(active.all()):  # an update reports on every sampled token
+                self._measure(batch, ~active, totals, sums)
         if not self._is_sharded:  # FSDP has summed as it went
             self.processes.sum_gradients(self._optimizers())
         if self.processes.world > 1:
             sums.gather(self.processes.gather(sums.share()))
         self._apply(sums)
-        skipped = 0 if active is None else batch.num_rows - active.numel()
-        sums.add("learner/skipped", skipped, batch.num_rows)
+        sums.add("learner/skipped", float((~active).sum()), batch.num_rows)
         sums.add("learner/tokens", totals.num_tokens)
         sums.add("learner/loss", sums.loss)
         return sums
+
+    def _accumulate(self, batch: Batch, rows: Tensor, totals: Totals, sums: StepSums, wants_entropy: bool) -> None:
+        """Adds the gradient of the rows that have one."""
+        # FSDP averages gradients over ranks, and they are to be summed
+        scale = self.processes.world if self._is_sharded else 1
+        for cut, idle in self.passes.share(batch, _indices(rows)):
+            part = batch.rows(cut.rows).to(self.device)
+            scores = self.passes.scores(part, with_entropy=wants_entropy, with_gradient=not self._is_pretraining)
+            parts = self.algorithm.loss(part, scores, totals)
+            if parts.loss.requires_grad:
+                (parts.loss * (0 if idle else scale)).backward()
+            if not idle:
+                sums.observe(parts)
+                sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
+
+    @torch.no_grad()
+    def _measure(self, batch: Batch, rows: Tensor, totals: Totals, sums: StepSums) -> None:
+        """Adds the metrics of the rows without a gradient: what is said of the policy is said of all that it wrote."""
+        for cut, idle in self.passes.share(batch, _indices(rows)):
+            part = batch.rows(cut.rows).to(self.device)
+            parts = self.algorithm.loss(part, self.passes.scores(part, with_entropy=True), totals)
+            if not idle:
+                sums.observe(parts)
 
     def _apply(self, sums: StepSums) -> None:
         norms = [optimizer.clip() for optimizer in self._optimizers()]
@@ -288,8 +306,9 @@ class Learner:
         sums.add("learner/grad_norm", values[0])
         if self._is_pretraining:
             self._optimizer.forget()
-        else:
-            sums.add("learner/lr", self._optimizer.step(self.steps))
+        else:  # the policy's own steps: its warm-up and schedule begin when it begins to learn
+            sums.add("learner/lr", self._optimizer.step(self.policy_steps))
+            self.policy_steps += 1
         if self._value_optimizer is not None:
             sums.add("learner/value_grad_norm", values[1])
             self._value_optimizer.step(self.steps)
@@ -300,10 +319,10 @@ class Learner:
         """True while only the value model learns."""
         return self.value_model is not None and self.updates < self.settings.value_pretraining
 
-    def _active_rows(self, batch: Batch) -> Tensor | None:
-        """Rows that can move a weight; None: all of them."""
-        active = self.algorithm.active_rows(batch)
-        return None if bool(active.all()) else active.nonzero().squeeze(1)
+
+def _indices(rows: Tensor) -> Tensor | None:
+    """[N] int64 of the rows that are True; None: all of them."""
+    return None if bool(rows.all()) else rows.nonzero().squeeze(1)
 
 
 def _check(models: Models, algorithm: Algorithm, settings: LearnerSettings) -> None:

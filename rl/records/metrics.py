@@ -66,7 +66,7 @@ METRICS: Mapping[str, str] = {
     "learner/tokens": "sampled tokens that the loss was divided by",
     "learner/positions_per_token": "positions computed per real token: below 1 where prefixes are shared",
     "learner/batch_tokens": "prompt and completion tokens of the batch, skipped rows included",
-    "learner/skipped": "share of rows whose advantage is exactly 0 and which were not passed through the model",
+    "learner/skipped": "share of rows whose advantage is exactly 0: no gradient is computed for them",
     "curriculum/weight/*": "probability that a problem of this level (of a mixture: part and level) is asked",
     "curriculum/success/*": "present estimate of the success rate there (edge, target)",
     "curriculum/asked": "problems asked since the run began",

@@ -119,5 +119,6 @@ def speed_metrics(
 def _update_flops(learner: Learner, tokens: float, update: Mapping[str, float]) -> float:
     """Model FLOP of an update on a batch of `tokens`, prompts included: a shared prefix counts once."""
     positions = tokens * update.get("learner/positions_per_token", 1.0)
-    trained = positions * learner.algorithm.epochs * (1 - update.get("learner/skipped", 0.0))
-    return step_flops(learner.num_parameters, forward=positions * learner.num_fills, trained=trained)
+    skipped, epochs = update.get("learner/skipped", 0.0), learner.algorithm.epochs
+    forward = positions * (learner.num_fills + epochs * skipped)
+    return step_flops(learner.num_parameters, forward=forward, trained=positions * epochs * (1 - skipped))

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -189,6 +190,21 @@ def test_ppo_with_exact_values_is_unbiased_for_every_lambda(lam: float) -> None:
     assert_equal(gradient, -exact_gradient(world, expected_reward))
 
 
+def test_a_lambda_of_the_sampled_length_is_biased_even_with_exact_values() -> None:
+    """VAPO's own property; where every lambda is 0 (alpha below 1 / the longest completion) it is gone."""
+    world = make_world(3)
+    truth = -exact_gradient(world, expected_reward)
+
+    def error(alpha: float) -> float:
+        settings = {"whiten_advantages": False, "aggregation": "sequence_sum", "imitation_coefficient": 0.0}
+        algorithm = make("vapo", length_alpha=alpha, **settings)
+        gradient = expected_gradient(world, algorithm, 1, values=exact_values(world))
+        return float((gradient - truth).norm() / truth.norm())
+
+    assert error(0.3) < 1e-10
+    assert error(1.0) > error(2.0) > 0.005
+
+
 def test_ppo_with_lambda_one_is_unbiased_for_any_values() -> None:
     world = make_world(3)
     algorithm = make("ppo", lam=1.0, whiten_advantages=False, aggregation="sequence_sum")
@@ -348,6 +364,20 @@ def test_the_position_baseline_of_the_kl_penalty_keeps_it_exact() -> None:
 def test_k1_over_the_whole_completion_is_exact_too() -> None:
     world = make_world()
     assert_equal(expected_gradient(world, make("rloo", kl={"beta": BETA}), 2), -exact_gradient(world, regularised))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("grpo", {}), ("sapo", {}), ("reinforce_pp", {})],
+    ids=["sequence mean", "sequence mean, soft gate", "whitened"],
+)
+def test_other_aggregations_bend_the_gradient_of_the_kl(name: str, settings: dict[str, Any]) -> None:
+    """The KL alone: rewards are equal, so nothing else has a gradient."""
+    world = replace(make_world(3), rewards=torch.ones_like(make_world(3).rewards))
+    gradient = expected_gradient(world, make(name, kl={"beta": BETA}, **settings), 2)
+    truth = exact_gradient(world, sequence_kl)
+    cosine = float(torch.cosine_similarity(gradient.flatten(), truth.flatten(), dim=0))
+    assert 0.5 < cosine < 0.99
 
 
 def test_k1_in_the_token_rewards_of_ppo_is_exact() -> None:
