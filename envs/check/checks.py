@@ -132,7 +132,10 @@ def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
         if other is problem or env.home(problem).max_turns > 1:
             continue
         num_twins += 1
-        if not env.grade(other, env.home(problem).render_solution(problem.solution, problem.answer)).is_correct:
+        if (
+            other.answer != problem.answer
+            and not env.grade(other, env.home(problem).render_solution(problem.solution, problem.answer)).is_correct
+        ):
             apart.append((other, problem))
     detail = f"{len(apart)} of {num_twins} repeated problems have answers that the first does not accept"
     if apart:

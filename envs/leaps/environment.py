@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
 
 from envs.leaps.demonstrator import LeapDemonstrator
 from envs.leaps.verifier import OPERATORS, REQUIREMENTS, LeapsVerifier, apply, render_line
@@ -23,6 +24,19 @@ from verifiers.types import Verdict
 NAMES = "abcdefghijklmnopqrstuvwxyz"
 RENDERINGS = ("symbols", "characters", "words")
 WORDS = {"+": "plus", "-": "minus", "*": "times", "=": "is"}
+
+
+def identity(start: int, operations: Sequence[tuple[str, str, int]], modulus: int) -> str:
+    """What a chain asks, up to the names of its variables and the order of steps that may be swapped.
+
+    Additions and subtractions that follow one another commute, and so do multiplications: `7 | + 3 - 2 | * 5`, modulo
+    p. Two prompts of one identity have one answer, in every rendering.
+    """
+    runs = [
+        " ".join(f"{op} {operand}" for _, op, operand in sorted(run, key=lambda operation: operation[1:]))
+        for _, run in groupby(operations, key=lambda operation: operation[1] == "*")
+    ]
+    return f"{' | '.join([str(start), *runs])} modulo {modulus}"
 
 
 @environment("leaps")
@@ -87,10 +101,14 @@ class Leaps(Environment):
                 operations.append((name, op, operand))
             if value != start:  # else copying the first number would be right, at level 2 in 7 % of the problems
                 break
-        info = {"start": start, "first": names[0], "operations": [list(o) for o in operations]}
-        steps = self.solve(start, operations, [1] * level)
-        prompt = self._render_prompt(start, names[0], operations)
-        return Problem(prompt=prompt, answer=str(value), solution=tuple(steps), level=level, info=info)
+        return Problem(
+            prompt=self._render_prompt(start, names[0], operations),
+            answer=str(value),
+            solution=tuple(self.solve(start, operations, [1] * level)),
+            level=level,
+            info={"start": start, "first": names[0], "operations": [list(o) for o in operations]},
+            canonical=identity(start, operations, self.modulus),
+        )
 
     def solve(self, start: int, operations: Sequence[tuple[str, str, int]], leaps: Sequence[int]) -> list[str]:
         """The lines of a right solution whose i-th line carries out leaps[i] operations."""

@@ -33,7 +33,7 @@ def _multiples(rng: random.Random) -> Worked:
     n = rng.randint(10 * low, 999)
     common = math.lcm(a, b)
     value = n // a + n // b - n // common
-    steps = [f"multiples of {a}: {n // a}", f"multiples of {b}: {n // b}", f"multiples of {common}: {n // common}"]
+    steps = [f"multiples of {d} up to {n}: {n // d}" for d in (a, b, common)]
     steps.append(f"{n // a} + {n // b} - {n // common} = {value}")
     prompt = f"How many positive integers up to {n} are divisible by {a} or by {b}?"
     return prompt, value, steps, f"multiples up to {n} of {unordered(a, b)}"
@@ -45,7 +45,8 @@ def _divisors(rng: random.Random) -> Worked:
     number = " * ".join(f"{p}^{e}" for p, e in zip(primes, exponents))
     squares = math.prod(e // 2 + 1 for e in exponents)
     total = math.prod(e + 1 for e in exponents)
-    steps = [" * ".join(f"({e} + 1)" for e in exponents) + f" = {total}", f"of these {squares} are squares"]
+    steps = [f"exponents of {', '.join(map(str, primes))}: {', '.join(map(str, exponents))}"]
+    steps += [" * ".join(f"({e} + 1)" for e in exponents) + f" = {total}", f"of these {squares} are squares"]
     steps.append(f"{total} - {squares} = {total - squares}")
     prompt = f"How many positive divisors of {number} are not perfect squares?"
     return prompt, total - squares, steps, prompt
@@ -57,7 +58,7 @@ def _trailing_zeros(rng: random.Random) -> Worked:
     while power <= n:
         terms.append(n // power)
         power *= prime
-    steps = [f"multiples of {prime}^{i}: {term}" for i, term in enumerate(terms, 1)]
+    steps = [f"multiples of {prime}^{i} up to {n}: {term}" for i, term in enumerate(terms, 1)]
     steps.append(f"{' + '.join(map(str, terms))} = {sum(terms)}" if len(terms) > 1 else f"so {sum(terms)}")
     prompt = f"Find the largest k such that {prime}^k divides {n}! (n factorial)."
     return prompt, sum(terms), steps, prompt

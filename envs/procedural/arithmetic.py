@@ -120,14 +120,27 @@ def division(rng: random.Random, level: int) -> Problem:
     return Problem(f"Divide {dividend} by {divisor}; give quotient and remainder.", answer, tuple(steps))
 
 
+def _any_order(terms: Sequence[Fraction], ops: Sequence[str]) -> str:
+    """What a chain computed from left to right asks, up to the order of the terms of a sum and of the factors.
+
+    `(1 + 2/3) + 2` and `(2 + 1) + 2/3` are one sum; dividing by 2/3 is multiplying by 3/2.
+    """
+    is_product = ops[0] in "*/"
+    parts = [str(terms[0])]
+    for op, term in zip(ops, terms[1:]):
+        if (op in "*/") != is_product:
+            parts, is_product = [f"({'*' if is_product else '+'} {unordered(*parts)})"], not is_product
+        parts.append(f"-{term}" if op == "-" else str(1 / term if op == "/" else term))
+    return f"{'*' if is_product else '+'} {unordered(*parts)}"
+
+
 @environment("fractions", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
 def fractions(rng: random.Random, level: int, largest: int = 12) -> Problem:
     """Sums, differences, products and quotients of fractions, left to right (level: operations)."""
     terms = [Fraction(rng.randint(1, largest), rng.randint(2, largest)) for _ in range(level + 1)]
     ops = [rng.choice("+-*/" if level > 1 or rng.random() < 0.5 else "+-") for _ in range(level)]
     text, total, steps = grouped(terms[0]), terms[0], []
-    canonical = unordered(*terms[:2]) if ops[0] in "+*" else str(terms[:2])
-    canonical += f" {ops} {terms[2:]}"
+    canonical = _any_order(terms, ops)
     for op, term in zip(ops, terms[1:]):
         text = f"({text}) {op} {grouped(term)}" if " " in text else f"{text} {op} {grouped(term)}"
         if op in "+-":

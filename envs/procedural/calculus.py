@@ -21,9 +21,10 @@ from envs.procedural.polynomial_writing import (
     value_at,
     write,
     write_term,
+    write_unordered,
 )
 from envs.registry import environment
-from envs.types import Environment, Problem, unordered
+from envs.types import Environment, Problem
 from verifiers.types import Verdict
 
 
@@ -64,7 +65,8 @@ def derivatives(rng: random.Random, level: int) -> Problem:
         f = _draw(rng, 2 * level, 12)
         steps = [f"({write_term(c, i)})' = {write_term(i * c, i)}" for i, c in reversed(list(enumerate(f))) if c and i]
         answer = write(differentiate(f))
-        return Problem(f"Differentiate {write(f)}.", answer, (*steps, answer), info={"terms": list(f)})
+        asked = f"derivative of {write((0, *f[1:]))}"  # whatever the constant: its derivative is 0
+        return Problem(f"Differentiate {write(f)}.", answer, (*steps, answer), info={"terms": list(f)}, canonical=asked)
     f = _draw(rng, 2 if level == 3 else level - 3, 20 if level == 4 else 9)
     if level == 3:
         g = _draw(rng, 2)
@@ -76,7 +78,7 @@ def derivatives(rng: random.Random, level: int) -> Problem:
             f"fg' = {write(second)}",
         ]
         answer = write(add(first, second))
-        prompt, asked = f"Differentiate ({write(f)})({write(g)}).", f"derivative of {unordered(write(f), write(g))}"
+        prompt, asked = f"Differentiate ({write(f)})({write(g)}).", f"derivative of {write_unordered(f, g)}"
         return Problem(prompt, answer, (*steps, answer), canonical=asked)
     exponent = rng.randint(3, 5)
     inner = differentiate(f)
@@ -134,7 +136,7 @@ def antiderivatives(rng: random.Random, level: int) -> Problem:
             if c:
                 steps.append(f"{write_term(c, i)} -> {write_term(Fraction(c) / (i + 1), i + 1)}")
         answer = write(polynomial(0, *(Fraction(c) / (i + 1) for i, c in enumerate(integrand))))
-        info, asked = {"integrand": write(integrand)}, f"integral of {unordered(*map(write, factors))}"
+        info, asked = {"integrand": write(integrand)}, f"integral of {write_unordered(*factors)}"
         return Problem(f"Integrate {text}.", answer, (*steps, answer), info=info, canonical=asked)
     inside, exponent = _draw(rng, level - 2, 5), rng.randint(2, 3)
     integrand = multiply(differentiate(inside), _power(inside, exponent))
@@ -221,7 +223,8 @@ def limits(rng: random.Random, level: int) -> Problem:
         value = Fraction(f[-1]) / g[-1]
         steps = [f"leading terms: {write_term(f[-1], degree)} and {write_term(g[-1], degree)}"]
         steps.append(f"{f[-1]} / {g[-1]} = {value}")
-        return Problem(f"Find the limit of ({write(f)})/({write(g)}) as x goes to infinity.", str(value), tuple(steps))
+        prompt = f"Find the limit of ({write(f)})/({write(g)}) as x goes to infinity."
+        return Problem(prompt, str(value), tuple(steps), canonical=steps[0])  # whatever the lower terms
     root = rng.randint(-6, 6)
     f = _draw(rng, level - 1)
     while True:

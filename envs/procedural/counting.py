@@ -34,21 +34,29 @@ def combinatorics(rng: random.Random, level: int) -> Problem:
         steps = [f"choose {a} of {n}: {x}", f"choose {b} of {m}: {y}", f"{x} * {y} = {x * y}"]
         return Problem(prompt, str(x * y), tuple(steps), canonical=f"committees {unordered((a, n), (b, m))}")
     if level == 3:
-        size = rng.randint(7, 12)
-        word = "".join(rng.choice(LETTERS[: rng.randint(3, 8)]) for _ in range(size))
-        counts = sorted(Counter(word).values(), reverse=True)
-        divisor = math.prod(map(math.factorial, counts))
-        value = math.factorial(size) // divisor
-        steps = [f"letters repeat {', '.join(map(str, counts))} times", f"{size}! is {math.factorial(size)}"]
-        steps.append(f"{math.factorial(size)} / {divisor} = {value}")
-        prompt = f"How many different words can be written with the letters of {word}?"
-        return Problem(prompt, str(value), tuple(steps), canonical=f"words of {unordered(*word)}")
-    a, b = rng.randint(2, 7), rng.randint(2, 7)
-    c, d = rng.randint(2, 7), rng.randint(2, 7)
+        return _words(rng)
+    a, b = rng.randint(2, 9), rng.randint(2, 9)
+    c, d = rng.randint(2, 9), rng.randint(2, 9)
     x, y = math.comb(a + b, a), math.comb(c + d, c)
     prompt = f"How many shortest grid paths lead from (0, 0) to ({a + c}, {b + d}) through ({a}, {b})?"
     steps = [f"to the stop: choose {a} of {a + b}: {x}", f"from there: choose {c} of {c + d}: {y}"]
-    return Problem(prompt, str(x * y), (*steps, f"{x} * {y} = {x * y}"))
+    legs = unordered(sorted((a, b)), sorted((c, d)))  # mirrored at the diagonal, or walked backwards
+    return Problem(prompt, str(x * y), (*steps, f"{x} * {y} = {x * y}"), canonical=f"paths {legs}")
+
+
+def _words(rng: random.Random) -> Problem:
+    size = rng.randint(8, 14)
+    word = "".join(rng.choice(LETTERS[: rng.randint(3, 8)]) for _ in range(size))
+    first = rng.choice(word)
+    counts, rest = Counter(word), Counter(word)
+    rest[first] -= 1
+    repeats = ", ".join(f"{letter} {n} times" for letter, n in sorted(rest.items()) if n)
+    divisor = math.prod(map(math.factorial, rest.values()))
+    total = math.factorial(size - 1)
+    steps = [f"after {first} come {repeats}", f"{size - 1}! is {total}", f"{total} / {divisor} = {total // divisor}"]
+    prompt = f"How many different words that begin with {first} can be written with all letters of {word}?"
+    asked = f"words of {unordered(*counts.values())} that begin with one of {counts[first]}"  # whatever the letters
+    return Problem(prompt, str(total // divisor), tuple(steps), canonical=asked)
 
 
 @environment("probability", levels=(1, 2, 3), ood_levels=(4, 5), verify="numeric")
@@ -58,7 +66,8 @@ def probability(rng: random.Random, level: int) -> Problem:
     counts = {colour: rng.randint(3 + level, 12 + level) for colour in colours}
     drawn = [rng.choice(colours) for _ in range(level)]
     urn = ", ".join(f"{n} {colour}" for colour, n in counts.items())
-    left, total, chance, steps = dict(counts), sum(counts.values()), Fraction(1), []
+    left, total, chance = dict(counts), sum(counts.values()), Fraction(1)
+    steps = [f"{' + '.join(map(str, counts.values()))} = {total}"]
     for colour in drawn:
         part = Fraction(left[colour], total)
         if chance == 1:

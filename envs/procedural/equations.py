@@ -45,7 +45,18 @@ def linear_equations(rng: random.Random, level: int) -> Problem:
     steps.append(f"move {b}: {write_term(a - c, 1)} = {d} {signed(-b)} = {d - b}")
     steps.append(f"x = {d - b} / {grouped(a - c)} = {x}")
     prompt, info = f"Solve {left} = {right} for x.", {"coefficients": [a, b, c, d]}
-    return Problem(prompt, str(x), tuple(steps), info=info, canonical=f"solve {unordered(left, right)}")
+    return Problem(prompt, str(x), tuple(steps), info=info, canonical=f"solve {_one_sided((b, a), (d, c))}")
+
+
+def _one_sided(left: Sequence[int], right: Sequence[int]) -> str:
+    """The terms of an equation of polynomials, all on one side, in any order and up to the sign of the whole.
+
+    `-8x - 4 = -12x + 80` and `-12x + 4 = -8x - 80` have the same terms; only where they stand differs.
+    """
+    terms = [(n, exponent) for exponent, n in enumerate(left) if n]
+    terms += [(-n, exponent) for exponent, n in enumerate(right) if n]
+    signs = (unordered(*(write_term(sign * n, exponent) for n, exponent in terms)) for sign in (1, -1))
+    return min(signs)
 
 
 def _row(coefficients: Sequence[Fraction | int], names: str) -> str:
@@ -68,13 +79,15 @@ def linear_systems(rng: random.Random, level: int) -> Problem:
         rows = [[Fraction(rng.choice((-1, 1)) * rng.randint(1, largest)) for _ in names] for _ in names]
         for row in rows:
             row.append(sum((c * x for c, x in zip(row, solution)), Fraction(0)))
-        equations = [_row(row, names) for row in rows]
+        drawn = [tuple(row) for row in rows]
+        equations = [_row(row, names) for row in drawn]
         steps = _eliminate(rows, names)
         if steps is not None:
             break
     answer = ", ".join(f"{name} = {value}" for name, value in zip(names, solution))
     prompt = f"Solve {'; '.join(equations)}."
-    return Problem(prompt, answer, (*steps, answer), canonical=unordered(*equations))
+    asked = unordered(*(_row(row if row[0] > 0 else [-c for c in row], names) for row in drawn))
+    return Problem(prompt, answer, (*steps, answer), canonical=asked)
 
 
 def _eliminate(rows: list[list[Fraction]], names: str) -> list[str] | None:
@@ -167,13 +180,14 @@ def inequalities(rng: random.Random, level: int) -> Problem:
     if level == 1:
         x = Fraction(rng.randint(-size, size))
         a, b = rng.choice([n for n in range(-9, 10) if n]), rng.randint(-20, 20)
-        prompt = f"Solve {write((b, a))} {sign} {int(a * x + b)}."
+        bound = int(a * x + b)
+        prompt, asked = f"Solve {write((b, a))} {sign} {bound}.", _one_sided((b - bound, a), ())
         steps = [f"{write_term(a, 1)} {sign} {int(a * x)}", f"divide by {a}" + (", the sign turns" if a < 0 else "")]
         roots, above = [x], greater == (a > 0)
     elif level == 2:
         center, radius, a = rng.randint(-size, size), rng.randint(1, size), rng.randint(1, 4)
         inside = write((-a * center, a))
-        prompt = f"Solve |{inside}| {sign} {a * radius}."
+        prompt = asked = f"Solve |{inside}| {sign} {a * radius}."
         roots, above = [Fraction(center - radius), Fraction(center + radius)], greater
         steps = [
             f"{inside} = {-a * radius} at x = {center - radius}",
@@ -186,11 +200,14 @@ def inequalities(rng: random.Random, level: int) -> Problem:
         for root in roots:
             product = multiply(product, polynomial(-root, 1))
         prompt, above = f"Solve {write(product)} {sign} 0.", greater == (leading > 0)
+        asked = _one_sided([int(c) for c in product], ())
         factors = "".join(f"({write((-root, 1))})" for root in roots)
         steps = [f"{write(product)} = {'' if leading == 1 else '-' if leading == -1 else leading}{factors}"]
         steps.append("roots: " + ", ".join(map(str, roots)))
     answer = write_intervals(_where_positive(roots, closed=not strict, last_positive=above))
-    return Problem(f"{prompt} Give the set of x as intervals.", answer, (*steps, f"x in {answer}"))
+    # Turning all signs turns the relation as well: what is asked is where the function with a leading + lies.
+    asked = f"{'above' if above else 'below'} 0{'' if strict else ' or there'}: {asked}"
+    return Problem(f"{prompt} Give the set of x as intervals.", answer, (*steps, f"x in {answer}"), canonical=asked)
 
 
 def _where_positive(roots: Sequence[Fraction], *, closed: bool, last_positive: bool) -> list[Interval]:

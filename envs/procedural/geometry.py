@@ -56,9 +56,11 @@ def lengths(rng: random.Random, level: int) -> Problem:
         x, y, u, v = (rng.randint(-15, 15) for _ in range(4))
         while (x, y) == (u, v):
             u = rng.randint(-15, 15)
-        asked, square = unordered((x, y), (u, v)), (x - u) ** 2 + (y - v) ** 2
+        mirrored = unordered((y, x), (v, u))
+        asked, square = min(unordered((x, y), (u, v)), mirrored), (x - u) ** 2 + (y - v) ** 2
         prompt = f"How far apart are the points ({x}, {y}) and ({u}, {v})?"
-        steps = [f"({u - x})^2 + ({v - y})^2 = {square}"]
+        steps = [f"{u} {signed(-x)} = {u - x}", f"{v} {signed(-y)} = {v - y}"]
+        steps.append(f"({u - x})^2 + ({v - y})^2 = {square}")
     elif level == 3:
         a, b, c = (rng.randint(1, 15) for _ in range(3))
         asked, square = unordered(a, b, c), a * a + b * b + c * c
@@ -119,12 +121,16 @@ def angles(rng: random.Random, level: int) -> Problem:
         p, q, r = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
         a, b = rng.randint(0, 20), rng.randint(0, 20)
         x = Fraction(180 - a - b, p + q + r)
-        steps = [f"{p + q + r}x + {a + b} = 180", f"x = (180 - {a + b}) / {p + q + r} = {x}"]
+        steps = [f"{p}x + {q}x + {r}x + {a} + {b} = 180", f"{p + q + r}x + {a + b} = 180"]
+        steps += [f"x = (180 - {a + b}) / {p + q + r} = {x}"]
         steps.append(f"{r} * {x} = {r * x}")
         prompt = f"The angles of a triangle are {p}x + {a}, {q}x + {b} and {r}x degrees. How large is the third angle?"
-        return Problem(prompt, str(r * x), tuple(steps), canonical=f"angles {r} beside {unordered((p, a), (q, b))}")
+        return Problem(
+            prompt, str(r * x), tuple(steps), canonical=f"angles {r} beside {unordered(p, q)}, {unordered(a, b)}"
+        )
     n, m = rng.randint(5, 60), rng.randint(5, 60)
     inner, outer = 180 - Fraction(360, n), Fraction(360, m)
     steps = [f"180 - 360 / {n} = {inner}", f"360 / {m} = {outer}", f"{inner} - {outer} = {inner - outer}"]
     prompt = f"By how many degrees does an inner angle of a regular {n}-gon exceed an outer angle of a regular {m}-gon?"
-    return Problem(prompt, str(inner - outer), tuple(steps))
+    # 180 - 360 / n - 360 / m, which n and m share alike
+    return Problem(prompt, str(inner - outer), tuple(steps), canonical=f"angles of {unordered(n, m)}-gons")

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from envs.procedural.answers import grouped, read_tuple
 from envs.registry import environment
-from envs.types import Problem
+from envs.types import Problem, unordered
 
 Matrix = Sequence[Sequence[Fraction | int]]
 
@@ -70,7 +70,17 @@ def determinants(rng: random.Random, level: int) -> Problem:
             steps.append(f"minor {j + 1}: det {write_matrix(minor(rows, j))} is {below}")
             terms.append(f"{'-' if j % 2 else '+'} {grouped(entry)} * {grouped(below)}")
         steps.append(f"{' '.join(terms).removeprefix('+ ')} = {value}")
-    return Problem(f"Compute the determinant of {write_matrix(rows)}.", str(value), tuple(steps))
+    prompt = f"Compute the determinant of {write_matrix(rows)}."
+    return Problem(prompt, str(value), tuple(steps), canonical=f"determinant of {_transposed_or_not(rows)}")
+
+
+def _transposed_or_not(rows: Sequence[Sequence[int]]) -> str:
+    """What a determinant asks: transposing changes nothing, and that of size 2 is all in its two products."""
+    if len(rows) > 2:
+        return str(min([list(row) for row in rows], [list(column) for column in zip(*rows)]))
+    (a, b), (c, d) = rows
+    products = (f"{'-' if x * y < 0 else ''}{unordered(abs(x), abs(y))}" for x, y in ((a, d), (b, c)))
+    return " less ".join(products)
 
 
 @environment("matrix_products", levels=(2, 3), ood_levels=(4,), verify=_same_matrix)

@@ -109,6 +109,16 @@ def write_term(coefficient: Coefficient, exponent: int, variable: str = "x") -> 
     return f"({text}){power}" if "/" in text else f"{text}{power}"
 
 
+def write_unordered(*factors: Polynomial) -> str:
+    """The same text for the same product whatever the order of its factors and wherever its signs stand.
+
+    `(3x + 8)(-5x - 3)`, `(5x + 3)(-3x - 8)` and `(-3x - 8)(5x + 3)` are one: for `Problem.canonical`.
+    """
+    sign = -1 if sum(factor[-1] < 0 for factor in factors if factor) % 2 else 1
+    positive = sorted(write(multiply(polynomial(-1), f) if f and f[-1] < 0 else f) for f in factors)
+    return f"{sign} * {' * '.join(f'({factor})' for factor in positive)}"
+
+
 def read(text: str, variable: str = "x") -> Polynomial:
     """The polynomial that a text stands for: sums, products, powers, division by numbers, implicit multiplication.
 

@@ -17,9 +17,10 @@ from envs.procedural.polynomial_writing import (
     read_factors,
     write,
     write_term,
+    write_unordered,
 )
 from envs.registry import environment
-from envs.types import Problem, unordered
+from envs.types import Problem
 
 
 def _coefficients(rng: random.Random, degree: int, largest: int) -> Polynomial:
@@ -42,7 +43,7 @@ def polynomial_expansion(rng: random.Random, level: int) -> Problem:
             row = multiply(polynomial(*[0] * exponent, coefficient), b)
             steps.append(f"{write_term(coefficient, exponent)} * ({write(b)}) = {write(row)}")
     steps.append(f"together: {write(product)}")
-    prompt, asked = f"Expand ({write(a)})({write(b)}).", f"expand {unordered(write(a), write(b))}"
+    prompt, asked = f"Expand ({write(a)})({write(b)}).", f"expand {write_unordered(a, b)}"
     return Problem(prompt, write(product), tuple(steps), canonical=asked)
 
 

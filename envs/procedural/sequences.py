@@ -48,9 +48,12 @@ def recurrences(rng: random.Random, level: int) -> Problem:
     rule = f"a(n) = {'' if p == 1 else '-' if p == -1 else p}a(n-1) {'-' if q < 0 else '+'} "
     rule += f"{'' if abs(q) == 1 else abs(q)}a(n-2)"
     prompt = f"Let a(1) = {terms[0]}, a(2) = {terms[1]} and {rule}. Find a({level + 2})."
+    # With (-1)^n the terms, and so p, change their signs in turn; the term asked for is to keep its own.
+    turned = (terms[0] if level % 2 else -terms[0], -terms[1] if level % 2 else terms[1], -p, q)
+    asked = f"recurrence {min((*terms, p, q), turned)} {level}"
     steps = []
     for n in range(3, level + 3):
         new = p * terms[-1] + q * terms[-2]
         steps.append(f"a({n}) = {p} * ({terms[-1]}) {signed(q)} * ({terms[-2]}) = {new}")
         terms.append(new)
-    return Problem(prompt, str(terms[-1]), tuple(steps))
+    return Problem(prompt, str(terms[-1]), tuple(steps), canonical=asked)

@@ -50,7 +50,7 @@ DISTILL = only(
     "verified_only: false, batch_size: 2, epochs: 1, rl: {optimizer: {lr: 0.01}}",
 )
 # expert iteration needs completions that are verified: an environment in which every second one is
-EASY = ["env={name: EASY_FILE:Easy, modulus: 7, operands: [2, 3], levels: [1, 2, 3], ood_levels: [4]}"]
+EASY = ["env={name: EASY_FILE:Easy, modulus: 11, operands: [2, 3], levels: [1, 2, 3], ood_levels: [4]}"]
 
 # path -> (overrides in both studies, the override that must change something)
 CASES: dict[str, tuple[list[str], str]] = {
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "seeds": ([RL], "seeds=[1]"),
     "threads": ([RL], "threads=2"),
     "tensorboard": ([RL], "tensorboard=true"),
-    "env": ([RL], "env.modulus=11"),
+    "env": ([RL], "env.modulus=13"),
     "policy.path": ([RL], "policy={tiny: null, path: no/such/model}"),
     "policy.tiny.layers": ([RL], "policy.tiny.layers=1"),
     "policy.tiny.hidden": ([RL], "policy.tiny.hidden=16"),

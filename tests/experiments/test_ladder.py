@@ -114,7 +114,8 @@ def test_a_smaller_student_is_cheaper_and_its_price_is_known(results):
     off, on = card["costs"]["off-policy"], card["costs"]["on-policy"]
     assert off["student_tokens_sampled"] == 0 < on["student_tokens_sampled"]
     assert off["flop"] > 2 * card["parameters"]["teacher"] * off["teacher_tokens"]
-    assert cheapest_that_will_do(results, 1, margin=1.1) == "distilled"  # where anything will do
+    cheapest = cheapest_that_will_do(results, 1, margin=1.1)  # where anything will do
+    assert cheapest in ("distilled", "distilled/off-policy")  # one size; which answers shorter is no matter here
     assert cheapest_that_will_do(results, 1, margin=-1.1) != "distilled"  # where only the best will
 
 

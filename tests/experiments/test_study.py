@@ -77,7 +77,7 @@ def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(st
 
     exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")
     assert "| level |" in (exported / "README.md").read_text()
-    env = "leaps?modulus=7&operands=[2,3]&levels=1-3&ood_levels=4"
+    env = "leaps?modulus=11&operands=[2,4]&levels=1-3&ood_levels=4"
     evaluate(
         str(exported), env, split="test", levels="1-2", problems=2, samples=2, temperature=1.0,
         max_new_tokens=None, seed=0, device="cpu", output=tmp_path / "evaluation.json",
