@@ -210,7 +210,7 @@ class EvaluationSection(Section):
     sampling: SamplingSection = SamplingSection()
     validation_problems: Positive = 64  # per evaluation during training
     validation_samples: Positive = 4  # completions of each
-    headline_level: int | None = None  # level of the first table and of the claims; null: all levels together
+    headline_level: int | None = None  # level of the first table and of the claims; null: all trained levels, and each
 
 
 class WorkersSection(Section):

@@ -52,7 +52,7 @@ def _levels(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
             axes.text(min(trained["beyond"]) - 0.4, 1.06, "beyond practice", fontsize=8, color="#6b7280")
         if trained["demonstrations"] and max(trained["demonstrations"]) < max(levels):
             axes.axvline(max(trained["demonstrations"]) + 0.5, color="#9ca3af", linestyle=":", linewidth=1.2)
-        human = [(lv, v) for lv, v in zip(levels, table["demonstrator"]) if v is not None]
+        human = [(lv, v["value"]) for lv, v in zip(levels, table["demonstrator"]) if v is not None]
         if human:
             axes.plot(*zip(*human), color=HUMAN_COLOUR, linestyle="--", linewidth=1.3, label="demonstrator")
         for name, colour in colours.items():
@@ -81,7 +81,7 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         band(axes, seeds, "tokens", "verified", colours[name], figures["labels"][name], scale=1e-6)
     table, trained = figures["levels"], figures["trained_levels"]["rl"]
     inside = [i for i, lv in enumerate(table["levels"]) if lv in trained]
-    human = [table["demonstrator"][i] for i in inside if table["demonstrator"][i] is not None]
+    human = [v["value"] for i in inside if (v := table["demonstrator"][i]) is not None]
     if human:
         axes.axhline(np.mean(human), color=HUMAN_COLOUR, linestyle="--", linewidth=1.2)
         axes.text(0, np.mean(human) + 0.015, "demonstrator", fontsize=8.5, color=HUMAN_COLOUR)

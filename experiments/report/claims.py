@@ -1,52 +1,67 @@
-"""The sentences at the top of a report: what was claimed beforehand, what was measured, whether it held."""
+"""The sentences at the top of a report: what was claimed beforehand, what was measured, whether it held.
+
+All figures are of the frozen problems (the test, or validation problems while settings are chosen) or of the
+validation problems that were asked during training; none is of training prompts, whose mix of levels a curriculum
+moves. A claim of several parts holds only if every part does: its p-value is the largest of theirs (intersection-union
+test; Berger 1982, Technometrics 24:295). The p-values of all claims of a report are adjusted together (Holm).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from experiments.config.arms import RlArm
-from experiments.results.read import START, StudyResults
-from experiments.results.stats import Interval, hierarchical_bootstrap, paired_difference
+import numpy as np
 
-PROXY_RISE = 0.5  # standard deviations of the start's completions
-GOLD_RISE = 0.03  # share of verified solutions that counts as a rise
+from experiments.config.arms import RlArm
+from experiments.results.read import START, PolicyResults, StudyResults, span
+from experiments.results.stats import ALPHA, Difference, Interval, holm, paired_difference
+from experiments.run.evaluations import BEST_BY_VERIFIER
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence and the differences that must all lie above 0 for it to hold."""
+
+    sentence: str
+    measured: str
+    parts: tuple[Difference, ...]
+
+    @property
+    def p(self) -> float:
+        """Of the weakest part; 1 where a part points the other way."""
+        return max(part.p if part.value > 0 else 1.0 for part in self.parts)
+
+    def verdict(self, adjusted_p: float) -> str:
+        """The words "held", "not held" where an estimate lies on the other side, else "undecided"."""
+        if any(part.value <= 0 for part in self.parts):
+            return "not held"
+        return "held" if adjusted_p < ALPHA else "undecided"
 
 
 def study_claims(results: StudyResults) -> list[dict[str, Any]]:
-    """Claims about the headline level: each with a sentence, the figures, and "held", "not held" or "undecided"."""
-    claims: list[dict[str, Any]] = []
-    level = results.headline_level
-    where = f"at level {level}" if level is not None else "over all levels"
-    human = results.demonstrator(level)
-    start = results.policies[START]
-    if human is not None:
-        sampled = start.interval("sampled", "verified", level)
-        claims.append(
-            _claim(
-                f"Imitation stays far below its demonstrator {where}",
-                f"the policy that imitates samples a verified solution {_show(sampled)} of the time, "
-                f"its demonstrator {human:.2f}",
-                _below(sampled, human / 2),
-            )
-        )
+    """Claims about the headline: each with a sentence, the figures, the adjusted p and the verdict."""
+    claims: list[Claim] = []
+    human = results.demonstrator
     practised = [n for n in results.arms if _is_practice(results, n)]
-    for name in practised:
-        policy = results.policies[name]
-        if human is not None:
-            sampled = policy.interval("sampled", "verified", level)
-            greedy = policy.interval("greedy", "verified", level)
-            for kind, interval in (("samples", sampled), ("decodes greedily", greedy)):
-                claims.append(
-                    _claim(
-                        f"{name} passes the demonstrator {where} when it {kind}",
-                        f"{_show(interval)} verified, demonstrator {human:.2f}",
-                        _above(interval, human),
-                    )
-                )
+    if human is not None:
+        claims.append(_imitation_claim(results, human))
+        claims += [_passing_claim(results, name, human, kind) for name in practised for kind in ("sampled", "greedy")]
     for name in results.proxy_arms:
-        claims.append(_proxy_claim(results, name, level, where))
-        claims += [_early_claim(results, other, name, level, where) for other in practised[:1]]
-    return claims
+        if f"{name}/{BEST_BY_VERIFIER}" in results.policies:
+            claims.append(_hump_claim(results, name))
+        claims += [_early_claim(results, other, name) for other in practised[:1]]
+    adjusted = holm({str(i): claim.p for i, claim in enumerate(claims)})
+    return [
+        {
+            "sentence": claim.sentence,
+            "measured": claim.measured,
+            "p": claim.p,
+            "adjusted_p": adjusted[str(i)],
+            "verdict": claim.verdict(adjusted[str(i)]),
+        }
+        for i, claim in enumerate(claims)
+    ]
 
 
 def _is_practice(results: StudyResults, name: str) -> bool:
@@ -54,59 +69,103 @@ def _is_practice(results: StudyResults, name: str) -> bool:
     return isinstance(arm, RlArm) and arm.reward.name == "verifier"
 
 
-def _early_claim(results: StudyResults, practised: str, name: str, level: int | None, where: str) -> dict[str, Any]:
-    """RL against the best that RLHF ever was, by gold: the comparison in which RLHF is no straw man."""
+def _imitation_claim(results: StudyResults, human: PolicyResults) -> Claim:
+    start, levels = results.policies[START], results.headline
+    gap = paired_difference(human.values(levels=levels) / 2, start.values(levels=levels), start.strata(levels))
+    return Claim(
+        f"Imitation stays below half of what its demonstrator solves {results.where}",
+        f"the policy that imitates samples a verified solution {_show(start.interval(levels=levels))} of the time, its "
+        f"demonstrator {_show(human.interval(levels=levels))}; half of that lies {_signed(gap)} above",
+        (gap,),
+    )
+
+
+def _passing_claim(results: StudyResults, name: str, human: PolicyResults, kind: str) -> Claim:
+    """Above the demonstrator in the headline and at each of its levels; both sides' sampling errors count."""
+    policy, levels = results.policies[name], results.headline
+    over = paired_difference(policy.values(kind, levels=levels), human.values(levels=levels), human.strata(levels))
+    by_level = {
+        level: paired_difference(policy.values(kind, levels=level), human.values(levels=level)) for level in levels
+    }
+    weakest = min(levels, key=lambda level: by_level[level].low)
+    measured = (
+        f"{_show(policy.interval(kind, levels=levels))} verified, demonstrator {_show(human.interval(levels=levels))}: "
+        f"{_signed(over)}"
+    )
+    parts: tuple[Difference, ...] = (over,)
+    where = results.where
+    if len(levels) > 1:
+        parts, where = (over, *by_level.values()), f"at each of {span(levels)}, and in their mean,"
+        measured += f"; weakest at level {weakest}: {_signed(by_level[weakest])}"
+    how = "samples" if kind == "sampled" else "decodes greedily"
+    return Claim(f"{name} passes the demonstrator {where} when it {how}", measured, parts)
+
+
+def _early_claim(results: StudyResults, practised: str, name: str) -> Claim:
+    """RL against everything that RLHF was tested as, so that RLHF is no straw man: the claim holds against each."""
     versions = [policy for policy in results.policies if policy == name or policy.startswith(f"{name}/")]
-    best = max(versions, key=lambda v: float(results.policies[v].values("sampled", "verified", level).mean()))
-    gap = paired_difference(
-        results.policies[practised].values("sampled", "verified", level),
-        results.policies[best].values("sampled", "verified", level),
-    )
-    return _claim(
-        f"{practised} is above {name} {where}, stopped early or not",
-        f"against its best policy ({results.label(best)}): {gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] verified",
-        _above(gap, 0.0),
+    levels = results.headline
+    gaps = {v: results.policies[practised].minus(results.policies[v], levels=levels) for v in versions}
+    best = min(versions, key=lambda v: gaps[v].value)
+    return Claim(
+        f"{practised} is above {name}{_labeller(results, name)} {results.where}, stopped early or not",
+        f"against its best policy ({results.label(best)}): {_signed(gaps[best])} verified",
+        tuple(gaps.values()),
     )
 
 
-def _proxy_claim(results: StudyResults, name: str, level: int | None, where: str) -> dict[str, Any]:
-    rises = []
-    for seed in results.seeds:
-        curve = [value for _, value in results.curve(name, "reward/part/proxy", seed)]
-        tail = max(1, len(curve) // 10)
-        rises.append(sum(curve[-tail:]) / tail - sum(curve[:tail]) / tail)
-    rise = sum(rises) / len(rises)
-    gain = hierarchical_bootstrap(
-        results.policies[name].values("sampled", "verified", level)
-        - results.policies[START].values("sampled", "verified", level)
+def _hump_claim(results: StudyResults, name: str) -> Claim:
+    """RLHF helps, then overfits: the peak is chosen on validation problems and confirmed on the frozen ones."""
+    levels = results.headline
+    start, last = results.policies[START], results.policies[name]
+    peak = results.policies[f"{name}/{BEST_BY_VERIFIER}"]
+    rise, fall = peak.minus(start, levels=levels), last.minus(peak, levels=levels)
+    measured = (
+        f"start {_show(start.interval(levels=levels))}; its policy that did best on validation problems "
+        f"{_signed(rise)} above the start, its last policy {_signed(fall)} against that one"
     )
-    if rise < PROXY_RISE or gain.low > GOLD_RISE:
-        verdict = "not held"
-    else:
-        verdict = "held" if gain.high < GOLD_RISE else "undecided"
-    return _claim(
-        f"{name}: the proxy rises while gold does not {where}",
-        f"proxy {rise:+.2f} standard deviations over training, verified accuracy {gain.value:+.2f} "
-        f"[{gain.low:+.2f}, {gain.high:+.2f}] against the start",
-        verdict,
+    parts = [rise, negative(fall)]
+    proxy = proxy_rise(results, name)
+    if proxy is not None:
+        measured += f"; proxy {_signed(proxy)} standard deviations from first to last on validation problems"
+        parts.append(proxy)
+    cards = [results.card(f"{name}/{BEST_BY_VERIFIER}/snapshot.json", seed) for seed in results.seeds]
+    steps = sorted({card["step"] for card in cards if card is not None})
+    at = f"step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}"
+    while_ = ", while its proxy rises" if proxy is not None else ""
+    return Claim(
+        f"{name}{_labeller(results, name)} rises, peaks at {at} and falls {results.where}{while_}",
+        measured,
+        tuple(parts),
     )
 
 
-def _claim(sentence: str, measured: str, verdict: str) -> dict[str, Any]:
-    return {"sentence": sentence, "measured": measured, "verdict": verdict}
+def negative(difference: Difference) -> Difference:
+    """The difference seen from the other side."""
+    return Difference(-difference.value, -difference.high, -difference.low, difference.p, difference.num_problems)
 
 
-def _above(interval: Interval, line: float) -> str:
-    if interval.low > line:
-        return "held"
-    return "not held" if interval.value <= line else "undecided"
+def proxy_rise(results: StudyResults, name: str) -> Difference | None:
+    """How much the reward model's score of the same validation problems grew over training; None where unrecorded."""
+    curves = [results.proxy_scores(name, seed) for seed in results.seeds]
+    if not all(len(curve) > 1 for curve in curves):
+        return None
+    last, first = (np.array([curve[pick(curve)] for curve in curves]) for pick in (max, min))
+    strata = results.validation_levels(name)
+    return paired_difference(last, first, strata, is_bounded=False)
 
 
-def _below(interval: Interval, line: float) -> str:
-    if interval.high < line:
-        return "held"
-    return "not held" if interval.value >= line else "undecided"
+def _labeller(results: StudyResults, name: str) -> str:
+    """What the labels behind an arm are worth, for its sentence; nothing where nobody can tell."""
+    agreement = results.agreement(name)
+    if agreement is None:
+        return ""
+    return f" (its labeller agrees with ground truth on {100 * agreement:.0f} % of decisive pairs)"
 
 
 def _show(interval: Interval) -> str:
     return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"

@@ -9,31 +9,32 @@ from typing import Any
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
 from experiments.results.compare import MARGIN
-from experiments.results.read import START, StudyResults
+from experiments.results.read import START, Levels, StudyResults
 from experiments.results.stats import Interval
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.evaluations import PASS_AT
-from experiments.run.folders import read_json, read_jsonl, read_object
-from experiments.study.components import build_env
+from experiments.run.folders import read_json, read_object
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:
     """Everything that the templates and charts show."""
-    level = results.headline_level
+    levels = results.headline
     policies = list(results.policies)
     experiment = results.experiment
     return {
         "name": experiment.name,
         "seeds": list(results.seeds),
         "state": results.study["state"],
-        "headline_level": level,
+        "headline_levels": levels,
+        "where": results.where,
+        "longer_levels": results.longer,
         "split": experiment.evaluation.split,
         "labels": {name: results.label(name) for name in policies},
         "claims": study_claims(results),
-        "headline": plain_rows(arm_rows(results, level)),
-        "overall": plain_rows(arm_rows(results, None)),
-        "costs": cost_rows(results, level),
-        "cheapest": cheapest(results, level),
+        "headline": plain_rows(arm_rows(results, levels)),
+        "longer": plain_rows(arm_rows(results, results.longer)) if results.longer else [],
+        "costs": cost_rows(results, levels),
+        "cheapest": cheapest(results, levels),
         "levels": by_level(results),
         "trained_levels": trained_levels(results),
         "pass_at": pass_curves(results),
@@ -59,16 +60,16 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def cheapest(results: StudyResults, level: int | None) -> dict[str, Any] | None:
+def cheapest(results: StudyResults, levels: Levels) -> dict[str, Any] | None:
     """The cheapest policy that will do, beside the most accurate one; None where costs were not noted."""
-    name = cheapest_that_will_do(results, level, MARGIN)
+    name = cheapest_that_will_do(results, levels, MARGIN)
     if name is None:
         return None
-    best = max(results.policies, key=lambda n: float(results.policies[n].values("sampled", "verified", level).mean()))
+    best = max(results.policies, key=lambda n: results.policies[n].mean(levels=levels))
     figures = {
         key: {
             "label": results.label(policy),
-            "sampled": plain(results.policies[policy].interval("sampled", "verified", level)),
+            "sampled": plain(results.policies[policy].interval(levels=levels)),
             "flop": results.policies[policy].flop_per_answer,
             "parameters": results.policies[policy].fact("parameters"),
         }
@@ -118,7 +119,7 @@ def plain_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         "pass_k",
         "pass",
         "over_start",
-        "mcnemar_p",
+        "greedy_p",
         "kl",
         "seconds",
     )
@@ -132,33 +133,49 @@ def plain(value: Any) -> Any:
 
 def trained_levels(results: StudyResults) -> dict[str, list[int]]:
     """Levels that demonstrations cover, and levels of RL prompts."""
-    env = build_env(results.experiment.env)[1]
     lines = results.demonstrators[0] if results.demonstrators else []
     covered = [line["level"] for line in lines if line["is_covered"] and line.get("writer") is None]
-    return {"demonstrations": covered, "rl": list(env.levels), "beyond": list(env.ood_levels)}
+    return {"demonstrations": covered, "rl": results.env_levels["trained"], "beyond": results.env_levels["beyond"]}
 
 
 def by_level(results: StudyResults) -> dict[str, Any]:
     """Accuracy of every policy at every level: sampled and greedy, verified and answers."""
     levels = results.policies[START].levels()
-    table: dict[str, Any] = {"levels": levels, "demonstrator": [results.demonstrator(lv) for lv in levels]}
+    human = results.demonstrator
+    demonstrator = [None if human is None else plain(human.interval(levels=lv)) for lv in levels]
+    table: dict[str, Any] = {"levels": levels, "demonstrator": demonstrator, "writers": writers_by_level(results)}
     for name, policy in results.policies.items():
         table[name] = {
             "sampled": [plain(policy.interval("sampled", "verified", lv)) for lv in levels],
-            "greedy": [float(policy.values("greedy", "verified", lv).mean()) for lv in levels]
-            if policy.has_greedy
-            else None,
-            "answer": [float(policy.values("sampled", "answer", lv).mean()) for lv in levels],
+            "greedy": [policy.mean("greedy", "verified", lv) for lv in levels] if policy.has_greedy else None,
+            "answer": [policy.mean("sampled", "answer", lv) for lv in levels],
         }
     return table
 
 
+def writers_by_level(results: StudyResults) -> dict[str, list[float | None]]:
+    """The verified share of each of the demonstrator's writers at every tested level, mean over seeds."""
+    found: dict[str, list[float | None]] = {}
+    for writer in results.writers() if results.demonstrators else []:
+        lines = [line for lines in results.demonstrators for line in lines if line.get("writer") == writer]
+        shares = [
+            [
+                sum(row[3] for row in line["problems"]) / line["num_solutions"]
+                for line in lines
+                if line["level"] == level
+            ]
+            for level in results.policies[START].levels()
+        ]
+        found[writer] = [sum(values) / len(values) if values else None for values in shares]
+    return found
+
+
 def pass_curves(results: StudyResults) -> dict[str, Any]:
-    """Unbiased pass@k at the headline level and at every trained level above it, verified and by answer alone."""
+    """Unbiased pass@k at the lowest level of the headline and at the two above it, verified and by answer alone."""
     num_samples = results.policies[START].evaluations[0]["num_samples"]
     ks = [k for k in PASS_AT if k <= num_samples]
     levels = results.policies[START].levels()
-    first = results.headline_level or levels[0]
+    first = results.headline[0]
     shown = [lv for lv in levels if lv >= first][:3]
     curves = {
         str(lv): {
@@ -203,12 +220,7 @@ def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
     curves = {}
     for seed in results.seeds:
         tokens = {0.0: 0.0, **dict(results.curve(arm, "tokens/sampled_total", seed))}
-        rows = [
-            row
-            for row in read_jsonl(results.folder / f"seed-{seed}" / arm / "evals.jsonl")
-            if row["split"] == "validation" and row["step"] is not None
-        ]
-        latest = {row["step"]: row for row in rows}
+        latest = results.validation_rows(arm, seed)
         steps = sorted(latest)
         curves[str(seed)] = {
             "step": steps,

@@ -7,14 +7,14 @@ from typing import Any
 from experiments.results.read import START, StudyResults
 from experiments.run.folders import read_jsonl
 
-SHOWN_PROBLEMS = 6
+SHOWN_PROBLEMS = 8
 SEPARATORS = ";\n"
 
 
 def side_by_side(results: StudyResults) -> list[dict[str, Any]]:
     """For each shown problem: prompt, answer, and every policy's greedy completion with its lines judged.
 
-    The problems are the first of the headline level, then the first of each other level: never picked by outcome.
+    The problems are the first of every level (two of a headline that is one level): never picked by outcome.
     """
     seed = results.seeds[0]
     found = {
@@ -22,11 +22,12 @@ def side_by_side(results: StudyResults) -> list[dict[str, Any]]:
         for name in results.policies
     }
     rows = list(found.get(START, {}).values())
-    rows.sort(key=lambda row: (row["level"] != results.headline_level, row["level"]))
+    single = results.headline[0] if len(results.headline) == 1 else None
+    rows.sort(key=lambda row: (row["level"] != single, row["level"]))
     first: dict[int, int] = {}
     chosen = []
     for row in rows:
-        limit = 2 if row["level"] == results.headline_level else 1
+        limit = 2 if row["level"] == single else 1
         first[row["level"]] = first.get(row["level"], 0) + 1
         if first[row["level"]] <= limit:
             chosen.append(row)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.results.read import PolicyResults, check_comparable, load_study
-from experiments.results.stats import holm, is_equivalent, mcnemar_exact, paired_difference, probability_of_improvement
+from experiments.results.stats import holm, is_equivalent, paired_difference, paired_p, probability_of_improvement
 from experiments.run.errors import UserError
 from experiments.run.evaluations import read_evaluation
 
@@ -59,19 +59,19 @@ def print_comparison(folders: Sequence[Path], *, level: int | None = None, metri
     console.print(table)
     pairs = list(combinations(policies, 2))
     both_greedy = [(a, b) for a, b in pairs if policies[a].has_greedy and policies[b].has_greedy]
-    exact = {f"{a} - {b}": _mcnemar(policies[a], policies[b], metric, level) for a, b in both_greedy}
+    exact = {f"{a} - {b}": _greedy_p(policies[a], policies[b], metric, level) for a, b in both_greedy}
     adjusted = holm(exact)
     table = Table(title="paired differences (sampled)")
     table.caption = (
         f"* the interval excludes 0   = equal within {MARGIN} (the whole interval lies inside)\n"
         "P: probability that a seed of the first beats a seed of the second; "
-        "p: McNemar's exact test on greedy solutions, Holm-adjusted"
+        "p: greedy solutions, Holm-adjusted: McNemar's exact test (one seed), paired t test (several)"
     )
     for column in ("pair", "difference [95 %]", "P", "p"):
         table.add_column(column)
     for a, b in pairs:
         x, y = (policies[name].values("sampled", metric, level) for name in (a, b))
-        difference = paired_difference(x, y)
+        difference = paired_difference(x, y, policies[a].strata(level))
         mark = " *" if difference.excludes_zero else " =" if is_equivalent(difference, MARGIN) else ""
         better = probability_of_improvement(list(x.mean(1)), list(y.mean(1)))
         p = adjusted.get(f"{a} - {b}")
@@ -79,6 +79,6 @@ def print_comparison(folders: Sequence[Path], *, level: int | None = None, metri
     console.print(table)
 
 
-def _mcnemar(a: PolicyResults, b: PolicyResults, metric: str, level: int | None) -> float:
-    outcomes = [policy.values("greedy", metric, level).ravel() > 0 for policy in (a, b)]
-    return mcnemar_exact(list(outcomes[0]), list(outcomes[1]))
+def _greedy_p(a: PolicyResults, b: PolicyResults, metric: str, level: int | None) -> float:
+    x, y = (policy.values("greedy", metric, level) for policy in (a, b))
+    return paired_p(x, y, a.strata(level))

@@ -61,9 +61,8 @@ def _headline(folder: Path) -> str:
         results = load_study(folder)
     except NotEvaluatedError:
         return "not evaluated yet"
-    level = results.headline_level
     return "  ".join(
-        f"{results.label(name)} {policy.values('sampled', 'verified', level).mean():.2f}"
+        f"{results.label(name)} {policy.mean(levels=results.headline):.2f}"
         for name, policy in results.policies.items()
         if "/" not in name
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from experiments.config.arms import PROXY, START, RlArm
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.config.renamed import check_folder_names
-from experiments.results.stats import Interval, hierarchical_bootstrap
+from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
 from rl.functional.estimators import pass_at_k
+
+DEMONSTRATOR = "demonstrator"
+Levels = int | Sequence[int] | None  # which problems of an evaluation: one level, several, or all
 
 
 @dataclass(frozen=True)
@@ -67,43 +71,54 @@ class PolicyResults:
             found.setdefault(row["part"], []).append(row["c_verified"] / row["n"])
         return {part: float(np.mean(shares)) for part, shares in found.items()}
 
-    def values(self, kind: str = "sampled", of: str = "verified", level: int | None = None) -> np.ndarray:
+    def rows(self, levels: Levels = None) -> list[list[dict[str, Any]]]:
+        """For each seed the rows of the problems of these levels, in order."""
+        wanted = None if levels is None else {levels} if isinstance(levels, int) else set(levels)
+        return [[r for r in e["rows"] if wanted is None or r["level"] in wanted] for e in self.evaluations]
+
+    def strata(self, levels: Levels = None) -> list[int]:
+        """[problems]: the level of each problem of these levels."""
+        return [row["level"] for row in self.rows(levels)[0]]
+
+    def values(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> np.ndarray:
         """[seeds, problems] of the share of right completions (sampled) or 0/1 (greedy).
 
         Args:
             kind: "sampled" or "greedy".
             of: "verified" or "answer".
-            level: only problems of this level; None: all.
         """
 
         def value(row: Mapping[str, Any]) -> float:
             """The figure of one problem."""
             return float(row[f"greedy_{of}"]) if kind == "greedy" else row[f"c_{of}"] / row["n"]
 
-        return np.array(
-            [
-                [value(row) for row in evaluation["rows"] if level is None or row["level"] == level]
-                for evaluation in self.evaluations
-            ]
-        )
+        return np.array([[value(row) for row in rows] for rows in self.rows(levels)])
 
-    def interval(self, kind: str = "sampled", of: str = "verified", level: int | None = None) -> Interval:
-        """Mean over seeds and problems with its 95 % interval."""
-        return hierarchical_bootstrap(self.values(kind, of, level))
+    def interval(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> Interval:
+        """Mean over levels of the mean over seeds and problems, with its 95 % interval."""
+        return mean_interval(self.values(kind, of, levels), self.strata(levels))
 
-    def pass_at(self, k: int, of: str = "verified", level: int | None = None) -> float:
-        """Unbiased pass@k, mean over problems and seeds."""
-        rows = [r for e in self.evaluations for r in e["rows"] if level is None or r["level"] == level]
-        return float(np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in rows]))
+    def mean(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> float:
+        """The mean of the levels' means."""
+        return mean_over_levels(self.values(kind, of, levels).mean(0), self.strata(levels))
 
-    def leaps(self, level: int | None = None) -> dict[int, int]:
+    def minus(self, other: PolicyResults, kind: str = "sampled", levels: Levels = None) -> Difference:
+        """This policy's verified share minus the other's, paired by seed and problem."""
+        ours, theirs = (policy.values(kind, "verified", levels) for policy in (self, other))
+        return paired_difference(ours, theirs, self.strata(levels))
+
+    def pass_at(self, k: int, of: str = "verified", levels: Levels = None) -> float:
+        """Unbiased pass@k: the mean of the levels' means over problems and seeds."""
+        rows = self.rows(levels)
+        values = [np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in same]) for same in zip(*rows)]
+        return mean_over_levels(np.array(values), self.strata(levels))
+
+    def leaps(self, levels: Levels = None) -> dict[int, int]:
         """How many lines of the sampled solutions carried out 1, 2, ... operations (0: malformed)."""
         found: dict[int, int] = {}
-        for evaluation in self.evaluations:
-            for row in evaluation["rows"]:
-                if level is None or row["level"] == level:
-                    for leap, count in row.get("leaps", {}).items():
-                        found[int(leap)] = found.get(int(leap), 0) + count
+        for row in (row for rows in self.rows(levels) for row in rows):
+            for leap, count in row.get("leaps", {}).items():
+                found[int(leap)] = found.get(int(leap), 0) + count
         return dict(sorted(found.items()))
 
 
@@ -152,22 +167,56 @@ class StudyResults:
         return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     @property
-    def headline_level(self) -> int | None:
-        """The level of the one-line answer."""
-        return self.experiment.evaluation.headline_level
+    def headline(self) -> list[int]:
+        """Levels of the one-line answer: `evaluation.headline_level`, or all trained levels that were tested."""
+        level = self.experiment.evaluation.headline_level
+        return self.trained if level is None else [level]
 
-    def demonstrator(self, level: int | None = None, part: str = "verified") -> float | None:
-        """The demonstrator's own accuracy on the test problems: at a level, or over all that it covers."""
-        lines = [
-            line
-            for lines in self.demonstrators
-            for line in lines
-            if line.get("writer") is None and (line["level"] == level if level is not None else line["is_covered"])
+    @property
+    def where(self) -> str:
+        """The headline's levels in words."""
+        level = self.experiment.evaluation.headline_level
+        return f"over {span(self.trained)}" if level is None else f"at level {level}"
+
+    @cached_property
+    def trained(self) -> list[int]:
+        """Tested levels that practice draws problems from; all tested levels where it has none of them."""
+        tested = self.policies[START].levels()
+        return [level for level in tested if level in self.env_levels["trained"]] or tested
+
+    @property
+    def longer(self) -> list[int]:
+        """Tested levels beyond those of practice."""
+        return [level for level in self.policies[START].levels() if level not in self.trained]
+
+    @cached_property
+    def env_levels(self) -> dict[str, list[int]]:
+        """The environment's "trained" levels and those "beyond" them, as the study noted them."""
+        if "levels" in self.study:
+            return dict(self.study["levels"])
+        from experiments.study.components import build_env  # imports torch; for studies that noted no levels
+
+        env = build_env(self.experiment.env)[1]
+        return {"trained": list(env.levels), "beyond": list(env.ood_levels)}
+
+    @cached_property
+    def demonstrator(self) -> PolicyResults | None:
+        """The demonstrator's own answers to the test problems, as those of a policy without greedy completions.
+
+        None without one, or where a study noted only its totals.
+        """
+        evaluations = [
+            {"rows": found, "num_samples": found[0]["n"]}
+            for lines, evaluation in zip(self.demonstrators, self.policies[START].evaluations)
+            if (found := _demonstrator_rows(lines, evaluation))
         ]
-        if not lines:
+        if not evaluations or len(evaluations) != len(self.seeds):
             return None
-        total = sum(line["num_solutions"] for line in lines)
-        return sum(line["num_solutions"] * line["parts"].get(part, line["accuracy"]) for line in lines) / total
+        return PolicyResults(DEMONSTRATOR, (), tuple(evaluations))
+
+    def writers(self) -> list[str]:
+        """Names of the demonstrator's writers; empty where it is one."""
+        return list(dict.fromkeys(line["writer"] for line in self.demonstrators[0] if line.get("writer")))
 
     def metrics(self, arm: str, seed: int) -> list[dict[str, Any]]:
         """Rows of an arm's metrics.jsonl."""
@@ -187,6 +236,27 @@ class StudyResults:
         """A JSON file of a seed, e.g. "preferences/labeller.json"; None when the study has none."""
         path = self.folder / f"seed-{seed}" / name
         return read_json(path) if path.exists() else None
+
+    def agreement(self, arm: str) -> float | None:
+        """Share of decisive pairs on which an arm's labeller agrees with ground truth; None where unknown."""
+        cards = [self.card("preferences/labeller.json", seed) for seed in self.seeds]
+        found = [card["agreement"] for card in cards if card is not None and card.get("agreement") is not None]
+        return float(np.mean(found)) if found else None
+
+    def proxy_scores(self, arm: str, seed: int) -> dict[int, list[float]]:
+        """step -> the reward model's mean score of the policy's answers to each validation problem, in their order."""
+        path = self.folder / f"seed-{seed}" / arm / "proxy.jsonl"
+        return {row["step"]: row["scores"] for row in read_jsonl(path)}
+
+    def validation_rows(self, arm: str, seed: int) -> dict[int, dict[str, Any]]:
+        """step -> the evaluation of validation problems after it; the latest, where a resumed run repeated a step."""
+        rows = read_jsonl(self.folder / f"seed-{seed}" / arm / "evals.jsonl")
+        return {row["step"]: row for row in rows if row["split"] == "validation" and row["step"] is not None}
+
+    def validation_levels(self, arm: str) -> list[int]:
+        """The level of each validation problem that an arm was asked during training."""
+        row = next(iter(self.validation_rows(arm, self.seeds[0]).values()))
+        return [problem["level"] for problem in row["rows"]]
 
     def samples(self, arm: str, seed: int) -> list[dict[str, Any]]:
         """Rows of an arm's samples.jsonl."""
@@ -231,6 +301,36 @@ def load_study(folder: Path) -> StudyResults:
         read_json(path) for seed in seeds if (path := folder / f"seed-{seed}" / START / "demonstrator.json").exists()
     ]
     return StudyResults(folder, experiment, study, policies, demonstrators)
+
+
+def _demonstrator_rows(lines: Sequence[Mapping[str, Any]], evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The demonstrator's counts on the problems of an evaluation, in its order; empty where not all are there."""
+    counts = {row[0]: row for line in lines if line.get("writer") is None for row in line.get("problems", ())}
+    if any(row["id"] not in counts for row in evaluation["rows"]):
+        return []
+    found = []
+    for row in evaluation["rows"]:
+        _, n, answer, verified = counts[row["id"]]
+        greedy = {"greedy_answer": None, "greedy_verified": None}
+        found.append(
+            {"id": row["id"], "level": row["level"], "n": n, "c_answer": answer, "c_verified": verified, **greedy}
+        )
+    return found
+
+
+def mean_over_levels(values: np.ndarray, strata: Sequence[int]) -> float:
+    """The mean of the levels' means of `values` [problems]."""
+    labels = np.asarray(strata)
+    return float(np.mean([values[labels == level].mean() for level in sorted(set(strata))]))
+
+
+def span(levels: Sequence[int]) -> str:
+    """Levels in words: level 4, levels 1 to 6, levels 1, 3, 4."""
+    if len(levels) == 1:
+        return f"level {levels[0]}"
+    if list(levels) == list(range(levels[0], levels[-1] + 1)):
+        return f"levels {levels[0]} to {levels[-1]}"
+    return f"levels {', '.join(map(str, levels))}"
 
 
 def further_policies(arm: Path) -> list[str]:

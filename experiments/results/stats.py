@@ -1,20 +1,24 @@
 """Honest statistics for comparisons: intervals, paired differences over seeds and problems, exact tests.
 
-Arms are paired by seed and by test problem. Randomness is resampled in the order in which it arose: seeds first, then
-problems (with one seed, problems alone, and the interval says nothing about other seeds).
+Figures form a table [seeds, problems]: every seed answered the same problems. Both are samples, of the runs that could
+have been made and of the problems that could have been asked, so both make an average uncertain. With one seed nothing
+can be said about other runs, and an interval speaks about this policy. How often these intervals hold the truth is
+measured by `experiments.bench.coverage`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-BOOTSTRAP_SAMPLES = 4000
-BOOTSTRAP_BLOCK = 1 << 20  # entries of an array of resamples
+from experiments.results.student_t import SMALLEST_P, quantile, two_sided_p
+
+ALPHA = 0.05  # intervals are 1 - ALPHA
 Z_95 = 1.959963984540054
+UNIT = {"share": 0.5, "difference": 1.0}  # half the range that a figure can have
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,229 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A paired difference.
+
+    Attributes:
+        p: two-sided p-value of "no difference"; below 0.05 exactly where the interval excludes 0.
+        num_problems: on which it was measured.
+    """
+
+    p: float = 1.0
+    num_problems: int = 0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What makes the mean of a table of seeds and problems uncertain.
+
+    Attributes:
+        mean: of the strata's means.
+        seeds: variance of the mean as the seeds' own means show it, with `df_seeds` degrees of freedom; 0 and
+            infinite for one seed.
+        rest: the part of `seeds` that the variation within seeds explains by itself, with `df_rest`.
+        problems: variance of the mean through the choice of problems, with `df_problems`; `floor` is added to it.
+        floor: what unseen problems could add: see `spread_of`.
+        num_problems: in the table.
+    """
+
+    mean: float
+    seeds: float
+    df_seeds: float
+    rest: float
+    df_rest: float
+    problems: float
+    df_problems: float
+    floor: float
+    num_problems: int
+
+    def half_width(self, alpha: float = ALPHA) -> float:
+        """Half the width of the 1 - alpha interval: each source of variance with its own t quantile.
+
+        h^2 = max(t_seeds^2 V_seeds, t_rest^2 V_rest) + t_problems^2 (V_problems + floor)
+
+        V_seeds holds the variation within seeds already; V_rest alone bounds it from below, for seeds whose means
+        happen to agree. Infinite where a single problem leaves nothing to estimate from.
+        """
+        if self.num_problems == 1:
+            return math.inf
+        between = 0.0
+        if math.isfinite(self.df_seeds):
+            between = max(
+                self.seeds * quantile(alpha, self.df_seeds) ** 2, self.rest * quantile(alpha, self.df_rest) ** 2
+            )
+        within = (self.problems + self.floor) * quantile(alpha, self.df_problems) ** 2
+        return math.sqrt(between + within)
+
+    @property
+    def p(self) -> float:
+        """The alpha at which the interval just touches 0: the two-sided p-value of "the mean is 0"."""
+        if self.mean == 0 or math.isinf(self.half_width()):
+            return 1.0
+        if not math.isfinite(self.df_seeds):
+            return two_sided_p(self.mean / math.sqrt(self.problems + self.floor), self.df_problems)
+        return touching(self.half_width, abs(self.mean))
+
+
+def touching(half_width: Callable[[float], float], distance: float) -> float:
+    """The alpha in [1e-100, 1) at which a width that falls with alpha equals `distance`, to six digits of its log.
+
+    By false position on logarithms, the stagnant end halved (the Illinois rule; Dowell and Jarratt 1971, BIT 11:168).
+    """
+
+    def gap(log_alpha: float) -> float:
+        """log of width over distance; falls with alpha."""
+        return math.log(half_width(math.exp(log_alpha)) / distance)
+
+    low, high = math.log(SMALLEST_P) * 0.999, -1e-12
+    at_low, at_high = gap(low), gap(high)
+    if at_low <= 0:
+        return SMALLEST_P
+    if at_high >= 0:
+        return 1.0
+    middle = low
+    for _ in range(100):
+        middle, before = high - at_high * (high - low) / (at_high - at_low), middle
+        at_middle = gap(middle)
+        if abs(middle - before) < 1e-6 * abs(middle):
+            break
+        if at_middle > 0:
+            low, at_low, at_high = middle, at_middle, at_high / 2
+        else:
+            high, at_high, at_low = middle, at_middle, at_low / 2
+    return math.exp(middle)
+
+
+def spread_of(values: np.ndarray, strata: Sequence[int] | None = None, *, kind: str = "share") -> Spread:
+    """Crossed variance components of the mean over strata of the mean over seeds and problems.
+
+    Within a stratum of P_l problems (L strata, S seeds), by analysis of variance (Searle, Casella and McCulloch 1992,
+    "Variance Components", section 4.3):
+
+        MSB_l = S sum_p (m_p - m)^2 / (P_l - 1)                      expected: rest + S * problems
+        MSE_l = sum_sp (y_sp - m_s - m_p + m)^2 / ((S-1)(P_l-1))     expected: rest
+        V_problems = sum_l max(0, MSB_l - MSE_l) / (L^2 S P_l)       and for S = 1: sum_l MSB_l / (L^2 P_l)
+        V_seeds    = variance over seeds of the strata's mean / S    holds rest / (S P) too
+        V_rest     = sum_l MSE_l / (L^2 S P_l)
+
+    Degrees of freedom of sums are Satterthwaite's (1946, Biometrics Bulletin 2:110). Strata are fixed: they are the
+    levels that were chosen, not a sample of levels; problems are a sample within each.
+
+    The floor. Problems that were not asked may behave as none of those that were: half a problem at each end of what
+    was seen in a stratum is added, m^2 / (S P_l)^2 with m the largest distance from the stratum's mean. Where all
+    outcomes were equal m is half the possible range, and seeds do not count (they met the same problems): for paired
+    0/1 outcomes and one seed this is the variance of Agresti and Min (2005, Statistics in Medicine 24:729), who add
+    half a pair to each cell.
+
+    Args:
+        values: [seeds, problems], shares in [0, 1] or their differences.
+        strata: [problems], the level of each problem; None: one stratum.
+        kind: "share" or "difference".
+    Raises:
+        ValueError: `values` is empty or not two-dimensional, or there are not as many strata as problems.
+    """
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"values has shape {values.shape}, expected [seeds, problems], both at least 1")
+    num_seeds, num_problems = values.shape
+    labels = np.zeros(num_problems, dtype=int) if strata is None else np.asarray(strata)
+    if labels.shape != (num_problems,):
+        raise ValueError(f"{labels.size} strata for {num_problems} problems")
+    names, counts = np.unique(labels, return_counts=True)
+    tables = [values[:, labels == name] for name in names]
+    seed_means = np.mean([table.mean(1) for table in tables], axis=0)  # [S]
+    if counts.min() == 1:  # a stratum of one problem shows no spread: all problems as one sample, which is wider
+        tables = [values]
+    parts = [_within(table, UNIT[kind]) for table in tables]
+    scale = len(parts) ** 2
+    problems = [part.problems / scale for part in parts]
+    rest = [part.rest / scale for part in parts]
+    sizes = [max(1, table.shape[1] - 1) for table in tables]
+    one_seed = num_seeds == 1
+    return Spread(
+        mean=float(seed_means.mean()),
+        seeds=0.0 if one_seed else float(seed_means.var(ddof=1)) / num_seeds,
+        df_seeds=math.inf if one_seed else num_seeds - 1,
+        rest=sum(rest),
+        df_rest=math.inf if one_seed else satterthwaite(rest, [(num_seeds - 1) * size for size in sizes]),
+        problems=sum(problems),
+        df_problems=satterthwaite(problems, sizes),
+        floor=sum(part.floor for part in parts) / scale,
+        num_problems=num_problems,
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Variances of one stratum's mean."""
+
+    problems: float
+    rest: float
+    floor: float
+
+
+def _within(table: np.ndarray, unit: float) -> _Part:
+    num_seeds, num_problems = table.shape
+    mean, total = table.mean(), table.size
+    by_problem = table.mean(0)
+    furthest = float(np.abs(table - mean).max())
+    floor = (unit / num_problems) ** 2 if furthest < 1e-12 else (min(unit, furthest) / total) ** 2
+    if num_problems == 1:
+        return _Part(0.0, 0.0, floor)
+    between = num_seeds * float(((by_problem - mean) ** 2).sum()) / (num_problems - 1)
+    if num_seeds == 1:
+        return _Part(between / num_problems, 0.0, floor)
+    residuals = table - table.mean(1, keepdims=True) - by_problem + mean
+    rest = float((residuals**2).sum()) / ((num_seeds - 1) * (num_problems - 1))
+    return _Part(max(0.0, between - rest) / total, rest / total, floor)
+
+
+def satterthwaite(variances: Sequence[float], dfs: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent variance estimates: (sum v)^2 / sum(v^2 / df).
+
+    Without any variance: the sum of the degrees of freedom.
+    """
+    total = sum(variances)
+    if total <= 0:
+        return float(sum(dfs))
+    return total**2 / sum(v * v / df for v, df in zip(variances, dfs))
+
+
+def mean_interval(values: np.ndarray, strata: Sequence[int] | None = None) -> Interval:
+    """Mean of shares [seeds, problems] with its 95 % interval, inside [0, 1] and never of width 0.
+
+    Wilson's interval of a proportion with the number of trials that would give the variance found, an effective sample
+    size, and the t quantile of that variance (Korn and Graubard 1998, Survey Methodology 24:193; Franco et al. 2019,
+    J. Survey Stat. Methodol. 7:334). Where every outcome is 0, or every one is 1, the trials are the problems: more
+    samples of a problem, or more seeds, say nothing about problems that were not asked.
+
+    Args:
+        strata: [problems], the level of each; the mean is that of the levels' means.
+    """
+    spread = spread_of(values, strata)
+    p = spread.mean
+    if values.max() == values.min() and p in (0.0, 1.0):
+        return wilson(p * values.shape[1], values.shape[1])
+    half = spread.half_width()
+    if math.isinf(half):
+        return _with_value(wilson(p, 1), p)
+    return _with_value(_wilson_of(p, half), p)
+
+
+def _with_value(interval: Interval, value: float) -> Interval:
+    return Interval(value, min(interval.low, value), max(interval.high, value))
+
+
+def _wilson_of(p: float, half: float) -> Interval:
+    """Wilson's interval of which `half` would be half the width by the plain formula: t^2 p (1-p) / n = half^2."""
+    if p in (0.0, 1.0):
+        return Interval(p, max(0.0, p - half), min(1.0, p + half))
+    ratio = half * half / (p * (1 - p))  # t^2 / n
+    centre = (p + ratio / 2) / (1 + ratio)
+    reach = math.sqrt(half * half + ratio * ratio / 4) / (1 + ratio)
+    return Interval(p, max(0.0, centre - reach), min(1.0, centre + reach))
+
+
 def wilson(successes: float, trials: float, z: float = Z_95) -> Interval:
     """Wilson's score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22:209).
 
@@ -51,41 +278,37 @@ def wilson(successes: float, trials: float, z: float = Z_95) -> Interval:
     return Interval(p, low, high)
 
 
-def hierarchical_bootstrap(values: np.ndarray, *, seed: int = 0, samples: int = BOOTSTRAP_SAMPLES) -> Interval:
-    """Mean of `values` [seeds, problems] with a 95 % percentile interval; seeds are resampled, then problems.
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, strata: Sequence[int] | None = None, *, is_bounded: bool = True
+) -> Difference:
+    """Mean of a - b over the same [seeds, problems], with its 95 % interval and p-value.
 
-    Problems are resampled jointly over seeds: every seed answered the same ones.
+    Both sides' sampling errors, the seeds and the problems count (`spread_of`); a single problem shows nothing.
 
-    Raises:
-        ValueError: `values` is empty or not two-dimensional.
+    Args:
+        strata: [problems], the level of each; the mean is that of the levels' means.
+        is_bounded: both are shares, so that the interval ends at -1 and 1.
     """
-    if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"values has shape {values.shape}, expected [seeds, problems], both at least 1")
-    rng = np.random.default_rng(seed)
-    num_seeds, num_problems = values.shape
-    means = np.empty(samples)
-    # whole blocks of resamples at once, as many as keep an array of [resamples, problems] small
-    block = max(1, BOOTSTRAP_BLOCK // num_problems)
-    for first in range(0, samples, block):
-        size = min(block, samples - first)
-        drawn = rng.integers(num_seeds, size=(size, num_seeds)) if num_seeds > 1 else None
-        problems = rng.integers(num_problems, size=(size, num_problems))
-        if drawn is None:
-            means[first : first + size] = values[0][problems].mean(1)
-        else:
-            times = np.stack([(drawn == s).sum(1) for s in range(num_seeds)], axis=1)  # [resamples, seeds]
-            means[first : first + size] = np.take_along_axis(times @ values / num_seeds, problems, axis=1).mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
-
-
-def paired_difference(a: np.ndarray, b: np.ndarray, *, seed: int = 0, samples: int = BOOTSTRAP_SAMPLES) -> Interval:
-    """Mean of a - b over the same [seeds, problems], with its 95 % interval."""
     if a.shape != b.shape:
         raise ValueError(
             f"shapes {a.shape} and {b.shape} differ: a paired difference needs the same seeds and problems"
         )
-    return hierarchical_bootstrap(a - b, seed=seed, samples=samples)
+    spread = spread_of(a - b, strata, kind="difference")
+    half = spread.half_width()
+    bound = 1.0 if is_bounded else math.inf
+    low, high = max(-bound, spread.mean - half), min(bound, spread.mean + half)
+    return Difference(spread.mean, low, high, spread.p, spread.num_problems)
+
+
+def paired_p(a: np.ndarray, b: np.ndarray, strata: Sequence[int] | None = None) -> float:
+    """Two-sided p-value that two policies' 0/1 outcomes [seeds, problems] differ only by chance.
+
+    One seed: McNemar's exact test, about these two policies. Several: the t test of `paired_difference`, about the
+    methods; pooled over seeds McNemar's test would take what seeds differ in for a difference of methods.
+    """
+    if a.shape[0] == 1:
+        return mcnemar_exact(list(a[0] > 0), list(b[0] > 0))
+    return paired_difference(a, b, strata).p
 
 
 def mcnemar_exact(a: Sequence[bool], b: Sequence[bool]) -> float:
@@ -121,6 +344,10 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-def is_equivalent(difference: Interval, margin: float) -> bool:
-    """True when the whole 95 % interval lies within +-margin: "no difference" shown, not merely not refuted."""
-    return -margin < difference.low and difference.high < margin
+def is_equivalent(difference: Difference, margin: float) -> bool:
+    """True when "no difference" was shown, not merely not refuted: the whole interval lies within +-margin.
+
+    And when it could have been shown: with fewer than z / margin problems (66 for 0.03) even outcomes that never differ
+    leave a difference of `margin` possible.
+    """
+    return -margin < difference.low and difference.high < margin and difference.num_problems * margin > Z_95

@@ -10,8 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from experiments.results.read import START, StudyResults, load_study
-from experiments.results.stats import Interval, hierarchical_bootstrap, mcnemar_exact, paired_difference
+from experiments.results.read import START, Levels, StudyResults, load_study
+from experiments.results.stats import mean_interval, paired_p
 from experiments.run.display import clock
 from experiments.run.evaluations import PASS_AT
 
@@ -19,47 +19,45 @@ COSTS_DIFFER = 1.5  # answers whose costs differ by less are not worth a table
 COSTS_SHOWN = ("optimizer_steps", "tokens_sampled", "tokens_trained", "verdicts", "labels")
 
 
-def arm_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
-    """One row per policy at a level (None: all levels), the demonstrator first: figures as numbers and intervals."""
+def arm_rows(results: StudyResults, levels: Levels) -> list[dict[str, Any]]:
+    """One row per policy at some levels (None: all), the demonstrator first: figures as numbers and intervals."""
     rows: list[dict[str, Any]] = []
-    human = results.demonstrator(level)
+    human = results.demonstrator
     if human is not None:
-        answer = results.demonstrator(level, "answer")
-        rows.append({"arm": "demonstrator", "sampled": human, "answer": answer})
+        answer = human.mean("sampled", "answer", levels)
+        rows.append({"arm": human.name, "sampled": human.interval(levels=levels), "answer": answer})
     start = results.policies[START]
     k = max(k for k in PASS_AT if k <= start.evaluations[0]["num_samples"])
     for name, policy in results.policies.items():
         can_pass = policy.evaluations[0]["num_samples"] >= k
-        sampled = policy.values("sampled", "verified", level)
         row: dict[str, Any] = {
             "arm": results.label(name),
-            "sampled": policy.interval("sampled", "verified", level),
-            "answer": float(policy.values("sampled", "answer", level).mean()),
+            "sampled": policy.interval("sampled", "verified", levels),
+            "answer": policy.mean("sampled", "answer", levels),
             "pass_k": k,
-            "pass": policy.pass_at(k, "verified", level) if can_pass else None,
+            "pass": policy.pass_at(k, "verified", levels) if can_pass else None,
             "kl": policy.fact("kl"),
             "seconds": results.seconds(name),
         }
         if policy.has_greedy:
-            row["greedy"] = policy.interval("greedy", "verified", level)
+            row["greedy"] = policy.interval("greedy", "verified", levels)
         if name != START:
-            base = start.values("sampled", "verified", level)
-            row["over_start"] = paired_difference(sampled, base)
+            row["over_start"] = policy.minus(start, "sampled", levels)
         if name != START and policy.has_greedy:
-            greedy, greedy_base = (p.values("greedy", "verified", level)[0] > 0 for p in (policy, start))
-            row["mcnemar_p"] = mcnemar_exact(list(greedy), list(greedy_base))
+            greedy, greedy_start = (p.values("greedy", "verified", levels) for p in (policy, start))
+            row["greedy_p"] = paired_p(greedy, greedy_start, start.strata(levels))
         rows.append(row)
     return rows
 
 
-def cost_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
+def cost_rows(results: StudyResults, levels: Levels) -> list[dict[str, Any]]:
     """One row per policy: what its training cost, and what an answer costs beside what it is worth.
 
     `flop_per_success` is what one verified answer costs: the cost of an answer over the share that is verified.
     """
     rows = []
     for name, policy in results.policies.items():
-        accuracy = policy.interval("sampled", "verified", level).value
+        accuracy = policy.mean("sampled", "verified", levels)
         flop = policy.flop_per_answer
         rows.append(
             {
@@ -76,40 +74,38 @@ def cost_rows(results: StudyResults, level: int | None) -> list[dict[str, Any]]:
     return rows
 
 
-def cheapest_that_will_do(results: StudyResults, level: int | None, margin: float) -> str | None:
+def cheapest_that_will_do(results: StudyResults, levels: Levels, margin: float) -> str | None:
     """The policy with the cheapest answers among those not worse than the best by `margin` or more.
 
     Not worse: the whole 95 % interval of the paired difference to the most accurate policy lies above -margin. None
     where costs were not noted, or the most accurate policy solves nothing.
     """
-    values = {name: policy.values("sampled", "verified", level) for name, policy in results.policies.items()}
-    best = max(values, key=lambda name: float(values[name].mean()))
-    costs = {name: policy.flop_per_answer for name, policy in results.policies.items()}
-    if values[best].mean() == 0 or any(cost is None for cost in costs.values()):
+    policies = results.policies
+    best = max(policies, key=lambda name: policies[name].mean(levels=levels))
+    costs = {name: policy.flop_per_answer for name, policy in policies.items()}
+    if policies[best].mean(levels=levels) == 0 or any(cost is None for cost in costs.values()):
         return None
-    good = [n for n in values if n == best or paired_difference(values[n], values[best]).low > -margin]
+    good = [n for n in policies if n == best or policies[n].minus(policies[best], levels=levels).low > -margin]
     return min(good, key=lambda name: costs[name] or 0.0)
 
 
-def study_table(results: StudyResults, level: int | None) -> Table:
-    """The arms' table at a level."""
-    where = "all levels" if level is None else f"level {level}"
+def study_table(results: StudyResults, levels: Levels, where: str) -> Table:
+    """The arms' table at some levels, which `where` names."""
     seeds = len(results.seeds)
-    rows = arm_rows(results, level)
+    rows = arm_rows(results, levels)
     k = next((row["pass_k"] for row in rows if "pass_k" in row), 1)
     split = results.experiment.evaluation.split
-    title = f"{results.experiment.name}: step-verified accuracy, {where}, {seeds} seed(s)"
+    title = f"{results.experiment.name}: step-verified accuracy {where}, {seeds} seed(s)"
     if split != "test":
         title += f", {split} problems"
     table = _table(title, "sampled", "95 %", "greedy", "answer", f"pass@{k}", "gain", "KL")
     for row in rows:
         sampled, over = row["sampled"], row.get("over_start")
-        is_interval = isinstance(sampled, Interval)
         _add(
             table,
             row["arm"],
-            _figure(sampled.value if is_interval else sampled, 2),
-            f"{sampled.low:.2f}-{sampled.high:.2f}" if is_interval else "",
+            _figure(sampled.value, 2),
+            f"{sampled.low:.2f}-{sampled.high:.2f}",
             _figure(row["greedy"].value if "greedy" in row else None, 2),
             _figure(row["answer"], 2),
             _figure(row.get("pass"), 2),
@@ -120,10 +116,24 @@ def study_table(results: StudyResults, level: int | None) -> Table:
     return table
 
 
-def training_cost_table(results: StudyResults, level: int | None) -> Table:
+def level_table(results: StudyResults) -> Table:
+    """Sampled accuracy of every policy at every tested level, longer problems to the right."""
+    levels = results.policies[START].levels()
+    longer = set(results.longer)
+    table = _table("by level", *(f"{level}{'+' if level in longer else ''}" for level in levels))
+    everyone = {} if results.demonstrator is None else {results.demonstrator.name: results.demonstrator}
+    everyone |= {results.label(name): policy for name, policy in results.policies.items()}
+    for label, policy in everyone.items():
+        _add(table, label, *(_figure(policy.mean(levels=level), 2) for level in levels))
+    if longer:
+        table.caption = "+ longer than any problem that was practised"
+    return table
+
+
+def training_cost_table(results: StudyResults, levels: Levels) -> Table:
     """What each arm's training cost."""
     table = _table("beyond the shared start", "steps", "sampled", "trained", "verdicts", "labels", "time")
-    for row in cost_rows(results, level):
+    for row in cost_rows(results, levels):
         if row["training_cost"]:
             _add(table, row["arm"], *(short(row["training_cost"][key]) for key in COSTS_SHOWN), clock(row["seconds"]))
     table.caption = (
@@ -133,10 +143,10 @@ def training_cost_table(results: StudyResults, level: int | None) -> Table:
     return table
 
 
-def answer_table(results: StudyResults, level: int | None) -> Table:
+def answer_table(results: StudyResults, levels: Levels) -> Table:
     """What each policy's answers cost, and are worth."""
     table = _table("what an answer costs", "weights", "tokens", "FLOP", "verified", "FLOP per verified")
-    for row in cost_rows(results, level):
+    for row in cost_rows(results, levels):
         _add(
             table,
             row["arm"],
@@ -186,18 +196,17 @@ def short(number: float | None) -> str:
 
 
 def print_study(folder: Path) -> None:
-    """The final tables of a study: the headline level, then all levels."""
+    """The final tables of a study: the headline, the levels, prices."""
     results = load_study(folder)
     console = Console()
-    if results.headline_level is not None:
-        console.print(study_table(results, results.headline_level))
-    console.print(study_table(results, None))
+    console.print(study_table(results, results.headline, results.where))
+    console.print(level_table(results))
     if results.policies[START].by_part():
         console.print(part_table(results))
-    console.print(training_cost_table(results, results.headline_level))
+    console.print(training_cost_table(results, results.headline))
     costs = {policy.flop_per_answer for policy in results.policies.values()}
     if None not in costs and max(c or 0 for c in costs) > COSTS_DIFFER * min(c or 0 for c in costs):
-        console.print(answer_table(results, results.headline_level))
+        console.print(answer_table(results, results.headline))
 
 
 def print_evaluation(evaluation: Any, title: str) -> None:
@@ -235,7 +244,8 @@ def _mean_and_interval(evaluation: Any, of: str) -> tuple[str, str]:
     shares = [getattr(row, f"c_{of}") / row.n for row in evaluation.rows if row.n]
     if not shares:
         return "", ""
-    found = hierarchical_bootstrap(np.array([shares]))
+    levels = [row.level for row in evaluation.rows if row.n]
+    found = mean_interval(np.array([shares]), levels)
     return f"{found.value:.2f}", f"{found.low:.2f}-{found.high:.2f}"
 
 

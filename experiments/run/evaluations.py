@@ -9,6 +9,10 @@ from typing import Any
 from experiments.run.errors import UserError
 from experiments.run.folders import append_jsonl, read_jsonl
 
+BEST_BY_VERIFIER, KL_MATCHED = (
+    "best-by-verifier",
+    "kl-matched",
+)  # folders of earlier policies of an arm, tested beside the last
 PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
-from experiments.run.folders import RunFolder, read_json, write_json
+from experiments.run.evaluations import BEST_BY_VERIFIER, KL_MATCHED
+from experiments.run.folders import RunFolder, append_jsonl, read_json, write_json
 from policies.causal import CausalPolicy
 from rl.learning.learner import Learner
 from rl.preference.annotators import Annotator
@@ -20,7 +22,6 @@ from rl.records.distance import kl_from
 from rl.rewards.sources import ProxyReward
 from rl.types import Group
 
-BEST_BY_VERIFIER, KL_MATCHED = "best-by-verifier", "kl-matched"  # folders of the two earlier policies
 CARD = "snapshot.json"
 
 
@@ -66,6 +67,8 @@ class OveroptimisationMonitor:
         """What the evaluation says about the proxy; keeps the policy when it is one worth keeping."""
         priced = self.proxy.price(self._groups)
         rows = [t.parts["proxy"] for group in priced for t in group.trajectories]
+        by_problem = [fmean(t.parts["proxy"] for t in group.trajectories) for group in priced]
+        append_jsonl(self.folder.path / "proxy.jsonl", [{"step": step, "scores": by_problem}])
         kl = kl_from(self.start, self._groups, temperature=self.temperature)
         found = fidelity(self.proxy, self._groups, self.annotator, random.Random(f"fidelity {self.seed} {step}"))
         gold = figures["mean_verified"]

@@ -69,7 +69,7 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
     if level is not None and level not in levels:
         raise UserError(
             f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}: choose one, or "
-            "null for all together"
+            "null for all trained levels"
         )
     few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.strands(env.levels))})
     final_problems(env, few)

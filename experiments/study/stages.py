@@ -48,12 +48,14 @@ class Study:
     stop: StopSwitch
     stages: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    levels: dict[str, list[int]] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)  # study.json as a resume finds it
 
     def run(self) -> None:
         """All stages of all seeds."""
         section = self.experiment.evaluation
         env = build_env(self.experiment.env)[1]
+        self.levels.update(trained=list(env.levels), beyond=list(env.ood_levels))
         test, validation = final_problems(env, section), validation_problems(env, section)
         self.hashes.update(
             (name, save_problems(self.folder / "problems", name, problems))
@@ -91,6 +93,7 @@ class Study:
             "seeds": list(self.experiment.seeds),
             "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
             "problems": self.hashes,
+            "levels": self.levels,
             "stages": self.stages,
         }
         # a failure has its own error to tell, which one of the disk must not hide

@@ -45,7 +45,8 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     section = experiment.imitation
     if section is not None:
         demonstrator = build_demonstrator(services.env, section.demonstrator)
-        lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=4, seed=services.seed)
+        repeats = experiment.evaluation.num_samples  # as often as every policy
+        lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=repeats, seed=services.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
         if not _imitate(services, section, demonstrator, policy, folder, recorder):
             return False

@@ -88,7 +88,6 @@ def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:
     for column in (*points[0], *names):
         table.add_column(column)
     for point, result in zip(points, results):
-        level = result.headline_level
-        figures = [str(result.policies[name].interval("sampled", "verified", level)) for name in names]
+        figures = [str(result.policies[name].interval(levels=result.headline)) for name in names]
         table.add_row(*point.values(), *figures)
     Console().print(table)

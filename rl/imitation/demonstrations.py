@@ -20,6 +20,7 @@ from envs.demonstrators.writers import Writers, who_writes
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
 from rl.records.lines import load_records, save_records
+from rl.rewards.verdicts import answer_share, solution_share
 from rl.types import Example
 from rl.workers.conversations import Encoder, encode_prompt, observation_tokens
 from verifiers.types import Verdict
@@ -196,6 +197,7 @@ class DemonstratorLine:
         accuracy: share with a CORRECT verdict.
         parts: mean of each named part of the verdicts (LEAPS: answer, arithmetic, verified).
         writer: whose accuracy it is, where the demonstrator is several writers; None: that of the whole demonstrator.
+        problems: for each problem [id, solutions graded, of these with the right answer, of these verified].
     """
 
     level: int
@@ -204,6 +206,7 @@ class DemonstratorLine:
     accuracy: float
     parts: Mapping[str, float] = field(default_factory=dict)
     writer: str | None = None
+    problems: tuple[tuple[str, int, int, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -233,25 +236,37 @@ def _measure(
     seed: int,
     writer: str | None = None,
 ) -> list[DemonstratorLine]:
-    verdicts: dict[int, list[Verdict]] = {}
+    verdicts: dict[int, dict[str, list[Verdict]]] = {}
     for problem in problems:
-        for repeat in range(repeats):
-            rng = keyed_rng("demonstrator line", seed, problem.id, repeat)
-            verdict = grade_solution(env, problem, *_solve(env, demonstrator, problem, rng))
-            verdicts.setdefault(problem.level, []).append(verdict)
-    return [
-        DemonstratorLine(
-            level=level,
-            is_covered=level in demonstrator.levels,
-            num_solutions=len(rows),
-            accuracy=fmean(v.is_correct for v in rows),
-            parts={
-                name: fmean(v.parts.get(name, 0.0) for v in rows) for name in sorted({n for v in rows for n in v.parts})
-            },
-            writer=writer,
-        )
-        for level, rows in sorted(verdicts.items())
-    ]
+        rngs = (keyed_rng("demonstrator line", seed, problem.id, repeat) for repeat in range(repeats))
+        graded = [grade_solution(env, problem, *_solve(env, demonstrator, problem, rng)) for rng in rngs]
+        verdicts.setdefault(problem.level, {}).setdefault(problem.id, []).extend(graded)
+    return [_line(level, level in demonstrator.levels, found, writer) for level, found in sorted(verdicts.items())]
+
+
+def _line(
+    level: int, is_covered: bool, verdicts: Mapping[str, Sequence[Verdict]], writer: str | None
+) -> DemonstratorLine:
+    """The line of one level, from the verdicts on each problem."""
+    rows = [verdict for found in verdicts.values() for verdict in found]
+    parts = sorted({name for verdict in rows for name in verdict.parts})
+    return DemonstratorLine(
+        level=level,
+        is_covered=is_covered,
+        num_solutions=len(rows),
+        accuracy=fmean(verdict.is_correct for verdict in rows),
+        parts={name: fmean(verdict.parts.get(name, 0.0) for verdict in rows) for name in parts},
+        writer=writer,
+        problems=tuple(
+            (
+                problem,
+                len(found),
+                sum(answer_share(verdict) >= 1 for verdict in found),
+                sum(solution_share(verdict) >= 1 for verdict in found),
+            )
+            for problem, found in verdicts.items()
+        ),
+    )
 
 
 def count_writers(demonstrations: Sequence[Demonstration]) -> dict[str, int]:

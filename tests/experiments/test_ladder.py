@@ -123,7 +123,7 @@ def test_the_proxy_is_watched_and_rlhf_is_tested_where_gold_would_have_stopped_i
     card = results.card("preferences/reward_model/reward.json", 0)
     assert len(card["normalisers"]) == 2
     if card["calibration"] is not None:  # no held-out pair in so few
-        assert 0 <= card["calibration"]["ece"] <= 1
+        assert 0 <= card["calibration"]["ece"] <= 1  # sure and wrong: up to 1
     rows = [row for row in results.metrics("rlhf", 0) if "eval/kl" in row]
     assert [row["step"] for row in rows] == [0, 2]
     assert rows[0]["eval/kl"] == pytest.approx(0.0, abs=1e-4)  # the start itself
