@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from experiments.report import write_report
-from experiments.results.compare import print_comparison
+from experiments.results.compare import comparison
+from experiments.results.compare_output import FORMATS, print_comparison, render
 from experiments.results.listing import print_runs
 from experiments.run.export import export_policy
 from experiments.run.folders import damage_told
@@ -23,13 +24,19 @@ def compare(
     ],
     level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
     metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
+    form: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "table",
 ) -> None:
     """Compare policies on the same problems, with intervals.
 
-    Paired differences by seed and problem, and McNemar's exact test; how to read it: docs/reading-results.md.
+    Paired differences by seed and problem; whatever else differs between the policies is named. Policies of several
+    studies are matched by arm. How to read it: docs/reading-results.md.
     """
     with damage_told(folders[0]):
-        print_comparison(folders, level=level, metric=metric)
+        found = comparison(folders, level=level, metric=metric)
+    if form == "table":
+        print_comparison(found)
+    else:
+        print(render(found, form))
 
 
 def report(folder: Annotated[Path, typer.Argument(help="A study folder.")]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
+from experiments.results.budgets import budgets, sentence
 from experiments.results.compare import MARGIN
 from experiments.results.read import START, Levels, StudyResults
 from experiments.results.stats import Interval
@@ -33,6 +34,8 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "claims": study_claims(results),
         "headline": plain_rows(arm_rows(results, levels)),
         "longer": plain_rows(arm_rows(results, results.longer)) if results.longer else [],
+        "budgets": (given := budgets(results)),
+        "budget_sentence": sentence(given),
         "costs": cost_rows(results, levels),
         "cheapest": cheapest(results, levels),
         "levels": by_level(results),
