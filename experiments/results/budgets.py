@@ -59,7 +59,8 @@ def compare_budgets(arms: Sequence[Mapping[str, float]]) -> tuple[list[str], lis
 
     What none of them has is neither.
     """
-    matched, unmatched = [], []
+    matched: list[str] = []
+    unmatched: list[str] = []
     for measure, words in MEASURES.items():
         amounts = [arm.get(measure, 0.0) for arm in arms]
         if len(amounts) < 2 or not any(amounts):

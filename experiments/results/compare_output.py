@@ -173,7 +173,7 @@ def _html(found: Mapping[str, Any]) -> str:
     ]
     title = f"{found['metric']} accuracy, {found['where']}"
     settings = [[key, *(str(value) for value in values.values())] for key, values in found["settings"].items()]
-    studies = next(iter(found["settings"].values()), {})
+    studies: Mapping[str, Any] = next(iter(found["settings"].values()), {})
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
         "<style>:root { color-scheme: light dark; } body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; "
