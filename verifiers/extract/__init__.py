@@ -30,7 +30,7 @@ from verifiers.extract.turns import own_turn
 
 __all__ = [
     "ALL_PLACES", "EXPLICIT_PLACES", "TRAINING_PLACES", "Extraction", "Place", "announcements", "boxes",
-    "extract_answer", "read_places", "strip_reasoning",
+    "extract_answer", "read_places", "strip_reasoning", "visible_text",
 ]  # fmt: skip
 
 _MAX_TAIL = 200_000  # characters at the end of a response that are searched
@@ -70,6 +70,11 @@ def announcements(
         found = _FINDERS[place](text)
         if found is not None and found.answer is not None:
             yield found
+
+
+def visible_text(response: str) -> str:
+    """What of a response counts: no reasoning, nothing after the end of its turn, no comment or struck text."""
+    return _visible(response)[0]
 
 
 def _search(response: str, order: tuple[Place, ...]) -> Extraction:

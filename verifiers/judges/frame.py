@@ -45,6 +45,10 @@ class AnswerVerifier(ABC):
     def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Judgement]:
         """The judgement on the text of one answer."""
 
+    def extract(self, response: str) -> Extraction:
+        """The answer that `response` announces in the places of this verifier."""
+        return extract_answer(response, self.places)
+
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on the answer that `response` announces.
 
@@ -53,7 +57,7 @@ class AnswerVerifier(ABC):
         """
         started = time.perf_counter()
         reference = self._references(answer)
-        extraction = extract_answer(response, self.places)
+        extraction = self.extract(response)
         if extraction.answer is None or not extraction.answer.strip():
             detail = extraction.detail or "the announced answer is empty"
             return Verdict(Outcome.NO_ANSWER, 0.0, detail=detail, seconds=time.perf_counter() - started)

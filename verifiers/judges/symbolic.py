@@ -21,7 +21,7 @@ from verifiers.parse.english.spoken import in_words
 from verifiers.parse.show import show
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.text import dates as moments
-from verifiers.text.choices import ChoiceText, find_choice, read_choice, read_choices
+from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.text.normalize import canonical_words, trim
 from verifiers.text.plain_numbers import Number, read_number
 from verifiers.text.reference import Reference, read, read_reference, squeezed_text
@@ -96,6 +96,8 @@ class SymbolicVerifier:
         started = time.perf_counter()
         reference = read_reference(answer)
         extraction = extract_answer(response, self.places)
+        if reference.choice is not None and extraction.place not in EXPLICIT_PLACES:
+            extraction = chosen_option(response, self.places) or extraction
         if extraction.answer is None or not extraction.answer.strip():
             return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
         outcome, text, judged = self._judge_candidates(extraction, reference, response)
