@@ -44,7 +44,9 @@ class BestOfN(Method[BestOfNArm]):
 
     def run(self, run: ArmRun, services: Services) -> bool:
         """Notes what the reward model cost, where one picks; there is nothing to train."""
-        cost = cost_of_reward_model(services.folders) if self.arm.uses_reward_model else TrainingCost()
+        preferences, cost = services.preferences.get(self.name), TrainingCost()
+        if preferences is not None:
+            cost = cost_of_reward_model(preferences.folder, preferences.reward_model)
         write_cost(run.folder, cost, 0.0)
         return True
 
@@ -64,7 +66,9 @@ class BestOfN(Method[BestOfNArm]):
             version=version,
             on_groups=groups.extend,
         )
-        reward = build_reward(self.arm.reward, services.folders, self.shared.policy.device)
+        preferences = services.preferences.get(self.name)
+        model = None if preferences is None else preferences.reward_model
+        reward = build_reward(self.arm.reward, services.folders.start_policy, model, self.shared.policy.device)
         scores = reward_scores(groups, reward.price(groups))
         chosen = [pick_best(group, row, n, seed=services.seed) for group, row in zip(groups, scores)]
         rows = tuple(problem_row(problem, group, None) for problem, group in zip(test, chosen))

@@ -23,7 +23,7 @@ class Direct(Method[DirectArm]):
     @property
     def section(self) -> DPOSection:
         """`preference.dpo` as this arm sees it."""
-        return self.arm.dpo_over(self.shared.preference)
+        return self.arm.dpo_over(self.preference)
 
     def check(self, env: Environment) -> None:
         """Refuses what the fit would refuse."""
@@ -32,14 +32,15 @@ class Direct(Method[DirectArm]):
 
     def plan(self) -> str:
         """The loss, the labelled pairs and the passes over them."""
-        pairs = self.shared.preference.num_pairs
+        pairs = self.preference.num_pairs
         return f"{self.section.loss} on {pairs:,} labelled pairs, {self.section.epochs} epoch(s)"
 
     def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
         settings = DpoSettings(**self.section.model_dump(), seed=run.seed)
-        pairs = services.preferences.comparisons()
-        return run_fit(run, services, fit_dpo, pairs, settings, cost_of_pairs(services.folders))
+        preferences = services.preferences[self.name]
+        cost = cost_of_pairs(preferences.folder)
+        return run_fit(run, services, fit_dpo, preferences.comparisons(), settings, cost)
 
 
 def run_fit(

@@ -23,7 +23,7 @@ class Kto(Method[KtoArm]):
     def check(self, env: Environment) -> None:
         """Refuses thumbs where labels were recorded and nobody is left to ask."""
         super().check(env)
-        if self.arm.feedback == "thumbs" and self.shared.preference.comparisons is not None:
+        if self.arm.feedback == "thumbs" and self.preference.comparisons is not None:
             raise UserError(
                 f"arms.{self.name}: preference.comparisons holds recorded labels of pairs, and nobody is there to give "
                 "thumbs: set feedback: pairs"
@@ -31,7 +31,7 @@ class Kto(Method[KtoArm]):
 
     def plan(self) -> str:
         """What it learns from, pairs or thumbs, and the passes over them."""
-        budget = f"{self.shared.preference.num_pairs:,}"
+        budget = f"{self.preference.num_pairs:,}"
         is_pairs = self.arm.feedback == "pairs"
         source = f"{budget} labelled pairs" if is_pairs else f"{budget} thumbs for single completions"
         return f"kto on {source}, {self.arm.epochs} epoch(s)"
@@ -39,17 +39,17 @@ class Kto(Method[KtoArm]):
     def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the thumbs of this seed, bought here unless they come from pairs."""
         rows, cost = self._feedback(run, services)
-        settings = KtoSettings(**self.arm.model_dump(exclude={"method", "rl", "feedback"}), seed=run.seed)
+        settings = KtoSettings(**self.arm.model_dump(exclude={"method", "rl", "preference", "feedback"}), seed=run.seed)
         return run_fit(run, services, fit_kto, rows, settings, cost)
 
     def _feedback(self, run: ArmRun, services: Services) -> tuple[list[Feedback], TrainingCost]:
         """The thumbs, and what they cost; those that were bought before an interruption are not bought again."""
-        preferences = services.preferences
+        preferences = services.preferences[self.name]
         if self.arm.feedback == "pairs":
-            return from_comparisons(preferences.comparisons()), cost_of_pairs(services.folders)
+            return from_comparisons(preferences.comparisons()), cost_of_pairs(preferences.folder)
         card_file, rows_file = run.folder.path / "labeller.json", run.folder.path / "feedback.jsonl"
         if not card_file.exists():
-            budget = self.shared.preference.num_pairs
+            budget = self.preference.num_pairs
             groups = preferences.sample_start(budget, run.rl, run.stage)
             rng = random.Random(f"thumbs {run.seed}")
             rows, card = collect_feedback(groups, preferences.annotator(), budget, rng)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from envs.types import Environment
 from experiments.config.arms import Arm
-from experiments.config.sections import RLSection, Shared
+from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder
+from experiments.study.components import build
+from experiments.study.preferences import read_recorded
 from experiments.study.services import Services
 from experiments.study.training import ArmRun
+from rl.preference.annotators import make_annotator
 
 A = TypeVar("A", bound=Arm)
 
@@ -38,18 +42,36 @@ class Method(Generic[A]):
         """The `rl` section as this arm sees it."""
         return self.arm.rl_over(self.shared)
 
+    @property
+    def preference(self) -> PreferenceSection:
+        """The `preference` section as this arm sees it."""
+        return self.arm.preference_over(self.shared)
+
     def check(self, env: Environment) -> None:
         """Builds the components that the settings name; trains and samples nothing.
 
         Raises:
             UserError: one of them cannot be built, or a setting would change nothing.
         """
-        unread = sorted(set(self.arm.rl) - self.arm.uses_rl)
-        if unread:
-            known = ", ".join(sorted(self.arm.uses_rl)) or "nothing"
-            raise UserError(
-                f"arms.{self.name}.rl.{unread[0]} changes nothing: method {self.arm.method!r} reads {known} of rl"
-            )
+        for section, given, read in (
+            ("rl", self.arm.rl, self.arm.uses_rl),
+            ("preference", self.arm.preference, self.arm.reads_preference),
+        ):
+            unread = sorted(set(given) - read)
+            if unread:
+                known = ", ".join(sorted(read)) or "nothing"
+                raise UserError(
+                    f"arms.{self.name}.{section}.{unread[0]} changes nothing: this arm, of method "
+                    f"{self.arm.method!r}, reads {known} of {section}"
+                )
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        """Builds the annotator of its own that the arm names, or reads the labels that it points to."""
+        if "annotator" in self.arm.preference:
+            build(f"arms.{self.name}.preference.annotator", self.preference.annotator, make_annotator)
+        if "comparisons" in self.arm.preference and self.preference.comparisons is not None:
+            read_recorded(Path(self.preference.comparisons), f"arms.{self.name}.preference.comparisons")
 
     def plan(self) -> str:
         """What it will do and sample, in one line."""

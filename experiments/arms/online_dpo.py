@@ -11,12 +11,10 @@ from experiments.arms.method import Method
 from experiments.config.arms import OnlineDpoArm
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
-from experiments.study.components import build
 from experiments.study.cost import TrainingCost, write_cost
 from experiments.study.preferences import pairs_per_problem
 from experiments.study.services import Services
 from experiments.study.training import ArmRun
-from rl.preference.annotators import Annotator, make_annotator
 from rl.preference.comparisons import SELECTORS
 from rl.preference.dpo import DpoSettings
 from rl.preference.online_dpo import OnlineRound, fit_online_dpo
@@ -29,20 +27,18 @@ class OnlineDpo(Method[OnlineDpoArm]):
     @property
     def section(self) -> DPOSection:
         """`preference.dpo` as this arm sees it."""
-        return self.arm.dpo_over(self.shared.preference)
+        return self.arm.dpo_over(self.preference)
 
     def check(self, env: Environment) -> None:
         """Builds the annotator; refuses recorded labels without one, and fewer judgements than rounds."""
         super().check(env)
-        where, preference = f"arms.{self.name}", self.shared.preference
+        where, preference = f"arms.{self.name}", self.preference
         check_dpo(self.section, where)
-        if preference.comparisons is not None and self.arm.annotator is None:
+        if preference.comparisons is not None and "annotator" not in self.arm.preference:
             raise UserError(
                 f"{where}: preference.comparisons holds recorded labels, and an online method needs somebody to "
-                "ask: set annotator"
+                "ask: set preference: {annotator: ...} of the arm"
             )
-        if self.arm.annotator is not None:
-            build(f"{where}.annotator", self.arm.annotator, make_annotator)
         if preference.num_pairs < self.arm.rounds:
             raise UserError(
                 f"{where}: {preference.num_pairs} judgements for {self.arm.rounds} rounds: "
@@ -51,22 +47,23 @@ class OnlineDpo(Method[OnlineDpoArm]):
 
     def plan(self) -> str:
         """The loss, the rounds, and the labelled pairs of each."""
-        pairs, rounds = self.shared.preference.num_pairs, self.arm.rounds
+        pairs, rounds = self.preference.num_pairs, self.arm.rounds
         return f"{self.section.loss} in {rounds} rounds of {pairs // rounds:,} fresh labelled pairs"
 
     def run(self, run: ArmRun, services: Services) -> bool:
         """Runs the rounds that are missing; the last one's policy is the arm's."""
-        preference, rounds = self.shared.preference, self.arm.rounds
+        preference, rounds = self.preference, self.arm.rounds
+        preferences = services.preferences[self.name]
 
         def sample(policy: Path, k: int) -> list[Group]:
             """The completions of round k, of the policy saved there."""
             budget = preference.num_pairs // rounds
-            return services.preferences.sample_pairs(policy, budget, run.rl, run.stage, part=k)
+            return preferences.sample_pairs(policy, budget, run.rl, run.stage, part=k)
 
         reports = fit_online_dpo(
             services.folders.start_policy,
             sample,
-            self._annotator(services),
+            preferences.annotator(),
             DpoSettings(**self.section.model_dump(), seed=run.seed),
             run.folder.path,
             run.recorder,
@@ -90,10 +87,6 @@ class OnlineDpo(Method[OnlineDpoArm]):
         seconds = sum(r.fit.seconds for r in reports)
         write_cost(run.folder, cost, seconds, rounds=[r.to_json() for r in reports])
         return True
-
-    def _annotator(self, services: Services) -> Annotator:
-        own = self.arm.annotator
-        return services.preferences.annotator() if own is None else build("annotator", own, make_annotator)
 
 
 def _validate(run: ArmRun, services: Services, policy: Path, found: OnlineRound) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from envs.types import Environment
 from experiments.arms.method import Method
-from experiments.config.arms import PROCESS, RlArm, reward_sources
+from experiments.config.arms import RlArm
 from experiments.run.errors import UserError
 from experiments.run.evaluations import is_evaluated
 from experiments.run.folders import RunFolder
 from experiments.study.cost import cost_of_reward_model, cost_of_updates, write_cost
 from experiments.study.overoptimisation import OveroptimisationMonitor, snapshots
-from experiments.study.rewards import build_reward, check_reward
+from experiments.study.preferences import Preferences
+from experiments.study.rewards import build_reward, check_reward, reads_gold
 from experiments.study.services import Services
 from experiments.study.training import (
     ArmRun,
@@ -25,8 +26,6 @@ from experiments.study.training import (
 from rl.learning.learner import Learner
 from rl.preference.reward_model import load_reward
 from rl.rewards.sources import ProxyReward, RewardSource
-
-VERIFIED = ("verifier", PROCESS)  # rewards that read the gold verdict
 
 
 class Rl(Method[RlArm]):
@@ -41,8 +40,13 @@ class Rl(Method[RlArm]):
                 f"{self.name}: rl.value_optimizer changes nothing: {self.rl.algorithm.name} has no value model"
             )
         train_settings(self.rl, self.shared.workers.shard_size)
-        curriculum_of(self.rl, env, 0, where=f"{self.name}: rl.curriculum")
+        curriculum = curriculum_of(self.rl, env, 0, where=f"{self.name}: rl.curriculum")
         check_reward(self.arm.reward, env)
+        if getattr(curriculum, "reads_gold", False) and reads_gold(self.arm.reward) is False:
+            raise UserError(
+                f"{self.name}: rl.curriculum {self.rl.curriculum.name} chooses problems by ground truth, to which an "
+                f"arm rewarded by {self.arm.reward.name} has no right: use uniform for all arms, or `by: reward` here"
+            )
 
     def plan(self) -> str:
         """Algorithm and reward, and the completions and tokens of the whole training."""
@@ -60,8 +64,10 @@ class Rl(Method[RlArm]):
         algorithm = algorithm_of(run.rl.algorithm)
         policy = server.load(services.folders.start_policy, trainable=True)
         learner = make_learner(policy, run.rl, algorithm, seed=run.seed, threads=shared.threads)
-        reward = build_reward(self.arm.reward, services.folders, shared.policy.device)
-        monitor = self._monitor(run, services, reward, learner) if self.arm.uses_reward_model else None
+        preferences = services.preferences.get(self.name)
+        model = None if preferences is None else preferences.reward_model
+        reward = build_reward(self.arm.reward, services.folders.start_policy, model, shared.policy.device)
+        monitor = None if preferences is None else self._monitor(run, services, preferences, reward, learner)
 
         def evaluate(step: int, version: int) -> Mapping[str, float]:
             """Validation figures of the policy served, with what the monitor sees in its completions."""
@@ -83,26 +89,25 @@ class Rl(Method[RlArm]):
         if result.reason == "stopped":
             return False
         learner.policy.save(run.folder.policy)
-        reads_verdicts = any(source.name in VERIFIED for source in reward_sources(self.arm.reward))
-        cost = cost_of_updates(run.folder, run.stage, algorithm, group_size=run.rl.group_size if reads_verdicts else 0)
-        if self.arm.uses_reward_model:
-            cost += cost_of_reward_model(services.folders)
+        cost = cost_of_updates(run.folder, run.stage, algorithm)
+        if preferences is not None:
+            cost += cost_of_reward_model(preferences.folder, preferences.reward_model)
         write_cost(run.folder, cost, result.seconds, steps=result.steps, reason=result.reason)
         return True
 
     def _monitor(
-        self, run: ArmRun, services: Services, reward: RewardSource, learner: Learner
+        self, run: ArmRun, services: Services, preferences: Preferences, reward: RewardSource, learner: Learner
     ) -> OveroptimisationMonitor:
         folders, shared = services.folders, self.shared
         device = shared.policy.device
-        proxy = reward if isinstance(reward, ProxyReward) else load_reward(folders.reward_model, device=device)
-        recorded = shared.preference.comparisons is not None
+        proxy = reward if isinstance(reward, ProxyReward) else load_reward(preferences.reward_model, device=device)
+        recorded = self.preference.comparisons is not None
         return OveroptimisationMonitor(
             run.folder,
             learner,
             start=services.server.load(folders.start_policy),
             proxy=proxy,
-            annotator=None if recorded else services.preferences.annotator(),
+            annotator=None if recorded else preferences.annotator(),
             temperature=shared.evaluation.sampling.temperature,
             target_kl=run.target_kl,
             seed=run.seed,

@@ -34,6 +34,9 @@ MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {
 # fields of `rl` that several kinds read
 SAMPLED = frozenset({"steps", "problems_per_step", "group_size", "sampling", "curriculum"})  # the budget, the prompts
 TRAINED = frozenset({"micro_tokens", "autocast", "checkpoint_every"})
+# fields of `preference` that say who labels what, and those that an arm with a reward model reads
+LABELS = frozenset({"annotator", "num_pairs", "selector", "comparisons"})
+MODELLED = LABELS | {"reward_model"}
 
 Weight = Annotated[float, Field(gt=0)]
 
@@ -43,9 +46,12 @@ class Arm(Section):
 
     method: str
     rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
+    preference: dict[str, Any] = Field(default_factory=dict)  # settings of `preference` that this arm alone changes
 
     has_policy: ClassVar[bool] = True  # it trains one, which other arms may build on
     uses_rl: ClassVar[frozenset[str]] = frozenset()  # fields of `rl` that this kind reads; others are refused in `rl`
+
+    uses_preference: ClassVar[frozenset[str]] = frozenset()  # fields of `preference` that this kind reads
 
     @property
     def builds_on(self) -> tuple[str, ...]:
@@ -66,6 +72,21 @@ class Arm(Section):
         """The `rl` section as this arm sees it."""
         return RLSection.model_validate(merge(shared.rl.model_dump(), self.rl)) if self.rl else shared.rl
 
+    def preference_over(self, shared: Shared) -> PreferenceSection:
+        """The `preference` section as this arm sees it."""
+        if not self.preference:
+            return shared.preference
+        return PreferenceSection.model_validate(merge(shared.preference.model_dump(), self.preference))
+
+    def offline_preference(self, shared: Shared) -> PreferenceSection:
+        """The same for the pairs of the start alone."""
+        return self.preference_over(shared)
+
+    @property
+    def reads_preference(self) -> frozenset[str]:
+        """The fields of `preference` that this arm reads."""
+        return self.uses_preference
+
 
 class RlArm(Arm):
     """Rollouts, rewards, updates (rl/train.py)."""
@@ -74,11 +95,17 @@ class RlArm(Arm):
     reward: Component = Component(name="verifier")  # verifier, proxy (the reward model), mixed, or a control
 
     uses_rl: ClassVar[frozenset[str]] = frozenset(RLSection.model_fields)
+    uses_preference: ClassVar[frozenset[str]] = MODELLED
 
     @property
     def uses_reward_model(self) -> bool:
         """True when the proxy is among the rewards."""
         return needs_reward_model(self.reward)
+
+    @property
+    def reads_preference(self) -> frozenset[str]:
+        """Those of a reward model, where one is among the rewards."""
+        return self.uses_preference if self.uses_reward_model else frozenset()
 
 
 class ImitationArm(Arm):
@@ -117,6 +144,12 @@ class BestOfNArm(Arm):
     policy: str = START  # whose completions: of the SFT policy, or of an arm before this one
 
     has_policy: ClassVar[bool] = False
+    uses_preference: ClassVar[frozenset[str]] = MODELLED
+
+    @property
+    def reads_preference(self) -> frozenset[str]:
+        """Those of a reward model, where one picks."""
+        return self.uses_preference if self.uses_reward_model else frozenset()
 
     @property
     def builds_on(self) -> tuple[str, ...]:
@@ -134,6 +167,8 @@ class DirectArm(Arm):
 
     method: Literal["dpo", "ipo"]
     dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
+
+    uses_preference: ClassVar[frozenset[str]] = LABELS
 
     @model_validator(mode="after")
     def _one_loss(self) -> DirectArm:
@@ -165,6 +200,8 @@ class KtoArm(Arm):
     batch_size: Positive = 128  # completions
     held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
 
+    uses_preference: ClassVar[frozenset[str]] = LABELS
+
     @property
     def uses_comparisons(self) -> bool:
         """True when the thumbs are the two sides of labelled pairs."""
@@ -176,10 +213,10 @@ class OnlineDpoArm(Arm):
 
     method: Literal["online_dpo"]
     rounds: Positive = 4  # preference.num_pairs judgements are split over them
-    annotator: Component | None = None  # who judges; null: preference.annotator (`perfect` is the verifier)
     dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
 
     uses_rl: ClassVar[frozenset[str]] = frozenset({"group_size", "sampling"})
+    uses_preference: ClassVar[frozenset[str]] = frozenset({"annotator", "num_pairs", "selector"})
 
     def dpo_over(self, preference: PreferenceSection) -> DPOSection:
         """`preference.dpo` as this arm sees it."""

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from experiments.config.arms import START, AnyArm, RlArm
+from experiments.config.labels import PREFERENCES
 from experiments.config.sections import Shared
 
-RESERVED = {START, "start", "preferences", "demonstrator"}  # other rows and folders of a study; start is of before
+RESERVED = {START, "start", PREFERENCES, "demonstrator"}  # other rows and folders of a study; start is of before
 
 
 def _rl_alone() -> dict[str, AnyArm]:
@@ -45,7 +46,7 @@ class Experiment(Shared):
             raise ValueError("arms is empty: name at least one, e.g. `arms: {rl: {method: rl, reward: verifier}}`")
         earlier: list[str] = []
         for name, arm in self.arms.items():
-            if name in RESERVED:
+            if name in RESERVED or name.startswith(f"{PREFERENCES}-"):
                 raise ValueError(f"an arm may not be called {name!r}: that name is taken by another part of a study")
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"arm name {name!r}: expected letters, digits, - and _ (it becomes a folder)")

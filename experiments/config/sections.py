@@ -141,7 +141,7 @@ class RLSection(Section):
     group_size: Positive = 8  # completions per problem
     sampling: SamplingSection = SamplingSection()
     optimizer: OptimizerSection = OptimizerSection()
-    curriculum: Component = Component(name="edge")  # which problems a step asks: uniform, edge, target
+    curriculum: Component = Component(name="uniform")  # which problems a step asks: uniform, edge, target
     micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
     value_optimizer: OptimizerSection | None = None  # ppo, vapo: of the value model; null: as `optimizer`
@@ -190,7 +190,7 @@ class DPOSection(Section):
 class PreferenceSection(Section):
     """Who prefers what, and what is fitted to it."""
 
-    annotator: Component = Component(name="concise")  # perfect, careful, concise, verbose, panel
+    annotator: Component = Component(name="careful")  # perfect, careful, concise, verbose, panel
     num_pairs: Positive = 4000  # label budget, judgements
     selector: Literal["uniform", "contrasting"] = (
         "uniform"  # which pairs are shown; contrasting: see docs/preference.md

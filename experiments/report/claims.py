@@ -158,9 +158,7 @@ def proxy_rise(results: StudyResults, name: str) -> Difference | None:
 def _labeller(results: StudyResults, name: str) -> str:
     """What the labels behind an arm are worth, for its sentence; nothing where nobody can tell."""
     agreement = results.agreement(name)
-    if agreement is None:
-        return ""
-    return f" (its labeller agrees with ground truth on {100 * agreement:.0f} % of decisive pairs)"
+    return "" if agreement is None else f" (its labeller is {agreement})"
 
 
 def _show(interval: Interval) -> str:

@@ -47,8 +47,9 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "fidelity": {name: fidelity_curve(results, name) for name in results.proxy_arms},
         "snapshots": snapshot_cards(results),
         "best_of_n": best_of_n_curves(results),
-        "labeller": results.card("preferences/labeller.json", results.seeds[0]),
-        "reward_model": results.card("preferences/reward_model/reward.json", results.seeds[0]),
+        "labeller": next((c for a in results.arms if (c := results.labeller(a, results.seeds[0]))), None),
+        "reward_model": next((c for a in results.arms if (c := results.reward_model(a, results.seeds[0]))), None),
+        "agreement": {a: found.to_json() for a in results.arms if (found := results.agreement(a)) is not None},
         "imitation": results.card(f"{START}/imitation.json", results.seeds[0]),
         "samples": side_by_side(results),
         "warnings": {

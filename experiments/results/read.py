@@ -15,8 +15,10 @@ import numpy as np
 
 from experiments.config.arms import PROXY, START, RlArm
 from experiments.config.experiment import Experiment
+from experiments.config.labels import labels_of_arms
 from experiments.config.loading import load_resolved
 from experiments.config.renamed import check_folder_names
+from experiments.results.labels import Agreement, agreement_of
 from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
@@ -237,11 +239,25 @@ class StudyResults:
         path = self.folder / f"seed-{seed}" / name
         return read_json(path) if path.exists() else None
 
-    def agreement(self, arm: str) -> float | None:
-        """Share of decisive pairs on which an arm's labeller agrees with ground truth; None where unknown."""
-        cards = [self.card("preferences/labeller.json", seed) for seed in self.seeds]
-        found = [card["agreement"] for card in cards if card is not None and card.get("agreement") is not None]
-        return float(np.mean(found)) if found else None
+    def labeller(self, arm: str, seed: int) -> dict[str, Any] | None:
+        """The card of whoever labelled for an arm; None for an arm that reads no labels."""
+        name = arm.partition("/")[0]
+        labels, own = labels_of_arms(self.experiment, self.experiment.arms).get(name), f"{name}/labeller.json"
+        return self.card(own, seed) or (self.card(f"{labels.pairs}/labeller.json", seed) if labels else None)
+
+    def reward_model(self, arm: str, seed: int) -> dict[str, Any] | None:
+        """The card of the reward model that an arm maximises, or picks with; None where there is none."""
+        name = arm.partition("/")[0]
+        labels = labels_of_arms(self.experiment, self.experiment.arms).get(name)
+        if labels is None or not self.experiment.arms[name].uses_reward_model:
+            return None
+        return self.card(f"{labels.reward_model}/reward.json", seed)
+
+    def agreement(self, arm: str) -> Agreement | None:
+        """How often an arm's labels, and its reward model, agree with ground truth; None for one without labels."""
+        labellers = [card for seed in self.seeds if (card := self.labeller(arm, seed))]
+        models = [card for seed in self.seeds if (card := self.reward_model(arm, seed))]
+        return agreement_of(labellers, models) if labellers else None
 
     def proxy_scores(self, arm: str, seed: int) -> dict[int, list[float]]:
         """step -> the reward model's mean score of the policy's answers to each validation problem, in their order."""

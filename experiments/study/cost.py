@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from experiments.run.folders import RunFolder, read_json, write_json
-from experiments.study.folders import SeedFolders
 from rl.algorithms import Algorithm
 
 
@@ -38,25 +38,25 @@ class TrainingCost:
         return asdict(self)
 
 
-def cost_of_pairs(folders: SeedFolders) -> TrainingCost:
-    """What the labelled pairs of this seed cost: sampling both sides, and the labels."""
-    card = read_json(folders.preferences / "labeller.json")
+def cost_of_pairs(folder: Path) -> TrainingCost:
+    """What the labelled pairs in a folder cost: sampling both sides, and the labels."""
+    card = read_json(folder / "labeller.json")
     return TrainingCost(tokens_sampled=card["tokens_sampled"], labels=card["num_judgements"])
 
 
-def cost_of_reward_model(folders: SeedFolders) -> TrainingCost:
-    """What the reward model of this seed cost, its pairs included."""
-    card = read_json(folders.reward_model / "reward.json")
-    fit = TrainingCost(optimizer_steps=card["steps"], tokens_trained=card["tokens_trained"])
-    return cost_of_pairs(folders) + fit
-
-
-def cost_of_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, group_size: int = 0) -> TrainingCost:
-    """What a training loop did, read from its metrics: a resumed one's earlier steps included.
+def cost_of_reward_model(pairs: Path, reward_model: Path) -> TrainingCost:
+    """What a reward model cost, its pairs included.
 
     Args:
-        group_size: completions of a group whose verdicts training read; 0: it read none.
+        pairs, reward_model: folders of the labelled pairs, and of the model.
     """
+    card = read_json(reward_model / "reward.json")
+    fit = TrainingCost(optimizer_steps=card["steps"], tokens_trained=card["tokens_trained"])
+    return cost_of_pairs(pairs) + fit
+
+
+def cost_of_updates(folder: RunFolder, stage: str, algorithm: Algorithm) -> TrainingCost:
+    """What a training loop did, read from its metrics: a resumed one's earlier steps included."""
     rows = [row for row in folder.read_metrics() if row["stage"] == stage and "tokens/sampled_total" in row]
     passed = sum(row.get("learner/batch_tokens", 0.0) * (1 - row.get("learner/skipped", 0.0)) for row in rows)
     updates = sum("learner/batch_tokens" in row for row in rows)
@@ -64,7 +64,7 @@ def cost_of_updates(folder: RunFolder, stage: str, algorithm: Algorithm, *, grou
         optimizer_steps=updates * algorithm.epochs * algorithm.minibatches,
         tokens_sampled=round(max((row["tokens/sampled_total"] for row in rows), default=0)),
         tokens_trained=round(passed * algorithm.epochs),
-        verdicts=round(sum(row["groups/sampled"] for row in rows)) * group_size,
+        verdicts=round(sum(row["gold/verdicts_read"] for row in rows)),
     )
 
 

@@ -39,13 +39,3 @@ class SeedFolders:
     def untrained_policy(self) -> Path:
         """The policy before imitation. Workers load it; the weights of every stage are published to them."""
         return self.root / START / UNTRAINED
-
-    @property
-    def preferences(self) -> Path:
-        """The labelled pairs, and what is known about them."""
-        return self.root / "preferences"
-
-    @property
-    def reward_model(self) -> Path:
-        """The reward model fitted to those pairs."""
-        return self.preferences / "reward_model"

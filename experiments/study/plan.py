@@ -8,6 +8,7 @@ from pathlib import Path
 from envs.types import Environment
 from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
+from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.errors import UserError
 from experiments.study.components import build, build_demonstrator, build_env
 from experiments.study.preferences import read_recorded
@@ -92,19 +93,7 @@ def print_plan(experiment: Experiment) -> None:
             f"  sft            imitation of {imitation.num_demonstrations:,} demonstrations, at most "
             f"{imitation.steps:,} steps of {imitation.batch_size}"
         )
-    arms = experiment.arms
-    if any(arm.uses_comparisons for arm in arms.values()):
-        section = experiment.preference
-        labels = (
-            f"recorded labels of {section.comparisons}"
-            if section.comparisons
-            else (f"{section.num_pairs:,} judgements by {section.annotator.name} on pairs of the start")
-        )
-        print(f"  preferences    {labels}")
-    if any(arm.uses_reward_model for arm in arms.values()):
-        model = experiment.preference.reward_model
-        members = f"ensemble of {model.members}, {model.combine}" if model.members > 1 else "one model"
-        print(f"  reward model   {members}, {model.epochs} epoch(s)")
+    _print_labels(experiment)
     for name, method in methods_of_study(experiment).items():
         print(f"  {name:<14} {method.plan()}")
     evaluation = experiment.evaluation
@@ -115,3 +104,23 @@ def print_plan(experiment: Experiment) -> None:
     )
     workers = experiment.workers
     print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")
+
+
+def _print_labels(experiment: Experiment) -> None:
+    """Who labels what, and what is fitted to it: a line for each set of labels, and for each reward model."""
+    told: set[str] = set()
+    for name, labels in labels_of_arms(experiment, experiment.arms).items():
+        arm, section, model = experiment.arms[name], labels.section, labels.section.reward_model
+        if arm.uses_comparisons and labels.pairs not in told:
+            told.add(labels.pairs)
+            source = (
+                f"recorded labels of {section.comparisons}"
+                if section.comparisons
+                else f"{section.num_pairs:,} judgements by {section.annotator.name} on pairs of the start"
+            )
+            print(f"  {labels.pairs:<14} {source}")
+        if arm.uses_reward_model and labels.reward_model not in told:
+            told.add(labels.reward_model)
+            members = f"ensemble of {model.members}, {model.combine}" if model.members > 1 else "one model"
+            name = labels.reward_model.removeprefix(f"{PREFERENCES}/").replace("_", " ")
+            print(f"  {name:<14} {members}, {model.epochs} epoch(s)")

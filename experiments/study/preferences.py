@@ -10,12 +10,11 @@ from pathlib import Path
 from envs.grading import EnvGrader
 from envs.registry import EnvSpec
 from envs.types import Environment, Problem
-from experiments.config.sections import RLSection, Shared
+from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
 from experiments.run.recording import RunRecorder
 from experiments.study.components import build, sampling_of
-from experiments.study.folders import SeedFolders
 from experiments.study.serving import PolicyServer
 from rl.preference.annotators import Annotator, make_annotator
 from rl.preference.comparisons import (
@@ -39,18 +38,27 @@ PART_PROBLEMS = 1_000_000  # problem indices that each part of a collection may 
 
 @dataclass(frozen=True)
 class Preferences:
-    """Samples pairs of completions, has them labelled, and fits the reward model to the labels."""
+    """Samples pairs of completions, has them labelled, and fits the reward model to the labels.
 
+    Attributes:
+        section: who labels what, as the arms see it whose labels these are.
+        folder: of the labelled pairs.
+        reward_model: folder of the model fitted to them.
+    """
+
+    section: PreferenceSection
+    folder: Path
+    reward_model: Path
     shared: Shared
     seed: int
     env_spec: EnvSpec
     env: Environment
     server: PolicyServer
-    folders: SeedFolders
+    start_policy: Path
 
     def collect(self) -> None:
         """Samples the start on training prompts, labels pairs, writes comparisons.jsonl and labeller.json."""
-        section = self.shared.preference
+        section = self.section
         if section.comparisons is not None:
             self._take_recorded(Path(section.comparisons))
             return
@@ -64,19 +72,22 @@ class Preferences:
             selector=SELECTORS[section.selector](),
             max_per_problem=pairs_per_problem(self.shared.rl),
         )
-        save_comparisons(comparisons, self.folders.preferences / "comparisons.jsonl")
+        if not comparisons:
+            raise UserError(
+                f"preferences: all {card.num_judgements} answers of {card.annotator} are ties: nothing to learn from; "
+                "raise preference.num_pairs, or begin from a start that solves some problems"
+            )
+        save_comparisons(comparisons, self.folder / "comparisons.jsonl")
         self._write_start(groups)
-        write_json(
-            self.folders.preferences / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)}
-        )
+        write_json(self.folder / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
 
     def annotator(self) -> Annotator:
         """Who labels."""
-        return build("preference.annotator", self.shared.preference.annotator, make_annotator)
+        return build("preference.annotator", self.section.annotator, make_annotator)
 
     def sample_start(self, num_pairs: int, rl: RLSection, stage: str) -> list[Group]:
         """Groups of completions of the start: as many as hold the label budget, on prompts of all training levels."""
-        return self.sample_pairs(self.folders.start_policy, num_pairs, rl, stage)
+        return self.sample_pairs(self.start_policy, num_pairs, rl, stage)
 
     def sample_pairs(self, policy: Path, num_pairs: int, rl: RLSection, stage: str, *, part: int = -1) -> list[Group]:
         """Groups of completions of a saved policy for `num_pairs` pairs.
@@ -102,16 +113,16 @@ class Preferences:
 
     def comparisons(self) -> list[Comparison]:
         """The labelled comparisons of this seed."""
-        return load_comparisons(self.folders.preferences / "comparisons.jsonl")
+        return load_comparisons(self.folder / "comparisons.jsonl")
 
     def fit_reward_model(self, recorder: RunRecorder) -> bool:
-        """Fits the Bradley-Terry reward model (or ensemble) into preferences/reward_model; False when interrupted."""
-        start = read_json(self.folders.preferences / "start_completions.json")
+        """Fits the Bradley-Terry reward model (or ensemble) into its folder; False when interrupted."""
+        start = read_json(self.folder / "start_completions.json")
         card = fit_reward_model(
-            self.folders.start_policy,
+            self.start_policy,
             self.comparisons(),
-            RewardModelSettings(**self.shared.preference.reward_model.model_dump(), seed=self.seed),
-            self.folders.reward_model,
+            RewardModelSettings(**self.section.reward_model.model_dump(), seed=self.seed),
+            self.reward_model,
             recorder,
             start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
         )
@@ -133,7 +144,7 @@ class Preferences:
         for c in comparisons:
             sides = (grade(c.problem, c.chosen).is_correct, grade(c.problem, c.rejected).is_correct)
             graded.append(replace(c, agrees_with_gold=None if sides[0] == sides[1] else sides[0]))
-        folder = self.folders.preferences
+        folder = self.folder
         save_comparisons(graded, folder / "comparisons.jsonl")
         groups = self.sample_start(NORMALISING_COMPLETIONS // 2, self.shared.rl, "preferences")
         self._write_start(groups)
@@ -143,7 +154,7 @@ class Preferences:
     def _write_start(self, groups: Sequence[Group]) -> None:
         rows = [t for group in groups for t in group.trajectories][:NORMALISING_COMPLETIONS]
         start = [[t.prompt_tokens, t.completion.tokens] for t in rows]
-        write_json(self.folders.preferences / "start_completions.json", start)
+        write_json(self.folder / "start_completions.json", start)
 
 
 def pairs_per_problem(section: RLSection) -> int:
@@ -151,20 +162,22 @@ def pairs_per_problem(section: RLSection) -> int:
     return max(1, section.group_size // 2)
 
 
-def read_recorded(path: Path) -> list[Comparison]:
+def read_recorded(path: Path, where: str = "preference.comparisons") -> list[Comparison]:
     """Recorded labels.
 
+    Args:
+        where: the setting that names the file.
     Raises:
         UserError: no such file, a line that is no comparison, or none at all.
     """
     try:
         comparisons = load_comparisons(path)
     except OSError as error:
-        raise UserError(f"preference.comparisons: {str(path)!r}: {error.strerror}") from error
+        raise UserError(f"{where}: {str(path)!r}: {error.strerror}") from error
     except ValueError as error:
-        raise UserError(f"preference.comparisons: {error}") from error
+        raise UserError(f"{where}: {error}") from error
     if not comparisons:
-        raise UserError(f"preference.comparisons: {path} holds no comparison")
+        raise UserError(f"{where}: {path} holds no comparison")
     return comparisons
 
 

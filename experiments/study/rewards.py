@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from envs.types import Environment
@@ -9,19 +10,18 @@ from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
 from experiments.study.components import build
-from experiments.study.folders import SeedFolders
 from rl.preference.reward_model import load_reward
 from rl.rewards.sources import MEASURES, MixedReward, ProxyReward, RewardSource, VerifierReward, make_reward
 
 
-def build_reward(reward: Component, folders: SeedFolders, device: str) -> RewardSource:
+def build_reward(reward: Component, start_policy: Path, reward_model: Path | None, device: str) -> RewardSource:
     """The reward source of a seed.
 
     Args:
-        folders: where the reward model and the start policy are.
+        start_policy, reward_model: folders; there is no reward model where none is among the rewards.
         device: of the reward model.
     """
-    return build("reward", reward, lambda name, **settings: _reward(name, settings, folders, device))
+    return build("reward", reward, lambda name, **settings: _reward(name, settings, start_policy, reward_model, device))
 
 
 def check_reward(reward: Component, env: Environment | None = None) -> None:
@@ -37,6 +37,15 @@ def check_reward(reward: Component, env: Environment | None = None) -> None:
             made = build("reward", source, make_reward)
             if isinstance(made, VerifierReward) and env is not None:
                 _check_weights(made, env)
+
+
+def reads_gold(reward: Component) -> bool | None:
+    """Whether an arm with this reward has a right to ground truth; None where a source of one's own does not say."""
+    said: list[bool | None] = []
+    for source in reward_sources(reward):
+        built = None if source.name in (PROXY, PROCESS) else build("reward", source, make_reward)
+        said.append(source.name == PROCESS if built is None else getattr(built, "reads_gold", None))
+    return True if True in said else None if None in said else False
 
 
 def _check_weights(reward: VerifierReward, env: Environment) -> None:
@@ -63,14 +72,17 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
         )
 
 
-def _reward(name: str, settings: dict[str, Any], folders: SeedFolders, device: str) -> RewardSource:
+def _reward(
+    name: str, settings: dict[str, Any], start_policy: Path, reward_model: Path | None, device: str
+) -> RewardSource:
     if name == PROXY:
-        return load_reward(folders.reward_model, device=device, **settings)
+        assert reward_model is not None  # an arm with a proxy reads `preference`
+        return load_reward(reward_model, device=device, **settings)
     if name == PROCESS:
-        settings = {"tokenizer": str(folders.start_policy), **settings}
+        settings = {"tokenizer": str(start_policy), **settings}
     if name == MIXED:
         sources = reward_sources(Component(name=name, settings=settings))
-        return MixedReward([(_reward(source.name, source.settings, folders, device), 1.0) for source in sources])
+        return MixedReward([(_reward(s.name, s.settings, start_policy, reward_model, device), 1.0) for s in sources])
     return make_reward(name, **settings)
 
 

@@ -1,7 +1,7 @@
 """The stages of one seed of a study, each done once.
 
 seed-S/sft           demonstrator, imitation, the policy that every arm starts from
-seed-S/preferences   labelled pairs and the reward model, when an arm needs them
+seed-S/preferences   labelled pairs and the reward model, when an arm needs them (preferences-ARM: an arm's own)
 seed-S/<arm>         training and evaluation of an arm
 """
 
@@ -18,6 +18,7 @@ from envs.types import Problem
 from experiments.arms import Method, methods_of_study
 from experiments.config.arms import START, RlArm
 from experiments.config.experiment import Experiment
+from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
 from experiments.run.evaluations import final_evaluations
 from experiments.run.folders import RunFolder
@@ -67,14 +68,20 @@ class SeedStages:
                 self._test(label, further, partial(evaluator.run_test, label, further))
 
     def _run_preferences(self) -> None:
-        arms, preferences = self.experiment.arms.values(), self.services.preferences
-        if not any(arm.uses_comparisons for arm in arms):
-            return
-        folder = RunFolder(self.services.folders.preferences)
-        self._stage("preferences", folder, lambda _: preferences.collect())
-        if any(arm.uses_reward_model for arm in arms):
-            model = RunFolder(self.services.folders.reward_model)
-            self._stage("reward_model", model, preferences.fit_reward_model, logs=folder)
+        """Labels and reward models, each once however many arms learn from them."""
+        done: set[Path] = set()
+        for name, arm in self.experiment.arms.items():
+            if not arm.uses_comparisons:
+                continue
+            preferences = self.services.preferences[name]
+            folder, model = RunFolder(preferences.folder), RunFolder(preferences.reward_model)
+            if folder.path not in done:
+                done.add(folder.path)
+                self._stage(folder.path.name, folder, partial(_collect, preferences))
+            if arm.uses_reward_model and model.path not in done:
+                done.add(model.path)
+                label = "" if folder.path.name == PREFERENCES else f"{folder.path.name}/"
+                self._stage(f"{label}{model.path.name}", model, preferences.fit_reward_model, logs=folder)
 
     def _run_arm(self, method: Method[Any], folder: RunFolder, recorder: RunRecorder) -> bool:
         run = ArmRun(
@@ -141,6 +148,10 @@ class SeedStages:
         self.on_stage({**row, "seconds": time.time() - began})
 
 
+def _collect(preferences: Preferences, _: RunRecorder) -> None:
+    preferences.collect()
+
+
 def make_services(
     experiment: Experiment,
     seed: int,
@@ -165,7 +176,20 @@ def make_services(
         folders=folders,
         server=server,
         evaluator=Evaluator(experiment.evaluation, test, validation, server, folders),
-        preferences=Preferences(experiment, seed, env_spec, env, server, folders),
+        preferences={
+            name: Preferences(
+                section=labels.section,
+                folder=root / labels.pairs,
+                reward_model=root / labels.reward_model,
+                shared=experiment,
+                seed=seed,
+                env_spec=env_spec,
+                env=env,
+                server=server,
+                start_policy=folders.start_policy,
+            )
+            for name, labels in labels_of_arms(experiment, experiment.arms).items()
+        },
         display=display,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from envs.types import Environment
@@ -22,7 +23,7 @@ class Services:
         folders: where earlier stages and other arms wrote.
         server: loads policies, and has workers serve them.
         evaluator: has policies answer the frozen problems.
-        preferences: labelled pairs and the reward model.
+        preferences: of each arm that reads labels, its pairs and reward model; arms with equal settings share them.
     """
 
     shared: Shared
@@ -31,5 +32,5 @@ class Services:
     folders: SeedFolders
     server: PolicyServer
     evaluator: Evaluator
-    preferences: Preferences
+    preferences: Mapping[str, Preferences]
     display: Display
