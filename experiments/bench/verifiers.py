@@ -3,6 +3,8 @@
     python -m experiments.bench.verifiers --cases ../shared/verifiers/cases.jsonl \\
         --hostile ../shared/verifiers/adversarial.jsonl --output results/bench_verifiers.json
 
+`--attack` looks for wrong answers that ours pays instead (see `verifier_attack`).
+
 Every peer runs in grading processes with a deadline, so a hang is measured and not suffered; a peer that is not
 installed is left out. A bare expression is put into a box for all of them, and given as it stands in a second pass
 ("bare"). CPU seconds are of the grading call in a warm process.
@@ -28,7 +30,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from experiments.bench import verifier_attack
 from experiments.bench.peer_graders import OURS, PEERS, PLAIN_ONLY, TimedGrader, is_installed
+from experiments.run.folders import write_json
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -255,7 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="grading processes")
     parser.add_argument("--output", type=Path, help="where to write the report (JSON)")
     parser.add_argument("--update", action="store_true", help="keep the report's other graders; measure only --peers")
+    parser.add_argument("--attack", action="store_true", help="search for wrong neighbours that ours pays, and no more")
+    parser.add_argument("--trials", type=int, default=150_000, help="texts of the search, two thirds of them wrong")
+    parser.add_argument("--seed", type=int, default=0, help="of the search")
     options = parser.parse_args(arguments)
+    if options.attack:
+        return _attack(options)
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
     cases = read_cases(options.cases) if options.cases else []
@@ -280,6 +289,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def _attack(options: argparse.Namespace) -> int:
+    """The mutation search of `verifier_attack`, printed and written."""
+    command = ["python", "-m", "experiments.bench.verifiers", *sys.argv[1:]]
+    report = verifier_attack.attack(options.trials, options.seed, options.cases, command)
+    print(verifier_attack.render(report))
+    if options.output:
+        write_json(options.output, report)
     return 0
 
 

@@ -27,6 +27,7 @@ from verifiers.parse.tree import (
     walk,
 )
 from verifiers.parse.words import is_short
+from verifiers.text.latex import TEXT
 from verifiers.text.plain_numbers import read_number
 from verifiers.text.reference import Reference
 
@@ -38,7 +39,7 @@ _LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,])")  
 _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
 _LOGS = frozenset(("ln", "log"))
 _SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
-_TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|operatorname)\s*\{[^{}]*\}")
+_TEXT = re.compile(rf"{TEXT}\s*\{{[^{{}}]*\}}")
 _POINT = re.compile(r"[$\s]*[A-Z]\s*(?:\\left)?(\([^()]{1,80}\))[$\s.]*")
 _ROMAN = re.compile(r"\\mathrm\s*\{\s*([A-Za-z]{1,3})\s*\}")  # \mathrm{gt}^{2}
 _LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold

@@ -9,6 +9,7 @@ from verifiers.extract.places import Extraction, Place
 from verifiers.extract.reasoning import may_reason
 from verifiers.extract.settled import may_settle
 from verifiers.extract.turns import may_go_on
+from verifiers.text.latex import TEXT
 
 _BOX = re.compile(
     r"(?:(?:\\f?|\\?begin)?boxed|\\(?:fbox|framebox|Boxed|ovalbox|Ovalbox|doublebox|shadowbox|tcbox|bbox))\*?"
@@ -21,7 +22,8 @@ _BRACE = re.compile(r"[{}]")
 _JOINT = re.compile(r"(?:,|;|and|or|&|,\s*and|,\s*or)\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?")
 _BLANK = re.compile(
     r"(?:\s|~|\$|\.|_|\?|\\[,;:!>_ ]|\\\\|\\q?quad(?![a-z])|\\(?:[lcdv]?dots|hfill|strut|Box|square)(?![a-z])"
-    r"|\\[hv]space\*?\{[^{}]*\}|\\(?:[hv]?phantom|tag|label)\*?\{[^{}]*\}|\\(?:text|mathrm|mbox)\{\s*\}|\{\s*\})*"
+    r"|\\[hv]space\*?\{[^{}]*\}|\\(?:[hv]?phantom|tag|label)\*?\{[^{}]*\}"
+    rf"|{TEXT}\s*\{{\s*\}}|\{{\s*\}})*"
 )
 _PERCENT_AFTER = re.compile(r"[\s$)]*(?:\\?%|percent\b|pct\b)")
 _ANSWER = r"(?:(?:(?:the|this|that|my) )?(?:above|answer|result|value|box(?:ed)? (?:answer|value)))"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from verifiers.text.latex import TEXT
+
 _MONTHS = {name: index + 1 for index, name in enumerate(
     ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december")
@@ -22,7 +24,7 @@ _DAY_FIRST = re.compile(
 )
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _WEEKDAY = re.compile(r"(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)day),?\s*", re.IGNORECASE)
-_NOISE = re.compile(r"\\(?:text|mathrm|mbox|textrm)\b|[{}$~]|\\[ ,;:]")
+_NOISE = re.compile(rf"{TEXT}|[{{}}$~]|\\[ ,;:]")
 _IN_WORDS = re.compile(r"(?i)\s+(?:in the (morning|afternoon|evening)|(at night))$")
 _NO_SPACE = re.compile(r"\\!|\s+(?=:)|(?<=:)\s+")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from verifiers.text.latex import TEXT
 from verifiers.text.spellings import MICRO_UNIT, brace_systems, respell
 
 _CHARACTERS = {
@@ -230,9 +231,7 @@ def chinese_number(text: str) -> int | None:
 
 def canonical_words(text: str) -> str:
     """Words for comparison: no LaTeX font commands, case, punctuation or articles."""
-    text = re.sub(
-        r"\\(?:text|textbf|textit|mbox|mathrm|mathbf|mathit|operatorname|textrm|boldsymbol|bold|rm|bf)\b\*?", " ", text
-    )
+    text = re.sub(TEXT, " ", text)
     text = re.sub(r"\\[,;:! ]|~", " ", text)
     text = unicodedata.normalize("NFKC", text).casefold()
     text = re.sub(r"[{}$\\\"'`*.,;:!?()\[\]]", " ", text)

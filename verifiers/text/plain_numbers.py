@@ -58,6 +58,8 @@ def _decorated(text: str, *, money: bool) -> Number | None:
         without = _CURRENCY.sub(r"\1", text).strip()
         money, text = without != text, without
     text = text.replace("−", "-")
+    if percent and " " in text:
+        return None  # the parser does not group by spaces before a percent sign
     number = _bare(text) or _grouped(text)
     return None if number is None else Number(number.value, number.places, bool(percent), money)
 

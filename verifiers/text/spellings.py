@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-_FONT = r"\\(?:text|mathrm|operatorname|textrm|mbox|rm|mathbf|textbf)"
+from verifiers.text.latex import TEXT
+
+_FONT = TEXT
 _SPACE = r"(?:\s|~|\\[ ,;:!])*"
 _INDEX = r"(?:\{\s*(\w{1,9})\s*\}|(\w))"
 _COUNTS = re.compile(rf"(?:(?<=^)|(?<=[\s$=(]))(?:\{{\}})?\s*[_^]\s*{_INDEX}\s*([CP])\s*_\s*{_INDEX}")  # {{}}_{{10}}C_3
@@ -20,9 +22,7 @@ _MICRO = re.compile(
 _SIUNITX = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _SI_PREFIXES = ("kilo", "mega", "giga", "tera", "milli", "micro", "nano", "pico", "centi", "deci", "hecto")
 _ANG = re.compile(r"\\ang\s*\{([^{};]*)\}")
-_DIGITS_IN_TEXT = re.compile(
-    r"\\(?:text|mathrm|texttt|mathtt|textrm|mbox)\s*\{\s*([0-9A-Fa-f]{1,60})\s*\}(?=\s*_\s*\{?\s*(?:1[1-9]|[23]\d))"
-)
+_DIGITS_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s*\}}(?=\s*_\s*\{{?\s*(?:1[1-9]|[23]\d))")
 _BASE_IN_TEXT = re.compile(rf"_\s*\{{\s*{_FONT}\s*\{{\s*(\d{{1,2}})\s*\}}\s*\}}")  # 2A_{\text{16}}
 _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"

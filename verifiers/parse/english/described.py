@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Builder, Const, Expr, Group, Interval, Op, Rel, SetOp, Sym, num
+from verifiers.text.latex import TEXT
 
 MAX_PHRASE = 300  # characters: patterns with two open ends take quadratic time
 Read = Callable[[str], Expr]
 
 _HINT = re.compile(r"(?i)\b(?:real|reals|integers?|numbers?|values?|than|least|most|between|inclusive|except|positive|"
                    r"negative|non-?negative|non-?positive|non-?zero|above|below|exceeds)\b")  # fmt: skip
-_TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}")
+_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _NOISE = re.compile(r"\$|\\[,;:! ]|~|\s+")
 _SUBJECT = re.compile(
     r"(?i)(?:the\s+)?(?:set\s+of\s+|interval\s+of\s+)?(?:(?P<name>[a-z])\s+(?:is|must\s+be|can\s+be|may\s+be|has\s+to\s+be)\s+)?"

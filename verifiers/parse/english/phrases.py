@@ -12,9 +12,10 @@ from verifiers.parse.english.described import MAX_PHRASE
 from verifiers.parse.limits import ParseError
 from verifiers.parse.notation import parity
 from verifiers.parse.tree import Cases, Expr, Rel
+from verifiers.text.latex import TEXT
 
 _GAP = r"(?:\s|~|\\[ ,;:])*"
-_OPEN = r"(?:\\(?:text|mbox|mathrm|textrm)\s*\{)?"
+_OPEN = rf"(?:{TEXT}\s*\{{)?"
 _SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
     rf"(?:a\s+)?(\d{{1,9}}){_GAP}{_OPEN}\s+(?:out\s+of|in)\s(?:every\s+)?(?:\s|~|\\ |\}})*(\d{{1,9}})"
     rf"(?:\s*{_OPEN}\s*(?:chance|odds)\s*\}}?)?"
@@ -26,7 +27,7 @@ _BASE = re.compile(
 _HINT = re.compile(
     r"(?i)\b(?:similar|congruent|parallel|perpendicular|divisible|multiple|divides|prime|coprime|for|every)\b"
 )
-_TEXT = re.compile(r"\\(?:text|mbox|textrm)\s*\{([^{}]*)\}")
+_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _SIDE = r"([A-Za-z0-9_^{}+\\() -]{1,40}?)"
 _TRIANGLE = r"(?:the )?(?:\\?triangles? )?([A-Z]{3})"
 _SUBJECT = rf"(?:all )?{_SIDE}(?: that (?:is|are)| is| are)?"

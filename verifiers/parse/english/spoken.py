@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from verifiers.text.latex import TEXT
+
 _ONES = {name: value for value, name in enumerate(
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
      "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
@@ -30,7 +32,7 @@ _BEGINS = re.compile(
 )
 _RUN = re.compile(r"[A-Za-z]+")
 _GAP = re.compile(r"\s+|\s*-\s*")
-_TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm|textbf|textit)\s*\{([^{}]*)\}")
+_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _OPENINGS = ("\\text", "\\mbox", "\\mathrm")
 MAX_WORDS = 40
 
