@@ -5,22 +5,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
-from envs.demonstrators.worksteps import split_step
-from envs.procedural.expressions import evaluate
 from envs.registry import EnvSpec
 from envs.types import Check, Environment, Message, Problem
 from verifiers import registry
 from verifiers.extract import TRAINING_PLACES, extract_answer
+from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
 MAX_RESPONSE_CHARACTERS = 100_000
 MAX_ANSWER_CHARACTERS = 2_000
-MAX_LINES = 200
-MAX_LINE_CHARACTERS = 400
 MAX_NESTED_FRACTIONS = 5
 _ANNOUNCED_ONCE = {"places": TRAINING_PLACES, "strict": True}
 LENIENT_BY_DEFAULT: Mapping[str, Mapping[str, Any]] = {"numeric": _ANNOUNCED_ONCE, "symbolic": _ANNOUNCED_ONCE}
@@ -127,35 +122,16 @@ def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifie
 
 
 def grade_response(env: Environment, problem: Problem, response: str) -> Verdict:
-    """The verdict of the environment's verifier, or of its check, with the parts `answer` and `sound`.
+    """The verdict of the environment's verifier, or of its check, with its steps and the parts `answer`, `solution`.
 
-    A response is sound when its answer is right and no line states a false sum: answers alone can be guessed.
+    A solution holds when its answer is right and no line makes a false claim: answers alone can be guessed.
     """
     verify = env.verify
     if isinstance(verify, str | Mapping | Verifier):
         verdict = env.verifier.verify(response, problem.answer)
     else:
         verdict = grade_by_check(verify, problem, response)
-    return judge_sums(verdict, response)
-
-
-def judge_sums(verdict: Verdict, response: str) -> Verdict:
-    """`verdict` with `first_wrong_step`, the first line whose stated sum is false, and the parts `answer`, `sound`."""
-    wrong = next((i for i, line in enumerate(response.splitlines()[:MAX_LINES]) if states_false_sum(line)), None)
-    is_right = verdict.is_correct
-    parts = {**verdict.parts, "answer": float(is_right), "sound": float(is_right and wrong is None)}
-    return replace(verdict, parts=parts, first_wrong_step=wrong)
-
-
-def states_false_sum(line: str) -> bool:
-    """True when a line ends in `expression = value` with another value than the expression has."""
-    if "=" not in line or len(line) > MAX_LINE_CHARACTERS:
-        return False
-    parts = split_step(line)
-    if parts is None:
-        return False
-    top, _, bottom = parts[2].partition("/")
-    return Fraction(int(bottom or 1)) * evaluate(parts[1]) != int(top) or bottom == "0"
+    return judge_written_steps(verdict, response)
 
 
 def grade_by_check(check: Check, problem: Problem, response: str) -> Verdict:

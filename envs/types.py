@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -259,7 +259,9 @@ class Environment:
     def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
         """The gold verdict on a conversation: on its last assistant turn, unless the environment says otherwise."""
         turns = [message.content for message in transcript if message.role == "assistant"]
-        return self.grade(problem, turns[-1] if turns else "")
+        verdict = self.grade(problem, turns[-1] if turns else "")
+        before = sum(len(turn) + 1 for turn in turns[:-1])
+        return replace(verdict, steps=tuple(step.moved(before) for step in verdict.steps)) if before else verdict
 
     def home(self, problem: Problem) -> Environment:
         """The environment that a problem came from: this one, unless it combines several."""

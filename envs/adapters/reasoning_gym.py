@@ -17,6 +17,7 @@ from envs.grading import announced_answer
 from envs.loading import suggest
 from envs.registry import environment
 from envs.types import Environment, Problem
+from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Outcome, Verdict
 
 LEVELS = (1, 2, 3)
@@ -128,6 +129,9 @@ class ReasoningGym(Environment):
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """CORRECT exactly when the library's own scorer gives the announced answer the full score."""
+        return judge_written_steps(self._judge_answer(problem, response), response)
+
+    def _judge_answer(self, problem: Problem, response: str) -> Verdict:
         answer, refusal = announced_answer(response)
         if answer is None:
             assert refusal is not None

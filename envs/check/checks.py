@@ -18,8 +18,8 @@ from dataclasses import replace
 
 from envs.check.report import EnvReport, Finding
 from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
-from envs.grading import states_false_sum
 from envs.types import SPLITS, Environment, Problem
+from verifiers.algebra.claims import claims_of
 from verifiers.types import Outcome, Verdict
 
 FEW = 20  # problems per level for the slower checks
@@ -174,14 +174,14 @@ def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int
 
 
 def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
-    """The sums in worked steps are true, and the last step states the answer."""
+    """The claims in worked steps are true, and the last step states the answer."""
     problems = [problem for group in drawn.values() for problem in group]
     worked = [problem for problem in problems if problem.solution]
     if not worked:
         yield Finding("worked steps", True, "none are given: demonstrations hold the answer alone")
         return
-    false = [(p, s) for p in worked for s in p.solution if states_false_sum(s)]
-    detail = f"{len(worked)} of {len(problems)} problems have steps; {len(false)} false sums"
+    false = [(p, s) for p in worked for s in p.solution if not all(claim.holds for claim in claims_of(s))]
+    detail = f"{len(worked)} of {len(problems)} problems have steps; {len(false)} false claims"
     if false:
         detail += f", e.g. {false[0][1]!r} for {false[0][0].text!r}"
     yield Finding("worked steps are true", not false, detail, "correct the steps that generate writes")

@@ -25,6 +25,7 @@ from envs.procedural.polynomial_writing import (
 )
 from envs.registry import environment
 from envs.types import Environment, Problem
+from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Verdict
 
 
@@ -157,7 +158,7 @@ class AntiderivativesFunctions(Environment):
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """Differentiates the answer and compares it with the integrand."""
-        return self.verifier.verify(response, problem.info["integrand"])
+        return judge_written_steps(self.verifier.verify(response, problem.info["integrand"]), response)
 
 
 Integral = tuple[str, str, str, list[str]]  # prompt, integrand, antiderivative, steps

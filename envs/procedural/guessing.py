@@ -10,7 +10,7 @@ from envs.grading import announced_answer
 from envs.procedural.answers import read_integer
 from envs.registry import environment
 from envs.types import Environment, Message, Problem, Step, StopReason
-from verifiers.types import Outcome, Verdict
+from verifiers.types import Outcome, StepVerdict, Verdict
 
 
 @environment("guess_number", levels=(8, 9, 10), ood_levels=(11, 12), verify="numeric")
@@ -65,18 +65,32 @@ class GuessNumber(Environment):
         turns = [message.content for message in transcript if message.role == "assistant"]
         allowed = problem.info["guesses"]
         for number, turn in enumerate(turns[:allowed]):
+            steps = _steps(turns[: number + 1])
             try:
                 guess = _read_guess(turn)
             except ValueError:
-                return Verdict(Outcome.UNPARSEABLE, 0.0, turn[:80], "a turn is no number", first_wrong_step=number)
+                verdict = Verdict(Outcome.UNPARSEABLE, 0.0, turn[:80], "a turn is no number")
+                return verdict.judged([*steps[:-1], replace(steps[-1], is_right=False, size=0)])
             if guess == int(problem.answer):
                 parts = {"efficiency": 1 - number / allowed}
-                return Verdict(Outcome.CORRECT, 1.0, problem.answer, f"hit with guess {number + 1}", parts=parts)
-        return Verdict(Outcome.WRONG, 0.0, turns[-1][:80] if turns else None, f"no hit in {allowed} guesses")
+                verdict = Verdict(Outcome.CORRECT, 1.0, problem.answer, f"hit with guess {number + 1}", parts=parts)
+                return verdict.judged([*steps[:-1], replace(steps[-1], is_right=True)])
+        verdict = Verdict(Outcome.WRONG, 0.0, turns[-1][:80] if turns else None, f"no hit in {allowed} guesses")
+        steps = _steps(turns[:allowed])
+        return verdict.judged([*steps[:-1], *(replace(step, is_right=False) for step in steps[-1:])])
 
     def drill(self, rng: random.Random) -> Problem:
         """A range of two numbers."""
         return replace(self.generate(rng, 1), level=min(self.levels))
+
+
+def _steps(turns: Sequence[str]) -> list[StepVerdict]:
+    """A step for every guess, none judged yet; the last one is the conclusion."""
+    steps, at = [], 0
+    for number, turn in enumerate(turns, 1):
+        steps.append(StepVerdict((at, at + len(turn)), None, is_conclusion=number == len(turns)))
+        at += len(turn) + 1
+    return steps
 
 
 def _read_guess(turn: str) -> int:

@@ -20,7 +20,7 @@ from experiments.study.rewards import build_reward, check_reward
 from experiments.study.services import Services
 from experiments.study.training import ArmRun
 from rl.imitation.best_of_n import best_of_n, pick_best, reward_scores
-from rl.records.evaluate import Evaluation, evaluate, problem_row, problem_set_hash, solution_verified
+from rl.records.evaluate import Evaluation, evaluate, problem_row, problem_set_hash, solution_right
 from rl.types import Group, Trajectory
 
 
@@ -73,7 +73,7 @@ class BestOfN(Method[BestOfNArm]):
         chosen = [pick_best(group, row, n, seed=services.seed) for group, row in zip(groups, scores)]
         rows = tuple(problem_row(problem, group, None) for problem, group in zip(test, chosen))
         found = Evaluation(rows, problem_set_hash(test), self.num_answers, sampling_of(section.sampling))
-        curve = best_of_n(groups, scores, _powers(n * self.num_answers), gold=_verified)
+        curve = best_of_n(groups, scores, _powers(n * self.num_answers), gold=_solution)
         prompt_tokens = sum(len(g.trajectories[0].prompt_tokens) for g in groups) / len(groups)
         is_start = self.arm.policy == START
         facts = {
@@ -90,5 +90,5 @@ def _powers(largest: int) -> Sequence[int]:
     return [1 << k for k in range(largest.bit_length()) if 1 << k <= largest]
 
 
-def _verified(trajectory: Trajectory) -> float:
-    return float(solution_verified(trajectory))
+def _solution(trajectory: Trajectory) -> float:
+    return float(solution_right(trajectory))

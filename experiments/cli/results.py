@@ -23,7 +23,7 @@ def compare(
         ),
     ],
     level: Annotated[int | None, typer.Option(help="Only problems of this level.")] = None,
-    metric: Annotated[str, typer.Option(help="verified or answer.")] = "verified",
+    metric: Annotated[str, typer.Option(help="solution or answer.")] = "solution",
     form: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "table",
 ) -> None:
     """Compare policies on the same problems, with intervals.

@@ -14,9 +14,11 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
+from envs.builtin import PROCEDURAL
 from envs.demonstrators.base import StepDemonstrator
 from envs.demonstrators.writers import make_demonstrator
-from envs.leaps.demonstrator import LeapDemonstrator
+from envs.registry import make as make_env
+from envs.types import Environment
 from rl.algorithms.base import Algorithm
 from rl.algorithms.policy_gradient import PolicyGradient
 from rl.algorithms.registry import ALGORITHMS
@@ -90,9 +92,18 @@ def components() -> Iterator[str]:
     for name, source in {**REWARDS, "proxy": ProxyReward}.items():
         yield from section(f"`{name}`", source)
     yield from ("", "## Demonstrators", "", "Settings of `imitation.demonstrator`.")
-    yield from section("of LEAPS", LeapDemonstrator)
+    for name, kind in _own_demonstrators():
+        yield from section(f"of `{name}`", kind)
     yield from section("of every other environment", StepDemonstrator)
     yield from section("of every environment: several writers", make_demonstrator, without={"env", "settings"})
+
+
+def _own_demonstrators() -> Iterator[tuple[str, type]]:
+    """(environment, class) of the procedural environments that bring their own demonstrator."""
+    for name in PROCEDURAL:
+        env = make_env(name)
+        if type(env).demonstrator is not Environment.demonstrator:
+            yield name, type(env.demonstrator())
 
 
 def verifiers() -> Iterator[str]:

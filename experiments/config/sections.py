@@ -37,11 +37,14 @@ class Component(BaseModel):
     def _from_short_form(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, Mapping) and "settings" not in value:
-            if "name" not in value:
-                raise ValueError(f"a component needs a name, got only {', '.join(map(str, value)) or 'nothing'}")
-            return {"name": value["name"], "settings": {k: v for k, v in value.items() if k != "name"}}
-        return value
+        if not isinstance(value, Mapping):
+            return value
+        if "name" not in value:
+            raise ValueError(f"a component needs a name, got only {', '.join(map(str, value)) or 'nothing'}")
+        # an arm's own settings are laid over those of a config that was read before: both forms in one mapping
+        own = {key: item for key, item in value.items() if key not in ("name", "settings")}
+        settings = value.get("settings", {})
+        return {"name": value["name"], "settings": {**settings, **own} if isinstance(settings, Mapping) else settings}
 
 
 class TinySection(Section):

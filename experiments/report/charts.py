@@ -12,7 +12,7 @@ from experiments.report.charts_reward import fidelity_chart, proxy_chart, reliab
 from experiments.report.drawing import (
     COLOURS,
     HUMAN_COLOUR,
-    LEAP_COLOURS,
+    SIZE_COLOURS,
     START_COLOUR,
     STYLE,
     band,
@@ -35,7 +35,7 @@ def study_charts(results: StudyResults, figures: Mapping[str, Any]) -> dict[str,
             "reliability": reliability_chart(figures),
             "fidelity": fidelity_chart(figures, colours),
             "costs": _costs(figures, colours),
-            "leaps": _leaps(figures),
+            "step_sizes": _step_sizes(figures),
             "pass_at": _pass_at(figures, colours),
             "health": _health(figures, colours),
         }
@@ -78,7 +78,7 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         return ""
     figure, (axes,) = make_axes(1, "held-out problems of the trained levels, while practising")
     for name, seeds in curves.items():
-        band(axes, seeds, "tokens", "verified", colours[name], figures["labels"][name], scale=1e-6)
+        band(axes, seeds, "tokens", "solution", colours[name], figures["labels"][name], scale=1e-6)
     table, trained = figures["levels"], figures["trained_levels"]["rl"]
     inside = [i for i, lv in enumerate(table["levels"]) if lv in trained]
     human = [v["value"] for i in inside if (v := table["demonstrator"][i]) is not None]
@@ -96,24 +96,24 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     return svg(figure)
 
 
-def _leaps(figures: Mapping[str, Any]) -> str:
+def _step_sizes(figures: Mapping[str, Any]) -> str:
     shown = {
         name: next(iter(seeds.values()))
         for name, seeds in figures["held_out"].items()
-        if any(len(s["step"]) > 1 and s["leaps"][0] for s in seeds.values())
+        if any(len(s["step"]) > 1 and set().union(*s["step_sizes"]) - {"1"} for s in seeds.values())
     }
     if not shown:
         return ""
     figure, panels = make_axes(len(shown), *(figures["labels"][name] for name in shown))
     for axes, curve in zip(panels, shown.values()):
-        shares = [[leaps.get(key, 0.0) for leaps in curve["leaps"]] for key in LEAP_COLOURS]
-        axes.stackplot(curve["step"], shares, colors=list(LEAP_COLOURS.values()), labels=list(LEAP_COLOURS))
+        shares = [[sizes.get(key, 0.0) for sizes in curve["step_sizes"]] for key in SIZE_COLOURS]
+        axes.stackplot(curve["step"], shares, colors=list(SIZE_COLOURS.values()), labels=list(SIZE_COLOURS))
         axes.set_xlabel("optimiser step")
         axes.set_ylim(0, 1)
         axes.margins(x=0)
-    panels[0].set_ylabel("share of solution lines")
+    panels[0].set_ylabel("share of solution steps")
     handles, labels = panels[0].get_legend_handles_labels()
-    names = [{"0": "malformed"}.get(text, f"leap {text}") for text in labels]
+    names = [{"0": "malformed"}.get(text, f"{text} at once") for text in labels]
     figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=9)
     return svg(figure)
 
@@ -126,13 +126,13 @@ def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     for axes, curves in zip(panels, levels.values()):
         for name, colour in colours.items():
             if name in curves:
-                axes.plot(ks, curves[name]["verified"], color=colour, label=figures["labels"][name], marker="o", ms=3)
+                axes.plot(ks, curves[name]["solution"], color=colour, label=figures["labels"][name], marker="o", ms=3)
                 axes.plot(ks, curves[name]["answer"], color=colour, linestyle=":", linewidth=1.2)
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("k")
-    panels[0].set_ylabel("pass@k: verified (solid), answer (dotted)")
+    panels[0].set_ylabel("pass@k: solution (solid), answer (dotted)")
     legend(figure, panels[0])
     return svg(figure)
 

@@ -19,7 +19,7 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         right.grid(False)
         for name in figures["proxy_arms"]:
             seeds = figures["curves"][name]
-            gold = "verified" if any(v is not None for s in seeds.values() for v in s["verified"]) else "gold"
+            gold = "solution" if any(v is not None for s in seeds.values() for v in s["solution"]) else "gold"
             band(axes, seeds, x, gold, colours[name], f"{name}: gold", smooth=5)
             band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", smooth=5, style=":")
         axes.set_xlabel(label)

@@ -15,7 +15,7 @@ COLOURS = (
     *("#2aa198", "#e07b39", "#9b7fd4", "#56a3d9", "#d4a017", "#e07fa8", "#8fae4b"),  # for studies of many arms
 )
 START_COLOUR, HUMAN_COLOUR, GUESS_COLOUR = "#6b7280", "#111827", "#c4c9d1"
-LEAP_COLOURS = {"0": "#d1d5db", "1": "#1a7f5a", "2": "#7fb88f", "3": "#e9b35f", "4+": "#c2410c"}
+SIZE_COLOURS = {"0": "#d1d5db", "1": "#1a7f5a", "2": "#7fb88f", "3": "#e9b35f", "4+": "#c2410c"}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,

@@ -91,7 +91,7 @@ def fidelity_curve(results: StudyResults, arm: str) -> dict[str, Any]:
         "ece": "eval/reward_model_ece_labels",
         "misled": "eval/labeller_false_positive_rate",
         "proxy": "eval/proxy",
-        "verified": "eval/mean_verified",
+        "solution": "eval/mean_solution",
         "kl": "eval/kl",
     }
     return _curves(results, arm, names, wherever="eval/kl")
@@ -150,8 +150,8 @@ def by_level(results: StudyResults) -> dict[str, Any]:
     table: dict[str, Any] = {"levels": levels, "demonstrator": demonstrator, "writers": writers_by_level(results)}
     for name, policy in results.policies.items():
         table[name] = {
-            "sampled": [plain(policy.interval("sampled", "verified", lv)) for lv in levels],
-            "greedy": [policy.mean("greedy", "verified", lv) for lv in levels] if policy.has_greedy else None,
+            "sampled": [plain(policy.interval("sampled", "solution", lv)) for lv in levels],
+            "greedy": [policy.mean("greedy", "solution", lv) for lv in levels] if policy.has_greedy else None,
             "answer": [policy.mean("sampled", "answer", lv) for lv in levels],
         }
     return table
@@ -183,7 +183,7 @@ def pass_curves(results: StudyResults) -> dict[str, Any]:
     shown = [lv for lv in levels if lv >= first][:3]
     curves = {
         str(lv): {
-            name: {of: [policy.pass_at(k, of, lv) for k in ks] for of in ("verified", "answer")}
+            name: {of: [policy.pass_at(k, of, lv) for k in ks] for of in ("solution", "answer")}
             for name, policy in results.policies.items()
             if policy.evaluations[0]["num_samples"] == num_samples
         }
@@ -196,7 +196,7 @@ def training_curves(results: StudyResults, arm: str) -> dict[str, Any]:
     """Per seed: step, sampled tokens, KL, gold and reward of every training step."""
     names = {
         "gold": "gold/correct",
-        "verified": "gold/part/verified",
+        "solution": "gold/part/solution",
         "reward": "reward/mean",
         "proxy": "reward/part/proxy",
         "kl": "policy/kl",
@@ -220,7 +220,7 @@ def _curves(results: StudyResults, arm: str, names: Mapping[str, str], *, wherev
 
 
 def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
-    """Per seed: accuracy and leap profile on validation problems over training."""
+    """Per seed: accuracy and step sizes on validation problems over training."""
     curves = {}
     for seed in results.seeds:
         tokens = {0.0: 0.0, **dict(results.curve(arm, "tokens/sampled_total", seed))}
@@ -229,9 +229,9 @@ def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
         curves[str(seed)] = {
             "step": steps,
             "tokens": [tokens.get(float(s)) for s in steps],
-            "verified": [latest[s]["summary"]["mean_verified"] for s in steps],
+            "solution": [latest[s]["summary"]["mean_solution"] for s in steps],
             "answer": [latest[s]["summary"]["mean_answer"] for s in steps],
-            "leaps": [leap_shares(latest[s]) for s in steps],
+            "step_sizes": [step_size_shares(latest[s]) for s in steps],
         }
     return curves
 
@@ -247,12 +247,12 @@ def phase_means(results: StudyResults, arm: str) -> dict[str, float]:
     return means
 
 
-def leap_shares(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Share of solution lines by leap; "0" is malformed; empty where the environment has no leaps."""
+def step_size_shares(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Share of solution steps by size; "0" is malformed."""
     counts: dict[str, int] = {}
     for row in evaluation["rows"]:
-        for leap, count in row.get("leaps", {}).items():
-            key = leap if int(leap) < 4 else "4+"
+        for size, count in row.get("step_sizes", {}).items():
+            key = size if int(size) < 4 else "4+"
             counts[key] = counts.get(key, 0) + count
     total = sum(counts.values())
     return {key: counts[key] / total for key in sorted(counts)} if total else {}

@@ -6,9 +6,9 @@ from typing import Any
 
 from experiments.results.read import START, StudyResults
 from experiments.run.folders import read_jsonl
+from verifiers.types import StepVerdict, Verdict
 
 SHOWN_PROBLEMS = 8
-SEPARATORS = ";\n"
 
 
 def side_by_side(results: StudyResults) -> list[dict[str, Any]]:
@@ -45,23 +45,18 @@ def side_by_side(results: StudyResults) -> list[dict[str, Any]]:
 
 
 def _judged(name: str, row: dict[str, Any]) -> dict[str, Any]:
-    verdict = row["verdict"]
-    verified = verdict["parts"].get("verified")
+    verdict = Verdict.from_json(row["verdict"])
     return {
         "policy": name,
-        "lines": _lines(row["completion"], verdict["info"].get("line_right")),
-        "is_right": verdict["outcome"] == "correct",
-        "is_verified": verdict["outcome"] == "correct" if verified is None else verified >= 1,
-        "detail": verdict["detail"],
+        "lines": _lines(row["completion"], verdict),
+        "is_right": verdict.is_correct,
+        "holds": verdict.solution_share >= 1,
+        "detail": verdict.detail,
         "finish": row["finish"],
     }
 
 
-def _lines(text: str, marks: list[bool] | None) -> list[dict[str, Any]]:
-    """The lines of a completion with a mark each: True, False, or None where nothing judges lines."""
-    lines = [text]
-    for separator in SEPARATORS:
-        lines = [part for line in lines for part in line.split(separator)]
-    lines = [line.strip() for line in lines if line.strip()]
-    marks = marks or []
-    return [{"text": line, "right": marks[i] if i < len(marks) else None} for i, line in enumerate(lines)]
+def _lines(text: str, verdict: Verdict) -> list[dict[str, Any]]:
+    """The steps of a completion with a mark each: True, False, or None where nothing judged them."""
+    steps = sorted(verdict.steps, key=lambda step: step.span) or [StepVerdict((0, len(text)), None)]
+    return [{"text": text[slice(*step.span)].rstrip(" ;"), "right": step.is_right} for step in steps]

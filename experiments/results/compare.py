@@ -29,7 +29,7 @@ from experiments.run.folders import read_json
 
 MARGIN = 0.03  # a difference smaller than this is none, if the interval can show it
 START_SECTIONS = ("env", "policy", "imitation")  # of a config: they decide what every arm starts from
-MEASURES = ("verified", "answer")
+MEASURES = ("solution", "answer")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _by_seed(contender: Contender) -> Contender:
     )
 
 
-def comparison(folders: Sequence[Path], *, level: int | None = None, metric: str = "verified") -> dict[str, Any]:
+def comparison(folders: Sequence[Path], *, level: int | None = None, metric: str = "solution") -> dict[str, Any]:
     """Everything that a comparison says, as plain values.
 
     Returns:
@@ -142,7 +142,7 @@ def comparison(folders: Sequence[Path], *, level: int | None = None, metric: str
         UserError: see `load_contenders`; no such level or metric.
     """
     if metric not in MEASURES:
-        raise UserError(f"metric is {metric!r}, expected verified or answer")
+        raise UserError(f"metric is {metric!r}, expected solution or answer")
     contenders = load_contenders(folders)
     policies = {label: contender.policy for label, contender in contenders.items()}
     tested = next(iter(policies.values())).levels()

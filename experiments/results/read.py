@@ -46,7 +46,7 @@ class PolicyResults:
     @property
     def has_greedy(self) -> bool:
         """False for a policy that chooses among samples: it has no greedy completion."""
-        return self.evaluations[0]["rows"][0]["greedy_verified"] is not None
+        return self.evaluations[0]["rows"][0]["greedy_solution"] is not None
 
     def fact(self, name: str) -> float | None:
         """The mean over seeds of what was noted beside the evaluations; None where nothing was."""
@@ -70,7 +70,7 @@ class PolicyResults:
         """Verified share of the sampled completions for each part of a mixture, over all seeds; {} for others."""
         found: dict[str, list[float]] = {}
         for row in (row for evaluation in self.evaluations for row in evaluation["rows"] if row.get("part")):
-            found.setdefault(row["part"], []).append(row["c_verified"] / row["n"])
+            found.setdefault(row["part"], []).append(row["c_solution"] / row["n"])
         return {part: float(np.mean(shares)) for part, shares in found.items()}
 
     def rows(self, levels: Levels = None) -> list[list[dict[str, Any]]]:
@@ -82,12 +82,12 @@ class PolicyResults:
         """[problems]: the level of each problem of these levels."""
         return [row["level"] for row in self.rows(levels)[0]]
 
-    def values(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> np.ndarray:
+    def values(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> np.ndarray:
         """[seeds, problems] of the share of right completions (sampled) or 0/1 (greedy).
 
         Args:
             kind: "sampled" or "greedy".
-            of: "verified" or "answer".
+            of: "solution" or "answer".
         """
 
         def value(row: Mapping[str, Any]) -> float:
@@ -96,31 +96,31 @@ class PolicyResults:
 
         return np.array([[value(row) for row in rows] for rows in self.rows(levels)])
 
-    def interval(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> Interval:
+    def interval(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> Interval:
         """Mean over levels of the mean over seeds and problems, with its 95 % interval."""
         return mean_interval(self.values(kind, of, levels), self.strata(levels))
 
-    def mean(self, kind: str = "sampled", of: str = "verified", levels: Levels = None) -> float:
+    def mean(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> float:
         """The mean of the levels' means."""
         return mean_over_levels(self.values(kind, of, levels).mean(0), self.strata(levels))
 
     def minus(self, other: PolicyResults, kind: str = "sampled", levels: Levels = None) -> Difference:
         """This policy's verified share minus the other's, paired by seed and problem."""
-        ours, theirs = (policy.values(kind, "verified", levels) for policy in (self, other))
+        ours, theirs = (policy.values(kind, "solution", levels) for policy in (self, other))
         return paired_difference(ours, theirs, self.strata(levels))
 
-    def pass_at(self, k: int, of: str = "verified", levels: Levels = None) -> float:
+    def pass_at(self, k: int, of: str = "solution", levels: Levels = None) -> float:
         """Unbiased pass@k: the mean of the levels' means over problems and seeds."""
         rows = self.rows(levels)
         values = [np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in same]) for same in zip(*rows)]
         return mean_over_levels(np.array(values), self.strata(levels))
 
-    def leaps(self, levels: Levels = None) -> dict[int, int]:
-        """How many lines of the sampled solutions carried out 1, 2, ... operations (0: malformed)."""
+    def step_sizes(self, levels: Levels = None) -> dict[int, int]:
+        """How many steps of the sampled solutions carried out 1, 2, ... operations (0: malformed)."""
         found: dict[int, int] = {}
         for row in (row for rows in self.rows(levels) for row in rows):
-            for leap, count in row.get("leaps", {}).items():
-                found[int(leap)] = found.get(int(leap), 0) + count
+            for size, count in row.get("step_sizes", {}).items():
+                found[int(size)] = found.get(int(size), 0) + count
         return dict(sorted(found.items()))
 
 
@@ -327,9 +327,9 @@ def _demonstrator_rows(lines: Sequence[Mapping[str, Any]], evaluation: Mapping[s
     found = []
     for row in evaluation["rows"]:
         _, n, answer, verified = counts[row["id"]]
-        greedy = {"greedy_answer": None, "greedy_verified": None}
+        greedy = {"greedy_answer": None, "greedy_solution": None}
         found.append(
-            {"id": row["id"], "level": row["level"], "n": n, "c_answer": answer, "c_verified": verified, **greedy}
+            {"id": row["id"], "level": row["level"], "n": n, "c_answer": answer, "c_solution": verified, **greedy}
         )
     return found
 

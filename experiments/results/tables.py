@@ -32,19 +32,19 @@ def arm_rows(results: StudyResults, levels: Levels) -> list[dict[str, Any]]:
         can_pass = policy.evaluations[0]["num_samples"] >= k
         row: dict[str, Any] = {
             "arm": results.label(name),
-            "sampled": policy.interval("sampled", "verified", levels),
+            "sampled": policy.interval("sampled", "solution", levels),
             "answer": policy.mean("sampled", "answer", levels),
             "pass_k": k,
-            "pass": policy.pass_at(k, "verified", levels) if can_pass else None,
+            "pass": policy.pass_at(k, "solution", levels) if can_pass else None,
             "kl": policy.fact("kl"),
             "seconds": results.seconds(name),
         }
         if policy.has_greedy:
-            row["greedy"] = policy.interval("greedy", "verified", levels)
+            row["greedy"] = policy.interval("greedy", "solution", levels)
         if name != START:
             row["over_start"] = policy.minus(start, "sampled", levels)
         if name != START and policy.has_greedy:
-            greedy, greedy_start = (p.values("greedy", "verified", levels) for p in (policy, start))
+            greedy, greedy_start = (p.values("greedy", "solution", levels) for p in (policy, start))
             row["greedy_p"] = paired_p(greedy, greedy_start, start.strata(levels))
         rows.append(row)
     return rows
@@ -57,7 +57,7 @@ def cost_rows(results: StudyResults, levels: Levels) -> list[dict[str, Any]]:
     """
     rows = []
     for name, policy in results.policies.items():
-        accuracy = policy.mean("sampled", "verified", levels)
+        accuracy = policy.mean("sampled", "solution", levels)
         flop = policy.flop_per_answer
         rows.append(
             {
@@ -145,7 +145,7 @@ def training_cost_table(results: StudyResults, levels: Levels) -> Table:
 
 def answer_table(results: StudyResults, levels: Levels) -> Table:
     """What each policy's answers cost, and are worth."""
-    table = _table("what an answer costs", "weights", "tokens", "FLOP", "verified", "FLOP per verified")
+    table = _table("what an answer costs", "weights", "tokens", "FLOP", "solution", "FLOP per solution")
     for row in cost_rows(results, levels):
         _add(
             table,
@@ -215,7 +215,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
     shown = ks[1:][-1:]
     table = _table(
         title,
-        *("n", "answer", "95 %", "verified", "95 %", "greedy"),
+        *("n", "answer", "95 %", "solution", "95 %", "greedy"),
         *(f"pass@{k}" for k in shown),
         *(f"maj@{k}" for k in shown),
         "len",
@@ -229,13 +229,13 @@ def print_evaluation(evaluation: Any, title: str) -> None:
             label,
             str(int(figures["num_problems"])),
             *_mean_and_interval(part, "answer"),
-            *_mean_and_interval(part, "verified"),
-            _figure(figures.get("greedy_verified"), 2),
-            *(_figure(figures[f"pass@{k}_verified"], 2) for k in shown),
+            *_mean_and_interval(part, "solution"),
+            _figure(figures.get("greedy_solution"), 2),
+            *(_figure(figures[f"pass@{k}_solution"], 2) for k in shown),
             *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
             _figure(figures["tokens"] if evaluation.num_samples else None, 1),
         )
-    table.caption = "greedy and pass@k: verified; maj@k: answers by majority, ties drawn; len: tokens"
+    table.caption = "greedy and pass@k: solution; maj@k: answers by majority, ties drawn; len: tokens"
     Console().print(table)
 
 

@@ -19,7 +19,7 @@ PLAIN_SECONDS = 10.0  # between two lines in a pipe
 SHOWN = (  # metric, label, format
     ("reward/mean", "reward", "{:.3f}"),
     ("gold/correct", "gold", "{:.3f}"),
-    ("gold/part/verified", "verified", "{:.3f}"),
+    ("gold/part/solution", "solution", "{:.3f}"),
     ("policy/kl", "kl", "{:.2f}"),
     ("policy/entropy", "entropy", "{:.2f}"),
     ("groups/no_signal", "no signal", "{:.0%}"),

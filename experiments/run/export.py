@@ -39,9 +39,9 @@ def _model_card(run_folder: Path) -> str:
         lines += [f"Trained at commit `{origin['commit']}`, {origin['began']}.", ""]
     if (run_folder / "evals.jsonl").exists():
         evaluation = read_evaluation(run_folder)
-        lines += ["| level | problems | verified | greedy | answer |", "|---|---|---|---|---|"]
+        lines += ["| level | problems | solution | greedy | answer |", "|---|---|---|---|---|"]
         for level, row in evaluation["levels"].items():
-            figures = (row["mean_verified"], row["greedy_verified"], row["mean_answer"])
+            figures = (row["mean_solution"], row["greedy_solution"], row["mean_answer"])
             lines.append(f"| {level} | {row['num_problems']:.0f} | " + " | ".join(f"{f:.3f}" for f in figures) + " |")
         lines += ["", f"Sampling: `{json.dumps(evaluation['sampling'])}`, {evaluation['num_samples']} per problem."]
     return "\n".join(lines) + "\n"

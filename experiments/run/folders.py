@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +27,11 @@ from experiments.run.lock import LOCK
 from rl.learning.files import write_whole
 
 STATUS = "status.json"
+FORMER_KEYS = (  # (a word that the text then has, the key, what it is called today)
+    ("verified", re.compile(r'"([^"\\ ]*)verified": '), r'"\1solution": '),
+    ("leaps", re.compile(r'"leaps": (?=\{"\d|\{\})'), '"step_sizes": '),
+    ("larger_leap", re.compile(r'(?<!\\)"larger_leap'), '"larger_step'),
+)
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "ray", "sympy", "datasets", "tokenizers", "numpy")
 
 
@@ -41,7 +47,7 @@ class DamagedFileError(UserError):
 def read_json(path: Path) -> Any:
     """The JSON value in a file; a UserError names a missing or broken one."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_in_names_of_today(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path} does not exist: is {path.parent} the folder of a run or study?") from error
     except (ValueError, RecursionError) as error:
@@ -119,12 +125,22 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                row = json.loads(line.decode("utf-8"))
+                row = json.loads(_in_names_of_today(line.decode("utf-8")))
             except (ValueError, RecursionError) as error:
                 raise DamagedFileError(f"{path} is damaged: line {number}: {_of_json(error)}") from error
             if not isinstance(row, dict):
                 raise DamagedFileError(f"{path} is damaged: line {number} holds {_kind(row)}, expected an object")
             yield row
+
+
+def _in_names_of_today(text: str) -> str:
+    """JSON with the keys of runs before renamed: what was `verified` is `solution`, `leaps` are `step_sizes`.
+
+    Inside a JSON string a quote has a backslash before it, so that no text can be taken for a key.
+    """
+    for word, pattern, key in FORMER_KEYS:
+        text = pattern.sub(key, text) if word in text else text
+    return text
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class OveroptimisationMonitor:
         append_jsonl(self.folder.path / "proxy.jsonl", [{"step": step, "scores": by_problem}])
         kl = kl_from(self.start, self._groups, temperature=self.temperature)
         found = fidelity(self.proxy, self._groups, self.annotator, random.Random(f"fidelity {self.seed} {step}"))
-        gold = figures["mean_verified"]
+        gold = figures["mean_solution"]
         self._keep(BEST_BY_VERIFIER, step, gold, {"gold": gold, "kl": kl})
         if self.target_kl is not None:
             self._keep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,15 @@ def check_reward(reward: Component, env: Environment | None = None) -> None:
     for source in reward_sources(reward):
         if source.name == PROXY:
             build("reward", source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
-        elif source.name != PROCESS:
-            made = build("reward", source, make_reward)
-            if isinstance(made, VerifierReward) and env is not None:
-                _check_weights(made, env)
+            continue
+        made = build("reward", source, _without_a_model)
+        if isinstance(made, VerifierReward) and env is not None:
+            _check_weights(made, env)
+
+
+def _without_a_model(name: str, **settings: Any) -> RewardSource:
+    """A reward as it is made, but for the tokenizer of a policy that is not there yet."""
+    return make_reward(name, **({"tokenizer": _NoModel().decode, **settings} if name == PROCESS else settings))
 
 
 def reads_gold(reward: Component) -> bool | None:
@@ -88,6 +94,10 @@ def _reward(
 
 class _NoModel:
     """Stands where a reward model will be while the settings around it are checked."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Never called: a check writes nothing."""
+        raise NotImplementedError("a check writes nothing")
 
     def score(self, pairs: list[Any]) -> list[float]:
         """Never called: nothing is scored by a check."""

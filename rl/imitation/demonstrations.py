@@ -195,7 +195,7 @@ class DemonstratorLine:
         is_covered: the demonstrator writes demonstrations at this level; else it was only measured here.
         num_solutions: how many were graded.
         accuracy: share with a CORRECT verdict.
-        parts: mean of each named part of the verdicts (LEAPS: answer, arithmetic, verified).
+        parts: mean of each named part of the verdicts (answer, solution).
         writer: whose accuracy it is, where the demonstrator is several writers; None: that of the whole demonstrator.
         problems: for each problem [id, solutions graded, of these with the right answer, of these verified].
     """

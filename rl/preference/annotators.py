@@ -2,7 +2,7 @@
 
 A choice has three layers, each a cause of its own in a study of RLHF:
 
-    audit    perceives each solution as right or wrong: wrong lines are noticed with a skill that falls with the leap
+    audit    perceives each solution as right or wrong: wrong steps are noticed with a skill that falls with their size
     taste    likes length (or brevity), confidence, tidiness, or the way experts write
     choice   P(A over B) = flip-noise over sigmoid((w (c_A - c_B) + taste_A - taste_B) / temperature + position bias)
 
@@ -80,20 +80,18 @@ class GoldAudit:
 
 @dataclass(frozen=True)
 class LimitedAudit:
-    """Notices a wrong line of leap k in a problem of level n with probability skill * decay^(k-1) * fatigue^(n-4)+.
+    """Notices a wrong step of size k in a problem of level n with probability skill * decay^(k-1) * fatigue^(n-4)+.
 
-    A malformed line, and an end that does not follow from the lines, are noticed with `notice_malformed`; a solution
-    without any noticed fault is still taken for wrong with probability `false_alarm`.
-
-    Where the environment reports no lines, the skill is about the outcome alone: a wrong solution is one fault of
-    leap 1, so it is noticed with skill * fatigue^(n-4)+.
+    The size of a step is how many operations it carries out. A malformed step, a missing answer and an end that does
+    not follow from the steps are noticed with `notice_malformed`; a solution without any noticed fault is still taken
+    for wrong with probability `false_alarm`. Where no step is known to be wrong, a wrong answer is one fault of size 1.
     """
 
-    skill: float = 0.8  # probability of noticing a wrong line of leap 1
-    decay: float = 0.65  # factor for each further operation that the line carries out at once
+    skill: float = 0.8  # probability of noticing a wrong step of size 1
+    decay: float = 0.65  # factor for each further operation that the step carries out at once
     fatigue: float = 0.95  # factor for each level beyond `rested_level`
     rested_level: int = 4  # fatigue begins beyond this level
-    notice_malformed: float = 0.95  # probability of noticing a malformed line, or an end that does not follow
+    notice_malformed: float = 0.95  # probability of noticing a malformed step, or an end that does not follow
     false_alarm: float = 0.02  # probability that a solution without a noticed fault is taken for wrong
 
     def __post_init__(self) -> None:
@@ -101,22 +99,18 @@ class LimitedAudit:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a probability in [0, 1]")
 
-    def notices(self, leap: int, level: int) -> float:
-        """Probability of noticing one wrong line; leap 0 is a malformed line."""
-        if leap == 0:
+    def notices(self, size: int, level: int) -> float:
+        """Probability of noticing one wrong step; size 0 is a malformed one."""
+        if size == 0:
             return self.notice_malformed
-        return self.skill * self.decay ** (leap - 1) * self.fatigue ** max(level - self.rested_level, 0)
+        return self.skill * self.decay ** (size - 1) * self.fatigue ** max(level - self.rested_level, 0)
 
     def perceives_right(self, reading: Reading) -> float:
         """(1 - false_alarm) times the probability that every fault escapes."""
-        if reading.wrong_leaps is None:
-            faults: tuple[int, ...] = () if reading.is_correct else (1,)
-        else:
-            faults = reading.wrong_leaps
         escapes = 1 - self.false_alarm
-        for leap in faults:
-            escapes *= 1 - self.notices(leap, reading.level)
-        return escapes * (1 - self.notice_malformed if reading.has_conclusion_error else 1)
+        for size in reading.faults:
+            escapes *= 1 - self.notices(size, reading.level)
+        return escapes
 
 
 @dataclass(frozen=True)
@@ -124,22 +118,22 @@ class Taste:
     """What an annotator likes beside correctness; every weight may have either sign, 0 is indifferent.
 
     Attributes:
-        length: per unit of relative length (lines per operation).
+        length: per unit of relative length (steps, or words, per one of the reference solution).
         confidence: for a text that asserts its certainty.
         format: for a well-formed solution.
-        expertise: per nat of mean log-probability of a line's leap under `leap_law` ("that is how experts write").
-        leap_law: rows (largest level, probabilities of leaps 1, 2, ...), needed when expertise is not 0.
+        expertise: per nat of mean log-probability of a step's size under `size_law` ("that is how experts write").
+        size_law: rows (largest level, probabilities of sizes 1, 2, ...), needed when expertise is not 0.
     """
 
     length: float = 0.0
     confidence: float = 0.0
     format: float = 0.0
     expertise: float = 0.0
-    leap_law: Sequence[tuple[int, Sequence[float]]] = ()
+    size_law: Sequence[tuple[int, Sequence[float]]] = ()
 
     def __post_init__(self) -> None:
-        if self.expertise and not self.leap_law:
-            raise ValueError("taste for expertise needs a leap_law, e.g. envs.leaps.DEFAULT_LEAP_LAW")
+        if self.expertise and not self.size_law:
+            raise ValueError("taste for expertise needs a size_law, e.g. the demonstrator's leap_law")
 
     def score(self, reading: Reading) -> float:
         """How much the solution is liked, in units of utility."""
@@ -148,10 +142,10 @@ class Taste:
         return liked + (self.expertise * self._expert_likelihood(reading) if self.expertise else 0.0)
 
     def _expert_likelihood(self, reading: Reading) -> float:
-        leaps = [leap for leap in reading.leaps or () if leap]
-        law = next((row for top, row in self.leap_law if reading.level <= top), self.leap_law[-1][1])
-        rare = 1e-3  # a leap that experts never take is unusual, not infinitely bad
-        chances = [max(law[leap - 1], rare) if leap <= len(law) else rare for leap in leaps]
+        sizes = [size for size in reading.step_sizes if size]
+        law = next((row for top, row in self.size_law if reading.level <= top), self.size_law[-1][1])
+        rare = 1e-3  # a size that experts never write is unusual, not infinitely bad
+        chances = [max(law[size - 1], rare) if size <= len(law) else rare for size in sizes]
         return sum(map(math.log, chances)) / len(chances) if chances else math.log(rare)
 
 

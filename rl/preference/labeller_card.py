@@ -39,8 +39,8 @@ class LabellerCard:
         decisive_share: share of judged pairs with exactly one gold-correct solution: only they carry gold information.
         both_wrong_share: share of judged pairs without a right solution.
         num_decisive: labelled decisive pairs; agreement: share of them in which the right solution was preferred.
-        larger_leap_both_wrong: share of labelled both-wrong pairs of different mean leap in which the larger one won.
-        larger_leap: the same over all labelled pairs; longer: over those of different length, the longer one won.
+        larger_step_both_wrong: share of labelled both-wrong pairs of unlike mean step size in which the larger won.
+        larger_step: the same over all labelled pairs; longer: over those of different length, the longer one won.
         false_positive_rate: mean probability that a gold-wrong solution is taken for right; false_negative_rate: that a
             right one is taken for wrong.
         by_level: the card of each level.
@@ -53,8 +53,8 @@ class LabellerCard:
     both_wrong_share: float
     num_decisive: int
     agreement: float | None
-    larger_leap_both_wrong: float | None
-    larger_leap: float | None
+    larger_step_both_wrong: float | None
+    larger_step: float | None
     longer: float | None
     false_positive_rate: float | None
     false_negative_rate: float | None
@@ -101,8 +101,8 @@ def labeller_card(
         both_wrong_share=sum(not (j.first.is_correct or j.second.is_correct) for j in judgements) / len(judgements),
         num_decisive=len(decisive),
         agreement=_share_preferring(decisive, lambda r: float(r.is_correct)),
-        larger_leap_both_wrong=_share_preferring(both_wrong, lambda r: r.mean_leap),
-        larger_leap=_share_preferring(labelled, lambda r: r.mean_leap),
+        larger_step_both_wrong=_share_preferring(both_wrong, lambda r: r.mean_step_size),
+        larger_step=_share_preferring(labelled, lambda r: r.mean_step_size),
         longer=_share_preferring(labelled, lambda r: r.relative_length),
         false_positive_rate=_mean(chance for correct, chance in seen if not correct),
         false_negative_rate=_mean(1 - chance for correct, chance in seen if correct),

@@ -18,32 +18,31 @@ class Reading:
     """One completion as an annotator reads it.
 
     Attributes:
-        level: of the problem: for LEAPS its number of operations.
+        level: of the problem.
         is_correct: the gold verdict.
-        wrong_leaps: the leap of every wrong line, 0 for a malformed one; None when the environment reports no lines.
-        has_conclusion_error: an answer is missing or wrong although no line is: the end does not follow.
-        leaps: the leap of every line, 0 for a malformed one; None when the environment reports no lines.
-        num_lines: lines, or non-blank lines of text where the environment reports none.
-        relative_length: lines per operation where lines are known; else words per word of the reference solution
-            (per hundred words where there is none).
+        faults: what could be noticed, the size of each: of every wrong step, of a wrong end where no step is known to
+            be wrong, and 0 for a malformed step, an end that does not follow and a missing answer. Empty: no fault.
+        step_sizes: operations that each step before the conclusion carries out, 0 for a malformed one.
+        num_steps: steps before the conclusion, or non-blank lines of text where the environment judges no steps.
+        relative_length: steps per step of the reference solution where every step is judged; else words per word of
+            it (per hundred words where there is none).
         is_confident: the text asserts its own certainty (CONFIDENT_WORDS).
-        is_well_formed: an answer could be read, and no line is malformed.
+        is_well_formed: an answer could be read, and no step is malformed.
     """
 
     level: int
     is_correct: bool
-    wrong_leaps: tuple[int, ...] | None
-    has_conclusion_error: bool
-    leaps: tuple[int, ...] | None
-    num_lines: int
+    faults: tuple[int, ...]
+    step_sizes: tuple[int, ...]
+    num_steps: int
     relative_length: float
     is_confident: bool
     is_well_formed: bool
 
     @property
-    def mean_leap(self) -> float:
-        """Mean leap of the well-formed lines; 0 when there is none."""
-        sizes = [leap for leap in self.leaps or () if leap]
+    def mean_step_size(self) -> float:
+        """Mean size of the well-formed steps; 0 when there is none."""
+        sizes = [size for size in self.step_sizes if size]
         return sum(sizes) / len(sizes) if sizes else 0.0
 
 
@@ -53,32 +52,30 @@ def read(trajectory: Trajectory) -> Reading:
 
 
 def read_response(problem: Problem, response: str, verdict: Verdict) -> Reading:
-    """The reading of a response with its gold verdict (`info` with "leaps" and "line_right" where lines are known)."""
-    leaps, wrong = _lines(verdict)
-    has_answer = verdict.outcome in (Outcome.CORRECT, Outcome.WRONG)
-    answer_right = verdict.parts.get("answer", float(verdict.is_correct)) > 0
+    """The reading of a response with its gold verdict."""
     words = _WORD.findall(response)
-    num_lines = len(leaps) if leaps is not None else sum(bool(line.strip()) for line in response.splitlines())
-    if leaps is not None:
-        relative_length = num_lines / max(problem.level, 1)
+    steps = verdict.worked_steps
+    num_steps = len(steps) if verdict.steps else sum(bool(line.strip()) for line in response.splitlines())
+    if verdict.steps and all(step.is_right is not None for step in steps):
+        relative_length = num_steps / max(len(problem.solution), 1)
     else:
         relative_length = len(words) / (sum(len(_WORD.findall(step)) for step in problem.solution) or 100)
     return Reading(
         level=problem.level,
         is_correct=verdict.is_correct,
-        wrong_leaps=wrong,
-        has_conclusion_error=wrong is not None and (not has_answer or (not answer_right and not wrong)),
-        leaps=leaps,
-        num_lines=num_lines,
+        faults=_faults(verdict),
+        step_sizes=tuple(step.size for step in steps),
+        num_steps=num_steps,
         relative_length=relative_length,
         is_confident=any(word.lower().strip(".,:;!()") in CONFIDENT_WORDS for word in words),
-        is_well_formed=has_answer and 0 not in (leaps or ()),
+        is_well_formed=verdict.is_well_formed,
     )
 
 
-def _lines(verdict: Verdict) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
-    if "leaps" not in verdict.info or "line_right" not in verdict.info:
-        return None, None
-    leaps = tuple(int(leap) for leap in verdict.info["leaps"])
-    wrong = tuple(leap for leap, right in zip(leaps, verdict.info["line_right"], strict=True) if not right)
-    return leaps, wrong
+def _faults(verdict: Verdict) -> tuple[int, ...]:
+    wrong = tuple(step.size for step in verdict.worked_steps if step.is_right is False)
+    if verdict.outcome in (Outcome.NO_ANSWER, Outcome.UNPARSEABLE):
+        return (*wrong, 0)
+    if wrong or verdict.answer_share > 0:
+        return wrong
+    return tuple(step.size for step in verdict.steps if step.is_conclusion) or (1,)

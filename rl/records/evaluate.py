@@ -16,14 +16,13 @@ from typing import Any
 
 from envs.types import Problem
 from policies.types import FinishReason, Sampling
-from rl.rewards.verdicts import answer_share, solution_share
 from rl.rollouts.shards import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
 from rl.workers.types import Workers
 
 GREEDY_SAMPLE = (1 << SAMPLE_BITS) - 1  # sample index of the greedy completion
-COUNTS = ("answer", "verified")
+COUNTS = ("answer", "solution")
 
 
 def problem_set_hash(problems: Iterable[Problem]) -> str:
@@ -35,13 +34,13 @@ def problem_set_hash(problems: Iterable[Problem]) -> str:
 
 
 def answer_right(trajectory: Trajectory) -> bool:
-    """Whether the answer is right; see `rl.rewards.verdicts.answer_share`."""
-    return answer_share(trajectory.verdict) >= 1
+    """Whether the answer is right; see `Verdict.answer_share`."""
+    return trajectory.verdict.answer_share >= 1
 
 
-def solution_verified(trajectory: Trajectory) -> bool:
-    """Whether the whole solution holds; see `rl.rewards.verdicts.solution_share`."""
-    return solution_share(trajectory.verdict) >= 1
+def solution_right(trajectory: Trajectory) -> bool:
+    """Whether the whole solution holds; see `Verdict.solution_share`."""
+    return trajectory.verdict.solution_share >= 1
 
 
 @dataclass(frozen=True)
@@ -51,28 +50,28 @@ class ProblemRow:
     Attributes:
         part: the part of a mixture that it came from; "" where the environment is none.
         n: sampled completions, the greedy one not among them.
-        c_answer, c_verified: how many of the n have the right answer; a verified solution.
-        greedy_answer, greedy_verified: the greedy completion; None when it was not asked for.
+        c_answer, c_solution: how many of the n have the right answer; a right solution.
+        greedy_answer, greedy_solution: the greedy completion; None when it was not asked for.
         mean_tokens: of the n completions.
         truncated: how many of the n reached the length limit.
         outcomes: how many of the n ended with each outcome.
         parts: sum over the n of each named part of the verdicts.
         votes: for each distinct answer among the n, [how many gave it, 1 if it is right]; compared as texts.
-        leaps: how many lines of the n carried out 1, 2, ... operations, where the verifier reads leaps (0: malformed).
+        step_sizes: how many steps of the n carried out 1, 2, ... operations (0: malformed); conclusions do not count.
     """
 
     id: str
     level: int
     n: int
     c_answer: int
-    c_verified: int
+    c_solution: int
     greedy_answer: bool | None = None
-    greedy_verified: bool | None = None
+    greedy_solution: bool | None = None
     mean_tokens: float = 0.0
     truncated: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
-    leaps: dict[str, int] = field(default_factory=dict)
+    step_sizes: dict[str, int] = field(default_factory=dict)
     part: str = ""
     votes: list[list[int]] = field(default_factory=list)
 
@@ -114,11 +113,11 @@ class Evaluation:
         """The evaluation restricted to one level; it keeps the hash of the whole set."""
         return replace(self, rows=tuple(row for row in self.rows if row.level == level))
 
-    def mean_at_k(self, of: str = "verified") -> float:
+    def mean_at_k(self, of: str = "solution") -> float:
         """Share of sampled completions that are right: the mean over problems of c / n."""
         return _mean([_count(row, of) / row.n for row in self.rows if row.n])
 
-    def pass_at_k(self, k: int, of: str = "verified") -> float:
+    def pass_at_k(self, k: int, of: str = "solution") -> float:
         """Chance that at least one of k samples is right, estimated without bias from the n >= k samples."""
         from rl.functional.estimators import pass_at_k
 
@@ -140,9 +139,9 @@ class Evaluation:
             shares.append(maj_at_k([*answers, *[None] * silent], [*rights, *[False] * silent], k))
         return _mean(shares)
 
-    def greedy(self, of: str = "verified") -> float | None:
+    def greedy(self, of: str = "solution") -> float | None:
         """Share of problems whose greedy completion is right; None when none was asked for."""
-        given = [row.greedy_answer if of == "answer" else row.greedy_verified for row in self.rows]
+        given = [row.greedy_answer if of == "answer" else row.greedy_solution for row in self.rows]
         known = [bool(value) for value in given if value is not None]
         return _mean(known) if known else None
 
@@ -273,23 +272,23 @@ def problem_row(problem: Problem, sampled: Group | None, greedy: Group | None) -
     """The row of a problem, from its sampled completions and its greedy one."""
     rows = sampled.trajectories if sampled else ()
     parts: Counter[str] = Counter()
-    leaps: Counter[str] = Counter()
+    step_sizes: Counter[str] = Counter()
     for row in rows:
         parts.update(row.verdict.parts)
-        leaps.update(map(str, row.verdict.info.get("leaps", ())))
+        step_sizes.update(str(step.size) for step in row.verdict.worked_steps)
     return ProblemRow(
         id=problem.id,
         level=problem.level,
         n=len(rows),
         c_answer=sum(map(answer_right, rows)),
-        c_verified=sum(map(solution_verified, rows)),
+        c_solution=sum(map(solution_right, rows)),
         greedy_answer=answer_right(greedy.trajectories[0]) if greedy else None,
-        greedy_verified=solution_verified(greedy.trajectories[0]) if greedy else None,
+        greedy_solution=solution_right(greedy.trajectories[0]) if greedy else None,
         mean_tokens=_mean([row.num_sampled for row in rows]),
         truncated=sum(row.completion.finish is FinishReason.LENGTH for row in rows),
         outcomes=dict(Counter(row.verdict.outcome.value for row in rows)),
         parts={name: float(value) for name, value in parts.items()},
-        leaps=dict(leaps),
+        step_sizes=dict(step_sizes),
         part=str(problem.info.get("part", "")),
         votes=[[count, int(right)] for (_, right), count in _votes(rows).items()],
     )
@@ -304,7 +303,7 @@ def _votes(rows: Sequence[Trajectory]) -> Counter[tuple[str, bool]]:
 def _count(row: ProblemRow, of: str) -> int:
     if of not in COUNTS:
         raise ValueError(f"{of!r} is not counted, expected one of {', '.join(COUNTS)}")
-    return row.c_answer if of == "answer" else row.c_verified
+    return row.c_answer if of == "answer" else row.c_solution
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rl.records.stalled import by_level, stalled_levels
 from rl.workers.types import WorkerHealth, WorkerState
 
 
@@ -23,6 +24,8 @@ class HealthLimits:
     window: int = 20  # steps of each half when reward is compared with gold on the training problems
     evaluations: int = 3  # the same where there are evaluations on held-out problems
     gold_fall: float = 0.05  # fall of gold accuracy that counts while the reward rises
+    stalled: float = 0.05  # share of right solutions up to which a trained level has not moved
+    moved: float = 0.1  # rise of another level, from one half of twice `window` steps to the other, that counts
 
 
 class Health:
@@ -38,13 +41,16 @@ class Health:
         self._gold: list[float] = []
         self._evaluated: list[tuple[float, float]] = []  # (mean reward since the evaluation before, held-out gold)
         self._since: list[float] = []  # rewards since the last evaluation
+        self._levels: list[dict[str, float]] = []  # what was measured by level, a row per step
 
     def check(self, metrics: Mapping[str, float]) -> list[str]:
         """Messages of the troubles that begin with this step."""
         self._reward.append(metrics["reward/mean"])
         self._since.append(metrics["reward/mean"])
         self._gold.append(metrics["gold/correct"])
-        del self._reward[: -2 * self.limits.window], self._gold[: -2 * self.limits.window]
+        self._levels.append(by_level(metrics))
+        for kept in (self._reward, self._gold, self._levels):
+            del kept[: -2 * self.limits.window]
         troubles = self._troubles(metrics)
         new = [message for name, message in troubles.items() if name not in self._calm]
         waited = {name: 0 if name in troubles else calm + 1 for name, calm in self._calm.items()}
@@ -67,6 +73,7 @@ class Health:
             "gold": self._gold,
             "evaluated": [list(row) for row in self._evaluated],
             "since": self._since,
+            "levels": self._levels,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -74,6 +81,7 @@ class Health:
         self._calm = {name: int(calm) for name, calm in state["calm"].items()}
         self._reward, self._gold, self._since = list(state["reward"]), list(state["gold"]), list(state["since"])
         self._evaluated = [(float(reward), float(gold)) for reward, gold in state["evaluated"]]
+        self._levels = [dict(row) for row in state.get("levels", ())]  # a checkpoint of before has none
 
     def _troubles(self, metrics: Mapping[str, float]) -> dict[str, str]:
         limits = self.limits
@@ -106,6 +114,8 @@ class Health:
             found["overoptimised"] = (
                 f"reward rises while {over}: the policy is exploiting the reward; stop here, or raise kl.beta"
             )
+        if len(self._levels) == 2 * limits.window:
+            found |= stalled_levels(self._levels, stalled=limits.stalled, moved=limits.moved)
         return found
 
     def _reward_leaves_gold(self) -> str:

@@ -18,6 +18,7 @@ from envs.types import StopReason
 from policies.types import FinishReason
 from rl.algorithms.base import METRICS as ALGORITHM_METRICS
 from rl.algorithms.base import LossParts
+from rl.records.stalled import level_metrics
 from rl.types import Batch, Group, Trajectory
 from verifiers.types import Outcome
 
@@ -33,6 +34,10 @@ METRICS: Mapping[str, str] = {
     "gold/verdicts_read": "completions whose gold verdict training read: its reward source, or its curriculum",
     "gold/part/*": "mean of a named measurement of the gold verdict, over the verdicts that have it",
     "gold/correct/level/*": "gold/correct among the problems of one level",
+    "gold/solution/level/*": "share of right solutions (answer, and no wrong step) among the problems of one level",
+    "gold/fault/*": "shares of a level by what is wrong first: length, no_answer, conclusion, step, unjudged",
+    "gold/fault/step_number/level/*": "mean number, from 1, of the first wrong step before the conclusion",
+    "gold/fault/step_size/level/*": "mean number of operations that this step carries out",
     "gold/correct/env/*": "gold/correct among the problems of one part of a mixture",
     "reward/mean/env/*": "reward/mean among the problems of one part of a mixture",
     "groups/count/env/*": "problems of one part of a mixture",
@@ -74,7 +79,7 @@ METRICS: Mapping[str, str] = {
     "curriculum/pool/*": "problems set aside as easy or hard, and how many were asked again (repeated)",
     "curriculum/*": "what a curriculum of your own reports",
     # on problems that are never trained on, every `evaluate_every` steps
-    "eval/mean_verified": "mean@k: share of sampled completions whose solution is verified",
+    "eval/mean_solution": "mean@k: share of sampled completions whose whole solution is right",
     "eval/mean_answer": "mean@k: share of sampled completions whose answer is right",
     "eval/tokens": "mean sampled tokens of a completion",
     "eval/truncated": "share of completions that reached the length limit",
@@ -238,6 +243,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "reward/std": float(rewards.std()),
         **_part_means("reward/part", (row.parts for row in rows), len(rows)),
         **_gold(rows),
+        **level_metrics(rows),
         **_by_part(groups),
         **_shares("outcome", Outcome, [row.verdict.outcome for row in rows]),
         **_shares("finish", FinishReason, [row.completion.finish for row in rows]),

@@ -17,10 +17,10 @@ from envs.splits import keyed_rng
 from policies.types import FinishReason
 from rl.plugins import load_attribute
 from rl.rewards.steps import StepReward
-from rl.rewards.verdicts import answer_share, solution_share
 from rl.types import Group, TokenPair, Trajectory
-from verifiers.types import Outcome, Verdict
+from verifiers.types import Outcome
 
+FORMER_MEASURES: Mapping[str, str] = {"verified": "solution", "sound": "solution"}  # name of before -> of today
 JUDGED = (Outcome.CORRECT, Outcome.WRONG)
 COMBINATIONS = ("mean", "min", "mean_minus_std")
 
@@ -45,19 +45,14 @@ class Scorer(Protocol):
         ...
 
 
-def is_well_formed(verdict: Verdict) -> bool:
-    """True when an answer could be read and, where lines are read at all, none of them is malformed."""
-    return verdict.outcome in JUDGED and 0 not in verdict.info.get("leaps", (1,))
-
-
 MEASURES: Mapping[str, Callable[[Trajectory], float]] = {
     "correct": lambda t: float(t.verdict.is_correct),
     "score": lambda t: t.verdict.score,
-    "format": lambda t: float(is_well_formed(t.verdict)),
+    "format": lambda t: float(t.verdict.is_well_formed),
     "tokens": lambda t: float(t.num_sampled),
     "truncated": lambda t: float(t.is_truncated),
-    "answer": lambda t: answer_share(t.verdict),
-    "verified": lambda t: solution_share(t.verdict),
+    "answer": lambda t: t.verdict.answer_share,
+    "solution": lambda t: t.verdict.solution_share,
 }
 
 
@@ -73,7 +68,7 @@ class VerifierReward:
 
     Attributes:
         weights: measure -> weight. Measures: correct, score, format (0/1, well-formed), tokens (count), truncated
-            (0/1), answer and verified (rl/rewards/verdicts.py), and the verdict's other `parts` (LEAPS: arithmetic).
+            (0/1), answer and solution (the verdict's two shares), and the verdict's other `parts`.
         steps: dense rewards on the tokens of a worked solution, in addition; None for outcome rewards only.
     """
 
@@ -83,6 +78,9 @@ class VerifierReward:
     def __post_init__(self) -> None:
         if not self.weights and self.steps is None:
             raise ValueError("weights is empty and there is no step reward: every reward would be 0")
+        for name in self.weights:
+            if name in FORMER_MEASURES:
+                raise ValueError(f"weight {name!r} is now called {FORMER_MEASURES[name]!r}: write that instead")
 
     @property
     def reads_gold(self) -> bool:
@@ -327,24 +325,29 @@ def length_reward(weight: float = 0.01) -> VerifierReward:
 
 
 def process_reward(
-    tokenizer: str, *, right: float = 0.0, wrong: float = 1.0, separators: str = ";\n", **weights: float
+    tokenizer: str | Callable[[Sequence[int]], str],
+    *,
+    right: float = 0.0,
+    wrong: float = 1.0,
+    weights: Mapping[str, float] | None = None,
 ) -> VerifierReward:
     """Outcome weights (default: correct 1) and dense rewards on the steps of the solution, see `StepReward`.
 
     Args:
-        tokenizer: Hugging Face folder or id of the policy, whose tokenizer says which token ends a step.
+        tokenizer: Hugging Face folder or id of the policy, whose tokenizer says which token ends a step; or a function
+            that turns one token into its text.
+        weights: as in `VerifierReward`; empty: step rewards alone.
     """
+    steps = StepReward(_decoder(tokenizer) if isinstance(tokenizer, str) else tokenizer, right=right, wrong=wrong)
+    return VerifierReward({"correct": 1.0} if weights is None else weights, steps)
+
+
+def _decoder(tokenizer: str) -> Callable[[Sequence[int]], str]:
     from transformers import AutoTokenizer
 
     loaded = AutoTokenizer.from_pretrained(tokenizer)
     # end tokens are left out of the text, so that no step ends on the letters of "<eos>"
-    steps = StepReward(
-        lambda tokens: str(loaded.decode(list(tokens), skip_special_tokens=True)),
-        separators=separators,
-        right=right,
-        wrong=wrong,
-    )
-    return VerifierReward(weights or {"correct": 1.0}, steps)
+    return lambda tokens: str(loaded.decode(list(tokens), skip_special_tokens=True))
 
 
 REWARDS: Mapping[str, Callable[..., RewardSource]] = {

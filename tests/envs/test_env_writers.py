@@ -45,7 +45,7 @@ def test_each_writer_has_its_own_step_sizes_and_errors() -> None:
         rng = random.Random(seed)
         name, writer = who_writes(demonstrator, problem, rng)
         verdict = env.grade(problem, writer.write(problem, rng))
-        lines[name] |= set(verdict.info["leaps"])
+        lines[name] |= {step.size for step in verdict.worked_steps}
         right[name].append(verdict.parts["answer"] == 1)
     assert lines == {"leaping": {2}, "patient": {1}}
     assert all(right["leaping"])
@@ -154,7 +154,7 @@ def test_beyond_the_last_row_of_a_leap_law_the_last_holds() -> None:
     env = make("leaps")
     problem = env.problem(0, split="test", level=7)
     text = make_demonstrator(env, slip=0.0, leap_law=[[6, [1.0]]]).write(problem, random.Random(0))
-    assert env.grade(problem, text).info["leaps"] == [1] * 7
+    assert [step.size for step in env.grade(problem, text).worked_steps] == [1] * 7
     chain = make("arithmetic_chain")
     top = chain.problem(0, level=max(chain.levels))
     assert make_demonstrator(chain, leap_law=[[1, [1.0]]]).write(top, random.Random(0)).count("\n") == len(top.solution)
@@ -164,6 +164,6 @@ def test_leaps_have_horizon_and_terse_style() -> None:
     env = make("leaps")
     problem = env.problem(0, level=4)
     short = make_demonstrator(env, slip=0.0, horizon=2, leap_law=[[9, [1.0]]]).write(problem, random.Random(0))
-    assert env.grade(problem, short).info["leaps"] == [1, 1]
+    assert [step.size for step in env.grade(problem, short).worked_steps] == [1, 1]
     terse = make_demonstrator(env, slip=0.0, styles={"terse": 1.0}).write(problem, random.Random(0))
     assert terse == f"# {problem.answer}"

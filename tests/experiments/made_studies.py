@@ -57,8 +57,8 @@ def add_proxy(folder, arm, seed, *, step, scores):
     path = folder / f"seed-{seed}" / arm
     (path / BEST_BY_VERIFIER / "snapshot.json").write_text(json.dumps({"step": step, "gold": 0.5, "kl": 1.0}))
     write(path / "proxy.jsonl", [{"step": s, "scores": values} for s, values in scores.items()])
-    rows = [{"level": 1 + i % 2, "c_verified": 1, "n": 4} for i in range(len(next(iter(scores.values()))))]
-    summary = {"mean_verified": 0.25, "mean_answer": 0.25}
+    rows = [{"level": 1 + i % 2, "c_solution": 1, "n": 4} for i in range(len(next(iter(scores.values()))))]
+    summary = {"mean_solution": 0.25, "mean_answer": 0.25}
     write(
         path / "evals.jsonl",
         [{"split": "validation", "step": s, "rows": rows, "summary": summary} for s in scores],
@@ -77,9 +77,9 @@ def evaluation(rng, by_level, temperature):
             level=level,
             n=SAMPLES,
             c_answer=(count := sum(rng.random() < share for _ in range(SAMPLES))),
-            c_verified=count,
+            c_solution=count,
             greedy_answer=(greedy := rng.random() < share),
-            greedy_verified=greedy,
+            greedy_solution=greedy,
             mean_tokens=9.0,
         )
         for level, share in by_level.items()
@@ -94,4 +94,4 @@ def demonstrator_line(rng, level, share):
     ]
     total = sum(row[3] for row in problems) / (SAMPLES * PROBLEMS)
     line = {"level": level, "is_covered": True, "num_solutions": SAMPLES * PROBLEMS, "accuracy": total}
-    return {**line, "parts": {"verified": total}, "writer": None, "problems": problems}
+    return {**line, "parts": {"solution": total}, "writer": None, "problems": problems}

@@ -95,6 +95,27 @@ def test_a_mistake_is_told_and_nothing_is_done(beyond, tmp_path, command, told):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("weights: {verified: 1}", "weight 'verified' is now called 'solution'"),
+        ("weights: {solutoin: 1}", "weight 'solutoin' measures nothing in environment 'leaps'"),
+        ("wrong: -1", "wrong is -1, expected 0 or more"),
+        ("corect: 1", "no setting 'corect'"),
+    ],
+)
+def test_a_process_reward_is_built_by_a_check_like_any_other(beyond, settings, told):
+    code, _, complaint = beyond("check", "mini", "-s", f"arms.rl.reward={{name: process, {settings}}}")
+    assert code == 2, complaint
+    assert told in complaint
+
+
+@pytest.mark.parametrize("settings", ["", ", weights: {solution: 1.0}, wrong: 0.5", ", weights: {}, right: 0.2"])
+def test_a_process_reward_takes_what_a_verifiers_takes(beyond, settings):
+    code, _, complaint = beyond("check", "mini", "-s", f"arms.rl.reward={{name: process{settings}}}")
+    assert code == 0, complaint
+
+
 def test_a_folder_is_still_free_after_a_mistake_in_the_config(beyond, tmp_path):
     code, _, complaint = beyond("study", "mini", "-s", "env.moduls=7")
     assert code == 2, complaint

@@ -137,6 +137,13 @@ def test_a_null_arm_is_left_out():
     assert list(load_experiment(["demo"], ["arms={rlhf: null, dpo: null}"]).arms) == ["rl"]
 
 
+def test_an_arms_settings_join_those_of_the_shared_component(minimal):
+    own = "arms={a: {method: rl, rl: {curriculum: {name: edge, levels: [4, 5]}}}, b: {method: rl}}"
+    experiment = load_experiment([minimal], ["rl={curriculum: {name: edge, floor: 0.1}}", own])
+    assert experiment.arms["a"].rl_over(experiment).curriculum.settings == {"floor": 0.1, "levels": [4, 5]}
+    assert experiment.arms["b"].rl_over(experiment).curriculum.settings == {"floor": 0.1}
+
+
 def test_an_arm_changes_only_its_own_rl_settings(minimal):
     experiment = load_experiment([minimal], ["arms={a: {method: rl, rl: {steps: 9}}, b: {method: rl}}"])
     assert experiment.arms["a"].rl_over(experiment).steps == 9

@@ -214,7 +214,7 @@ class Easy(Leaps):
     def grade(self, problem, response):
         right = len(str(response)) % 2 == 0
         outcome = Outcome.CORRECT if right else Outcome.WRONG
-        return Verdict(outcome, float(right), answer="1", parts={"verified": float(right)})
+        return Verdict(outcome, float(right), answer="1", parts={"solution": float(right)})
 """
 
 

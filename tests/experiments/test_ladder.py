@@ -129,7 +129,7 @@ def test_the_proxy_is_watched_and_rlhf_is_tested_where_gold_would_have_stopped_i
     assert rows[0]["eval/kl"] == pytest.approx(0.0, abs=1e-4)  # the start itself
     assert {"eval/proxy", "eval/reward_model_accuracy_labels", "eval/labeller_false_positive_rate"} <= set(rows[0])
     best = results.card("rlhf/best-by-verifier/snapshot.json", 0)
-    assert best["gold"] == max(row["eval/mean_verified"] for row in rows)
+    assert best["gold"] == max(row["eval/mean_solution"] for row in rows)
     assert results.card("rlhf/kl-matched/snapshot.json", 0)["target_kl"] == results.policies["rl"].fact("kl")
     assert results.label("rlhf/best-by-verifier") == "rlhf, best by verifier"
 

@@ -147,3 +147,20 @@ def test_provenance_reads_the_repository_and_writes_nothing_into_it(tmp_path, mo
     assert index.read_bytes() == before
     source.write_text("2\n")
     assert provenance()["uncommitted"] is True
+
+
+def test_a_folder_of_before_is_read_by_the_names_of_today(tmp_path):
+    row = {
+        "summary": {"mean_verified": 0.5, "pass@4_verified": 1.0, "eval/mean_verified": 0.5},
+        "rows": [{"c_verified": 2, "greedy_verified": True, "leaps": {"1": 4, "0": 1}}, {"leaps": {}}],
+        "parts": {"leaps": {"mean_answer": 1.0}},  # a part of a mixture that is called so
+        "completion": 'a text with "verified": and "leaps": {"1": 2} in it',
+    }
+    append_jsonl(tmp_path / "evals.jsonl", [row])
+    write_json(tmp_path / "demonstrator.json", {"parts": {"verified": 0.9}})
+    (found,) = read_jsonl(tmp_path / "evals.jsonl")
+    assert found["summary"] == {"mean_solution": 0.5, "pass@4_solution": 1.0, "eval/mean_solution": 0.5}
+    assert found["rows"][0] == {"c_solution": 2, "greedy_solution": True, "step_sizes": {"1": 4, "0": 1}}
+    assert found["rows"][1] == {"step_sizes": {}}
+    assert (found["parts"], found["completion"]) == (row["parts"], row["completion"])
+    assert read_json(tmp_path / "demonstrator.json") == {"parts": {"solution": 0.9}}

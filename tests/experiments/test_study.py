@@ -12,7 +12,7 @@ from experiments.run.display import Display
 from experiments.run.errors import UserError
 from experiments.study.stages import run_study
 
-RL_ONLY = "arms={rl: {reward: {name: verifier, weights: {format: 1.0, verified: 1.0}}}, rlhf: null, dpo: null}"
+RL_ONLY = "arms={rl: {reward: {name: verifier, weights: {format: 1.0, solution: 1.0}}}, rlhf: null, dpo: null}"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_gold_is_recorded_beside_the_proxy_at_every_step(study):
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     for row in rows:
         assert row["reward/part/proxy"] == pytest.approx(row["reward/mean"])
-        assert 0 <= row["gold/part/verified"] <= row["gold/correct"] <= 1
+        assert 0 <= row["gold/part/solution"] <= row["gold/correct"] <= 1
 
 
 def test_test_problems_are_never_training_problems(study):

@@ -93,7 +93,7 @@ def test_a_taste_for_length_shows_in_the_card(groups):
     _, long = collect_comparisons(groups, ModelledAnnotator(taste=Taste(length=1), **taste), 300, random.Random(0))
     _, short = collect_comparisons(groups, ModelledAnnotator(taste=Taste(length=-1), **taste), 300, random.Random(0))
     assert (long.longer, short.longer) == (1.0, 0.0)
-    assert (long.larger_leap, short.larger_leap) == (0.0, 1.0)  # fewer lines for the same operations
+    assert (long.larger_step, short.larger_step) == (0.0, 1.0)  # fewer lines for the same operations
 
 
 def test_the_card_by_level_adds_up(groups):

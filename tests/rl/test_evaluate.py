@@ -11,14 +11,14 @@ from rl.records.evaluate import Evaluation, ProblemRow, evaluate, problem_row, p
 from rl.rollouts.shards import make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
-from verifiers.types import Outcome, Verdict
+from verifiers.types import Outcome, StepVerdict, Verdict
 
 SAMPLING = Sampling(max_new_tokens=8)
 
 
 def row(c, n=4, level=1, greedy=None, **fields):
     return ProblemRow(
-        "id", level, n, c_answer=c, c_verified=fields.pop("c_verified", c), greedy_answer=greedy, **fields
+        "id", level, n, c_answer=c, c_solution=fields.pop("c_solution", c), greedy_answer=greedy, **fields
     )
 
 
@@ -35,31 +35,32 @@ def group(*verdicts, finish=FinishReason.STOP):
     return Group(problem, tuple(rows))
 
 
-GUESSED = Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "verified": 0.0}, info={"leaps": [1, 2]})
-PROVED = Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "verified": 1.0}, info={"leaps": [1, 1, 1]})
+END = StepVerdict((9, 10), True, is_conclusion=True)
+GUESSED = Verdict(Outcome.CORRECT, 1.0).judged([StepVerdict((0, 3), True), StepVerdict((4, 8), False, size=2), END])
+PROVED = Verdict(Outcome.CORRECT, 1.0).judged([*[StepVerdict((i, i + 1), True) for i in range(3)], END])
 PLAIN = Verdict(Outcome.CORRECT, 1.0)
 WRONG = Verdict(Outcome.WRONG, 0.0)
 
 
-def test_a_row_counts_answers_and_verified_solutions_apart():
+def test_a_row_counts_answers_and_solutions_apart():
     found = problem_row(Problem("p", "1", level=3), group(GUESSED, PROVED, WRONG), group(GUESSED))
-    assert (found.level, found.n, found.c_answer, found.c_verified) == (3, 3, 2, 1)
-    assert (found.greedy_answer, found.greedy_verified) == (True, False)
+    assert (found.level, found.n, found.c_answer, found.c_solution) == (3, 3, 2, 1)
+    assert (found.greedy_answer, found.greedy_solution) == (True, False)
     assert found.mean_tokens == 2  # (1 + 2 + 3) / 3
     assert found.outcomes == {"correct": 2, "wrong": 1}
-    assert found.parts == {"answer": 2, "verified": 1}
-    assert found.leaps == {"1": 4, "2": 1}
+    assert found.parts == {"answer": 2, "solution": 1}
+    assert found.step_sizes == {"1": 4, "2": 1}
 
 
-def test_a_solution_with_a_false_sum_is_an_answer_and_not_verified():
-    sound, unsound = (Verdict(Outcome.CORRECT, 1.0, parts={"answer": 1.0, "sound": s}) for s in (1.0, 0.0))
+def test_a_solution_with_a_false_sum_is_an_answer_and_no_solution():
+    sound, unsound = (Verdict(Outcome.CORRECT, 1.0, steps=(StepVerdict((0, 3), s),)) for s in (True, False))
     found = problem_row(Problem("p", "1"), group(sound, unsound, WRONG), None)
-    assert (found.c_answer, found.c_verified) == (2, 1)
+    assert (found.c_answer, found.c_solution) == (2, 1)
 
 
 def test_without_parts_the_outcome_counts_for_both():
     found = problem_row(Problem("p", "1"), group(PLAIN, WRONG), None)
-    assert (found.c_answer, found.c_verified, found.greedy_answer) == (1, 1, None)
+    assert (found.c_answer, found.c_solution, found.greedy_answer) == (1, 1, None)
 
 
 def test_figures_by_hand():
@@ -76,9 +77,9 @@ def test_pass_at_k_is_the_chance_over_all_subsets():
     subsets = list(itertools.combinations([1, 0, 0, 0], 2))
     expected = sum(map(any, subsets)) / len(subsets)
     assert evaluation([row(1)]).pass_at_k(2) == pytest.approx(expected) == pytest.approx(0.5)
-    figures = evaluation([row(1, c_verified=0)]).summary(ks=(1, 2, 8))
+    figures = evaluation([row(1, c_solution=0)]).summary(ks=(1, 2, 8))
     assert figures["pass@2_answer"] == pytest.approx(0.5)
-    assert figures["pass@2_verified"] == 0
+    assert figures["pass@2_solution"] == 0
     assert "pass@8_answer" not in figures  # four samples say nothing about eight
 
 

@@ -91,7 +91,7 @@ def test_the_demonstrator_line_is_the_closed_form(leaps_env):
     ]
     for line in lines:
         assert line.accuracy == pytest.approx(0.95**line.level, abs=0.06)  # standard error at most .02
-        assert line.parts["verified"] <= line.accuracy
+        assert line.parts["solution"] <= line.accuracy
 
 
 def test_demonstrations_survive_a_file(source, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from envs.types import Problem
+from envs.types import Message, Problem
 from policies.types import Completion, FinishReason
 from rl.rewards.sources import (
     CoinFlipReward,
@@ -19,10 +21,10 @@ from rl.rewards.sources import (
     well_formed_reward,
 )
 from rl.types import Group, Trajectory
-from verifiers.types import Outcome, Verdict
+from verifiers.types import Outcome, StepVerdict, Verdict
 
-RIGHT = Verdict(Outcome.CORRECT, 1.0, "4", parts={"answer": 1.0, "verified": 0.0}, info={"leaps": [1, 2]})
-WRONG = Verdict(Outcome.WRONG, 0.0, "5", parts={"answer": 0.0, "verified": 0.0}, info={"leaps": [1, 0]})
+RIGHT = Verdict(Outcome.CORRECT, 1.0, "4").judged([StepVerdict((0, 1), False, size=2)])
+WRONG = Verdict(Outcome.WRONG, 0.0, "5").judged([StepVerdict((0, 1), False, size=0)])
 SILENT = Verdict(Outcome.NO_ANSWER, 0.0)
 FAILED = Verdict(Outcome.ERROR, 0.0)
 
@@ -34,10 +36,10 @@ def group(*verdicts: Verdict, tokens: int = 3, finish: FinishReason = FinishReas
 
 
 def test_parts_are_weighted_and_sum_to_the_reward():
-    source = VerifierReward({"correct": 1.0, "verified": 0.5, "format": 0.25, "tokens": -0.01})
+    source = VerifierReward({"correct": 1.0, "solution": 0.5, "format": 0.25, "tokens": -0.01})
     (priced,) = source.price([group(RIGHT, WRONG)])
     right, wrong = priced.trajectories
-    assert right.parts == pytest.approx({"correct": 1.0, "verified": 0.0, "format": 0.25, "tokens": -0.03})
+    assert right.parts == pytest.approx({"correct": 1.0, "solution": 0.0, "format": 0.25, "tokens": -0.03})
     assert right.reward == pytest.approx(1.22)
     assert wrong.parts["format"] == 0.0  # a malformed line
     assert all(t.reward == pytest.approx(sum(t.parts.values())) for t in priced.trajectories)
@@ -58,18 +60,16 @@ def test_a_verifier_failure_is_neutral_among_its_siblings():
 
 
 def test_an_unknown_weight_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"'veriffied' measures nothing.*answer, verified"):
+    with pytest.raises(ValueError, match=r"'veriffied' measures nothing.*answer, solution"):
         VerifierReward({"veriffied": 1.0}).price([group(RIGHT)])
     # a text that could not be judged has no parts, and that is no mistake of the config
-    assert VerifierReward({"verified": 1.0}).price([group(SILENT)])[0].rewards == [0]
+    assert VerifierReward({"solution": 1.0}).price([group(SILENT)])[0].rewards == [0]
 
 
-def test_answer_and_verified_are_measures_in_every_environment():
+def test_answer_and_solution_are_measures_in_every_environment():
     plain = Verdict(Outcome.CORRECT, 1.0, "4")  # judges answers alone
-    sound = Verdict(
-        Outcome.CORRECT, 1.0, "4", parts={"answer": 1.0, "sound": 0.0}
-    )  # right, with a false sum on the way
-    (priced,) = VerifierReward({"answer": 1.0, "verified": 10.0}).price([group(plain, sound, RIGHT, WRONG, SILENT)])
+    lucky = Verdict(Outcome.CORRECT, 1.0, "4", steps=(StepVerdict((0, 9), False),))  # a false sum on the way
+    (priced,) = VerifierReward({"answer": 1.0, "solution": 10.0}).price([group(plain, lucky, RIGHT, WRONG, SILENT)])
     assert priced.rewards == [11, 1, 1, 0, 0]
 
 
@@ -127,32 +127,97 @@ def test_a_mixture_adds_weighted_parts_and_refuses_a_clash():
 
 
 TEXT = ("a", "b", ";", "c", ";", "d", ";", "#", "4")
+SPANS = ((0, 5), (6, 9), (10, 13), (14, 17))  # of "a b ; c ; d ; # 4": three lines and the conclusion
 
 
-def step_trajectory(first_wrong: int | None) -> Trajectory:
-    verdict = Verdict(Outcome.WRONG, 0.0, "4", first_wrong_step=first_wrong)
+def step_trajectory(first_wrong: int | None, **changes) -> Trajectory:
+    steps = tuple(StepVerdict(span, i != first_wrong, is_conclusion=i == 3) for i, span in enumerate(SPANS))
     completion = Completion(tuple(range(9)), (0.0,) * 9, " ".join(TEXT), FinishReason.STOP)
-    return Trajectory(0, Problem("p", "4"), (), completion, verdict)
+    verdict = Verdict(Outcome.WRONG, 0.0, "4", steps=steps)
+    return Trajectory(0, Problem("p", "4"), (), completion, verdict, **changes)
+
+
+def words(tokens) -> str:
+    return " ".join(TEXT[t] for t in tokens)
 
 
 def test_step_rewards_stand_on_the_last_token_of_each_step():
-    steps = StepReward(lambda tokens: " ".join(TEXT[t] for t in tokens), right=0.4, wrong=1.0)
-    # steps end at tokens 2, 4, 6 and, without a separator, at the last token 8
-    assert steps.step_ends(range(9)) == [2, 4, 6, 8]
+    steps = StepReward(words, right=0.4, wrong=1.0)
+    assert steps.step_ends(step_trajectory(1)) == [2, 4, 6, 8]
     assert steps.rewards(step_trajectory(1)) == pytest.approx((0, 0, 0.1, 0, -1.0, 0, 0, 0, 0))
     assert sum(steps.rewards(step_trajectory(None))) == pytest.approx(0.4)  # shared, so padding earns nothing
 
 
+def test_right_steps_earn_their_share_of_the_work():
+    row = step_trajectory(2)
+    # one operation, two, and a wrong step; a reference of six steps and its conclusion make seven
+    first, second, *rest = row.verdict.steps
+    verdict = replace(row.verdict, steps=(first, replace(second, size=2), *rest))
+    row = replace(row, verdict=verdict, problem=Problem("p", "4", solution=("s",) * 6))
+    assert StepReward(words, right=0.7).rewards(row) == pytest.approx((0, 0, 0.1, 0, 0.2, 0, -1.0, 0, 0))
+    # of a reference of two steps, what was written counts: 1 + 2 + 1 + 1 operations
+    row = replace(row, problem=Problem("p", "4", solution=("s",) * 2))
+    assert StepReward(words, right=0.5).rewards(row) == pytest.approx((0, 0, 0.1, 0, 0.2, 0, -1.0, 0, 0))
+
+
+def test_a_wrong_conclusion_costs_where_it_is_announced():
+    rewards = StepReward(words, right=0.4).rewards(step_trajectory(3))
+    assert rewards == pytest.approx((0, 0, 0.1, 0, 0.1, 0, 0.1, 0, -1.0))
+
+
+def test_steps_of_a_conversation_are_paid_on_the_policys_own_tokens():
+    # the policy writes "a b ; c ;", reads two words, and goes on: spans count its own turns alone
+    turns = (Message("assistant", "a b ; c ;"), Message("tool", "x y"), Message("assistant", "d ; # 4"))
+    row = step_trajectory(2)
+    row = replace(
+        row,
+        completion=Completion((0, 1, 2, 3, 4, 0, 0, 5, 6, 7, 8), (0.0,) * 11, "", FinishReason.STOP),
+        action_mask=(1,) * 5 + (0,) * 2 + (1,) * 4,
+        transcript=turns,
+    )
+    assert StepReward(words).step_ends(row) == [2, 4, 8, 10]
+
+
+def test_letters_cut_into_tokens_do_not_lose_the_place():
+    text = "3 + 4 = 7 \N{SNOWMAN} ok\n#### 7"
+    pieces = [
+        "3",
+        " + 4",
+        " = 7",
+        " \N{REPLACEMENT CHARACTER}",
+        "\N{REPLACEMENT CHARACTER}",
+        " ok",
+        "\n",
+        "####",
+        " 7",
+        "",
+    ]
+    steps = (StepVerdict((0, 14), True), StepVerdict((15, 21), False, is_conclusion=True))
+    completion = Completion(tuple(range(10)), (0.0,) * 10, text, FinishReason.STOP)
+    row = Trajectory(0, Problem("p", "4"), (), completion, Verdict(Outcome.WRONG, 0.0, "7", steps=steps))
+    assert StepReward(lambda tokens: pieces[tokens[0]]).step_ends(row) == [5, 8]
+
+
+def test_prices_of_steps_are_not_negative():
+    with pytest.raises(ValueError, match="wrong is -1, expected 0 or more"):
+        StepReward(words, wrong=-1)
+
+
 def test_step_rewards_ride_beside_the_outcome_reward():
-    steps = StepReward(lambda tokens: " ".join(TEXT[t] for t in tokens))
     row = step_trajectory(0)
-    (priced,) = VerifierReward(steps=steps).price([Group(row.problem, (row,))])
+    (priced,) = VerifierReward(steps=StepReward(words)).price([Group(row.problem, (row,))])
     assert priced.trajectories[0].reward == 0.0
     assert priced.trajectories[0].token_rewards == pytest.approx((0, 0, -1.0, 0, 0, 0, 0, 0, 0))
 
 
+@pytest.mark.parametrize("former", ["verified", "sound"])
+def test_a_measure_of_before_is_told_its_name_of_today(former):
+    with pytest.raises(ValueError, match=f"weight '{former}' is now called 'solution'"):
+        VerifierReward({former: 1.0})
+
+
 def test_rewards_are_made_by_name():
-    assert make_reward("verifier", weights={"verified": 1.0}) == VerifierReward({"verified": 1.0})
+    assert make_reward("verifier", weights={"solution": 1.0}) == VerifierReward({"solution": 1.0})
     with pytest.raises(ValueError, match="coin_flip"):
         make_reward("coin")
 

@@ -13,7 +13,9 @@ from rl.rollouts.log import DamagedLogError, RolloutLog
 from rl.rollouts.shards import make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
-from verifiers.types import Outcome, Reason, Verdict
+from verifiers.types import Outcome, Reason, StepVerdict, Verdict
+
+STEPS = (StepVerdict((0, 4), True, size=2), StepVerdict((5, 6), False, 0, is_conclusion=True, detail="too early"))
 
 
 def group(responses, answer="4"):
@@ -21,7 +23,7 @@ def group(responses, answer="4"):
     rows = []
     for i, (text, outcome) in enumerate(responses):
         done = Completion((7, 1), (-0.1 - i, -1e-9), text, FinishReason.LENGTH, version=2)
-        verdict = Verdict(outcome, float(outcome is Outcome.CORRECT), text, "so", Reason.ECHO, {"answer": 1.0}, 0)
+        verdict = Verdict(outcome, float(outcome is Outcome.CORRECT), text, "so", Reason.ECHO, {"answer": 1.0}, STEPS)
         rows.append(Trajectory(i, problem, (3, 4), done, verdict, 0.25, {"correct": 0.5, "format": -0.25}))
     return Group(problem, tuple(rows))
 

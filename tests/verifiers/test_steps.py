@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifiers.algebra.claims import claims_of
-from verifiers.judges.steps import StepsVerifier, check_steps, first_wrong
+from verifiers.judges.steps import StepsVerifier, judge_lines
 
 GSM8K = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "gsm8k" / "test.jsonl"
 
@@ -35,6 +35,15 @@ GSM8K = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "gsm8k"
         ("2^10 = 1024", [True]),
         ("-3 - -4 = 1", [True]),
         ("41 = 42", [False]),
+        ("17 + 5 = 2 (mod 20)", [True]),
+        (r"17 + 5 = 3 \pmod{20}", [False]),
+        ("17 = 2 mod 5", [True]),  # as a congruence; as a remainder, 2 mod 5 is 2
+        ("3 + 5 mod 4 = 0", [True]),
+        ("3 + 5 mod 4 = 4", [False]),
+        ("100 - 20% = 99.8", [True]),
+        ("50% + 20% = 60%", [False]),
+        ("7 plus 8 = 16", [False]),
+        ("3 + 4 == 7", [True]),
     ],
 )
 def test_claims_are_read_and_checked(text: str, claims: list[bool]) -> None:
@@ -59,6 +68,10 @@ def test_claims_are_read_and_checked(text: str, claims: list[bool]) -> None:
         "9^9^9^9 = 1",
         "2*(3+4 = 14",
         "no numbers here",
+        "7 / 2 = 3 remainder 1",
+        "7 ÷ 2 = 3 R1",
+        "100 - 20% = 80",  # of a price, not of one
+        "he wins 3 times, so 5 = 5 points",
         "",
     ],
 )
@@ -76,7 +89,10 @@ def test_a_true_sum_holds_and_a_changed_one_does_not(a: int, b: int, error: int)
 @settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_without_error(text: str) -> None:
-    check_steps(text.splitlines())
+    steps = judge_lines(text, algebra=True)
+    spans = [place for step in steps for place in step.span]
+    assert spans == sorted(spans)
+    assert all(text[slice(*step.span)].strip() for step in steps)
 
 
 def test_human_solutions_are_hardly_ever_called_wrong() -> None:
@@ -90,9 +106,8 @@ def test_human_solutions_are_hardly_ever_called_wrong() -> None:
 
 
 def test_an_equation_keeps_the_solutions_of_the_one_before_it() -> None:
-    checks = check_steps(["2x + 3 = 7", "2x = 4", "x = 3", "so x = 3"])
-    assert [check.is_right for check in checks] == [None, True, False, True]
-    assert first_wrong(checks) == 2
+    steps = judge_lines("2x + 3 = 7\n2x = 4\nx = 3\nso x = 3", algebra=True)
+    assert [step.is_right for step in steps] == [None, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -110,24 +125,27 @@ def test_an_equation_keeps_the_solutions_of_the_one_before_it() -> None:
         ("Step 1: 3t - 6 = 0", "Therefore, t = 2.", True),
         ("x + 1 = 2", "y = 5", None),  # about something else
         ("x + 1 = 2", "we are done", None),
+        ("-2x = 4", "x = -2", True),  # a sign, not the dash of a list
     ],
 )
 def test_real_solutions_decide(before: str, after: str, is_right: bool | None) -> None:
-    assert check_steps([before, after])[1].is_right is is_right
+    assert judge_lines(f"{before}\n{after}", algebra=True)[1].is_right is is_right
 
 
 def test_algebra_can_be_switched_off() -> None:
-    assert check_steps(["x = 1", "x = 2"], algebra=False)[1].is_right is None
+    assert judge_lines("x = 1\nx = 2")[1].is_right is None
 
 
-def test_the_verdict_names_the_first_wrong_step_and_its_share() -> None:
+def test_the_verdict_names_the_first_wrong_step() -> None:
     response = "3 + 4 = 7\n\n7 * 2 = 15\n15 - 1 = 14\n#### 14"
     verifier = StepsVerifier({"name": "fixed_verifiers:Always"})
     verdict = verifier.verify(response, "14")
     assert verdict.is_correct
     assert verdict.first_wrong_step == 1
-    assert verdict.parts["steps"] == pytest.approx(2 / 3)
-    assert verdict.info["steps"] == [True, False, True, None]
+    assert verdict.parts == {"answer": 1.0, "solution": 0.0}
+    assert [step.is_right for step in verdict.steps] == [True, False, True, True]
+    assert [step.is_conclusion for step in verdict.steps] == [False, False, False, True]
+    assert [response[slice(*step.span)] for step in verdict.steps] == [line for line in response.splitlines() if line]
     assert "7 * 2 = 15, but 7 * 2 is 14" in verdict.detail
 
 

@@ -1,8 +1,8 @@
 """Arithmetic claims in running text: `16 - 3 = 13`, `$9 * 2 = $18`, `20% of 50` left alone. Exact, never executed.
 
 A claim is a chain of closed expressions joined by `=`. Units after numbers are skipped, money signs and thousands
-separators are read; where the text may mean something else (a letter beside a number, two numbers side by side),
-no claim is made of it.
+separators are read; where the text may mean something else (a letter beside a number, two numbers side by side, a
+quotient with its remainder, `100 - 20%`), no claim is made of it. `17 + 5 = 2 (mod 20)` is a claim about residues.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ _LATEX = (
     (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])"), "*"),
     (re.compile(r"\\div(?![a-zA-Z])"), "/"),
     (re.compile(r"\\(?:left|right)|\\[,;! ]|\\(?=[$%])"), ""),
+    (re.compile(r"\\[()\[\]]"), "\n"),
+    (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
+    (re.compile(r"\\pmod\s*\{?(\d+)\}?"), r"(mod \1)"),
+    (re.compile(r"\\b?mod(?![a-zA-Z])"), " mod "),
+    (re.compile(r"(?<![\d)])\*\*(?=\S)|(?<=\S)\*\*(?!\s*[\d(-])"), ""),  # bold type
+    (re.compile(r"=="), "="),
 )
 _TOKEN = re.compile(
     r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)|([A-Za-zµ°]+)|(\*\*|[-+*/^()=%])|(\s+)|(.)", re.DOTALL
@@ -36,6 +42,9 @@ _VULGAR = re.compile("[¼½¾⅐-⅞]")
 FRACTION_SLASH = "\u2044"
 _SAME = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "**": "^"}
 _DROPPED = frozenset("$€£")
+_SPOKEN = {"plus": "+", "minus": "-", "times": "*", "x": "*", "X": "*", "mod": "mod"}
+_REMAINDER = frozenset(("r", "R", "rem", "remainder"))  # 7 / 2 = 3 remainder 1
+RESIDUES = "(mod"  # stands before the modulus of a chain whose sides agree as residues
 _ARTICLES = frozenset(("a", "A", "I"))
 
 
@@ -62,17 +71,20 @@ class _Side:
     """One side of `=`.
 
     `values`: what it may stand for ("20%" is 1/5 and, as a result, 20); `places`: decimals of a lone number, else None;
-    `is_number`: it is a lone number.
+    `is_number`: it is a lone number; `is_reduced`: it may mean a price less (or plus) a share of itself, `100 - 20%`.
     """
 
     text: str
     values: tuple[Fraction, ...]
     places: int | None
     is_number: bool
+    is_reduced: bool
 
 
 def claims_of(text: str) -> list[Claim]:
     """Every arithmetic claim in one step of text; a note `<<...>>` is read apart from the prose around it."""
+    if "=" not in text:
+        return []
     claims = [claim for note in _NOTE.findall(text) for claim in _claims_in(note)]
     return claims + _claims_in(_NOTE.sub("", text))
 
@@ -108,13 +120,16 @@ class _Reader:
         return self.tokens[self.at - 1]
 
     def sum(self, depth: int) -> Fraction:
-        """The value of products joined by + and -, from the left."""
+        """The value of products joined by + and -, from the left; modulo what follows `mod`."""
         if depth > MAX_DEPTH:
             raise ValueError("nested too deeply")
         value = self.product(depth)
         while self.peek() in ("+", "-"):
             sign = 1 if self.take() == "+" else -1
             value = _bounded(value + sign * self.product(depth))
+        if self.peek() == "mod":  # weakest of all: 3 + 5 mod 4 is (3 + 5) mod 4
+            self.take()
+            value = value % self.product(depth)
         return value
 
     def product(self, depth: int) -> Fraction:
@@ -178,14 +193,31 @@ def _claims_in(text: str) -> list[Claim]:
     tokens = _tokenize(text)
     has_words = any(token.kind == "word" for token in tokens)
     for chain in _chains(tokens):
+        modulus = _modulus(chain[-1])
         sides = [_side(side) for side in chain]
         if has_words and sides[0] is not None and sides[0].is_number:
             sides[0] = None  # prose: "3 miles less than Reggie = 20 - 3", "15 gallons = 120 pints"
         for left, right in pairwise(sides):
             is_conversion = has_words and left is not None and right is not None and left.is_number and right.is_number
-            if left is not None and right is not None and not is_conversion:  # 12 inches = 1 foot
-                claims.append(_claim(left, right))
+            if left is None or right is None or is_conversion:  # 12 inches = 1 foot
+                continue
+            claim = _claim(left, right, modulus)
+            if claim.holds or not (left.is_reduced or right.is_reduced):
+                claims.append(claim)
     return claims
+
+
+def _modulus(last: list[str]) -> Fraction | None:
+    """The modulus at the end of a chain, `(mod 5)` or `mod 5`; the first is taken off the tokens.
+
+    `17 = 2 mod 5` is read as a remainder and, where that fails, as a congruence.
+    """
+    if len(last) < 2 or last[-2] not in (RESIDUES, "mod") or not last[-1].isdigit() or len(last[-1]) > MAX_DIGITS:
+        return None
+    modulus = Fraction(int(last[-1]))
+    if last[-2] == RESIDUES:
+        del last[-2:]
+    return modulus or None
 
 
 def _tokenize(text: str) -> list[_Token]:
@@ -205,29 +237,39 @@ def _tokenize(text: str) -> list[_Token]:
         if number:
             tokens.append(_Token("number", number, glued))
         elif word:
-            is_times = (
-                word in ("x", "X") and tokens and (tokens[-1].kind in ("number", "word") or tokens[-1].text == ")")
-            )
-            tokens.append(_Token("times" if is_times else "word", word, glued))
+            tokens.append(_Token("word", word, glued))
         elif symbol in "-+*/^()=%":
             tokens.append(_Token("op", symbol, glued))
         elif symbol not in _DROPPED:
             tokens.append(_Token("break", symbol, glued))
         glued = symbol not in _DROPPED or glued
-    return _read_times(tokens)
+    return _read_operators(tokens)
 
 
-def _read_times(tokens: list[_Token]) -> list[_Token]:
-    """`5 x 3`, `5 pens x $3`: the letter is a multiplication sign before a number, and a word anywhere else."""
-    read = []
-    for index, token in enumerate(tokens):
-        if token.kind != "times":
-            read.append(token)
-        elif index + 1 < len(tokens) and (tokens[index + 1].kind == "number" or tokens[index + 1].text == "("):
-            read.append(_Token("op", "*"))
-        else:
-            read.append(_Token("word", token.text, token.glued))
+def _read_operators(tokens: list[_Token]) -> list[_Token]:
+    """`5 x 3`, `5 pens x $3`, `3 times 4`, `17 mod 5`: words that are operators between operands, and words elsewhere;
+    and `(mod 5)`, which becomes RESIDUES and the modulus."""
+    read: list[_Token] = []
+    index = 0
+    while index < len(tokens):
+        token, ahead = tokens[index], tokens[index + 1 : index + 4]
+        is_before_operand = bool(ahead) and (ahead[0].kind == "number" or ahead[0].text == "(")
+        last = read[-1] if read else _Token("break", "")
+        if token.text == "(" and [t.text for t in ahead[::2]] == ["mod", ")"] and ahead[1].kind == "number":
+            read += [_Token("op", RESIDUES), ahead[1]]
+            index += 4
+            continue
+        is_operator = is_before_operand and _ends_operand(last, token.text)
+        read.append(_Token("op", _SPOKEN[token.text]) if is_operator else token)
+        index += 1
     return read
+
+
+def _ends_operand(last: _Token, word: str) -> bool:
+    """True where `word` is an operator if an operand follows: after a number or bracket, and `x` also after a unit."""
+    if word not in _SPOKEN:
+        return False
+    return last.kind == "number" or last.text in (")", "%") or (word in "xX" and last.kind == "word")
 
 
 def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
@@ -248,7 +290,7 @@ def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
             run.append(token.text)
             index += 1
             continue
-        if "=" in run and not spoiled and not _is_letter_after_number(token, run):
+        if "=" in run and not spoiled and not _is_letter_after_number(token, run) and token.text not in _REMAINDER:
             yield _split(run)
         # an operator left hanging (`25 pupils + his 1 teacher`): the next run is only a part of the expression
         spoiled = _is_operand(tokens, index) or (bool(run) and run[-1] in "+-*/^(")
@@ -317,11 +359,15 @@ def _side(tokens: list[str]) -> _Side | None:
     numbers = [token for token in tokens if token[0].isdigit() or token[0] == "."]
     if len(numbers) == 1 and "." in numbers[0].rstrip("."):
         places = len(numbers[0].partition(".")[2])
-    return _Side(" ".join(tokens), tuple(values), places, len(numbers) == len(tokens) == 1)
+    is_number = len(numbers) == len(tokens) == 1
+    is_reduced = tokens[-1:] == ["%"] and len(tokens) > 3 and tokens[-3] in "+-" and tokens[-4] != "%"
+    return _Side(" ".join(tokens), tuple(values), places, is_number, is_reduced)
 
 
-def _claim(left: _Side, right: _Side) -> Claim:
+def _claim(left: _Side, right: _Side, modulus: Fraction | None) -> Claim:
     holds = any(_agrees(a, b, left.places, right.places) for a in left.values for b in right.values)
+    if modulus is not None and not holds:
+        holds = (left.values[0] - right.values[0]) % modulus == 0
     return Claim(left.text, right.text, left.values[0], right.values[0], holds)
 
 

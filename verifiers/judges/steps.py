@@ -1,30 +1,34 @@
-"""Which step of a worked solution is the first wrong one: for process rewards and for reading mistakes.
+"""The one judge of written steps: which step of a worked solution is the first wrong one.
 
 Two kinds of claim are checked, exactly: arithmetic (`3 + 5 = 8`, also inside prose and in `<<3+5=8>>` notes), and an
 equation that follows from the one before it (`2x + 3 = 7`, then `x = 2`: the same real solutions). A step that makes
-no such claim is not judged; prose is never guessed at.
+no such claim is not judged; prose is never guessed at. The conclusion, which announces the answer, is the last step,
+and as right as the answer.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from verifiers.algebra.claims import Claim, claims_of
 from verifiers.algebra.polynomials import NotPolynomial, Polynomial, equation_polynomial, has_same_real_roots
+from verifiers.extract import TRAINING_PLACES, extract_answer
 from verifiers.judges.combine import resolve, warm_up_all
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.tree import Expr, Group, Rel
-from verifiers.types import Outcome, Reason, Verdict, Verifier
+from verifiers.types import Outcome, Reason, StepVerdict, Verdict, Verifier
 
 MAX_STEPS = 400
 MAX_STEP_CHARACTERS = 2_000
+MAX_CHARACTERS = 40_000  # of a response, whose later steps are not judged
 MAX_EQUATION_CHARACTERS = 200
-_LABEL = re.compile(r"^\s*(?:[-*•]|\d+[.)]|step\s+\d+\s*[:.)]?)\s*", re.IGNORECASE)
+MAX_LINES_SEARCHED = 20  # from the end, for the one that announces the answer
+_LABEL = re.compile(r"^\s*(?:[-*•]\s+|\d+[.)]\s+|step\s+\d+\s*[:.)]?\s*)", re.IGNORECASE)
 _CONNECTIVE = re.compile(
     r"^\s*(?:so|thus|then|hence|therefore|and|we\s+(?:have|get|obtain)|which\s+gives|this\s+gives|=>|⇒|\\implies|"
     r"\\Rightarrow|\\therefore)[\s,:]+",
@@ -32,54 +36,82 @@ _CONNECTIVE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class StepCheck:
-    """What was found in one step.
-
-    Attributes:
-        text: the step.
-        is_right: False when a claim in it is wrong, True when there are claims and all hold, None when it makes none.
-        detail: the claim that is wrong; empty otherwise.
-    """
-
-    text: str
-    is_right: bool | None
-    detail: str = ""
-
-
-def split_steps(solution: str) -> list[str]:
-    """The non-empty lines of a solution."""
-    return [line.strip() for line in solution.splitlines() if line.strip()]
-
-
-def check_steps(steps: Sequence[str], *, algebra: bool = True) -> list[StepCheck]:
-    """One check per step.
+def judge_written_steps(verdict: Verdict, response: str, *, algebra: bool = False) -> Verdict:
+    """`verdict` with its steps and its two shares; steps that a verifier has already filled stay as they are.
 
     Args:
-        steps: the steps, in order.
-        algebra: also hold each equation in one unknown to have the real solutions of the one before it. For
-            solutions of a single equation; a text that sets up several about one letter should switch it off.
+        algebra: as in `judge_lines`.
     """
-    checks = []
+    if verdict.steps:
+        return verdict.judged(verdict.steps)
+    return verdict.judged(_with_conclusion(judge_lines(response, algebra=algebra), verdict, response))
+
+
+def judge_lines(response: str, *, algebra: bool = False) -> list[StepVerdict]:
+    """One step for each non-empty line: wrong when a claim in it is wrong, not judged when it makes none.
+
+    Args:
+        response: the solution.
+        algebra: also hold each equation in one unknown to have the real solutions of the one before it. For
+            solutions of a single equation; a text that sets up several about one letter should leave it off.
+    """
+    steps: list[StepVerdict] = []
     before: tuple[str, Polynomial] | None = None
-    for step in steps[:MAX_STEPS]:
-        text = step[:MAX_STEP_CHARACTERS]
+    for start, end in _lines(response):
+        if len(steps) >= MAX_STEPS:
+            break
+        text = _LABEL.sub("", response[start : min(end, start + MAX_STEP_CHARACTERS)]) if end <= MAX_CHARACTERS else ""
         claims = claims_of(text)
         wrong = next((claim for claim in claims if not claim.holds), None)
-        verdict: bool | None = wrong is None if claims else None
+        is_right: bool | None = wrong is None if claims else None
         detail = "" if wrong is None else describe(wrong)
         if algebra and not claims and (equation := _equation(text)) is not None:
             if before is not None and before[0] == equation[0]:
-                verdict = has_same_real_roots(before[1], equation[1])
-                detail = "" if verdict else "it does not have the real solutions of the equation before it"
+                is_right = has_same_real_roots(before[1], equation[1])
+                detail = "" if is_right else "it does not have the real solutions of the equation before it"
             before = equation
-        checks.append(StepCheck(step, verdict, detail))
-    return checks
+        steps.append(StepVerdict((start, end), is_right, detail=detail))
+    return steps
 
 
-def first_wrong(checks: Sequence[StepCheck]) -> int | None:
-    """Index of the first wrong step; None when no step is wrong."""
-    return next((index for index, check in enumerate(checks) if check.is_right is False), None)
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Where the non-empty lines of a text begin and end, blank margins left out."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        content = line.strip()
+        if content:
+            start = at + len(line) - len(line.lstrip())
+            yield start, start + len(content)
+        at += len(line)
+
+
+def _with_conclusion(steps: list[StepVerdict], verdict: Verdict, response: str) -> list[StepVerdict]:
+    """The steps with the conclusion at the end: the line that announces the answer, where it makes no claim itself."""
+    is_read = verdict.outcome in (Outcome.CORRECT, Outcome.WRONG)
+    if not steps or verdict.outcome is Outcome.NO_ANSWER or (verdict.answer is None and not is_read):
+        return steps
+    index, start = _announcement(steps, verdict.answer or "", response)
+    line = steps[index]
+    if line.is_right is None:
+        start = line.span[0]
+        steps = [*steps[:index], *steps[index + 1 :]]
+    is_right = verdict.answer_share >= 1 if is_read else False if verdict.outcome is Outcome.UNPARSEABLE else None
+    size = 0 if verdict.outcome is Outcome.UNPARSEABLE else 1
+    detail = "" if is_right else verdict.detail
+    return [*steps, StepVerdict((start, line.span[1]), is_right, size, is_conclusion=True, detail=detail)]
+
+
+def _announcement(steps: Sequence[StepVerdict], answer: str, response: str) -> tuple[int, int]:
+    """Which step announces the answer, and where in the response the answer begins; the last step where none is."""
+    for index in reversed(range(max(0, len(steps) - MAX_LINES_SEARCHED), len(steps))):
+        start, end = steps[index].span
+        line = response[start : min(end, start + MAX_STEP_CHARACTERS)]
+        if answer in line and extract_answer(line, TRAINING_PLACES).answer == answer:
+            return index, start + line.rfind(answer)
+    at = response.rfind(answer)
+    holding = (index for index, step in enumerate(steps) if step.span[0] <= at < step.span[1])
+    index = next(holding, len(steps) - 1)
+    return index, max(at, steps[index].span[0])
 
 
 def describe(claim: Claim) -> str:
@@ -118,13 +150,13 @@ def _is_equation(expr: Expr) -> bool:
 class StepsVerifier:
     """Judges the final answer with another verifier and every step that makes a claim.
 
-    `parts`: "answer" (the answer's score) and "steps" (share of judged steps that are right; 1 where none is judged).
-    `first_wrong_step` counts the non-empty lines from 0.
+    The verdict's `parts` are "answer" (the answer's score) and "solution" (0 with a wrong step); its steps are the
+    non-empty lines.
 
     Args:
         answer: the verifier of the final answer: a name, {"name": ..., **settings} or an object.
         require_steps: a right answer after a wrong step is then WRONG with Reason.CONTRADICTION.
-        algebra: as in `check_steps`.
+        algebra: as in `judge_lines`.
     """
 
     def __init__(
@@ -143,24 +175,15 @@ class StepsVerifier:
         warm_up_all([self.answer])
 
     def verify(self, response: str, answer: str) -> Verdict:
-        """The verdict on the answer, with the first wrong step."""
-        start = time.perf_counter()
+        """The verdict on the answer, with the steps."""
+        began = time.perf_counter()
         verdict = self.answer.verify(response, answer)
-        checks = check_steps(split_steps(response), algebra=self.algebra)
-        judged = [check.is_right for check in checks if check.is_right is not None]
-        wrong = first_wrong(checks)
-        parts = {"answer": verdict.score, "steps": sum(judged) / len(judged) if judged else 1.0}
-        detail = verdict.detail
+        verdict = replace(verdict, parts={**verdict.parts, "answer": verdict.score})
+        verdict = judge_written_steps(verdict, response, algebra=self.algebra)
+        wrong = next(((n, step) for n, step in enumerate(verdict.worked_steps, 1) if step.is_right is False), None)
         if wrong is not None:
-            detail = f"{detail}; step {wrong + 1} is wrong: {checks[wrong].detail}"
-        verdict = replace(
-            verdict,
-            detail=detail,
-            parts={**verdict.parts, **parts},
-            first_wrong_step=wrong,
-            info={**verdict.info, "steps": [check.is_right for check in checks]},
-            seconds=time.perf_counter() - start,
-        )
+            verdict = replace(verdict, detail=f"{verdict.detail}; step {wrong[0]} is wrong: {wrong[1].detail}")
+        verdict = replace(verdict, seconds=time.perf_counter() - began)
         if self.require_steps and wrong is not None and verdict.is_correct:
             return replace(verdict, outcome=Outcome.WRONG, score=0.0, reason=Reason.CONTRADICTION)
         return verdict

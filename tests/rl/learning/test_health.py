@@ -119,3 +119,54 @@ def test_replaced_workers_are_told_calmly_and_a_worker_that_is_given_up_at_once(
     (message,) = watch.check([row("a", 19), row("b", 0, WorkerState.RETIRED)])
     assert message == "b is given up, 1 of 2 left; last: killed 0"
     assert watch.check([row("a", 19), row("b", 0, WorkerState.RETIRED)]) == []
+
+
+def levels(success: dict[int, float], **faults: float) -> dict[str, float]:
+    """Metrics of a step by level; the faults are those of level 5."""
+    found = {f"gold/solution/level/{level}": share for level, share in success.items()}
+    return {**FINE, **found, **{f"gold/fault/{name}/level/5": share for name, share in faults.items()}}
+
+
+def told_of_a_climb(top: float, **faults: float) -> list[str]:
+    """What is said while level 4 climbs from .1 to .9 in 40 steps and level 5 ends at `top`."""
+    health = Health()
+    rows = (levels({4: 0.1 + 0.02 * i, 5: top * i / 40}, **faults) for i in range(41))
+    return [message for row in rows for message in health.check(row) if "level 5" in message]
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        ({"conclusion": 0.7, "step": 0.3}, "70% of its completions announce an answer that does not follow.*too early"),
+        ({"conclusion": 0.1, "length": 0.9}, "90% of its completions are cut off.*max_new_tokens"),
+        ({"step": 0.8, "step_number": 2.5, "step_size": 3.0}, r"number 2\.5, carrying out 3\.0 operations"),
+    ],
+)
+def test_a_level_that_stalls_while_another_moves_is_told_once_with_the_reason(faults, words):
+    # level 4 at steps 0 to 19: .1 to .48, mean .29; at 20 to 39: .5 to .88, mean .69
+    (message,) = told_of_a_climb(0.0, **{"length": 0.0, **faults})
+    assert re.search("level 5 stays at 0.0% right solutions while level 4 went from 29% to 69%", message)
+    assert re.search(words, message)
+
+
+def test_a_level_that_begins_to_move_is_not_stalled():
+    assert told_of_a_climb(0.2) == []  # the mean of its later half is .15, over .05
+
+
+def test_nothing_stalls_where_nothing_moves_or_a_level_is_hardly_asked():
+    health = Health()
+    still = [m for _ in range(60) for m in health.check(levels({4: 0.9, 5: 0.0}, length=1.0))]
+    assert still == []
+    health = Health()
+    rows = [levels({4: 0.1 + 0.02 * i} | ({5: 0.0} if i % 3 == 0 else {}), length=1.0) for i in range(41)]
+    assert [m for row in rows for m in health.check(row)] == []
+
+
+def test_a_resumed_run_remembers_the_levels():
+    whole, first, second = Health(), Health(), Health()
+    rows = [levels({4: 0.1 + 0.02 * i, 5: 0.0}, length=1.0) for i in range(41)]
+    expected = [whole.check(row) for row in rows]
+    said = [first.check(row) for row in rows[:30]]
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert said + [second.check(row) for row in rows[30:]] == expected
+    assert sum(map(len, expected)) == 1

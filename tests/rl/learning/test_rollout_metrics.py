@@ -56,8 +56,8 @@ def test_ranks_shares_add_up_to_the_whole():
 
 
 def test_gold_is_counted_beside_the_reward_whatever_the_reward_is():
-    right = trajectory(Outcome.CORRECT, -1.0, level=2, parts={"verified": 1.0})
-    wrong = trajectory(Outcome.WRONG, 3.0, level=2, parts={"verified": 0.0})
+    right = trajectory(Outcome.CORRECT, -1.0, level=2, parts={"solution": 1.0})
+    wrong = trajectory(Outcome.WRONG, 3.0, level=2, parts={"solution": 0.0})
     broken = trajectory(Outcome.TIMEOUT, 1.0, level=3, finish=FinishReason.LENGTH, tokens=(1, 1, 1))
     metrics = rollout_metrics([group(right, wrong), group(broken)])
     # rewards: proxy + 0.5 = -0.5, 3.5, 1.5 -> mean 1.5
@@ -67,7 +67,7 @@ def test_gold_is_counted_beside_the_reward_whatever_the_reward_is():
     assert metrics["gold/correct"] == pytest.approx(1 / 3)
     assert metrics["gold/correct/level/2"] == 0.5
     assert metrics["gold/correct/level/3"] == 0.0
-    assert metrics["gold/part/verified"] == 0.5  # over the two verdicts that have it
+    assert metrics["gold/part/solution"] == 0.5  # over the two verdicts that have it
     assert metrics["outcome/timeout"] == pytest.approx(1 / 3)
     assert metrics["finish/length"] == pytest.approx(1 / 3)
     assert metrics["completion/tokens_mean"] == pytest.approx(5 / 3)
@@ -84,6 +84,6 @@ def test_silent_groups_are_told_apart_by_gold():
 
 
 def test_every_rollout_metric_is_in_the_one_list():
-    metrics = rollout_metrics([group(trajectory(Outcome.CORRECT, 1.0, parts={"verified": 1.0}))])
+    metrics = rollout_metrics([group(trajectory(Outcome.CORRECT, 1.0, parts={"solution": 1.0}))])
     assert [name for name in metrics if not is_known(name)] == []
     assert not is_known("reward/maen")

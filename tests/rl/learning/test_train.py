@@ -92,10 +92,10 @@ def test_verdicts_are_counted_where_the_reward_or_the_curriculum_reads_them(worl
 
 def test_every_metric_is_in_the_one_list(world):
     settings = replace(SETTINGS, steps=2, evaluate_every=1)
-    _, recorder, _ = run(world, settings=settings, evaluate=lambda step: {"verified": 0.5})
+    _, recorder, _ = run(world, settings=settings, evaluate=lambda step: {"solution": 0.5})
     names = {name for _, _, values in recorder.rows for name in values}
     assert [name for name in names if not is_known(name)] == []
-    assert {"eval/verified", "time/update_seconds", "mismatch/logprob_abs_diff", "policy/entropy"} <= names
+    assert {"eval/solution", "time/update_seconds", "mismatch/logprob_abs_diff", "policy/entropy"} <= names
 
 
 def test_sampler_and_learner_agree_on_policy(world):
