@@ -22,9 +22,12 @@ from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from experiments.run.terminal import printable
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.registry import make
+from verifiers.text.reference import words_for_mathematics
 from verifiers.trl import VerifierGrader
 from verifiers.types import Outcome, Verdict, Verifier
 
+READERS = ("symbolic", "steps")  # verifiers that read a reference as an expression, or else as words
+MAX_UNREAD = 5  # references compared as words that are shown
 CHUNK = 4096  # rows handed to the pool at a time: bounds memory, and progress is reported between chunks
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
@@ -66,6 +69,7 @@ class Summary:
         disagreements: rows where verdict and label differ.
         seconds: wall time of grading; `per_verification_ms`: percentiles of the time of one.
         pool: the pool's counters.
+        unread: references that look like mathematics and are compared as words, each with its line.
     """
 
     path: str
@@ -79,6 +83,7 @@ class Summary:
     seconds: float = 0.0
     per_verification_ms: dict[str, float] = field(default_factory=dict)
     pool: dict[str, int] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def accuracy(self) -> float:
@@ -163,7 +168,7 @@ def verify_file(
     with VerifierPool(grader, workers=workers, deadline_seconds=deadline, key=lambda item: item) as pool:
         check_references(pool, rows, path)
         before = pool.stats
-        summary = Summary(str(path), verifier)
+        summary = Summary(str(path), verifier, unread=unread_references(rows, path) if verifier in READERS else [])
         start = time.perf_counter()
         verdicts = list(_graded(pool, rows, progress))
         summary.seconds = time.perf_counter() - start
@@ -191,6 +196,15 @@ def check_references(pool: VerifierPool, rows: Sequence[Row], path: Path | None)
             place = "" if path is None else f"{path}:{line}: "
             cause = verdict.detail.removeprefix("the grader raised ValueError: ")
             raise ValueError(f"{place}the reference {answer!r:.200} cannot be used: {cause}")
+
+
+def unread_references(rows: Sequence[Row], path: Path) -> list[str]:
+    """What the verifier says of references that look like mathematics and that it compares as words, in order."""
+    first_line: dict[str, int] = {}
+    for row in rows:
+        first_line.setdefault(row.answer, row.line)
+    doubts = ((line, answer, words_for_mathematics(answer)) for answer, line in first_line.items())
+    return [f"{path}:{line}: reference {answer!r:.120}: {doubt}" for line, answer, doubt in doubts if doubt is not None]
 
 
 def _graded(pool: VerifierPool, rows: Sequence[Row], progress: Callable[[int], None] | None) -> Iterable[Verdict]:
@@ -267,6 +281,11 @@ def render_summary(summary: Summary, *, max_disagreements: int = 10) -> Any:
         share = 100 * counts[Outcome.CORRECT.value] / max(1, counts.total())
         table.add_row(name, *(f"{counts[outcome]:,}" for outcome in outcomes), f"{share:.1f}")
     lines: list[Any] = [table]
+    lines += [Text(told, style="yellow") for told in summary.unread[:MAX_UNREAD]]
+    if len(summary.unread) > MAX_UNREAD:
+        lines.append(
+            Text(f"... and {len(summary.unread) - MAX_UNREAD} more references compared as words", style="yellow")
+        )
     if summary.reasons:
         lines.append(Text("reasons: " + ", ".join(f"{name} {n:,}" for name, n in summary.reasons.most_common())))
     lines.append(Text(_speed_line(summary), style="dim"))

@@ -145,3 +145,14 @@ def test_every_published_label_of_gsm8k_is_reproduced(verifier: str) -> None:
     assert summary.agreement is not None
     assert summary.agreement.total == 5276
     assert summary.disagreements == []
+
+
+def test_references_that_are_compared_as_words_are_told_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    references = ["42", r"\frac{9}{", "blue whale", r"\text{no solution}", r"\mystery{3}^2", "B", "x = 3"]
+    path.write_text(
+        "".join(json.dumps({"response": "The answer is 42.", "answer": answer}) + "\n" for answer in references)
+    )
+    summary = verify_file(path)
+    assert [told.split(": ")[0] for told in summary.unread] == [f"{path}:2", f"{path}:5"]
+    assert r"\frac{9}{" in printed(render_summary(summary))

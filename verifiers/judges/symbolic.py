@@ -24,7 +24,7 @@ from verifiers.text import dates as moments
 from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.text.normalize import canonical_words, trim
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.text.reference import Reference, read, read_reference, squeezed_text
+from verifiers.text.reference import Reference, read, read_reference, squeezed_text, words_for_mathematics
 from verifiers.types import Outcome, Reason, Verdict
 
 _PLACE_NAMES = {
@@ -117,6 +117,8 @@ class SymbolicVerifier:
         """
         reference = read_reference(answer)
         told = {"reference read as": show(reference.tree)}
+        if (doubt := words_for_mathematics(answer)) is not None:
+            told["doubt about the reference"] = doubt
         extraction = extract_answer(response, self.places)
         if extraction.answer is None or extraction.place is None:
             looked = ", ".join(Place(place).value for place in self.places)

@@ -11,10 +11,13 @@ from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.tree import Dots, Text
 from verifiers.text.choices import ChoiceText, read_choice, read_choices
+from verifiers.text.latex import TEXT
 from verifiers.text.normalize import canonical_words
 from verifiers.text.plain_numbers import Number, read_number
 
 _SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
+_WORDS_INSIDE = re.compile(rf"{TEXT}\s*\{{[^{{}}]*\}}|{TEXT}|\$")
+_MATHEMATICAL = re.compile(r"[\\^_{}=<>+*/|\d\x00-\x08\x0b-\x1f]")
 _REFERENCE_PLACES = (Place.TAG, Place.BOXED, Place.HASHES)
 
 
@@ -61,6 +64,26 @@ def read_reference(answer: str) -> Reference:
     if isinstance(found, str):
         raise ValueError(found)
     return found
+
+
+def words_for_mathematics(answer: str) -> str | None:
+    """Why a reference that looks like mathematics is compared as words; None where it is read, or is plain words.
+
+    Every right answer to such a reference is WRONG, so whoever loads data should hear of it, with the row.
+
+    Raises:
+        ValueError: it is empty or cannot be read.
+    """
+    reference = read_reference(answer)
+    if reference.number is not None or reference.choice is not None or not isinstance(reference.tree, Text):
+        return None
+    if not _MATHEMATICAL.search(_WORDS_INSIDE.sub(" ", reference.text)):
+        return None
+    try:
+        read(reference.text)
+    except ParseError as error:
+        return f"it looks like mathematics, cannot be read ({error}), and is compared as words"
+    return "it looks like mathematics and is compared as words"
 
 
 @lru_cache(maxsize=8192)
