@@ -7,6 +7,7 @@ They run in grading processes, since several of them hang; every verdict carries
 from __future__ import annotations
 
 import logging
+import math
 import re
 import time
 from collections.abc import Callable
@@ -36,20 +37,24 @@ class TimedGrader:
         """Load the peer before a deadline runs or a time is taken."""
         load(self.peer)
 
-    def __call__(self, item: tuple[str, str]) -> Verdict:
-        """CORRECT or WRONG, with `info["cpu_seconds"]`. What the peer raises reaches the pool, which counts it."""
-        grade = load(self.peer)
+    def __call__(self, item: tuple[str, str, float | None]) -> Verdict:
+        """CORRECT or WRONG, with `info["cpu_seconds"]`. What the peer raises reaches the pool, which counts it.
+
+        The third of `item` is a tolerance, for those peers that can be told one.
+        """
+        response, reference, tolerance = item
+        grade = load(self.peer, tolerance if self.peer in TOLERANT else None)
         start = time.process_time()
-        is_right = grade(*item)
+        is_right = grade(response, reference)
         seconds = time.process_time() - start
         outcome = Outcome.CORRECT if is_right else Outcome.WRONG
         return Verdict(outcome, float(is_right), info={"cpu_seconds": seconds})
 
 
 @cache
-def load(peer: str) -> Grade:
-    """The grader called `peer`, warmed up."""
-    grade = PEERS[peer]()
+def load(peer: str, tolerance: float | None = None) -> Grade:
+    """The grader called `peer`, warmed up; with an absolute tolerance, where it can be told one."""
+    grade = PEERS[peer]() if tolerance is None else TOLERANT[peer](tolerance)
     for response, reference in WARM_UP[:1] if peer in PLAIN_ONLY else WARM_UP:
         grade(response, reference)
     return grade
@@ -67,18 +72,23 @@ def ours(name: str, **settings: Any) -> Grade:
     return lambda response, reference: verifier.verify(response, reference).is_correct
 
 
-def math_verify(box_only: bool) -> Grade:
-    """Math-Verify: with its default extraction, or as verl and trl configure it for rewards (LaTeX, box first)."""
+def math_verify(box_only: bool, tolerance: float | None = None) -> Grade:
+    """Math-Verify: with its default extraction, or as verl and trl configure it for rewards (LaTeX, box first).
+
+    It rounds: a tolerance is half a unit of the last decimal that it keeps.
+    """
     from math_verify import LatexExtractionConfig, parse, verify
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it logs every input that it gives up on
+    rounding = {} if tolerance is None else {"float_rounding": round(-math.log10(2 * tolerance))}
     if not box_only:
-        return lambda response, reference: verify(parse(boxed(reference)), parse(response))
+        return lambda response, reference: verify(parse(boxed(reference)), parse(response), **rounding)
     config = [LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)]
 
     def grade(response: str, reference: str) -> bool:
         """Its verdict on the first match in the response, boxes before all else."""
-        return verify(parse(boxed(reference)), parse(response, extraction_config=config, extraction_mode="first_match"))
+        found = parse(response, extraction_config=config, extraction_mode="first_match")
+        return verify(parse(boxed(reference)), found, **rounding)
 
     return grade
 
@@ -162,6 +172,12 @@ PEERS: dict[str, Callable[[], Grade]] = {
     "string: MATH normalisation": same_normal_text,
     "string: equal text": same_text,
     "string: last number": same_number,
+}
+TOLERANT: dict[str, Callable[[float], Grade]] = {
+    OURS: lambda tolerance: ours("symbolic", tolerance=tolerance),
+    OURS_STRICT: lambda tolerance: ours("symbolic", places=TRAINING_PLACES, strict=True, tolerance=tolerance),
+    "math_verify (default)": lambda tolerance: math_verify(False, tolerance),
+    "math_verify (reward config)": lambda tolerance: math_verify(True, tolerance),
 }
 PACKAGES: dict[str, tuple[str, ...]] = {
     "math_verify (default)": ("math_verify",), "math_verify (reward config)": ("math_verify",),

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
@@ -38,6 +38,7 @@ from verifiers.types import Outcome, Verdict
 
 DEADLINE_SECONDS = 10.0  # peers stop themselves after 5 s, where they can
 CERTAIN = frozenset({"llm-labelled"})  # flags that leave the label beyond doubt; any other flag puts it in doubt
+USUAL_PLACES = 6  # to which Math-Verify rounds, unless a test says otherwise
 MEMORY_BYTES = 4 << 30
 NUM_PLAIN = 2_000
 PLAIN_PEERS_SHARE = 10  # slow peers get a tenth of the plain pairs
@@ -53,6 +54,7 @@ class Case:
     reference: str
     expected: bool | None
     is_core: bool = True
+    tolerance: float | None = None  # absolute difference that the source of the case allows
 
 
 def read_cases(path: Path, *, bare: bool = False) -> list[Case]:
@@ -66,8 +68,18 @@ def read_cases(path: Path, *, bare: bool = False) -> list[Case]:
         is_whole = bare or row["extraction"] == "response"
         response = row["answer"] if is_whole else f"\\boxed{{{row['answer']}}}"
         core = not (set(row.get("flags", ())) - CERTAIN)
-        cases.append(Case(row["id"], row["kind"], response, row["gold"], row["expected"], core))
+        tolerance = stated_tolerance(row.get("settings") or {})
+        cases.append(Case(row["id"], row["kind"], response, row["gold"], row["expected"], core, tolerance))
     return cases
+
+
+def stated_tolerance(settings: Mapping[str, Any]) -> float | None:
+    """The absolute difference that a case allows: `precision_abs`, or rounding to other than Math-Verify's 6 places."""
+    stated = settings.get("precision_abs")
+    if stated is not None:
+        return float(stated[0] if isinstance(stated, list) else stated)
+    places = settings.get("precision", USUAL_PLACES)
+    return None if places == USUAL_PLACES else 0.5 * 10.0**-places
 
 
 def read_hostile(path: Path) -> list[Case]:
@@ -104,7 +116,7 @@ def grade_all(peer: str, cases: Sequence[Case], *, workers: int) -> list[Verdict
     """One pass of one peer over the cases, in fresh processes: what a peer remembers of an answer does not count."""
     grader = TimedGrader(peer)
     with VerifierPool(grader, workers=workers, deadline_seconds=DEADLINE_SECONDS, memory_bytes=MEMORY_BYTES) as pool:
-        return pool.grade([(case.response, case.reference) for case in cases])
+        return pool.grade([(case.response, case.reference, case.tolerance) for case in cases])
 
 
 def score(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> dict[str, Any]:

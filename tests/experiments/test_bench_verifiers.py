@@ -53,6 +53,15 @@ def test_rows_are_read_with_expressions_boxed_and_doubtful_labels_set_apart(tmp_
     first, second = bench.read_cases(path)
     assert (first.response, first.is_core) == ("\\boxed{4}", True)
     assert (second.response, second.is_core) == ("4", False)
+    for settings, tolerance in (
+        ({}, None),
+        ({"precision": 6}, None),
+        ({"precision": 2}, 0.005),
+        ({"precision_abs": 0.001}, 0.001),
+        ({"precision_abs": [1e33]}, 1e33),
+    ):
+        path.write_text(json.dumps({**row, "settings": settings}) + "\n")
+        assert bench.read_cases(path)[0].tolerance == tolerance
     hostile = {"id": "b", "category": "long", "gold": "4", "must": "any", "answer_parts": [["ab", 2], ["c", 1]]}
     path.write_text(json.dumps(hostile) + "\n")
     (long,) = bench.read_hostile(path)

@@ -8,9 +8,7 @@ from verifiers import make
 from verifiers.text.reference import words_for_mathematics
 
 
-@pytest.mark.parametrize(
-    "reference", [r"\frac{9}{", r"\mystery{3}^2", r"2x_{", "\\begin{pmatrix} 1 & 2", "x^{"]
-)
+@pytest.mark.parametrize("reference", [r"\frac{9}{", r"\mystery{3}^2", r"2x_{", "\\begin{pmatrix} 1 & 2", "x^{"])
 def test_mathematics_that_is_compared_as_words_is_told(reference: str) -> None:
     assert "compared as words" in (words_for_mathematics(reference) or "")
     assert "doubt about the reference" in make("symbolic").explain(r"\boxed{1}", reference)
