@@ -80,6 +80,10 @@ class Mixture(Environment):
         """How many problems the part has of the level."""
         return self.parts[strand.part].strand_size(strand, split)
 
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told about the parts, each under its name."""
+        return tuple(f"{name}: {note}" for name, part in self.parts.items() for note in part.notes())
+
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A problem of a part that has `level`."""
         name = self._choose(rng, level)

@@ -250,6 +250,10 @@ class Environment:
         """How many problems a strand has; None: as many as one draws."""
         return None
 
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told about the problems: sentences, none where all is as it looks."""
+        return ()
+
     def grade(self, problem: Problem, response: str) -> Verdict:
         """The gold verdict on a response. Never raises for what the response says."""
         from envs.grading import grade_response

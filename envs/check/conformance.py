@@ -49,6 +49,8 @@ def check_environment(
         return report
     counts = ", ".join(str(level) for level in drawn)
     report.findings.append(Finding("generates", True, f"{num} problems at each level {counts}"))
+    if notes := env.notes():
+        report.findings.append(Finding("the data", True, "; ".join(notes)))
     tests: dict[str, Callable[[], Iterator[Finding]]] = {
         "deterministic": lambda: checks.check_deterministic(env, drawn, seed, fresh_process),
         "round trips": lambda: checks.check_round_trip(env, drawn),

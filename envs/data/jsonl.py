@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from envs.data.rows import RowsEnvironment, column, read_hugging_face, read_jsonl
+from envs.data.files import read_file, read_hugging_face, read_parts
+from envs.data.rows import RowsEnvironment
+from envs.data.values import (
+    SPLIT_NAMES,
+    column,
+    plain,
+    read_answers,
+    read_level,
+    read_prompt,
+    read_split,
+    read_steps,
+)
+from envs.grading import make_verifier
 from envs.registry import environment
-from envs.types import Message, Problem
-from verifiers.types import Verifier
+from envs.splits import split_of
+from envs.types import Problem
+from verifiers.parse.tree import Text
+from verifiers.text.reference import read_reference
+from verifiers.types import Verdict, Verifier
+
+ON_INVALID = ("refuse", "drop")
+READ_AS_MATHEMATICS = ("symbolic", "numeric")  # verifiers whose references are expressions, or else words
+_MATHEMATICAL = frozenset("\\^_{}=<>+*/|0123456789")  # signs that hardly stand in an answer of plain words
 
 
 class TableEnvironment(RowsEnvironment):
-    """Columns of a table as problems.
+    """Columns of a table as problems. `a.b` is the field b of column a; all other columns stand in `Problem.info`.
 
     Args:
-        prompt: column of the question: text, or a list of {"role", "content"} messages.
-        answer: column of the reference answer.
+        prompt: column of the question: text, or a list of messages ({"role", "content"} or {"from", "value"}).
+        answer: column of the reference answer: text or a number; of a list, every item is accepted.
         solution: column of worked steps: a list, or text with a step per line; none unless given.
         level: column of the difficulty; every row has level 1 unless given.
-        split: column of the split; rows are split by content unless given.
+        split: column of the split; rows are split by content unless given. Where the data has no validation or no test
+            part, one in twenty of the training rows, chosen by content, is it.
         verify: name of the verifier.
+        invalid: "refuse" data with a value that no problem can be made of (null, NaN, an empty answer), or "drop"
+            such rows and say how many.
     """
 
     def __init__(
@@ -32,24 +56,50 @@ class TableEnvironment(RowsEnvironment):
         level: str | None = None,
         split: str | None = None,
         verify: str = "symbolic",
+        invalid: str = "refuse",
     ) -> None:
+        if invalid not in ON_INVALID:
+            raise ValueError(f"invalid is {invalid!r}, expected one of {', '.join(ON_INVALID)}")
         self.columns = {"prompt": prompt, "answer": answer, "solution": solution, "level": level, "split": split}
         self.verify_with = verify
+        self.invalid = invalid
         self.levels = tuple(sorted({problem.level for problem in self._loaded}))
 
     @cached_property
     def verifier(self) -> Verifier:
         """The verifier that the setting `verify` names."""
-        from envs.grading import make_verifier
-
         return make_verifier(self.verify_with)
 
     @cached_property
     def _loaded(self) -> tuple[Problem, ...]:
-        problems = tuple(self._problem(row, source) for row, source in self.read())
+        problems, refused = [], []
+        for row, source in self.read():
+            try:
+                problems.append(self._problem(row, source))
+            except ValueError as error:
+                if self.invalid == "refuse":
+                    raise ValueError(f"{error}; invalid=drop leaves such rows out") from error
+                refused.append(str(error))
+        self._told = [f"{len(refused):,} rows were dropped, e.g. {refused[0]}"] if refused else []
         if not problems:
-            raise ValueError(f"environment {self.name!r} read no rows")
-        return problems
+            raise ValueError(f"environment {self.name!r} read no rows" + (f": {refused[0]}" if refused else ""))
+        return tuple(self._split_off(problems))
+
+    def _split_off(self, problems: Sequence[Problem]) -> Iterator[Problem]:
+        """The problems, with the parts that the data does not have taken from the training rows by content."""
+        there = {problem.split for problem in problems}
+        missing = {"validation", "test"} - there if "train" in there else set()
+        taken: Counter[str] = Counter()
+        for problem in problems:
+            if problem.split == "train" and (part := split_of(problem)) in missing:
+                taken[part] += 1
+                problem = replace(problem, split=part)
+            yield problem
+        for part in sorted(missing):
+            self._told.append(
+                f"the data has no {part} part: {taken[part]:,} of its {len(problems):,} rows, chosen by content from "
+                "the training rows, are it"
+            )
 
     def read(self) -> Iterator[tuple[dict[str, Any], str]]:
         """Rows, each with words that say where it stands."""
@@ -59,26 +109,74 @@ class TableEnvironment(RowsEnvironment):
         """The problems of all rows."""
         return self._loaded
 
-    def _problem(self, row: dict[str, Any], source: str) -> Problem:
-        names = self.columns
-        prompt = column(row, names["prompt"] or "", source)
-        if not isinstance(prompt, str):
-            prompt = tuple(Message(m["role"], m["content"]) for m in prompt)
-        solution = column(row, names["solution"], source) if names["solution"] else ()
-        if isinstance(solution, str):
-            solution = [line for line in solution.splitlines() if line.strip()]
+    def notes(self) -> tuple[str, ...]:
+        """What was dropped, split off, and which references are compared as words."""
+        return (*self._told, *super().notes(), *self._words())
+
+    def _words(self) -> Iterator[str]:
+        """A sentence where references that look like mathematics could not be read as such."""
+        if self.verify_with not in READ_AS_MATHEMATICS:
+            return
+        every = [answer for problem in self._loaded for answer in problem.info.get("answers", (problem.answer,))]
+        looking = [answer for answer in dict.fromkeys(every) if not _MATHEMATICAL.isdisjoint(answer)]
+        unread = [answer for answer in looking if isinstance(read_reference(answer).tree, Text)]
+        if unread:
+            yield (
+                f"{len(unread):,} references are no mathematics that the verifier reads and are compared as words, "
+                f"e.g. {unread[0][:80]!r}"
+            )
+
+    def grade(self, problem: Problem, response: str) -> Verdict:
+        """The verdict on a response; of several accepted answers any will do."""
+        verdict = super().grade(problem, response)
+        for other in problem.info.get("answers", ())[1:]:
+            if verdict.is_correct:
+                break
+            again = super().grade(replace(problem, answer=other), response)
+            verdict = again if again.is_correct else verdict
+        return verdict
+
+    def _problem(self, row: Mapping[str, Any], source: str) -> Problem:
+        values = {what: column(row, name, source) for what, name in self.columns.items() if name}
+        where = {what: f"{source}: column {name!r}" for what, name in self.columns.items()}
+        answers = read_answers(values["answer"], where["answer"])
+        for answer in answers:
+            self._check_reference(answer, where["answer"])
+        info = {name: plain(value) for name, value in row.items() if name not in self.columns.values()}
+        info.pop("_split", None)
+        if len(answers) > 1:
+            info["answers"] = list(answers)
         return Problem(
-            prompt=prompt,
-            answer=str(column(row, names["answer"] or "", source)),
-            solution=tuple(map(str, solution)),
-            level=int(column(row, names["level"], source)) if names["level"] else 1,
-            split=str(column(row, names["split"], source)) if names["split"] else "",
+            prompt=read_prompt(values["prompt"], where["prompt"]),
+            answer=answers[0],
+            solution=read_steps(values.get("solution"), where["solution"]),
+            level=read_level(values["level"], where["level"]) if "level" in values else 1,
+            split=read_split(values["split"], where["split"]) if "split" in values else "",
+            info=info,
         )
+
+    def _check_reference(self, answer: str, where: str) -> None:
+        """Lets one of our verifiers read the reference; a user's own is not called outside the grading processes.
+
+        Raises:
+            ValueError: it cannot be used.
+        """
+        if ":" in self.verify_with:
+            return
+        try:
+            self.verifier.verify("", answer)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
 
 
 @environment("jsonl")
 class Jsonl(TableEnvironment):
-    """Problems from a JSONL file: `jsonl:path?prompt=question&answer=answer`."""
+    """Problems from a data file: `jsonl:path?prompt=question&answer=answer`; also .csv, .json, .parquet.
+
+    Args:
+        path: a file of JSON lines, a .json file with a list, a table in .csv, .tsv or .parquet, or a folder that
+            `save_to_disk` of the library datasets wrote (of several parts: with split=split).
+    """
 
     def __init__(self, path: str, **columns: Any) -> None:
         self.path = path
@@ -86,8 +184,7 @@ class Jsonl(TableEnvironment):
 
     def read(self) -> Iterator[tuple[dict[str, Any], str]]:
         """The file's rows."""
-        for number, row in enumerate(read_jsonl(self.path), 1):
-            yield row, f"{self.path} row {number}"
+        return read_file(self.path)
 
 
 @environment("hf")
@@ -95,20 +192,33 @@ class HuggingFace(TableEnvironment):
     """Problems from a Hugging Face data set: `hf:owner/name?prompt=question&answer=answer`.
 
     Args:
-        dataset: the data set's id.
+        dataset: the data set's id, or a folder that `save_to_disk` wrote.
         config: its configuration.
-        splits: its splits by ours, e.g. {"train": "train", "test": "validation"}.
+        splits: its splits by ours, e.g. {"train": "train", "test": "validation"}; None: those that it has, by name.
     """
 
     def __init__(
         self, dataset: str, config: str | None = None, splits: dict[str, str] | None = None, **columns: Any
     ) -> None:
-        self.dataset, self.config = dataset, config
-        self.splits = splits or {"train": "train", "test": "test"}
+        self.dataset, self.config, self.splits = dataset, config, splits
         super().__init__(**{"split": "_split", **columns})
 
     def read(self) -> Iterator[tuple[dict[str, Any], str]]:
         """The rows of all splits."""
-        for ours, theirs in self.splits.items():
-            for number, row in enumerate(read_hugging_face(self.dataset, self.config, theirs)):
+        for ours, theirs, rows in self._parts():
+            for number, row in enumerate(rows):
                 yield {"_split": ours, **row}, f"{self.dataset} {theirs} row {number}"
+
+    def _parts(self) -> Iterator[tuple[str, str, Iterator[dict[str, Any]]]]:
+        """(our name, theirs, rows) of every split."""
+        if self.splits:
+            for ours, theirs in self.splits.items():
+                yield ours, theirs, read_hugging_face(self.dataset, self.config, theirs)
+            return
+        for theirs, rows in read_parts(self.dataset, self.config):
+            if theirs.lower() not in SPLIT_NAMES:
+                raise ValueError(
+                    f"{self.dataset} has a split {theirs!r}, which is none of {', '.join(SPLIT_NAMES)}; say which "
+                    f'it is with splits={{"train": "{theirs}"}}'
+                )
+            yield theirs, theirs, rows

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envs.data.rows import RowsEnvironment, column, read_hugging_face, read_jsonl
+from envs.data.files import read_hugging_face, read_jsonl
+from envs.data.rows import RowsEnvironment
+from envs.data.values import column
 from envs.registry import environment
 from envs.types import Problem
 

@@ -1,18 +1,16 @@
 """Environments over a fixed set of problems: data files and Hugging Face data sets.
 
 Rows come with a split of their own or are split by content. A problem that stands in two splits stays in the one
-that is evaluated (test before validation before train), duplicates are dropped, and both are counted. Index i runs
+that is evaluated (test before validation before train), duplicates are dropped, and `notes` tells of both. Index i runs
 through a split epoch by epoch, in an order shuffled by (seed, epoch); seed None keeps the order of the data.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from envs.splits import keyed_rng, split_of
@@ -36,17 +34,36 @@ class RowsEnvironment(Environment):
         for problem in problems:
             if problem.split not in SPLITS:
                 raise ValueError(f"a row's split is {problem.split!r}, expected one of {', '.join(SPLITS)}")
-        seen: set[str] = set()
+        seen: dict[str, Problem] = {}
         rows: dict[str, tuple[Problem, ...]] = {}
+        self.conflicts: list[tuple[Problem, Problem]] = []  # (kept, dropped) of one question with other answers
         for split in EVALUATION_FIRST:
             kept: list[Problem] = []
             for problem in problems:
-                if problem.split == split and problem.id not in seen:
-                    seen.add(problem.id)
+                if problem.split != split:
+                    continue
+                first = seen.setdefault(problem.id, problem)
+                if first is problem:
                     kept.append(replace(problem, index=len(kept)))
+                elif first.answer != problem.answer:
+                    self.conflicts.append((first, problem))
             rows[split] = tuple(kept)
         self.num_dropped = len(problems) - len(seen)
         return rows
+
+    def notes(self) -> tuple[str, ...]:
+        """What was dropped from the data, and which rows contradict one another."""
+        told = []
+        self.rows  # noqa: B018  # counts what it drops
+        if self.num_dropped:
+            told.append(f"{self.num_dropped:,} rows repeat the question of another and were dropped")
+        if self.conflicts:
+            kept, dropped = self.conflicts[0]
+            told.append(
+                f"{len(self.conflicts):,} of these have another answer than the row that was kept, e.g. "
+                f"{kept.text[:80]!r}: {kept.answer!r} was kept, {dropped.answer!r} dropped"
+            )
+        return tuple(told)
 
     @cached_property
     def _by_level(self) -> dict[tuple[str, int | None], tuple[Problem, ...]]:
@@ -76,10 +93,11 @@ class RowsEnvironment(Environment):
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         problems = self._by_level.get((split, level), ())
         if not problems:
+            sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in self.rows.items())
+            where = "" if level is None else f" and level {level}"
             raise ValueError(
-                f"environment {self.name!r} has no problem of split {split!r} and level {level} among its "
-                f"{len(list(self.load())):,} rows; where nothing says which split a row is of, one in twenty "
-                "is of the test, and one of validation"
+                f"environment {self.name!r} has no problem of split {split!r}{where} ({sizes}); where nothing says "
+                "which split a row is of, one in twenty is of the test, and one of validation"
             )
         epoch, position = divmod(index, len(problems))
         if seed is not None:
@@ -108,43 +126,3 @@ def _order(*key: Any) -> Sequence[int]:
     order = list(range(key[-1]))
     keyed_rng("rows", *key).shuffle(order)
     return order
-
-
-def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The rows of a JSONL file.
-
-    Raises:
-        ValueError: the file does not exist, or a line is no JSON object (named by its number).
-    """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{file}:{number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{file}:{number}: expected an object, got {type(row).__name__}")
-            yield row
-
-
-def read_hugging_face(dataset: str, config: str | None, split: str) -> Iterator[dict[str, Any]]:
-    """The rows of one split of a Hugging Face data set (downloaded or cached by the `datasets` library)."""
-    import datasets  # here: it takes a second to import, and files need it not
-
-    yield from datasets.load_dataset(dataset, config, split=split)
-
-
-def column(row: Mapping[str, Any], name: str, source: str) -> Any:
-    """The value of a column.
-
-    Raises:
-        ValueError: there is none; the message lists those that exist.
-    """
-    if name not in row:
-        raise ValueError(f"{source}: no column {name!r}; there are {', '.join(map(repr, row))}")
-    return row[name]

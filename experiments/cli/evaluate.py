@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from envs.registry import parse_levels
+from envs.splits import distinct_problems
 from envs.types import Problem
 from experiments.cli.outputs import output_file
 from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
+from experiments.run.telling import tell
 from experiments.study.components import build_env
 from experiments.study.prompting import prompted
 from policies.types import Sampling
@@ -61,10 +63,11 @@ def evaluate(
     spec, made = build_env(prompted(Component(name=env), location))
     try:
         wanted = parse_levels(levels) if levels else (*made.levels, *made.ood_levels)
-        strands = made.strands(wanted)
-        asked = [made.strand_problem(s, i, split=split, seed=seed) for s in strands for i in range(problems)]
+        asked, missing = distinct_problems(made, wanted, problems, split=split, seed=seed)
     except ValueError as error:
         raise UserError(str(error)) from error
+    for sentence in missing:
+        tell(f"warning: {sentence}")
     try:
         workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:

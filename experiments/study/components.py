@@ -15,6 +15,7 @@ from envs.registry import EnvSpec, make, parse_reference
 from envs.types import Environment
 from experiments.config.sections import Component, SamplingSection
 from experiments.run.errors import UserError, did_you_mean, in_words
+from experiments.run.telling import tell
 from policies.types import Sampling
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
 def build_env(component: Component) -> tuple[EnvSpec, Environment]:
     """The environment and the spec that travels to workers."""
     env = build("env", component, make)
+    for note in env.notes():
+        tell(f"note: {component.name}: {note}")
     return parse_reference(component.name, **component.settings), env
 
 

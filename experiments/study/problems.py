@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from envs.splits import distinct_problems
 from envs.types import Environment, Problem
 from experiments.config.sections import EvaluationSection
 from experiments.run.errors import UserError
+from experiments.run.telling import tell
 from rl.records.evaluate import problem_set_hash
 
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds
@@ -22,9 +24,13 @@ def final_problems(env: Environment, section: EvaluationSection) -> list[Problem
     """
     levels = section.levels or (*env.levels, *env.ood_levels)
     try:
-        return _distinct(env, levels, section.problems_per_level, section.split)
+        problems, missing = distinct_problems(
+            env, levels, section.problems_per_level, split=section.split, seed=EVALUATION_SEED
+        )
     except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
+    _tell(missing)
+    return problems
 
 
 def validation_problems(env: Environment, section: EvaluationSection) -> list[Problem]:
@@ -35,25 +41,25 @@ def validation_problems(env: Environment, section: EvaluationSection) -> list[Pr
     """
     try:
         strands = env.strands(env.levels)
-        return [
-            env.strand_problem(strands[i % len(strands)], i, split="validation", seed=EVALUATION_SEED)
-            for i in range(section.validation_problems)
-        ]
+        seen: dict[str, Problem] = {}
+        for i in range(20 * section.validation_problems):
+            problem = env.strand_problem(strands[i % len(strands)], i, split="validation", seed=EVALUATION_SEED)
+            seen.setdefault(problem.id, problem)
+            if len(seen) == section.validation_problems:
+                break
     except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
+    if len(seen) < section.validation_problems:
+        _tell(
+            [f"there are {len(seen)} different validation problems, where {section.validation_problems} were asked for"]
+        )
+    return list(seen.values())
 
 
-def _distinct(env: Environment, levels: Sequence[int], per_level: int, split: str) -> list[Problem]:
-    problems: list[Problem] = []
-    for strand in env.strands(levels):
-        seen: dict[str, Problem] = {}
-        for index in range(20 * per_level):  # small spaces repeat problems; a frozen set does not
-            problem = env.strand_problem(strand, index, split=split, seed=EVALUATION_SEED)
-            seen.setdefault(problem.id, problem)
-            if len(seen) == per_level:
-                break
-        problems += seen.values()
-    return problems
+def _tell(missing: Sequence[str]) -> None:
+    """Says on standard error where there are fewer problems than asked for."""
+    for sentence in missing:
+        tell(f"warning: evaluation: {sentence}")
 
 
 def save_problems(folder: Path, name: str, problems: Sequence[Problem]) -> str:

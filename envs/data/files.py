@@ -1,0 +1,149 @@
+"""Rows of data files: JSON lines, lists in JSON, tables in CSV and Parquet, folders that `datasets` saved."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+SAVED_DATASET, SAVED_PARTS = "state.json", "dataset_dict.json"  # what `save_to_disk` writes into a folder
+
+
+def read_file(path: str | Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """The rows of a file, each with the words that say where it stands; the ending tells the format.
+
+    .jsonl and unknown endings: JSON lines; .json: a list of objects, or JSON lines; .csv, .tsv: a header, then rows
+    of text; .parquet: a table; a folder: a data set or several parts that `save_to_disk` of the library datasets wrote.
+
+    Raises:
+        ValueError: there is no such file, or it is not in its format (file and row are named).
+    """
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
+    if file.is_dir():
+        rows: Iterator[dict[str, Any]] = read_saved(file)
+    elif file.suffix in (".csv", ".tsv"):
+        rows = _read_csv(file)
+    elif file.suffix == ".parquet":
+        rows = _read_parquet(file)
+    elif file.suffix == ".json":
+        rows = _read_json(file)
+    else:
+        rows = read_jsonl(file)
+    for number, row in enumerate(rows, 1):
+        yield row, f"{path} row {number}"
+
+
+def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file.
+
+    Raises:
+        ValueError: the file does not exist, or a line is no JSON object (named by its number).
+    """
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
+    with file.open(encoding="utf-8-sig") as lines:  # a mark of the byte order before the first row is no row
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _object(line, f"{file}:{number}")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file} is no text in UTF-8: {error}; a table ends in .parquet or .csv") from error
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: expected an object, got {type(row).__name__}")
+    return row
+
+
+def _read_json(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is no text in UTF-8: {error}") from error
+    except json.JSONDecodeError:
+        yield from read_jsonl(file)  # JSON lines in a file that ends in .json
+        return
+    if isinstance(rows, dict):
+        rows = [rows]
+    if not isinstance(rows, list):
+        raise ValueError(f"{file}: expected a list of objects, got {type(rows).__name__}")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ValueError(f"{file} row {number}: expected an object, got {type(row).__name__}")
+        yield row
+
+
+def _read_csv(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        table = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",", strict=True)
+        try:
+            for number, row in enumerate(table, 1):
+                if None in row or None in row.values():
+                    width = len(table.fieldnames or ())
+                    raise ValueError(f"{file} row {number}: not as many fields as the header has ({width})")
+                yield row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{file}: not read as a table: {error}") from error
+
+
+def _read_parquet(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow.parquet  # heavy, and files of text need it not
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{file}: reading Parquet needs pyarrow, which comes with the extra `envs`") from error
+    try:
+        table = pyarrow.parquet.read_table(file)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{file} is no Parquet file: {error}") from error
+    yield from table.to_pylist()
+
+
+def is_saved(folder: Path) -> bool:
+    """True for a folder that `save_to_disk` of the library datasets wrote."""
+    return (folder / SAVED_DATASET).is_file() or (folder / SAVED_PARTS).is_file()
+
+
+def read_saved(folder: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a folder that `save_to_disk` wrote; of several parts, each with its name as the column `split`.
+
+    Raises:
+        ValueError: another folder.
+    """
+    if not is_saved(folder):
+        raise ValueError(f"{folder} is a folder, but none that `save_to_disk` of the library datasets wrote")
+    import datasets  # heavy: a second to import
+
+    found = datasets.load_from_disk(str(folder))
+    if not isinstance(found, Mapping):
+        yield from found
+        return
+    for part, rows in found.items():
+        for row in rows:
+            yield {"split": part, **row}
+
+
+def read_hugging_face(dataset: str, config: str | None, split: str) -> Iterator[dict[str, Any]]:
+    """The rows of one split of a Hugging Face data set (downloaded or cached by the `datasets` library)."""
+    import datasets  # heavy: a second to import
+
+    yield from datasets.load_dataset(dataset, config, split=split)
+
+
+def read_parts(dataset: str, config: str | None) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
+    """(name, rows) of every split of a Hugging Face data set, or of a folder that `save_to_disk` wrote."""
+    import datasets  # heavy: a second to import
+
+    folder = Path(dataset).expanduser()
+    found = datasets.load_from_disk(str(folder)) if is_saved(folder) else datasets.load_dataset(dataset, config)
+    yield from (found if isinstance(found, Mapping) else {"train": found}).items()
