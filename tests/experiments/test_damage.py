@@ -19,7 +19,7 @@ FAULTS = {
     "an empty object": lambda content: b"{}\n",
     "a list": lambda content: b"[1]\n",
     "not UTF-8": lambda content: b"\xff\xfe\n",
-    "a bad line in the middle": lambda content: content[: len(content) // 3] + b"\n" + content[len(content) // 3 :],
+    "a bad line in the middle": lambda content: content[: len(content) // 3] + b"\n}{\n" + content[len(content) // 3 :],
     "deep": lambda content: b"[" * 100_000 + b"\n",
     "text": lambda content: b"hello\n",
 }
