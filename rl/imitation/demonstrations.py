@@ -20,7 +20,6 @@ from envs.demonstrators.writers import Writers, who_writes
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
 from envs.types import Environment, Message, Problem
 from rl.records.lines import load_records, save_records
-from rl.rewards.verdicts import answer_share, solution_share
 from rl.types import Example
 from rl.workers.conversations import Encoder, encode_prompt, observation_tokens
 from verifiers.types import Verdict
@@ -261,8 +260,8 @@ def _line(
             (
                 problem,
                 len(found),
-                sum(answer_share(verdict) >= 1 for verdict in found),
-                sum(solution_share(verdict) >= 1 for verdict in found),
+                sum(verdict.answer_share >= 1 for verdict in found),
+                sum(verdict.solution_share >= 1 for verdict in found),
             )
             for problem, found in verdicts.items()
         ),
