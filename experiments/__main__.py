@@ -28,6 +28,8 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "compare": ("experiments.cli.results:compare", "Compare policies on the same problems, with intervals."),
     "eval": ("experiments.cli.evaluate:evaluate", "Evaluate a policy on fresh problems, by level."),
     "report": ("experiments.cli.results:report", "Write report.html, report.md and report.json of a study again."),
+    "view": ("experiments.cli.view:view", "Look at rollouts, curves and live runs in a browser, on this machine."),
+    "label": ("experiments.cli.label:label", "Let a person choose the better of two completions, in a browser."),
     "export": ("experiments.cli.results:export", "Copy a trained policy as a Hugging Face folder with a model card."),
     "ls": ("experiments.cli.results:list_runs", "List studies with their state and headline."),
     "configs": ("experiments.cli.study:configs", "List the shipped configs, or print one with every default."),

@@ -1,0 +1,60 @@
+"""`beyond label`: people choose the better of two completions of a study; their answers are labels for RLHF."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.label.pairs import Answers, pairs_of
+from experiments.run.errors import UserError
+from rl.rollouts.log import DamagedLogError, RolloutLog
+
+
+def label(
+    study: Annotated[Path, typer.Argument(help="Folder of a study with rollouts.")],
+    annotator: Annotated[str, typer.Option(help="Who answers; names the files.")] = "me",
+    arm: Annotated[str, typer.Option(help="Whose completions; the first step of an RL arm is the SFT policy.")] = "rl",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the study.")] = 0,
+    step: Annotated[int | None, typer.Option(min=0, help="Step of the rollouts; default: the last.")] = None,
+    num: Annotated[int, typer.Option("--pairs", "-n", min=1, help="How many pairs at most.")] = 300,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0: any that is free.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the answers; default: STUDY/labels.")
+    ] = None,
+) -> None:
+    """Serve a local page on which a person chooses the better of two completions: keys 1, 2, 0 for a tie, u for undo.
+
+    Answers are kept as they are given; called again, the page goes on where it stopped. The file ANNOTATOR.jsonl is
+    what `preference: {comparisons: ...}` of a config reads.
+    """
+    log = RolloutLog(study / f"seed-{seed}" / arm / "rollouts")
+    folder = output or study / "labels"
+    try:
+        pairs = pairs_of(log, step, num=num, seed=seed)
+        answers = Answers(folder, annotator, pairs)
+    except (ValueError, DamagedLogError) as error:
+        raise UserError(str(error)) from error
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise UserError("the page needs the extra `view`: run pip install -e '.[view]' in this project's folder")
+    from experiments.label.server import LabelPage, serve  # starlette and uvicorn come with the extra
+
+    try:
+        serve(LabelPage(answers, _others(folder, answers)), port=port, say=print)
+    except OSError as error:
+        raise UserError(f"port {port}: {error.strerror}; choose another --port, or 0 for any") from error
+
+
+def _others(folder: Path, answers: Answers) -> list[Answers]:
+    """Annotators of the folder who answered the same pairs."""
+    found = []
+    for path in sorted(folder.glob("*.answers.jsonl")):
+        name = path.name.removesuffix(".answers.jsonl")
+        if name != answers.name:
+            try:
+                found.append(Answers(folder, name, answers.pairs))
+            except ValueError:
+                continue  # of other pairs: nothing to compare
+    return found

@@ -1,0 +1,82 @@
+// Curves over steps, tokens, seconds or KL; a click lists the rollouts of that step.
+import { element, fill, get, options } from "./parts.js";
+
+const COLOURS = ["#1f77b4", "#d95f02", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
+const form = document.getElementById("axes"), boxes = document.getElementById("series"), plots = document.getElementById("plots");
+let overview, listStep;
+const hidden = new Set();
+
+export async function startCurves(studies, jump) {
+  [overview, listStep] = [studies, jump];
+  const names = (await get("metrics")).map((name) => [name, name]);
+  options(form.elements.metric, names);
+  options(form.elements.second, names, "no second");
+  for (const wanted of ["eval/mean_solution", "eval/mean_verified", "reward/mean"]) if (names.some(([name]) => name === wanted)) { form.elements.metric.value = wanted; break; }
+  form.addEventListener("change", draw);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("resize", () => { clearTimeout(draw.waiting); draw.waiting = setTimeout(draw, 200); });
+  await draw();
+}
+
+async function draw() {
+  const metrics = [form.elements.metric.value, form.elements.second.value].filter(Boolean);
+  fill(plots);
+  for (const metric of metrics) {
+    const found = await get("curves", { metric, axis: form.elements.axis.value });
+    choices(found);
+    plots.append(element("h2", { text: metric }));
+    const holder = element("div", { role: "img", "aria-label": summary(metric, found) });
+    plots.append(holder);
+    plot(holder, found);
+  }
+}
+
+const labelOf = (series) => `${overview.length > 1 ? `${overview[series.study].name}: ` : ""}${series.arm}`;
+const keyOf = (series) => form.elements.bands.checked ? labelOf(series) : `${labelOf(series)}, seed ${series.seed}`;
+
+function choices(found) {
+  const keys = [...new Set(found.map(keyOf))];
+  fill(boxes, element("legend", { text: "arms" }), ...keys.map((key) => {
+    const box = element("input", { type: "checkbox", onchange: () => { box.checked ? hidden.delete(key) : hidden.add(key); draw(); } });
+    box.checked = !hidden.has(key);
+    return element("label", {}, box, ` ${key}`);
+  }));
+}
+
+function summary(metric, found) {
+  return `${metric}: ` + found.map((s) => `${keyOf(s)} from ${s.y[0]?.toPrecision(3)} to ${s.y[s.y.length - 1]?.toPrecision(3)}`).join("; ");
+}
+
+function plot(holder, found) {
+  const groups = new Map();
+  for (const series of found) if (!hidden.has(keyOf(series))) groups.set(keyOf(series), [...(groups.get(keyOf(series)) ?? []), series]);
+  const xs = [...new Set(found.flatMap((series) => series.x))].sort((a, b) => a - b);
+  const place = new Map(xs.map((x, i) => [x, i]));
+  const data = [xs], series = [{ label: form.elements.axis.value }], bands = [];
+  [...groups].forEach(([key, members], i) => {
+    const columns = members.map((member) => {
+      const column = new Array(xs.length).fill(null);
+      member.x.forEach((x, j) => { column[place.get(x)] = member.y[j]; });
+      return column;
+    });
+    const over = (rule) => xs.map((_, j) => { const values = columns.map((c) => c[j]).filter((v) => v !== null); return values.length ? rule(values) : null; });
+    const colour = COLOURS[i % COLOURS.length];
+    if (columns.length > 1) {
+      data.push(over((v) => Math.max(...v)), over((v) => Math.min(...v)));
+      for (const end of ["most", "least"]) series.push({ label: `${key} ${end}`, stroke: colour, width: 0.4, spanGaps: true, points: { show: false } });
+      bands.push({ series: [data.length - 2, data.length - 1], fill: `${colour}22` });
+    }
+    data.push(over((v) => v.reduce((a, b) => a + b, 0) / v.length));
+    series.push({ label: key, stroke: colour, width: 2, spanGaps: true, points: { size: 5 } });
+  });
+  if (!xs.length) { holder.append("no values of this metric"); return; }
+  const ink = getComputedStyle(document.body).color, faint = getComputedStyle(document.documentElement).getPropertyValue("--line");
+  const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint } };
+  const chart = new uPlot({ width: Math.max(300, holder.clientWidth), height: 340, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 60 }], series, bands }, data, holder);
+  chart.over.addEventListener("click", () => {
+    const x = xs[chart.cursor.idx];
+    const [, members] = [...groups].find(([, each]) => each.some((s) => s.x.includes(x))) ?? [];
+    const near = members?.find((s) => s.x.includes(x));
+    if (near) listStep(near.study, { arm: near.arm, step_from: String(Math.max(0, near.step[near.x.indexOf(x)] - 1)), step_to: String(near.step[near.x.indexOf(x)]) });
+  });
+}

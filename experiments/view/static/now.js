@@ -1,0 +1,30 @@
+// What the runs do: stages, time left, warnings, the newest samples; asked for again every few seconds.
+import { element, fill, get, number } from "./parts.js";
+
+const SECONDS = 3;
+
+export async function startNow() {
+  await draw();
+  setInterval(() => { if (!document.getElementById("now").hidden) draw(); }, 1000 * SECONDS);
+}
+
+async function draw() {
+  const found = await get("now");
+  fill(document.getElementById("now"), ...found.flatMap((study) => [
+    element("h2", { text: `${study.name}: ${study.state}${study.message ? `, ${study.message}` : ""}` }),
+    ...study.stages.map(stage),
+    ...(study.warnings.length ? [element("h2", { text: "Warnings" })] : []),
+    ...study.warnings.map((row) => element("p", { text: `${row.stage}, seed ${row.seed}${row.step === undefined ? "" : `, step ${row.step}`}: ${row.message ?? row.warning ?? JSON.stringify(row)}` })),
+    ...(study.samples.length ? [element("h2", { text: "Newest samples" })] : []),
+    ...study.samples.map((row) => element("pre", { text: `${row.stage}, step ${row.step}\n${row.prompt ?? ""}\n${row.text ?? row.completion ?? JSON.stringify(row)}` })),
+  ]));
+}
+
+function stage(row) {
+  const left = row.seconds_left;
+  const made = element("div", { class: "state" },
+    element("strong", { text: `${row.stage}, seed ${row.seed}: ${row.silent ? "no heartbeat" : row.state}` }));
+  if (row.total) made.append(` ${number(row.done)} of ${number(row.total)}${left && row.state === "running" ? `, ${Math.round(left)} s left` : ""} ${row.note ?? ""}`);
+  if (row.total && row.state === "running") made.append(element("br"), element("progress", { max: row.total, value: row.done, "aria-label": `${row.stage}: ${row.done} of ${row.total}` }));
+  return made;
+}

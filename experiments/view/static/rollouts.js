@@ -1,0 +1,151 @@
+// The list of rollouts (only the rows in sight exist) and the one that is looked at.
+import { element, fill, get, number, options } from "./parts.js";
+
+const HEIGHT = 44, PAGE = 200;
+const list = document.getElementById("list"), space = document.getElementById("space");
+const form = document.getElementById("filters"), study = document.getElementById("study");
+let pages = new Map(), total = 0, chosen = -1, asked = 0;
+
+function query() {
+  const found = { study: study.value || "0" };
+  for (const [name, value] of new FormData(form)) if (value) found[name] = value;
+  return found;
+}
+
+async function page(index) {
+  if (!pages.has(index)) pages.set(index, get("rollouts", { ...query(), offset: index * PAGE, limit: PAGE }).then((found) => found.rows));
+  return pages.get(index);
+}
+
+async function row(index) {
+  return (await page(Math.floor(index / PAGE)))[index % PAGE];
+}
+
+async function reload() {
+  const mine = ++asked;
+  const found = await get("rollouts", { ...query(), offset: 0, limit: PAGE });
+  if (mine !== asked) return;
+  pages = new Map([[0, Promise.resolve(found.rows)]]);
+  total = found.total;
+  chosen = -1;
+  space.style.height = `${total * HEIGHT}px`;
+  list.scrollTop = 0;
+  document.getElementById("count").textContent = `${total.toLocaleString("en")} rollouts`;
+  await draw();
+}
+
+async function draw() {
+  const first = Math.max(0, Math.floor(list.scrollTop / HEIGHT) - 4);
+  const last = Math.min(total, first + Math.ceil(list.clientHeight / HEIGHT) + 8);
+  const mine = asked;
+  const rows = await Promise.all(Array.from({ length: Math.max(0, last - first) }, (_, i) => row(first + i)));
+  if (mine !== asked) return;
+  fill(space, ...rows.map((each, i) => each ? line(each, first + i) : ""));
+}
+
+function line(each, index) {
+  const isRight = each.solution >= 1;
+  const made = element("div", { class: "row", role: "option", id: `row-${index}`, "aria-selected": String(index === chosen), onclick: () => choose(index) },
+    element("span", { class: isRight ? "right" : "wrong", text: isRight ? "✓ " : "✗ " }),
+    element("span", { class: "facts", text: `${each.arm} · seed ${each.seed} · step ${each.step} · level ${each.level} · reward ${number(each.reward)} · ${each.tokens} tokens · ${each.outcome}` }),
+    element("span", { class: "text", text: each.text || "(empty)" }));
+  made.style.top = `${index * HEIGHT}px`;
+  return made;
+}
+
+async function choose(index) {
+  if (index < 0 || index >= total) return;
+  chosen = index;
+  list.setAttribute("aria-activedescendant", `row-${index}`);
+  const top = index * HEIGHT;
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
+  await draw();
+  await show((await row(index)).id);
+}
+
+export async function show(id) {
+  const found = await get("rollout", { study: study.value, id });
+  fill(document.getElementById("detail"), ...detail(found));
+}
+
+function detail(found) {
+  const { row: facts, verdict } = found;
+  const parts = Object.entries(found.parts).map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  const colour = element("select", {}, ...["log-probability", "reward of the token", "nothing"].map((text) => element("option", { text })));
+  const tokens = element("div", { class: "tokens", role: "img", "aria-label": "The completion's tokens, darker where the policy found them less likely" });
+  const paint = () => fill(tokens, ...found.tokens.map((text, i) => token(found, text, i, colour.value)));
+  colour.addEventListener("change", paint);
+  paint();
+  return [
+    element("h2", { text: `${facts.arm}, seed ${facts.seed}, step ${facts.step}: ${verdict.outcome}` }),
+    element("p", { class: "hint", text: `reward ${number(found.reward)} (${parts}), ${number(found.reward_above_group)} above its group; weights ${found.version}; problem ${facts.problem}, level ${facts.level}; ended by ${facts.finish}` }),
+    element("pre", { text: found.prompt }),
+    ...(found.turns.length ? found.turns.map((turn) => element("div", { class: `turn ${turn.role === "assistant" ? "assistant" : ""}` }, element("strong", { text: turn.role }), element("pre", { text: turn.content }))) : [solution(found)]),
+    element("p", { text: `answer ${verdict.answer ?? "(none)"}, reference ${found.answer}. ${verdict.detail ?? ""}` }),
+    element("p", {}, element("label", {}, "tokens coloured by ", colour)),
+    tokens,
+    element("h2", { text: "The others of its group" }),
+    ...found.siblings.map((each) => element("p", {}, element("span", { class: each.solution >= 1 ? "right" : "wrong", text: each.solution >= 1 ? "✓ " : "✗ " }),
+      element("button", { class: "link", onclick: () => show(each.id), text: `reward ${number(each.reward)}: ${each.text}` }))),
+  ];
+}
+
+// The solution with a tick or a cross before each step that was judged.
+function solution(found) {
+  const steps = found.verdict.steps ?? [];
+  const block = element("pre");
+  let at = 0;
+  for (const step of steps) {
+    const [start, end] = step.span;
+    if (start < at || end > found.text.length) continue;
+    const mark = step.is_right === true ? ["right", "✓ "] : step.is_right === false ? ["wrong", "✗ "] : ["", ""];
+    block.append(found.text.slice(at, start), element("span", { class: mark[0], title: step.detail ?? "", text: mark[1] + found.text.slice(start, end) }));
+    at = end;
+  }
+  block.append(found.text.slice(at));
+  return block;
+}
+
+function token(found, text, i, by) {
+  const made = element("span", { text });
+  const logprob = found.logprobs[i];
+  const value = by === "log-probability" ? Math.min(1, -logprob / 4) : by === "reward of the token" ? found.token_rewards[i] ?? 0 : 0;
+  made.title = `${number(logprob)} nats${found.token_rewards.length ? `, reward ${number(found.token_rewards[i])}` : ""}`;
+  if (value) made.style.backgroundColor = value > 0 ? `rgba(200, 110, 20, ${0.75 * Math.min(1, value)})` : `rgba(40, 110, 210, ${0.75 * Math.min(1, -value)})`;
+  return made;
+}
+
+export function startRollouts(overview) {
+  fillChoices(overview);
+  let waiting;
+  const soon = () => { clearTimeout(waiting); waiting = setTimeout(reload, 150); };
+  form.addEventListener("input", soon);
+  form.addEventListener("reset", () => setTimeout(reload));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  study.addEventListener("change", () => { fillChoices(overview); reload(); });
+  list.addEventListener("scroll", () => requestAnimationFrame(draw));
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, j: 1, k: -1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    choose(Math.max(0, Math.min(total - 1, chosen + by)));
+  });
+  reload();
+}
+
+function fillChoices(overview) {
+  const found = overview[Number(study.value || 0)];
+  const same = (values) => values.map((value) => [String(value), String(value)]);
+  for (const name of ["arm", "seed", "level", "outcome", "finish"]) options(form.elements[name], same(found[name]), "all");
+  for (const name of ["right_in", "wrong_in"]) options(form.elements[name], same(found.arm), "any");
+}
+
+export function showRollouts(overview, filters) {
+  fillChoices(overview);
+  form.reset();
+  setTimeout(() => {
+    for (const [name, value] of Object.entries(filters)) form.elements[name].value = value;
+    reload();
+  });
+}
