@@ -86,7 +86,8 @@ def test_one_value_in_place_of_another(name: str) -> None:
     ["The maximum number of handshakes that could be made is {}.", "The answer is probably {}.",
     "The answer might be {}.",
      "I guess the answer is {}.", "There could be 3 cases, but the answer is {}.", "The answer is {}, not 40.",
-     "The answer is {} (not 40).", "So the largest number that might be possible is {}."],
+     "The answer is {} (not 40).", "The answer is {} rather than 40.", "答案是{}，而不是40。",
+     r"\boxed{{{}}}, not \boxed{{40}}.", "So the largest number that might be possible is {}."],
 )  # fmt: skip
 def test_one_value_that_is_only_said_with_care_is_an_answer(sentence: str) -> None:
     assert LENIENT.verify(sentence.format(42), "42").is_correct

@@ -39,6 +39,7 @@ _STRUCK = re.compile(
     r"(?<!\S)~~(?=\S)(?:[^~\n$\\]{1,200}|\$?\\boxed\{[^{}~]{0,200}\}\$?)(?<=\S)~~(?!\S)|<(del|s|strike)>[^<\n]{0,200}</\1>",
     re.IGNORECASE,
 )
+_NO_BOX = re.compile(r"(?<=[}$]),\s*(?:and |but )?not\s+\$?\\f?boxed\{[^{}]{1,60}\}\$?")  # \boxed{5}, not \boxed{6}
 _COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
 _ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
 _ONLY_NUMBERS = re.compile(r"[\d\s.,/+*^()=%$-]{1,64}")  # no word, tag or command: no other place can match
@@ -104,6 +105,8 @@ def _visible(response: str) -> tuple[str, bool]:
         text = _INVISIBLE.sub(" ", text)
     if "~~" in text or "</" in text:
         text = _STRUCK.sub(" ", text)
+    if "not " in text:
+        text = _NO_BOX.sub("", text)
     return from_final(without_denied(text)), hidden
 
 

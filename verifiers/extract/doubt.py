@@ -21,7 +21,8 @@ _BOUNDED = re.compile(
 )
 _VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[^\s,;.$]{1,30})"
 NOT_THAT = re.compile(
-    rf"(?i)\s*(?:[,;]\s*(?:and |but )?{column('negations')} \W{{0,3}}{_VALUE}\W{{0,3}}$"
+    rf"(?i)\s*(?:[,;，]\s*(?:and |but |而)?{column('negations')}\s?\W{{0,3}}{_VALUE}\W{{0,3}}$"
+    rf"|\s(?:rather than|instead of) \W{{0,3}}{_VALUE}\W{{0,3}}$"
     rf"|\((?:and |but )?(?:not|no|pas|nicht|não|non|niet|nie|не)\s\W{{0,3}}(?:[\d$\\][^()\n]{{0,60}}|[A-Z])\))"
 )
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
