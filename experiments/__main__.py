@@ -38,7 +38,7 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "env": ("experiments.cli.env:app", "Look at environments; check, play, write, export, serve them."),
     "models": (
         "experiments.cli.models:app",
-        "Pretrained models that are known to work: list them, fetch one.",
+        "List the known models: name, size, licence, whether it is here, and where.",
     ),
 }
 

@@ -25,8 +25,9 @@ def label(
         Path | None, typer.Option("--output", "-o", help="Folder of the answers; default: STUDY/labels.")
     ] = None,
 ) -> None:
-    """Serve a local page on which a person chooses the better of two completions: keys 1, 2, 0 for a tie, u for undo.
+    """Let a person choose the better of two completions, in a browser.
 
+    Keys 1 and 2 choose, 0 is a tie, u takes the latest answer back.
     Answers are kept as they are given; called again, the page goes on where it stopped. The file ANNOTATOR.jsonl is
     what `preference: {comparisons: ...}` of a config reads.
     """

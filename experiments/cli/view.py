@@ -15,9 +15,10 @@ def view(
     folders: Annotated[list[Path], typer.Argument(help="Folders of studies, finished or running.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0: any that is free.")] = 0,
 ) -> None:
-    """Serve a local page: rollouts with filters and search, curves, differences between studies, what a run does now.
+    """Look at rollouts, curves and live runs in a browser, on this machine.
 
-    The page is served to this machine alone, under an address with a token. docs/view.md walks through it.
+    Rollouts with filters and search, curves, differences between studies, what a run does now: docs/view.md.
+    The page is served to this machine alone, under an address with a token.
     """
     for folder in folders:
         if not (folder / "config.yaml").exists():
