@@ -17,8 +17,6 @@ from verifiers.types import Outcome, Reason, Verdict, Verifier
 MAX_RESPONSE_CHARACTERS = 100_000
 MAX_ANSWER_CHARACTERS = 2_000
 MAX_NESTED_FRACTIONS = 5
-_ANNOUNCED_ONCE = {"places": TRAINING_PLACES, "strict": True}
-LENIENT_BY_DEFAULT: Mapping[str, Mapping[str, Any]] = {"numeric": _ANNOUNCED_ONCE, "symbolic": _ANNOUNCED_ONCE}
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX = tuple(
     (re.compile(pattern), replacement)
@@ -107,7 +105,7 @@ def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifie
     """The verifier that an environment's `verify` stands for.
 
     Answers count where they are announced (a tag, a box, ####, "the answer is"), and once: a policy that is paid for
-    the last number of its text learns to scatter numbers. {"name": "numeric", "places": [...]} chooses otherwise.
+    the last number of its text learns to scatter numbers. {"name": "numeric", "mode": "evaluation"} chooses otherwise.
 
     Raises:
         TypeError: `verify` is a check of (problem, answer), which has no form without the problem.
@@ -115,7 +113,7 @@ def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifie
     if isinstance(verify, str):
         verify = {"name": verify}
     if isinstance(verify, Mapping):
-        return registry.make(**{**LENIENT_BY_DEFAULT.get(verify["name"], {}), **verify})
+        return registry.make(**verify)
     if isinstance(verify, Verifier):
         return verify
     raise TypeError(f"{verify!r} is judged together with its problem; use env.grade(problem, response)")

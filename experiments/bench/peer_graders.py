@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import verifiers
-from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.combine import warm_up_all
 from verifiers.types import Outcome, Verdict
 
@@ -158,9 +157,9 @@ OURS = "beyond imitation (symbolic)"
 OURS_STRICT = "beyond imitation (symbolic, strict)"
 OURS_NUMERIC = "beyond imitation (numeric)"
 PEERS: dict[str, Callable[[], Grade]] = {
-    OURS: lambda: ours("symbolic"),
-    OURS_STRICT: lambda: ours("symbolic", places=TRAINING_PLACES, strict=True),
-    OURS_NUMERIC: lambda: ours("numeric"),
+    OURS: lambda: ours("symbolic", mode="evaluation"),
+    OURS_STRICT: lambda: ours("symbolic"),
+    OURS_NUMERIC: lambda: ours("numeric", mode="evaluation"),
     "math_verify (default)": lambda: math_verify(box_only=False),
     "math_verify (reward config)": lambda: math_verify(box_only=True),
     "trl accuracy_reward": trl_accuracy,
@@ -174,8 +173,8 @@ PEERS: dict[str, Callable[[], Grade]] = {
     "string: last number": same_number,
 }
 TOLERANT: dict[str, Callable[[float], Grade]] = {
-    OURS: lambda tolerance: ours("symbolic", tolerance=tolerance),
-    OURS_STRICT: lambda tolerance: ours("symbolic", places=TRAINING_PLACES, strict=True, tolerance=tolerance),
+    OURS: lambda tolerance: ours("symbolic", mode="evaluation", tolerance=tolerance),
+    OURS_STRICT: lambda tolerance: ours("symbolic", tolerance=tolerance),
     "math_verify (default)": lambda tolerance: math_verify(False, tolerance),
     "math_verify (reward config)": lambda tolerance: math_verify(True, tolerance),
 }

@@ -28,6 +28,7 @@ from verifiers.types import Outcome, Verdict, Verifier
 
 READERS = ("symbolic", "steps")  # verifiers that read a reference as an expression, or else as words
 MAX_UNREAD = 5  # references compared as words that are shown
+HAVE_MODES = ("symbolic", "numeric")
 CHUNK = 4096  # rows handed to the pool at a time: bounds memory, and progress is reported between chunks
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
@@ -155,10 +156,10 @@ def verify_file(
         ValueError: a line or a reference cannot be used, with file and line; or there is no such verifier or setting.
     """
     path = Path(path)
-    settings = dict(settings or {})
+    settings = evaluation_settings(verifier, settings)
     if format == "gsm8k-solutions":
         rows = list(read_gsm8k_solutions(path))
-        settings.setdefault("places", ("announced",))
+        settings = {"places": ("announced",), "strict": False, **settings}
     elif format == "jsonl":
         rows = list(read_jsonl(path, response_field=response_field, answer_field=answer_field, label_field=label_field))
     else:
@@ -179,6 +180,12 @@ def verify_file(
     if output is not None:
         write_verdicts(Path(output), rows, verdicts)
     return summary
+
+
+def evaluation_settings(verifier: str | Verifier, settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings, with mode "evaluation" where the verifier has modes and none is chosen."""
+    chosen = dict(settings or {})
+    return {"mode": "evaluation", **chosen} if verifier in HAVE_MODES else chosen
 
 
 def check_references(pool: VerifierPool, rows: Sequence[Row], path: Path | None) -> None:
@@ -256,7 +263,7 @@ def verify_pair(
     Raises:
         ValueError: the reference cannot be used.
     """
-    settings = dict(settings or {})
+    settings = evaluation_settings(verifier, settings)
     if isinstance(verifier, str):
         make(verifier, **settings)
     with VerifierPool(ExplainingGrader(verifier, **settings), deadline_seconds=deadline) as pool:

@@ -21,7 +21,7 @@ class BlockingGrader:
     """Synchronous; with max_concurrency above 1 its methods run in threads."""
 
     def __init__(self, deadline_seconds: float, memory_bytes: int) -> None:
-        grader = VerifierGrader("symbolic")
+        grader = VerifierGrader("symbolic", mode="evaluation")
         self.pool = VerifierPool(grader, deadline_seconds=deadline_seconds, memory_bytes=memory_bytes)
 
     def grade(self, items: list[tuple[str, str]]) -> list[Row]:

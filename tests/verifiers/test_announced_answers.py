@@ -8,8 +8,8 @@ from verifiers.extract import TRAINING_PLACES, Place, extract_answer
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Outcome, Reason
 
-VERIFIER = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+VERIFIER = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 
 ANNOUNCED: list[tuple[str, str]] = [
     ("B", "The answer is (B)."), ("B", "Answer: B"), ("B", "**Answer: B**"),
@@ -127,13 +127,13 @@ def test_reasons_are_typed() -> None:
     }
     assert {text: VERIFIER.verify(text, "42").reason for text in reasons} == reasons
     assert VERIFIER.verify(r"\boxed{5\text{ m}}", "5 km").reason is Reason.UNITS
-    echo = SymbolicVerifier(question="Factor $x^2-1$ completely.")
+    echo = SymbolicVerifier(mode="evaluation", question="Factor $x^2-1$ completely.")
     assert echo.verify(r"\boxed{x^2-1}", "(x-1)(x+1)").reason is Reason.ECHO
     assert echo.verify(r"\boxed{(x+1)(x-1)}", "(x-1)(x+1)").is_correct
 
 
 def test_unevaluated_answers_count_where_the_environment_says_so() -> None:
-    lenient = SymbolicVerifier(allow_unevaluated=True)
+    lenient = SymbolicVerifier(mode="evaluation", allow_unevaluated=True)
     for text, reference in (
         (r"\int_0^1 x^2\,dx", r"\frac13"),
         (r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}"),
@@ -146,9 +146,17 @@ def test_unevaluated_answers_count_where_the_environment_says_so() -> None:
 
 def test_a_tolerance_is_only_what_was_stated() -> None:
     assert not VERIFIER.verify("0.33", r"\frac13").is_correct
-    assert SymbolicVerifier(tolerance=0.005).verify("0.33", r"\frac13").is_correct
-    assert SymbolicVerifier(relative_tolerance=0.02).verify(r"7.1\cdot 10^{35}", r"7\times 10^{35}").is_correct
-    assert not SymbolicVerifier(relative_tolerance=0.01).verify(r"7.1\cdot 10^{35}", r"7\times 10^{35}").is_correct
+    assert SymbolicVerifier(mode="evaluation", tolerance=0.005).verify("0.33", r"\frac13").is_correct
+    assert (
+        SymbolicVerifier(mode="evaluation", relative_tolerance=0.02)
+        .verify(r"7.1\cdot 10^{35}", r"7\times 10^{35}")
+        .is_correct
+    )
+    assert (
+        not SymbolicVerifier(mode="evaluation", relative_tolerance=0.01)
+        .verify(r"7.1\cdot 10^{35}", r"7\times 10^{35}")
+        .is_correct
+    )
 
 
 @pytest.mark.parametrize("reference", ["", "  ", "$$", r"\boxed{}", "..."])

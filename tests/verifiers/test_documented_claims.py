@@ -37,26 +37,26 @@ SETTINGS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("reference", "answer", "right"), EQUALITY)
 def test_claims_about_equality_hold(reference: str, answer: str, right: bool) -> None:
-    assert SymbolicVerifier().verify(f"\\boxed{{{answer}}}", reference).is_correct == right
+    assert SymbolicVerifier(mode="evaluation").verify(f"\\boxed{{{answer}}}", reference).is_correct == right
 
 
 @pytest.mark.parametrize(("reference", "answer", "reason"), REASONS)
 def test_claims_about_reasons_hold(reference: str, answer: str, reason: Reason) -> None:
-    verdict = SymbolicVerifier().verify(f"\\boxed{{{answer}}}", reference)
+    verdict = SymbolicVerifier(mode="evaluation").verify(f"\\boxed{{{answer}}}", reference)
     assert (verdict.is_correct, verdict.reason) == (False, reason)
 
 
 @pytest.mark.parametrize(("settings", "answer", "reference"), SETTINGS)
 def test_settings_accept_what_the_default_refuses(settings: dict[str, Any], answer: str, reference: str) -> None:
-    assert not SymbolicVerifier().verify(f"\\boxed{{{answer}}}", reference).is_correct
-    assert SymbolicVerifier(**settings).verify(f"\\boxed{{{answer}}}", reference).is_correct
+    assert not SymbolicVerifier(mode="evaluation").verify(f"\\boxed{{{answer}}}", reference).is_correct
+    assert SymbolicVerifier(mode="evaluation", **settings).verify(f"\\boxed{{{answer}}}", reference).is_correct
 
 
 def test_a_missing_unit_is_refused_where_units_are_required() -> None:
-    verdict = SymbolicVerifier(require_units=True).verify(r"\boxed{5}", "5 km")
+    verdict = SymbolicVerifier(mode="evaluation", require_units=True).verify(r"\boxed{5}", "5 km")
     assert (verdict.is_correct, verdict.reason) == (False, Reason.UNITS)
 
 
 def test_a_box_taken_back_does_not_count() -> None:
     taken_back = r"So \boxed{5}. Correction: a factor was forgotten, it has to be doubled."
-    assert not SymbolicVerifier().verify(taken_back, "5").is_correct
+    assert not SymbolicVerifier(mode="evaluation").verify(taken_back, "5").is_correct

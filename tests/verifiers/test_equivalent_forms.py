@@ -6,7 +6,7 @@ import pytest
 
 from verifiers.judges.symbolic import SymbolicVerifier
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 
 SAME: list[tuple[str, str]] = [
     (r"\frac{1}{2}", r"\frac 1 2"), (r"\frac{1}{2}", r"\frac{1}2"), (r"\sqrt{2}", r"\sqrt 2"),
@@ -154,7 +154,7 @@ SAME: list[tuple[str, str]] = [
 # only this way round: the reference is a decimal, or an operation is left to work out in the answer
 SAME_AS_REFERENCE: list[tuple[str, str]] = [
     ("B", "Answer: (B) 15"), (r"\sum_{k=1}^{n}k", r"\frac{n(n+1)}{2}"), (r"\int_0^1 x^2\,dx", "1/3"),
-    (r"\frac{d}{dx}x^2", "2x"), ("3.14159", r"\pi"), ("0.67", r"\frac23"), (r"66.7\%", r"\frac{2}{3}"),
+    (r"\frac{d}{dx}x^2", "2x"), ("3.14159", r"\pi"), ("0.667", r"\frac23"), (r"66.7\%", r"\frac{2}{3}"),
     ("5", "m+n=5"), (r"\left\langle 1,2\right\rangle", "<1,2>"),
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from verifiers.parse import Expr, parse
 from verifiers.parse.show import show
 from verifiers.parse.tree import Call, Op, Sym, num
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 
 
 @st.composite
@@ -60,7 +60,7 @@ def test_an_explanation_says_where_and_how_the_answer_was_read() -> None:
         "reference read as": "(1/2) * (x - 1)", "found in": "the last box", "answer read as": "(x - 1)/2",
         "also announced": "3; 5, so \\boxed{\\frac{x-1}{2}}",
     }  # fmt: skip
-    assert SymbolicVerifier(places=["boxed"]).explain("5", "5")["looked in"] == "boxed"
+    assert SymbolicVerifier(mode="evaluation", places=["boxed"]).explain("5", "5")["looked in"] == "boxed"
     assert "nothing" in VERIFIER.explain(r"\boxed{5 +}", "5")["answer read as"]
 
 
@@ -71,5 +71,5 @@ def test_an_unknown_place_is_named_with_those_that_exist(name: str) -> None:
 
 
 def test_an_unknown_setting_is_named_with_those_that_exist() -> None:
-    with pytest.raises(ValueError, match=r"its settings: places, strict"):
+    with pytest.raises(ValueError, match=r"its settings: mode, places, strict"):
         make("symbolic", nonsense=1)

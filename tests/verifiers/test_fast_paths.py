@@ -15,8 +15,8 @@ from verifiers.text.plain_numbers import read_number
 from verifiers.text.reference import read_reference
 from verifiers.types import Outcome, Reason
 
-VERIFIER = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+VERIFIER = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 
 digits = st.integers(0, 10**6).map(str) | st.sampled_from(["0", "00", "007", "1", "10", "100", "1000"])
 signs = st.sampled_from(["", "-", "+"])
@@ -115,12 +115,12 @@ def test_strict_refuses_a_second_value_wherever_it_stands(first: str, second: st
         f"The answer is {second}. So \\boxed{{{first}}}", f"\\boxed{{{second}}} or \\boxed{{{first}}}",
         f"\\boxed{{{first}}}\nAnswer: {second}\n", f"#### {second}\n\\boxed{{{first}}}",
     ):  # fmt: skip
-        for verifier in (STRICT, NumericVerifier(places=TRAINING_PLACES, strict=True)):
+        for verifier in (STRICT, NumericVerifier()):
             assert verifier.verify(response, first).outcome is not Outcome.CORRECT
 
 
 def test_strict_says_why() -> None:
-    for verifier in (STRICT, NumericVerifier(places=TRAINING_PLACES, strict=True)):
+    for verifier in (STRICT, NumericVerifier()):
         assert verifier.verify("The answer is 5. \\boxed{6}", "6").reason is Reason.SEVERAL_ANSWERS
 
 

@@ -45,7 +45,9 @@ def items() -> list[tuple[str, str]]:
 
 
 def make_pool(workers: int = 2) -> VerifierPool:
-    return VerifierPool(VerifierGrader("symbolic"), workers=workers, deadline_seconds=DEADLINE, memory_bytes=MEMORY)
+    return VerifierPool(
+        VerifierGrader("symbolic", mode="evaluation"), workers=workers, deadline_seconds=DEADLINE, memory_bytes=MEMORY
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_no_code_is_run() -> None:
     # payloads that would leave a trace: imports, files, attribute walks. The worker's modules tell.
     payloads = [row for row in rows() if row["category"] == "code"]
     assert payloads
-    with VerifierPool(ModulesAfter("symbolic"), deadline_seconds=DEADLINE) as pool:
+    with VerifierPool(ModulesAfter("symbolic", mode="evaluation"), deadline_seconds=DEADLINE) as pool:
         before = set(pool.grade([("\\boxed{\\sin(1)}", "2")])[0].info["modules"])
         for verdict in pool.grade([(response_of(row), row["gold"]) for row in payloads]):
             new = set(verdict.info["modules"]) - before

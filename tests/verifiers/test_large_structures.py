@@ -9,7 +9,7 @@ import pytest
 
 from verifiers.judges.symbolic import SymbolicVerifier
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 NINES = "9" * 1900
 
 

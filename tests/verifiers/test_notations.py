@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
-VERIFIER = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+VERIFIER = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 
 
 def rows(name: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from verifiers.algebra.identity import Sampling, agree
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 
 # reference, an answer equal to it everywhere, an answer equal to it on a part only
 BRANCHES = [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Reason
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 HOSTILE = Path(__file__).parent / "data" / "hostile.jsonl"
 digits = st.integers(2, 9)
 numbers = st.integers(-60, 60)
@@ -61,7 +61,11 @@ def test_an_equation_that_restates_the_question_is_not_its_solution(first: int, 
     verdict = VERIFIER.verify(rf"\boxed{{{total}}}", f"x = {root}")
     assert not verdict.is_correct
     assert verdict.reason is Reason.UNEVALUATED
-    assert SymbolicVerifier(allow_unevaluated=True).verify(rf"\boxed{{{total}}}", f"x = {root}").is_correct
+    assert (
+        SymbolicVerifier(mode="evaluation", allow_unevaluated=True)
+        .verify(rf"\boxed{{{total}}}", f"x = {root}")
+        .is_correct
+    )
     assert not paid(f"x + y = {root + first}, x - y = {root - first}", f"x = {root}, y = {first}")
     assert paid(f"y = {first}, x = {root}", f"x = {root}, y = {first}")
     assert paid(f"x - {first} = 0", f"x = {first}")  # a line in general form

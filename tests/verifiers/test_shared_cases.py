@@ -41,7 +41,7 @@ def accepts(verifier: SymbolicVerifier, response: str, reference: str) -> bool:
 
 def test_core_cases_reach_the_accuracy_and_hold_the_false_positives() -> None:
     core = [row for row in rows(CASES) if not set(row["flags"]) - {"llm-labelled"}]
-    verifier = SymbolicVerifier()
+    verifier = SymbolicVerifier(mode="evaluation")
     wrong = [row for row in core if accepts(verifier, row["answer"], row["gold"]) != row["expected"]]
     false_positives = [row["id"] for row in wrong if not row["expected"]]
     assert len(core) > 400
@@ -54,11 +54,11 @@ def test_stated_precision_decides_the_cases_that_ask_for_it() -> None:
     cases = {row["id"]: row for row in rows(CASES)}
     for key, tolerance in (("3fcd15b68e06", 0.005), ("bd0fbf111931", 0.001)):
         row = cases[key]
-        assert SymbolicVerifier(tolerance=tolerance).verify(row["answer"], row["gold"]).is_correct
+        assert SymbolicVerifier(mode="evaluation", tolerance=tolerance).verify(row["answer"], row["gold"]).is_correct
 
 
 def test_no_hostile_input_is_rewarded_and_no_control_rejected() -> None:
-    verifier = SymbolicVerifier()
+    verifier = SymbolicVerifier(mode="evaluation")
     for row in rows(HOSTILE):
         text = row["answer"] if "answer" in row else "".join(piece * count for piece, count in row["answer_parts"])
         verdict = accepts(verifier, text, row["gold"])
@@ -69,7 +69,7 @@ def test_no_hostile_input_is_rewarded_and_no_control_rejected() -> None:
 
 
 def test_hostile_inputs_are_bounded_without_a_deadline() -> None:
-    verifier = SymbolicVerifier()
+    verifier = SymbolicVerifier(mode="evaluation")
     for row in rows(HOSTILE):
         text = row["answer"] if "answer" in row else "".join(piece * count for piece, count in row["answer_parts"])
         started = time.thread_time()
@@ -77,7 +77,14 @@ def test_hostile_inputs_are_bounded_without_a_deadline() -> None:
         assert time.thread_time() - started < 1.0, row["id"]
 
 
-@pytest.mark.parametrize("verifier", [SymbolicVerifier(), NumericVerifier(), SymbolicVerifier(strict=True)])
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        SymbolicVerifier(mode="evaluation"),
+        NumericVerifier(mode="evaluation"),
+        SymbolicVerifier(mode="evaluation", strict=True),
+    ],
+)
 def test_every_gsm8k_label_is_reproduced(verifier: Any) -> None:
     labelled = 0
     for row in rows(GSM8K):

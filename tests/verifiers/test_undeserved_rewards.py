@@ -8,7 +8,7 @@ import pytest
 
 from verifiers.judges.symbolic import SymbolicVerifier
 
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 
 UNDESERVED: list[tuple[str, str]] = [
     ("42", r"\boxed{9^{9^{9}}}"), ("42", r"\boxed{(10^{1000})!}"), ("42", r"\boxed{2^{2^{2^{2^{2^2}}}}}"),

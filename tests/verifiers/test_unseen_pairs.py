@@ -17,7 +17,7 @@ import pytest
 from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
-VERIFIER = SymbolicVerifier()
+VERIFIER = SymbolicVerifier(mode="evaluation")
 PARAPHRASE = "words that say the same otherwise: not understood"
 NUMBER_WORDS = "a number in words for digits is a matter of form: `number_words=True` accepts it"
 DESCRIBED = "an object described in words beside its notation"
@@ -67,5 +67,5 @@ def test_a_box_around_the_answer_changes_no_verdict() -> None:
 @pytest.mark.parametrize(("answer", "gold"), [("seventeen", "17"), ("one million", "10^6"), ("two thirds", r"\frac23")])
 def test_a_number_in_words_is_right_where_the_environment_says_so(answer: str, gold: str) -> None:
     assert not VERIFIER.verify(answer, gold).is_correct
-    assert SymbolicVerifier(number_words=True).verify(answer, gold).is_correct
+    assert SymbolicVerifier(mode="evaluation", number_words=True).verify(answer, gold).is_correct
     assert VERIFIER.verify(gold, f"\\text{{{answer}}}").is_correct

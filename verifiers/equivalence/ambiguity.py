@@ -33,6 +33,7 @@ from verifiers.text.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")
+_BRACKETED = re.compile(r"[(\[]|\\\{")  # what stands in brackets is a list, a pair or an interval
 _ONE_DECIMAL = re.compile(r"[\s$*-]*\d{1,12},\d{1,6}\s*(?:\\?%)?[\s$*.]*")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
 _LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,])")  # 12,34,567
@@ -66,7 +67,7 @@ def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tupl
     if isinstance(tree, Call) and tree.name == "binomial" and _has_two_entries(reference.tree):
         yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
     mine: Expr | None
-    for change in (_with_counts, _with_power_inside, _with_common_logs):
+    for change in (_with_counts, _with_power_inside, _with_common_logs, _with_unit_letters):
         mine, theirs = change(tree, text), change(reference.tree, reference.text)
         if mine is not None or theirs is not None:
             yield mine or tree, theirs or reference.tree
@@ -83,7 +84,13 @@ def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Ex
         lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]
-    if "," in text and "," not in reference.text and _DECIMAL_COMMA.search(text) and read_number(text) is None:
+    if (
+        "," in text
+        and "," not in reference.text
+        and not _BRACKETED.search(text)
+        and read_number(text) is None
+        and _DECIMAL_COMMA.search(text)
+    ):
         is_fraction = marks(reference.tree) <= _FRACTION and _ONE_DECIMAL.fullmatch(text) is not None
         decimal = (
             _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
@@ -171,6 +178,20 @@ def _with_counts(tree: Expr, _: str) -> Expr | None:
 
     changed = transform(tree, change)
     return changed if changed != tree else None
+
+
+def _with_unit_letters(tree: Expr, _: str) -> Expr | None:
+    """12 L - 3 with L as a letter of the formula: what stands in a sum is no amount; None without such."""
+    if not isinstance(tree, Op) or "Quantity" not in marks(tree):
+        return None
+
+    def change(node: Expr) -> Expr | None:
+        """An amount in a one-letter unit as a product; None leaves the node as it is."""
+        if isinstance(node, Quantity) and len(node.unit) == 1:
+            return Op("mul", (node.value, Sym(node.unit)))
+        return None
+
+    return transform(tree, change)
 
 
 def _has_decimals(tree: Expr) -> bool:

@@ -17,7 +17,7 @@ from verifiers.equivalence.several.collections import (
     compare_entries,
     has_signs,
 )
-from verifiers.equivalence.several.families import compare_families
+from verifiers.equivalence.several.families import as_family, compare_families
 from verifiers.equivalence.several.lines import compare_lines
 from verifiers.equivalence.several.piecewise import compare_piecewise
 from verifiers.equivalence.several.restated import compare_restated
@@ -89,6 +89,7 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
     answer, reference = worked(answer), worked(reference)
+    answer, reference = as_family(answer), as_family(reference)
     if isinstance(answer, Family) and isinstance(reference, Family):
         as_line = compare_lines(answer, reference)
         if as_line is not None:
@@ -128,6 +129,8 @@ def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judge
         return None
     if isinstance(answer, Interval) and isinstance(reference, Interval) and not _listlike(answer, reference):
         return compare_sets(answer, reference, settings)
+    if isinstance(reference, Rel) and reference.ops == ("in",) and not is_setlike(answer):
+        return no("values, where a set is asked for") if isinstance(reference.sides[1], Interval) else None
     if _both_closed_pairs(answer, reference):
         return None
     try:

@@ -14,8 +14,8 @@ class Settings:
     """How answers are compared.
 
     Attributes:
-        tolerance: absolute difference that still counts as equal; None: only a reference written as a decimal
-            tolerates the rounding of an exact answer to its last digit.
+        tolerance: absolute difference that still counts as equal; None: none.
+        round_to_reference: an exact answer that rounds to a decimal reference of at least three digits is accepted.
         relative_tolerance: the same, as a fraction of the reference.
         allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
         percent_as_number: `10` answers `10%` and the other way round (both also equal 0.1 when written so).
@@ -29,6 +29,7 @@ class Settings:
 
     tolerance: float | None = None
     relative_tolerance: float | None = None
+    round_to_reference: bool = False
     allow_unevaluated: bool = False
     percent_as_number: bool = True
     require_units: bool = False

@@ -47,9 +47,9 @@ class ChoiceVerifier(AnswerVerifier):
             raise ValueError(f"the reference {answer!r:.100} is none of the options {', '.join(self.options)}")
         return ChoiceText(choice.letter, self.options.get(choice.letter, choice.words), choice.text)
 
-    def extract(self, response: str) -> Extraction:
+    def extract(self, response: str, reference: ChoiceText) -> Extraction:
         """The announced answer; where none is announced, the option that a sentence chooses: "Option B is correct"."""
-        found = super().extract(response)
+        found = super().extract(response, reference)
         if found.answer is None and found.place is None:
             return chosen_option(response, self.places) or found
         return found

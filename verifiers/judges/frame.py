@@ -7,16 +7,45 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from verifiers.equivalence.types import Judgement, no
-from verifiers.extract import TRAINING_PLACES, Extraction, Place, extract_answer, read_places
+from verifiers.extract import (
+    ALL_PLACES,
+    EXPLICIT_PLACES,
+    TRAINING_PLACES,
+    Extraction,
+    Place,
+    announcements,
+    extract_answer,
+    read_places,
+)
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.types import Outcome, Reason, Verdict
 
 REFERENCES_KEPT = 4096  # references read once and remembered, per verifier
+
+
+class Mode(StrEnum):
+    """For whom answers are judged."""
+
+    TRAINING = "training"  # explicit announcements, all of them alike; no rounding to a decimal reference
+    EVALUATION = "evaluation"  # any place, the last announcement counts; an exact answer may round to the reference
+
+
+def places_of(mode: Mode | str, places: Sequence[Place | str] | None) -> tuple[Place, ...]:
+    """The places that a caller names, or those of the mode.
+
+    Raises:
+        ValueError: an unknown mode or place.
+    """
+    if mode not in Mode._value2member_map_:
+        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(Mode)}")
+    return read_places(places or (TRAINING_PLACES if mode == Mode.TRAINING else ALL_PLACES))
 
 
 class AnswerVerifier(ABC):
@@ -28,8 +57,11 @@ class AnswerVerifier(ABC):
             announcement counts.
     """
 
+    places: Sequence[Place | str]
+    strict: bool | None
+
     def __init__(self, *, places: Sequence[Place | str] | None = None, strict: bool = True) -> None:
-        self.places = read_places(TRAINING_PLACES if places is None else places)
+        self.places = places_of(Mode.TRAINING, places)
         self.strict = strict
         self._references = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)
 
@@ -45,9 +77,27 @@ class AnswerVerifier(ABC):
     def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Judgement]:
         """The judgement on the text of one answer."""
 
-    def extract(self, response: str) -> Extraction:
+    def extract(self, response: str, reference: Any) -> Extraction:
         """The answer that `response` announces in the places of this verifier."""
         return extract_answer(response, self.places)
+
+    def reference_of(self, answer: str) -> Any:
+        """The reference, read once and kept."""
+        return self._references(answer)
+
+    def judge_announced(self, found: Extraction, reference: Any, response: str) -> tuple[Outcome, str, Judgement]:
+        """The judgement on an announcement, and the reading of it that was judged."""
+        assert found.answer is not None
+        outcome, judged = self.judge_text(found.answer, reference)
+        return outcome, found.answer, judged
+
+    def is_another(self, text: str, found: Extraction, reference: Any) -> bool:
+        """Whether a further announcement, or an earlier one of the same kind, has another value than the reference."""
+        return self.judge_text(text, reference)[0] is not Outcome.CORRECT
+
+    def is_refused(self, text: str, reference: Any) -> Judgement | None:
+        """Why an answer with the right value is not accepted; None: it is."""
+        return None
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on the answer that `response` announces.
@@ -56,41 +106,40 @@ class AnswerVerifier(ABC):
             ValueError: the reference cannot be used.
         """
         started = time.perf_counter()
-        reference = self._references(answer)
-        extraction = self.extract(response)
+        reference = self.reference_of(answer)
+        extraction = self.extract(response, reference)
         if extraction.answer is None or not extraction.answer.strip():
             detail = extraction.detail or "the announced answer is empty"
             return Verdict(Outcome.NO_ANSWER, 0.0, detail=detail, seconds=time.perf_counter() - started)
-        outcome, judged = self.judge_text(extraction.answer, reference)
+        outcome, text, judged = self.judge_announced(extraction, reference, response)
         if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
             outcome, judged = Outcome.WRONG, no("announced with different values", Reason.SEVERAL_ANSWERS)
-        return Verdict(
-            outcome,
-            float(outcome is Outcome.CORRECT),
-            extraction.answer,
-            judged.detail,
-            judged.reason,
-            seconds=time.perf_counter() - started,
-        )
+        if outcome is Outcome.CORRECT and (refused := self.is_refused(text, reference)) is not None:
+            outcome, judged = Outcome.WRONG, refused
+        is_right = outcome is Outcome.CORRECT
+        reason = None if is_right else judged.reason
+        return Verdict(outcome, float(is_right), text, judged.detail, reason, seconds=time.perf_counter() - started)
 
     def _announces_another(self, response: str, chosen: Extraction, reference: Any) -> bool:
-        """True when some announcement is not correct."""
-        texts = set(self._announcements(response, chosen)) - {chosen.answer}
-        return any(self.judge_text(text, reference)[0] is not Outcome.CORRECT for text in texts)
-
-    def _announcements(self, response: str, chosen: Extraction) -> Iterator[str]:
-        for place in self.places:
-            found = chosen if place is chosen.place else extract_answer(response, (place,))
-            yield from found.others
-            if found.answer is not None:
-                yield found.answer
+        """Whether any explicit announcement outside the reasoning block has another value."""
+        places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
+        for found in announcements(response, places, besides=chosen):
+            if any(
+                self.is_another(text, replace(found, answer=text, shorter=tuple), reference) for text in found.others
+            ):
+                return True
+            if found.place is chosen.place or found.answer == chosen.answer or found.answer is None:
+                continue
+            if self.is_another(found.answer, found, reference):
+                return True
+        return False
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_references"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._references = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)
+        self.__dict__["_references"] = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)  # some are frozen
 
 
 class ExpressionVerifier(AnswerVerifier):

@@ -2,76 +2,78 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer, read_places
+from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.extract import Extraction, Place, extract_answer
+from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.types import Outcome, Reason, Verdict
+from verifiers.types import Outcome
 
 
 @dataclass(frozen=True)
-class NumericVerifier:
+class NumericVerifier(AnswerVerifier):
     """Compares one announced number with the reference, exactly.
 
     Attributes:
-        places: where the answer may stand.
-        strict: an answer announced more than once with different values is wrong.
+        mode: `training`: explicit announcements only, all with the same value; `evaluation`: any place of
+            `verifiers.extract`, and the last announcement counts.
+        places: where the answer may stand; (): as the mode says.
+        strict: an answer announced more than once with different values is wrong; None: as the mode says.
         tolerance: absolute difference that still counts as equal.
         relative_tolerance: the same, as a fraction of the reference.
         percent_as_number: `10` answers `10%`, and the other way round.
     """
 
-    places: Sequence[Place | str] = ALL_PLACES
-    strict: bool = False
+    mode: Mode | str = Mode.TRAINING
+    places: Sequence[Place | str] = ()
+    strict: bool | None = None
     tolerance: float | None = None
     relative_tolerance: float | None = None
     percent_as_number: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "places", read_places(self.places))
+        object.__setattr__(self, "places", places_of(self.mode, self.places))
+        if self.strict is None:
+            object.__setattr__(self, "strict", self.mode == Mode.TRAINING)
 
-    def verify(self, response: str, answer: str) -> Verdict:
-        """The verdict on the number that `response` announces.
+    def read_reference(self, answer: str) -> Number:
+        """The number of the reference.
 
         Raises:
             ValueError: the reference is no plain number.
         """
-        started = time.perf_counter()
-        reference = self._reference(answer)
-        extraction = extract_answer(response, self.places)
-        if extraction.answer is None:
-            return _timed(Outcome.NO_ANSWER, None, extraction.detail, started)
-        number, text = _first_number(extraction)
-        if number is None:
-            return _timed(Outcome.UNPARSEABLE, extraction.answer, "the announced answer is no plain number", started)
-        if not self.same(number, reference):
-            return _timed(Outcome.WRONG, text, f"{float_text(number)} differs from the reference", started)
-        if self.strict and self._announces_another(response, extraction, reference):
-            return _timed(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
-        return _timed(Outcome.CORRECT, text, "equal numbers", started)
-
-    def _reference(self, answer: str) -> Number:
         number = _read_reference(answer)
         if number is None:
             raise ValueError(f"reference {answer!r} is no plain number; use the symbolic verifier for expressions")
         return number
 
-    def _announces_another(self, response: str, chosen: Extraction, reference: Number) -> bool:
-        """Whether any explicit announcement, in whichever place, is not this number."""
-        for found in announcements(response, [place for place in self.places if Place(place) in EXPLICIT_PLACES]):
-            numbers = [read_number(other) for other in found.others]
-            if found.place is not chosen.place:
-                numbers.append(_first_number(found)[0])
-            if any(number is None or not self.same(number, reference) for number in numbers):
-                return True
-        if chosen.place in EXPLICIT_PLACES:
-            return False
-        others = [read_number(other) for other in chosen.others]
-        return any(number is None or not self.same(number, reference) for number in others)
+    reference_of = read_reference
+
+    def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Outcome, str, Judgement]:
+        """The judgement on the longest reading of the announcement that is a number."""
+        number, text = _first_number(found)
+        outcome, judged = self._judge(number, reference)
+        return outcome, text, judged
+
+    def judge_text(self, text: str, reference: Number) -> tuple[Outcome, Judgement]:
+        """The judgement on a text that is one number."""
+        return self._judge(read_number(text), reference)
+
+    def is_another(self, text: str, found: Extraction, reference: Number) -> bool:
+        """Whether an announcement is not this number."""
+        number, _ = _first_number(found)
+        return number is None or not self.same(number, reference)
+
+    def _judge(self, number: Number | None, reference: Number) -> tuple[Outcome, Judgement]:
+        if number is None:
+            return Outcome.UNPARSEABLE, no("the announced answer is no plain number")
+        if not self.same(number, reference):
+            return Outcome.WRONG, no(f"{float_text(number)} differs from the reference", method="exact")
+        return Outcome.CORRECT, yes("equal numbers", "exact")
 
     def same(self, number: Number, reference: Number) -> bool:
         """Whether two numbers count as equal under these settings."""
@@ -125,8 +127,3 @@ def float_text(number: Number) -> str:
         return f"{float(value):.12g}"
     except OverflowError:
         return "a very large number"
-
-
-def _timed(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:
-    score = 1.0 if outcome is Outcome.CORRECT else 0.0
-    return Verdict(outcome, score, text, detail, reason, seconds=time.perf_counter() - started)

@@ -6,8 +6,7 @@ expression tree. The verdict says by which argument.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,14 +14,15 @@ from verifiers.equivalence import Judgement, Settings, equivalent
 from verifiers.equivalence.ambiguity import other_readings
 from verifiers.equivalence.types import no, yes
 from verifiers.equivalence.words.logic import same_proposition
-from verifiers.extract import ALL_PLACES, EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer, read_places
+from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
+from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.english.spoken import in_words
 from verifiers.parse.show import show
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.text import dates as moments
 from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
-from verifiers.text.normalize import canonical_words, trim
+from verifiers.text.normalize import canonical_words, restored, trim
 from verifiers.text.plain_numbers import Number, read_number
 from verifiers.text.reference import Reference, read, read_reference, squeezed_text, words_for_mathematics
 from verifiers.types import Outcome, Reason, Verdict
@@ -42,15 +42,18 @@ _MAX_OPTION = 200  # characters of an option with its words
 
 
 @dataclass(frozen=True)
-class SymbolicVerifier:
+class SymbolicVerifier(AnswerVerifier):
     """Judges whether the announced answer is mathematically the reference.
 
     Attributes:
-        places: where the answer may stand in the response; training environments pass `TRAINING_PLACES`.
-        strict: an answer announced more than once with different values is wrong (else the last announcement counts).
+        mode: `training`: explicit announcements only, all with the same value; `evaluation`: any place of
+            `verifiers.extract`, the last announcement counts, and an exact answer may round to a decimal reference.
+        places: where the answer may stand in the response; (): as the mode says.
+        strict: an answer announced more than once with different values is wrong; None: as the mode says.
         allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
-        tolerance: absolute difference that counts as equal; None: only a decimal reference allows rounding.
+        tolerance: absolute difference that counts as equal; None: none.
         relative_tolerance: the same, as a fraction of the reference.
+        round_to_reference: an exact answer counts that rounds to a decimal reference; None: as the mode says.
         percent_as_number: `10` answers `10%`, and the other way round.
         require_units: a reference with a unit asks for the unit.
         number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
@@ -58,18 +61,23 @@ class SymbolicVerifier:
             another text is an echo. "" turns this off.
     """
 
-    places: Sequence[Place | str] = ALL_PLACES
-    strict: bool = False
+    mode: Mode | str = Mode.TRAINING
+    places: Sequence[Place | str] = ()
+    strict: bool | None = None
     allow_unevaluated: bool = False
     tolerance: float | None = None
     relative_tolerance: float | None = None
+    round_to_reference: bool | None = None
     percent_as_number: bool = True
     require_units: bool = False
     number_words: bool = False
     question: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "places", read_places(self.places))
+        object.__setattr__(self, "places", places_of(self.mode, self.places))
+        for name, default in (("strict", Mode.TRAINING), ("round_to_reference", Mode.EVALUATION)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, self.mode == default)
 
     @cached_property
     def settings(self) -> Settings:
@@ -77,6 +85,7 @@ class SymbolicVerifier:
         return Settings(
             tolerance=self.tolerance,
             relative_tolerance=self.relative_tolerance,
+            round_to_reference=bool(self.round_to_reference),
             allow_unevaluated=self.allow_unevaluated,
             percent_as_number=self.percent_as_number,
             require_units=self.require_units,
@@ -87,27 +96,52 @@ class SymbolicVerifier:
         import mpmath  # noqa: F401
         import sympy  # noqa: F401
 
+    def read_reference(self, answer: str) -> Reference:
+        """The reference answer, read once and kept for all verifiers of a process."""
+        return read_reference(answer)
+
+    reference_of = read_reference
+
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on `response`.
 
         Raises:
             ValueError: the reference is empty or cannot be read.
         """
-        started = time.perf_counter()
-        reference = read_reference(answer)
-        extraction = extract_answer(response, self.places)
-        if reference.choice is not None and extraction.place not in EXPLICIT_PLACES:
-            extraction = chosen_option(response, self.places) or extraction
-        if extraction.answer is None or not extraction.answer.strip():
-            return _verdict(Outcome.NO_ANSWER, None, extraction.detail or "the announced answer is empty", started)
-        outcome, text, judged = self._judge_candidates(extraction, reference, response)
-        if outcome is not Outcome.CORRECT and extraction.parts and not self.strict:
-            outcome, text, judged = self._judge_parts(extraction, reference) or (outcome, text, judged)
-        if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
-            return _verdict(Outcome.WRONG, text, "announced with different values", started, Reason.SEVERAL_ANSWERS)
-        if outcome is Outcome.CORRECT and self.question and self._echoes(text, reference):
-            return _verdict(Outcome.WRONG, text, "copied from the question", started, Reason.ECHO)
-        return _verdict(outcome, text, judged.detail, started, judged.reason)
+        return super().verify(restored(response), answer)
+
+    def extract(self, response: str, reference: Reference) -> Extraction:
+        """The announced answer; of an option that is named outside any explicit place, the one that is chosen."""
+        found = extract_answer(response, self.places)
+        if reference.choice is not None and found.place not in EXPLICIT_PLACES:
+            return chosen_option(response, self.places) or found
+        return found
+
+    def judge_announced(self, found: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
+        """The judgement on the first reading of the announcement that is of the reference's kind."""
+        outcome, text, judged = self._judge_candidates(found, reference, response)
+        if outcome is not Outcome.CORRECT and found.parts and not self.strict:
+            return self._judge_parts(found, reference) or (outcome, text, judged)
+        return outcome, text, judged
+
+    def judge_text(self, text: str, reference: Reference) -> tuple[Outcome, Judgement]:
+        """The judgement on the text of one answer."""
+        outcome, judged, _ = self._judge(text, reference)
+        return outcome, judged
+
+    def is_another(self, text: str, found: Extraction, reference: Reference) -> bool:
+        """Whether the first reading of an announcement that is mathematics has another value."""
+        for reading in _readings(found):
+            outcome, _, readable = self._judge(reading, reference)
+            if outcome is Outcome.CORRECT or readable:
+                return outcome is not Outcome.CORRECT
+        return found.place in (Place.BOXED, Place.TAG)
+
+    def is_refused(self, text: str, reference: Reference) -> Judgement | None:
+        """An echo: an answer that only copies the question."""
+        plain = squeezed_text(text) if self.question else ""
+        is_echo = len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
+        return no("copied from the question", Reason.ECHO) if is_echo else None
 
     def explain(self, response: str, answer: str) -> dict[str, str]:
         """How the reference and the announced answer were found and read, in words: what the verdict does not say.
@@ -143,6 +177,7 @@ class SymbolicVerifier:
         first: tuple[Outcome, str, Judgement] | None = None
         for text in _readings(extraction):
             outcome, judged, readable = self._judge(text, reference)
+            readable = readable and not (is_weak and "\n" in text and judged.reason is Reason.FORMAT)
             if outcome is Outcome.CORRECT or (readable and reference.choice is None):
                 return outcome, text, judged
             if reference.choice is not None and _names_another_option(text, reference.choice):
@@ -241,29 +276,6 @@ class SymbolicVerifier:
                 return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
         return first
 
-    def _announces_another(self, response: str, chosen: Extraction, reference: Reference) -> bool:
-        """Whether any explicit announcement outside the reasoning block has another value."""
-        places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
-        for found in announcements(response, places, besides=chosen):
-            if any(self._is_another((other,), found, reference) for other in found.others):
-                return True
-            if found.place is chosen.place or found.answer == chosen.answer:
-                continue
-            if self._is_another(_readings(found), found, reference):
-                return True
-        return False
-
-    def _is_another(self, readings: Iterable[str], found: Extraction, reference: Reference) -> bool:
-        for reading in readings:  # as in _judge_candidates: the first reading that is mathematics counts
-            outcome, _, readable = self._judge(reading, reference)
-            if outcome is Outcome.CORRECT or readable:
-                return outcome is not Outcome.CORRECT
-        return found.place in (Place.BOXED, Place.TAG)
-
-    def _echoes(self, text: str, reference: Reference) -> bool:
-        plain = squeezed_text(text)
-        return len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
-
 
 def _shown(text: str) -> str:
     """How a text was read, or why it could not be."""
@@ -321,10 +333,3 @@ def holds_words(tree: Expr) -> bool:
     if isinstance(tree, Rel):
         return holds_words(tree.sides[-1])
     return isinstance(tree, Text)
-
-
-def _verdict(outcome: Outcome, text: str | None, detail: str, started: float, reason: Reason | None = None) -> Verdict:
-    score = 1.0 if outcome is Outcome.CORRECT else 0.0
-    if outcome is Outcome.CORRECT:
-        reason = None
-    return Verdict(outcome, score, text, detail, reason, seconds=time.perf_counter() - started)

@@ -20,6 +20,7 @@ from verifiers.text.normalize import canonical_words, normalize, trim
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
 _BRACE = re.compile(r"(?<!\\)[{}]")
+_DEEP = 20  # brackets from which a look for superfluous ones is worth its time
 _MAX_UNCLOSED = 3  # braces that are closed where a text breaks off
 _BRACKETS = re.compile(r"[()\[\]{}]")
 
@@ -41,6 +42,8 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True,
     cleaned = trim(normalize(text))
     if not cleaned:
         raise ParseError("empty answer")
+    if cleaned.count("(") + cleaned.count("{") > _DEEP:
+        cleaned = without_doubled_brackets(cleaned)
     cleaned = _TIMES_TEN.sub("*", cleaned)
     has_words = _WORD.search(cleaned) is not None
     if has_words:
@@ -71,6 +74,27 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True,
         if re.search(r"[^\W\d_]{2}", words):
             return Text(words)
         raise ParseError(str(error)) from error
+
+
+def without_doubled_brackets(text: str) -> str:
+    """`text` with one pair left of brackets that directly enclose each other: ((5)) as (5), {{5}} as {5}."""
+    opened: list[int] = []
+    partner: dict[int, int] = {}
+    for index, sign in enumerate(text):
+        if sign in "({" and text[index - 1 : index] != "\\":
+            opened.append(index)
+        elif sign in ")}" and opened and text[index - 1] != "\\":
+            start = opened.pop()
+            if (text[start] == "(") != (sign == ")"):
+                return text
+            partner[start] = index
+    dropped = {
+        place
+        for start, end in partner.items()
+        if text[start + 1] == text[start] and partner.get(start + 1) == end - 1
+        for place in (start, end)
+    }
+    return "".join(sign for index, sign in enumerate(text) if index not in dropped)
 
 
 def _balanced(text: str) -> str:

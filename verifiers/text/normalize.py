@@ -97,6 +97,7 @@ _HTML = (
     (re.compile(r"&nbsp;"), " "),
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
 )
+_LOST_IN_RESPONSE = re.compile(r"[\x07\x08\x0b\x0c]|\r(?!\n)")
 _NEEDS_ESCAPE_REPAIR = re.compile(r"[\x07\x08\x0b\x0c\t\r]|\n(?:eq|otin|abla)\b")
 _EQUATION_BODY = re.compile(
     r"\\begin\{(align\*?|aligned|equation\*?|gather\*?|gathered|split|eqnarray\*?|multline\*?|displaymath)\}((?:(?!\\begin).)*?)\\end\{\1\}",
@@ -113,6 +114,15 @@ _PART_MARK = re.compile(
 )
 _MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({MICRO_UNIT})(?![A-Za-z])")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
+
+
+def restored(response: str) -> str:
+    """A whole response with the commands restored that an unescaped backslash has cost: form feed + `rac`."""
+    if _LOST_IN_RESPONSE.search(response):
+        for pattern, replacement in _LOST_ESCAPES:
+            if pattern.pattern[0:2] != "\\t" and pattern.pattern[0:2] != "\\n":  # tabs and line ends are honest
+                response = pattern.sub(replacement, response)
+    return response
 
 
 def normalize(text: str) -> str:

@@ -28,6 +28,12 @@ _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
 )
+_LONE_LETTER = re.compile(r"(?<![A-Za-z}\]^_*])\{\s*([A-Za-z])\s*\}(?=\s*[_^])")  # {x}_{1}
+_BASED = re.compile(
+    r"(?:(?<![A-Za-z)}_^])\(\s*([0-9A-Za-z]{1,60})\s*\)|\\overline\s*\{\s*([0-9A-Za-z]{1,60})\s*\})"
+    r"\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))"
+)
+_DIGIT_GROUPS = re.compile(r"(?<![\d.])(\d{1,3})((?:,?\s*\\!\s*\d{3})+)(?!\d)")  # 12,\! 345
 _EMPTY_BASE = re.compile(r"(?<=[\d}])\s*\{ ?\}(?=\s*(?:[\^+*/=,)-]|$))")  # 60 {}^\circ, and groups with nothing in them
 _PRIMES = re.compile(r"(?<=\d)\s*\^\s*(?:\{\s*((?:\\prime(?![a-z])\s*|')+)\}|\\prime(?![a-z]))")  # 13^{\prime}
 _PART_IN_TEXT = re.compile(rf"{_FONT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{(ii) }
@@ -88,6 +94,8 @@ def _latex(text: str) -> str:
         text = _ROW_GAP.sub(r"\\\\ ", text)
     if "matrix{" in text or "matrix {" in text:
         text = _PLAIN_MATRIX.sub(r"\\begin{\1}\2\\end{\1}", text)
+    if "\\!" in text:
+        text = _DIGIT_GROUPS.sub(lambda found: found[1] + re.sub(r"\D", "", found[2]), text)
     if "\\mu" in text:
         text = _MICRO.sub(_micro, text)
     if "\\SI" in text or "\\qty" in text:
@@ -106,10 +114,20 @@ def _latex(text: str) -> str:
         )
     if "(" in text:
         text = _PART_IN_TEXT.sub(r"\1 ", text)
+    if "_" in text or "^" in text:
+        text = _LONE_LETTER.sub(r"\1", text)
+        text = _BASED.sub(_based, text)
     if "_" in text:
         text = _BASE_IN_TEXT.sub(r"_{\1}", text)
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     return text
+
+
+def _based(found: re.Match[str]) -> str:
+    """`(431)_5` and an overlined number with a base as digits with a base; as written where a digit is too large."""
+    digits, base = found[1] or found[2], int(found[3] or found[4])
+    fits = 2 <= base <= 36 and all(sign.isalnum() and int(sign, 36) < base for sign in digits)
+    return f"{digits.upper()}_{{{base}}}" if fits and any(sign.isdigit() for sign in digits) else found[0]
 
 
 def _system(found: re.Match[str]) -> str:

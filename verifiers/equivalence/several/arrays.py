@@ -244,10 +244,17 @@ def compare_vector(
 
 
 def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement | None:
-    """A row or column beside a sum of unit vectors; None if they are not."""
+    """A matrix beside multiples of the identity, a row or column beside a sum of unit vectors; None: another pair."""
     matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
     assert isinstance(matrix, Matrix)
-    if 1 not in (len(matrix.rows), len(matrix.rows[0])):
+    size = len(matrix.rows)
+    if size == len(matrix.rows[0]) and not free_symbols(other).isdisjoint(names := (f"I_{size}", f"E_{size}")):
+        identity = Matrix(tuple(tuple(num(int(row == column)) for column in range(size)) for row in range(size)))
+        full = worked(substitute(other, dict.fromkeys(names, identity)))  # 2 I_2
+        if full == other:
+            return None
+        return compare(matrix, full, settings) if matrix is answer else compare(full, matrix, settings)
+    if 1 not in (size, len(matrix.rows[0])):
         return None
     parts = components(other, len(matrix.children))
     if parts is None:

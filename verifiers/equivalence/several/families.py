@@ -9,7 +9,7 @@ from verifiers.equivalence.several.collections import Compare
 from verifiers.equivalence.types import Judgement, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Expr, Family, Sym, free_symbols
+from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym, free_symbols
 
 _DOMAINS = tuple(
     (domain, re.compile(pattern))
@@ -17,6 +17,15 @@ _DOMAINS = tuple(
         ("N", r"\bN(?:\b|[\^_])|\bZ[\^_][+>]|natural|positive"), ("Z", r"\bZ\b|integer"), ("R", r"\bR\b|real"),
     )
 )  # fmt: skip
+
+
+def as_family(expr: Expr) -> Expr:
+    """{ (a, 2a) : a in R } as the points with that parameter; anything else as it is."""
+    if isinstance(expr, Builder) and isinstance(expr.head, Group) and isinstance(expr.condition, Rel):
+        name, domain = expr.condition.sides[0], expr.condition.sides[-1]
+        if expr.condition.ops == ("in",) and isinstance(name, Sym) and isinstance(domain, Const):
+            return Family(expr.head, (name.name,), domain.name)
+    return expr
 
 
 def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:

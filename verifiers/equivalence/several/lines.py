@@ -23,8 +23,11 @@ Vector = list[Fraction]
 
 def compare_lines(answer: Expr, reference: Expr) -> Judgement | None:
     """Whether two sets of points with one parameter are equal; None if they are none."""
-    mine = _line(answer) or _symmetric(answer)
-    theirs = _line(reference) or _symmetric(reference)
+    mine, theirs = _line(answer), _line(reference)
+    mine, theirs = (
+        mine or _symmetric(answer, in_plane=theirs is not None),
+        theirs or _symmetric(reference, in_plane=mine is not None),
+    )
     if mine is None or theirs is None or len(mine[0]) != len(theirs[0]):
         return None
     over_integers = "Z" in (_domain(answer), _domain(reference))
@@ -63,9 +66,9 @@ def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     return (start, direction) if straight and any(direction) else None
 
 
-def _symmetric(expr: Expr) -> tuple[Vector, Vector] | None:
-    """A point and the direction of (x - 1)/2 = (y + 1)/3 = z/4."""
-    if not isinstance(expr, Rel) or len(expr.sides) != 3 or set(expr.ops) != {"="}:
+def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
+    """A point and the direction of (x - 1)/2 = (y + 1)/3 = z/4; with two sides only where a line in the plane is."""
+    if not isinstance(expr, Rel) or len(expr.sides) not in ((2, 3) if in_plane else (3,)) or set(expr.ops) != {"="}:
         return None
     start, direction = [], []
     for name, side in zip(_COORDINATES, expr.sides):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.types import Judgement, Settings, no, yes
@@ -11,6 +12,7 @@ from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import BaseNum, Const, Expr, Num, Op, Quantity, Ratio, marks
 from verifiers.text import units
+from verifiers.text.nouns import names_a_count
 from verifiers.types import Reason
 
 
@@ -92,6 +94,8 @@ def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgem
             return no("ratio of zeros")
     if _is_zero(left[0]) != _is_zero(right[0]) or all(_is_zero(item) for item in left):
         return no("different ratios")
+    if left != right and _is_time(right) and not _is_time(left):
+        return no("another time of day")
     if _is_clock(left) != _is_clock(right):
         return no("a time of day and a ratio")
     if _is_clock(left) and left != right:
@@ -101,6 +105,15 @@ def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgem
 
 def _is_clock(items: tuple[Expr, ...]) -> bool:
     return len(items) > 1 and items[1] == Num(Fraction(0))
+
+
+def _is_time(items: tuple[Expr, ...]) -> bool:
+    """3:30, which no ratio in lowest terms is written as."""
+    values = [item.value for item in items if isinstance(item, Num) and item.value.denominator == 1]
+    if len(values) != len(items) or len(items) != 2:
+        return False
+    hour, minute = (int(value) for value in values)
+    return 0 <= hour <= 24 and 10 <= minute < 60 and gcd(hour, minute) > 1
 
 
 def _is_zero(expr: Expr) -> bool:
@@ -125,6 +138,8 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
     if not isinstance(reference, Quantity):
         if _other_measure(reference, answer):
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
+        if not answer.known and not names_a_count(answer.unit, _rational(answer.value)):
+            return no(f"{answer.unit!r} after a number is no unit", Reason.FORMAT)
         return compare_scalars(answer.value, reference, settings)
     if answer.unit == reference.unit or {answer.unit, reference.unit} in _SAME_UNITS:
         return compare_scalars(answer.value, reference.value, settings)
@@ -145,6 +160,13 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Ju
     scaled = _scaled(answer.value, left.size / right.size)
     judged = compare_scalars(scaled, reference.value, settings)
     return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
+
+
+def _rational(expr: Expr) -> Fraction | None:
+    try:
+        return exact(expr)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return None
 
 
 def _scaled(value: Expr, factor: Fraction) -> Expr:

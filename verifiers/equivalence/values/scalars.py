@@ -21,7 +21,7 @@ from verifiers.parse.tree import Expr, Num, Op, Rel, free_symbols, marks, walk
 from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
-_MIN_SIGNIFICANT = 2  # a one-digit decimal such as 0.3 is no approximation of 1/3
+_MIN_SIGNIFICANT = 3  # 0.3 and 0.33 are no approximations of 1/3
 
 
 def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
@@ -37,7 +37,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     except UndefinedError as error:
         return no(f"no value: {error}")
     else:
-        return _compare_rationals(answer, left, reference, right)
+        return _compare_rationals(answer, left, reference, right, settings)
     answer, reference = opaque(answer), opaque(reference)
     if has_calculus(answer) or has_calculus(reference):
         worked = worked_operators(answer, reference, settings)
@@ -67,13 +67,22 @@ def _judged(agreement: Agreement) -> Judgement:
     return Judgement(agreement.equal, agreement.detail, None, agreement.method)
 
 
-def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction) -> Judgement:
+def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction, settings: Settings) -> Judgement:
     if left == right:
         return yes("equal rational numbers", "exact")
-    step = decimal_step(reference)
-    if step is not None and abs(left - right) * 2 <= step and not _is_decimal(answer):
+    step = decimal_step(reference) if settings.round_to_reference else None
+    if step is not None and abs(left - right) * 2 <= step and not _is_decimal(answer) and not _terminates(left):
         return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
     return no("different rational numbers", method="exact")
+
+
+def _terminates(value: Fraction) -> bool:
+    """Whether a number has finitely many decimals, so that it is another decimal and no exact value of this one."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
 
 
 def decimal_step(reference: Expr) -> Fraction | None:
@@ -120,7 +129,7 @@ def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Judg
 
 def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
     agreement = agree_as_constants(answer, reference, settings.sampling)
-    step = None if agreement else decimal_step(reference)
+    step = decimal_step(reference) if settings.round_to_reference and not agreement else None
     if step is None or _is_decimal(answer):
         return _judged(agreement)
     left, right = (numeric(side, None, settings.digits) for side in (answer, reference))

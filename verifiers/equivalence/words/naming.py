@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from verifiers.equivalence.words.labels import Labelled, is_quantity_label
@@ -22,7 +23,7 @@ def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
         if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
             return None
         return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
-    if _derivative(left) and _derivative(left) == _derivative(right):
+    if _name_one_derivative(_derivative(left), _derivative(right)):
         return Labelled(right, mine.value, mine.alternatives)
     function, other = (left, right) if isinstance(left, Apply) else (right, left)
     if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
@@ -30,12 +31,24 @@ def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
     return None
 
 
-def _derivative(label: Expr | None) -> str:
-    """The function whose first derivative a label names: dy/dx, y', f'(x); "" for another label."""
+def _name_one_derivative(first: tuple[str, int] | None, second: tuple[str, int] | None) -> bool:
+    """dy/dx and f'(x): of one order, and of one function, which y may stand for."""
+    if first is None or second is None or first[1] != second[1]:
+        return False
+    return first[0] == second[0] or "y" in (first[0], second[0])
+
+
+def _derivative(label: Expr | None) -> tuple[str, int] | None:
+    """The function whose derivative a label names, and its order: dy/dx, y', f''(x); None for another label."""
     name = label.name if isinstance(label, Sym | Apply) else ""
-    if name.startswith("d") and "/d" in name:
-        return name[1:].partition("/d")[0]
-    return name[:-1] if name.endswith("'") and not name.endswith("''") else ""
+    found = _LEIBNIZ.fullmatch(name)
+    if found:
+        return found[2], int(found[1] or 1)
+    function = name.rstrip("'")
+    return (function, len(name) - len(function)) if function and function != name else None
+
+
+_LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
 
 
 _COUNTED = frozenset("abcdkmnpq")

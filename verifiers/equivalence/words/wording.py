@@ -42,8 +42,8 @@ _SAME: dict[str, str] = {
         "infinitely many": "infinitely many solutions; infinite solutions; infinite number of solutions; "
         "infinitely many values; infinite number; infinitely many numbers; has infinitely many solutions; "
         "infinitely many integers; unlimited",
-        "true": "yes; correct; always true; t; is true; yes it is; yes it does; statement is true",
-        "false": "no; incorrect; is false; f; not true; no it is not; no it does not; statement is false",
+        "true": "yes; correct; always true; is true; yes it is; yes it does; statement is true",
+        "false": "no; incorrect; is false; not true; no it is not; no it does not; statement is false",
         "impossible": "not possible; is impossible; cannot be done; can not be done; is not possible",
         "increasing": "is increasing; strictly increasing; increases",
         "decreasing": "is decreasing; strictly decreasing; decreases",
@@ -68,6 +68,8 @@ _NONE_AT_ALL = re.compile(
     r"(?: (?:exists?|works?|satisf(?:y|ies|ying)(?: [a-z]+)*|(?:is|are) possible))?"
 )
 _NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
+_KIND = re.compile(r"\b(?:series|sequence|integral|function|matrix|number|integer|graph|system|set)\b")
+_LETTERS = {"t": "true", "f": "false"}  # for the words alone, not for what else means them
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
@@ -79,9 +81,9 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Set
         if polarity and isinstance(other, Text) and canonical_phrase(other.words) == polarity:
             return yes("the same yes or no, with and without its explanation", "text")
     if isinstance(answer, Text) and isinstance(reference, Text):
-        same = canonical_phrase(answer.words) == canonical_phrase(reference.words)
+        same = same_phrase(answer.words, reference.words)
         if not same and not _COPULA.search(reference.words) and (said := _PREDICATE.fullmatch(answer.words)):
-            same = canonical_phrase(said[1]) == canonical_phrase(reference.words)  # the triangle is scalene
+            same = same_phrase(said[1], reference.words)  # the triangle is scalene
         return yes("the same words", "text") if same else no("different words", method="text")
     named, meant = (_meaning(side) for side in (answer, reference))
     if named == meant or (
@@ -90,6 +92,9 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Set
         return yes("words for the same thing", "text")
     words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
     assert isinstance(words, Text)
+    letter = _LETTERS.get(_name(other).casefold())
+    if letter is not None:
+        return yes("the same word", "text") if words.words == letter else no("another word", method="text")
     if _name(other).casefold() == words.words or canonical_phrase(_name(other)) == canonical_phrase(words.words):
         return yes("the same word", "text")
     value = labelled(other).value if isinstance(other, Rel) else other
@@ -99,6 +104,21 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Set
         "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
         method="text",
     )
+
+
+def same_phrase(first: str, second: str) -> bool:
+    """Whether two phrases say the same of one kind of thing: a series is no sequence, but it may be left unsaid."""
+    mine, theirs = canonical_phrase(first), canonical_phrase(second)
+    kinds = _kind_of(first), _kind_of(second)
+    if mine == theirs or _NOUN.sub("", mine) == theirs or mine == _NOUN.sub("", theirs):
+        return kinds[0] == kinds[1] or not all(kinds)
+    return False
+
+
+def _kind_of(words: str) -> str:
+    """The kind of object that a phrase is about, where it names one."""
+    found = _KIND.search(words.casefold())
+    return found[0] if found else ""
 
 
 def canonical_phrase(words: str) -> str:
@@ -112,7 +132,6 @@ def canonical_phrase(words: str) -> str:
         words = _ADVERB.sub("", words)
         if _NONE_AT_ALL.fullmatch(words):
             words = "no solution"
-        words = _NOUN.sub("", words)
     return _SAME.get(words, words)
 
 

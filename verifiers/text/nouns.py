@@ -1,0 +1,54 @@
+"""Which words after a number name what is counted, and which say something about the number.
+
+`12 apples` answers 12; `5 sixths`, `5 tens`, `5 fewer` and `5 too small` do not answer 5. What is counted stands in the
+plural unless there is one; a word that is no plural is taken for a remark.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from verifiers.text import units
+
+_IRREGULAR = frozenset(
+    ("people", "children", "men", "women", "feet", "teeth", "mice", "geese", "oxen", "fish", "sheep", "deer", "dice",
+     "vertices", "indices", "axes", "pence", "cattle", "folk", "data", "roots", "radii", "formulae", "moose", "salmon",
+     "kilo", "each")
+)  # fmt: skip
+# words that change, compare, order, group or comment on a number, in the singular or plural
+_REMARKS = frozenset(
+    ("tens", "ones", "units place", "hundreds", "thousands", "millions", "billions", "trillions", "lakhs", "crores",
+     "dozens", "scores", "pairs", "times", "halves", "thirds", "quarters", "tercios", "cuartos", "quintos", "sextos",
+     "octavos", "novenos", "mitades", "decimos", "plus", "minus", "less", "as", "is", "was", "has", "does", "this",
+     "its", "his", "versus", "vs", "across", "perhaps", "besides", "unless", "always", "sometimes", "remainders",
+     "mods", "moduli", "guess", "guesses", "minuses", "pluses", "places", "digits", "decimals", "powers", "squares of",
+     "ths", "works", "fails", "seems", "means", "equals", "gives", "leaves", "exceeds", "divides", "loses", "misses",
+     "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn",
+     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
+)  # fmt: skip
+_PART = re.compile(
+    r"(?i).*(?:[^aeiou\W]ths?|[a-z]tieths?|i\u00e8mes?|iemes?|\wtel|nths|avos)"
+)  # fifths, zwanzigstel, dixièmes
+_SUBSTANTIVES = frozenset(("months", "baths", "paths", "moths", "cloths", "myths", "lengths", "widths", "depths",
+                           "births", "deaths", "earths", "truths", "youths", "booths", "mouths", "graphs", "tooths",
+                           "strengths"))  # fmt: skip
+
+
+def names_a_count(words: str, value: Fraction | None) -> bool:
+    """Whether the words after a number name the things counted.
+
+    Args:
+        words: what follows the number, in lower case.
+        value: the number; None where it is no rational.
+    """
+    said = words.split()
+    if any(word in _REMARKS or (_PART.fullmatch(word) and word not in _SUBSTANTIVES) for word in said):
+        return False
+    if any(units.names_unit(word) for word in said):
+        return True  # 50 days left
+    if any(not word.isascii() for word in said):
+        return True  # 12 Äpfel: other languages make their plurals otherwise
+    if value is not None and abs(value) <= 1:
+        return True
+    return any(word in _IRREGULAR or (word.endswith("s") and len(word) > 2 and word[-2] != "s") for word in said)
