@@ -28,9 +28,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from envs.builtin import BUILT_IN
-from envs.loading import FILE_MODULE_PREFIX, as_class, attribute_of, load_file, suggest
 from envs.prompts import MAX_SHOTS
 from envs.types import Check, Environment, Mistake, Problem
+from verifiers.plugins import FILE_MODULE_PREFIX, load_attribute, suggest
 from verifiers.types import Verifier
 
 ENTRY_POINT_GROUP = "beyond_imitation.environments"
@@ -274,17 +274,28 @@ def _resolve(name: str) -> tuple[type[Environment], str | None]:
     head, colon, tail = name.rpartition(":") if name.count(":") == 1 else name.partition(":")
     if colon:
         if head.endswith(".py"):
-            return attribute_of(load_file(head), tail, name), None
+            return as_class(load_attribute(name), name), None
         scheme = _find(head)
         if scheme is not None:
             return scheme, tail
         if "." in head or importlib.util.find_spec(head) is not None:
-            return attribute_of(importlib.import_module(head), tail, name), None
+            return as_class(load_attribute(name), name), None
     names = [*BUILT_IN, *_REGISTERED, *_entry_point_names()]
     raise ValueError(
         f"no environment is called {name!r}{suggest(name, names) or '.'} An environment of your own is named "
         "package.module:attribute or path/to/file.py:attribute; `beyond env list` prints the names"
     )
+
+
+def as_class(value: Any, ref: str) -> type[Environment]:
+    """`value`, when it is an environment class.
+
+    Raises:
+        ValueError: it is not; `ref` is what the user wrote.
+    """
+    if isinstance(value, type) and issubclass(value, Environment):
+        return value
+    raise ValueError(f"{ref} is {value!r}, expected an Environment class or a function decorated with @environment")
 
 
 def _find(name: str) -> type[Environment] | None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import importlib.util
 import inspect
-import sys
-from pathlib import Path
 from typing import Any
 
+from verifiers.plugins import load_attribute, suggest
 from verifiers.types import Verifier
 
 BUILT_IN = {
@@ -41,13 +37,12 @@ def make(name: str, **settings: Any) -> Verifier:
     """
     target = BUILT_IN.get(name, name)
     if ":" not in target:
-        near = difflib.get_close_matches(name, BUILT_IN, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        hint = suggest(name, list(BUILT_IN)) or "."
         raise ValueError(
             f"unknown verifier {name!r}{hint} Known: {', '.join(BUILT_IN)}, or 'package.module:attribute', "
             "or 'path/to/file.py:attribute'"
         )
-    found = load(target)
+    found = load_attribute(target)
     if isinstance(found, type) or not isinstance(found, Verifier):
         found = _call(found, name, settings)
     elif settings:
@@ -61,7 +56,7 @@ def list_verifiers() -> list[tuple[str, str]]:
     """(name, first line of its documentation) of every built-in verifier."""
     lines = []
     for name, target in BUILT_IN.items():
-        lines.append((name, (inspect.getdoc(load(target)) or "").partition("\n")[0]))
+        lines.append((name, (inspect.getdoc(load_attribute(target)) or "").partition("\n")[0]))
     return lines
 
 
@@ -76,30 +71,3 @@ def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:
             f"verifier {name!r} does not take {settings}: {error}; its settings: {known or 'none'}"
         ) from error
     return factory(**settings)
-
-
-def load(target: str) -> Any:
-    """The attribute of "package.module:attribute" or "path/to/file.py:attribute"."""
-    location, _, attribute = target.rpartition(":")
-    try:
-        module = _load_file(Path(location)) if location.endswith(".py") else importlib.import_module(location)
-    except (ImportError, FileNotFoundError) as error:
-        raise ValueError(f"verifier {target!r}: cannot import {location!r}: {error}") from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError as error:
-        raise ValueError(f"verifier {target!r}: {location!r} has no attribute {attribute!r}") from error
-
-
-def _load_file(path: Path) -> Any:
-    """The module in a file, loaded once per process."""
-    path = path.resolve()
-    name = f"verifiers_file_{path.stem}_{abs(hash(str(path))):x}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise FileNotFoundError(f"no Python file at {path}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]

@@ -17,8 +17,8 @@ from typing import Any
 
 from envs.adapters import need
 from envs.adapters.episodes import EpisodeEnvironment, Frame, Session, SessionFault
-from envs.loading import load_file
 from envs.registry import environment
+from verifiers.plugins import load_file
 
 HIDDEN_FIELDS = ("metadata", "done", "reward")
 SCALARS = ("string", "integer", "number", "boolean")

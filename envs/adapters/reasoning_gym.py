@@ -14,10 +14,10 @@ from typing import Any
 
 from envs.adapters import need
 from envs.grading import announced_answer
-from envs.loading import suggest
 from envs.registry import environment
 from envs.types import Environment, Problem
 from verifiers.judges.steps import judge_written_steps
+from verifiers.plugins import suggest
 from verifiers.types import Outcome, Verdict
 
 LEVELS = (1, 2, 3)

@@ -27,8 +27,8 @@ from rl.curriculum import CURRICULA
 from rl.curriculum.pools import Pools
 from rl.preference.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
 from rl.rewards.sources import REWARDS, ProxyReward
+from verifiers.plugins import load_attribute
 from verifiers.registry import BUILT_IN
-from verifiers.registry import load as load_verifier
 
 Row = tuple[str, str, str, str]  # key, default, what it accepts, what it means
 WORDS = {  # of type hints
@@ -115,7 +115,7 @@ def verifiers() -> Iterator[str]:
     )
     yield "[verifiers.md](verifiers.md)."
     for name, target in BUILT_IN.items():
-        yield from section(f"`{name}`", load_verifier(target))
+        yield from section(f"`{name}`", load_attribute(target))
 
 
 def section(heading: str, kind: Callable[..., Any], without: Iterable[str] = ()) -> Iterator[str]:

@@ -22,7 +22,7 @@ from rl.algorithms.sapo import Sapo
 from rl.algorithms.settings import build
 from rl.algorithms.sft import Sft
 from rl.algorithms.vapo import Vapo
-from rl.plugins import load_attribute
+from verifiers.plugins import load_attribute
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     kind.name: kind

@@ -7,7 +7,7 @@ from typing import Any
 from envs.types import Environment
 from rl.curriculum.adaptive import EdgeCurriculum, TargetCurriculum
 from rl.curriculum.base import Curriculum
-from rl.plugins import load_attribute
+from verifiers.plugins import load_attribute
 
 CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Curriculum,

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
-from rl.plugins import load_attribute
 from rl.preference.readings import Reading
+from verifiers.plugins import load_attribute
 
 
 @dataclass(frozen=True)

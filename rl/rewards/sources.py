@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Protocol
 
 from envs.splits import keyed_rng
 from policies.types import FinishReason
-from rl.plugins import load_attribute
 from rl.rewards.steps import StepReward
 from rl.types import Group, TokenPair, Trajectory
+from verifiers.plugins import load_attribute
 from verifiers.types import Outcome
 
 FORMER_MEASURES: Mapping[str, str] = {"verified": "solution", "sound": "solution"}  # name of before -> of today

@@ -183,7 +183,7 @@ def served(env_class, action_class, capacity):
 
 @pytest.fixture(scope="module")
 def theirs():
-    from envs.loading import load_file
+    from verifiers.plugins import load_file
 
     return load_file(str(GAMES))
 

@@ -120,7 +120,7 @@ def test_a_function_in_a_module_gets_a_reference_that_others_can_import(file):
 
 
 def test_files_and_attributes_that_do_not_exist_are_named(file, tmp_path):
-    with pytest.raises(ValueError, match="does not exist"):
+    with pytest.raises(ValueError, match="no Python file"):
         make(f"{tmp_path}/absent.py:doubled")
     with pytest.raises(ValueError, match="did you mean 'doubled'"):
         make(f"{file}:doubld")

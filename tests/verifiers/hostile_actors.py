@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool
-from verifiers.trl import VerifierGrader
 from verifiers.types import Verdict
 
 Row = tuple[str, float, str | None, str | None]

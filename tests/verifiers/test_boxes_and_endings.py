@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.choice import ChoiceVerifier
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Outcome
 
-LENIENT = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+LENIENT = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 BOTH = pytest.mark.parametrize("verifier", [LENIENT, STRICT], ids=["lenient", "strict"])
 
 BOXES = [

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from hostile_actors import AsyncGrader, BlockingGrader, Row, signature
 
+from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool
-from verifiers.trl import VerifierGrader
 from verifiers.types import Outcome, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

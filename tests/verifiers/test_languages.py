@@ -8,8 +8,8 @@ from verifiers.extract import TRAINING_PLACES, extract_answer
 from verifiers.extract.languages import LANGUAGES, Language
 from verifiers.judges.symbolic import SymbolicVerifier
 
-LENIENT = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+LENIENT = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 # language: announced (42), denied ("" where the table has no negation), either of two
 SENTENCES: dict[str, tuple[str, str, str]] = {
     "English": ("The answer is 42.", "The answer is not 42.", "The answer is 42 or 43."),

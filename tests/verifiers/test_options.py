@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.choice import ChoiceVerifier
 from verifiers.judges.symbolic import SymbolicVerifier
 
 CHOICE = ChoiceVerifier()
-LENIENT = SymbolicVerifier()
-STRICT = SymbolicVerifier(places=TRAINING_PLACES, strict=True)
+LENIENT = SymbolicVerifier(mode="evaluation")
+STRICT = SymbolicVerifier()
 OPTIONS = ChoiceVerifier(options={"A": "a circle", "B": "a square", "C": "an ellipse", "D": "a line"})
 
 IN_A_BOX = [

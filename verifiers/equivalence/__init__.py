@@ -4,7 +4,26 @@ high-precision arithmetic, then a symbolic evaluation. A mismatch at a point is 
     equivalent(parse("1/2"), parse("0.5")).equal   # True
 """
 
-from verifiers.equivalence.dispatch import equivalent
-from verifiers.equivalence.types import Judgement, Settings
+from verifiers.equivalence.ambiguity import READINGS
+from verifiers.equivalence.dispatch import (
+    GENERAL,
+    KINDS,
+    NAMED_NUMBERS,
+    RENAMED_FUNCTIONS,
+    RESTATED,
+    SINGLES,
+    UNSOLVED,
+    equivalent,
+)
+from verifiers.equivalence.types import Equivalence, Settings
 
-__all__ = ["Judgement", "Settings", "equivalent"]
+__all__ = ["Equivalence", "Settings", "equivalent", "rule_names"]
+
+DATES, PROPOSITIONS = "dates and times", "propositions"  # compared as text, before anything is parsed
+
+
+def rule_names() -> tuple[str, ...]:
+    """The names of all rules that can be switched off, in the order in which they are tried."""
+    tables = [rule.name for rule in (*KINDS, *SINGLES, RESTATED, GENERAL)]
+    readings = [reading.name for reading in READINGS]
+    return (DATES, PROPOSITIONS, *tables, NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED, *readings)

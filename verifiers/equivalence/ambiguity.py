@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from verifiers.equivalence.types import Settings
 from verifiers.parse import ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.rewrite import transform
@@ -50,27 +52,51 @@ _SETS = frozenset("RZNQC")
 _SET_MARKS = frozenset((*(f"Const:{name}" for name in _SETS), "Interval", "SetOp"))
 
 
-def other_readings(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+Pairs = Iterator[tuple[Expr, Expr]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another reading of one kind of notation: (tree of the answer, its text, reference) -> pairs to compare."""
+
+    name: str
+    pairs: Callable[[Expr, str, Reference], Pairs]
+
+
+def other_readings(tree: Expr, text: str, reference: Reference, settings: Settings) -> Pairs:
     """Readings of ambiguous notation, as (answer, reference): 1,234 as a list; 2,74 as a decimal; log with base 10."""
-    yield from _regrouped(tree, text, reference)
+    for reading in READINGS:
+        if settings.uses(reading.name):
+            yield from reading.pairs(tree, text, reference)
+
+
+def _with_digit_letters(tree: Expr, text: str, reference: Reference) -> Pairs:
     if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
         digits = _try_read(text.upper())  # 2a_{16}, where the digits are letters
         if digits is not None:
             yield digits, reference.tree
-    yield from _as_letters(text, reference)
-    if (
-        _has_two_entries(reference.tree)
-        and (point := _POINT.fullmatch(text))
-        and (read := _try_read(point[1])) is not None
-    ):
+
+
+def _as_point(tree: Expr, text: str, reference: Reference) -> Pairs:
+    if not _has_two_entries(reference.tree):
+        return
+    if (point := _POINT.fullmatch(text)) and (read := _try_read(point[1])) is not None:
         yield read, reference.tree  # P(2, 3) is a point where one is asked for
-    if isinstance(tree, Call) and tree.name == "binomial" and _has_two_entries(reference.tree):
+    if isinstance(tree, Call) and tree.name == "binomial":
         yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
-    mine: Expr | None
-    for change in (_with_counts, _with_power_inside, _with_common_logs, _with_unit_letters):
+
+
+def _changed(change: Callable[[Expr, str], Expr | None]) -> Callable[[Expr, str, Reference], Pairs]:
+    def pairs(tree: Expr, text: str, reference: Reference) -> Pairs:
+        """Both sides with the change, where it changes one of them."""
         mine, theirs = change(tree, text), change(reference.tree, reference.text)
         if mine is not None or theirs is not None:
             yield mine or tree, theirs or reference.tree
+
+    return pairs
+
+
+def _as_sets(tree: Expr, text: str, reference: Reference) -> Pairs:
     mine, theirs = _with_named_sets(tree, reference.tree), _with_named_sets(reference.tree, tree)
     if mine is not None or theirs is not None:
         yield mine or tree, theirs or reference.tree
@@ -109,7 +135,7 @@ def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Ex
             yield joined[0], joined[1]
 
 
-def _as_letters(text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
+def _as_letters(_: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
     """`ax + by` and `mg` as products of symbols, unless the reference is an amount with its unit."""
     if _is_amount(reference.tree):
         return
@@ -233,3 +259,16 @@ def _with_power_inside(tree: Expr, text: str) -> Expr | None:
 
     changed = transform(tree, change)
     return changed if changed != tree else None
+
+
+READINGS = (
+    Reading("commas between digits", _regrouped),
+    Reading("letters as digits", _with_digit_letters),
+    Reading("short words as products", _as_letters),
+    Reading("named points", _as_point),
+    Reading("numbers of combinations", _changed(_with_counts)),
+    Reading("powers inside logarithms", _changed(_with_power_inside)),
+    Reading("common logarithms", _changed(_with_common_logs)),
+    Reading("unit letters in formulas", _changed(_with_unit_letters)),
+    Reading("letters for sets", _as_sets),
+)

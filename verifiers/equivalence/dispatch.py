@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from verifiers.algebra.exact import InexactError, UndefinedError
-from verifiers.equivalence.sets.builders import compare_builders
+from verifiers.equivalence.extras.builders import compare_builders
+from verifiers.equivalence.extras.restated import compare_restated
+from verifiers.equivalence.extras.setalgebra import compare_set_expressions
+from verifiers.equivalence.rules import Rule, always, both, either
 from verifiers.equivalence.sets.integers import compare_integers
 from verifiers.equivalence.sets.progressions import compare_progressions
 from verifiers.equivalence.sets.realsets import NotARealSetError, compare_sets, is_setlike
-from verifiers.equivalence.sets.setalgebra import compare_set_expressions
 from verifiers.equivalence.several.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
 from verifiers.equivalence.several.collections import (
     Collection,
@@ -20,9 +22,8 @@ from verifiers.equivalence.several.collections import (
 from verifiers.equivalence.several.families import as_family, compare_families
 from verifiers.equivalence.several.lines import compare_lines
 from verifiers.equivalence.several.piecewise import compare_piecewise
-from verifiers.equivalence.several.restated import compare_restated
 from verifiers.equivalence.several.systems import compare_spans, compare_systems
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.constants import compare_general
 from verifiers.equivalence.values.measures import compare_scalars
 from verifiers.equivalence.values.relations import compare_relations
@@ -33,6 +34,7 @@ from verifiers.equivalence.words.solved import leaves_equations
 from verifiers.equivalence.words.wording import compare_words
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import (
+    Builder,
     Call,
     Cases,
     Dots,
@@ -58,7 +60,7 @@ _ONE_VALUE = frozenset(
 )  # fmt: skip
 
 
-def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Judgement:
+def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Equivalence:
     """Whether `answer` says what `reference` says.
 
     Symmetric except where the reference sets the terms: its decimals allow rounding, its unit may be left out, and
@@ -68,7 +70,8 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
         if not settings.allow_unevaluated and leaves_operation(answer, reference):
             return no("an operation is left to work out", Reason.UNEVALUATED)
         judged = _compare(answer, reference, settings)
-        if judged and not settings.allow_unevaluated and leaves_equations(answer, reference):
+        solves = settings.allow_unevaluated or not settings.uses(UNSOLVED)
+        if judged and not solves and leaves_equations(answer, reference):
             return no("an equation is left to solve", Reason.UNEVALUATED)
         return judged
     except ContradictionError as error:
@@ -81,52 +84,27 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
         return no("nested too deeply", Reason.OVER_BUDGET)
 
 
-def _compare(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     if answer == reference:
         if isinstance(answer, Dots):
             return no("dots alone are no answer")
         return yes("the same expression", "text")
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
-    answer, reference = worked(answer), worked(reference)
-    answer, reference = as_family(answer), as_family(reference)
-    if isinstance(answer, Family) and isinstance(reference, Family):
-        as_line = compare_lines(answer, reference)
-        if as_line is not None:
-            return as_line
-    periodic = compare_progressions(answer, reference)
-    if periodic is not None:
-        return periodic
-    as_integers = compare_integers(answer, reference)
-    if as_integers is not None:
-        return as_integers
-    as_values = compare_builders(answer, reference, _compare, settings)
-    if as_values is not None:
-        return as_values
-    if isinstance(answer, Family) or isinstance(reference, Family):
-        return compare_families(answer, reference, _compare, settings)
-    if isinstance(answer, Text) or isinstance(reference, Text):
-        return compare_words(answer, reference, _compare, settings)
-    answer, reference = worked(answer), worked(reference)
-    as_sets = _compare_as_sets(answer, reference, settings)
-    if as_sets is not None:
-        return as_sets
-    as_system = compare_systems(answer, reference)
-    if as_system:
-        return as_system
-    as_line = compare_lines(answer, reference)
-    if as_line is not None:
-        return as_line
-    as_several = _compare_as_several(answer, reference, settings)
-    if as_several is not None:
-        return as_several
+    answer, reference = as_family(worked(answer)), as_family(worked(reference))
+    for rule in KINDS:
+        judged = rule.judge(answer, reference, _compare, settings)
+        if judged is not None:
+            return judged
     return _compare_single(answer, reference, settings)
 
 
-def _compare_as_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def _is_set(answer: Expr, reference: Expr) -> bool:
+    return is_setlike(reference) or is_setlike(answer)
+
+
+def _compare_as_sets(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
     """As sets of reals, if one of the two can only be that; None if this reading does not apply."""
-    if not (is_setlike(reference) or is_setlike(answer)):
-        return None
     if isinstance(answer, Interval) and isinstance(reference, Interval) and not _listlike(answer, reference):
         return compare_sets(answer, reference, settings)
     if isinstance(reference, Rel) and reference.ops == ("in",) and not is_setlike(answer):
@@ -164,7 +142,7 @@ def _unlabelled(expr: Expr) -> Expr:
     return expr
 
 
-def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def _compare_as_several(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
     left, right = collection(answer), collection(reference)
     if left is None and (right is not None or label_chain(reference)):
         left = chained(answer)
@@ -189,7 +167,7 @@ def _compare_as_several(answer: Expr, reference: Expr, settings: Settings) -> Ju
 
 def _compare_collections(
     left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
-) -> Judgement:
+) -> Equivalence:
     if left is None or right is None:
         vector = compare_vector(answer, reference, left, right, _compare, settings)
         if vector is not None:
@@ -198,7 +176,7 @@ def _compare_collections(
             return _compare(left.items[0].value, reference, settings)
         if left is None and right is not None and _single(reference, right):
             return _compare(answer, right.items[0].value, settings)
-        once = compare_restated(answer, reference, _compare, settings) if right is None else None
+        once = RESTATED.judge(answer, reference, _compare, settings) if right is None else None
         if once is not None:
             return once
         count = "one value" if left is None else f"{len(left.items)} values"
@@ -212,20 +190,20 @@ def _single(expr: Expr, items: Collection) -> bool:
     return len(items.items) == 1 and (items.explicit_set or (isinstance(expr, Group) and expr.kind == "square"))
 
 
-def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     judged = _compare_one(answer, reference, settings)
     if not judged and judged.reason is None:
-        general = compare_general(answer, reference, settings)
+        general = GENERAL.judge(answer, reference, _compare, settings)
         return general if general else judged
     return judged
 
 
-def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     mine, theirs = labelled(answer), labelled(reference)
     if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
         return _compare_equations(mine, theirs, settings)
     if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
-        renamed = same_function(mine, theirs)
+        renamed = same_function(mine, theirs) if settings.uses(RENAMED_FUNCTIONS) else None
         if renamed is not None:
             return compare_entries(renamed, theirs, _compare, settings)
         return _compare_other_labels(answer, reference, mine, theirs, settings)
@@ -239,23 +217,11 @@ def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Judgement
     return _compare_atoms(answer, reference, settings)
 
 
-def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
-    if isinstance(answer, Matrix) and isinstance(reference, Matrix) and answer.kind == reference.kind == "matrix":
-        return compare_matrices(answer, reference, _compare, settings)
-    if isinstance(answer, Matrix) != isinstance(reference, Matrix):
-        judged = compare_unit_vectors(answer, reference, _compare, settings)
+def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
+    for rule in SINGLES:
+        judged = rule.judge(answer, reference, _compare, settings)
         if judged is not None:
             return judged
-    piecewise = compare_piecewise(answer, reference, settings)
-    if piecewise is not None:
-        return piecewise
-    if isinstance(answer, Cases) and isinstance(reference, Cases):
-        return _compare_cases(answer, reference, settings)
-    as_venn = compare_set_expressions(answer, reference)
-    if as_venn is not None:
-        return as_venn
-    if _is_call(answer, "span") and _is_call(reference, "span"):
-        return compare_spans(answer.children, reference.children)
     if "Dots" in marks(answer) or "Dots" in marks(reference):
         return no("an expression with dots is compared as written")
     if _is_structured(answer) != _is_structured(reference):
@@ -271,17 +237,19 @@ def _is_structured(expr: Expr) -> bool:
     return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
 
 
-def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Judgement:
+def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Equivalence:
     if isinstance(mine.value, Rel) and isinstance(theirs.value, Rel):
         return compare_relations(mine.value, theirs.value, settings)
     if isinstance(mine.value, Rel):
         equation, value, label = mine.value, theirs.value, theirs.label
-        if label is None and states_number(equation) and not free_symbols(value):
+        states = settings.uses(NAMED_NUMBERS, is_extra=True) and states_number(equation)
+        if label is None and states and not free_symbols(value):
             return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
     else:
         assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
-        if label is None and asks_for_number(equation) and not free_symbols(value):
+        asks = settings.uses(NAMED_NUMBERS, is_extra=True) and asks_for_number(equation)
+        if label is None and asks and not free_symbols(value):
             return _compare(value, equation.sides[1], settings)  # 37 for m + n = 37
     if label is not None:
         other = Rel(("=",), (label, value))
@@ -292,7 +260,7 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
 
 def _compare_other_labels(
     answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings
-) -> Judgement:
+) -> Equivalence:
     """y = 5 for x = 5 is another unknown; 2 = y for y = 2 and x = 3 + 0y are settled as equations."""
     if isinstance(answer, Rel) and isinstance(reference, Rel) and "approx" not in answer.ops + reference.ops:
         if (
@@ -307,7 +275,9 @@ def _compare_other_labels(
     return no("a value for another name")
 
 
-def _compare_cases(answer: Cases, reference: Cases, settings: Settings) -> Judgement:
+def _compare_cases(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
+    assert isinstance(answer, Cases)
+    assert isinstance(reference, Cases)
     if len(answer.branches) != len(reference.branches):
         return no("a different number of cases")
     remaining = list(reference.branches)
@@ -325,3 +295,46 @@ def _same_condition(first: Expr | None, second: Expr | None, settings: Settings)
     if first is None or second is None:
         return first is second
     return bool(_compare(first, second, settings))
+
+
+def _are_matrices(answer: Expr, reference: Expr) -> bool:
+    return all(isinstance(side, Matrix) and side.kind == "matrix" for side in (answer, reference))
+
+
+def _is_one_matrix(answer: Expr, reference: Expr) -> bool:
+    return isinstance(answer, Matrix) != isinstance(reference, Matrix)
+
+
+def _are_spans(answer: Expr, reference: Expr) -> bool:
+    return _is_call(answer, "span") and _is_call(reference, "span")
+
+
+def _have_rows(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
+    assert isinstance(answer, Matrix)
+    assert isinstance(reference, Matrix)
+    return compare_matrices(answer, reference, compare, settings)
+
+
+NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED = "named numbers", "renamed functions", "unsolved equations"
+RESTATED = Rule("restated values", always, compare_restated, is_extra=True)
+GENERAL = Rule("arbitrary constants", always, lambda a, b, compare, settings: compare_general(a, b, settings))
+KINDS = (
+    Rule("points on lines", both(Family), lambda a, b, compare, settings: compare_lines(a, b)),
+    Rule("periodic sets", always, lambda a, b, compare, settings: compare_progressions(a, b)),
+    Rule("sets of integers", always, lambda a, b, compare, settings: compare_integers(a, b)),
+    Rule("sets of values", both(Builder), compare_builders, is_extra=True),
+    Rule("families", either(Family), compare_families),
+    Rule("words", either(Text), compare_words),
+    Rule("sets of reals", _is_set, _compare_as_sets),
+    Rule("linear systems", always, lambda a, b, compare, settings: compare_systems(a, b) or None),
+    Rule("lines", always, lambda a, b, compare, settings: compare_lines(a, b)),
+    Rule("several values", always, _compare_as_several),
+)
+SINGLES = (
+    Rule("matrices", _are_matrices, _have_rows),
+    Rule("unit vectors", _is_one_matrix, compare_unit_vectors),
+    Rule("piecewise values", either(Cases), lambda a, b, compare, settings: compare_piecewise(a, b, settings)),
+    Rule("cases", both(Cases), _compare_cases),
+    Rule("set letters", always, lambda a, b, compare, settings: compare_set_expressions(a, b), is_extra=True),
+    Rule("spans", _are_spans, lambda a, b, compare, settings: compare_spans(a.children, b.children)),
+)

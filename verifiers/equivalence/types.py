@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from verifiers.algebra.identity import Sampling
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits
+from verifiers.parse.tree import Expr
 from verifiers.types import Reason
 
 
@@ -24,6 +26,8 @@ class Settings:
         points: random points at which two expressions must agree.
         limits: bounds on the size of answers.
         proof_seconds: time that a symbolic proof may take.
+        extras: rules that decide only pairs which this project wrote itself are used too.
+        without: names of rules that are switched off.
         salt: mixed into the choice of the random points, so that no answer is written for them.
     """
 
@@ -37,7 +41,13 @@ class Settings:
     points: int = 4
     limits: Limits = field(default=DEFAULT_LIMITS)
     proof_seconds: float = 1.0
+    extras: bool = False
+    without: frozenset[str] = frozenset()
     salt: str = ""
+
+    def uses(self, rule: str, *, is_extra: bool = False) -> bool:
+        """Whether the rule of that name is switched on."""
+        return (self.extras or not is_extra) and rule not in self.without
 
     @property
     def sampling(self) -> Sampling:
@@ -46,7 +56,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Equivalence:
     """Whether an answer is equivalent to the reference, and by which argument.
 
     `method`: text, exact, modular, numeric, tolerance, symbolic, structure.
@@ -61,11 +71,14 @@ class Judgement:
         return self.equal
 
 
-def yes(detail: str, method: str) -> Judgement:
+Compare = Callable[[Expr, Expr, Settings], Equivalence]
+
+
+def yes(detail: str, method: str) -> Equivalence:
     """A judgement of equality."""
-    return Judgement(True, detail, None, method)
+    return Equivalence(True, detail, None, method)
 
 
-def no(detail: str, reason: Reason | None = None, method: str = "structure") -> Judgement:
+def no(detail: str, reason: Reason | None = None, method: str = "structure") -> Equivalence:
     """A judgement of difference."""
-    return Judgement(False, detail, reason, method)
+    return Equivalence(False, detail, reason, method)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from verifiers.algebra.derivative import NotDifferentiableError, derivative
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.identity import agree, has_long_decimals
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import ExpressionVerifier
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.tree import Bound, Expr, Rel, Sym, walk
@@ -51,7 +51,7 @@ class AntiderivativeVerifier(ExpressionVerifier):
             raise ValueError(f"the reference {answer!r:.200} is no integrand: {error}") from error
         return integrand
 
-    def judge(self, expr: Expr, reference: Expr) -> Judgement:
+    def judge(self, expr: Expr, reference: Expr) -> Equivalence:
         """Whether the derivative of the expression is the integrand."""
         if isinstance(expr, Rel) and expr.ops == ("=",):
             expr = expr.sides[1]

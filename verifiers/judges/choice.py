@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from verifiers.equivalence import Settings, equivalent
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.extract import Extraction
 from verifiers.judges.frame import AnswerVerifier
 from verifiers.parse import ParseError
@@ -54,7 +54,7 @@ class ChoiceVerifier(AnswerVerifier):
             return chosen_option(response, self.places) or found
         return found
 
-    def judge_text(self, text: str, reference: ChoiceText) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: ChoiceText) -> tuple[Outcome, Equivalence]:
         """The judgement on a letter, a letter with words, or the words of an option."""
         if len(text) > MAX_CHARACTERS:
             return Outcome.UNPARSEABLE, no(f"over {MAX_CHARACTERS} characters", Reason.OVER_BUDGET)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import ExpressionVerifier
 from verifiers.parse import OverBudgetError
 from verifiers.parse.tree import Expr, Num, Op, Rel
@@ -141,7 +141,7 @@ class ConstraintVerifier(ExpressionVerifier):
         """The numbers that must be used, and the target."""
         return read_constraint(answer)
 
-    def judge(self, expr: Expr, reference: Constraint) -> Judgement:
+    def judge(self, expr: Expr, reference: Constraint) -> Equivalence:
         """Whether the expression uses the numbers and reaches the target."""
         if isinstance(expr, Rel):
             expr, fault = _without_target(expr, reference.target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import AnswerVerifier
 from verifiers.text.plain_numbers import read_number
 from verifiers.types import Outcome
@@ -39,7 +39,7 @@ class ExactVerifier(AnswerVerifier):
             raise ValueError("the reference is empty")
         return self._canonical(answer)
 
-    def judge_text(self, text: str, reference: str) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: str) -> tuple[Outcome, Equivalence]:
         """The judgement on the canonical text, or on the value of a plain number."""
         canonical = self._canonical(text[:MAX_CHARACTERS])
         if canonical == reference and len(text) <= MAX_CHARACTERS:

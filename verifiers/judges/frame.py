@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from verifiers.equivalence.types import Judgement, no
+from verifiers.equivalence.types import Equivalence, no
 from verifiers.extract import (
     ALL_PLACES,
     EXPLICIT_PLACES,
@@ -74,7 +74,7 @@ class AnswerVerifier(ABC):
         """
 
     @abstractmethod
-    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Equivalence]:
         """The judgement on the text of one answer."""
 
     def extract(self, response: str, reference: Any) -> Extraction:
@@ -85,7 +85,7 @@ class AnswerVerifier(ABC):
         """The reference, read once and kept."""
         return self._references(answer)
 
-    def judge_announced(self, found: Extraction, reference: Any, response: str) -> tuple[Outcome, str, Judgement]:
+    def judge_announced(self, found: Extraction, reference: Any, response: str) -> tuple[Outcome, str, Equivalence]:
         """The judgement on an announcement, and the reading of it that was judged."""
         assert found.answer is not None
         outcome, judged = self.judge_text(found.answer, reference)
@@ -95,7 +95,7 @@ class AnswerVerifier(ABC):
         """Whether a further announcement, or an earlier one of the same kind, has another value than the reference."""
         return self.judge_text(text, reference)[0] is not Outcome.CORRECT
 
-    def is_refused(self, text: str, reference: Any) -> Judgement | None:
+    def is_refused(self, text: str, reference: Any) -> Equivalence | None:
         """Why an answer with the right value is not accepted; None: it is."""
         return None
 
@@ -150,10 +150,10 @@ class ExpressionVerifier(AnswerVerifier):
         import mpmath  # noqa: F401
 
     @abstractmethod
-    def judge(self, expr: Expr, reference: Any) -> Judgement:
+    def judge(self, expr: Expr, reference: Any) -> Equivalence:
         """Whether the expression is an answer to the reference; OverBudgetError may pass."""
 
-    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Equivalence]:
         """The judgement of the tree of the text; what cannot be read is UNPARSEABLE."""
         try:
             judged = self.judge(parse(text), reference)

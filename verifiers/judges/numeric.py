@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.extract import Extraction, Place, extract_answer
 from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.text.plain_numbers import Number, read_number
@@ -53,13 +53,13 @@ class NumericVerifier(AnswerVerifier):
 
     reference_of = read_reference
 
-    def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Outcome, str, Judgement]:
+    def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Outcome, str, Equivalence]:
         """The judgement on the longest reading of the announcement that is a number."""
         number, text = _first_number(found)
         outcome, judged = self._judge(number, reference)
         return outcome, text, judged
 
-    def judge_text(self, text: str, reference: Number) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: Number) -> tuple[Outcome, Equivalence]:
         """The judgement on a text that is one number."""
         return self._judge(read_number(text), reference)
 
@@ -68,7 +68,7 @@ class NumericVerifier(AnswerVerifier):
         number, _ = _first_number(found)
         return number is None or not self.same(number, reference)
 
-    def _judge(self, number: Number | None, reference: Number) -> tuple[Outcome, Judgement]:
+    def _judge(self, number: Number | None, reference: Number) -> tuple[Outcome, Equivalence]:
         if number is None:
             return Outcome.UNPARSEABLE, no("the announced answer is no plain number")
         if not self.same(number, reference):

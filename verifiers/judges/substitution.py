@@ -15,7 +15,7 @@ from verifiers.algebra.exact import exact as exact_value
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.algebra.polynomials import NotPolynomial, equation_polynomial, num_real_roots, sign_branches
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import ExpressionVerifier
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.rewrite import transform
@@ -211,7 +211,7 @@ class SubstitutionVerifier(ExpressionVerifier):
                 f"complete=True needs one polynomial equation in one unknown as reference, got {text!r:.200}"
             ) from error
 
-    def judge(self, expr: Expr, reference: tuple[System, int | None]) -> Judgement:
+    def judge(self, expr: Expr, reference: tuple[System, int | None]) -> Equivalence:
         """Whether the values satisfy every relation of the system."""
         system, num_required = reference
         if has_long_decimals(expr):

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from verifiers.equivalence import Judgement, Settings, equivalent
+from verifiers.equivalence import DATES, PROPOSITIONS, Equivalence, Settings, equivalent, rule_names
 from verifiers.equivalence.ambiguity import other_readings
+from verifiers.equivalence.extras.logic import same_proposition
 from verifiers.equivalence.types import no, yes
-from verifiers.equivalence.words.logic import same_proposition
 from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
 from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.parse import Expr, OverBudgetError, ParseError
@@ -36,6 +36,10 @@ _PLACE_NAMES = {
     Place.FORMULA: "the last formula",
     Place.LAST: "the last number, equation or bold words",
 }
+_TEXT_RULES = (  # name, comparison of two texts (None: they are no such thing), whether it is an extra, its object
+    (DATES, moments.same_moment, False, "moment"),
+    (PROPOSITIONS, same_proposition, True, "truth table"),
+)
 _MAX_OTHERS = 5  # other announcements that an explanation quotes
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 _MAX_OPTION = 200  # characters of an option with its words
@@ -57,6 +61,8 @@ class SymbolicVerifier(AnswerVerifier):
         percent_as_number: `10` answers `10%`, and the other way round.
         require_units: a reference with a unit asks for the unit.
         number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
+        extras: rules count that decide only pairs which this project wrote itself; None: as the mode says.
+        without: names of rules that are switched off (`verifiers.equivalence.rule_names`).
         question: text of the problem; an answer that only copies an expression from it while the reference is
             another text is an echo. "" turns this off.
     """
@@ -71,13 +77,21 @@ class SymbolicVerifier(AnswerVerifier):
     percent_as_number: bool = True
     require_units: bool = False
     number_words: bool = False
+    extras: bool | None = None
+    without: Sequence[str] = ()
     question: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "places", places_of(self.mode, self.places))
-        for name, default in (("strict", Mode.TRAINING), ("round_to_reference", Mode.EVALUATION)):
+        for name, default in (
+            ("strict", Mode.TRAINING),
+            ("round_to_reference", Mode.EVALUATION),
+            ("extras", Mode.EVALUATION),
+        ):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, self.mode == default)
+        if unknown := set(self.without) - set(rule_names()):
+            raise ValueError(f"unknown rules {sorted(unknown)}; known: {', '.join(rule_names())}")
 
     @cached_property
     def settings(self) -> Settings:
@@ -89,6 +103,8 @@ class SymbolicVerifier(AnswerVerifier):
             allow_unevaluated=self.allow_unevaluated,
             percent_as_number=self.percent_as_number,
             require_units=self.require_units,
+            extras=bool(self.extras),
+            without=frozenset(self.without),
         )
 
     def warm_up(self) -> None:
@@ -117,14 +133,16 @@ class SymbolicVerifier(AnswerVerifier):
             return chosen_option(response, self.places) or found
         return found
 
-    def judge_announced(self, found: Extraction, reference: Reference, response: str) -> tuple[Outcome, str, Judgement]:
+    def judge_announced(
+        self, found: Extraction, reference: Reference, response: str
+    ) -> tuple[Outcome, str, Equivalence]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         outcome, text, judged = self._judge_candidates(found, reference, response)
         if outcome is not Outcome.CORRECT and found.parts and not self.strict:
             return self._judge_parts(found, reference) or (outcome, text, judged)
         return outcome, text, judged
 
-    def judge_text(self, text: str, reference: Reference) -> tuple[Outcome, Judgement]:
+    def judge_text(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence]:
         """The judgement on the text of one answer."""
         outcome, judged, _ = self._judge(text, reference)
         return outcome, judged
@@ -137,7 +155,7 @@ class SymbolicVerifier(AnswerVerifier):
                 return outcome is not Outcome.CORRECT
         return found.place in (Place.BOXED, Place.TAG)
 
-    def is_refused(self, text: str, reference: Reference) -> Judgement | None:
+    def is_refused(self, text: str, reference: Reference) -> Equivalence | None:
         """An echo: an answer that only copies the question."""
         plain = squeezed_text(text) if self.question else ""
         is_echo = len(plain) > 3 and plain != reference.squeezed and plain in squeezed_text(self.question)
@@ -168,13 +186,13 @@ class SymbolicVerifier(AnswerVerifier):
 
     def _judge_candidates(
         self, extraction: Extraction, reference: Reference, response: str
-    ) -> tuple[Outcome, str, Judgement]:
+    ) -> tuple[Outcome, str, Equivalence]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
         assert extraction.answer is not None
         is_weak = extraction.place not in EXPLICIT_PLACES
         if is_weak and len(response) < 4_000 and squeezed_text(response) == reference.squeezed:
             return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
-        first: tuple[Outcome, str, Judgement] | None = None
+        first: tuple[Outcome, str, Equivalence] | None = None
         for text in _readings(extraction):
             outcome, judged, readable = self._judge(text, reference)
             readable = readable and not (is_weak and "\n" in text and judged.reason is Reason.FORMAT)
@@ -192,7 +210,7 @@ class SymbolicVerifier(AnswerVerifier):
         assert first is not None
         return first
 
-    def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Judgement] | None:
+    def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Equivalence] | None:
         """One box for every value of a reference that lists them: parts that the response marks as such."""
         parts = extraction.parts
         if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(parts):
@@ -203,7 +221,7 @@ class SymbolicVerifier(AnswerVerifier):
         )
         return (Outcome.CORRECT, text, judged) if judged else None
 
-    def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+    def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence, bool]:
         """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
         if text == reference.text:
             return Outcome.CORRECT, yes("the same text", "text"), True
@@ -227,7 +245,7 @@ class SymbolicVerifier(AnswerVerifier):
                 return self._judge(option.text, reference)
         return judged_tree
 
-    def _judge_choice(self, text: str, reference: ChoiceText) -> Judgement | None:
+    def _judge_choice(self, text: str, reference: ChoiceText) -> Equivalence | None:
         """The judgement on an option: its letter, or its words; None where the text is neither.
 
         A letter with another value than that of the option contradicts itself; other words may be a paraphrase.
@@ -247,7 +265,7 @@ class SymbolicVerifier(AnswerVerifier):
                 return no("the letter with another value", Reason.CONTRADICTION)
         return yes("the same option", "text")
 
-    def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Judgement, bool]:
+    def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence, bool]:
         try:
             tree = read(text)
         except OverBudgetError as error:
@@ -260,17 +278,15 @@ class SymbolicVerifier(AnswerVerifier):
         readable = holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 
-    def _compare(self, tree: Expr, text: str, reference: Reference) -> Judgement:
-        moment = moments.same_moment(text, reference.text)
-        if moment is not None:
-            return yes("the same moment", "text") if moment else no("another moment", method="text")
-        formula = same_proposition(text, reference.text)
-        if formula is not None:
-            return yes("the same truth table", "exact") if formula else no("another truth table", method="exact")
+    def _compare(self, tree: Expr, text: str, reference: Reference) -> Equivalence:
+        for name, same, is_extra, what in _TEXT_RULES:
+            found = same(text, reference.text) if self.settings.uses(name, is_extra=is_extra) else None
+            if found is not None:
+                return yes(f"the same {what}", "text") if found else no(f"another {what}", method="text")
         first = equivalent(tree, reference.tree, self.settings)
         if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
             return first
-        for other_tree, other_reference in other_readings(tree, text, reference):
+        for other_tree, other_reference in other_readings(tree, text, reference, self.settings):
             judged = equivalent(other_tree, other_reference, self.settings)
             if judged:
                 return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
@@ -297,7 +313,7 @@ def _names_another_option(text: str, reference: ChoiceText) -> bool:
     return choice is not None and choice.letter != reference.letter and len(text) < _MAX_OPTION
 
 
-def _judge_numbers(number: Number, reference: Number) -> Judgement | None:
+def _judge_numbers(number: Number, reference: Number) -> Equivalence | None:
     """The judgement on two plain numbers; None where signs of money or percent, or rounding, need a closer look."""
     if number.percent != reference.percent or (number.money and reference.money):
         return None

@@ -8,7 +8,7 @@ from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.sets.pieces import NotARealSetError, RealSet, infinite, normal, number
 from verifiers.equivalence.sets.realsets import is_setlike, real_set
 from verifiers.equivalence.several.collections import collection
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym
 
@@ -21,7 +21,7 @@ _NAMED: dict[str, tuple[int | None, ...]] = {
 }  # fmt: skip
 
 
-def compare_integers(answer: Expr, reference: Expr) -> Judgement | None:
+def compare_integers(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two sets are the same integers, one of them stated by a condition; None where neither is."""
     mine, theirs = _integers(answer), _integers(reference)
     if mine is None and theirs is None:

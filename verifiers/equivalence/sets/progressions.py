@@ -15,7 +15,7 @@ from typing import Any
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.several.collections import expand_signs, has_signs
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import is_label
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Builder, Expr, Family, Group, Op, Rel, Sym, free_symbols, marks, num
@@ -32,7 +32,7 @@ _NAMING = (("=",), ("equiv",), ("in",))
 Progression = tuple[Any, Any]  # a member and the positive step
 
 
-def compare_progressions(answer: Expr, reference: Expr) -> Judgement | None:
+def compare_progressions(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two periodic sets are the same; None if one of them is no such set, or is not declared as one."""
     if not (
         _is_declared(answer) or _is_declared(reference) or (_looks_periodic(answer) and _looks_periodic(reference))

@@ -19,7 +19,7 @@ from verifiers.equivalence.sets.pieces import (
     number,
 )
 from verifiers.equivalence.several.collections import expand_signs, has_signs
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Interval, Num, Op, Rel, SetOp, Sym, walk
 from verifiers.types import Reason
@@ -144,7 +144,7 @@ def _relation(expr: Rel) -> RealSet:
     return solve(expr)
 
 
-def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     """Whether two expressions denote the same set of reals.
 
     Raises:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.equivalence.several.collections import Collection, Compare, collection
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.several.collections import Collection, collection
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute, transform
@@ -218,7 +218,7 @@ def compare_vector(
     right: Collection | None,
     compare: Compare,
     settings: Settings,
-) -> Judgement | None:
+) -> Equivalence | None:
     """A column or row beside a tuple, nested lists beside a matrix, unit vectors beside either; None: none of these."""
     single, items = (labelled(answer).value, right) if left is None else (labelled(reference).value, left)
     if items is None:
@@ -243,7 +243,7 @@ def compare_vector(
     return compare_matrices(*pair_of, compare, settings)
 
 
-def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement | None:
+def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
     """A matrix beside multiples of the identity, a row or column beside a sum of unit vectors; None: another pair."""
     matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
     assert isinstance(matrix, Matrix)
@@ -263,7 +263,7 @@ def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settin
     return compare(*(pair if matrix is answer else pair[::-1]), settings)
 
 
-def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare, settings: Settings) -> Judgement:
+def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare, settings: Settings) -> Equivalence:
     """Whether two matrices have the same shape and entries."""
     shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (answer, reference)]
     if shapes[0] != shapes[1] or any(len(row) != shapes[0][1] for row in (*answer.rows, *reference.rows)):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import Labelled, label_chain, labelled
 from verifiers.parse.joining import is_assignment
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Cases, Dots, Expr, Group, Interval, Matrix, Num, Op, Rel, Sym, marks, walk
 
-Compare = Callable[[Expr, Expr, Settings], Judgement]
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _MAX_ITEMS = 400
 
@@ -158,7 +157,7 @@ def _paired(expr: Rel) -> Collection | None:
     return Collection(items, True, False, True)
 
 
-def compare_collections(left: Collection, right: Collection, compare: Compare, settings: Settings) -> Judgement:
+def compare_collections(left: Collection, right: Collection, compare: Compare, settings: Settings) -> Equivalence:
     """Whether two collections hold the same values; `left` is the answer."""
     if any(isinstance(entry.value, Dots) for entry in (*left.items, *right.items)):
         return _compare_in_order(left.items, right.items, compare, settings)
@@ -215,7 +214,7 @@ def _all_labelled(items: Collection) -> bool:
     return all(entry.label is not None for entry in items.items)
 
 
-def _compare_by_label(left: Collection, right: Collection, compare: Compare, settings: Settings) -> Judgement:
+def _compare_by_label(left: Collection, right: Collection, compare: Compare, settings: Settings) -> Equivalence:
     mine = {_label_text(entry.label): entry for entry in left.items if entry.label is not None}
     theirs = {_label_text(entry.label): entry for entry in right.items if entry.label is not None}
     if mine.keys() != theirs.keys() or len(mine) != len(left.items) or len(theirs) != len(right.items):
@@ -227,7 +226,7 @@ def _compare_by_label(left: Collection, right: Collection, compare: Compare, set
     return yes("the same value for every name", "structure")
 
 
-def compare_entries(mine: Labelled, theirs: Labelled, compare: Compare, settings: Settings) -> Judgement:
+def compare_entries(mine: Labelled, theirs: Labelled, compare: Compare, settings: Settings) -> Equivalence:
     """Whether two labelled values agree in any of their stated forms."""
     judged = compare(mine.value, theirs.value, settings)
     if judged:
@@ -248,7 +247,7 @@ def _restored(entry: Labelled) -> Expr:
 
 def _compare_in_order(
     left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings
-) -> Judgement:
+) -> Equivalence:
     if len(left) != len(right):
         return no(f"{len(left)} values, expected {len(right)}")
     for index, (mine, theirs) in enumerate(zip(left, right)):
@@ -264,7 +263,7 @@ def _compare_in_order(
 
 def _compare_any_order(
     left: Sequence[Labelled], right: Sequence[Labelled], compare: Compare, settings: Settings
-) -> Judgement:
+) -> Equivalence:
     if len(left) != len(right):
         return no(f"{len(left)} values, expected {len(right)}")
     remaining = [(theirs, approximate(theirs.value)) for theirs in right]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from itertools import permutations
 
-from verifiers.equivalence.several.collections import Compare
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym, free_symbols
@@ -28,7 +27,7 @@ def as_family(expr: Expr) -> Expr:
     return expr
 
 
-def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
+def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
     """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
     mine = answer if isinstance(answer, Family) else None
     theirs = reference if isinstance(reference, Family) else None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Rel, Sym, free_symbols
@@ -21,7 +21,7 @@ _LINES = frozenset(("r", "l", "ell", "L", "vec", "x", "P", "X"))
 Vector = list[Fraction]
 
 
-def compare_lines(answer: Expr, reference: Expr) -> Judgement | None:
+def compare_lines(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two sets of points with one parameter are equal; None if they are none."""
     mine, theirs = _line(answer), _line(reference)
     mine, theirs = (

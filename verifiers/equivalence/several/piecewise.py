@@ -14,7 +14,7 @@ from verifiers.algebra.breakpoints import Breaks, around, breaks, critical_parts
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Cases, Expr, Rel, Text, free_symbols, marks, walk
 
@@ -28,7 +28,7 @@ _ORDERS = {
 _OTHERWISE = frozenset(("otherwise", "else", "elsewhere", "all other x", "other"))
 
 
-def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     """Whether two values of one variable are equal, at least one of them in cases; None if this does not apply."""
     if not (isinstance(answer, Cases) or isinstance(reference, Cases)):
         return None
@@ -108,7 +108,7 @@ def _pieces(expr: Expr) -> list[Expr]:
     return [value for value, _ in expr.branches] if isinstance(expr, Cases) else [expr]
 
 
-def _compare_at(points: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Judgement | None:
+def _compare_at(points: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Equivalence | None:
     rng = seeded(reference, answer, salt)
     others = sorted((_names(answer) | _names(reference)) - {name})
     agreed = 0

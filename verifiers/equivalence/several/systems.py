@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Cases, Expr, Group, Op, Rel, Sym, free_symbols
 
@@ -20,7 +20,7 @@ _MAX_UNKNOWNS = 8
 Row = tuple[Fraction, ...]
 
 
-def compare_systems(answer: Expr, reference: Expr) -> Judgement | None:
+def compare_systems(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two linear systems have the same solutions; None if one of them is no such system."""
     mine, theirs = _equations(answer), _equations(reference)
     if mine is None or theirs is None or len(mine) + len(theirs) < 3:
@@ -38,7 +38,7 @@ def compare_systems(answer: Expr, reference: Expr) -> Judgement | None:
     return no("linear systems with other solutions", method="exact")
 
 
-def compare_spans(answer: Sequence[Expr], reference: Sequence[Expr]) -> Judgement:
+def compare_spans(answer: Sequence[Expr], reference: Sequence[Expr]) -> Equivalence:
     """Whether two lists of vectors span the same space."""
     spans = []
     for vectors in (answer, reference):

@@ -17,7 +17,7 @@ from verifiers.algebra.breakpoints import around, breaks, critical_parts, may_br
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import Point, more_points, real_points, seeded
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
@@ -38,7 +38,7 @@ _MAX_PLACES = 40  # points beside breakpoints
 Vector = Sequence[Any]
 
 
-def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     """Whether two expressions with arbitrary constants are the same family of functions; None if they are none."""
     left, right = labelled(answer), labelled(reference)
     if isinstance(left.value, Rel) or isinstance(right.value, Rel):
@@ -196,7 +196,7 @@ def _rank(rows: Sequence[Vector]) -> int:
 
 def _renamed_equal(
     answer: tuple[Expr, Sequence[str]], reference: tuple[Expr, Sequence[str]], settings: Settings
-) -> Judgement | None:
+) -> Equivalence | None:
     """Families that are not linear in their constants, such as 1/(C - x): equal up to names and signs of constants."""
     (expr, names), (other, targets) = answer, reference
     for chosen in permutations(targets):

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import gcd
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
@@ -16,7 +16,7 @@ from verifiers.text.nouns import names_a_count
 from verifiers.types import Reason
 
 
-def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     """Whether two values are equal."""
     if answer == reference:
         return yes("the same expression", "structure")
@@ -36,7 +36,7 @@ def compare_scalars(answer: Expr, reference: Expr, settings: Settings) -> Judgem
     return compare_values(answer, reference, settings)
 
 
-def _compare_bases(answer: Expr, reference: Expr) -> Judgement:
+def _compare_bases(answer: Expr, reference: Expr) -> Equivalence:
     """Digits in a stated base answer digits in that base; the number without its base is another form."""
     if not (isinstance(answer, BaseNum) and isinstance(reference, BaseNum)):
         return no("only one of the two states a base", Reason.FORMAT)
@@ -65,7 +65,7 @@ def _angle_in_radians(expr: Expr, other: Expr) -> Expr:
 _RADIANS = frozenset(("Const:pi", "Call:arcsin", "Call:arccos", "Call:arctan", "Call:arccot"))
 
 
-def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     judged = compare_values(answer, reference, settings)
     if judged or not settings.percent_as_number:
         return judged
@@ -73,7 +73,7 @@ def _compare_percent(answer: Expr, reference: Expr, settings: Settings) -> Judge
     return yes("the same number of percent", bare.method) if bare else judged
 
 
-def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     bare = compare_values(strip_op(answer, "degree"), strip_op(reference, "degree"), settings)
     if bare:
         return yes("the same number of degrees", bare.method)
@@ -81,7 +81,7 @@ def _compare_degrees(answer: Expr, reference: Expr, settings: Settings) -> Judge
     return compare_values(answer, reference, settings) if in_radians else bare
 
 
-def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_ratios(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     left = answer.items if isinstance(answer, Ratio) else _as_pair(answer)
     right = reference.items if isinstance(reference, Ratio) else _as_pair(reference)
     if len(left) != len(right):
@@ -127,7 +127,7 @@ def _as_pair(expr: Expr) -> tuple[Expr, ...]:
     return (expr, Num(Fraction(1)))
 
 
-def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     if not isinstance(answer, Quantity):
         assert isinstance(reference, Quantity)
         if settings.require_units:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import close, integer_points, seeded
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.proof import worked_out
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
@@ -50,7 +50,7 @@ def _finite(node: Bound) -> bool:
     return True
 
 
-def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Judgement | tuple[Expr, Expr]:
+def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | tuple[Expr, Expr]:
     """Two expressions of which one has an integral, limit, derivative, or sum with open ends.
 
     Their judgement where it needs no closed form, else both with their operators worked out.
@@ -71,7 +71,7 @@ def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Judge
     return left, right
 
 
-def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
     names = sorted(free_symbols(answer) | free_symbols(reference))
     bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
@@ -107,7 +107,7 @@ def _same_at(answer: Expr, reference: Expr, values: Mapping[str, Fraction], sett
         )
 
 
-def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     """Infinite sums compared by their first terms near zero, where a power series has converged.
 
     None: another operator stands in one of them, or the terms do not fall fast enough.
@@ -124,7 +124,7 @@ def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) ->
 
 def _agree_to_terms(
     answer: Expr, reference: Expr, names: Sequence[str], terms: int, settings: Settings
-) -> Judgement | None:
+) -> Equivalence | None:
     """The same with so many terms. None: twice as many terms add something."""
     short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
     rng = seeded(answer, reference, settings.salt)

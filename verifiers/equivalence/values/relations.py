@@ -8,7 +8,7 @@ from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, 
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import Point, more_points, real_points, seeded
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import opaque, substitute
@@ -18,7 +18,7 @@ _SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Judgement:
+def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Equivalence:
     """Whether two relations say the same."""
     if answer == reference:
         return yes("the same relation", "structure")
@@ -38,7 +38,7 @@ def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Judgem
     return yes("the same relation", "structure") if same else no("the sides differ")
 
 
-def _compare_chains(answer: Rel, reference: Rel, settings: Settings) -> Judgement:
+def _compare_chains(answer: Rel, reference: Rel, settings: Settings) -> Equivalence:
     for candidate in (answer, _reversed(answer)):
         if candidate.ops == reference.ops and all(
             compare_values(mine, theirs, settings) for mine, theirs in zip(candidate.sides, reference.sides)
@@ -64,7 +64,7 @@ def _difference(relation: Rel) -> Expr:
     return opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
 
 
-def _solved_for(first: Rel, second: Rel, settings: Settings) -> Judgement | None:
+def _solved_for(first: Rel, second: Rel, settings: Settings) -> Equivalence | None:
     """y = 1/x beside x y = 1: the solved form satisfies the other, which is linear in y. None: does not apply."""
     for solved, other in ((first, second), (second, first)):
         name, value = solved.sides
@@ -98,7 +98,7 @@ def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list
     return agreed >= 3
 
 
-def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Judgement:
+def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Equivalence:
     """first = c * second with a constant c (positive if `signed`): first(x) second(p) = second(x) first(p) at a p."""
     names = sorted(free_symbols(first) | free_symbols(second))
     if not names or free_symbols(first) != free_symbols(second):

@@ -13,7 +13,7 @@ from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import Agreement, agree, agree_as_constants
 from verifiers.algebra.sampling import is_real
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.operators import agree_at_integers, has_calculus, is_about_integers, worked_operators
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import opaque
@@ -24,7 +24,7 @@ _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod")
 _MIN_SIGNIFICANT = 3  # 0.3 and 0.33 are no approximations of 1/3
 
 
-def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     """Equality of two unit-free values."""
     if settings.tolerance is not None or settings.relative_tolerance is not None:
         judged = _within_tolerance(answer, reference, settings)
@@ -41,7 +41,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     answer, reference = opaque(answer), opaque(reference)
     if has_calculus(answer) or has_calculus(reference):
         worked = worked_operators(answer, reference, settings)
-        return worked if isinstance(worked, Judgement) else compare_values(*worked, settings)
+        return worked if isinstance(worked, Equivalence) else compare_values(*worked, settings)
     names = sorted(free_symbols(answer) | free_symbols(reference))
     if is_about_integers(answer, reference, names):
         at_integers = agree_at_integers(answer, reference, settings)
@@ -50,7 +50,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Judgeme
     return _compare_anywhere(answer, reference, names, settings)
 
 
-def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Judgement:
+def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Equivalence:
     try:
         if names:
             return _judged(agree(answer, reference, settings.sampling))
@@ -63,11 +63,13 @@ def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], setti
         return no(f"cannot evaluate {error}")
 
 
-def _judged(agreement: Agreement) -> Judgement:
-    return Judgement(agreement.equal, agreement.detail, None, agreement.method)
+def _judged(agreement: Agreement) -> Equivalence:
+    return Equivalence(agreement.equal, agreement.detail, None, agreement.method)
 
 
-def _compare_rationals(answer: Expr, left: Fraction, reference: Expr, right: Fraction, settings: Settings) -> Judgement:
+def _compare_rationals(
+    answer: Expr, left: Fraction, reference: Expr, right: Fraction, settings: Settings
+) -> Equivalence:
     if left == right:
         return yes("equal rational numbers", "exact")
     step = decimal_step(reference) if settings.round_to_reference else None
@@ -115,7 +117,7 @@ def _is_decimal(expr: Expr) -> bool:
     return any(isinstance(node, Num) and node.places is not None for node in walk(expr)) or isinstance(expr, Num)
 
 
-def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Judgement | None:
+def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     try:
         left, right = numeric(answer, None, settings.digits), numeric(reference, None, settings.digits)
     except (InexactError, UndefinedError, OverBudgetError):
@@ -127,7 +129,7 @@ def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Judg
     return no(f"differs by {gap:.6g}; the stated tolerance is {allowed:g}", method="tolerance")
 
 
-def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Judgement:
+def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     agreement = agree_as_constants(answer, reference, settings.sampling)
     step = decimal_step(reference) if settings.round_to_reference and not agreement else None
     if step is None or _is_decimal(answer):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.equivalence.several.collections import Compare
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.tree import Const, Expr, Group, Op, Rel, Sym, Text
 
@@ -73,7 +72,7 @@ _LETTERS = {"t": "true", "f": "false"}  # for the words alone, not for what else
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
-def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement:
+def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
     """Words against words, or against what they name."""
     mine, theirs = _polarity(answer), _polarity(reference)
     answer, reference = _joined(answer), _joined(reference)

@@ -2,14 +2,13 @@ r"""Sets built from a parameter, `\{2n + 1 : n \in \mathbb{N}\}`: the parameter 
 
 from __future__ import annotations
 
-from verifiers.equivalence.several.collections import Compare
-from verifiers.equivalence.types import Judgement, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.parse.conditions import declares
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Builder, Expr, Rel, Sym
 
 
-def compare_builders(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement | None:
+def compare_builders(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
     """Whether two sets of the values of an expression are the same expression over the same numbers; None else."""
     if not (isinstance(answer, Builder) and isinstance(reference, Builder)):
         return None

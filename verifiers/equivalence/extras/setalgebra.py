@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 
-from verifiers.equivalence.types import Judgement, no, yes
+from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.parse.tree import Expr, Op, SetOp, Sym
 
 _MAX_SETS = 6
 _COMPLEMENTS = (Sym("c"), Sym("C"), Sym("complement"))
 
 
-def compare_set_expressions(answer: Expr, reference: Expr) -> Judgement | None:
+def compare_set_expressions(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two expressions in set letters are the same set; None if they are none."""
     if not (_is_operation(answer) or _is_operation(reference)):
         return None

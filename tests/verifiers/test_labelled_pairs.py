@@ -1,9 +1,8 @@
-"""2,961 pairs in three sets, each written and labelled without a look at the verifier (416: with its code in view).
+"""2,961 pairs with labels: since their classes of defects were mended these are training rows of the rules.
 
-Measured before anything was changed for them: 93.3 % of the first set (1 false positive) and 76.9 % of the second
-(5); the second, after mending what the first had shown but before it was opened itself: 82.0 % (4); the third, after
-both: 96.1 % (4 of 2,061). Then classes of defects were mended, never single rows. What is left is listed here with its
-reason; none is paid wrongly.
+They say that nothing is lost, and nothing about answers that nobody has looked at: for that see the cases of other
+projects (`test_shared_cases.py`). Every row that is judged otherwise than by its author stands here with its reason;
+none is paid wrongly.
 """
 
 from __future__ import annotations
@@ -46,19 +45,16 @@ def rows(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("name", "reached"), [("unseen_a.jsonl", 0.985), ("unseen_b.jsonl", 0.93), ("unseen_c.jsonl", 0.995)]
-)
-def test_unseen_pairs_are_judged_as_their_authors_do(name: str, reached: float) -> None:
+@pytest.mark.parametrize("name", ["labelled_a.jsonl", "labelled_b.jsonl", "labelled_c.jsonl"])
+def test_pairs_are_judged_as_their_authors_do(name: str) -> None:
     pairs = rows(name)
     wrong = [row for row in pairs if VERIFIER.verify(row["answer"], row["gold"]).is_correct != row["expected"]]
     assert [row["id"] for row in wrong if not row["expected"]] == []  # nothing is paid that is wrong
     assert {row["id"] for row in wrong} <= DISAGREEMENTS.keys()
-    assert 1 - len(wrong) / len(pairs) >= reached
 
 
 def test_a_box_around_the_answer_changes_no_verdict() -> None:
-    for row in (*rows("unseen_a.jsonl"), *rows("unseen_b.jsonl"), *rows("unseen_c.jsonl")):
+    for row in (*rows("labelled_a.jsonl"), *rows("labelled_b.jsonl"), *rows("labelled_c.jsonl")):
         if row["extraction"] == "expression" and row["id"] not in DISAGREEMENTS:
             boxed = VERIFIER.verify(f"\\boxed{{{row['answer']}}}", row["gold"]).is_correct
             assert boxed == row["expected"], row["id"]

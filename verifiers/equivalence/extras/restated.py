@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from verifiers.equivalence.several.collections import Compare, collection
-from verifiers.equivalence.types import Judgement, Settings, yes
+from verifiers.equivalence.several.collections import collection
+from verifiers.equivalence.types import Compare, Equivalence, Settings, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Expr, Group, Num, Rel, Sym, free_symbols
@@ -11,7 +11,7 @@ from verifiers.parse.tree import Expr, Group, Num, Rel, Sym, free_symbols
 _MAX_STEPS = 12
 
 
-def compare_restated(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Judgement | None:
+def compare_restated(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
     """The judgement on several items that say one value; None where they say several."""
     if not isinstance(answer, Group) or not 1 < len(answer.items) <= _MAX_STEPS:
         return None

@@ -1,0 +1,52 @@
+"""A rule: one kind of answer, when it is that, and how two answers of the kind are compared.
+
+The rules stand in ordered tables (`dispatch.py`, `ambiguity.py`). Each can be switched off by its name, so that what it
+is worth can be counted: `python -m experiments.bench.verifiers --ablate`. A rule that decides only pairs that this
+project wrote itself is an extra (`extras/`): on in evaluation, off in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verifiers.equivalence.types import Compare, Equivalence, Settings
+from verifiers.parse.tree import Expr
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of a table.
+
+    Attributes:
+        name: what it is about, and what switches it off.
+        applies: (answer, reference) -> whether it may have something to say; cheap.
+        compare: (answer, reference, compare, settings) -> its judgement; None where on a closer look it has none.
+        is_extra: decides nothing but the project's own pairs.
+    """
+
+    name: str
+    applies: Callable[[Expr, Expr], bool]
+    compare: Callable[[Expr, Expr, Compare, Settings], Equivalence | None]
+    is_extra: bool = False
+
+    def judge(self, answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+        """The rule's judgement; None where it does not apply or is switched off."""
+        if not settings.uses(self.name, is_extra=self.is_extra) or not self.applies(answer, reference):
+            return None
+        return self.compare(answer, reference, compare, settings)
+
+
+def always(answer: Expr, reference: Expr) -> bool:
+    """Applies to everything: the rule finds out by itself."""
+    return True
+
+
+def either(*kinds: type[Expr]) -> Callable[[Expr, Expr], bool]:
+    """Applies where one of the two is of such a kind."""
+    return lambda answer, reference: isinstance(answer, kinds) or isinstance(reference, kinds)
+
+
+def both(*kinds: type[Expr]) -> Callable[[Expr, Expr], bool]:
+    """Applies where both are of such a kind."""
+    return lambda answer, reference: isinstance(answer, kinds) and isinstance(reference, kinds)
