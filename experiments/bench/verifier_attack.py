@@ -27,7 +27,6 @@ from envs.registry import make
 from experiments.bench.attack_answers import Family, Functions, Interval, Intervals, Numbers, Surds
 from experiments.bench.attack_structures import Amounts, Bases, Collections, Lines, Matrices, Options, Words
 from experiments.run.folders import provenance
-from verifiers.extract import TRAINING_PLACES
 from verifiers.judges.combine import warm_up_all
 from verifiers.judges.symbolic import SymbolicVerifier
 
@@ -39,8 +38,8 @@ FAMILIES: dict[str, Family] = {
     )
 }  # fmt: skip
 MANNERS = {
-    "lenient": SymbolicVerifier(),
-    "strict": SymbolicVerifier(places=TRAINING_PLACES, strict=True),
+    "lenient": SymbolicVerifier(mode="evaluation"),
+    "strict": SymbolicVerifier(),
 }
 WRONG_SHARE = 2 / 3
 DEBATED = frozenset(("rounding",))  # an exact answer that rounds to a decimal reference: a setting decides

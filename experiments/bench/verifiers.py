@@ -4,6 +4,7 @@
         --hostile ../shared/verifiers/adversarial.jsonl --output results/bench_verifiers.json
 
 `--attack` looks for wrong answers that ours pays instead (see `verifier_attack`).
+`--ablate` prints which rows go wrong without each rule of the symbolic verifier (see `rule_ablation`).
 
 Every peer runs in grading processes with a deadline, so a hang is measured and not suffered; a peer that is not
 installed is left out. A bare expression is put into a box for all of them, and given as it stands in a second pass
@@ -30,7 +31,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from experiments.bench import verifier_attack
+from experiments.bench import rule_ablation, verifier_attack
 from experiments.bench.peer_graders import OURS, PEERS, PLAIN_ONLY, TimedGrader, is_installed
 from experiments.run.folders import write_json
 from verifiers.pool.verifier_pool import VerifierPool
@@ -274,9 +275,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--attack", action="store_true", help="search for wrong neighbours that ours pays, and no more")
     parser.add_argument("--trials", type=int, default=150_000, help="texts of the search, two thirds of them wrong")
     parser.add_argument("--seed", type=int, default=0, help="of the search")
+    parser.add_argument("--ablate", action="store_true", help="switch off each rule of the symbolic verifier instead")
+    parser.add_argument(
+        "--own", type=Path, nargs="*", default=[], help="with --ablate: the project's own pairs (JSONL)"
+    )
     options = parser.parse_args(arguments)
     if options.attack:
         return _attack(options)
+    if options.ablate:
+        return _ablate(options.cases, options.own)
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
     cases = read_cases(options.cases) if options.cases else []
@@ -311,6 +318,13 @@ def _attack(options: argparse.Namespace) -> int:
     print(verifier_attack.render(report))
     if options.output:
         write_json(options.output, report)
+    return 0
+
+
+def _ablate(cases: Path | None, own: Sequence[Path]) -> int:
+    foreign = rule_ablation.read_pairs(cases, is_foreign=True) if cases else []
+    pairs = [*foreign, *(pair for path in own for pair in rule_ablation.read_pairs(path, is_foreign=False))]
+    print(rule_ablation.render(rule_ablation.ablate(pairs), pairs))
     return 0
 
 

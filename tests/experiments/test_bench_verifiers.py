@@ -89,3 +89,20 @@ def test_a_report_is_written_and_can_be_updated(tmp_path: Path, capsys: pytest.C
     report = json.loads(output.read_text())
     assert set(report["graders"]) == {"string: last number", "string: equal text"}
     assert "string: equal text" in capsys.readouterr().out
+
+
+def test_a_rule_is_worth_the_rows_that_go_wrong_without_it(tmp_path):
+    from experiments.bench.rule_ablation import ablate, read_pairs, render
+
+    foreign, own = tmp_path / "foreign.jsonl", tmp_path / "own.jsonl"
+    foreign.write_text(
+        '{"id": "a", "gold": "3:00 PM", "answer": "15:00", "expected": true, "flags": []}\n'
+        '{"id": "b", "gold": "1", "answer": "2", "expected": true, "flags": ["wrong-label"]}\n'
+    )
+    own.write_text('{"gold": "p \\\\to q", "answer": "\\\\neg p \\\\lor q", "label": true}\n')
+    pairs = [*read_pairs(foreign, is_foreign=True), *read_pairs(own, is_foreign=False)]
+    worth = {row.rule: row for row in ablate(pairs, ("dates and times", "propositions", "matrices"))}
+    assert worth["dates and times"].foreign == ("foreign:a",)
+    assert worth["propositions"].own == ("own:1",)
+    assert worth["matrices"].foreign == worth["matrices"].own == ()
+    assert "of 1 pairs from elsewhere and 1 own ones" in render(list(worth.values()), pairs)
