@@ -43,6 +43,7 @@ _PRIMES = (PRIME, (1 << 89) - 1, (1 << 107) - 1, (1 << 127) - 1)
 _MAX_DIGITS = 3_000  # of a comparison of constants
 _MAX_PLACES = 90  # points around breakpoints of one line
 _LINES = 3
+_ALL = 1000  # more points than are ever tried
 _LARGEST_INTEGER = 10**40
 _WHOLE = 8  # agreeing integers that count where nothing else is defined
 
@@ -192,7 +193,10 @@ class _Pair:
 
     def _real_points(self) -> int | None:
         """At how many real points both are defined and equal; None: they differ at one."""
-        agreed = self._agree_at(real_points(self.names, self.rng))
+        # without branches both are analytic, and what few points say holds everywhere
+        has_branches = may_break(self.left) or may_break(self.right)
+        enough = _ALL if has_branches else self.sampling.points
+        agreed = self._agree_at(real_points(self.names, self.rng), enough=enough)
         if agreed is not None and agreed < self.sampling.points:
             further = self._agree_at(more_points(self.names, self.rng, 24), enough=2 * self.sampling.points)
             agreed = None if further is None else agreed + further
@@ -204,7 +208,7 @@ class _Pair:
             return None
         return agreed + whole if agreed or whole >= _WHOLE else 0
 
-    def _agree_at(self, points: Iterable[Point], *, enough: int = 1000, is_real_only: bool = True) -> int | None:
+    def _agree_at(self, points: Iterable[Point], *, enough: int = _ALL, is_real_only: bool = True) -> int | None:
         agreed = 0
         for point in points:
             same = self._same_at(point, is_real_only)

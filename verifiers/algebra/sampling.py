@@ -15,10 +15,11 @@ from verifiers.parse.tree import Expr
 
 Point = dict[str, Fraction]
 
-_GRID = 10**9
-_MIDDLE, _SMALL, _LARGE = (Fraction(1, 10), 4), (Fraction(1, 10**4), Fraction(1, 10)), (4, 2_000)
-_MORE = ((0, 1), (1, 4), (Fraction(1, 20), Fraction(1, 2)), (2, 9), (Fraction(1, 5), Fraction(8, 5)))
+_GRID = 10**9  # points are multiples of its inverse; the scales below are in such units
+_MIDDLE, _SMALL, _LARGE = (10**8, 4 * 10**9), (10**5, 10**8), (4 * 10**9, 2 * 10**12)
+_MORE = ((1, 10**9), (10**9, 4 * 10**9), (5 * 10**7, 5 * 10**8), (2 * 10**9, 9 * 10**9), (2 * 10**8, 16 * 10**8))
 _MAX_ORTHANTS = 3  # symbols up to which every orthant is visited; beyond it, some of them
+Scale = tuple[int, int]
 
 
 def seeded(left: Expr, right: Expr, salt: str) -> random.Random:
@@ -31,13 +32,12 @@ def real_points(names: Sequence[str], rng: random.Random) -> Iterator[Point]:
     orthants = _orthants(len(names), rng)
     for signs in orthants:
         yield _point(names, signs, [_MIDDLE] * len(names), rng)
-    scales = (_SMALL, _LARGE) if len(names) == 1 else (_SMALL, _MIDDLE, _LARGE)
-    for index, signs in enumerate(orthants):
-        if len(names) == 1:
-            for scale in scales:
-                yield _point(names, signs, [scale], rng)
-        elif index % 2 == 0 or len(names) == 2:
-            yield _point(names, signs, rng.choices(scales, k=len(names)), rng)
+    if len(names) == 1:
+        for sign, scale in ((1, _SMALL), (-1, _LARGE), (-1, _SMALL), (1, _LARGE)):
+            yield _point(names, (sign,), [scale], rng)
+        return
+    for signs in orthants if len(names) == 2 else orthants[::2]:
+        yield _point(names, signs, rng.choices((_SMALL, _MIDDLE, _LARGE), k=len(names)), rng)
 
 
 def more_points(names: Sequence[str], rng: random.Random, count: int) -> Iterator[Point]:
@@ -64,11 +64,8 @@ def _orthants(count: int, rng: random.Random) -> list[tuple[int, ...]]:
     return [(1,) * count, (-1,) * count, *some]
 
 
-def _point(names: Sequence[str], signs: Sequence[int], scales: Sequence[Any], rng: random.Random) -> Point:
-    return {
-        name: sign * (Fraction(low) + (Fraction(high) - Fraction(low)) * Fraction(rng.randrange(1, _GRID), _GRID))
-        for name, sign, (low, high) in zip(names, signs, scales)
-    }
+def _point(names: Sequence[str], signs: Sequence[int], scales: Sequence[Scale], rng: random.Random) -> Point:
+    return {name: Fraction(sign * rng.randrange(*scale), _GRID) for name, sign, scale in zip(names, signs, scales)}
 
 
 def close(left: Any, right: Any, digits: int) -> bool:

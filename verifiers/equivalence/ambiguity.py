@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from verifiers.equivalence.conventions import SETS
 from verifiers.equivalence.types import Settings
 from verifiers.parse import ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
@@ -25,7 +26,6 @@ from verifiers.parse.tree import (
     Sym,
     free_symbols,
     marks,
-    num,
     walk,
 )
 from verifiers.parse.words import is_short
@@ -48,8 +48,7 @@ _ROMAN = re.compile(r"\\mathrm\s*\{\s*([A-Za-z]{1,3})\s*\}")  # \mathrm{gt}^{2}
 _LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold
 _COUNTED = frozenset(("Num", "Sym", "Op", "Op:add", "Op:neg", "Op:mul"))  # what a number of things looks like
 _FRACTION = frozenset(("Num", "Op", "Op:div", "Op:neg", "Op:percent"))
-_SETS = frozenset("RZNQC")
-_SET_MARKS = frozenset((*(f"Const:{name}" for name in _SETS), "Interval", "SetOp"))
+_SET_MARKS = frozenset((*(f"Const:{name}" for name in SETS), "Interval", "SetOp"))
 
 
 Pairs = Iterator[tuple[Expr, Expr]]
@@ -61,12 +60,13 @@ class Reading:
 
     name: str
     pairs: Callable[[Expr, str, Reference], Pairs]
+    is_extra: bool = False
 
 
 def other_readings(tree: Expr, text: str, reference: Reference, settings: Settings) -> Pairs:
     """Readings of ambiguous notation, as (answer, reference): 1,234 as a list; 2,74 as a decimal; log with base 10."""
     for reading in READINGS:
-        if settings.uses(reading.name):
+        if settings.uses(reading.name, is_extra=reading.is_extra):
             yield from reading.pairs(tree, text, reference)
 
 
@@ -171,7 +171,7 @@ def _with_named_sets(tree: Expr, other: Expr) -> Expr | None:
 
     def named(node: Expr) -> Expr:
         """The set that a letter names; other nodes as they are."""
-        return Const(node.name) if isinstance(node, Sym) and node.name in _SETS else node
+        return Const(node.name) if isinstance(node, Sym) and node.name in SETS else node
 
     def change(node: Expr) -> Expr | None:
         """What `in`, and beside a set its operations, make of letters; None leaves the node as it is."""
@@ -231,20 +231,6 @@ def _try_read(text: str, *, thousands: bool = True, letters: bool = False) -> Ex
         return None
 
 
-def _with_common_logs(tree: Expr, _: str) -> Expr | None:
-    """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
-    if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
-        return None
-
-    def change(node: Expr) -> Expr | None:
-        """A logarithm without a base gets base 10; None leaves the node as it is."""
-        if isinstance(node, Call) and node.name == "log" and len(node.args) == 1:
-            return Call("log", (transform(node.args[0], change), num(10)))
-        return None
-
-    return transform(tree, change)
-
-
 def _with_power_inside(tree: Expr, text: str) -> Expr | None:
     r"""`\ln (x + 1)^2` read as the logarithm of the square; None where no such power stands."""
     if not _LOG_POWER.search(text):
@@ -263,12 +249,11 @@ def _with_power_inside(tree: Expr, text: str) -> Expr | None:
 
 READINGS = (
     Reading("commas between digits", _regrouped),
-    Reading("letters as digits", _with_digit_letters),
+    Reading("letters as digits", _with_digit_letters, is_extra=True),
     Reading("short words as products", _as_letters),
-    Reading("named points", _as_point),
+    Reading("named points", _as_point, is_extra=True),
     Reading("numbers of combinations", _changed(_with_counts)),
-    Reading("powers inside logarithms", _changed(_with_power_inside)),
-    Reading("common logarithms", _changed(_with_common_logs)),
+    Reading("powers inside logarithms", _changed(_with_power_inside), is_extra=True),
     Reading("unit letters in formulas", _changed(_with_unit_letters)),
-    Reading("letters for sets", _as_sets),
+    Reading("letters for sets", _as_sets, is_extra=True),
 )

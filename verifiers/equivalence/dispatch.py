@@ -275,28 +275,6 @@ def _compare_other_labels(
     return no("a value for another name")
 
 
-def _compare_cases(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
-    assert isinstance(answer, Cases)
-    assert isinstance(reference, Cases)
-    if len(answer.branches) != len(reference.branches):
-        return no("a different number of cases")
-    remaining = list(reference.branches)
-    for value, condition in answer.branches:
-        for branch in remaining:
-            if _compare(value, branch[0], settings) and _same_condition(condition, branch[1], settings):
-                remaining.remove(branch)
-                break
-        else:
-            return no("a case that the reference does not have")
-    return yes("the same cases", "structure")
-
-
-def _same_condition(first: Expr | None, second: Expr | None, settings: Settings) -> bool:
-    if first is None or second is None:
-        return first is second
-    return bool(_compare(first, second, settings))
-
-
 def _are_matrices(answer: Expr, reference: Expr) -> bool:
     return all(isinstance(side, Matrix) and side.kind == "matrix" for side in (answer, reference))
 
@@ -334,7 +312,6 @@ SINGLES = (
     Rule("matrices", _are_matrices, _have_rows),
     Rule("unit vectors", _is_one_matrix, compare_unit_vectors),
     Rule("piecewise values", either(Cases), lambda a, b, compare, settings: compare_piecewise(a, b, settings)),
-    Rule("cases", both(Cases), _compare_cases),
     Rule("set letters", always, lambda a, b, compare, settings: compare_set_expressions(a, b), is_extra=True),
-    Rule("spans", _are_spans, lambda a, b, compare, settings: compare_spans(a.children, b.children)),
+    Rule("spans", _are_spans, lambda a, b, compare, settings: compare_spans(a.children, b.children), True),
 )

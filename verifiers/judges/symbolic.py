@@ -317,6 +317,8 @@ def _judge_numbers(number: Number, reference: Number) -> Equivalence | None:
     """The judgement on two plain numbers; None where signs of money or percent, or rounding, need a closer look."""
     if number.percent != reference.percent or (number.money and reference.money):
         return None
+    if number.percent and (number.money or reference.money):
+        return None  # $5% is neither
     if number.value == reference.value:
         return yes("equal numbers", "exact")
     both_plain = (number.places is not None or number.value.denominator == 1) or reference.places is None

@@ -48,8 +48,6 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True,
     has_words = _WORD.search(cleaned) is not None
     if has_words:
         cleaned = as_notation(digits(cleaned))
-    if "\\cup" in cleaned and not _BRACKETS.search(cleaned):
-        cleaned = cleaned.replace("\\cup", "\\text{ or }")  # 1 < x < 2 ∪ 3 < x < 4
 
     def read(part: str) -> Expr:
         """The tree of a part of an answer that is told in words."""

@@ -99,15 +99,14 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "$": ("currency", "dollar"), "pounds": ("currency", "pound_sterling"), "euro": ("currency", "euro"),
     "yen": ("currency", "yen"),
     "therefore": ("skip", ""), "because": ("skip", ""), "blacksquare": ("skip", ""), "square": ("skip", ""),
-    "cdotx": ("*", "*"), "exponentialE": ("sym", "e"), "imaginaryI": ("sym", "i"), "_": ("_", "_"), "#": ("skip",
+    "_": ("_", "_"), "#": ("skip",
     ""), "&": ("&", "&"),
     "imath": ("sym", "i"), "jmath": ("sym", "j"), "top": ("sym", "top"), "intercal": ("sym", "top"),
     "AA": ("unit", "angstrom"),
     "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
     "inf"),
-    "complement": ("^c", "^c"), "lfrac": ("frac", "frac"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
+    "complement": ("^c", "^c"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
     "cr": ("row", "row"), "newline": ("row", "row"), "nmid": ("rel", "notdivides"), "divides": ("rel", "divides"),
-    "ulcorner": ("skip", ""),
 }  # fmt: skip
 _COMMANDS |= {
     name: ("func", canonical)
@@ -126,7 +125,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "mod": ("mod", "mod"), "modulo": ("mod", "mod"), "union": ("setop", "union"), "cup": ("unit", "cup"),
     "intersect": ("setop", "intersection"), "choose": ("choose", "choose"), "thousand": ("scale", "1000"),
     "million": ("scale", "1000000"), "billion": ("scale", "1000000000"), "trillion": ("scale", "1000000000000"),
-    "hundred": ("scale", "100"), "dozen": ("scale", "12"), "million.": ("scale", "1000000"), "only": ("skip", ""),
+    "hundred": ("scale", "100"), "dozen": ("scale", "12"), "only": ("skip", ""),
     "for": ("where", "for"), "where": ("where", "where"), "with": ("where", "with"), "if": ("where", "if"),
     "when": ("where", "when"),
     "not": ("not", "not"), "in": ("in", "in"), "approximately": ("skip", ""), "about": ("skip", ""),
@@ -145,15 +144,14 @@ _WORDS |= {
 SHORT_WORDS = frozenset(
     ("yes", "no", "odd", "all", "one", "two", "six", "ten", "not", "the", "any", "for", "is", "it", "of", "on",
     "are", "but",
-     "can", "few", "red", "joe", "bob", "tie", "sun", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar",
+     "can", "few", "tie", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar",
      "apr",
-     "jun", "jul", "aug", "sep", "oct", "nov", "dec", "am", "pm", "he", "we", "my", "day", "who", "cat", "dog",
-     "boy", "his",
+     "jun", "jul", "aug", "sep", "oct", "nov", "dec", "am", "pm", "he", "we", "my", "day", "who", "his",
      "her", "its", "was", "has", "had", "nth", "th", "st", "nd", "rd", "as", "at", "by", "an", "be", "if", "then",
      "than",
-     "non", "amy", "tom", "dan", "sam", "max", "kim", "may", "maybe", "none", "null", "nan", "so", "do", "did", "up",
+     "non", "max", "may", "maybe", "none", "null", "nan", "so", "do", "did", "up",
      "add",
-     "sum", "top", "low", "cow", "pen", "new", "old", "out", "off", "use", "see", "set", "let", "say", "via", "per",
+     "sum", "top", "low", "new", "old", "out", "off", "use", "see", "set", "let", "say", "via", "per",
      "net")
 )  # fmt: skip
 ORDINALS = frozenset(("th", "st", "nd", "rd"))

@@ -14,6 +14,7 @@ from typing import Any
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
+from verifiers.equivalence.conventions import PERIOD_PARAMETERS, PERIODIC_UNKNOWNS
 from verifiers.equivalence.several.collections import expand_signs, has_signs
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import is_label
@@ -24,8 +25,6 @@ _DIGITS = 40
 _CLOSE = 10.0**-25
 _MAX_MEMBERS = 2_000  # of one common period
 _MAX_RATIO = 10_000
-_PARAMETERS = frozenset("kmnljNKMtp")
-_UNKNOWNS = frozenset(("x", "t", "theta", "alpha", "phi", "y", "z"))
 _INTEGERS = re.compile(r"\bZ\b|integer")
 _BOUNDED = re.compile(r"\d|[<>]|N\b|natural|positive|negative|even|odd|prime|!=")
 _NAMING = (("=",), ("equiv",), ("in",))
@@ -78,7 +77,7 @@ def _looks_periodic(expr: Expr) -> bool:
     return (
         isinstance(first, Rel)
         and isinstance(first.sides[0], Sym)
-        and first.sides[0].name.split("_")[0] in _UNKNOWNS
+        and first.sides[0].name.split("_")[0] in PERIODIC_UNKNOWNS
         and all("Const:pi" in marks(item) or "Op:degree" in marks(item) for item in items)
     )
 
@@ -142,7 +141,7 @@ def _with_moduli(items: Sequence[Expr]) -> list[Expr]:
 def _one(expr: Expr, names: Sequence[str] | None) -> Iterator[Progression]:
     """A value that is linear in its parameter, perhaps with a sign that alternates: (-1)^k pi/6 + k pi."""
     symbols = free_symbols(expr)
-    if len(symbols) != 1 or not (symbols <= set(names) if names else symbols <= _PARAMETERS):
+    if len(symbols) != 1 or not (symbols <= set(names) if names else symbols <= PERIOD_PARAMETERS):
         raise _NotPeriodicError
     (name,) = symbols
     values = [numeric(expr, {name: index}, _DIGITS) for index in range(-2, 5)]

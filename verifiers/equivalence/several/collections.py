@@ -8,6 +8,7 @@ from itertools import product
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
+from verifiers.equivalence.conventions import COORDINATES
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import Labelled, label_chain, labelled
 from verifiers.parse.joining import is_assignment
@@ -178,16 +179,13 @@ def compare_collections(left: Collection, right: Collection, compare: Compare, s
     return _compare_any_order(first, second, compare, settings)
 
 
-_COORDINATES = frozenset("xyz")
-
-
 def _by_name(items: Collection, other: Collection) -> Sequence[Labelled]:
     """`y = 2, x = 1` beside the bare (1, 2): in the order of the coordinates; other names in the order written."""
     names = [entry.label.name for entry in items.items if isinstance(entry.label, Sym)]
     if (
         not items.ranked
         or len(names) != len(items.items)
-        or not _COORDINATES.issuperset(names)
+        or not set(names) <= set(COORDINATES)
         or any(entry.label is not None for entry in other.items)
     ):
         return items.items

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.equivalence.conventions import COORDINATES, LINE_NAMES, LINE_PARAMETERS
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Rel, Sym, free_symbols
 
-_COORDINATES = ("x", "y", "z")
-_PARAMETERS = frozenset(("t", "s", "k", "n", "m", "u", "v", "lambda", "mu", "r", "p", "q", "a", "c", "l"))
-_LINES = frozenset(("r", "l", "ell", "L", "vec", "x", "P", "X"))
 Vector = list[Fraction]
 
 
@@ -51,7 +49,7 @@ def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     if coordinates is None:
         return None
     names = {name for entry in coordinates for name in free_symbols(entry)}
-    if len(names) != 1 or not names <= _PARAMETERS:
+    if len(names) != 1 or not names <= LINE_PARAMETERS:
         return None
     (name,) = names
     try:
@@ -71,7 +69,7 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
     if not isinstance(expr, Rel) or len(expr.sides) not in ((2, 3) if in_plane else (3,)) or set(expr.ops) != {"="}:
         return None
     start, direction = [], []
-    for name, side in zip(_COORDINATES, expr.sides):
+    for name, side in zip(COORDINATES, expr.sides):
         if free_symbols(side) != {name}:
             return None
         try:
@@ -94,7 +92,7 @@ def _coordinates(expr: Expr) -> Sequence[Expr] | None:
             for item in expr.items
             if isinstance(item, Rel) and item.ops == ("=",) and isinstance(item.sides[0], Sym)
         }
-        if len(named) != len(expr.items) or tuple(sorted(named)) not in (_COORDINATES[:2], _COORDINATES):
+        if len(named) != len(expr.items) or tuple(sorted(named)) not in (COORDINATES[:2], COORDINATES):
             return None
         return [named[name] for name in sorted(named)]
     value = labelled(expr).value if isinstance(expr, Rel) else expr
@@ -123,7 +121,7 @@ def _is_line(reference: Expr) -> bool:
     label = labelled(body).label if isinstance(body, Rel) else None
     if isinstance(label, Group):
         return True
-    return isinstance(label, Sym) and not isinstance(label, Apply) and label.name.split("_")[0] in _LINES
+    return isinstance(label, Sym) and not isinstance(label, Apply) and label.name.split("_")[0] in LINE_NAMES
 
 
 def _parallel(first: Vector, second: Vector) -> bool:

@@ -7,7 +7,6 @@ order of the constants do not matter, and one constant too few does. Ranks are d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice, permutations
@@ -17,6 +16,7 @@ from verifiers.algebra.breakpoints import around, breaks, critical_parts, may_br
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import Point, more_points, real_points, seeded
+from verifiers.equivalence.conventions import FREE_CONSTANT, FUNCTIONS, NAMED_CONSTANT, NUMBERED_CONSTANT, VARIABLES
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
@@ -24,12 +24,7 @@ from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Expr, Op, Rel, Sym, free_symbols, marks
 
-_NUMBERED = re.compile(r"[CK](?:_\w+)?|[AaBbDck]_\w+|d_\w+|const(?:ant)?")  # nothing else is called so
 _WAVES = frozenset(("Const:e", "Call:sin", "Call:cos", "Call:sinh", "Call:cosh"))
-_VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))
-_NAMED = re.compile(r"[CcKk](?:_\w+)?|const(?:ant)?|[AaBbDd]_\w+")  # names that say so themselves
-_FREE = re.compile(r"[ABCDEKabcdk](?:_\w+)?|const(?:ant)?")  # names that may stand for one beside such a name
-_FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
 _MAX_CONSTANTS = 4
 _DIGITS = 60
 _KNOWN_DIGITS = 26  # of them after cancellation near breakpoints
@@ -44,8 +39,8 @@ def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Equiva
     if isinstance(left.value, Rel) or isinstance(right.value, Rel):
         return None
     mine, theirs = free_symbols(left.value), free_symbols(right.value)
-    targets = _constants(right.value, theirs - mine | {name for name in theirs if _NAMED.fullmatch(name)})
-    names = _constants(left.value, mine - theirs | {name for name in mine if _NAMED.fullmatch(name)})
+    targets = _constants(right.value, theirs - mine | {name for name in theirs if NAMED_CONSTANT.fullmatch(name)})
+    names = _constants(left.value, mine - theirs | {name for name in mine if NAMED_CONSTANT.fullmatch(name)})
     if not targets or len(names) != len(targets) or len(targets) > _MAX_CONSTANTS:
         return None
     variables = sorted((mine - set(names)) | (theirs - set(targets)))
@@ -65,7 +60,7 @@ def compare_general(answer: Expr, reference: Expr, settings: Settings) -> Equiva
 
 
 def _constants(expr: Expr, candidates: set[str] | frozenset[str]) -> list[str]:
-    return sorted(name for name in candidates if _FREE.fullmatch(name))
+    return sorted(name for name in candidates if FREE_CONSTANT.fullmatch(name))
 
 
 def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: frozenset[str], reference: Expr) -> bool:
@@ -74,15 +69,17 @@ def _are_arbitrary(targets: Sequence[str], names: Sequence[str], variables: froz
     A constant stands beside a variable, and either is called C, or is one of several beside a variable alone.
     """
     is_function = len(targets) > 1 or labelled(reference).label is not None
-    if any(_NUMBERED.fullmatch(name) for name in targets):
-        return bool(variables & _VARIABLES) or is_function
-    if not variables <= _VARIABLES:
+    if any(NUMBERED_CONSTANT.fullmatch(name) for name in targets):
+        return bool(variables & VARIABLES) or is_function
+    if not variables <= VARIABLES:
         return False
-    if _are_coefficients(reference, targets) and (set(names) == set(targets) or all(map(_NUMBERED.fullmatch, names))):
+    if _are_coefficients(reference, targets) and (
+        set(names) == set(targets) or all(map(NUMBERED_CONSTANT.fullmatch, names))
+    ):
         return True
     if len(targets) > 1:  # cx + d of a line given by its letters, unless it is said to be a function
         return labelled(reference).label is not None
-    return any(_NAMED.fullmatch(name) for name in targets)
+    return any(NAMED_CONSTANT.fullmatch(name) for name in targets)
 
 
 def _are_coefficients(reference: Expr, targets: Sequence[str]) -> bool:
@@ -102,7 +99,7 @@ def _is_general(reference: Expr, targets: Sequence[str], whole: Expr) -> bool:
     label = labelled(whole).label
     if isinstance(label, Apply):
         return all(isinstance(arg, Sym) for arg in label.args)
-    return isinstance(label, Sym) and label.name.split("_")[0] in _FUNCTIONS
+    return isinstance(label, Sym) and label.name.split("_")[0] in FUNCTIONS
 
 
 def _same_family(

@@ -12,6 +12,7 @@ from fractions import Fraction
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import close, integer_points, seeded
+from verifiers.equivalence.conventions import INTEGERS
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.proof import worked_out
 from verifiers.parse.limits import OverBudgetError
@@ -19,7 +20,6 @@ from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, free_symbols, marks, num, walk
 from verifiers.types import Reason
 
-_INTEGER_NAMES = frozenset("nkmNr")
 _ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
 _INTEGER_POINTS = 14  # two closed forms of lower degree cannot agree at so many
 _LARGEST, _LARGEST_CLOSED = 100, 10**40  # integers that are tried, with sums and without
@@ -28,11 +28,7 @@ _SERIES_TERMS = (30, 120)  # of a power series at about 0.02: 1e-50; of one abou
 
 def is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
     """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
-    return (
-        bool(names)
-        and _INTEGER_NAMES.issuperset(names)
-        and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
-    )
+    return bool(names) and INTEGERS.issuperset(names) and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
 
 
 def has_calculus(expr: Expr) -> bool:

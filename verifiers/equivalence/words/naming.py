@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from verifiers.equivalence.conventions import COUNTED
 from verifiers.equivalence.words.labels import Labelled, is_quantity_label
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols
@@ -51,9 +52,6 @@ def _derivative(label: Expr | None) -> tuple[str, int] | None:
 _LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
 
 
-_COUNTED = frozenset("abcdkmnpq")
-
-
 def asks_for_number(equation: Rel) -> bool:
     """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
     left = equation.sides[0]
@@ -61,7 +59,7 @@ def asks_for_number(equation: Rel) -> bool:
         states_number(equation)
         and isinstance(left, Op)
         and left.op == "add"
-        and all(isinstance(arg, Sym) and arg.name in _COUNTED for arg in left.args)
+        and all(isinstance(arg, Sym) and arg.name in COUNTED for arg in left.args)
         and isinstance(equation.sides[1], Num)
         and equation.sides[1].value.denominator == 1
     )
