@@ -26,6 +26,7 @@ from verifiers.parse.tree import (
     Sym,
     free_symbols,
     marks,
+    num,
     walk,
 )
 from verifiers.parse.words import is_short
@@ -231,6 +232,20 @@ def _try_read(text: str, *, thousands: bool = True, letters: bool = False) -> Ex
         return None
 
 
+def _with_common_logs(tree: Expr, _: str) -> Expr | None:
+    """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
+    if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
+        return None
+
+    def change(node: Expr) -> Expr | None:
+        """A logarithm without a base gets base 10; None leaves the node as it is."""
+        if isinstance(node, Call) and node.name == "log" and len(node.args) == 1:
+            return Call("log", (transform(node.args[0], change), num(10)))
+        return None
+
+    return transform(tree, change)
+
+
 def _with_power_inside(tree: Expr, text: str) -> Expr | None:
     r"""`\ln (x + 1)^2` read as the logarithm of the square; None where no such power stands."""
     if not _LOG_POWER.search(text):
@@ -254,6 +269,7 @@ READINGS = (
     Reading("named points", _as_point, is_extra=True),
     Reading("numbers of combinations", _changed(_with_counts)),
     Reading("powers inside logarithms", _changed(_with_power_inside), is_extra=True),
+    Reading("common logarithms", _changed(_with_common_logs)),
     Reading("unit letters in formulas", _changed(_with_unit_letters)),
     Reading("letters for sets", _as_sets, is_extra=True),
 )
