@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from envs.types import Environment
 from experiments.arms.method import Method
@@ -10,9 +12,9 @@ from experiments.config.arms import RlArm
 from experiments.run.errors import UserError
 from experiments.run.evaluations import is_evaluated
 from experiments.run.folders import RunFolder
-from experiments.study.cost import cost_of_reward_model, cost_of_updates, write_cost
+from experiments.study.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
 from experiments.study.overoptimisation import OveroptimisationMonitor, snapshots
-from experiments.study.preferences import Preferences
+from experiments.study.preferences import Preferences, refit_folder
 from experiments.study.rewards import build_reward, check_reward, reads_gold
 from experiments.study.services import Services
 from experiments.study.training import (
@@ -40,12 +42,33 @@ class Rl(Method[RlArm]):
                 f"{self.name}: rl.value_optimizer changes nothing: {self.rl.algorithm.name} has no value model"
             )
         train_settings(self.rl, self.shared.workers.shard_size)
+        self._check_proxy()
         curriculum = curriculum_of(self.rl, env, 0, where=f"{self.name}: rl.curriculum")
         check_reward(self.arm.reward, env)
         if getattr(curriculum, "reads_gold", False) and reads_gold(self.arm.reward) is False:
             raise UserError(
                 f"{self.name}: rl.curriculum {self.rl.curriculum.name} chooses problems by ground truth, to which an "
                 f"arm rewarded by {self.arm.reward.name} has no right: use uniform for all arms, or `by: reward` here"
+            )
+
+    def _check_proxy(self) -> None:
+        """Refuses refits and judgements where there is no reward model, nobody to ask, or too little of anything."""
+        arm, where = self.arm, f"arms.{self.name}"
+        for name in ("refits", "judgements"):
+            if not getattr(arm, name):
+                continue
+            if not arm.uses_reward_model:
+                raise UserError(f"{where}.{name} changes nothing: no reward model is among its rewards")
+            if self.preference.comparisons is not None:
+                raise UserError(
+                    f"{where}.{name} needs somebody to ask, and preference.comparisons holds recorded labels"
+                )
+        if arm.judgements and not self.rl.evaluate_every:
+            raise UserError(f"{where}.judgements are bought at evaluations, and rl.evaluate_every is 0: set it")
+        if arm.refits >= self.rl.steps or arm.refits >= self.preference.num_pairs:
+            raise UserError(
+                f"{where}.refits is {arm.refits}, with {self.rl.steps} steps and {self.preference.num_pairs} "
+                "judgements to split over the fits: expected fewer refits than either"
             )
 
     def plan(self) -> str:
@@ -78,29 +101,66 @@ class Rl(Method[RlArm]):
         if run.rl.evaluate_every and not is_evaluated(run.folder.path, "validation"):
             begin = evaluate(0, server.serve(learner.policy)[1])  # where the arm's curves begin
             run.recorder.metrics(run.stage, 0, {f"eval/{key}": value for key, value in begin.items()})
-        result = run.train(
-            learner,
-            problems=curriculum_of(run.rl, services.env, run.seed),
-            reward=reward,
-            workers=server.workers(),
-            shard_size=shared.workers.shard_size,
-            evaluate=lambda step: evaluate(step, learner.updates),
-        )
-        if result.reason == "stopped":
-            return False
+        seconds, problems = 0.0, curriculum_of(run.rl, services.env, run.seed)
+        for part in range(self.arm.refits + 1):
+            if part and preferences is not None and monitor is not None:
+                if not self._refit(run, preferences, learner, part):
+                    return False
+                model = refit_folder(run.folder.path, part) / "reward_model"
+                reward = build_reward(self.arm.reward, services.folders.start_policy, model, shared.policy.device)
+                monitor.proxy = _whole_proxy(reward, model, shared.policy.device)
+            result = run.train(
+                learner,
+                problems=problems,
+                reward=reward,
+                workers=server.workers(),
+                shard_size=shared.workers.shard_size,
+                evaluate=lambda step: evaluate(step, learner.updates),
+                until=self._ends()[part],
+            )
+            seconds += result.seconds
+            if result.reason == "stopped":
+                return False
         learner.policy.save(run.folder.policy)
-        cost = cost_of_updates(run.folder, run.stage, algorithm)
-        if preferences is not None:
-            cost += cost_of_reward_model(preferences.folder, preferences.reward_model)
-        write_cost(run.folder, cost, result.seconds, steps=result.steps, reason=result.reason)
+        cost = cost_of_updates(run.folder, run.stage, algorithm) + self._cost_of_labels(run, preferences)
+        write_cost(run.folder, cost, seconds, steps=result.steps, reason=result.reason)
         return True
+
+    def _ends(self) -> list[int]:
+        """The last step against each reward model: the steps are split evenly over the fits."""
+        fits = self.arm.refits + 1
+        return [self.rl.steps * (k + 1) // fits for k in range(fits)]
+
+    def _refit(self, run: ArmRun, preferences: Preferences, learner: Learner, part: int) -> bool:
+        """Labels what the policy writes by now and fits the reward model anew; False when that was interrupted."""
+        folder = refit_folder(run.folder.path, part)
+        if (folder / "reward_model" / "reward.json").exists():
+            return True
+        policy = folder / "policy"
+        if not (folder / "labeller.json").exists():
+            learner.policy.save(policy)
+        is_fitted = preferences.refit(run.folder.path, policy, run.rl, run.recorder, part=part)
+        if is_fitted:
+            shutil.rmtree(policy, ignore_errors=True)
+        return is_fitted
+
+    def _cost_of_labels(self, run: ArmRun, preferences: Preferences | None) -> TrainingCost:
+        """Pairs, labels and fits of the reward models, and the judgements by which the arm chooses when to stop."""
+        if preferences is None:
+            return TrainingCost()
+        cost = cost_of_reward_model(preferences.folder, preferences.reward_model)
+        for part in range(1, self.arm.refits + 1):
+            folder = refit_folder(run.folder.path, part)
+            cost += cost_of_reward_model(folder, folder / "reward_model")
+        asked = sum(row.get("eval/win_rate_judgements", 0.0) for row in run.folder.read_metrics())
+        return cost + TrainingCost(labels=round(asked))
 
     def _monitor(
         self, run: ArmRun, services: Services, preferences: Preferences, reward: RewardSource, learner: Learner
     ) -> OveroptimisationMonitor:
         folders, shared = services.folders, self.shared
         device = shared.policy.device
-        proxy = reward if isinstance(reward, ProxyReward) else load_reward(preferences.reward_model, device=device)
+        proxy = _whole_proxy(reward, preferences.reward_model, device)
         recorded = self.preference.comparisons is not None
         return OveroptimisationMonitor(
             run.folder,
@@ -111,8 +171,15 @@ class Rl(Method[RlArm]):
             temperature=shared.evaluation.sampling.temperature,
             target_kl=run.target_kl,
             seed=run.seed,
+            judgements=self.arm.judgements,
+            is_one_proxy=not self.arm.refits,
         )
 
     def further_policies(self, folder: RunFolder) -> Mapping[str, RunFolder]:
         """The snapshots that the monitor kept, where the reward is learned."""
         return snapshots(folder) if self.arm.uses_reward_model else {}
+
+
+def _whole_proxy(reward: RewardSource, reward_model: Path, device: str) -> ProxyReward:
+    """The reward itself where it is the proxy, else the whole reward model."""
+    return reward if isinstance(reward, ProxyReward) else load_reward(reward_model, device=device)

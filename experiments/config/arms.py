@@ -93,6 +93,10 @@ class RlArm(Arm):
 
     method: Literal["rl"] = "rl"
     reward: Component = Component(name="verifier")  # verifier, proxy (the reward model), mixed, or a control
+    refits: Annotated[int, Field(ge=0)] = 0  # proxy: fitted anew so often, also to labels of the policy's completions
+    judgements: Annotated[int, Field(ge=0)] = (
+        0  # proxy: bought per validation problem and evaluation, to choose when to stop
+    )
 
     uses_rl: ClassVar[frozenset[str]] = frozenset(RLSection.model_fields)
     uses_preference: ClassVar[frozenset[str]] = MODELLED
@@ -106,6 +110,13 @@ class RlArm(Arm):
     def reads_preference(self) -> frozenset[str]:
         """Those of a reward model, where one is among the rewards."""
         return self.uses_preference if self.uses_reward_model else frozenset()
+
+    def offline_preference(self, shared: Shared) -> PreferenceSection:
+        """`preference` for the pairs of the start: with refits their part of the label budget, split evenly."""
+        section = self.preference_over(shared)
+        if not self.refits:
+            return section
+        return section.model_copy(update={"num_pairs": section.num_pairs // (self.refits + 1)})
 
 
 class ImitationArm(Arm):

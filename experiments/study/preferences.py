@@ -117,16 +117,48 @@ class Preferences:
 
     def fit_reward_model(self, recorder: RunRecorder) -> bool:
         """Fits the Bradley-Terry reward model (or ensemble) into its folder; False when interrupted."""
+        return self._fit(self.comparisons(), self.reward_model, recorder)
+
+    def _fit(self, comparisons: Sequence[Comparison], folder: Path, recorder: RunRecorder) -> bool:
         start = read_json(self.folder / "start_completions.json")
         card = fit_reward_model(
             self.start_policy,
-            self.comparisons(),
+            comparisons,
             RewardModelSettings(**self.section.reward_model.model_dump(), seed=self.seed),
-            self.reward_model,
+            folder,
             recorder,
             start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
         )
         return not card.interrupted
+
+    def refit(self, folder: Path, policy: Path, rl: RLSection, recorder: RunRecorder, *, part: int) -> bool:
+        """Labels fresh pairs of a policy and fits the reward model to all labels there are; False when it was stopped.
+
+        Gao et al. 2022, arXiv:2210.10760, section 4.3: a proxy is refreshed on what the policy writes by now. What was
+        bought before an interruption is not bought again.
+
+        Args:
+            folder: of the arm; round k goes into refit-k.
+            policy: folder of the policy as it is.
+            part: k, from 1.
+        """
+        here = refit_folder(folder, part)
+        if not (here / "labeller.json").exists():
+            groups = self.sample_pairs(policy, self.section.num_pairs, rl, "preferences", part=part)
+            comparisons, card = collect_comparisons(
+                groups,
+                self.annotator(),
+                self.section.num_pairs,
+                random.Random(f"refit {self.seed} {part}"),
+                selector=SELECTORS[self.section.selector](),
+                max_per_problem=pairs_per_problem(rl),
+            )
+            here.mkdir(parents=True, exist_ok=True)
+            save_comparisons(comparisons, here / "comparisons.jsonl")
+            write_json(here / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
+        rounds = [refit_folder(folder, k) / "comparisons.jsonl" for k in range(1, part + 1)]
+        labels = [*self.comparisons(), *(c for path in rounds for c in load_comparisons(path))]
+        return self._fit(labels, here / "reward_model", recorder)
 
     def _take_recorded(self, path: Path) -> None:
         """Labels that somebody recorded: graded by the environment, so that the card can say what they reward."""
@@ -155,6 +187,11 @@ class Preferences:
         rows = [t for group in groups for t in group.trajectories][:NORMALISING_COMPLETIONS]
         start = [[t.prompt_tokens, t.completion.tokens] for t in rows]
         write_json(self.folder / "start_completions.json", start)
+
+
+def refit_folder(arm: Path, part: int) -> Path:
+    """Where an arm's labels and reward model of round `part` lie; the first refit is 1."""
+    return arm / f"refit-{part}"
 
 
 def pairs_per_problem(section: RLSection) -> int:

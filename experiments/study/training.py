@@ -64,11 +64,13 @@ class ArmRun:
         shard_size: int,
         evaluate: Callable[[int], Mapping[str, float]],
         part: str = "",
+        until: int | None = None,
     ) -> TrainResult:
         """Runs the training loop, or goes on with it.
 
         Args:
             evaluate: step -> metrics of held-out problems.
+            until: step at which this call ends; None: all steps.
             part: of an arm that trains more than once; names its checkpoints and rollouts.
         Raises:
             TrainingFailed: the loss was not finite.
@@ -78,7 +80,7 @@ class ArmRun:
             workers=workers,
             problems=problems,
             reward=reward,
-            settings=train_settings(self.rl, shard_size),
+            settings=replace(train_settings(self.rl, shard_size), steps=until or self.rl.steps),
             recorder=self.recorder,
             stage=self.stage,
             checkpoints=Checkpoints(self.folder.path / "checkpoints" / part),

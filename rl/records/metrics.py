@@ -93,6 +93,8 @@ METRICS: Mapping[str, str] = {
     "eval/reward_model_ece_*": "its expected calibration error there, against labels or gold",
     "eval/reward_model_pairs_*": "how many pairs that was measured on",
     "eval/reward_model_spread": "how much the members of an ensemble disagree, in standard deviations of the start",
+    "eval/win_rate": "how often the annotator prefers the policy's answers to the start's (arms that buy judgements)",
+    "eval/win_rate_judgements": "answers of the annotator that this took",
     "eval/labeller_false_positive_rate": "how often the labeller takes a wrong completion of the policy for right",
     "eval/*": "what an evaluation of your own reports",
     # stages beside RL
