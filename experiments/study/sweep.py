@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -16,8 +17,9 @@ from rich.table import Table
 
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
-from experiments.results.read import load_study
+from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError
+from experiments.run.evaluations import BEST_BY_ANNOTATOR
 from experiments.run.folders import is_used, write_json
 from experiments.study.stages import run_study
 
@@ -70,7 +72,11 @@ def run_sweep(
         same = next((other for known, other in starts if known == cause), None)
         run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)
         starts.append((cause, folder))
-    write_json(root / "sweep.json", [{"settings": p, "folder": f.name} for p, f in zip(points, folders)])
+    rows = [
+        {"settings": p, "folder": f.name, "annotators_choice": annotators_choice(load_study(f))}
+        for p, f in zip(points, folders)
+    ]
+    write_json(root / "sweep.json", rows)
     _print(points, folders)
 
 
@@ -81,13 +87,29 @@ def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
     return {**experiment.model_dump(include=parts), "rl": training}
 
 
+def annotators_choice(results: StudyResults) -> dict[str, dict[str, float]]:
+    """Of every arm that buys judgements: the win rate over the start of the policy that its annotator likes best.
+
+    The signal by which an arm without a right to ground truth chooses its settings; means over seeds, with the step.
+    """
+    found = {}
+    for name in results.arms:
+        cards = [c for s in results.seeds if (c := results.card(f"{name}/{BEST_BY_ANNOTATOR}/snapshot.json", s))]
+        if cards:
+            found[name] = {key: fmean(card[key] for card in cards) for key in ("rate", "standard_error", "step")}
+    return found
+
+
 def _print(points: Sequence[dict[str, str]], folders: Sequence[Path]) -> None:
     results = [load_study(folder) for folder in folders]
     table = Table(title=f"step-verified accuracy on {results[0].experiment.evaluation.split} problems, sampled, [95 %]")
-    names = list(results[0].policies)
-    for column in (*points[0], *names):
+    names, choices = list(results[0].policies), [annotators_choice(result) for result in results]
+    for column in (*points[0], *names, *(f"{arm}: win rate" for arm in choices[0])):
         table.add_column(column)
-    for point, result in zip(points, results):
+    for point, result, choice in zip(points, results, choices):
         figures = [str(result.policies[name].interval(levels=result.headline)) for name in names]
-        table.add_row(*point.values(), *figures)
+        rates = [f"{c['rate']:.2f} ± {c['standard_error']:.2f} at step {c['step']:.0f}" for c in choice.values()]
+        table.add_row(*point.values(), *figures, *rates)
+    if choices[0]:
+        table.caption = "win rate: by the arm's own annotator over the start, of the policy that it likes best"
     Console().print(table)

@@ -78,3 +78,19 @@ def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to
         assert read_evaluation(one)["rows"] == read_evaluation(two)["rows"]
     points = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert [point["folder"] for point in points][3] == "lr=1e-2_steps=4"
+
+
+def test_a_sweep_keeps_what_the_annotator_of_each_combination_preferred(tmp_path):
+    small = [
+        "imitation={num_demonstrations: 40, steps: 3, batch_size: 8}",
+        "rl={steps: 2, problems_per_step: 4, group_size: 2}",
+        "preference={num_pairs: 24, reward_model: {epochs: 1, batch_size: 8}}",
+        "evaluation={problems_per_level: 2, num_samples: 2, validation_problems: 4, validation_samples: 2}",
+        "arms={rl: null, dpo: null, rlhf: {method: rl, reward: proxy, judgements: 2, rl: {evaluate_every: 1}}}",
+    ]
+    run_sweep(["mini"], small, ["arms.rlhf.rl.algorithm.kl.beta=0.01,0.2"], output=tmp_path, quiet=True)
+    rows = json.loads((tmp_path / "sweep.json").read_text())
+    for row in rows:
+        choice = row["annotators_choice"]["rlhf"]
+        card = json.loads((tmp_path / row["folder"] / "seed-0/rlhf/best-by-annotator/snapshot.json").read_text())
+        assert choice == {key: card[key] for key in ("rate", "standard_error", "step")}

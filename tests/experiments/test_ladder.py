@@ -211,7 +211,7 @@ def test_the_plan_tells_what_every_arm_will_do(capsys):
     told = capsys.readouterr().out
     for name, method in methods_of_study(experiment).items():
         assert f"  {name:<14} {method.plan()}" in told
-    assert "40 judgements by concise" in told
+    assert "40 judgements by careful" in told
     assert "ensemble of 2" in told
 
 

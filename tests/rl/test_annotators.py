@@ -189,7 +189,7 @@ def test_reading_of_written_steps_by_the_claims_in_them():
 
 
 @pytest.mark.parametrize(
-    ("preset", "low", "high"), [("careful", 0.6, 0.78), ("concise", 0.45, 0.7), ("verbose", 0.65, 0.82)]
+    ("preset", "low", "high"), [("careful", 0.6, 0.78), ("concise", 0.55, 0.72), ("verbose", 0.65, 0.82)]
 )
 def test_presets_agree_with_gold_as_often_as_people_do(leaps_env, preset, low, high):
     """Published agreement on decisive pairs is 60 to 77 % (arXiv:2009.01325); a short taste lies below, on purpose."""
