@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
 
@@ -12,7 +12,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> 
     """`base` with `over` on top: mappings merge key by key, everything else replaces.
 
     A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
-    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it.
+    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it, and so it joins the settings
+    of a component that was read already (`{name: ..., settings: {...}}`).
 
     Args:
         place: the key under which both stand.
@@ -22,11 +23,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> 
         old = out.get(key)
         if isinstance(old, str) and isinstance(value, Mapping):
             old = {"method" if place == "arms" else "path" if key in HAVE_PATHS else "name": old}
+        if _is_resolved_component(old) and isinstance(value, Mapping) and "settings" not in value:
+            old = {"name": old["name"], **old["settings"]}
         if isinstance(old, Mapping) and isinstance(value, Mapping):
             out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
         else:
             out[key] = value
     return out
+
+
+def _is_resolved_component(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and set(value) == {"name", "settings"} and isinstance(value["settings"], Mapping)
 
 
 def _names_another(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ class Section(BaseModel):
 class Component(BaseModel):
     """A named component and its settings; YAML: `name`, or `{name: ..., setting: ...}`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     settings: dict[str, Any] = Field(default_factory=dict)

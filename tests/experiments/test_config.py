@@ -120,6 +120,10 @@ def test_naming_another_component_drops_the_old_ones_settings():
 
 
 def test_a_setting_joins_the_short_form_that_it_is_laid_over():
+    resolved = {"rl": {"algorithm": {"name": "grpo", "settings": {"scale": "group_std", "kl": {"beta": 0.01}}}}}
+    merged = merge(resolved, {"rl": {"algorithm": {"kl": {"beta": 0.2}}}})
+    assert merged == {"rl": {"algorithm": {"name": "grpo", "scale": "group_std", "kl": {"beta": 0.2}}}}
+    assert merge(resolved, {"rl": {"algorithm": {"name": "rloo"}}}) == {"rl": {"algorithm": {"name": "rloo"}}}
     merged = merge({"rl": {"curriculum": "edge"}}, {"rl": {"curriculum": {"floor": 0.1}}})
     assert merged == {"rl": {"curriculum": {"name": "edge", "floor": 0.1}}}
     merged = merge({"policy": "a/b", "arms": {"x": "kto"}}, {"policy": {"device": "cuda"}, "arms": {"x": {"beta": 1}}})
@@ -176,3 +180,12 @@ def test_a_config_of_another_version_is_a_users_mistake(tmp_path):
         load_resolved(path)
     with pytest.raises(UserError, match="does not exist"):
         load_resolved(tmp_path / "none.yaml")
+
+
+def test_an_arm_changes_single_settings_of_a_component():
+    over = ["arms.rlhf.rl.algorithm.kl.beta=0.2", "arms.rlhf.preference={annotator: {name: careful, flip: 0.2}}"]
+    experiment = load_experiment(["demo"], over)
+    arm = experiment.arms["rlhf"]
+    changed = dict(experiment.rl.algorithm.settings) | {"kl": {"beta": 0.2}}
+    assert arm.rl_over(experiment).algorithm.settings == changed
+    assert arm.preference_over(experiment).annotator.settings == {"flip": 0.2}
