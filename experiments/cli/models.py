@@ -10,7 +10,8 @@ from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import fetch, folder_of, is_fetched
 
-app = typer.Typer(no_args_is_help=False, help="Pretrained models that are known to work: list them, fetch one.")
+SUMMARY = "List the known models: name, size, licence, whether it is here, and where."
+app = typer.Typer(no_args_is_help=False, help=SUMMARY)
 
 
 @app.callback(invoke_without_command=True)
