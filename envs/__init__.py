@@ -1,8 +1,9 @@
 """Problems, prompts, demonstrations, grading. No torch, no ray: light worker processes load this package."""
 
-from envs.grading import EnvGrader
-from envs.registry import EnvSpec, environment, list_environments, make
-from envs.types import Environment, Message, Problem, Step, StopReason, unordered
+from envs.environment import Environment
+from envs.graders import EnvGrader
+from envs.registry import environment, list_environments, make
+from envs.types import EnvSpec, Message, Problem, Step, StopReason, unordered
 
 __all__ = [
     "EnvGrader",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from envs.registry import EnvSpec
-from envs.types import Check, Environment, Message, Problem
+from envs.types import Check, Problem
 from verifiers import registry
 from verifiers.extract import TRAINING_PLACES, extract_answer
 from verifiers.judges.steps import judge_written_steps
@@ -34,73 +33,6 @@ _LATEX = tuple(
 )
 
 
-class EnvGrader:
-    """Grades (problem, response or conversation) pairs of one environment; built lazily, once per process.
-
-    What a `VerifierPool` pickles into its workers: it holds the spec, never the environment.
-    """
-
-    def __init__(self, spec: EnvSpec) -> None:
-        self.spec = spec
-        self._env: Environment | None = None
-
-    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
-        """The verdict on one response, or on a conversation."""
-        env = self._ready()
-        problem, response = item
-        if isinstance(response, str):
-            return env.grade(problem, response)
-        return env.grade_transcript(problem, response)
-
-    def warm_up(self) -> None:
-        """Build the environment and let its verifier import what it needs, before a deadline runs."""
-        env = self._ready()
-        if isinstance(env.verify, str | Mapping | Verifier):  # a check has nothing to load
-            getattr(env.verifier, "warm_up", lambda: None)()
-
-    def _ready(self) -> Environment:
-        if self._env is None:
-            self._env = self.spec.build()
-        return self._env
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"spec": self.spec}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["spec"])  # type: ignore[misc]
-
-
-class VerifierGrader:
-    """Grades responses to any environment's problems by comparing them with the reference answer.
-
-    Of a conversation the last turn is judged. Like `EnvGrader`, it holds names and is built once per process.
-    """
-
-    def __init__(self, name: str, settings: Mapping[str, Any] | None = None) -> None:
-        self.name, self.settings = name, dict(settings or {})
-        self._verifier: Verifier | None = None
-
-    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
-        """The verdict on one response."""
-        problem, response = item
-        return self._ready().verify(response if isinstance(response, str) else response[-1].content, problem.answer)
-
-    def warm_up(self) -> None:
-        """Let the verifier import what it needs, before a deadline runs."""
-        getattr(self._ready(), "warm_up", lambda: None)()
-
-    def _ready(self) -> Verifier:
-        if self._verifier is None:
-            self._verifier = registry.make(self.name, **self.settings)
-        return self._verifier
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "settings": self.settings}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["name"], state["settings"])  # type: ignore[misc]
-
-
 def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifier:
     """The verifier that an environment's `verify` stands for.
 
@@ -119,16 +51,15 @@ def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifie
     raise TypeError(f"{verify!r} is judged together with its problem; use env.grade(problem, response)")
 
 
-def grade_response(env: Environment, problem: Problem, response: str) -> Verdict:
-    """The verdict of the environment's verifier, or of its check, with its steps and the parts `answer`, `solution`.
+def grade_response(judge: Verifier | Check, problem: Problem, response: str) -> Verdict:
+    """The verdict of an environment's verifier, or of its check, with its steps and the parts `answer`, `solution`.
 
     A solution holds when its answer is right and no line makes a false claim: answers alone can be guessed.
     """
-    verify = env.verify
-    if isinstance(verify, str | Mapping | Verifier):
-        verdict = env.verifier.verify(response, problem.answer)
+    if isinstance(judge, Verifier):
+        verdict = judge.verify(response, problem.answer)
     else:
-        verdict = grade_by_check(verify, problem, response)
+        verdict = grade_by_check(judge, problem, response)
     return judge_written_steps(verdict, response)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.demonstrators.writers import make_demonstrator, who_writes
+from envs.environment import Environment
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
-from envs.strands import Strand
-from envs.types import Environment, Message, Problem, Step
+from envs.types import Message, Problem, Step, Strand
 from verifiers.types import Verdict
 
 

@@ -21,15 +21,15 @@ import random
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from envs.builtin import BUILT_IN
+from envs.environment import Environment
 from envs.prompts import MAX_SHOTS
-from envs.types import Check, Environment, Mistake, Problem
+from envs.types import Check, EnvSpec, Mistake, Problem
 from verifiers.plugins import FILE_MODULE_PREFIX, load_attribute, suggest
 from verifiers.types import Verifier
 
@@ -39,32 +39,6 @@ VARIADIC = "..."
 MAX_LEVELS = 10_000  # that a span may name
 
 _REGISTERED: dict[str, type[Environment]] = {}
-
-
-@dataclass(frozen=True)
-class EnvSpec:
-    """A name and settings that rebuild an environment in any process; pickles, and round-trips through JSON.
-
-    Attributes:
-        name: a reference without settings, e.g. "leaps" or "package.module:attribute".
-        settings: keyword arguments of the environment.
-    """
-
-    name: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def build(self) -> Environment:
-        """The environment."""
-        return make(self)
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain JSON values."""
-        return {"name": self.name, "settings": dict(self.settings)}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> EnvSpec:
-        """The spec that `to_json` wrote."""
-        return cls(row["name"], dict(row.get("settings", {})))
 
 
 class FunctionEnvironment(Environment):
@@ -170,7 +144,7 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     _check_prompting(common)
     for key, value in common.items():
         setattr(env, key, value)
-    env.spec = spec
+    env.spec, env.rebuild = spec, make
     return env
 
 

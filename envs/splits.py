@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 
-from envs.types import SPLITS, Environment, Problem
+from envs.types import SPLITS, Problem, Source
 
 MAX_ATTEMPTS = 1000
 VALIDATION_PERCENT = 5
@@ -34,32 +33,7 @@ def split_of(problem: Problem) -> str:
     return "validation" if bucket < TEST_PERCENT + VALIDATION_PERCENT else "train"
 
 
-def distinct_problems(
-    env: Environment, levels: Sequence[int], per_level: int, *, split: str, seed: int
-) -> tuple[list[Problem], list[str]]:
-    """(problems, sentences): up to `per_level` different problems of each level of each part, and what is missing.
-
-    Small spaces repeat problems, and a repeated problem is no further evidence: intervals would be too narrow. A level
-    that has fewer is drawn from until twenty times as many draws have shown no more, and the sentence says how many.
-    """
-    problems: list[Problem] = []
-    missing = []
-    for strand in env.strands(levels):
-        seen: dict[str, Problem] = {}
-        size = env.strand_size(strand, split)
-        for index in range(20 * per_level if size is None else min(size, per_level) or 1):
-            problem = env.strand_problem(strand, index, split=split, seed=seed)
-            seen.setdefault(problem.id, problem)
-            if len(seen) == per_level:
-                break
-        problems += seen.values()
-        if len(seen) < per_level:
-            where = f"level {strand.level}" + (f" of {strand.part}" if strand.part else "")
-            missing.append(f"{where} has {len(seen)} different {split} problems, where {per_level} were asked for")
-    return problems, missing
-
-
-def draw_problem(env: Environment, *, index: int, split: str, seed: int, level: int | None) -> Problem:
+def draw_problem(env: Source, *, index: int, split: str, seed: int, level: int | None) -> Problem:
     """Problem `index` of a split: a pure function of (environment, seed, split, index, level).
 
     Raises:

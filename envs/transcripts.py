@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from envs.types import Environment, Message, Problem, StopReason
+from envs.environment import Environment
+from envs.types import Message, Problem, StopReason
 from verifiers.types import Verdict
 
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,79 @@ def test_imports_go_one_way(package):
         if top in MAY_IMPORT and top != package and top not in MAY_IMPORT[package]
     ]
     assert not wrong
+
+
+def modules(package):
+    """Dotted name -> file of every module of a package."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(package)
+    }
+
+
+def imported_modules(path, known):
+    """Modules of `known` that a file imports anywhere: at its top, inside functions, for type checkers."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in known else node.module for name in names]
+        else:
+            continue
+        yield from (name for name in names if name in known)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_no_module_imports_itself_by_way_of_others(package):
+    known = modules(package)
+    left = {name: set(imported_modules(path, known)) - {name} for name, path in known.items()}
+    # take away what imports nothing that is left, again and again: what stays is, or rests on, a circle
+    while free := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in free}
+    assert not left, {name: sorted(needed & left.keys()) for name, needed in left.items()}
+
+
+PARALLEL = {  # folders of parallel parts: a generator, algorithm or bench a file
+    "envs/procedural",
+    "experiments/bench",
+    "rl/algorithms",
+    "verifiers/judges",
+    "verifiers/parse",
+}
+
+
+@pytest.mark.parametrize("package", ["verifiers", "envs", "policies"])
+def test_a_folder_is_small_enough_to_be_read_as_a_list(package):
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in sources(package))
+    most = {folder: 24 if folder in PARALLEL else 14 for folder in counts}
+    assert not {folder: count for folder, count in counts.items() if count > most[folder]}
+
+
+# Libraries whose import takes a noticeable part of a second, or that a plain installation lacks.
+HEAVY = {"torch", "transformers", "ray", "trl", "sympy", "mpmath", "matplotlib", "pydantic", "datasets", "pyarrow"}
+HEAVY |= {"accelerate", "peft", "safetensors", "huggingface_hub", "tensorboard", "openenv", "requests", "numpy"}
+
+
+def deferred_without_reason(path):
+    """Imports inside functions that load no heavy library, and carry no comment on their line or the one before."""
+    text = path.read_text()
+    lines = text.splitlines()
+    for function in ast.walk(ast.parse(text)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            told = any("#" in line for line in lines[node.lineno - 2 : node.end_lineno])
+            if not told and not {name.split(".")[0] for name in names} <= HEAVY:
+                yield f"{path.relative_to(ROOT)}:{node.lineno} {', '.join(names)}"
+
+
+@pytest.mark.parametrize("package", ["envs"])
+def test_an_import_inside_a_function_is_heavy_or_says_why(package):
+    assert not [found for path in sources(package) for found in deferred_without_reason(path)]
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from envs.types import Environment, Message, Problem, Step, StopReason
+from envs.environment import Environment
+from envs.types import Message, Problem, Step, StopReason
 from verifiers.types import Outcome, Verdict
 
 IDENTITIES = ("auto", "observation", "seed")

@@ -20,9 +20,11 @@ from openenv.core.env_server.interfaces import Environment as OpenEnvironment
 from openenv.core.env_server.types import Action, ConcurrencyConfig, EnvironmentMetadata, Observation, State
 from pydantic import Field
 
-from envs.grading import MAX_RESPONSE_CHARACTERS, EnvGrader
-from envs.registry import EnvSpec, make
-from envs.types import Environment, Message, Problem, StopReason
+from envs.environment import Environment
+from envs.graders import EnvGrader
+from envs.grading import MAX_RESPONSE_CHARACTERS
+from envs.registry import make
+from envs.types import EnvSpec, Message, Problem, StopReason
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Verdict
 

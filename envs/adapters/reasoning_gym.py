@@ -13,9 +13,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from envs.adapters import need
+from envs.environment import Environment
 from envs.grading import announced_answer
 from envs.registry import environment
-from envs.types import Environment, Problem
+from envs.types import Problem
 from verifiers.judges.steps import judge_written_steps
 from verifiers.plugins import suggest
 from verifiers.types import Outcome, Verdict

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from envs.check.conformance import check_environment
+from envs.environment import Environment
 from envs.registry import make
-from envs.types import Environment
 
 SPLITS_COMPARED = (("train", 0), ("test", 1))  # split, seed: other seeds, since any two must do
 TIMED = 300  # problems whose generation is timed

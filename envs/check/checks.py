@@ -18,7 +18,8 @@ from dataclasses import replace
 
 from envs.check.report import EnvReport, Finding
 from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
-from envs.types import SPLITS, Environment, Problem
+from envs.environment import Environment
+from envs.types import SPLITS, Problem
 from verifiers.algebra.claims import claims_of
 from verifiers.types import Outcome, Verdict
 
@@ -63,8 +64,8 @@ def check_deterministic(
         yield Finding("deterministic in a fresh process", True, "not tried: the environment was not made by name")
         return
     code = (
-        "import json, sys\nfrom envs.check.checks import fingerprint\nfrom envs.registry import EnvSpec\n"
-        "row, seed = json.loads(sys.argv[1])\nprint(fingerprint(EnvSpec.from_json(row).build(), seed))"
+        "import json, sys\nfrom envs import EnvSpec, make\nfrom envs.check.checks import fingerprint\n"
+        "row, seed = json.loads(sys.argv[1])\nprint(fingerprint(make(EnvSpec.from_json(row)), seed))"
     )
     argument = json.dumps([env.spec.to_json(), seed])
     done = subprocess.run(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from envs.check import checks
 from envs.check import responses as check_responses
 from envs.check.report import EnvReport, Finding
-from envs.registry import EnvSpec, make
-from envs.types import Environment
+from envs.environment import Environment
+from envs.registry import make
+from envs.types import EnvSpec
 
 __all__ = ["EnvReport", "Finding", "check_environment"]
 

@@ -12,8 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from envs.environment import Environment
 from envs.transcripts import play_episode
-from envs.types import Environment, Problem
+from envs.types import Problem
 
 Probe = Callable[[Problem], str]  # problem -> response (every turn of it); sees the gold answer only to spoil it
 

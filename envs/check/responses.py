@@ -12,8 +12,9 @@ from typing import Any
 
 from envs.check.probes import HOSTILE, earned_by, exploit_probes
 from envs.check.report import EnvReport, Finding
-from envs.grading import EnvGrader
-from envs.types import Environment, Message, Problem
+from envs.environment import Environment
+from envs.graders import EnvGrader
+from envs.types import Message, Problem
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 

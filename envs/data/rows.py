@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
+from envs.environment import Environment
 from envs.splits import keyed_rng, split_of
-from envs.strands import Strand
-from envs.types import SPLITS, Environment, Problem
+from envs.types import SPLITS, Problem, Strand
 
 EVALUATION_FIRST = ("test", "validation", "train")
 

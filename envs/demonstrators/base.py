@@ -10,14 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
 from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
-from envs.types import Message
-
-if TYPE_CHECKING:
-    from envs.types import Environment, Problem
+from envs.types import Message, Problem, Source
 
 LeapLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
 FLAT_LEAP_LAW: LeapLaw = ((10**9, (1.0,)),)
@@ -75,7 +72,7 @@ class StepDemonstrator:
 
     def __init__(
         self,
-        env: Environment,
+        env: Source,
         *,
         slip: float = 0.0,
         mistakes: Mapping[str, float] | Sequence[str] = (),
@@ -217,7 +214,7 @@ def _check_names(what: str, given: Mapping[str, float], known: Sequence[str]) ->
             raise ValueError(f"no {what} is called {name!r}; there are {', '.join(known) or 'none'}")
 
 
-def corrupt_solution(env: Environment, problem: Problem, rng: random.Random, num: int = 1) -> tuple[str, ...]:
+def corrupt_solution(env: Source, problem: Problem, rng: random.Random, num: int = 1) -> tuple[str, ...]:
     """Up to `num` wrong responses that look like solutions, each graded not CORRECT by the environment."""
     wrong: list[str] = []
     for _ in range(MAX_CORRUPTION_ATTEMPTS * num):

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
-from envs.types import Message
-
-if TYPE_CHECKING:
-    from envs.types import Environment, Problem
+from envs.environment import Environment
+from envs.types import Message, Problem
 
 SHARE_TOLERANCE = 1e-6  # how far from 1 the shares may sum
 

@@ -7,15 +7,12 @@ that imitates them takes steps that are too large *for it*.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from envs.demonstrators.base import LeapLaw, StepDemonstrator
 from envs.leaps.verifier import apply
-from envs.types import Problem
-
-if TYPE_CHECKING:
-    from envs.leaps.environment import Leaps
+from envs.types import Problem, Source
 
 # (largest level it speaks of, probability of a leap of 1, 2, 3, 4): experts skip more on long problems.
 DEFAULT_LEAP_LAW = (
@@ -23,6 +20,16 @@ DEFAULT_LEAP_LAW = (
     (4, (0.35, 0.35, 0.2, 0.1)),
     (99, (0.1, 0.25, 0.35, 0.3)),
 )
+
+
+class WritesLines(Source, Protocol):
+    """LEAPS, as its writer knows it."""
+
+    modulus: int
+
+    def write_line(self, operations: Sequence[tuple[str, str, int]], value: int) -> str:
+        """One solution line in the environment's rendering."""
+        ...
 
 
 class LeapDemonstrator(StepDemonstrator):
@@ -40,12 +47,12 @@ class LeapDemonstrator(StepDemonstrator):
         styles: share of each style of writing: "plain" lines, or "terse" (the answer alone).
     """
 
-    env: Leaps
+    env: WritesLines
     known_styles = ("plain", "terse")  # the vocabulary has no words for the others
 
     def __init__(
         self,
-        env: Leaps,
+        env: WritesLines,
         *,
         slip: float = 0.02,
         leap_law: LeapLaw = DEFAULT_LEAP_LAW,

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import groupby
 
+from envs.environment import Environment
 from envs.leaps.demonstrator import LeapDemonstrator
 from envs.leaps.verifier import OPERATORS, REQUIREMENTS, LeapsVerifier, apply, render_line
 from envs.registry import environment
-from envs.types import Environment, Problem
+from envs.types import Problem
 from verifiers.types import Verdict
 
 NAMES = "abcdefghijklmnopqrstuvwxyz"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from envs.demonstrators.base import StepDemonstrator
-from envs.grading import EnvGrader
-from envs.registry import EnvSpec, make
+from envs.environment import Environment
+from envs.graders import EnvGrader
+from envs.registry import make
 from envs.splits import MAX_ATTEMPTS, keyed_rng
 from envs.transcripts import prompt_messages
-from envs.types import Environment, Message, Problem
+from envs.types import EnvSpec, Message, Problem
 from verifiers.pool.verifier_pool import VerifierPool
 
 KINDS = ("prompt_only", "prompt_completion", "preference", "unpaired_preference", "stepwise_supervision", "problems")

@@ -12,9 +12,10 @@ from typing import Any
 
 from envs.builtin import PROCEDURAL
 from envs.check.audit import summary_rows
+from envs.environment import Environment
 from envs.registry import get_class, make
 from envs.transcripts import play_episode
-from envs.types import Environment, Problem
+from envs.types import Problem
 from verifiers.types import Verdict
 
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
+from envs.environment import Environment
 from envs.procedural.answers import signed
 from envs.procedural.polynomial_writing import (
     Polynomial,
@@ -24,7 +25,7 @@ from envs.procedural.polynomial_writing import (
     write_unordered,
 )
 from envs.registry import environment
-from envs.types import Environment, Problem
+from envs.types import Problem
 from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Verdict
 

@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from envs.demonstrators.base import StepDemonstrator
+from envs.environment import Environment
 from envs.registry import environment
 from envs.splits import keyed_rng
-from envs.types import Environment, Problem
+from envs.types import Problem
 
 Digits = tuple[int, ...]
 FUNCTIONS: dict[str, Callable[[Digits], Digits]] = {

@@ -6,10 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from envs.environment import Environment
 from envs.grading import announced_answer
 from envs.procedural.answers import read_integer
 from envs.registry import environment
-from envs.types import Environment, Message, Problem, Step, StopReason
+from envs.types import Message, Problem, Step, StopReason
 from verifiers.types import Outcome, StepVerdict, Verdict
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from envs.environment import Environment
 from envs.registry import environment
 from envs.tools.calls import Call, Form, InlineForm, JsonForm, MalformedCall
 from envs.tools.run import Toolbox
 from envs.tools.schema import Tool
 from envs.tools.standard import calculator, python, symbolic
-from envs.types import Environment, Message, Problem, Step, StopReason
+from envs.types import Message, Problem, Step, StopReason
 
 TOOLS: dict[str, Tool] = {t.name: t for t in (calculator, symbolic, python)}
 FORMS: dict[str, Callable[[Sequence[Tool]], Form]] = {"inline": InlineForm, "json": JsonForm}

@@ -33,9 +33,9 @@ def symbolic(operation: Operation, expression: str, variable: str = "x", at: str
     """
     import sympy  # here: half a second, paid once per tool process
 
-    from verifiers.equivalence.values.proof import to_sympy
-    from verifiers.parse import ParseError, parse
-    from verifiers.parse.tree import Rel
+    from verifiers.equivalence.values.proof import to_sympy  # with sympy
+    from verifiers.parse import ParseError, parse  # in the tool process only
+    from verifiers.parse.tree import Rel  # likewise
 
     try:
         tree = parse(expression)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import START, BestOfNArm
 from experiments.run.evaluations import record_evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import DirectArm
 from experiments.config.sections import DPOSection

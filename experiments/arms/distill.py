@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import DistillArm
 from experiments.config.sections import Component

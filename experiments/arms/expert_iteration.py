@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import ExpertIterationArm
 from experiments.run.errors import UserError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import ImitationArm
 from experiments.run.errors import UserError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.direct import run_fit
 from experiments.arms.method import Method
 from experiments.config.arms import KtoArm

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.config.arms import Arm
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.direct import check_dpo
 from experiments.arms.method import Method
 from experiments.config.arms import OnlineDpoArm

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import RlArm
 from experiments.run.errors import UserError

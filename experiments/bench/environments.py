@@ -21,8 +21,8 @@ from typing import Any
 
 from envs.adapters import need
 from envs.builtin import PROCEDURAL
+from envs.environment import Environment
 from envs.registry import make
-from envs.types import Environment
 from experiments.run.folders import provenance, write_json
 
 COUNTERPARTS = {

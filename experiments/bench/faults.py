@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from envs.registry import EnvSpec, make
+from envs.registry import make
+from envs.types import EnvSpec
 from experiments.bench.faulty import FAULTS, SIGNALS, FaultyActor, grade
 from experiments.bench.measuring import machine, write_report
 from policies.tiny import TinyConfig, build_tiny

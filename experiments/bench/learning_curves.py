@@ -26,9 +26,10 @@ from typing import Any
 
 import torch
 
+from envs.environment import Environment
 from envs.registry import make as make_env
 from envs.registry import parse_reference
-from envs.types import Environment, Problem
+from envs.types import Problem
 from policies.causal import CausalPolicy, load_policy
 from policies.tiny import TinyConfig, build_tiny
 from policies.types import Sampling

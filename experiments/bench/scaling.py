@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 import torch
 
-from envs.registry import EnvSpec
+from envs.types import EnvSpec
 from experiments.bench.generation import GROUP_SIZE, MAX_NEW_TOKENS, MODELS, NO_STOP, RAGGED_STOPS, VOCABULARY
 from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.step import Parity

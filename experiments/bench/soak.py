@@ -25,7 +25,8 @@ from typing import Any
 
 import torch
 
-from envs.registry import EnvSpec
+from envs.registry import make
+from envs.types import EnvSpec
 from experiments.bench.faulty import FaultyActor, Saboteur
 from experiments.bench.measuring import machine, write_report
 from policies.causal import load_policy
@@ -117,7 +118,7 @@ def soak(steps: int, *, seed: int, staleness: int, pause: tuple[float, float]) -
     with tempfile.TemporaryDirectory() as scratch:
         env = EnvSpec("leaps", {"modulus": 7, "operands": [2, 3]})
         config = TinyConfig(layers=2, hidden=32, heads=2, context=96)
-        build_tiny(config, vocabulary=env.build().vocabulary(), seed=seed).save(f"{scratch}/policy")
+        build_tiny(config, vocabulary=make(env).vocabulary(), seed=seed).save(f"{scratch}/policy")
         spec = WorkerSpec(PolicySpec(f"{scratch}/policy"), env, seed=seed)
         workers = make_workers("ray", spec, 2, patience=PATIENCE, actor=FaultyActor)
         assert isinstance(workers, SupervisedWorkers)
@@ -156,7 +157,7 @@ def run(
     Training(
         learner=learner,
         workers=workers,
-        problems=make_curriculum("edge", spec.env.build(), seed=spec.seed),
+        problems=make_curriculum("edge", make(spec.env), seed=spec.seed),
         reward=VerifierReward(),
         settings=TrainSettings(
             steps=steps,

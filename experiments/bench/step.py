@@ -25,8 +25,8 @@ from typing import Any
 
 import torch
 
-from envs.registry import EnvSpec
-from envs.types import Environment, Problem
+from envs.environment import Environment
+from envs.types import EnvSpec, Problem
 from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy

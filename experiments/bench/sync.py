@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from envs.registry import EnvSpec
+from envs.types import EnvSpec
 from experiments.bench.generation import MODELS
 from experiments.bench.measuring import write_report
 from experiments.bench.step import WORDS, Parity

@@ -25,9 +25,10 @@ from typing import Any
 
 import torch
 
+from envs.environment import Environment
 from envs.registry import make as make_env
 from envs.registry import parse_reference
-from envs.types import Environment, Problem
+from envs.types import Problem
 from experiments.bench.measuring import Clock, Timing, write_report
 from experiments.bench.trl_grpo import make_trainer
 from policies.causal import CausalPolicy, load_policy

@@ -13,13 +13,13 @@ from envs.builtin import PROCEDURAL
 from envs.check.audit import audit as audit_one
 from envs.check.audit import table
 from envs.check.conformance import check_environment
+from envs.environment import Environment
 from envs.present.export import write_jsonl
 from envs.present.show import gallery
 from envs.present.show import new as new_file
 from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
 from envs.registry import list_environments, make
-from envs.types import Environment
 from experiments.cli.outputs import output_file, output_folder
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
 from experiments.run.folders import provenance, read_json, write_json

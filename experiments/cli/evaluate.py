@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from envs.distinct import distinct_problems
 from envs.registry import parse_levels
-from envs.splits import distinct_problems
 from envs.types import Problem
 from experiments.cli.outputs import output_file
 from experiments.config.sections import Component

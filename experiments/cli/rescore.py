@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from envs.grading import EnvGrader, VerifierGrader
-from envs.registry import EnvSpec, make, parse_reference
+from envs.graders import EnvGrader, VerifierGrader
+from envs.registry import make, parse_reference
+from envs.types import EnvSpec
 from experiments.cli.outputs import output_file
 from experiments.config.loading import load_experiment, parse_override
 from experiments.run.errors import UserError

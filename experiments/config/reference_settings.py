@@ -17,8 +17,8 @@ from typing import Any, get_args, get_type_hints
 from envs.builtin import PROCEDURAL
 from envs.demonstrators.base import StepDemonstrator
 from envs.demonstrators.writers import make_demonstrator
+from envs.environment import Environment
 from envs.registry import make as make_env
-from envs.types import Environment
 from rl.algorithms.base import Algorithm
 from rl.algorithms.policy_gradient import PolicyGradient
 from rl.algorithms.registry import ALGORITHMS

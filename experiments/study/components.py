@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from envs.demonstrators.base import Demonstrator
 from envs.demonstrators.writers import make_demonstrator
-from envs.registry import EnvSpec, make, parse_reference
-from envs.types import Environment
+from envs.environment import Environment
+from envs.registry import make, parse_reference
+from envs.types import EnvSpec
 from experiments.config.sections import Component, SamplingSection
 from experiments.run.errors import UserError, did_you_mean, in_words
 from experiments.run.telling import tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envs.grading import EnvGrader
-from envs.registry import EnvSpec
-from envs.types import Environment, Problem
+from envs.environment import Environment
+from envs.graders import EnvGrader
+from envs.types import EnvSpec, Problem
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json

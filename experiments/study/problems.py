@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from envs.splits import distinct_problems
-from envs.types import Environment, Problem
+from envs.distinct import distinct_problems
+from envs.environment import Environment
+from envs.types import Problem
 from experiments.config.sections import EvaluationSection
 from experiments.run.errors import UserError
 from experiments.run.telling import tell

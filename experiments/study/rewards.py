@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
 from experiments.config.sections import Component
 from experiments.run.errors import UserError

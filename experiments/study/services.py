@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.config.sections import Shared
 from experiments.run.display import Display
 from experiments.study.evaluation import Evaluator

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.registry import EnvSpec
-from envs.types import Environment
+from envs.environment import Environment
+from envs.types import EnvSpec
 from experiments.config.sections import ModelSection, Shared
 from experiments.run.display import Display
 from experiments.run.errors import UserError

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from envs.demonstrators.base import Demonstrator
+from envs.environment import Environment
 from envs.splits import keyed_rng, split_of
-from envs.types import Environment, Problem
+from envs.types import Problem
 from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.sections import ImitationSection, OptimizerSection

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from envs.types import Environment
+from envs.environment import Environment
 from experiments.config.sections import Component, OptimizerSection, RLSection
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder

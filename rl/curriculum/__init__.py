@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from envs.types import Environment
+from envs.environment import Environment
 from rl.curriculum.adaptive import EdgeCurriculum, TargetCurriculum
 from rl.curriculum.base import Curriculum
 from verifiers.plugins import load_attribute

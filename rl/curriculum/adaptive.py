@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from envs.strands import Strand
-from envs.types import Environment
+from envs.environment import Environment
+from envs.types import Strand
 from rl.curriculum.base import Curriculum
 from rl.types import Group
 

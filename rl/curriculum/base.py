@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from envs.environment import Environment
 from envs.splits import keyed_rng
-from envs.strands import Strand
-from envs.types import Environment, Problem
+from envs.types import Problem, Strand
 from rl.curriculum.pools import Pools
 from rl.types import Group, Trajectory
 

@@ -17,8 +17,9 @@ from typing import Any
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.demonstrators.writers import Writers, who_writes
+from envs.environment import Environment
 from envs.splits import MAX_ATTEMPTS, keyed_rng, split_of
-from envs.types import Environment, Message, Problem
+from envs.types import Message, Problem
 from rl.records.lines import load_records, save_records
 from rl.types import Example
 from rl.workers.conversations import Encoder, encode_prompt, observation_tokens

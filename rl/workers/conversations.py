@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from envs.types import Environment, Message, Problem, StopReason
+from envs.environment import Environment
+from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
 
 if TYPE_CHECKING:

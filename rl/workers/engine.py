@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envs.types import Environment, Problem
+from envs.environment import Environment
+from envs.registry import make
+from envs.types import Problem
 from policies.types import Request, Sampling
 from rl.types import Group, Trajectory
 from rl.workers.conversations import Rollout, converse, encode_prompt
@@ -46,7 +48,7 @@ class RolloutEngine:
     """
 
     def __init__(self, spec: WorkerSpec, *, name: str = "inline") -> None:
-        from envs.grading import EnvGrader
+        from envs.graders import EnvGrader
         from policies.causal import load_policy
         from policies.sampling.engine import SamplingEngine
         from verifiers.pool.verifier_pool import VerifierPool
@@ -54,7 +56,7 @@ class RolloutEngine:
         self.spec = spec
         self.name = name
         self.version = 0
-        self.env: Environment = spec.env.build()
+        self.env: Environment = make(spec.env)
         with torch_threads(spec.threads):
             self.policy = load_policy(
                 spec.policy.folder,

@@ -18,7 +18,7 @@ from rl.types import Group
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from envs.registry import EnvSpec
+    from envs.types import EnvSpec
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from envs import make
 from envs.data.math_dataset import last_boxed
-from envs.splits import distinct_problems
+from envs.distinct import distinct_problems
 
 GSM8K = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
 

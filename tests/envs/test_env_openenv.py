@@ -210,7 +210,7 @@ def test_a_server_gives_the_same_episodes_as_the_class(theirs):
 def test_one_place_on_a_server_serves_rollouts_and_graders_in_turn(theirs):
     with served(theirs.Game, theirs.Guess, capacity=1) as url:
         spec = EnvSpec(f"openenv:{url}", {"max_turns": 6})
-        env = spec.build()
+        env = make(spec)
         problems = list(env.problems(6))
         episodes = [play_episode(env, problem, bisect()) for problem in problems]
         with VerifierPool(EnvGrader(spec), deadline_seconds=20) as pool:

@@ -37,7 +37,7 @@ def test_settings_are_read_from_the_reference():
         "leaps",
         {"modulus": 13, "operands": [2, 3], "rendering": "words", "levels": "1-3", "require": "strict"},
     )
-    env = spec.build()
+    env = make(spec)
     assert (env.modulus, env.operands, env.levels, env.rendering) == (13, (2, 3), (1, 2, 3), "words")
 
 
@@ -105,8 +105,8 @@ def test_an_environment_in_a_file(file):
 def test_an_environment_in_a_file_travels_to_a_fresh_process(file):
     env = make(f"{file}:doubled")
     code = (
-        "import json, sys, pickle\nfrom envs import EnvSpec\n"
-        "spec = EnvSpec.from_json(json.loads(sys.argv[1]))\nprint(json.dumps(spec.build().problem(3).to_json()))"
+        "import json, sys, pickle\nfrom envs import EnvSpec, make\n"
+        "spec = EnvSpec.from_json(json.loads(sys.argv[1]))\nprint(json.dumps(make(spec).problem(3).to_json()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(env.spec.to_json())], capture_output=True, text=True, check=True

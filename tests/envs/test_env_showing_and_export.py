@@ -163,9 +163,9 @@ def test_a_mixture_draws_its_parts_by_weight():
 
 def test_a_mixture_is_disjoint_and_reproducible():
     spec = make("mixture", parts=["fractions", "sums"]).spec
-    env = spec.build()
+    env = make(spec)
     train = [p.id for p in env.problems(200)]
-    assert train == [p.id for p in spec.build().problems(200)]
+    assert train == [p.id for p in make(spec).problems(200)]
     assert not set(train) & {p.id for p in env.problems(100, split="test", seed=3)}
 
 

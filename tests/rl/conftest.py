@@ -30,7 +30,7 @@ def tiny_policy(leaps_env):
 
 @pytest.fixture(scope="session")
 def worker_spec(tiny_policy, tmp_path_factory):
-    from envs.registry import EnvSpec
+    from envs.types import EnvSpec
     from rl.workers.types import PolicySpec, WorkerSpec
 
     folder = tmp_path_factory.mktemp("policy")

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from envs.environment import Environment
 from envs.registry import make
-from envs.types import Environment, Problem
+from envs.types import Problem
 from policies.types import Completion, FinishReason
 from rl.curriculum import Curriculum, EdgeCurriculum, TargetCurriculum, make_curriculum
 from rl.curriculum.pools import Pools

@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.registry import EnvSpec
-from envs.types import Problem
+from envs.types import EnvSpec, Problem
 from policies.types import FinishReason, Sampling
 from rl.records.evaluate import GREEDY_SAMPLE
 from rl.rollouts.shards import EVALUATION_STEP, make_shards, rollout_uid

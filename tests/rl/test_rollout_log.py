@@ -4,9 +4,8 @@ import gzip
 
 import pytest
 
-from envs.grading import EnvGrader, VerifierGrader
-from envs.registry import EnvSpec
-from envs.types import Message, Problem
+from envs.graders import EnvGrader, VerifierGrader
+from envs.types import EnvSpec, Message, Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.records.rescore import Agreement, rescore, rescore_run
 from rl.rollouts.log import DamagedLogError, RolloutLog

@@ -131,7 +131,7 @@ def one_step_policy(leaps_env):
 
 @pytest.fixture(scope="module")
 def workers(one_step_policy, tmp_path_factory):
-    from envs.registry import EnvSpec
+    from envs.types import EnvSpec
     from rl.workers import make_workers
     from rl.workers.types import PolicySpec, WorkerSpec
 

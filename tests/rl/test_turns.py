@@ -3,7 +3,8 @@
 import pytest
 
 from envs import make
-from envs.types import Environment, Message, Problem, Step, StopReason
+from envs.environment import Environment
+from envs.types import Message, Problem, Step, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
 from rl.workers.conversations import converse, encode_prompt, observation_tokens, turn_seed
 
@@ -166,7 +167,7 @@ def test_a_template_that_rewrites_the_past_is_refused(chat_policy):
 
 
 def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_policy, tmp_path):
-    from envs.registry import EnvSpec
+    from envs.types import EnvSpec
     from policies.tiny import TinyConfig, build_tiny
     from rl.rollouts.shards import make_shards
     from rl.rollouts.wait import run_shards
@@ -174,13 +175,13 @@ def test_a_game_is_played_by_a_real_policy_and_judged_on_its_conversation(tiny_p
 
     build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=512), vocabulary=None, seed=1).save(tmp_path)
     spec = WorkerSpec(policy=PolicySpec(str(tmp_path)), env=EnvSpec("guess_number"), seed=2)
-    problems = list(spec.env.build().problems(3))
+    problems = list(make(spec.env).problems(3))
     shards = make_shards(problems, group_size=4, step=0, shard_size=2, sampling=Sampling(max_new_tokens=60))
     workers = make_workers("inline", spec)
     groups = run_shards(workers, shards)
     again = run_shards(workers, shards)
     workers.close()
-    env = spec.env.build()
+    env = make(spec.env)
     for group, other in zip(groups, again):
         for row, twin in zip(group.trajectories, other.trajectories):
             assert row.completion == twin.completion

@@ -3,7 +3,8 @@
 import os
 import time
 
-from envs.types import Environment, Problem
+from envs.environment import Environment
+from envs.types import Problem
 from verifiers.types import Outcome, Verdict
 
 

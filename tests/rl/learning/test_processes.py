@@ -92,7 +92,8 @@ def test_two_processes_give_the_weights_of_one(tmp_path, algorithm, options, sha
 
 
 COIN = """
-from envs.types import Environment, Problem
+from envs.types import Problem
+from envs.environment import Environment
 from verifiers.types import Outcome, Verdict
 
 
