@@ -1,6 +1,6 @@
 """The uniform curriculum, and what all curricula share: strands with weights, no problem twice, a state to resume from.
 
-A strand (envs/strands.py) is one level of one part of a mixture, or of the environment itself. A curriculum draws a
+A strand (envs/types.py) is one level of one part of a mixture, or of the environment itself. A curriculum draws a
 strand by weight, then the strand's next problem that was not asked before.
 """
 
