@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
+from experiments.report.contents import GLOSSARY, contents
 from experiments.report.figures import study_figures
 from experiments.results.read import load_study
 from experiments.results.tables import short
@@ -29,7 +31,9 @@ def write_report(folder: Path) -> Path:
     write_json(folder / "report.json", finite(figures))
     templates = _templates()
     charts = study_charts(results, figures)
-    page = templates.get_template("report.html.j2").render(charts=charts, **figures)
+    page = templates.get_template("report.html.j2").render(
+        charts=charts, contents=contents(figures, charts), glossary=GLOSSARY, **figures
+    )
     html = folder / "report.html"
     html.write_text(page, encoding="utf-8")
     (folder / "report.md").write_text(templates.get_template("report.md.j2").render(**figures), encoding="utf-8")
@@ -48,6 +52,7 @@ def _templates() -> Templates:
     templates.filters["signed"] = _signed
     templates.filters["clock"] = _clock
     templates.filters["short"] = short
+    templates.filters["base64"] = lambda text: b64encode(text.encode()).decode()
     return templates
 
 

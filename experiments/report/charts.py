@@ -15,16 +15,17 @@ from experiments.report.drawing import (
     SIZE_COLOURS,
     START_COLOUR,
     STYLE,
+    Chart,
     band,
+    chart,
     legend,
     make_axes,
-    svg,
 )
 from experiments.results.read import START, StudyResults
 
 
-def study_charts(results: StudyResults, figures: Mapping[str, Any]) -> dict[str, str]:
-    """SVG text by name; a chart that has nothing to show is left out."""
+def study_charts(results: StudyResults, figures: Mapping[str, Any]) -> dict[str, Chart]:
+    """The charts by name; a chart that has nothing to show is left out."""
     colours = {START: START_COLOUR}
     colours |= {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(results.arms)}
     with mpl.rc_context(STYLE):
@@ -39,10 +40,10 @@ def study_charts(results: StudyResults, figures: Mapping[str, Any]) -> dict[str,
             "pass_at": _pass_at(figures, colours),
             "health": _health(figures, colours),
         }
-    return {name: svg for name, svg in charts.items() if svg}
+    return {name: found for name, found in charts.items() if found is not None}
 
 
-def _levels(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _levels(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     table, trained = figures["levels"], figures["trained_levels"]
     figure, (sampled, greedy) = make_axes(2, "sampled at T = 1", "greedy")
     levels = table["levels"]
@@ -69,13 +70,13 @@ def _levels(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         axes.set_ylim(-0.03, 1.12)
     sampled.set_ylabel("step-verified accuracy")
     legend(figure, sampled)
-    return svg(figure)
+    return chart(figure, "Accuracy by level")
 
 
-def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     curves = {name: c for name, c in figures["held_out"].items() if any(len(s["step"]) for s in c.values())}
     if not curves:
-        return ""
+        return None
     figure, (axes,) = make_axes(1, "held-out problems of the trained levels, while practising")
     for name, seeds in curves.items():
         band(axes, seeds, "tokens", "solution", colours[name], figures["labels"][name], scale=1e-6)
@@ -93,35 +94,41 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     axes.set_ylabel("step-verified accuracy")
     axes.set_ylim(-0.03, 1.05)
     legend(figure, axes)
-    return svg(figure)
+    return chart(figure, "Accuracy on held-out problems over sampled tokens")
 
 
-def _step_sizes(figures: Mapping[str, Any]) -> str:
+def _step_sizes(figures: Mapping[str, Any]) -> Chart | None:
     shown = {
         name: next(iter(seeds.values()))
         for name, seeds in figures["held_out"].items()
         if any(len(s["step"]) > 1 and set().union(*s["step_sizes"]) - {"1"} for s in seeds.values())
     }
     if not shown:
-        return ""
+        return None
     figure, panels = make_axes(len(shown), *(figures["labels"][name] for name in shown))
     for axes, curve in zip(panels, shown.values()):
         shares = [[sizes.get(key, 0.0) for sizes in curve["step_sizes"]] for key in SIZE_COLOURS]
         axes.stackplot(curve["step"], shares, colors=list(SIZE_COLOURS.values()), labels=list(SIZE_COLOURS))
+        for key, share in zip(SIZE_COLOURS, shares):  # invisible: what the areas stand for, for words and CSV
+            axes.plot(curve["step"], share, alpha=0, label=_size_name(key), scalex=False, scaley=False)
         axes.set_xlabel("optimiser step")
         axes.set_ylim(0, 1)
         axes.margins(x=0)
     panels[0].set_ylabel("share of solution steps")
     handles, labels = panels[0].get_legend_handles_labels()
-    names = [{"0": "malformed"}.get(text, f"{text} at once") for text in labels]
-    figure.legend(handles, names, loc="outside upper center", ncols=5, fontsize=9)
-    return svg(figure)
+    areas = [(handle, _size_name(text)) for handle, text in zip(handles, labels) if text in SIZE_COLOURS]
+    figure.legend(*zip(*areas), loc="outside upper center", ncols=5, fontsize=9)
+    return chart(figure, "Share of solution steps by their size")
 
 
-def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _size_name(key: str) -> str:
+    return "malformed" if key == "0" else f"{key} at once"
+
+
+def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     ks, levels = figures["pass_at"]["ks"], figures["pass_at"]["levels"]
     if len(ks) < 2:
-        return ""
+        return None
     figure, panels = make_axes(len(levels), *(f"level {level}" for level in levels))
     for axes, curves in zip(panels, levels.values()):
         for name, colour in colours.items():
@@ -134,13 +141,13 @@ def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         axes.set_xlabel("k")
     panels[0].set_ylabel("pass@k: solution (solid), answer (dotted)")
     legend(figure, panels[0])
-    return svg(figure)
+    return chart(figure, "Chance that one of k samples is right")
 
 
-def _health(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _health(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     shown = {name: seeds for name, seeds in figures["curves"].items() if any(s["step"] for s in seeds.values())}
     if not shown:
-        return ""
+        return None
     titles = {
         "entropy": "entropy (nats per token)",
         "length": "tokens per completion",
@@ -153,15 +160,15 @@ def _health(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         axes.set_xlabel("optimiser step")
         axes.set_ylim(bottom=0)
     legend(figure, panels[0])
-    return svg(figure)
+    return chart(figure, "Entropy, length and groups without signal over training")
 
 
-def _costs(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def _costs(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     """Accuracy over what an answer costs; nothing where all answers cost the same."""
     names = {label: name for name, label in figures["labels"].items()}
     rows = [row for row in figures["costs"] if row["flop_per_answer"] and "/" not in names[row["arm"]]]
     if not rows or max(r["flop_per_answer"] for r in rows) < 1.5 * min(r["flop_per_answer"] for r in rows):
-        return ""
+        return None
     figure, (axes,) = make_axes(1, "what an answer is worth, and what it costs")
     for row in rows:
         colour = colours[names[row["arm"]]]
@@ -172,4 +179,4 @@ def _costs(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
     axes.set_xlabel("floating-point operations per answer")
     axes.set_ylabel("step-verified accuracy")
     legend(figure, axes)
-    return svg(figure)
+    return chart(figure, "Accuracy over the cost of an answer")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.report.drawing import COLOURS, GUESS_COLOUR, HUMAN_COLOUR, band, legend, make_axes, svg
+from experiments.report.drawing import COLOURS, GUESS_COLOUR, HUMAN_COLOUR, Chart, band, chart, legend, make_axes
 
 
-def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     """Gold and the proxy while the proxy is maximised, over steps and over distance."""
     if not figures["proxy_arms"]:
-        return ""
+        return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
     for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
         right = axes.twinx()
@@ -26,14 +26,14 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
         axes.set_ylim(bottom=0)
         axes.set_ylabel("gold: verified share (solid)")
         right.set_ylabel("proxy (dotted, s.d. of the start)")
-    return svg(figure)
+    return chart(figure, "Verified share and proxy")
 
 
-def reliability_chart(figures: Mapping[str, Any]) -> str:
+def reliability_chart(figures: Mapping[str, Any]) -> Chart | None:
     """How often the reward model's more probable side is preferred, over how sure it is; and accuracy by level."""
     card = figures["reward_model"]
     if not card or not card.get("calibration"):
-        return ""
+        return None
     figure, (bins, levels) = make_axes(2, "held-out pairs: sure, and right?", "held-out pairs, by level")
     bins.plot([0.5, 1], [0.5, 1], color=GUESS_COLOUR, linewidth=1)
     for key, label, colour in (
@@ -60,14 +60,14 @@ def reliability_chart(figures: Mapping[str, Any]) -> str:
     levels.set_xlabel("level")
     levels.set_xticks(sorted(int(level) for level in card["calibration"]["by_level"]))
     legend(figure, levels)
-    return svg(figure)
+    return chart(figure, "Reliability of the reward model")
 
 
-def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> str:
+def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     """Accuracy of the reward model on fresh pairs of the policy that is trained to please it."""
     shown = {name: seeds for name, seeds in figures["fidelity"].items() if any(s["step"] for s in seeds.values())}
     if not shown:
-        return ""
+        return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
     for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
         axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
@@ -79,4 +79,4 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> st
         axes.set_ylim(-0.03, 1.05)
     panels[0].set_ylabel("share of pairs (of wrong solutions)")
     legend(figure, panels[0])
-    return svg(figure)
+    return chart(figure, "Agreement of the reward model on fresh pairs of the policy")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,16 @@ COLOURS = (
 )
 START_COLOUR, HUMAN_COLOUR, GUESS_COLOUR = "#6b7280", "#111827", "#c4c9d1"
 SIZE_COLOURS = {"0": "#d1d5db", "1": "#1a7f5a", "2": "#7fb88f", "3": "#e9b35f", "4+": "#c2410c"}
+PAGE_COLOURS = {  # of the charts -> variables of the page, which has them for light and dark
+    "#111827": "--ink",
+    "#374151": "--chart-label",
+    "#4b5563": "--chart-tick",
+    "#9ca3af": "--chart-edge",
+    "#eceef1": "--chart-grid",
+    "#f3f4f6": "--tint",
+    "#6b7280": "--chart-start",
+    **{colour: f"--chart-{i}" for i, colour in enumerate(COLOURS[:8])},
+}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -31,6 +44,11 @@ STYLE: dict[Any, Any] = {
     "ytick.color": "#4b5563",
     "legend.frameon": False,
     "lines.linewidth": 1.8,
+    "text.color": "#111827",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",  # text stays text: it can be found, read aloud and copied
     "svg.hashsalt": "beyond-imitation",  # equal figures give equal files
 }
 
@@ -88,9 +106,70 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), fontsize=9)
 
 
-def svg(figure: Figure) -> str:
-    """The figure as an <svg> element; equal figures give equal text."""
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart, and what it shows in words and numbers.
+
+    Attributes:
+        svg: an <svg> element that names itself to readers who cannot see it; colours follow the page.
+        sentence: where every line begins and ends, panel by panel.
+        rows: (panel, line, x, y) of every point that is drawn.
+    """
+
+    svg: str
+    sentence: str
+    rows: tuple[tuple[str, str, float, float], ...]
+
+    @property
+    def csv(self) -> str:
+        """The points as CSV, a header first."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([("panel", "line", "x", "y"), *self.rows])
+        return text.getvalue()
+
+
+def chart(figure: Figure, name: str) -> Chart:
+    """The figure as a chart; equal figures give equal text.
+
+    Args:
+        name: what the chart is about, the beginning of its sentence.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    text = text[text.index("<svg") :]
+    for colour, variable in PAGE_COLOURS.items():
+        text = text.replace(colour, f"var({variable}, {colour})")
+    rows = tuple(_points(figure))
+    sentence = f"{name}. {_in_words(rows)}"
+    return Chart(text.replace("<svg", f'<svg role="img" aria-label="{html.escape(sentence)}"', 1), sentence, rows)
+
+
+def _points(figure: Figure) -> Iterator[tuple[str, str, float, float]]:
+    """Every point of every named line, with the title and measure of its panel."""
+    for axes in figure.axes:
+        title, measure = axes.get_title(loc="left"), axes.get_ylabel()
+        panel = ": ".join(part for part in (title, measure) if part)
+        for line in axes.get_lines():
+            label = str(line.get_label())
+            if not label.startswith("_"):
+                for x, y in zip(np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)):
+                    yield panel, label, float(x), float(y)
+
+
+def _in_words(rows: Sequence[tuple[str, str, float, float]]) -> str:
+    """`panel: line from 0.50 at 1 to 0.93 at 6`, for every line."""
+    lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for panel, label, x, y in rows:
+        lines.setdefault((panel, label), []).append((x, y))
+    panels: dict[str, list[str]] = {}
+    for (panel, label), points in lines.items():
+        (x, y), (last_x, last_y) = points[0], points[-1]
+        words = (
+            f"{label} {y:.2f} at {x:g}"
+            if len(points) == 1
+            else f"{label} from {y:.2f} at {x:g} to {last_y:.2f} at {last_x:g}"
+        )
+        panels.setdefault(panel, []).append(words)
+    return "; ".join(f"{panel}: {', '.join(words)}" for panel, words in panels.items())

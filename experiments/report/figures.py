@@ -58,7 +58,10 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "phases": {name: phase_means(results, name) for name in results.arms},
         "stages": results.study["stages"],
         "total_seconds": sum(row["seconds"] for row in results.study["stages"]),
-        "provenance": read_object(results.folder / "provenance.json", "commit", "began", "packages", "machine"),
+        "provenance": (
+            provenance := read_object(results.folder / "provenance.json", "commit", "began", "packages", "machine")
+        ),
+        "date": str(provenance["began"])[:10],
         "problems": results.study["problems"],
         "config": (results.folder / "config.yaml").read_text(),
     }

@@ -1,0 +1,108 @@
+"""What a report claims about studies whose truth is known."""
+
+import pytest
+from made_studies import add_proxy, make_study
+
+from experiments.report.claims import study_claims
+from experiments.results.read import load_study
+
+START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
+PAST = {1: 1.0, 2: 0.99, 3: 0.99, 4: 0.1}
+HUMAN = dict.fromkeys(START, 0.8)
+
+
+def claims_of(folder):
+    return study_claims(load_study(folder))
+
+
+def the(claims, word):
+    (found,) = [claim for claim in claims if word in claim["sentence"]]
+    return found
+
+
+def test_the_demonstrator_is_passed_at_every_trained_level_and_in_their_mean(tmp_path):
+    claims = claims_of(make_study(tmp_path / "a", {"sft": START, "rl": PAST}, human=HUMAN))
+    passing = the(claims, "when it samples")
+    assert passing["verdict"] == "held"
+    assert "at each of levels 1 to 3, and in their mean" in passing["sentence"]
+
+
+def test_one_trained_level_below_the_demonstrator_is_enough_to_fail(tmp_path):
+    claims = claims_of(make_study(tmp_path / "a", {"sft": START, "rl": {**PAST, 3: 0.5}}, human=HUMAN))
+    passing = the(claims, "when it samples")
+    assert passing["verdict"] == "not held"
+    assert "weakest at level 3" in passing["measured"]
+
+
+def test_a_level_as_good_as_the_demonstrator_leaves_the_claim_open_or_denied(tmp_path):
+    verdicts = {
+        the(
+            claims_of(make_study(tmp_path / str(i), {"sft": START, "rl": {**PAST, 3: 0.8}}, human=HUMAN, seeds=(i,))),
+            "when it samples",
+        )["verdict"]
+        for i in range(6)
+    }
+    assert "held" not in verdicts
+
+
+def test_longer_problems_are_no_part_of_the_headline(tmp_path):
+    results = load_study(make_study(tmp_path / "a", {"sft": START, "rl": PAST}))
+    assert (results.headline, results.longer) == ([1, 2, 3], [4])
+    assert results.where == "over levels 1 to 3"
+    assert results.policies["rl"].mean(levels=results.headline) > 0.95
+
+
+def test_one_level_may_be_the_headline(tmp_path):
+    study = make_study(
+        tmp_path / "a", {"sft": START, "rl": PAST}, overrides=["evaluation.headline_level=2"], human=HUMAN
+    )
+    results = load_study(study)
+    assert (results.headline, results.where) == ([2], "at level 2")
+    assert "at level 2 when it samples" in the(study_claims(results), "when it samples")["sentence"]
+
+
+RISES = {0: [0.0] * 30, 8: [1.5] * 30, 20: [3.0] * 30}
+
+
+def rlhf_study(folder, *, peak, last, scores=RISES):
+    accuracies = {"sft": START, "rl": PAST, "rlhf": last, "rlhf/best-by-verifier": peak}
+    study = make_study(folder, accuracies, human=HUMAN)
+    add_proxy(study, "rlhf", 0, step=8, scores=scores)
+    return study
+
+
+PEAK = {1: 0.8, 2: 0.7, 3: 0.5, 4: 0.0}
+
+
+def test_an_arm_that_rises_peaks_and_falls_is_told_so_with_its_step(tmp_path):
+    claim = the(claims_of(rlhf_study(tmp_path / "a", peak=PEAK, last={**START, 1: 0.1, 2: 0.0})), "peaks at step 8")
+    assert claim["verdict"] == "held"
+    assert "while its proxy rises" in claim["sentence"]
+    assert "proxy +3.00" in claim["measured"]
+
+
+@pytest.mark.parametrize(
+    ("peak", "last", "scores"),
+    [
+        (PEAK, PEAK, RISES),  # it never falls
+        (START, {1: 0.1, 2: 0.0, 3: 0.0, 4: 0.0}, RISES),  # it never rises
+        (PEAK, {1: 0.1, 2: 0.0, 3: 0.0, 4: 0.0}, {0: [1.0] * 30, 20: [0.5] * 30}),  # the proxy falls with it
+    ],
+)
+def test_without_one_of_its_parts_the_hump_is_not_held(tmp_path, peak, last, scores):
+    claim = the(claims_of(rlhf_study(tmp_path / "a", peak=peak, last=last, scores=scores)), "peaks at step 8")
+    assert claim["verdict"] != "held"
+
+
+def test_rl_must_beat_rlhf_where_it_was_best_too(tmp_path):
+    better = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.9}
+    claim = the(claims_of(rlhf_study(tmp_path / "a", peak=better, last=START)), "stopped early or not")
+    assert claim["verdict"] == "not held"
+    assert "rlhf, best by verifier" in claim["measured"]
+
+
+def test_all_claims_share_one_correction(tmp_path):
+    claims = claims_of(rlhf_study(tmp_path / "a", peak=PEAK, last=START))
+    ordered = sorted(claims, key=lambda claim: claim["p"])
+    assert ordered[0]["adjusted_p"] == pytest.approx(min(1.0, len(claims) * ordered[0]["p"]))
+    assert all(claim["adjusted_p"] >= claim["p"] for claim in claims)
