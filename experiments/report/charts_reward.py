@@ -9,8 +9,8 @@ from experiments.report.drawing import COLOURS, GUESS_COLOUR, HUMAN_COLOUR, Char
 
 
 def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
-    """Gold and the proxy while the proxy is maximised, over steps and over distance."""
-    if not figures["proxy_arms"]:
+    """Gold and the proxy on validation problems while the proxy is maximised, over steps and over distance."""
+    if not any(s["step"] for name in figures["proxy_arms"] for s in figures["fidelity"][name].values()):
         return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
     for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
@@ -18,10 +18,9 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart
         right.spines["right"].set_visible(True)
         right.grid(False)
         for name in figures["proxy_arms"]:
-            seeds = figures["curves"][name]
-            gold = "solution" if any(v is not None for s in seeds.values() for v in s["solution"]) else "gold"
-            band(axes, seeds, x, gold, colours[name], f"{name}: gold", smooth=5)
-            band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", smooth=5, style=":")
+            seeds = figures["fidelity"][name]
+            band(axes, seeds, x, "solution", colours[name], f"{name}: gold")
+            band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", style=":")
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)
         axes.set_ylabel("gold: verified share (solid)")

@@ -131,10 +131,10 @@ def _hump_claim(results: StudyResults, name: str) -> Claim:
         parts.append(proxy)
     cards = [results.card(f"{name}/{BEST_BY_VERIFIER}/snapshot.json", seed) for seed in results.seeds]
     steps = sorted({card["step"] for card in cards if card is not None})
-    at = f"step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}"
+    at = f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps != [0] else ""
     while_ = ", while its proxy rises" if proxy is not None else ""
     return Claim(
-        f"{name}{_labeller(results, name)} rises, peaks at {at} and falls {results.where}{while_}",
+        f"{name}{_labeller(results, name)} rises, peaks{at} and falls {results.where}{while_}",
         measured,
         tuple(parts),
     )

@@ -13,15 +13,14 @@ PROBLEMS, SAMPLES = 40, 8
 HUMAN = {1: 0.9, 2: 0.9, 3: 0.9, 4: 0.9}
 
 
-def make_study(folder, accuracies, *, seeds=(0,), overrides=(), temperature=1.0, human=HUMAN, costs=None, steps=(0, 5)):
+def make_study(folder, accuracies, *, seeds=(0,), overrides=(), temperature=1.0, human=HUMAN, costs=None):
     """Writes a study of the mini config whose policies have these accuracies {policy: {level: share}}.
 
     Args:
         costs: {arm: TrainingCost as a dictionary}.
-        steps: at which arms were validated; their accuracy there is that of the levels below the last one.
     """
     experiment = load_experiment(
-        ["mini"], ["evaluation.headline_level=null", f"seeds=[{','.join(map(str, seeds))}]", *overrides]
+        ["mini"], ["name=made", "evaluation.headline_level=null", f"seeds=[{','.join(map(str, seeds))}]", *overrides]
     )
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(experiment))
@@ -35,7 +34,8 @@ def make_study(folder, accuracies, *, seeds=(0,), overrides=(), temperature=1.0,
         "python": "3",
         "packages": {},
         "command": [],
-        "time": "2026-01-01",
+        "machine": {},
+        "began": "2026-01-01T00:00:00+00:00",
     }
     (folder / "provenance.json").write_text(json.dumps(provenance))
     for seed in seeds:

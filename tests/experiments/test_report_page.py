@@ -1,0 +1,107 @@
+"""The page of a report: readable without colours, pictures, scripts or network, and safe with hostile text."""
+
+import base64
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from made_studies import add_proxy, make_study, write
+
+from experiments.report import write_report
+
+START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
+PAST = {1: 1.0, 2: 0.99, 3: 0.99, 4: 0.1}
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Every start tag with its attributes, and the anchors."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    study = make_study(
+        tmp_path_factory.mktemp("page") / "a",
+        {"sft": START, "rl": PAST, "rlhf": START, "rlhf/best-by-verifier": PAST},
+        seeds=(0, 1),
+    )
+    for seed in (0, 1):
+        add_proxy(study, "rlhf", seed, step=8, scores={0: [0.0] * 6, 8: [2.0] * 6})
+    verdict = {"outcome": "wrong", "parts": {}, "info": {}, "detail": HOSTILE, "steps": []}
+    row = {"problem": "1-0", "level": 1, "prompt": HOSTILE, "answer": HOSTILE, "completion": HOSTILE, "finish": "stop"}
+    write(study / "seed-0" / "sft" / "test_samples.jsonl", [{**row, "verdict": verdict}])
+    (study / "seed-0" / "rl" / "warnings.jsonl").write_text(json.dumps({"message": HOSTILE}) + "\n")
+    write_report(study)
+    return study
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return Page((folder / "report.html").read_text())
+
+
+def test_no_script_runs_and_nothing_is_fetched(folder, page):
+    text = (folder / "report.html").read_text()
+    assert "&lt;script&gt;alert(1)" in text
+    assert page.all("script") == page.all("img") == page.all("link") == []
+    for tag, attrs in page.tags:
+        assert not [name for name in attrs if name.startswith("on")], tag
+        for name in ("src", "href", "xlink:href"):
+            assert re.match(r"#|data:text/csv;base64,|$", attrs.get(name) or ""), (tag, attrs)
+
+
+def test_every_header_says_what_it_heads(page):
+    assert {attrs.get("scope") for attrs in page.all("th")} == {"col", "row"}
+
+
+def test_every_chart_speaks_and_its_text_is_text(folder, page):
+    charts = page.all("svg")
+    assert len(charts) >= 2
+    for chart in charts:
+        assert chart["role"] == "img"
+        assert re.search(r"\d\.\d\d at \d", chart["aria-label"])
+    assert ">step-verified accuracy</text>" in (folder / "report.html").read_text()
+
+
+def test_charts_give_their_points_as_csv(folder, page):
+    figures = json.loads((folder / "report.json").read_text())
+    links = {a["download"]: a["href"] for a in page.all("a") if "download" in a}
+    text = base64.b64decode(links["made-levels.csv"].partition(",")[2]).decode()
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["line"] == "rl" and row["panel"].startswith("samp")]
+    shown = [(float(row["x"]), float(row["y"])) for row in rows]
+    table = figures["levels"]
+    assert shown == [(level, row["value"]) for level, row in zip(table["levels"], table["rl"]["sampled"])]
+
+
+def test_the_contents_lead_to_what_is_there(page):
+    anchors = [a["href"][1:] for a in page.all("a") if a.get("href", "").startswith("#")]
+    there = [attrs["id"] for tag, attrs in page.tags if tag == "h2"]
+    assert anchors == there
+    assert len(set(there)) == len(there)
+
+
+def test_title_date_words_and_dark_mode_are_there(folder):
+    text = (folder / "report.html").read_text()
+    assert "<title>made: imitation, RL and RLHF from one start</title>" in text
+    assert "Begun 2026-01-01" in text
+    assert "<dt>proxy</dt>" in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_equal_studies_have_equal_reports(folder):
+    before = (folder / "report.html").read_text()
+    write_report(folder)
+    assert (folder / "report.html").read_text() == before
