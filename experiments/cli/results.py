@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from experiments.report import write_report
 from experiments.results.compare import comparison
 from experiments.results.compare_output import FORMATS, print_comparison, render
-from experiments.results.listing import print_runs
+from experiments.results.listing import listed, print_runs
 from experiments.run.export import export_policy
 from experiments.run.folders import damage_told
 
@@ -53,6 +54,12 @@ def export(
     print(export_policy(run_folder, to))
 
 
-def list_runs(root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs")) -> None:
-    """List studies with their state and headline."""
-    print_runs(root)
+def list_runs(
+    root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list for programs.")] = False,
+) -> None:
+    """List studies with their state, date, duration, headline and changed settings."""
+    if as_json:
+        print(json.dumps(listed(root), indent=1))
+    else:
+        print_runs(root)

@@ -1,22 +1,54 @@
-"""`beyond ls`: studies under a folder, with their state and headline."""
+"""`beyond ls`: studies under a folder, with their state, date, duration, changed settings and headline."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from experiments.config.loading import load_experiment, load_resolved
+from experiments.results.compare import flat
 from experiments.results.read import NotEvaluatedError, load_study
+from experiments.run.display import clock
 from experiments.run.errors import UserError
 from experiments.run.folders import damage_told, read_object
 from experiments.run.lock import holder_of, is_locked
 from experiments.run.terminal import printable
 
+OF_EVERY_RUN = ("name", "seeds", "threads")  # settings that say nothing about what was changed
 
-def print_runs(root: Path) -> None:
-    """One row per study found below `root`.
+
+@dataclass(frozen=True)
+class Listed:
+    """What is told about a study.
+
+    Attributes:
+        began: ISO date and time; "" where unknown.
+        seconds: of all stages together; None where unknown.
+        changed: settings in which it differs from the shipped config of its name, with their values; None where no
+            config of that name is shipped.
+        headline: mean verified share of every policy over the headline's levels; empty before any evaluation.
+        trouble: what is wrong with its files; "" where nothing is.
+    """
+
+    folder: str
+    state: str
+    name: str = ""
+    began: str = ""
+    seconds: float | None = None
+    seeds: tuple[int, ...] = ()
+    where: str = ""
+    headline: dict[str, float] = field(default_factory=dict)
+    changed: dict[str, Any] | None = None
+    trouble: str = ""
+
+
+def listed(root: Path) -> list[dict[str, Any]]:
+    """Every study below `root` as plain values, by folder.
 
     Raises:
         UserError: there is none.
@@ -24,27 +56,60 @@ def print_runs(root: Path) -> None:
     folders = sorted(path.parent for path in root.rglob("study.json"))
     if not folders:
         raise UserError(f"no study below {root}: run one with `beyond study demo`")
-    table = Table()
-    for column in ("study", "state", "seeds", "step-verified accuracy (sampled)"):
-        table.add_column(column)
-    for folder in folders:
-        table.add_row(Text(printable(str(folder))), *(Text(printable(cell)) for cell in _row(folder)))
-    Console().print(table)
+    return [asdict(_look(folder)) for folder in folders]
 
 
-def _row(folder: Path) -> tuple[str, str, str]:
-    """State, seeds and headline; of a damaged study what is wrong with it, which keeps no other from being listed."""
+def print_runs(root: Path) -> None:
+    """A few lines for every study found below `root`.
+
+    Raises:
+        UserError: there is none.
+    """
+    console = Console()
+    for row in listed(root):
+        for line in _lines(row):
+            console.print(Text(printable(line)))
+
+
+def _lines(row: Mapping[str, Any]) -> list[str]:
+    """Folder and state; then, indented, date, duration, seeds, headline, changed settings, trouble."""
+    facts = [row["began"][:16].replace("T", " "), "" if row["seconds"] is None else f"took {clock(row['seconds'])}"]
+    if row["seeds"]:
+        facts.append(f"seed{'s' if len(row['seeds']) > 1 else ''} {', '.join(map(str, row['seeds']))}")
+    lines = [f"{row['folder']}  {row['state']}", f"  {'  '.join(fact for fact in facts if fact)}"]
+    if row["headline"]:
+        lines.append(
+            f"  {row['where']}: " + "  ".join(f"{name} {value:.2f}" for name, value in row["headline"].items())
+        )
+    elif not row["trouble"]:
+        lines.append("  not evaluated yet")
+    if row["changed"]:
+        lines.append(f"  {row['name']} with " + ", ".join(f"{key}={value}" for key, value in row["changed"].items()))
+    if row["trouble"]:
+        lines.append(f"  {row['trouble']}")
+    return [line for line in lines if line.strip()]
+
+
+def _look(folder: Path) -> Listed:
+    """What can be told of a study: damage to one keeps no other from being listed."""
     try:
         with damage_told(folder):
             study = read_object(folder / "study.json", "state", "seeds")
-            state, seeds = _state(folder, study["state"]), str(len(study["seeds"]))
+            state, seeds = _state(folder, study["state"]), tuple(study["seeds"])
     except UserError as error:
-        return "damaged", "", str(error).removeprefix(f"{folder}/")
+        return Listed(str(folder), "damaged", trouble=str(error).removeprefix(f"{folder}/"))
+    facts: dict[str, Any] = {}
     try:
         with damage_told(folder):
-            return state, seeds, _headline(folder)
+            facts = {
+                "name": study.get("name", ""),
+                "began": str(read_object(folder / "provenance.json").get("began", "")),
+                "seconds": sum(stage["seconds"] for stage in study.get("stages", [])),
+                "changed": changed(folder, study.get("name", "")),
+            }
+            return Listed(str(folder), state, seeds=seeds, **facts, **_headline(folder))
     except UserError as error:
-        return state, seeds, str(error).removeprefix(f"{folder}/")
+        return Listed(str(folder), state, seeds=seeds, **facts, trouble=str(error).removeprefix(f"{folder}/"))
 
 
 def _state(folder: Path, state: str) -> str:
@@ -56,13 +121,25 @@ def _state(folder: Path, state: str) -> str:
     return "killed: --resume goes on"
 
 
-def _headline(folder: Path) -> str:
+def changed(folder: Path, name: str) -> dict[str, Any] | None:
+    """Settings of a study that differ from the shipped config of its name -> their values; None without one."""
+    try:
+        shipped = flat(load_experiment([name]).model_dump(mode="json"))
+    except UserError:
+        return None
+    own = flat(load_resolved(folder / "config.yaml").model_dump(mode="json"))
+    return {
+        key: own.get(key)
+        for key in dict.fromkeys([*own, *shipped])
+        if key not in OF_EVERY_RUN and own.get(key) != shipped.get(key)
+    }
+
+
+def _headline(folder: Path) -> dict[str, Any]:
     try:
         results = load_study(folder)
     except NotEvaluatedError:
-        return "not evaluated yet"
-    return "  ".join(
-        f"{results.label(name)} {policy.mean(levels=results.headline):.2f}"
-        for name, policy in results.policies.items()
-        if "/" not in name
-    )
+        return {}
+    policies = {name: policy for name, policy in results.policies.items() if "/" not in name}
+    figures = {results.label(name): policy.mean(levels=results.headline) for name, policy in policies.items()}
+    return {"headline": figures, "where": results.where}
