@@ -101,7 +101,7 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="beyond",
     cls=Verbs,
-    help="Take language models past imitation on mathematics: RL beside RLHF, same start, same budget.",
+    help="Take language models past imitation on mathematics: RL beside RLHF, from one start.",
     epilog="Begin with `beyond study mini` (seconds) or `beyond study demo` (minutes); pages are in docs/. Exit codes: "
     "0 done, 2 a mistake in the command or config, 3 the run failed, 4 a check failed, 130 stopped by Ctrl-C.",
     no_args_is_help=True,
@@ -126,7 +126,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Take language models past imitation on mathematics: RL beside RLHF, same start, same budget."""
+    """Take language models past imitation on mathematics: RL beside RLHF, from one start."""
 
 
 def main() -> None:

@@ -20,6 +20,10 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart
         for name in figures["proxy_arms"]:
             seeds = figures["fidelity"][name]
             band(axes, seeds, x, "solution", colours[name], f"{name}: gold")
+            if x == "step":
+                curve = figures["validation"][name]
+                low, high = ([row[key] for row in curve["solution"]] for key in ("low", "high"))
+                axes.fill_between(curve["step"], low, high, color=colours[name], alpha=0.13, linewidth=0)
             band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", style=":")
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)

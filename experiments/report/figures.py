@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
 from experiments.results.budgets import budgets, sentence
 from experiments.results.compare import MARGIN
 from experiments.results.read import START, Levels, StudyResults
-from experiments.results.stats import Interval
+from experiments.results.stats import Interval, mean_interval, paired_difference
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.evaluations import PASS_AT
 from experiments.run.folders import read_json, read_object
@@ -45,6 +47,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "held_out": {name: held_out_curve(results, name) for name in results.arms},
         "proxy_arms": results.proxy_arms,
         "fidelity": {name: fidelity_curve(results, name) for name in results.proxy_arms},
+        "validation": {name: validation_curve(results, name) for name in results.proxy_arms},
         "snapshots": snapshot_cards(results),
         "best_of_n": best_of_n_curves(results),
         "labeller": next((c for a in results.arms if (c := results.labeller(a, results.seeds[0]))), None),
@@ -98,6 +101,29 @@ def fidelity_curve(results: StudyResults, arm: str) -> dict[str, Any]:
         "kl": "eval/kl",
     }
     return _curves(results, arm, names, wherever="eval/kl")
+
+
+def validation_curve(results: StudyResults, arm: str) -> dict[str, list[Any]]:
+    """Verified share and proxy on validation problems by step, over all seeds, each with its interval.
+
+    Steps at which some seed was not asked are left out; so is the proxy where it was not kept by problem.
+    """
+    asked = [results.validation_rows(arm, seed) for seed in results.seeds]
+    scores = [results.proxy_scores(arm, seed) for seed in results.seeds]
+    steps = sorted(set.intersection(*(set(rows) for rows in asked)))
+    curve: dict[str, list[Any]] = {"step": steps, "verified": [], "proxy": []}
+    for step in steps:
+        rows = [found[step]["rows"] for found in asked]
+        levels = [row["level"] for row in rows[0]]
+        shares = np.array([[row["c_verified"] / row["n"] for row in found] for found in rows])
+        curve["verified"].append(plain(mean_interval(shares, levels)))
+        if all(step in found for found in scores):
+            values = np.array([found[step] for found in scores])
+            proxy = paired_difference(values, np.zeros_like(values), levels, is_bounded=False)
+            curve["proxy"].append({"value": proxy.value, "low": proxy.low, "high": proxy.high})
+        else:
+            curve["proxy"].append(None)
+    return curve
 
 
 def snapshot_cards(results: StudyResults) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""A study: per seed one shared start, every arm from it on the same budget, the same frozen test for all.
+"""A study: per seed one shared start, every arm from it, the same frozen test for all.
 
 Each stage (`seed.py`) is done once: a resumed study goes on where it stopped. What each came to is in study.json.
 """
