@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,7 +69,9 @@ def print_runs(root: Path) -> None:
     console = Console()
     for row in listed(root):
         for line in _lines(row):
-            console.print(Text(printable(line)))
+            indent = " " * (len(line) - len(line.lstrip()) + 2)
+            text = textwrap.fill(printable(line), console.width, subsequent_indent=indent, drop_whitespace=True)
+            console.print(Text(text), soft_wrap=True)
 
 
 def _lines(row: Mapping[str, Any]) -> list[str]:
@@ -122,17 +125,18 @@ def _state(folder: Path, state: str) -> str:
 
 
 def changed(folder: Path, name: str) -> dict[str, Any] | None:
-    """Settings of a study that differ from the shipped config of its name -> their values; None without one."""
+    """Settings in which a study differs from the shipped config of its name -> their values; None: an arm left out.
+
+    None where no config of that name is shipped.
+    """
     try:
         shipped = flat(load_experiment([name]).model_dump(mode="json"))
     except UserError:
         return None
     own = flat(load_resolved(folder / "config.yaml").model_dump(mode="json"))
-    return {
-        key: own.get(key)
-        for key in dict.fromkeys([*own, *shipped])
-        if key not in OF_EVERY_RUN and own.get(key) != shipped.get(key)
-    }
+    found = {k: v for k, v in own.items() if k not in OF_EVERY_RUN and (k not in shipped or v != shipped[k])}
+    left_out = [".".join(key.split(".")[:2]) for key in shipped if key not in own]
+    return found | {key: None for key in left_out if not any(k.startswith(f"{key}.") for k in own)}
 
 
 def _headline(folder: Path) -> dict[str, Any]:
