@@ -254,8 +254,12 @@ class StudyResults:
         return self.card(f"{labels.reward_model}/reward.json", seed)
 
     def agreement(self, arm: str) -> Agreement | None:
-        """How often an arm's labels, and its reward model, agree with ground truth; None for one without labels."""
-        labellers = [card for seed in self.seeds if (card := self.labeller(arm, seed))]
+        """How often an arm's labels, and its reward model, agree with ground truth; None without labelled pairs.
+
+        Labels on single completions (kto) are of no pair.
+        """
+        cards = [card for seed in self.seeds if (card := self.labeller(arm, seed))]
+        labellers = [card for card in cards if "num_decisive" in card]
         models = [card for seed in self.seeds if (card := self.reward_model(arm, seed))]
         return agreement_of(labellers, models) if labellers else None
 
