@@ -111,12 +111,12 @@ def validation_curve(results: StudyResults, arm: str) -> dict[str, list[Any]]:
     asked = [results.validation_rows(arm, seed) for seed in results.seeds]
     scores = [results.proxy_scores(arm, seed) for seed in results.seeds]
     steps = sorted(set.intersection(*(set(rows) for rows in asked)))
-    curve: dict[str, list[Any]] = {"step": steps, "verified": [], "proxy": []}
+    curve: dict[str, list[Any]] = {"step": steps, "solution": [], "proxy": []}
     for step in steps:
         rows = [found[step]["rows"] for found in asked]
         levels = [row["level"] for row in rows[0]]
-        shares = np.array([[row["c_verified"] / row["n"] for row in found] for found in rows])
-        curve["verified"].append(plain(mean_interval(shares, levels)))
+        shares = np.array([[row["c_solution"] / row["n"] for row in found] for found in rows])
+        curve["solution"].append(plain(mean_interval(shares, levels)))
         if all(step in found for found in scores):
             values = np.array([found[step] for found in scores])
             proxy = paired_difference(values, np.zeros_like(values), levels, is_bounded=False)

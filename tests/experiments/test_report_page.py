@@ -111,6 +111,6 @@ def test_the_validation_curve_has_intervals_at_every_step(folder):
     curve = json.loads((folder / "report.json").read_text())["validation"]["rlhf"]
     assert curve["step"] == [0, 8]
     # every problem has one of four right, in both seeds
-    assert [row["value"] for row in curve["verified"]] == [0.25, 0.25]
-    assert all(row["low"] < 0.25 < row["high"] for row in curve["verified"])
+    assert [row["value"] for row in curve["solution"]] == [0.25, 0.25]
+    assert all(row["low"] < 0.25 < row["high"] for row in curve["solution"])
     assert [row["value"] for row in curve["proxy"]] == [0.0, 2.0]
