@@ -10,6 +10,7 @@ import pytest
 from made_studies import add_proxy, make_study, write
 
 from experiments.report import write_report
+from verifiers.types import Outcome, Verdict
 
 START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
 PAST = {1: 1.0, 2: 0.99, 3: 0.99, 4: 0.1}
@@ -40,7 +41,7 @@ def folder(tmp_path_factory):
     )
     for seed in (0, 1):
         add_proxy(study, "rlhf", seed, step=8, scores={0: [0.0] * 6, 8: [2.0] * 6})
-    verdict = {"outcome": "wrong", "parts": {}, "info": {}, "detail": HOSTILE, "steps": []}
+    verdict = Verdict(Outcome.WRONG, 0.0, detail=HOSTILE).to_json()
     row = {"problem": "1-0", "level": 1, "prompt": HOSTILE, "answer": HOSTILE, "completion": HOSTILE, "finish": "stop"}
     write(study / "seed-0" / "sft" / "test_samples.jsonl", [{**row, "verdict": verdict}])
     (study / "seed-0" / "rl" / "warnings.jsonl").write_text(json.dumps({"message": HOSTILE}) + "\n")
