@@ -117,7 +117,7 @@ class Distill(Method[DistillArm]):
         steps = max(1, arm.epochs * kept // arm.batch_size)
         policy = services.server.load(folder / UNTRAINED, trainable=True)
         learner = make_imitator(policy, run.rl, arm.optimizer, steps, seed=run.seed, threads=self.shared.threads)
-        start, save = resume_fit(learner, folder / "checkpoints" / OFF_POLICY, run.recorder, run.stage)
+        start, save = resume_fit(learner, folder / "checkpoints" / OFF_POLICY, run.recorder, run.stage, run.identity)
         try:
             result = distill_samples(
                 learner,

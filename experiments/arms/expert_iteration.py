@@ -73,7 +73,7 @@ class ExpertIteration(Method[ExpertIterationArm]):
             ),
             run.recorder,
             stage=run.stage,
-            checkpoints=Checkpoints(run.folder.path / "checkpoints"),
+            checkpoints=Checkpoints(run.folder.path / "checkpoints", identity=run.identity),
             log=RolloutLog(run.folder.path / "rollouts") if run.rl.log_rollouts else None,
             after_round=after_round,
         ).run()

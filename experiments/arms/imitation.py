@@ -46,6 +46,7 @@ class Imitation(Method[ImitationArm]):
             run.folder,
             run.recorder,
             stage=run.stage,
+            identity=run.identity,
         )
         if result.interrupted:
             return False

@@ -23,6 +23,7 @@ from experiments.results.stats import Difference, Interval, mean_interval, paire
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
+from experiments.run.manifest import verify_logs
 from rl.functional.estimators import pass_at_k
 
 DEMONSTRATOR = "demonstrator"
@@ -304,6 +305,7 @@ def load_study(folder: Path) -> StudyResults:
     """
     study = read_object(folder / "study.json", "state", "seeds", "stages", "problems")
     check_folder_names(folder)
+    _check_logs(folder, study)
     experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:
@@ -351,6 +353,17 @@ def span(levels: Sequence[int]) -> str:
     if list(levels) == list(range(levels[0], levels[-1] + 1)):
         return f"levels {levels[0]} to {levels[-1]}"
     return f"levels {', '.join(map(str, levels))}"
+
+
+def _check_logs(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares the logs of every tested policy with their checksums, so that none vanishes from a table.
+
+    Raises:
+        DamagedArtefactError: one is missing, was cut short or changed.
+    """
+    for row in study["stages"]:
+        if row["stage"].startswith("test "):
+            verify_logs(folder / Path(row["folder"]).parent)
 
 
 def further_policies(arm: Path) -> list[str]:

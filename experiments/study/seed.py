@@ -22,6 +22,7 @@ from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
 from experiments.run.evaluations import final_evaluations
 from experiments.run.folders import RunFolder
+from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, verify_logs
 from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import StopSwitch
@@ -29,6 +30,7 @@ from experiments.study.components import build_env
 from experiments.study.endings import StudyInterrupted
 from experiments.study.evaluation import Evaluator
 from experiments.study.folders import SeedFolders
+from experiments.study.identity import stage_identity
 from experiments.study.preferences import Preferences
 from experiments.study.services import Services
 from experiments.study.serving import PolicyServer
@@ -56,12 +58,12 @@ class SeedStages:
         """Start, preferences where an arm needs them, and every arm with its test."""
         folders, evaluator = self.services.folders, self.services.evaluator
         start = folders.start
-        self._stage(START, start, lambda recorder: make_start(self.experiment, self.services, recorder))
+        self._stage(START, start, lambda recorder: make_start(self.experiment, self.services, recorder), parents=())
         self._test(START, start, partial(evaluator.run_test, START, start))
         self._run_preferences()
         for name, method in methods_of_study(self.experiment).items():
             folder = folders.stage(name)
-            self._stage(name, folder, partial(self._run_arm, method, folder))
+            self._stage(name, folder, partial(self._run_arm, method, folder), parents=self._parents(name))
             self._test(name, folder, partial(method.test, folder, self.services))
             for part, further in method.further_policies(folder).items():
                 label = f"{name}/{part}"
@@ -81,7 +83,23 @@ class SeedStages:
             if arm.uses_reward_model and model.path not in done:
                 done.add(model.path)
                 label = "" if folder.path.name == PREFERENCES else f"{folder.path.name}/"
-                self._stage(f"{label}{model.path.name}", model, preferences.fit_reward_model, logs=folder)
+                self._stage(
+                    f"{label}{model.path.name}",
+                    model,
+                    preferences.fit_reward_model,
+                    logs=folder,
+                    parents=(START, folder.path.name),
+                )
+
+    def _parents(self, name: str) -> tuple[str, ...]:
+        """Folders whose artefacts an arm reads."""
+        arm, root = self.experiment.arms[name], self.services.folders.root
+        found = [START, *arm.builds_on]
+        if arm.uses_comparisons:
+            preferences = self.services.preferences[name]
+            read = [preferences.folder, *([preferences.reward_model] if arm.uses_reward_model else [])]
+            found += [str(path.relative_to(root)) for path in read]
+        return tuple(found)
 
     def _run_arm(self, method: Method[Any], folder: RunFolder, recorder: RunRecorder) -> bool:
         run = ArmRun(
@@ -90,13 +108,14 @@ class SeedStages:
             rl=method.rl,
             stage=method.name,
             seed=self.services.seed,
+            identity=stage_identity(self.experiment, self.services.seed, method.name),
             target_kl=kl_of_verified_arm(self.experiment, self.services.folders),
         )
         return method.run(run, self.services)
 
     def _test(self, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
         """The frozen test problems, once."""
-        self._stage(f"test {name}", RunFolder(folder.path / "test"), lambda _: work(), logs=folder)
+        self._stage(f"test {name}", RunFolder(folder.path / "test"), lambda _: work(), logs=folder, sealed=folder)
 
     def _stage(
         self,
@@ -105,21 +124,35 @@ class SeedStages:
         work: Callable[[RunRecorder], bool | None],
         *,
         logs: RunFolder | None = None,
+        sealed: RunFolder | None = None,
+        parents: Sequence[str] = (START,),
     ) -> None:
-        """Runs a stage that is not done yet.
+        """Runs a stage that is not done yet; of one that is done, compares what it wrote with its checksums.
 
         Args:
             work: returns False when it was interrupted.
             logs: where its metrics and warnings go; None: into its folder.
+            sealed: the folder that its results belong to, where another stage made it; None: its own.
+            parents: folders of this seed whose artefacts it reads.
+        Raises:
+            DamagedArtefactError: a done stage, or one that it reads, was changed since.
         """
         seed = self.services.seed
+        identity = stage_identity(self.experiment, seed, name)
+        digests = {parent: artefact_digest(self.services.folders.root / parent) for parent in parents}
         study = self.services.folders.root.parent
         row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(study))}
         if folder.is_done:
+            if sealed is None:
+                verify(folder.path, identity, digests)
+            else:
+                verify_logs(sealed.path)
             self.on_stage({**row, "seconds": self.seconds_before(seed, name)})
             return
         if self.stop.requested:
             raise StudyInterrupted
+        if sealed is None:
+            (folder.path / MANIFEST).unlink(missing_ok=True)  # of a stage whose status somebody removed
         self.display.begin(name)
         began = time.time()
         status = StageStatus(
@@ -141,11 +174,27 @@ class SeedStages:
                 status.end("failed")
                 raise
             recorder.close()
+            if finished:
+                self._seal(name, folder, sealed, identity, digests)
             status.end("done" if finished else "interrupted")
         if not finished:
             raise StudyInterrupted
         self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
         self.on_stage({**row, "seconds": time.time() - began})
+
+    def _seal(
+        self,
+        name: str,
+        folder: RunFolder,
+        sealed: RunFolder | None,
+        identity: Mapping[str, Any],
+        parents: Mapping[str, str],
+    ) -> None:
+        """Lists what the stage wrote; of a test, in the manifest of the policy that it tested."""
+        if sealed is None:
+            seal(folder.path, identity, parents)
+        else:
+            seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
 
 
 def _collect(preferences: Preferences, _: RunRecorder) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from envs.demonstrators.base import Demonstrator
 from envs.environment import Environment
@@ -16,6 +17,7 @@ from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder, write_json
 from experiments.run.recording import RunRecorder
 from experiments.study.components import build_demonstrator, sampling_of
+from experiments.study.identity import stage_identity
 from experiments.study.services import Services
 from experiments.study.training import make_imitator, resume_fit
 from policies.causal import CausalPolicy
@@ -44,12 +46,13 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     check_room(experiment, policy, evaluator.test, evaluator.validation)
     policy.save(services.folders.untrained_policy)
     section = experiment.imitation
+    identity = stage_identity(experiment, services.seed, START)
     if section is not None:
         demonstrator = build_demonstrator(services.env, section.demonstrator)
         repeats = experiment.evaluation.num_samples  # as often as every policy
         lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=repeats, seed=services.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
-        if not _imitate(services, section, demonstrator, policy, folder, recorder):
+        if not _imitate(services, section, demonstrator, policy, folder, recorder, identity):
             return False
     policy.save(folder.policy)
     return True
@@ -86,6 +89,7 @@ def _imitate(
     policy: CausalPolicy,
     folder: RunFolder,
     recorder: Recorder,
+    identity: Mapping[str, Any],
 ) -> bool:
     settings = SftSettings(
         max_steps=section.steps,
@@ -107,6 +111,7 @@ def _imitate(
         folder,
         recorder,
         stage=START,
+        identity=identity,
         probe=StepProbe(services, policy) if section.step_accuracy else None,
     )
     if result.interrupted:
@@ -138,6 +143,7 @@ def fit_demonstrations(
     recorder: Recorder,
     *,
     stage: str,
+    identity: Mapping[str, Any],
     probe: Callable[[int], float] | None = None,
 ) -> SftResult:
     """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
@@ -146,7 +152,7 @@ def fit_demonstrations(
     learner = make_imitator(
         policy, shared.rl, optimizer, settings.max_steps, seed=services.seed, threads=shared.threads
     )
-    start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage)
+    start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage, identity)
     return fit_sft(
         learner,
         shuffled_epochs(examples, services.seed),

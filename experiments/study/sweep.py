@@ -15,12 +15,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
 from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError
 from experiments.run.evaluations import BEST_BY_ANNOTATOR
 from experiments.run.folders import is_used, write_json
+from experiments.study.identity import start_settings
 from experiments.study.stages import run_study
 
 
@@ -68,7 +68,7 @@ def run_sweep(
     starts: list[tuple[dict[str, Any], Path]] = []
     for experiment, folder in zip(experiments, folders):
         is_begun = is_used(folder)
-        cause = _what_makes_the_start(experiment)
+        cause = {"seeds": experiment.seeds, **start_settings(experiment)}
         same = next((other for known, other in starts if known == cause), None)
         run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)
         starts.append((cause, folder))
@@ -78,13 +78,6 @@ def run_sweep(
     ]
     write_json(root / "sweep.json", rows)
     _print(points, folders)
-
-
-def _what_makes_the_start(experiment: Experiment) -> dict[str, Any]:
-    """The settings that decide what the folders seed-S/sft hold."""
-    parts = {"seeds", "threads", "tensorboard", "env", "policy", "imitation", "evaluation", "workers"}
-    training = experiment.rl.model_dump(include={"micro_tokens", "autocast", "sampling"})
-    return {**experiment.model_dump(include=parts), "rl": training}
 
 
 def annotators_choice(results: StudyResults) -> dict[str, dict[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class ArmRun:
         recorder: of its metrics, samples and warnings; closed by the study.
         rl: the `rl` section as this arm sees it.
         stage: the arm's name, under which everything is recorded.
+        identity: of the stage and run, which its checkpoints must have.
         target_kl: how far the first arm of this seed that was rewarded by the verifier alone ended from the start,
             nats per completion; None where there is none before this one.
     """
@@ -52,6 +53,7 @@ class ArmRun:
     rl: RLSection
     stage: str
     seed: int
+    identity: Mapping[str, Any] = field(default_factory=dict)
     target_kl: float | None = None
 
     def train(
@@ -83,7 +85,7 @@ class ArmRun:
             settings=replace(train_settings(self.rl, shard_size), steps=until or self.rl.steps),
             recorder=self.recorder,
             stage=self.stage,
-            checkpoints=Checkpoints(self.folder.path / "checkpoints" / part),
+            checkpoints=Checkpoints(self.folder.path / "checkpoints" / part, identity=self.identity),
             evaluate=evaluate,
             log=RolloutLog(self.folder.path / "rollouts" / part) if self.rl.log_rollouts else None,
         ).run()
@@ -232,10 +234,14 @@ def make_imitator(
 
 
 def resume_fit(
-    learner: Learner, folder: Path, recorder: Recorder, stage: str
+    learner: Learner, folder: Path, recorder: Recorder, stage: str, identity: Mapping[str, Any]
 ) -> tuple[FitProgress, Callable[[FitProgress], None]]:
-    """Puts the learner back to the last checkpoint in `folder`: how far the fit was there, and what saves the next."""
-    checkpoints = Checkpoints(folder)
+    """Puts the learner back to the last checkpoint in `folder`: how far the fit was there, and what saves the next.
+
+    Args:
+        identity: which the checkpoint must have.
+    """
+    checkpoints = Checkpoints(folder, identity=identity)
     found = checkpoints.latest(lambda message: recorder.warn(stage, message))
     start = NOTHING_DONE
     if found is not None:

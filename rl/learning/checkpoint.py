@@ -44,11 +44,13 @@ class Checkpoint:
     Attributes:
         step: steps done when it was written.
         state: the tree that was saved.
+        identity: whose it is; None: it was not said.
     """
 
     step: int
     state: dict[str, Any]
     path: Path
+    identity: Mapping[str, Any] | None = None
 
 
 class Checkpoints:
@@ -57,13 +59,15 @@ class Checkpoints:
     Args:
         folder: made when the first checkpoint is written; belongs to this stage alone.
         keep: whole checkpoints to keep, at least 2: the newest may turn out torn.
+        identity: JSON values that say whose they are (seed, stage, ...); those of somebody else are refused.
     """
 
-    def __init__(self, folder: str | Path, *, keep: int = 2) -> None:
+    def __init__(self, folder: str | Path, *, keep: int = 2, identity: Mapping[str, Any] | None = None) -> None:
         if keep < 2:
             raise ValueError(f"keep is {keep}, expected at least 2: a torn checkpoint needs one before it")
         self.folder = Path(folder)
         self.keep = keep
+        self.identity = identity
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
         """Writes the checkpoint of `step`: a tree of mappings whose leaves are tensors and JSON values.
@@ -77,7 +81,7 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             try:
-                _write(writing, step, state)
+                _write(writing, step, state, self.identity)
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(writing, target)
@@ -94,12 +98,12 @@ class Checkpoints:
         Args:
             warn: told the name and the fault of each torn checkpoint that is passed over.
         Raises:
-            CheckpointError: there are checkpoints and every one of them is torn.
+            CheckpointError: there are checkpoints and every one of them is torn, or one is of another run.
         """
         paths = self.paths()
         for path in paths:
             try:
-                return read_checkpoint(path)
+                return self._own(read_checkpoint(path))
             except TornCheckpointError as error:
                 warn(f"{error}; using the checkpoint before it")
         if paths:
@@ -108,6 +112,20 @@ class Checkpoints:
                 "remove the folder to start this stage anew"
             )
         return None
+
+    def _own(self, found: Checkpoint) -> Checkpoint:
+        """The checkpoint, if it is of this stage and run; those without an identity are anybody's.
+
+        Raises:
+            CheckpointError: it is another's.
+        """
+        for key, value in (self.identity or {}).items():
+            if found.identity is not None and found.identity.get(key) != value:
+                raise CheckpointError(
+                    f"checkpoint {found.path} is of {key} {found.identity.get(key)!r}, expected {value!r}: it was "
+                    "copied from another stage or run; remove the folder to start this stage anew"
+                )
+        return found
 
     def paths(self) -> list[Path]:
         """Folders of the written checkpoints, newest first."""
@@ -137,7 +155,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             if found != expected:
                 raise TornCheckpointError(f"checkpoint {path.name} is torn: {name} does not match its checksum")
         state = _join(json.loads((path / STATE).read_text()), load_file(path / TENSORS))
-        return Checkpoint(int(manifest["step"]), state, path)
+        return Checkpoint(int(manifest["step"]), state, path, manifest.get("identity"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise TornCheckpointError(f"checkpoint {path.name} is torn: {Path(error.filename).name} is missing") from error
     except OSError as error:
@@ -164,14 +182,16 @@ def _digest_of(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def _write(folder: Path, step: int, state: Mapping[str, Any]) -> None:
+def _write(folder: Path, step: int, state: Mapping[str, Any], identity: Mapping[str, Any] | None = None) -> None:
     folder.mkdir()
     tensors: dict[str, Tensor] = {}
     plain = _split(state, "", tensors)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
     (folder / STATE).write_text(json.dumps(plain))
     files = {name: _digest(folder / name) for name in (TENSORS, STATE)}
-    manifest = {"format": FORMAT, "step": step, "files": files}
+    manifest: dict[str, Any] = {"format": FORMAT, "step": step, "files": files}
+    if identity is not None:
+        manifest["identity"] = dict(identity)
     (folder / MANIFEST).write_text(json.dumps({**manifest, "sha256": _digest_of(manifest)}))
     for name in (TENSORS, STATE, MANIFEST):
         flush(folder / name)

@@ -1,0 +1,167 @@
+"""Checksums and identity of what a stage wrote: whoever reads it later finds what was written, of this stage and run.
+
+manifest.json of a stage's folder lists every file with size and SHA-256, who wrote it (seed, stage, digest of the
+settings) and from what (the digests of the stages whose artefacts it read). Logs that later stages append to are held
+to their beginning. Checkpoints and rollouts have checksums of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.run.errors import UserError
+from experiments.run.folders import read_object, write_json
+
+MANIFEST = "manifest.json"
+LOGS = frozenset({"metrics.jsonl", "evals.jsonl", "samples.jsonl", "warnings.jsonl"})  # later stages append to them
+APART = frozenset(
+    {"test", "rollouts", "tensorboard"}
+)  # folders with checksums of their own, or of nothing that is read
+NOT_READ = frozenset({MANIFEST, "status.json", "stacks.txt"})  # files that no later stage reads
+
+Identity = Mapping[str, Any]
+
+
+class DamagedArtefactError(UserError):
+    """A file of a finished stage is missing, was changed, or is another stage's or run's."""
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = None) -> None:
+    """Writes manifest.json: what is in the folder now, by whom and from what.
+
+    Sealed again, files that were listed keep their checksum (they are not looked at, and so not taken for right), new
+    ones are added, and logs are listed at their new length.
+
+    Args:
+        parents: None: those of the manifest that is there.
+    """
+    before = read_manifest(folder) if (folder / MANIFEST).exists() else {"files": {}, "identity": identity}
+    known = {name: entry for name, entry in before["files"].items() if Path(name).name not in LOGS}
+    files = {name: known.get(name) or _entry(folder / name) for name in _names(folder)}
+    row = {
+        "identity": dict(before["identity"]),
+        "parents": dict(before.get("parents", {}) if parents is None else parents),
+        "files": {**known, **files},
+    }
+    write_json(folder / MANIFEST, {**row, "sha256": digest_of(row)})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a stage's folder.
+
+    Raises:
+        DamagedArtefactError: it is missing or damaged.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise _refused(path, "is missing, though the stage was done")
+    row = read_object(path, "identity", "parents", "files", "sha256")
+    digest = row.pop("sha256")
+    if digest != digest_of(row):
+        raise _refused(path, "does not match its own checksum")
+    return row
+
+
+def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None:
+    """Compares everything that a finished stage wrote with its manifest.
+
+    Raises:
+        DamagedArtefactError: a file is missing or was changed, the stage is of another seed, stage or config, or it was
+            made from other artefacts than those that are there.
+    """
+    manifest = read_manifest(folder)
+    for key, value in identity.items():
+        if manifest["identity"].get(key) != value:
+            found = manifest["identity"].get(key)
+            raise _refused(folder, f"is of another {key} ({_short(found)}, expected {_short(value)})")
+    for name, digest in parents.items():
+        if manifest["parents"].get(name) != digest:
+            raise _refused(folder, f"was made from another {name} than the one that is there now")
+    verify_files(folder, manifest["files"])
+
+
+def verify_logs(folder: Path) -> None:
+    """Compares the logs of a stage with its manifest: what a table or report is made from.
+
+    Raises:
+        DamagedArtefactError: one is missing, was cut short or changed.
+    """
+    files = read_manifest(folder)["files"]
+    verify_files(folder, {name: entry for name, entry in files.items() if name in LOGS})
+
+
+def verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compares files with their entries in a manifest.
+
+    Raises:
+        DamagedArtefactError: one is missing, was cut short or changed.
+    """
+    for name, entry in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise _refused(path, "is missing")
+        size, is_log = path.stat().st_size, path.name in LOGS
+        if size < entry["bytes"]:
+            raise _refused(path, f"was cut short: it has {size} bytes of {entry['bytes']}")
+        if (size > entry["bytes"] and not is_log) or _sha256(path, entry["bytes"]) != entry["sha256"]:
+            raise _refused(path, "was changed: it does not match its checksum")
+
+
+def artefact_digest(folder: Path) -> str:
+    """Digest of what later stages learn from: the weights and labels that a stage wrote, by its manifest."""
+    files = read_manifest(folder)["files"]
+    learned = {n: e["sha256"] for n, e in files.items() if n.endswith((".safetensors", "comparisons.jsonl"))}
+    return digest_of(learned)
+
+
+def _names(folder: Path) -> Iterable[str]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        is_apart = any(part in APART or part.startswith((".", "checkpoints")) for part in parts)
+        if path.is_file() and not is_apart and path.name not in NOT_READ and not _is_of_another(path, folder):
+            yield "/".join(parts)
+
+
+def _is_of_another(path: Path, folder: Path) -> bool:
+    """Whether a file belongs to a stage within this one's folder (preferences/reward_model), which seals its own."""
+    between = path.parent
+    while between != folder:
+        if (between / "status.json").exists():
+            return True
+        between = between.parent
+    return False
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    return {"bytes": size, "sha256": _sha256(path, size)}
+
+
+def _sha256(path: Path, size: int) -> str:
+    """Of the first `size` bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while size > 0 and (block := file.read(min(size, 1 << 20))):
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()
+
+
+def _short(value: Any) -> str:
+    return f"{value[:8]}..." if isinstance(value, str) and len(value) == 64 else repr(value)
+
+
+def _refused(path: Path, what: str) -> DamagedArtefactError:
+    return DamagedArtefactError(
+        f"{path} {what}: it is damaged. Restore it from a copy, or remove the folder of its stage (and of those that "
+        "were made from it) and run it again with --resume"
+    )

@@ -1,0 +1,36 @@
+"""Who a stage is: the seed, its name, and a digest of the settings that decide what it writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.config.arms import START
+from experiments.config.experiment import Experiment
+from experiments.run.manifest import digest_of
+
+CHANGES_NOTHING = {
+    "name",
+    "seeds",
+    "tensorboard",
+    "arms",
+}  # no artefact of a stage depends on these
+
+
+def start_settings(experiment: Experiment) -> dict[str, Any]:
+    """The settings that decide what the folders seed-S/sft hold."""
+    parts = {"threads", "env", "policy", "imitation", "evaluation", "workers"}
+    training = experiment.rl.model_dump(mode="json", include={"micro_tokens", "autocast", "sampling"})
+    return {**experiment.model_dump(mode="json", include=parts), "rl": training}
+
+
+def stage_identity(experiment: Experiment, seed: int, stage: str) -> dict[str, Any]:
+    """The identity of a stage: of the start, the preferences, the reward model or an arm."""
+    if stage == START:
+        settings = start_settings(experiment)
+    else:
+        arm = experiment.arms.get(stage)
+        # labels and reward models are of the arms that ask for them
+        labels = {name: each.preference for name, each in experiment.arms.items() if each.preference}
+        own = labels if arm is None else arm.model_dump(mode="json")
+        settings = {"shared": experiment.model_dump(mode="json", exclude=CHANGES_NOTHING), "arm": own}
+    return {"seed": seed, "stage": stage, "config": digest_of(settings)}
