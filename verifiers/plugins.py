@@ -1,17 +1,38 @@
-"""Objects of one's own by name: `package.module:attribute` or `path/to/file.py:attribute`."""
+"""Code of one's own by name: `package.module:attribute` or `path/to/file.py:attribute`, and what may be named.
+
+A caller in Python vouches for what it names. A config does not: while one is read, `trusting_only` allows files below
+given folders (the current one, by default), modules found there, and packages that are installed as plug-ins (they
+declare an entry point of this project). What else a person trusts stands in the environment variable BEYOND_TRUST.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 FILE_MODULE_PREFIX = "beyond_imitation_file_"
+ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
+TRUST = "BEYOND_TRUST"  # folders and packages, separated like those of PATH
+
+_ONLY = "BEYOND_TRUST_ONLY"  # tells the processes that this one starts, such as those that grade
+
+
+def _of_parent() -> tuple[Path, ...] | None:
+    told = os.environ.get(_ONLY)
+    return None if told is None else tuple(Path(folder) for folder in told.split(os.pathsep) if folder)
+
+
+_trusted = _of_parent()  # folders; None: everything
 
 
 def load_attribute(name: str) -> Any:
@@ -24,7 +45,7 @@ def load_attribute(name: str) -> Any:
     if not colon:
         raise ValueError(f"{name!r} is neither package.module:attribute nor path/to/file.py:attribute")
     try:
-        value: Any = load_file(location) if location.endswith(".py") else importlib.import_module(location)
+        value: Any = load_module(location)
     except (ImportError, FileNotFoundError) as error:
         raise ValueError(f"cannot import {location!r}: {error}") from error
     for part in attribute.split("."):
@@ -34,13 +55,26 @@ def load_attribute(name: str) -> Any:
     return value
 
 
+def load_module(location: str) -> ModuleType:
+    """The module of a dotted name, or of a path that ends in `.py`.
+
+    Raises:
+        ValueError: it is not trusted.
+        ImportError, FileNotFoundError: it cannot be imported.
+    """
+    check_trusted(location)
+    return load_file(location) if location.endswith(".py") else importlib.import_module(location)
+
+
 def load_file(path: str | Path) -> ModuleType:
     """The module in a Python file, loaded once per process; a module that fails to load leaves nothing behind.
 
     Raises:
+        ValueError: it is not trusted.
         FileNotFoundError: there is no such file.
         ImportError: it cannot be loaded as a module.
     """
+    check_trusted(str(path))
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise FileNotFoundError(f"no Python file at {file} (given as {str(path)!r})")
@@ -60,7 +94,77 @@ def load_file(path: str | Path) -> ModuleType:
     return module
 
 
-def suggest(name: str, names: Sequence[str]) -> str:
-    """`; did you mean 'x' or 'y'?`, or the empty string when nothing is near."""
-    near = difflib.get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=0.6)
+@contextmanager
+def trusting_only(folders: Iterable[Path]) -> Iterator[None]:
+    """Inside, only code below these folders, of installed plug-ins, and of BEYOND_TRUST can be loaded by name.
+
+    The same holds in processes that are started inside.
+    """
+    global _trusted
+    before, told = _trusted, os.environ.get(_ONLY)
+    _trusted = tuple(folder.resolve() for folder in folders)
+    os.environ[_ONLY] = os.pathsep.join(map(str, _trusted))
+    try:
+        yield
+    finally:
+        _trusted = before
+        if told is None:
+            del os.environ[_ONLY]
+        else:
+            os.environ[_ONLY] = told
+
+
+def check_trusted(location: str) -> None:
+    """Refuses a module or file that nobody has vouched for; imports nothing.
+
+    Raises:
+        ValueError: it is not trusted.
+    """
+    if _trusted is None:
+        return
+    extra = [entry for entry in os.environ.get(TRUST, "").split(os.pathsep) if entry]
+    folders = [*_trusted, *(Path(entry).expanduser().resolve() for entry in extra if os.sep in entry)]
+    if location.endswith(".py"):
+        is_trusted = _is_below(Path(location).expanduser().resolve(), folders)
+        what = str(Path(location).expanduser().resolve().parent)
+    else:
+        top = what = location.partition(".")[0]
+        is_trusted = top in extra or top in _plugin_packages() or any(_is_below(p, folders) for p in _places(top))
+    if not is_trusted:
+        raise ValueError(
+            f"{location!r} is neither below {' or '.join(map(str, _trusted))} nor an installed plug-in, and a config "
+            f"may name no other code. If you trust it: {TRUST}={what} beyond ..."
+        )
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether a file is in one of the folders, and not in the library of a Python that lies there too."""
+    if not any(path.is_relative_to(folder) for folder in folders):
+        return False
+    libraries = (Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
+    return not any(path.is_relative_to(library) for library in libraries)
+
+
+def _places(top: str) -> list[Path]:
+    """Where a top-level module is, without importing it; empty where there is none, or it is built in."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    found = [spec.origin] if spec.has_location else []
+    return [Path(place).resolve() for place in (*found, *(spec.submodule_search_locations or ())) if place]
+
+
+def _plugin_packages() -> set[str]:
+    """Top-level packages that declare an entry point of this project."""
+    groups = [group for group in entry_points().groups if group.startswith(ENTRY_POINT_GROUP)]
+    points = [point for group in groups for point in entry_points(group=group)]
+    return {point.value.partition(":")[0].partition(".")[0] for point in points}
+
+
+def suggest(name: str, names: Iterable[str], *, most: int = 3) -> str:
+    """`; did you mean 'x' or 'y'?`, with up to `most` names; the empty string when nothing is near."""
+    near = difflib.get_close_matches(name, list(dict.fromkeys(names)), n=most, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -7,7 +7,6 @@ start servers with `max_concurrent_envs` of the number of workers and grader pro
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import time
@@ -18,7 +17,7 @@ from typing import Any
 from envs.adapters import need
 from envs.adapters.episodes import EpisodeEnvironment, Frame, Session, SessionFault
 from envs.registry import environment
-from verifiers.plugins import load_file
+from verifiers.plugins import load_module
 
 HIDDEN_FIELDS = ("metadata", "done", "reward")
 SCALARS = ("string", "integer", "number", "boolean")
@@ -261,7 +260,7 @@ def _classes(source: str) -> tuple[Any, Any]:
             f"openenv source is {source!r}, expected http://host:port, package.module:Class or file.py:Class"
         )
     try:
-        module = load_file(where) if where.endswith(".py") else importlib.import_module(where)
+        module = load_module(where)
     except ModuleNotFoundError as error:
         raise ValueError(f"openenv:{source}: there is no module {where!r}") from error
     cls: Any = getattr(module, attribute, None)

@@ -17,6 +17,7 @@ from experiments.config.loading import load_experiment, parse_override
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
 from rl.records.rescore import rescore_run
+from verifiers.plugins import trusting_only
 from verifiers.registry import make as make_verifier
 
 
@@ -52,8 +53,13 @@ def rescore(
         else:
             if overrides:
                 raise UserError("--set goes with --verifier; an environment's settings follow its name: 'leaps?a=b'")
-            spec = env_of_run(run) if env is None else parse_reference(env)
-            make(spec)
+            if env is None:
+                spec = env_of_run(run)
+                with trusting_only([Path.cwd()]):  # it is a config that names it
+                    make(spec)
+            else:
+                spec = parse_reference(env)
+                make(spec)
             found = rescore_run(run, EnvGrader(spec), workers=workers)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(str(error)) from error

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -18,16 +17,8 @@ from experiments.config.experiment import Experiment
 from experiments.config.merging import merge
 from experiments.config.renamed import check_config
 from experiments.config.sections import Section
+from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import UserError, did_you_mean
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads 1e-4 as text; here it is a number, as everyone means it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
 
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
 
@@ -102,7 +93,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text file: byte {error.start} is not UTF-8") from error
-    raw = _parse(text, str(path))
+    raw = parse_yaml(text, str(path))
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
@@ -119,34 +110,6 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merge(_read(target, (*seen, path.resolve())), raw)
 
 
-def _parse(text: str, what: str) -> Any:
-    """The value of a YAML text.
-
-    Raises:
-        UserError: it is not YAML, nested too deeply, or contains itself.
-    """
-    try:
-        value = yaml.load(text, Loader=_Loader)
-        _check_tree(value, what)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number or date that Python refuses
-        raise UserError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise UserError(f"{what} is nested too deeply, or contains itself") from error
-    return value
-
-
-def _check_tree(value: Any, what: str) -> None:
-    """Refuses keys that are not text; raises RecursionError for a tree that contains itself."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise UserError(f"{what}: the key {key!r} is a {type(key).__name__}, expected text: write '{key}'")
-            _check_tree(item, what)
-    elif isinstance(value, list):
-        for item in value:
-            _check_tree(item, what)
-
-
 def parse_override(text: str) -> dict[str, Any]:
     """`rl.steps=300` as {"rl": {"steps": 300}}; the value is YAML.
 
@@ -156,7 +119,7 @@ def parse_override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"override {text!r} is not of the form key=value, e.g. rl.steps=300")
-    parsed = _parse(value, f"the value of the override {text[:80]!r}")
+    parsed = parse_yaml(value, f"the value of the override {text[:80]!r}")
     for part in reversed(key.strip().split(".")):
         parsed = {part: parsed}
     return parsed

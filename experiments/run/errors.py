@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
+
+from verifiers import plugins
 
 EXIT_USAGE = 2  # the command line or a config is wrong
 EXIT_RUN_FAILED = 3
@@ -22,10 +23,7 @@ class UserError(Exception):
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, else `; known: a, b, c`."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
+    return plugins.suggest(given, names, most=1) or (f"; known: {', '.join(names)}" if names else "")
 
 
 def in_words(error: Exception) -> str:

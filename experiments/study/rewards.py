@@ -70,7 +70,11 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
         home = env.home(problem)
         if home.max_turns > 1 or not home.has_reference:
             return
-        known |= dict.fromkeys(home.grade(problem, home.render_solution(problem.solution, problem.answer)).parts)
+        try:
+            verdict = home.grade(problem, home.render_solution(problem.solution, problem.answer))
+        except (ValueError, TypeError) as error:  # a verifier that cannot be made
+            raise UserError(f"env: {error}") from error
+        known |= dict.fromkeys(verdict.parts)
     wrong = next((name for name in reward.weights if name not in known), None)
     if wrong is not None:
         raise UserError(

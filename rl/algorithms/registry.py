@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from rl.algorithms.base import Algorithm
@@ -22,7 +21,7 @@ from rl.algorithms.sapo import Sapo
 from rl.algorithms.settings import build
 from rl.algorithms.sft import Sft
 from rl.algorithms.vapo import Vapo
-from verifiers.plugins import load_attribute
+from verifiers.plugins import load_attribute, suggest
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     kind.name: kind
@@ -66,8 +65,7 @@ def find(name: str) -> type[Algorithm]:
     if name in ALGORITHMS:
         return ALGORITHMS[name]
     if ":" not in name:
-        near = difflib.get_close_matches(name, ALGORITHMS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = suggest(name, ALGORITHMS, most=1)
         raise ValueError(
             f"no algorithm {name!r}{hint} (algorithms: {', '.join(sorted(ALGORITHMS))}; one of your own is named "
             "package.module:Class or path/to/file.py:Class)"

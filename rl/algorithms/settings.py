@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -11,6 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rl.functional.correction import Bound, Level
 from rl.functional.kl import KlEstimator
+from verifiers.plugins import suggest
 
 T = TypeVar("T")
 
@@ -131,8 +131,7 @@ def build(kind: type[T], settings: Mapping[str, Any], *, where: str = "", hidden
     values: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = suggest(name, names, most=1)
             raise ValueError(f"{where or kind.__name__} has no setting {name!r}{hint} (settings: {', '.join(names)})")
         values[name] = _convert(value, hints[name], f"{where}.{name}" if where else name)
     return kind(**values)

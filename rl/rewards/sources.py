@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from envs.splits import keyed_rng
 from policies.types import FinishReason
@@ -370,8 +370,10 @@ def make_reward(name: str, **settings: Any) -> RewardSource:
         ValueError: unknown name.
     """
     if ":" in name:
-        made: RewardSource = load_attribute(name)(**settings)
-        return made
+        made = load_attribute(name)(**settings)
+        if not callable(getattr(made, "price", None)):
+            raise ValueError(f"reward {name!r} gave {made!r}, expected an object with a method price(groups)")
+        return cast(RewardSource, made)
     if name not in REWARDS:
         raise ValueError(f"reward is {name!r}, expected one of {', '.join(REWARDS)}")
     return REWARDS[name](**settings)
