@@ -51,7 +51,7 @@ def test_verbs_print_no_escape_sequence_of_their_input(tmp_path, arguments):
 @pytest.mark.parametrize("name", ["a[/b]", "b[red]x", "\x1b[31mred"])
 def test_ls_shows_a_folder_by_its_name(tmp_path, capsys, monkeypatch, name):
     monkeypatch.setenv("COLUMNS", "300")
-    (tmp_path / name).mkdir()
+    (tmp_path / name).mkdir(parents=True)
     write_json(tmp_path / name / "study.json", {"state": "done", "seeds": [0], "stages": [], "problems": {}})
     print_runs(tmp_path)
     told = capsys.readouterr().out
