@@ -32,6 +32,7 @@ from experiments.study.seed import SeedStages, make_services
 from experiments.study.serving import start_executor, stop_executor
 from experiments.study.start import check_room, validation_drills
 from policies.causal import check_device
+from policies.kernels import describe_kernels
 from policies.tiny import TinyConfig, build_tiny
 from rl.learning.files import write_whole
 
@@ -178,10 +179,21 @@ def _check(experiment: Experiment) -> None:
 
 
 def _write_provenance(path: Path) -> None:
-    """What produced the run, and under `resumed` what went on with it later."""
-    now = provenance()
+    """What produced the run, and under `resumed` what went on with it later; says when that computes differently."""
+    now = {**provenance(), "arithmetic": describe_kernels()}
     first = _read_or_none(path)
+    if first is not None and first.get("arithmetic") not in (None, now["arithmetic"]):
+        told = (first["arithmetic"].get("kernels"), now["arithmetic"]["kernels"])
+        print(
+            f"warning: this study was begun with {_kernels(told[0])} and goes on with {_kernels(told[1])}: what is "
+            "sampled from here on is not what the undisturbed run would have sampled (provenance.json has both)",
+            file=sys.stderr,
+        )
     write_json(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
+
+
+def _kernels(digest: str | None) -> str:
+    return "torch's operators (no compiler)" if digest is None else f"compiled kernels {digest[:8]}"
 
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:

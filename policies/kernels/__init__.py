@@ -1,13 +1,15 @@
 """Loads the kernels in this folder, compiled once per machine with the system's C compiler.
 
 The shared library goes to the user's cache folder under a name that hashes sources, compiler and processor, so an edit
-or another machine never meets a stale one; where that folder cannot be written to, every process compiles its own.
+or another machine never meets a stale one, and its content, so one that was cut short or changed is compiled anew; where
+that folder cannot be written to, every process compiles its own.
 BEYOND_KERNEL_ARCH names another instruction set than this processor's (`x86-64-v3`: AVX2, as most laptops have).
 Without a compiler the engine decodes through torch, and says so once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -98,10 +100,11 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
 @functools.cache
 def load_kernels() -> ctypes.CDLL | None:
     """The compiled kernels, or None where no working C compiler is found (logged once)."""
-    compiler = next((path for path in map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang")) if path), None)
+    compiler = _compiler()
     if compiler is None:
         logger.warning(
-            "no C compiler found (tried $CC, cc, gcc, clang): sampling runs through torch, several times slower"
+            "no C compiler found (tried $CC, cc, gcc, clang): sampling runs through torch, several times slower, and "
+            "comes to other completions of the same seeds"
         )
         return None
     try:
@@ -116,24 +119,60 @@ def load_kernels() -> ctypes.CDLL | None:
     return library
 
 
+def describe_kernels() -> dict[str, str | None]:
+    """What arithmetic on this machine's processors runs through; runs with equal descriptions come to equal numbers.
+
+    Keys: `kernels`, a digest of sources, compiler and processor, None for torch's operators; `compiler`; `arch`.
+    """
+    compiler = _compiler() if load_kernels() is not None else None
+    if compiler is None:
+        return {"kernels": None, "compiler": None, "arch": None}
+    return {"kernels": _digest(compiler), "compiler": compiler, "arch": _arch()}
+
+
+def _compiler() -> str | None:
+    return next((path for path in map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang")) if path), None)
+
+
+def _arch() -> str:
+    return os.environ.get("BEYOND_KERNEL_ARCH") or "native"
+
+
+def _flags() -> tuple[str, ...]:
+    return (*FLAGS, f"-march={_arch()}")
+
+
+def _digest(compiler: str) -> str:
+    texts = [path.read_text() for path in sorted(FOLDER.glob("*.[ch]"))]
+    return hashlib.sha256("\0".join([*texts, compiler, *_flags(), _processor()]).encode()).hexdigest()[:16]
+
+
 def _load(compiler: str) -> ctypes.CDLL:
     """The shared library; compiled to a temporary name and moved, so that processes may race."""
-    texts = [path.read_text() for path in sorted(FOLDER.glob("*.[ch]"))]
-    flags = (*FLAGS, f"-march={os.environ.get('BEYOND_KERNEL_ARCH') or 'native'}")
-    digest = hashlib.sha256("\0".join([*texts, compiler, *flags, _processor()]).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "beyond-imitation"
-    library = folder / f"kernels-{digest}.so"
-    if library.exists():
-        return ctypes.CDLL(str(library))
+    stem = f"kernels-{_digest(compiler)}"
+    for library in sorted(folder.glob(f"{stem}-*.so")) if folder.is_absolute() else ():
+        with contextlib.suppress(FileNotFoundError):  # another process took a damaged one away
+            if library.name == _named(stem, library):
+                return ctypes.CDLL(str(library))
+            logger.warning("%s was changed after it was compiled: it is compiled anew", library)
+            library.unlink()
     is_kept = _can_write(folder)
     with tempfile.TemporaryDirectory(dir=folder if is_kept else None) as scratch:
-        built = Path(scratch) / library.name
-        command = [compiler, *flags, "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
+        built = Path(scratch) / "kernels.so"
+        command = [compiler, *_flags(), "-o", str(built), *map(str, sorted(FOLDER.glob("*.c"))), "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMPILE_SECONDS)
         kernels = ctypes.CDLL(str(built))
         if is_kept:
-            built.replace(library)
+            with built.open("rb") as file:
+                os.fsync(file.fileno())  # else a power failure may leave the name without the content
+            built.replace(folder / _named(stem, built))
     return kernels
+
+
+def _named(stem: str, library: Path) -> str:
+    """The name under which a library of this content is kept."""
+    return f"{stem}-{hashlib.sha256(library.read_bytes()).hexdigest()[:16]}.so"
 
 
 def _can_write(folder: Path) -> bool:

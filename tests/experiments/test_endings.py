@@ -74,3 +74,19 @@ def test_a_reward_that_raises_ends_in_one_line(tmp_path):
     assert "Traceback" not in done.stderr
     assert "own.py:4" in done.stderr
     assert read_json(tmp_path / "run" / "study.json")["state"] == "failed"
+
+
+def test_a_resume_that_computes_differently_says_so(tmp_path, monkeypatch, capsys):
+    from experiments.study import stages
+
+    folder = tmp_path / "run"
+    run_study(load_experiment(["mini"], SMALL), folder, quiet=True)
+    first = read_json(folder / "provenance.json")["arithmetic"]
+    capsys.readouterr()
+    run_study(load_experiment(["mini"], SMALL), folder, resume=True, quiet=True)
+    assert "goes on with" not in capsys.readouterr().err
+    other = {"kernels": None if first["kernels"] else "a" * 16, "compiler": None, "arch": None}
+    monkeypatch.setattr(stages, "describe_kernels", lambda: other)
+    run_study(load_experiment(["mini"], SMALL), folder, resume=True, quiet=True)
+    assert "goes on with" in capsys.readouterr().err
+    assert read_json(folder / "provenance.json")["resumed"][-1]["arithmetic"] == other

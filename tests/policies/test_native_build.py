@@ -1,5 +1,6 @@
 """Compiling the kernels: where they are kept, what happens where nothing can be, and who is told."""
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -63,3 +64,26 @@ def test_another_processor_gets_a_library_of_its_own(tmp_path, monkeypatch):
         monkeypatch.setattr(native, "_processor", lambda flags=flags: flags)
         assert compile_and_load() is not None
     assert len(list((tmp_path / "beyond-imitation").iterdir())) == 2
+
+
+def cut_short(content):
+    return content[:20_000]
+
+
+def flipped(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("spoil", [cut_short, flipped, lambda content: b"", lambda content: bytes(len(content))])
+def test_a_damaged_library_is_compiled_anew_and_never_loaded(tmp_path, monkeypatch, spoil):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compile_and_load() is not None
+    (library,) = (tmp_path / "beyond-imitation").glob("kernels-*.so")
+    whole = library.read_bytes()
+    library.unlink()  # a file that is mapped must not be written into: a new one of its name stands in its place
+    library.write_bytes(spoil(whole))
+    assert compile_and_load() is not None
+    (library,) = (tmp_path / "beyond-imitation").glob("kernels-*.so")
+    assert hashlib.sha256(library.read_bytes()).hexdigest().startswith(library.stem.rpartition("-")[2])
+    assert compile_and_load().packed_floats(2, 32) > 0
