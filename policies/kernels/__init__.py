@@ -1,8 +1,8 @@
 """Loads the kernels in this folder, compiled once per machine with the system's C compiler.
 
 The shared library goes to the user's cache folder under a name that hashes sources, compiler and processor, so an edit
-or another machine never meets a stale one, and its content, so one that was cut short or changed is compiled anew; where
-that folder cannot be written to, every process compiles its own.
+or another machine never meets a stale one, and its content, so one that was cut short or changed is compiled anew.
+Where that folder cannot be written to, every process compiles its own.
 BEYOND_KERNEL_ARCH names another instruction set than this processor's (`x86-64-v3`: AVX2, as most laptops have).
 Without a compiler the engine decodes through torch, and says so once.
 """
