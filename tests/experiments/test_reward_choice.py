@@ -46,5 +46,5 @@ def test_a_reward_of_ones_own_is_named_by_its_file(tmp_path):
         "from rl.rewards.sources import CoinFlipReward\n\ndef half(seed=0):\n    return CoinFlipReward(seed, 0.5)\n"
     )
     check_reward(Component(name=f"{path}:half", settings={"seed": 3}))
-    with pytest.raises(UserError, match="has no 'whole'"):
+    with pytest.raises(UserError, match="has no attribute 'whole'"):
         check_reward(Component(name=f"{path}:whole"))
