@@ -8,7 +8,7 @@ from typing import Any
 from envs.environment import Environment
 from envs.registry import make
 from envs.types import EnvSpec, Message, Problem
-from verifiers import registry
+from verifiers.grader import VerifierGrader
 from verifiers.types import Verdict, Verifier
 
 
@@ -48,32 +48,13 @@ class EnvGrader:
         self.__init__(state["spec"])  # type: ignore[misc]
 
 
-class VerifierGrader:
+class AnswerGrader(VerifierGrader):
     """Grades responses to any environment's problems by comparing them with the reference answer.
 
     Of a conversation the last turn is judged. Like `EnvGrader`, it holds names and is built once per process.
     """
 
-    def __init__(self, name: str, settings: Mapping[str, Any] | None = None) -> None:
-        self.name, self.settings = name, dict(settings or {})
-        self._verifier: Verifier | None = None
-
-    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
+    def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:  # type: ignore[override]
         """The verdict on one response."""
         problem, response = item
-        return self._ready().verify(response if isinstance(response, str) else response[-1].content, problem.answer)
-
-    def warm_up(self) -> None:
-        """Let the verifier import what it needs, before a deadline runs."""
-        getattr(self._ready(), "warm_up", lambda: None)()
-
-    def _ready(self) -> Verifier:
-        if self._verifier is None:
-            self._verifier = registry.make(self.name, **self.settings)
-        return self._verifier
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "settings": self.settings}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["name"], state["settings"])  # type: ignore[misc]
+        return super().__call__((response if isinstance(response, str) else response[-1].content, problem.answer))

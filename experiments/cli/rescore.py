@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from envs.graders import EnvGrader, VerifierGrader
+from envs.graders import AnswerGrader, EnvGrader
 from envs.registry import make, parse_reference
 from envs.types import EnvSpec
 from experiments.cli.outputs import output_file
@@ -49,7 +49,7 @@ def rescore(
         if verifier is not None:
             settings = {key: value for text in overrides or () for key, value in parse_override(text).items()}
             make_verifier(verifier, **settings)
-            found = rescore_run(run, VerifierGrader(verifier, settings), workers=workers)
+            found = rescore_run(run, AnswerGrader(verifier, **settings), workers=workers)
         else:
             if overrides:
                 raise UserError("--set goes with --verifier; an environment's settings follow its name: 'leaps?a=b'")

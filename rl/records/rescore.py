@@ -101,7 +101,7 @@ def rescore_run(
     """Judges all logged responses of a run again.
 
     Args:
-        grader: (problem, response) -> verdict, e.g. an `envs.grading.EnvGrader` or a `VerifierGrader`; it travels to
+        grader: (problem, response) -> verdict, e.g. an `envs.grading.EnvGrader` or an `AnswerGrader`; it travels to
             the verifier processes.
         workers, deadline_seconds, memory_bytes: of those.
     Raises:

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from envs.graders import EnvGrader, VerifierGrader
+from envs.graders import AnswerGrader, EnvGrader
 from envs.types import EnvSpec, Message, Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.records.rescore import Agreement, rescore, rescore_run
@@ -150,6 +150,6 @@ def test_another_verifier_judges_stored_responses_by_their_reference_answers(tmp
         ("\\boxed{4}", Outcome.CORRECT),
     ]
     RolloutLog(tmp_path).write(0, [group(rows)])
-    agreement = rescore_run(tmp_path, VerifierGrader("symbolic"))
+    agreement = rescore_run(tmp_path, AnswerGrader("symbolic"))
     assert agreement.agreement == pytest.approx(2 / 3)
     assert agreement.table[Outcome.WRONG, Outcome.CORRECT] == 1  # 8/2 is 4

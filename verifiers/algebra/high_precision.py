@@ -52,15 +52,17 @@ def numeric(
         return Numeric(values or {}, digits, limits, real=real).result(expr)
 
 
-def digits_needed(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40) -> int:
-    """Working digits that tell `expr` from any number it nearly equals: its largest and smallest parts decide.
+def sized(
+    expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40, *, real: bool = False
+) -> tuple[Any, int]:
+    """The value as in `numeric`, and the decimal digits of the largest or smallest part met on the way.
 
-    tanh(200) differs from 1 in the 173rd digit only; an ordinary expression needs no more than twice the usual.
+    So many digits may be lost to cancellation, or hidden: tanh(200) differs from 1 in the 173rd digit only.
     """
-    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS)
+    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS, real=real)
     with _MPMATH:
-        evaluator.result(expr)
-    return int(evaluator.size * 0.302) + 2 * digits
+        value = evaluator.result(expr)
+    return value, int(evaluator.size * 0.302) + 1
 
 
 class Numeric:

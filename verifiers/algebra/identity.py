@@ -32,7 +32,7 @@ from verifiers.algebra.breakpoints import (
 )
 from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named
 from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
-from verifiers.algebra.high_precision import digits_needed, numeric
+from verifiers.algebra.high_precision import numeric, sized
 from verifiers.algebra.radicals import agree_with_roots
 from verifiers.algebra.sampling import Point, close, integer_points, is_real, more_points, real_points, seeded
 from verifiers.parse.limits import OverBudgetError
@@ -104,33 +104,33 @@ def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = Sampling())
     except InexactError:
         pass
     digits = sampling.digits
-    if not close(numeric(left, None, digits), numeric(right, None, digits), digits):
+    (mine, lost), (theirs, lost_too) = (sized(side, None, digits) for side in (left, right))
+    if not close(mine, theirs, digits):
         return Agreement(False, "different numbers", "numeric")
-    if agree_in_distant_digits(left, right, None, digits):
+    if _close_with_more_digits(left, right, None, max(lost, lost_too), digits, hidden=True):
         return Agreement(True, f"equal to at least {digits * 3 - 10} digits", "numeric")
     return Agreement(False, f"different beyond {digits} digits", "numeric")
 
 
-def agree_in_distant_digits(left: Expr, right: Expr, values: Point | None, digits: int) -> bool:
-    """Whether both still agree with as many digits as their largest and smallest parts call for."""
-    try:
-        high = max(digits_needed(side, values, digits) for side in (left, right)) + digits
-        if high > _MAX_DIGITS:
-            return False
-        return close(numeric(left, values, high), numeric(right, values, high), high)
-    except (UndefinedError, OverBudgetError, InexactError):
-        return False
+def _close_with_more_digits(
+    left: Expr, right: Expr, values: Point | None, part: int, digits: int, *, hidden: bool
+) -> bool | None:
+    """Whether both agree when they are worked out to as many digits as their largest and smallest parts call for.
 
-
-def _close_with_more_digits(left: Expr, right: Expr, point: Point, digits: int) -> bool | None:
-    """Whether a difference is only of digits lost to cancellation, as in 1 - cos(x)^2 near zero.
-
-    None: more digits would be needed than are worked out.
+    Args:
+        part: decimal digits of the largest or smallest part.
+        hidden: all digits must agree, those of the smallest part too (tanh(200) is not 1); else so many as `digits`,
+            because the others may have been lost to cancellation (1 - cos(x)^2 near zero).
+    Returns:
+        None when more digits would be needed than are worked out, or one has no value.
     """
-    high = max(digits_needed(side, point, digits) for side in (left, right)) + digits
+    high = part + 3 * digits
     if high > _MAX_DIGITS:
         return None
-    return close(numeric(left, point, high), numeric(right, point, high), digits)
+    try:
+        return close(numeric(left, values, high), numeric(right, values, high), high if hidden else digits)
+    except (UndefinedError, OverBudgetError, InexactError):
+        return None
 
 
 def agree_in_field(
@@ -169,7 +169,7 @@ class _Pair:
         self.left, self.right, self.names = left, right, names
         self.rng, self.sampling = rng, sampling
         self.is_rational = True  # until exact arithmetic meets an irrational part
-        self.anchor: Point | None = None  # a point at which both agreed
+        self.anchor: tuple[Point, int] | None = None  # a point at which both agreed, and the digits of their parts
 
     def agreement(self) -> Agreement:
         """The verdict, by the arguments named in the module's text."""
@@ -179,9 +179,11 @@ class _Pair:
             return Agreement(False, "different values at a random real point", "numeric")
         if agreed < self.sampling.points:
             return self._off_the_reals()
-        is_certain = self.is_rational or self.anchor is None
-        if not is_certain and not agree_in_distant_digits(self.left, self.right, self.anchor, self.sampling.digits):
-            return Agreement(False, "different values in distant digits", "numeric")
+        if self.anchor is not None and not self.is_rational:
+            point, part = self.anchor
+            digits = self.sampling.digits
+            if not _close_with_more_digits(self.left, self.right, point, part, digits, hidden=True):
+                return Agreement(False, "different values in distant digits", "numeric")
         if may_break(self.left) or may_break(self.right):
             return self._over_branches(agreed)
         return self._evidence(agreed)
@@ -228,14 +230,19 @@ class _Pair:
                     return exact(self.left, point) == exact(self.right, point)
                 except InexactError:
                     self.is_rational = False
-            left, right = (numeric(side, point, digits, real=is_real_only) for side in (self.left, self.right))
+            (left, part), (right, other) = (
+                sized(side, point, digits, real=is_real_only) for side in (self.left, self.right)
+            )
             if is_real(left) != is_real(right):
                 return None
-            if is_real(left) and self.anchor is None:
-                self.anchor = point
+            part = max(part, other)
             if close(left, right, digits):
+                if is_real(left) and self.anchor is None:
+                    self.anchor = (point, part)
                 return True
-            return _close_with_more_digits(self.left, self.right, point, digits)
+            if abs(left - right) * 10 ** (digits - 5) > 10**part:  # more than rounding of the largest part can do
+                return False
+            return _close_with_more_digits(self.left, self.right, point, part, digits, hidden=False)
         except (UndefinedError, OverBudgetError):
             return None
 

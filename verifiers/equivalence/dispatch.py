@@ -305,7 +305,7 @@ KINDS = (
     Rule("words", either(Text), compare_words),
     Rule("sets of reals", _is_set, _compare_as_sets),
     Rule("linear systems", always, lambda a, b, compare, settings: compare_systems(a, b) or None),
-    Rule("lines", always, lambda a, b, compare, settings: compare_lines(a, b)),
+    Rule("lines", both(Family, Group, Matrix, Rel), lambda a, b, compare, settings: compare_lines(a, b)),
     Rule("several values", always, _compare_as_several),
 )
 SINGLES = (
