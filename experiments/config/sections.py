@@ -161,6 +161,7 @@ class RewardModelSection(Section):
     """The Bradley-Terry reward model."""
 
     members: Positive = 1  # ensemble size
+    layers: Annotated[int, Field(ge=0)] = 0  # blocks of the start's trunk that it keeps, from the first on; 0: all
     combine: Literal["mean", "min", "mean_minus_std"] = "mean"  # of the members' scores
     penalty: Annotated[float, Field(ge=0)] = 1.0  # lambda of mean_minus_std
     center: Annotated[float, Field(ge=0)] = 1e-3  # weight of (r_chosen + r_rejected)^2, which keeps scores around 0

@@ -121,14 +121,17 @@ class Preferences:
 
     def _fit(self, comparisons: Sequence[Comparison], folder: Path, recorder: RunRecorder) -> bool:
         start = read_json(self.folder / "start_completions.json")
-        card = fit_reward_model(
-            self.start_policy,
-            comparisons,
-            RewardModelSettings(**self.section.reward_model.model_dump(), seed=self.seed),
-            folder,
-            recorder,
-            start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
-        )
+        try:
+            card = fit_reward_model(
+                self.start_policy,
+                comparisons,
+                RewardModelSettings(**self.section.reward_model.model_dump(), seed=self.seed),
+                folder,
+                recorder,
+                start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
+            )
+        except ValueError as error:  # too few labels, more layers than there are, a model that tells nothing apart
+            raise UserError(f"preference.reward_model: {error}") from error
         return not card.interrupted
 
     def refit(self, folder: Path, policy: Path, rl: RLSection, recorder: RunRecorder, *, part: int) -> bool:

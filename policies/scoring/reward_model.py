@@ -37,8 +37,14 @@ class RewardModel:
         self.tokenizer = tokenizer
 
     @classmethod
-    def from_policy(cls, policy: CausalPolicy, seed: int) -> RewardModel:
-        """The policy's trunk (copied, adapters merged) under a fresh score head drawn from `seed`."""
+    def from_policy(cls, policy: CausalPolicy, seed: int, layers: int = 0) -> RewardModel:
+        """The policy's trunk (copied, adapters merged) under a fresh score head drawn from `seed`.
+
+        Args:
+            layers: how many of the trunk's blocks are kept, from the first on: a smaller reward model; 0: all.
+        Raises:
+            ValueError: the trunk has fewer blocks.
+        """
         from transformers import AutoModelForSequenceClassification
 
         source: Any = copy.deepcopy(policy.model)
@@ -47,10 +53,13 @@ class RewardModel:
         config = copy.deepcopy(source.config)
         config.num_labels, config.pad_token_id = 1, policy.pad_id
         config.architectures = None  # names the causal class; saving writes the right one
+        if layers:
+            _keep_layers(config, layers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = AutoModelForSequenceClassification.from_config(config)
-        model.base_model.load_state_dict(source.base_model.state_dict())
+        trunk = source.base_model.state_dict()
+        model.base_model.load_state_dict({name: trunk[name] for name in model.base_model.state_dict()})
         weight = next(source.parameters())
         return cls(model.to(device=weight.device, dtype=weight.dtype), policy.tokenizer)
 
@@ -96,6 +105,15 @@ class RewardModel:
         hidden = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
         last = hidden[torch.arange(len(rows), device=device), lengths - 1]
         return self.model.score(last).squeeze(-1).float()
+
+
+def _keep_layers(config: Any, layers: int) -> None:
+    if layers > config.num_hidden_layers:
+        raise ValueError(f"layers is {layers}, and the policy has {config.num_hidden_layers} blocks")
+    kinds = getattr(config, "layer_types", None)  # of models whose blocks differ in kind
+    config.num_hidden_layers = layers
+    if kinds is not None:
+        config.layer_types = kinds[:layers]
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:

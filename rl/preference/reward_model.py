@@ -53,6 +53,7 @@ class RewardModelSettings:
     center: float = 1e-3  # weight of (r_chosen + r_rejected)^2, which keeps scores around 0
     held_out: float = 0.1  # share of the problems whose pairs only measure accuracy
     members: int = 1  # size of the ensemble
+    layers: int = 0  # blocks of the policy's trunk that a member keeps; 0: all
     combine: str = "mean"  # mean, min or mean_minus_std over the members
     penalty: float = 1.0  # lambda of mean_minus_std, >= 0
     seed: int = 0  # of heads and data order; member i uses seed + i
@@ -60,6 +61,8 @@ class RewardModelSettings:
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size, self.members) < 1:
             raise ValueError("epochs, batch_size and members must be at least 1")
+        if self.layers < 0:
+            raise ValueError(f"layers is {self.layers}, expected a number of blocks, or 0 for all")
         if not 0 <= self.held_out < 1:
             raise ValueError(f"held_out is {self.held_out}, expected a share in [0, 1)")
         if self.combine not in COMBINATIONS:
@@ -145,7 +148,7 @@ def _fit_members(
             return members, False
         seed, checkpoints = settings.seed + index, folder / f"checkpoints_{index}"
         own_stage = f"{stage}_{index}" if settings.members > 1 else stage
-        members.append(RewardModel.from_policy(policy, seed))
+        members.append(RewardModel.from_policy(policy, seed, settings.layers))
         recorder.rewind(own_stage, steps_done(checkpoints))
         if not fit_bradley_terry(
             members[-1], pairs, settings, recorder, seed=seed, stage=own_stage, checkpoints=checkpoints

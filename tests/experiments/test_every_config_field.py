@@ -98,6 +98,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "preference.num_pairs": ([RLHF], "preference.num_pairs=16"),
     "preference.selector": ([RLHF, "rl.group_size=4"], "preference.selector=contrasting"),
     "preference.comparisons": ([RLHF], "preference.comparisons=nowhere.jsonl"),
+    "preference.reward_model.layers": ([RLHF], "preference.reward_model.layers=1"),
     "preference.reward_model.members": ([RLHF], "preference.reward_model.members=2"),
     "preference.reward_model.combine": (
         [RLHF, "preference.reward_model.members=2"],

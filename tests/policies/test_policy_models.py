@@ -219,3 +219,16 @@ def test_reward_head_is_a_function_of_the_seed():
 def test_a_pair_without_tokens_is_refused():
     with pytest.raises(ValueError, match="pair 1 has no tokens"):
         RewardModel.from_policy(tiny(), seed=0).score([PAIRS[0], ((), ())])
+
+
+def test_a_smaller_reward_model_keeps_the_first_blocks_of_the_trunk(tmp_path):
+    policy = tiny()
+    small = RewardModel.from_policy(policy, seed=0, layers=1)
+    assert len(small.model.base_model.layers) == 1
+    whole = policy.model.base_model.state_dict()
+    for name, value in small.model.base_model.state_dict().items():
+        assert torch.equal(value, whole[name]), name
+    small.save(tmp_path)
+    assert RewardModel.load(tmp_path).score(PAIRS) == pytest.approx(small.score(PAIRS), abs=1e-6)
+    with pytest.raises(ValueError, match="layers is 3, and the policy has 2 blocks"):
+        RewardModel.from_policy(policy, seed=0, layers=3)
