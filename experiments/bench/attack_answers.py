@@ -316,7 +316,7 @@ class Intervals:
             )
             forms += [(kind, text)] * 6
         forms.append(("bracket", f"\\{{{', '.join(ends)}\\}}"))
-        if part.has_low or part.has_high or len(value) > 1:  # (1, 2) may be a point, whose brackets may be left out
+        if part.has_low != part.has_high or len(value) > 1:  # (1, 2) may be a point and [1, 2] a list, in brackets
             forms.append(("bracket", ", ".join(ends)))
         if len(value) > 1:
             forms += [("one term", self.write(value[:1], rng))] * 2

@@ -30,9 +30,10 @@ _WORDS: tuple[tuple[str, ...], ...] = (  # no two of a group say the same
     ("linear", "non-linear"), ("reflexive", "symmetric", "transitive"), ("acute", "obtuse", "right"), ("at most 5",
     "5", "at least 5"),
     ("Monday", "Tuesday", "Monday and Tuesday"), ("invertible", "not invertible"), ("no solution", "one solution", "0"),
-    ("3:30", "1:10", "3.5", "15:30:01"), ("t", "yes", "true"), ("f", "no", "false"), ("T", "correct", "yes"), ("n",
-    "no"),
+    ("3:30", "1:10", "3.5", "15:30:01"),
 )  # fmt: skip
+# a reference that is a letter is a symbol, and no abbreviation of these
+_LETTERS = {"t": ("yes", "correct"), "f": ("no", "incorrect"), "T": ("correct", "yes"), "n": ("no",), "y": ("yes",)}
 
 
 class Collections:
@@ -309,7 +310,7 @@ class Words:
 
     def draw(self, rng: random.Random) -> str:
         """One of a group."""
-        return rng.choice(rng.choice(_WORDS))
+        return rng.choice(list(_LETTERS)) if rng.random() < 0.2 else rng.choice(rng.choice(_WORDS))
 
     def write(self, value: str, rng: random.Random) -> str:
         """As text; a letter or number stays one."""
@@ -323,6 +324,8 @@ class Words:
 
     def wrong(self, value: str, rng: random.Random) -> Change | None:
         """Another of its group."""
+        if value in _LETTERS:
+            return "words", self.write(rng.choice(_LETTERS[value]), rng)
         groups = [group for group in _WORDS if value in group]
         others = [word for word in groups[0] if all(word in group for group in groups) and word != value]
         return ("words", self.write(rng.choice(others), rng)) if others else None
