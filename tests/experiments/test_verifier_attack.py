@@ -12,8 +12,8 @@ from experiments.bench import attack_trees as trees
 from experiments.bench import verifier_attack as search
 from experiments.bench.attack_answers import Interval
 
-OPEN = {("number", "words"), ("number", "decimal comma"), ("number", "rounding"), ("words", "words"),
-        ("words", "notation"), ("base", "notation"), ("interval", "bracket"), ("expression", "branch")}  # fmt: skip
+# neither even nor odd, without a text command; lenient judgement pays exact answers that round to a decimal reference
+OPEN = {("words", "notation"), ("number", "rounding")}
 
 
 def as_sympy(tree: trees.Tree) -> sympy.Expr:

@@ -31,7 +31,10 @@ ROWS = {
     "an even function is no even number": (r"\text{even function}", ["even", "an even function"], ["even number"]),
     "a time of day is no ratio": ("3:30", ["3:30"], ["1:10", "6:60", "3:31"]),
     "a ratio may be reduced": ("6:8", ["3:4"], ["4:3", "3:5"]),
-    "a base behind brackets": ("431_5", ["(431)_5", r"\overline{431}_5", "431_{5}"], ["(432)_5", "(431)_6", "431"]),
+    "a base behind brackets": ("431_5", ["(431)_5", r"\overline{431}_5", "431_{5}", r"\left(431\right)_5",
+    r"431_{\text{five}}",
+                  r"(431)_{\text{five}}"],
+        ["(432)_5", "(431)_6", "431", r"\left(432\right)_5", r"431_{\text{six}}"]),
     "a hexadecimal number": ("1F_{16}", ["(1F)_{16}"], ["(1E)_{16}", "(1F)_{17}"]),
     "a letter in braces": ("x_1", ["{x}_{1}", "x_{1}"], ["{x}_{2}", "x^1"]),
     "braces around letters of a fraction": (

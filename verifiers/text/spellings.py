@@ -23,14 +23,20 @@ _SIUNITX = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^
 _SI_PREFIXES = ("kilo", "mega", "giga", "tera", "milli", "micro", "nano", "pico", "centi", "deci", "hecto")
 _ANG = re.compile(r"\\ang\s*\{([^{};]*)\}")
 _DIGITS_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s*\}}(?=\s*_\s*\{{?\s*(?:1[1-9]|[23]\d))")
-_BASE_IN_TEXT = re.compile(rf"_\s*\{{\s*{_FONT}\s*\{{\s*(\d{{1,2}})\s*\}}\s*\}}")  # 2A_{\text{16}}
+_BASE_NAMES = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "twelve": "12", "sixteen": "16",
+}  # fmt: skip
+_BASE_IN_TEXT = re.compile(  # 2A_{\text{16}}, 431_{\text{five}}
+    rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s+)?(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}\s*\}}"
+)
 _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
 )
 _LONE_LETTER = re.compile(r"(?<![A-Za-z}\]^_*])\{\s*([A-Za-z])\s*\}(?=\s*[_^])")  # {x}_{1}
 _BASED = re.compile(
-    r"(?:(?<![A-Za-z)}_^])\(\s*([0-9A-Za-z]{1,60})\s*\)|\\overline\s*\{\s*([0-9A-Za-z]{1,60})\s*\})"
+    r"(?:(?:\\left\s*\(|(?<![A-Za-z)}_^])\()\s*([0-9A-Za-z]{1,60})\s*(?:\\right\s*)?\)|\\overline\s*\{\s*([0-9A-Za-z]{1,60})\s*\})"
     r"\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))"
 )
 _DIGIT_GROUPS = re.compile(r"(?<![\d.])(\d{1,3})((?:,?\s*\\!\s*\d{3})+)(?!\d)")  # 12,\! 345
@@ -116,9 +122,9 @@ def _latex(text: str) -> str:
         text = _PART_IN_TEXT.sub(r"\1 ", text)
     if "_" in text or "^" in text:
         text = _LONE_LETTER.sub(r"\1", text)
+        text = _BASE_IN_TEXT.sub(lambda base: f"_{{{_BASE_NAMES.get(base[1], base[1])}}}", text)
         text = _BASED.sub(_based, text)
     if "_" in text:
-        text = _BASE_IN_TEXT.sub(r"_{\1}", text)
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
     return text
 
