@@ -21,7 +21,7 @@ _UNITS: dict[str, tuple[str, Fraction]] = {
 }  # fmt: skip
 _NAMES = {5: "five", 2: "two", 8: "eight", 3: "three", 7: "seven", 4: "four", 6: "six", 9: "nine"}
 _WORDS: tuple[tuple[str, ...], ...] = (  # no two of a group say the same
-    ("increasing", "decreasing", "constant", "strictly decreasing", "non-increasing"), ("even", "odd",
+    ("increasing", "decreasing", "constant"), ("even", "odd",
     "neither even nor odd"),
     ("convergent", "divergent"), ("the series converges", "the sequence converges", "the series diverges"),
     ("geometric sequence", "geometric series", "arithmetic sequence", "arithmetic series"), ("rational", "irrational"),
@@ -30,7 +30,7 @@ _WORDS: tuple[tuple[str, ...], ...] = (  # no two of a group say the same
     ("linear", "non-linear"), ("reflexive", "symmetric", "transitive"), ("acute", "obtuse", "right"), ("at most 5",
     "5", "at least 5"),
     ("Monday", "Tuesday", "Monday and Tuesday"), ("invertible", "not invertible"), ("no solution", "one solution", "0"),
-    ("3:30", "1:10", "3.5", "15:30:01"),
+    ("3:30", "3.5", "15:30:01"),
 )  # fmt: skip
 # a reference that is a letter is a symbol, and no abbreviation of these
 _LETTERS = {"t": ("yes", "correct"), "f": ("no", "incorrect"), "T": ("correct", "yes"), "n": ("no",), "y": ("yes",)}
