@@ -24,6 +24,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
     levels = results.headline
     policies = list(results.policies)
     experiment = results.experiment
+    agreements = {arm: found for arm in results.arms if (found := results.agreement(arm)) is not None}
     return {
         "name": experiment.name,
         "seeds": list(results.seeds),
@@ -50,9 +51,10 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "validation": {name: validation_curve(results, name) for name in results.proxy_arms},
         "snapshots": snapshot_cards(results),
         "best_of_n": best_of_n_curves(results),
-        "labeller": next((c for a in results.arms if (c := results.labeller(a, results.seeds[0]))), None),
+        "labeller": labeller_card(results),
         "reward_model": next((c for a in results.arms if (c := results.reward_model(a, results.seeds[0]))), None),
-        "agreement": {a: found.to_json() for a in results.arms if (found := results.agreement(a)) is not None},
+        "agreement": {arm: found.to_json() for arm, found in agreements.items()},
+        "agreement_in_words": {arm: str(found) for arm, found in agreements.items()},
         "imitation": results.card(f"{START}/imitation.json", results.seeds[0]),
         "samples": side_by_side(results),
         "warnings": {
@@ -126,6 +128,12 @@ def validation_curve(results: StudyResults, arm: str) -> dict[str, list[Any]]:
     return curve
 
 
+def labeller_card(results: StudyResults) -> dict[str, Any] | None:
+    """The first card of labelled pairs (first seed); None without one. Labels on single completions are of no pair."""
+    cards = (results.labeller(arm, results.seeds[0]) for arm in results.arms)
+    return next((card for card in cards if card is not None and "num_decisive" in card), None)
+
+
 def snapshot_cards(results: StudyResults) -> dict[str, list[dict[str, Any]]]:
     """For every earlier policy that was kept: the step, the gold and the KL of each seed."""
     parts = [name for name in results.policies if "/" in name]
@@ -192,11 +200,7 @@ def writers_by_level(results: StudyResults) -> dict[str, list[float | None]]:
     for writer in results.writers() if results.demonstrators else []:
         lines = [line for lines in results.demonstrators for line in lines if line.get("writer") == writer]
         shares = [
-            [
-                sum(row[3] for row in line["problems"]) / line["num_solutions"]
-                for line in lines
-                if line["level"] == level
-            ]
+            [line["parts"].get("solution", line["accuracy"]) for line in lines if line["level"] == level]
             for level in results.policies[START].levels()
         ]
         found[writer] = [sum(values) / len(values) if values else None for values in shares]

@@ -1,9 +1,12 @@
 """What a report claims about studies whose truth is known."""
 
+import json
+
 import pytest
 from made_studies import add_proxy, make_study
 
 from experiments.report.claims import study_claims
+from experiments.report.figures import labeller_card
 from experiments.results.read import load_study
 
 START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
@@ -106,3 +109,11 @@ def test_all_claims_share_one_correction(tmp_path):
     ordered = sorted(claims, key=lambda claim: claim["p"])
     assert ordered[0]["adjusted_p"] == pytest.approx(min(1.0, len(claims) * ordered[0]["p"]))
     assert all(claim["adjusted_p"] >= claim["p"] for claim in claims)
+
+
+def test_labels_on_single_completions_are_of_no_pair(tmp_path):
+    study = make_study(tmp_path / "a", {"sft": START, "kto": START}, overrides=["arms.kto=kto"])
+    (study / "seed-0" / "kto" / "labeller.json").write_text(json.dumps({"annotator": "careful", "num_labels": 3}))
+    results = load_study(study)
+    assert results.agreement("kto") is None
+    assert labeller_card(results) is None
