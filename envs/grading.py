@@ -83,8 +83,15 @@ def grade_by_check(check: Check, problem: Problem, response: str) -> Verdict:
     return Verdict(Outcome.WRONG, 0.0, answer, "it does not satisfy the problem", seconds=seconds)
 
 
-def announced_answer(response: str) -> tuple[str | None, Verdict | None]:
-    """The one answer that a response announces, in plain text, or the verdict that says why there is none."""
+def announced_answer(
+    response: str, *, max_characters: int = MAX_ANSWER_CHARACTERS, as_plain: bool = True
+) -> tuple[str | None, Verdict | None]:
+    """The one answer that a response announces, or the verdict that says why there is none.
+
+    Args:
+        max_characters: of the answer.
+        as_plain: write LaTeX of chat models as plain text (`plain_text`); False: as it stands.
+    """
     if len(response) > MAX_RESPONSE_CHARACTERS:
         detail = f"over {MAX_RESPONSE_CHARACTERS} characters"
         return None, Verdict(Outcome.UNPARSEABLE, 0.0, detail=detail, reason=Reason.OVER_BUDGET)
@@ -94,10 +101,10 @@ def announced_answer(response: str) -> tuple[str | None, Verdict | None]:
     if any(other != found.answer for other in found.others):
         detail = "several answers are announced"
         return None, Verdict(Outcome.WRONG, 0.0, found.answer[:80], detail, Reason.SEVERAL_ANSWERS)
-    if len(found.answer) > MAX_ANSWER_CHARACTERS:
-        detail = f"the answer has over {MAX_ANSWER_CHARACTERS} characters"
+    if len(found.answer) > max_characters:
+        detail = f"the answer has over {max_characters} characters"
         return None, Verdict(Outcome.UNPARSEABLE, 0.0, found.answer[:80], detail, Reason.OVER_BUDGET)
-    return plain_text(found.answer), None
+    return plain_text(found.answer) if as_plain else found.answer, None
 
 
 def plain_text(answer: str) -> str:

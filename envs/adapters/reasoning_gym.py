@@ -9,12 +9,13 @@ refused unless asked for.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
 from envs.adapters import need
 from envs.environment import Environment
-from envs.grading import announced_answer
+from envs.grading import announced_answer, plain_text
 from envs.registry import environment
 from envs.types import Problem
 from verifiers.judges.steps import judge_written_steps
@@ -23,6 +24,8 @@ from verifiers.types import Outcome, Verdict
 
 LEVELS = (1, 2, 3)
 FULL_SCORE = 1.0
+SEED_BITS = 32  # numpy's generators, which some data sets use, take no larger seeds
+MAX_ANSWER_CHARACTERS = 20_000  # boards and matrices are long
 
 # Measured with reasoning-gym 0.1.25 over 16 items each (intermediate_integration, knight_swap, futoshiki, puzzle24 and
 # zebra_puzzles took too long to be tried in full). What earns the full score without solving the problem:
@@ -47,6 +50,26 @@ COMPARED_AS_TEXT = frozenset(
         "time_intervals",
     )
 )
+# Their answers have several lines, or forms that a line after #### does not hold: they are announced in a tag.
+TAGGED = frozenset(
+    (
+        "arc_agi",
+        "binary_matrix",
+        "futoshiki",
+        "game_of_life",
+        "manipulate_matrix",
+        "mini_sudoku",
+        "n_queens",
+        "pool_matrix",
+        "rearc",
+        "rotate_matrix",
+        "rotten_oranges",
+        "sudoku",
+        "survo",
+        "tower_of_hanoi",
+    )
+)
+TAGS = "<answer> ... </answer>"  # what announces these
 NO_GOLD: dict[str, str] = dict.fromkeys(
     ("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"),
     "its items carry no reference answer, so that gold cannot be checked",
@@ -92,11 +115,33 @@ class ReasoningGym(Environment):
         self.dataset = dataset
         self.config = dict(config or {})
         has_levels = dataset in factory.CURRICULA and not self.config
-        self.levels = tuple(levels or (LEVELS if has_levels else (1,)))
-        beyond = (LEVELS[-1] + 1,) if has_levels and levels is None else ()
-        self.ood_levels = beyond if ood_levels is None else tuple(ood_levels)
-        self.name = f"rg:{dataset}"  # type: ignore[misc]  # keys randomness: each data set has its own stream
         self._has_levels = has_levels
+        beyond = (LEVELS[-1] + 1,) if has_levels and levels is None else ()
+        self.levels = tuple(levels or self._legal(LEVELS if has_levels else (1,)))
+        self.ood_levels = self._legal(beyond) if ood_levels is None else tuple(ood_levels)
+        self.name = f"rg:{dataset}"  # type: ignore[misc]  # keys randomness: each data set has its own stream
+        if dataset in TAGGED:
+            self.mark = TAGS  # type: ignore[misc]
+        if not self.levels:
+            raise ValueError(f"rg:{dataset}: no level of its curriculum is a legal configuration; give config={{...}}")
+
+    def _legal(self, levels: Sequence[int]) -> tuple[int, ...]:
+        """Those of the levels whose configuration the data set itself accepts."""
+        return tuple(level for level in levels if not self._has_levels or self._is_legal(level))
+
+    def _is_legal(self, level: int) -> bool:
+        try:
+            self._configured(level)
+        except AssertionError:  # how the library refuses a configuration, those of its own curricula included
+            return False
+        return True
+
+    def _configured(self, level: int) -> Any:
+        """The data set at a level of its curriculum."""
+        factory = need("reasoning_gym.factory", extra="envs")
+        curriculum = factory.create_curriculum(self.dataset)
+        curriculum.set_global_level(level - 1)
+        return factory.DATASETS[self.dataset][0](curriculum.generate_configuration({"seed": 0, "size": 1}))
 
     @cached_property
     def _sources(self) -> dict[int, Any]:
@@ -105,17 +150,11 @@ class ReasoningGym(Environment):
             return dict.fromkeys(
                 (*self.levels, *self.ood_levels), factory.create_dataset(self.dataset, seed=0, size=1, **self.config)
             )
-        sources = {}
-        for level in (*self.levels, *self.ood_levels):
-            curriculum = factory.create_curriculum(self.dataset)
-            curriculum.set_global_level(level - 1)
-            config = curriculum.generate_configuration({"seed": 0, "size": 1})
-            sources[level] = factory.DATASETS[self.dataset][0](config)
-        return sources
+        return {level: self._configured(level) for level in (*self.levels, *self.ood_levels)}
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """One item, of a seed drawn with `rng`."""
-        seed = rng.getrandbits(48)
+        seed = rng.getrandbits(SEED_BITS)
         entry = self._entry(seed, level)
         return Problem(entry["question"], str(entry["answer"]), level=level, info={"seed": seed, "level": level})
 
@@ -128,19 +167,27 @@ class ReasoningGym(Environment):
     def _cached_entry(self) -> Any:
         return lru_cache(maxsize=512)(self._entry)
 
+    def render_solution(self, steps: Sequence[str], answer: str) -> str:
+        """Steps, then the answer after ####, or in a tag where it has several lines."""
+        if self.dataset in TAGGED or "\n" in answer:
+            return "\n".join([*steps, f"<answer>\n{answer}\n</answer>"])
+        return "\n".join([*steps, f"#### {answer}"])
+
     def grade(self, problem: Problem, response: str) -> Verdict:
-        """CORRECT exactly when the library's own scorer gives the announced answer the full score."""
+        """CORRECT when the answer is the reference, or the library's own scorer gives it the full score."""
         return judge_written_steps(self._judge_answer(problem, response), response)
 
     def _judge_answer(self, problem: Problem, response: str) -> Verdict:
-        answer, refusal = announced_answer(response)
+        answer, refusal = announced_answer(response, max_characters=MAX_ANSWER_CHARACTERS, as_plain=False)
         if answer is None:
             assert refusal is not None
             return refusal
+        # Also as the reference reads when it is announced: what announcing takes off, a full stop, decides nothing.
+        if _squeezed(answer) in (_squeezed(problem.answer), *_as_announced(problem.answer)):
+            return Verdict(Outcome.CORRECT, 1.0, answer, "it is the reference")
         if self.dataset in COMPARED_AS_TEXT:
-            if " ".join(answer.split()) == " ".join(problem.answer.split()):
-                return Verdict(Outcome.CORRECT, 1.0, answer, "it is the reference")
             return Verdict(Outcome.WRONG, 0.0, answer, "it is not the reference, as text")
+        answer = plain_text(answer)
         entry = self._cached_entry(problem.info["seed"], problem.info["level"])
         try:
             score = self._sources[problem.info["level"]].score_answer(answer, entry)
@@ -152,3 +199,16 @@ class ReasoningGym(Environment):
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k not in ("_sources", "_cached_entry")}
+
+
+def _as_announced(reference: str) -> Iterator[str]:
+    """The reference as it is read after #### and in a tag; not its first line alone."""
+    for text in (f"#### {reference}", f"<answer>{reference}</answer>"):
+        found, _ = announced_answer(text, max_characters=MAX_ANSWER_CHARACTERS, as_plain=False)
+        if found is not None and ("\n" not in reference.strip() or "\n" in found):
+            yield _squeezed(found)
+
+
+def _squeezed(text: str) -> str:
+    """The text with every run of spaces and line breaks as one space."""
+    return " ".join(text.split())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from verifiers.plugins import FILE_MODULE_PREFIX, load_file
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _ARGUMENT = re.compile(r"^\s*(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
@@ -38,7 +41,11 @@ class Tool:
         return {"type": "function", "function": body}
 
     def __reduce__(self) -> Any:
-        return load_tool, (self.function.__module__, self.function.__qualname__)
+        module = self.function.__module__
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if file and module.startswith(FILE_MODULE_PREFIX):  # a user's file: no other process knows it by that name
+            module = file
+        return load_tool, (module, self.function.__qualname__)
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Compares a call's arguments with the schema.
@@ -61,8 +68,8 @@ class Tool:
 
 
 def load_tool(module: str, name: str) -> Tool:
-    """The tool of a module's attribute: how a tool travels to another process."""
-    value: Any = importlib.import_module(module)
+    """The tool of an attribute of a module, or of a file that ends in .py: how a tool travels to another process."""
+    value: Any = load_file(module) if module.endswith(".py") else importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
     return value if isinstance(value, Tool) else tool(value)

@@ -1,13 +1,20 @@
 """Environments of other libraries, with the libraries themselves."""
 
+import json
+import random
+from pathlib import Path
+
 import pytest
 
 from envs import make
 from envs.check.conformance import check_environment
 from envs.transcripts import play_episode
 from envs.types import StopReason
+from experiments.bench.reasoning_gym import measure
 
 rg = pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
+NOT_ALL_GOLD: set[str] = set()  # whose references our extraction or their own scorer does not take as they stand
+PAID_IN_PART: set[str] = set()  # whose scorer gives the full score to another of the texts that were tried
 gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
 
 
@@ -45,6 +52,49 @@ def test_reasoning_gym_is_scored_strictly():
     problem = text.problem(0)
     assert text.grade(problem, f"#### {problem.answer}").is_correct
     assert not text.grade(problem, f"#### {problem.answer} or 7").is_correct  # the library pays for it
+
+
+@pytest.mark.parametrize(
+    "name", ["mini_sudoku", "rotate_matrix", "tower_of_hanoi", "knights_knaves", "spiral_matrix", "number_sorting"]
+)
+def test_references_of_every_form_are_paid_as_demonstrations_write_them(name):
+    env = make(f"rg:{name}")
+    rng = random.Random(0)
+    for level in env.levels[:2]:
+        problem = env.generate(rng, level)
+        assert env.grade(problem, env.render_solution((), problem.answer)).is_correct
+        first_line = problem.answer.splitlines()[0]
+        if first_line != problem.answer:
+            assert not env.grade(problem, f"#### {first_line}").is_correct
+            assert "<answer>" in env.mark
+        assert not env.grade(problem, env.render_solution((), problem.answer + " or 7")).is_correct
+
+
+def test_levels_that_the_library_refuses_are_left_out():
+    assert make("rg:caesar_cipher").levels == (1, 2)
+    assert make("rg:modulo_grid").levels == (1, 3)
+    with pytest.raises(ValueError, match="no level of its curriculum is a legal configuration"):
+        make("rg:knight_swap")
+    env = make("rg:pool_matrix")  # numpy takes seeds below 2 ** 32 only
+    assert all(p.info["seed"] < 2**32 for p in env.problems(3))
+
+
+TABLE = json.loads((Path(__file__).parents[2] / "results" / "reasoning_gym.json").read_text())
+
+
+def test_the_table_has_every_data_set_and_pays_for_references_only():
+    from reasoning_gym import factory
+
+    assert set(TABLE) == set(factory.DATASETS)
+    usable = {name: row for name, row in TABLE.items() if "refused" not in row and "error" not in row}
+    assert len(usable) >= 80
+    assert {name for name, row in usable.items() if row["gold"] < 1} == NOT_ALL_GOLD
+    assert {name for name, row in usable.items() if row["partial"] > 0} == PAID_IN_PART
+
+
+@pytest.mark.parametrize("name", ["chain_sum", "sudoku", "spell_backward", "letter_counting"])
+def test_the_table_is_what_grading_does(name):
+    assert measure(name) == {key: TABLE[name][key] for key in ("gold", "partial", "library", "levels")}
 
 
 @pytest.mark.parametrize("name", ["puzzle24", "game_of_life_halting", "coin_flip", "boxnet"])

@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 from transformers.utils import get_json_schema
 
+from envs import make
 from envs.tools import Call, InlineForm, JsonForm, MalformedCall, Tool, Toolbox, calculator, python, symbolic, tool
 from envs.tools.sandbox import run_python
 from envs.types import StopReason
@@ -286,3 +287,31 @@ def test_tools_are_values():
     assert isinstance(calculator, Tool)
     assert calculator.parameters["required"] == ["expression"]
     assert pickle.loads(pickle.dumps(calculator)) == calculator
+
+
+def test_a_tool_in_a_file_of_ones_own_works_in_other_processes(tmp_path):
+    file = tmp_path / "doubling.py"
+    file.write_text(
+        "from envs import Problem\n"
+        "from envs.procedural.tool_use import ToolEnvironment\n"
+        "from envs.tools import tool\n\n"
+        "@tool\n"
+        "def double(n: int) -> int:\n"
+        '    """Twice a number.\n\n    Args:\n        n: The number.\n    """\n'
+        "    return 2 * n\n\n"
+        "class Doubling(ToolEnvironment):\n"
+        '    verify = "numeric"\n\n'
+        "    def __init__(self):\n"
+        "        super().__init__(tools=[double])\n\n"
+        "    def generate(self, rng, level):\n"
+        "        n = rng.randint(1, 10**6)\n"
+        '        return Problem(f"Double {n}.", str(2 * n), (f"[double({n})={2 * n}]",))\n'
+    )
+    env = make(f"{file}:Doubling")
+    result = env.toolbox.call(Call("double", {"n": 21}))  # the tool runs in a process of its own
+    assert result.text == "42"
+    code = "import pickle, sys\nprint(pickle.load(sys.stdin.buffer).function(21))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(env.tools[0]), capture_output=True, timeout=60
+    )
+    assert done.stdout.strip() == b"42", done.stderr.decode()[-500:]
