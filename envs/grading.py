@@ -104,7 +104,10 @@ def announced_answer(
     if len(found.answer) > max_characters:
         detail = f"the answer has over {max_characters} characters"
         return None, Verdict(Outcome.UNPARSEABLE, 0.0, found.answer[:80], detail, Reason.OVER_BUDGET)
-    return plain_text(found.answer) if as_plain else found.answer, None
+    plain = plain_text(found.answer)
+    if not plain.strip(r"\ ,;:!"):  # `$$` or an empty \\text{}: marks around nothing
+        return None, Verdict(Outcome.NO_ANSWER, 0.0, detail="the announced answer is empty")
+    return plain if as_plain else found.answer, None
 
 
 def plain_text(answer: str) -> str:

@@ -51,6 +51,8 @@ def draw_problem(env: Source, *, index: int, split: str, seed: int, level: int |
     for attempt in range(MAX_ATTEMPTS):
         rng = keyed_rng(env.name, seed, split, index, level, attempt)
         problem = env.generate(rng, level)
+        if not isinstance(problem, Problem):
+            raise TypeError(f"environment {env.name!r}: generate(rng, {level}) gave {problem!r}, expected a Problem")
         if split_of(problem) == split:
             return replace(problem, env=env.name, split=split, index=index, level=level)
     raise ValueError(

@@ -53,6 +53,12 @@ class Problem:
     index: int = -1
     canonical: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.answer, str):
+            raise TypeError(f"a problem's answer is {self.answer!r}, expected text: write str(...) of it")
+        if isinstance(self.solution, str):
+            raise TypeError(f"a problem's solution is the text {self.solution[:40]!r}, expected a tuple of steps")
+
     @cached_property
     def id(self) -> str:
         """16 hex digits: a hash of the content. Equal content is the same problem, wherever it came from."""

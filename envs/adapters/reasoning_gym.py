@@ -32,6 +32,7 @@ MAX_ANSWER_CHARACTERS = 20_000  # boards and matrices are long
 EXPLOITABLE: dict[str, str] = {
     "coin_flip": 'the answer "0" earns the full score on every item',
     "game_of_life_halting": "any text that is not empty is accepted",
+    "intermediate_integration": 'the answer is parsed as code: "F or G" is read as F',
     "kakurasu": "a solution followed by anything else is accepted",
     "puzzle24": "any four numbers in range that make 24 are accepted, not only the given ones",
     "quantum_lock": "a solution followed by anything else is accepted",

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from envs.check.report import EnvReport, Finding
+from envs.check.twins import check_twins
 from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
 from envs.environment import Environment
 from envs.types import SPLITS, Problem
@@ -54,10 +55,10 @@ def check_deterministic(
     env: Environment, drawn: dict[int, list[Problem]], seed: int, fresh_process: bool
 ) -> Iterator[Finding]:
     """Equal keys give equal problems: drawn again here, and in a new process."""
-    mend = "draw with the rng that generate receives only; no global random, no clock, no iteration over sets"
+    fix = "draw with the rng that generate receives only; no global random, no clock, no iteration over sets"
     few = {level: problems[:FEW] for level, problems in drawn.items()}
     changed = [level for level, problems in few.items() if draw(env, len(problems), seed, level) != problems]
-    yield Finding("deterministic", not changed, f"levels that differ when drawn again: {changed or 'none'}", mend)
+    yield Finding("deterministic", not changed, f"levels that differ when drawn again: {changed or 'none'}", fix)
     if not fresh_process:
         return
     if env.spec is None:
@@ -77,11 +78,11 @@ def check_deterministic(
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        mend_spec = "the spec must name it as another process can import it: package.module:attribute or a file"
-        yield Finding("deterministic in a fresh process", False, f"cannot be rebuilt there: {last}", mend_spec)
+        fix_spec = "the spec must name it as another process can import it: package.module:attribute or a file"
+        yield Finding("deterministic in a fresh process", False, f"cannot be rebuilt there: {last}", fix_spec)
         return
     same = done.stdout.strip() == fingerprint(env, seed)
-    yield Finding("deterministic in a fresh process", same, "same problems" if same else "other problems there", mend)
+    yield Finding("deterministic in a fresh process", same, "same problems" if same else "other problems there", fix)
 
 
 def _environment_variables() -> dict[str, str]:
@@ -92,7 +93,7 @@ def _environment_variables() -> dict[str, str]:
 def check_round_trip(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
     """Problems come back from JSON and from pickle as they were."""
     problems = [problem for group in drawn.values() for problem in group[:FEW]]
-    mend = "keep to text, numbers, lists and dictionaries with text keys in Problem.info (no tuples, no sets)"
+    fix = "keep to text, numbers, lists and dictionaries with text keys in Problem.info (no tuples, no sets)"
     broken = 0
     for problem in problems:
         try:
@@ -101,9 +102,9 @@ def check_round_trip(env: Environment, drawn: dict[int, list[Problem]]) -> Itera
             broken += 1
             continue
         broken += again != problem or again.id != problem.id
-    yield Finding("JSON round trip", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+    yield Finding("JSON round trip", broken == 0, f"{broken} of {len(problems)} problems come back different", fix)
     broken = sum(pickle.loads(pickle.dumps(problem)) != problem for problem in problems)
-    yield Finding("pickles", broken == 0, f"{broken} of {len(problems)} problems come back different", mend)
+    yield Finding("pickles", broken == 0, f"{broken} of {len(problems)} problems come back different", fix)
 
 
 def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
@@ -115,11 +116,13 @@ def check_gold(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Fi
         if not verdict.is_correct or verdict.score != 1:
             wrong.append((problem, verdict))
     detail = f"{total - len(wrong)} of {total}"
+    if not any("=" in step for group in drawn.values() for problem in group for step in problem.solution):
+        detail += ": the verifier accepts its own reference; no sum in a worked step proves it right"
     if wrong:
         problem, verdict = wrong[0]
         detail += f"; e.g. {problem.text!r} -> {problem.answer!r}: {verdict.outcome}, {verdict.detail}"
-    mend = "verify and render_solution must agree on how an answer is written; look at the example"
-    yield Finding("gold is CORRECT", not wrong, detail, mend)
+    fix = "verify and render_solution must agree on how an answer is written; look at the example"
+    yield Finding("gold is CORRECT", not wrong, detail, fix)
     yield _check_twins(env, [problem for group in drawn.values() for problem in group])
 
 
@@ -141,8 +144,8 @@ def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
     detail = f"{len(apart)} of {num_twins} repeated problems have answers that the first does not accept"
     if apart:
         detail += f"; e.g. {apart[0][0].text!r} and {apart[0][1].text!r}"
-    mend = "Problem.canonical must hold all that the answer depends on"
-    return Finding("equal problems have equal answers", not apart, detail, mend)
+    fix = "Problem.canonical must hold all that the answer depends on"
+    return Finding("equal problems have equal answers", not apart, detail, fix)
 
 
 def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
@@ -161,17 +164,30 @@ def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
 def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
     """Solutions that were spoiled on purpose exist, and are not CORRECT."""
     rng = random.Random(seed)
-    tried = found = paid = 0
+    tried = found = paid = scored = 0
     for problems in drawn.values():
         for problem in problems[:FEW]:
             tried += 1
             wrong = env.corrupt(problem, rng)
             found += bool(wrong)
-            paid += sum(env.grade(problem, text).is_correct for text in wrong)
+            verdicts = [env.grade(problem, text) for text in (*wrong, *_near_misses(env, problem))]
+            paid += sum(verdict.is_correct for verdict in verdicts[: len(wrong)])
+            scored += sum(verdict.score > 0 and not verdict.is_correct for verdict in verdicts)
     is_ok = paid == 0 and found >= MIN_CORRUPTED * tried
     detail = f"{found} of {tried} problems have a wrong solution; {paid} of those are graded CORRECT"
-    mend = "override corrupt(problem, rng) to return wrong responses, or make verify stricter"
-    yield Finding("corrupted solutions are not CORRECT", is_ok, detail, mend)
+    fix = "override corrupt(problem, rng) to return wrong responses, or make verify stricter"
+    yield Finding("corrupted solutions are not CORRECT", is_ok, detail, fix)
+    detail = f"{scored} wrong answers have a score above 0"
+    fix = "a score is 1 for what is right and 0 else; partial credit goes into Verdict.parts"
+    yield Finding("wrong answers have no score", scored == 0, detail, fix)
+
+
+def _near_misses(env: Environment, problem: Problem) -> list[str]:
+    """Answers close to an integer reference: one more, and the same last digit."""
+    if not re.fullmatch(r"-?\d{1,15}", problem.answer) or env.max_turns > 1:
+        return []
+    home = env.home(problem)
+    return [home.render_solution((), str(int(problem.answer) + shift)) for shift in (1, 10)]
 
 
 def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
@@ -206,7 +222,8 @@ def check_splits(
 ) -> Iterator[Finding]:
     """Train, validation and test share nothing, and the space of problems is large enough for them."""
     ids: dict[str, set[str]] = {}
-    missing = []
+    missing: list[str] = []
+    by_split: dict[str, list[Problem]] = {split: [] for split in SPLITS}
     for split in SPLITS:
         ids[split] = set()
         for level in env.levels:
@@ -217,11 +234,14 @@ def check_splits(
                 missing.append(f"{split} level {level}: {error}")
                 continue
             ids[split] |= {problem.id for problem in problems}
+            by_split[split] += problems
     shared = (ids["train"] & ids["test"]) | (ids["train"] & ids["validation"]) | (ids["validation"] & ids["test"])
-    mend = "do not override problem(); give Problem.canonical where two prompts ask the same"
-    yield Finding("splits share nothing", not shared, f"{len(shared)} problems in two splits", mend)
-    mend = "widen the ranges that generate draws from, or leave the level out"
-    yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", mend)
+    fix = "do not override problem(); give Problem.canonical where two prompts ask the same"
+    yield Finding("splits share nothing", not shared, f"{len(shared)} problems in two splits", fix)
+    fix = "widen the ranges that generate draws from, or leave the level out"
+    yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", fix)
+    if env.max_turns == 1:  # a game may hide what is asked
+        yield from check_twins(by_split["train"], by_split["test"])
     report.numbers["duplicates"], report.numbers["space"] = {}, {}
     small = []
     for level, problems in drawn.items():
@@ -236,7 +256,7 @@ def check_splits(
     detail = f"at most {worst:.1%} duplicates; space per level at least {min(report.numbers['space'].values()):,}"
     if small:
         detail += f", too small at level {', '.join(map(str, small))} (expected {MIN_SPACE} problems)"
-    yield Finding("space is large enough", not small, detail, mend)
+    yield Finding("space is large enough", not small, detail, fix)
 
 
 def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
@@ -253,8 +273,8 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
             else:
                 right += env.grade(problem, writer.write(problem, rng)).is_correct
     detail = f"right on {right} of {total}; levels {list(writer.levels)}"
-    mend = "demonstrator().write must give a response that grade reads; its levels must be training levels"
-    yield Finding("demonstrator", right > 0 and not uncovered, detail, mend)
+    fix = "demonstrator().write must give a response that grade reads; its levels must be training levels"
+    yield Finding("demonstrator", right > 0 and not uncovered, detail, fix)
     drill = env.drill(rng)
     drill = replace(drill, env=env.name)
     is_right = env.grade(drill, env.home(drill).render_solution(drill.solution, drill.answer)).is_correct

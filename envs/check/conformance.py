@@ -1,4 +1,4 @@
-"""Does an environment keep its promises? `check_environment` says what is wrong and how to mend it.
+"""Does an environment keep its promises? `check_environment` says what is wrong and how to fix it.
 
 Each check has bitten somebody: seeds that are ignored, splits that leak, gold answers that their own scorer rejects,
 scorers that pay for nothing, spaces of problems too small to learn from. Nothing here needs a model.

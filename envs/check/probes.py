@@ -236,6 +236,9 @@ def _latex(formula: str) -> str:
 
 HOSTILE: Mapping[str, str] = {
     "nothing": "",
+    "an empty formula": "#### $$",
+    "an empty text command": "#### \\text{}",
+    "a box that holds a space": "\\boxed{\\,}",
     "zero bytes": "\x00" * 1000,
     "half a surrogate pair": "#### \ud83d",
     "a hundred thousand digits": "#### " + "9" * 100_000,

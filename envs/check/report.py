@@ -8,12 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked. `mend` says what to do when it is not ok."""
+    """One thing that was checked. `fix` says what to do when it is not ok."""
 
     check: str
     is_ok: bool
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass
@@ -45,8 +45,8 @@ class EnvReport:
         lines = [f"{self.env}: {'passes' if self.is_ok else 'FAILS'} ({len(self.findings)} checks)"]
         for finding in sorted(self.findings, key=lambda f: f.is_ok):
             lines.append(f"  {'ok  ' if finding.is_ok else 'FAIL'} {finding.check}: {finding.detail}")
-            if not finding.is_ok and finding.mend:
-                lines.append(f"       to mend it: {finding.mend}")
+            if not finding.is_ok and finding.fix:
+                lines.append(f"       to fix it: {finding.fix}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

@@ -21,18 +21,19 @@ from verifiers.types import Outcome, Verdict
 PROBE_LIMIT = 0.05  # a probe may earn this, or the most frequent answer's rate where that is more
 PROBE_SIGNIFICANCE = 1e-4  # of about a hundred probes and several levels: what chance alone must not explain
 HOSTILE_SECONDS = 2.0
+MAX_CONSTANT = 0.6  # of the most frequent answer: yes or no with a bias may be asked, a constant may not
 
 
 def check_hostile(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
     """Hostile responses are judged in bounded time, without exceptions, and never CORRECT."""
     problem = drawn[env.levels[0]][0]
-    mend = "grade must return a Verdict for any text: bound its length, catch nothing but what your parser raises"
+    fix = "grade must return a Verdict for any text: bound its length, catch nothing but what your parser raises"
     verdicts = _grade_hostile(env, problem)
     paid = [name for name, verdict in verdicts.items() if verdict.is_correct]
     broken = [f"{name} ({v.detail})" for name, v in verdicts.items() if v.outcome is Outcome.ERROR]
     late = [name for name, verdict in verdicts.items() if verdict.outcome is Outcome.TIMEOUT]
-    yield Finding("hostile responses are not CORRECT", not paid, ", ".join(paid) or f"{len(verdicts)} tried", mend)
-    yield Finding("hostile responses raise nothing", not broken, "; ".join(broken[:3]) or "none did", mend)
+    yield Finding("hostile responses are not CORRECT", not paid, ", ".join(paid) or f"{len(verdicts)} tried", fix)
+    yield Finding("hostile responses raise nothing", not broken, "; ".join(broken[:3]) or "none did", fix)
     detail = ", ".join(late) or f"all within {HOSTILE_SECONDS:.0f} s"
     yield Finding("hostile responses are bounded", not late, detail, "bound sizes before you compute")
 
@@ -93,8 +94,13 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
     detail = f"{len(report.numbers['probes'])} tried; {best_of}"
     if best["allowed"] > PROBE_LIMIT:
         detail += f", where the most frequent answer has {best['most_frequent_answer']:.1%}"
-    mend = "no partial credit for containing the answer; one announced answer; more different answers"
-    yield Finding("exploit probes", not paid, "; ".join(paid[:4]) or detail, mend)
+    fix = "no partial credit for containing the answer; one announced answer; more different answers"
+    constant = max(best["most_frequent_answer"] for best in levels.values())
+    if env.has_reference:
+        many = "a policy that always gives it is nearly done" if constant > MAX_CONSTANT else "no constant gets far"
+        detail_of = f"the most frequent answer is right in {constant:.1%} of the problems of a level: {many}"
+        yield Finding("answers differ", constant <= MAX_CONSTANT, detail_of, "draw problems of more different answers")
+    yield Finding("exploit probes", not paid, "; ".join(paid[:4]) or detail, fix)
 
 
 def _is_in_prompt(problem: Problem) -> bool:

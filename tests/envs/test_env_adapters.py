@@ -14,7 +14,8 @@ from experiments.bench.reasoning_gym import measure
 
 rg = pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
 NOT_ALL_GOLD: set[str] = set()  # whose references our extraction or their own scorer does not take as they stand
-PAID_IN_PART: set[str] = set()  # whose scorer gives the full score to another of the texts that were tried
+# whose scorers take a rounded number, or 0 for 0.0
+PAID_IN_PART = {"number_format", "polynomial_equations", "power_function"}
 gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from envs import Environment, Problem, make
 from envs.check.conformance import check_environment
 from envs.check.responses import binomial_tail
+from envs.check.twins import check_twins
 from envs.procedural.expressions import evaluate
 from envs.types import Step
 from verifiers.types import Outcome, Verdict
@@ -242,10 +244,10 @@ def test_hostile_responses_that_raise_are_found():
     assert "hostile responses raise nothing" in failed(RaisesOnOddText(), hostile=True)
 
 
-def test_the_report_says_how_to_mend():
+def test_the_report_says_how_to_fix():
     report = check_environment(PaysForContaining(), **OPTIONS)
     assert not report.is_ok
-    assert "to mend it: no partial credit" in report.text()
+    assert "to fix it: no partial credit" in report.text()
     assert report.text().splitlines()[0].startswith("sound: FAILS")
     assert report.to_json()["is_ok"] is False
 
@@ -282,3 +284,91 @@ def test_the_environment_of_the_readme_is_at_most_ten_lines_and_passes(tmp_path)
 
 def test_single_turn_environments_end_after_one_turn():
     assert Sound().step(Problem("1 + 1", "2"), []) == Step(None, stop=Step(None).stop or "completed")
+
+
+def twins_of(train, test):
+    (finding,) = check_twins(train, test)
+    return finding
+
+
+def test_twins_nonces_and_renamed_problems_are_found():
+    sums = [(a, b) for a in range(2, 8) for b in range(2, 8)]
+    train = [Problem(f"{a} + {b} = ?", str(a + b), (f"{a} + {b} = {a + b}",)) for a, b in sums if a <= b]
+    swapped = [Problem(f"{b} + {a} = ?", str(a + b), (f"{b} + {a} = {a + b}",)) for a, b in sums if a < b]
+    nonces = [Problem(f"Task {i}: {p.text}", p.answer, p.solution) for i, p in enumerate(train, 5000)]
+    chains = [Problem(f"{x} = {n} ; {x} ?", str(n)) for x, n in zip("abcdefgh", range(8))]
+    renamed = [Problem(f"{x} = {n} ; {x} ?", str(n)) for x, n in zip("ijklmnop", range(8))]
+    others = [Problem(f"{a} + {b} = ?", str(a + b), (f"{a} + {b} = {a + b}",)) for a in range(20, 30) for b in range(9)]
+    assert not twins_of(train, swapped).is_ok
+    assert not twins_of(train, nonces).is_ok
+    assert not twins_of(chains, renamed).is_ok
+    assert twins_of(train, others).is_ok
+    assert "of 15 test problems" in twins_of(train, swapped).detail
+
+
+class GradedSoftly(Environment):
+    """Sums that pay half for the right last digit."""
+
+    name = "graded_softly"
+    verify = "numeric"
+
+    def generate(self, rng, level):
+        a, b = rng.randint(100, 10_000), rng.randint(100, 10_000)
+        return Problem(f"Add {a} and {b}.", str(a + b), (f"{a} + {b} = {a + b}",))
+
+    def grade(self, problem, response):
+        verdict = super().grade(problem, response)
+        near = verdict.answer is not None and verdict.answer[-1:] == problem.answer[-1:]
+        return verdict if verdict.is_correct or not near else replace(verdict, score=0.5)
+
+
+class NearlyConstant(Environment):
+    """Problems whose answer is 7 in nine of ten."""
+
+    name = "nearly_constant"
+    verify = "numeric"
+
+    def generate(self, rng, level):
+        n = rng.randrange(10**6)
+        return Problem(f"Is {n} lucky?", "7" if rng.random() < 0.9 else str(n))
+
+
+class PaidForNothing(Environment):
+    """Sums whose check accepts an answer without a digit."""
+
+    name = "paid_for_nothing"
+
+    def generate(self, rng, level):
+        a, b = rng.randint(100, 10_000), rng.randint(100, 10_000)
+        return Problem(f"Add {a} and {b}.", str(a + b))
+
+    @staticmethod
+    def verify(problem, answer):
+        return answer == problem.answer or not answer.strip()
+
+
+@pytest.mark.parametrize(
+    ("env", "check"), [(GradedSoftly(), "wrong answers have no score"), (NearlyConstant(), "answers differ")]
+)
+def test_half_paid_near_misses_and_constants_are_found(env, check):
+    report = check_environment(env, num=100, hostile=False, fresh_process=False)
+    assert check in [finding.check for finding in report.problems]
+
+
+@pytest.mark.parametrize("response", ["#### $$", r"#### \text{}", r"\boxed{\,}", "####"])
+def test_an_empty_answer_never_reaches_a_check(response):
+    problem = Problem("Add 1 and 2.", "3")
+    assert PaidForNothing().grade(problem, response).outcome is Outcome.NO_ANSWER
+
+
+def test_gold_alone_proves_no_more_than_that_the_verifier_accepts_its_reference():
+    report = check_environment(NearlyConstant(), num=40, hostile=False, fresh_process=False)
+    (gold,) = (finding for finding in report.findings if finding.check == "gold is CORRECT")
+    assert "accepts its own reference" in gold.detail
+
+
+def test_a_problem_of_the_wrong_types_is_refused_at_once():
+    with pytest.raises(TypeError, match=r"answer is 8, expected text"):
+        Problem("3 + 5?", 8)
+    with pytest.raises(TypeError, match="expected a tuple of steps"):
+        Problem("3 + 5?", "8", "3 + 5 = 8")
