@@ -20,7 +20,7 @@ from rl.curriculum import Curriculum
 from rl.learning.learner import LearnerSettings, Models, OptimizerSettings
 from rl.learning.led import LedLearner
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, WorkerSpec, make_workers

@@ -62,7 +62,7 @@ class CausalPolicy:
             ValueError: messages and no chat template, or tools and a template that does not write them.
         """
         if isinstance(prompt, str):
-            return tuple(self.tokenizer(prompt, verbose=False)["input_ids"])
+            return self._without_end(tuple(self.tokenizer(prompt, verbose=False)["input_ids"]), prompt)
         if not self.tokenizer.chat_template:
             raise ValueError(
                 "the prompt is a list of messages and the tokenizer has no chat template; "
@@ -76,6 +76,19 @@ class CausalPolicy:
         # A template that writes no beginning token leaves it to the tokenizer, as plain text does.
         writes_bos = tuple(self.tokenizer("")["input_ids"][:1]) == (bos,)
         return ids if not writes_bos or ids[:1] == (bos,) else (bos, *ids)
+
+    def _without_end(self, ids: tuple[int, ...], prompt: str) -> tuple[int, ...]:
+        """A prompt's ids without an end token that the tokenizer appended: a completion must not start after the end.
+
+        Some tokenizers append one (`add_eos_token`, a post-processor); one that the text itself spells stays.
+        """
+        if not ids or ids[-1] not in self.stop_ids:
+            return ids
+        text = tuple(self.tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"])
+        for end in range(len(ids), len(text) - 1, -1):
+            if ids[end - len(text) : end] == text:
+                return ids[:end]
+        return ids
 
     def _through_template(self, prompt: Messages, tools: Sequence[Mapping[str, Any]]) -> str:
         return self.tokenizer.apply_chat_template(
@@ -153,6 +166,7 @@ def load_policy(
     device: str | torch.device = "cpu",
     trust_remote_code: bool = False,
     lora: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> CausalPolicy:
     """The policy in a Hugging Face folder or hub repository, a GGUF file or an adapter folder, in evaluation mode.
 
@@ -163,6 +177,7 @@ def load_policy(
         dtype: name of the weights' torch dtype: float32, bfloat16 or float16.
         trust_remote_code: run Python code that the repository ships.
         lora: settings of `peft.LoraConfig` (r, lora_alpha, target_modules ...) to train adapters instead of weights.
+        seed: fresh adapters are drawn from it; the global random state is left as it was.
     Raises:
         ValueError: a known model that is not here yet, a GGUF file or an adapter that cannot be read.
     """
@@ -175,12 +190,14 @@ def load_policy(
         model: Any = AutoModelForCausalLM.from_pretrained(
             where, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
         )
-    if adapter is not None:
-        model = load_adapter(model, adapter, lora)
-    elif lora is not None:
-        from peft import LoraConfig, get_peft_model
+    with torch.random.fork_rng(devices=[]):  # peft draws from torch's global generator
+        torch.manual_seed(seed)
+        if adapter is not None:
+            model = load_adapter(model, adapter, lora)
+        elif lora is not None:
+            from peft import LoraConfig, get_peft_model
 
-        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
+            model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
     tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
     return CausalPolicy(model.to(device).eval(), tokenizer)
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 class FinishReason(StrEnum):
     """Why a completion ended."""
 
-    STOP = "stop"  # the policy wrote an end token; it is the last token and carries a log-probability
+    STOP = "stop"  # the policy wrote an end token or a stop text: its last token, which carries a log-probability
     LENGTH = "length"  # truncated at max_new_tokens
 
 
@@ -26,6 +26,7 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0  # 0: all tokens
     top_p: float = 1.0  # 1: all tokens
+    stop: tuple[str, ...] = ()  # texts that end a completion, beside the end token; left out of its text
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -36,6 +37,9 @@ class Sampling:
             raise ValueError(f"top_k is {self.top_k}, expected 0 (off) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}, expected a number in (0, 1]")
+        if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
+            raise ValueError(f"stop is {self.stop!r}, expected texts of at least one character")
+        object.__setattr__(self, "stop", tuple(self.stop))  # JSON has lists
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Completion:
     Attributes:
         tokens: sampled token ids, the end token included when there is one.
         logprobs: log pi of each token at the sampling temperature, over the full vocabulary.
-        text: decoded tokens, without the end token.
+        text: decoded tokens, without the end token, up to a stop text.
         finish: why it ended.
         version: number of the policy weights that wrote it.
     """

@@ -1,2 +1,2 @@
-"""Rollouts, credit, updates. Ray appears in rl/workers only, accelerate in rl/processes only, trl in rl/preference and
-rl/imitation only."""
+"""Rollouts, advantages, updates. Ray appears in rl/workers only, accelerate in rl/learning/processes.py only, and trl
+in rl/preference only."""

@@ -1,8 +1,8 @@
 """The training loop: one iteration reads as the steps of `Training.iteration`.
 
-RL and RLHF are the same walk; they differ in the reward source. The gold verdict is recorded beside whatever reward is
-optimised, at every step. The unit of work does not depend on how many workers there are, and everything that the next
-step depends on is in the checkpoint, so a resumed run is the undisturbed one bit for bit.
+RL and RLHF are the same walk; they differ in the reward function. The gold verdict is recorded beside whatever reward
+is optimised, at every step. The unit of work does not depend on how many workers there are, and everything that the
+next step depends on is in the checkpoint, so a resumed run is the undisturbed one bit for bit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate
 from rl.learning.learner import Learner, NonFiniteLossError
-from rl.randomness import load_random_state, random_state
+from rl.learning.random_state import load_random_state, random_state
 from rl.records.health import Health, HealthLimits, WorkerWatch, worker_metrics
 from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.records.recorder import Recorder
 from rl.records.speed import StepClock, speed_metrics
+from rl.rewards.base import RewardFunction
 from rl.rewards.reads import VerdictReads
-from rl.rewards.sources import RewardSource
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
 from rl.rollouts.stream import ProblemSource, RolloutSettings, RolloutSource, RolloutStream
@@ -79,7 +79,7 @@ class Training:
         workers: given the learner's weights before the first rollout and after every update.
         checkpoints: None: nothing is saved and the stage cannot be resumed.
         evaluate: step -> metrics of held-out problems, recorded as `eval/<name>`.
-        log: every step's priced groups are written to it; None: they are not kept.
+        log: every step's rewarded groups are written to it; None: they are not kept.
         replay: train on the groups of this log, in place of sampling: an asynchronous run again, to the same weights.
     Raises:
         ValueError: the learner scores at another temperature than the workers sample at.
@@ -88,7 +88,7 @@ class Training:
     learner: Learner
     workers: Workers
     problems: ProblemSource
-    reward: RewardSource
+    reward: RewardFunction
     settings: TrainSettings
     recorder: Recorder
     stage: str = "rl"
@@ -167,11 +167,11 @@ class Training:
     # ------------------------------------------------------------------ the parts of an iteration
 
     def rollouts(self) -> tuple[list[Group], list[Group]]:
-        """(groups to train on, all groups sampled): sampled, graded, priced, and refilled as the algorithm asks."""
+        """(groups to train on, all groups sampled): graded, rewarded, and sampled again as the algorithm asks."""
         algorithm, wanted = self.learner.algorithm, self.settings.rollouts.problems_per_step
         kept: list[Group] = []
         sampled: list[Group] = []
-        for _ in range(1 + algorithm.max_refills):
+        for _ in range(1 + algorithm.max_resamples):
             with self.clock.phase("rollout"):
                 graded = self.source.groups(
                     self.step,
@@ -182,11 +182,11 @@ class Training:
                     on_wait=lambda message: self.recorder.warn(self.stage, message),
                     on_result=lambda result: self.clock.add_worker(result.worker, result.seconds),
                 )
-            with self.clock.phase("price"):
-                priced = self.reads.price(self.reward, graded)
-                priced = algorithm.shape_rewards(priced, self.settings.rollouts.sampling.max_new_tokens)
-            sampled += priced
-            kept += [group for group in priced if algorithm.keeps(group)]
+            with self.clock.phase("reward"):
+                rewarded = self.reads.compute_rewards(self.reward, graded)
+                rewarded = algorithm.shape_rewards(rewarded, self.settings.rollouts.sampling.max_new_tokens)
+            sampled += rewarded
+            kept += [group for group in rewarded if algorithm.filter_group(group)]
             if len(kept) >= wanted:
                 break
         return kept, sampled
@@ -197,7 +197,7 @@ class Training:
             return collate(groups, pad_id=self.learner.policy.pad_id, learner_version=self.learner.updates)
 
     def update(self, batch: Batch) -> dict[str, float]:
-        """Fill, credit, epochs x minibatches of optimizer steps."""
+        """Fill, advantages, epochs x minibatches of optimizer steps."""
         with self.clock.phase("update"):
             return self.learner.update(batch, max_tokens=self.settings.rollouts.sampling.max_new_tokens)
 

@@ -7,8 +7,10 @@ padding and tool output.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +23,7 @@ from verifiers.types import Verdict
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One completion of one problem, graded and priced.
+    """One completion of one problem, graded and rewarded.
 
     Attributes:
         uid: names the rollout in the whole run; keys its randomness.
@@ -62,9 +64,36 @@ class Trajectory:
         """Tokens that the policy sampled: tool output is not among them."""
         return len(self.completion.tokens) if self.action_mask is None else sum(self.action_mask)
 
-    def priced(self, parts: Mapping[str, float]) -> Trajectory:
-        """The same trajectory with these reward parts; the reward is their sum."""
-        return replace(self, parts=dict(parts), reward=float(sum(parts.values())))
+    def rewarded(self, parts: Mapping[str, float]) -> Trajectory:
+        """The same trajectory with these reward parts; the reward is their sum.
+
+        Args:
+            parts: numbers of Python, numpy or torch. NaN: nothing is known of this completion; it takes no part.
+        Raises:
+            TypeError: a part is no number.
+        """
+        numbers = {name: as_number(value, f"reward part {name!r} of {self.named}") for name, value in parts.items()}
+        return replace(self, parts=numbers, reward=float(sum(numbers.values())))
+
+    @property
+    def named(self) -> str:
+        """Which row this is, for messages."""
+        prompt = self.problem.prompt if isinstance(self.problem.prompt, str) else self.problem.prompt[-1].content
+        return f"completion {self.uid} of the problem {' '.join(prompt.split())[:60]!r}"
+
+
+def as_number(value: Any, what: str) -> float:
+    """The Python float of a number of Python, numpy or torch.
+
+    Raises:
+        TypeError: `what` is something else; an array of one element counts as a number.
+    """
+    plain = value
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", (2,))) == 1:  # of numpy and torch
+        plain = value.item()
+    if isinstance(plain, Real):
+        return float(plain)
+    raise TypeError(f"{what} is {value!r:.60} ({type(value).__name__}), expected a number")
 
 
 TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # prompt tokens, completion tokens
@@ -97,8 +126,8 @@ class Group:
 
     @property
     def has_signal(self) -> bool:
-        """False when every reward is equal: a group-centred advantage is then exactly zero."""
-        return len(set(self.rewards)) > 1
+        """False when every reward that is known is equal: a group-centred advantage is then exactly zero."""
+        return len({reward for reward in self.rewards if not math.isnan(reward)}) > 1
 
 
 @dataclass(frozen=True)

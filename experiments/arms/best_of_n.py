@@ -69,7 +69,7 @@ class BestOfN(Method[BestOfNArm]):
         preferences = services.preferences.get(self.name)
         model = None if preferences is None else preferences.reward_model
         reward = build_reward(self.arm.reward, services.folders.start_policy, model, self.shared.policy.device)
-        scores = reward_scores(groups, reward.price(groups))
+        scores = reward_scores(groups, reward.compute_rewards(groups))
         chosen = [pick_best(group, row, n, seed=services.seed) for group, row in zip(groups, scores)]
         rows = tuple(problem_row(problem, group, None) for problem, group in zip(test, chosen))
         found = Evaluation(rows, problem_set_hash(test), self.num_answers, sampling_of(section.sampling))

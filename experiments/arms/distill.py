@@ -32,7 +32,7 @@ from policies.causal import CausalPolicy
 from rl.algorithms import make as make_algorithm
 from rl.imitation.distill import Cost, check_vocabularies, distill_samples, on_policy_cost
 from rl.imitation.sft import SftSettings
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.shards import make_shards
 from rl.types import Group

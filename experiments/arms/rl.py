@@ -1,4 +1,4 @@
-"""RL training against a reward. RL and RLHF are one kind of arm; they differ in the reward source that it names."""
+"""RL training against a reward. RL and RLHF are one kind of arm; they differ in the reward function that it names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from experiments.study.training import (
 )
 from rl.learning.learner import Learner
 from rl.preference.reward_model import load_reward
-from rl.rewards.sources import ProxyReward, RewardSource
+from rl.rewards.base import RewardFunction
+from rl.rewards.proxy import ProxyReward
 
 
 class Rl(Method[RlArm]):
@@ -156,7 +157,7 @@ class Rl(Method[RlArm]):
         return cost + TrainingCost(labels=round(asked))
 
     def _monitor(
-        self, run: ArmRun, services: Services, preferences: Preferences, reward: RewardSource, learner: Learner
+        self, run: ArmRun, services: Services, preferences: Preferences, reward: RewardFunction, learner: Learner
     ) -> OveroptimisationMonitor:
         folders, shared = services.folders, self.shared
         device = shared.policy.device
@@ -180,6 +181,6 @@ class Rl(Method[RlArm]):
         return snapshots(folder) if self.arm.uses_reward_model else {}
 
 
-def _whole_proxy(reward: RewardSource, reward_model: Path, device: str) -> ProxyReward:
+def _whole_proxy(reward: RewardFunction, reward_model: Path, device: str) -> ProxyReward:
     """The reward itself where it is the proxy, else the whole reward model."""
     return reward if isinstance(reward, ProxyReward) else load_reward(reward_model, device=device)

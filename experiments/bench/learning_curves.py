@@ -46,7 +46,8 @@ from rl.preference.dpo import DpoSettings
 from rl.preference.online_dpo import fit_online_dpo
 from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import RewardSource, VerifierReward
+from rl.rewards.base import RewardFunction
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.shards import make_shards
 from rl.rollouts.stream import RolloutSettings
 from rl.rollouts.wait import run_shards
@@ -133,7 +134,7 @@ def train(
     lr: float = LEARNING_RATE,
     value_lr: float | None = None,
     value_pretraining: int = 0,
-    reward: RewardSource | None = None,
+    reward: RewardFunction | None = None,
     teacher: CausalPolicy | None = None,
     steps: int = STEPS,
 ) -> tuple[Curve, CausalPolicy]:

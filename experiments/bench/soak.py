@@ -37,7 +37,7 @@ from rl.curriculum import make_curriculum
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
@@ -157,7 +157,7 @@ def run(
     Training(
         learner=learner,
         workers=workers,
-        problems=make_curriculum("edge", make(spec.env), seed=spec.seed),
+        problems=make_curriculum("learnability", make(spec.env), seed=spec.seed),
         reward=VerifierReward(),
         settings=TrainSettings(
             steps=steps,

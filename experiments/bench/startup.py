@@ -26,7 +26,7 @@ from experiments.bench.time_to_accuracy import ENV, MODEL, build_tiny, make_env
 IMPORT = """
 import sys
 import rl.train, rl.learning.learner, rl.workers.inline, policies.sampling.engine
-import rl.rewards.sources, rl.curriculum, rl.algorithms
+import rl.rewards.registry, rl.curriculum, rl.algorithms
 loaded = [name for name in ("ray", "trl") if name in sys.modules]
 assert not loaded, loaded
 """

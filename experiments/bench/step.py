@@ -37,7 +37,7 @@ from rl.curriculum import Curriculum
 from rl.learning.collate import collate
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.shards import make_shards
 from rl.rollouts.stream import RolloutSettings
 from rl.rollouts.wait import run_shards
@@ -243,12 +243,12 @@ def compare(folder: str, workers: Workers) -> dict[str, float]:
         step=0,
         sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
     )
-    groups = VerifierReward().price(run_shards(workers, shards))
+    groups = VerifierReward().compute_rewards(run_shards(workers, shards))
     generator = torch.Generator().manual_seed(0)
     for parameter in policy.model.parameters():
         parameter.data += 0.01 * torch.randn(parameter.shape, generator=generator)
     learner = our_learner(policy)
-    batch = learner.algorithm.credit(collate(groups, pad_id=policy.pad_id, learner_version=0))
+    batch = learner.algorithm.compute_advantages(collate(groups, pad_id=policy.pad_id, learner_version=0))
     before = {name: parameter.detach().clone() for name, parameter in policy.model.named_parameters()}
     ours = learner.step(batch)
     with tempfile.TemporaryDirectory() as output:

@@ -41,7 +41,7 @@ from rl.imitation.demonstrations import DemonstrationSource, encode_demonstratio
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, WorkerSpec, WorkerState, make_workers

@@ -254,7 +254,7 @@ class DistillArm(Arm):
     uses_rl: ClassVar[frozenset[str]] = (
         SAMPLED
         | TRAINED
-        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_lag", "gradient_checkpointing"}
+        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_staleness", "gradient_checkpointing"}
     )
 
     @property

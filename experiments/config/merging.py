@@ -12,8 +12,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> 
     """`base` with `over` on top: mappings merge key by key, everything else replaces.
 
     A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
-    settings would not fit. A setting laid over a short form (`curriculum: edge`) joins it, and so it joins the settings
-    of a component that was read already (`{name: ..., settings: {...}}`).
+    settings would not fit. A setting laid over a short form (`curriculum: learnability`) joins it, and so it joins the
+    settings of a component that was read already (`{name: ..., settings: {...}}`).
 
     Args:
         place: the key under which both stand.

@@ -76,7 +76,7 @@ mapping with the name and the component's own settings. The name is a built-in o
 ```yaml
 rl:
   algorithm: grpo                                       # the name alone
-  curriculum: {{name: target, accuracy: 0.6}}             # with settings
+  curriculum: {{name: target_success, accuracy: 0.6}}             # with settings
 env: {{name: my_file.py:lineq, largest: 20}}              # one of your own
 ```
 

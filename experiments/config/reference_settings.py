@@ -26,7 +26,8 @@ from rl.algorithms.settings import Correction, Kl
 from rl.curriculum import CURRICULA
 from rl.curriculum.pools import Pools
 from rl.preference.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
-from rl.rewards.sources import REWARDS, ProxyReward
+from rl.rewards.proxy import ProxyReward
+from rl.rewards.registry import REWARDS
 from verifiers.plugins import load_attribute
 from verifiers.registry import BUILT_IN
 

@@ -13,9 +13,23 @@ from typing import Any
 
 from experiments.run.errors import UserError
 
-KEYS: dict[str, str] = {}  # dotted key, `*` for any part -> the key of now
+KEYS: dict[str, str] = {  # dotted key, `*` for any part -> the key of now
+    f"{place}rl.{old}": f"{place}rl.{new}"
+    for place in ("", "arms.*.")
+    for old, new in (
+        ("fixed_lag", "fixed_staleness"),
+        ("algorithm.max_refills", "algorithm.max_resamples"),
+        ("algorithm.settings.max_refills", "algorithm.settings.max_resamples"),
+    )
+}
 
 VALUES = {  # (dotted key, value) -> the value of now
+    **{
+        (f"{place}rl.curriculum{name}", old): new
+        for place in ("", "arms.*.")
+        for name in ("", ".name")
+        for old, new in (("edge", "learnability"), ("target", "target_success"))
+    },
     ("arms.*.policy", "start"): "sft",
     ("arms.*.teacher", "start"): "sft",
 }

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+NonEmpty = Annotated[str, Field(min_length=1)]
 Rate = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 31)]
 
@@ -120,6 +121,7 @@ class SamplingSection(Section):
     temperature: Annotated[float, Field(ge=0)] = 1.0  # 0: greedy
     top_k: Annotated[int, Field(ge=0)] = 0  # 0: off
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # 1: off
+    stop: tuple[NonEmpty, ...] = ()  # texts that end a completion beside the end token, such as "\nQuestion:"
 
 
 class ImitationSection(Section):
@@ -144,14 +146,16 @@ class RLSection(Section):
     group_size: Positive = 8  # completions per problem
     sampling: SamplingSection = SamplingSection()
     optimizer: OptimizerSection = OptimizerSection()
-    curriculum: Component = Component(name="uniform")  # which problems a step asks: uniform, edge, target
+    curriculum: Component = Component(name="uniform")  # uniform, learnability, target_success
     micro_tokens: Positive = 16_384  # tokens per forward/backward pass, padding included
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
     value_optimizer: OptimizerSection | None = None  # ppo, vapo: of the value model; null: as `optimizer`
     gradient_checkpointing: bool = False  # recompute activations in the backward pass: less memory, a third more work
     autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
-    fixed_lag: bool = True  # stale samples are exactly that old: the run repeats bit for bit; false: as new as can be
+    fixed_staleness: bool = (
+        True  # stale samples are exactly that old: the run repeats bit for bit; false: as new as can be
+    )
     checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
     log_rollouts: bool = True  # keep every graded completion of every step, compressed
     evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off

@@ -73,7 +73,10 @@ def _told(error: Exception, folder: Path) -> str:
         where = f" ({error.filename})" if error.filename else ""
         return f"{disk_advice(error)}{where}; the last good checkpoint is intact"
     message = " ".join(str(error).split())[:300]
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    origin: BaseException = error
+    while origin.__cause__ is not None:  # where it began, not where it was told again
+        origin = origin.__cause__
+    place = traceback.extract_tb(origin.__traceback__)[-1]
     path = folder / TRACEBACK
     with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
         path.write_text("".join(traceback.format_exception(error)))

@@ -22,7 +22,7 @@ from rl.preference.annotators import Annotator
 from rl.preference.fidelity import fidelity
 from rl.preference.win_rate import win_rate
 from rl.records.distance import kl_from
-from rl.rewards.sources import ProxyReward
+from rl.rewards.proxy import ProxyReward
 from rl.rollouts.log import group_from_json, group_to_json
 from rl.types import Group
 
@@ -76,9 +76,9 @@ class OveroptimisationMonitor:
 
     def observe(self, step: int, figures: Mapping[str, float]) -> dict[str, float]:
         """What the evaluation says about the proxy; keeps the policy when it is one worth keeping."""
-        priced = self.proxy.price(self._groups)
-        rows = [t.parts["proxy"] for group in priced for t in group.trajectories]
-        by_problem = [fmean(t.parts["proxy"] for t in group.trajectories) for group in priced]
+        rewarded = self.proxy.compute_rewards(self._groups)
+        rows = [t.parts["proxy"] for group in rewarded for t in group.trajectories]
+        by_problem = [fmean(t.parts["proxy"] for t in group.trajectories) for group in rewarded]
         if self.is_one_proxy:
             append_jsonl(self.folder.path / "proxy.jsonl", [{"step": step, "scores": by_problem}])
         kl = kl_from(self.start, self._groups, temperature=self.temperature)

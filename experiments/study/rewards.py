@@ -12,11 +12,15 @@ from experiments.config.sections import Component
 from experiments.run.errors import UserError
 from experiments.study.components import build
 from rl.preference.reward_model import load_reward
-from rl.rewards.sources import MEASURES, MixedReward, ProxyReward, RewardSource, VerifierReward, make_reward
+from rl.rewards.base import RewardFunction
+from rl.rewards.mixed import MixedReward
+from rl.rewards.proxy import ProxyReward
+from rl.rewards.registry import make_reward
+from rl.rewards.verifier import MEASURES, VerifierReward
 
 
-def build_reward(reward: Component, start_policy: Path, reward_model: Path | None, device: str) -> RewardSource:
-    """The reward source of a seed.
+def build_reward(reward: Component, start_policy: Path, reward_model: Path | None, device: str) -> RewardFunction:
+    """The reward function of a seed.
 
     Args:
         start_policy, reward_model: folders; there is no reward model where none is among the rewards.
@@ -26,7 +30,7 @@ def build_reward(reward: Component, start_policy: Path, reward_model: Path | Non
 
 
 def check_reward(reward: Component, env: Environment | None = None) -> None:
-    """Builds a reward source as far as that needs no model.
+    """Builds a reward function as far as that needs no model.
 
     Raises:
         UserError: it cannot be built, or has a weight that measures nothing in this environment.
@@ -40,7 +44,7 @@ def check_reward(reward: Component, env: Environment | None = None) -> None:
             _check_weights(made, env)
 
 
-def _without_a_model(name: str, **settings: Any) -> RewardSource:
+def _without_a_model(name: str, **settings: Any) -> RewardFunction:
     """A reward as it is made, but for the tokenizer of a policy that is not there yet."""
     return make_reward(name, **({"tokenizer": _NoModel().decode, **settings} if name == PROCESS else settings))
 
@@ -84,7 +88,7 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
 
 def _reward(
     name: str, settings: dict[str, Any], start_policy: Path, reward_model: Path | None, device: str
-) -> RewardSource:
+) -> RewardFunction:
     if name == PROXY:
         assert reward_model is not None  # an arm with a proxy reads `preference`
         return load_reward(reward_model, device=device, **settings)

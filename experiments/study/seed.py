@@ -36,6 +36,7 @@ from experiments.study.services import Services
 from experiments.study.serving import PolicyServer
 from experiments.study.start import make_start
 from experiments.study.training import ArmRun
+from rl.learning.random_state import seed_global_generators
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class SeedStages:
             on_progress=status.progress,
             tensorboard=self.experiment.tensorboard,
         )
+        seed_global_generators(seed, name)
         with status:
             try:
                 finished = work(recorder) is not False

@@ -78,6 +78,7 @@ class PolicyServer:
                 device=section.device,
                 trust_remote_code=section.trust_remote_code,
                 lora=lora,
+                seed=self.seed,
             )
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]

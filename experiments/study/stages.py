@@ -14,7 +14,7 @@ from typing import Any
 
 from experiments.config.arms import START
 from experiments.config.experiment import Experiment
-from experiments.config.loading import to_yaml
+from experiments.config.loading import load_resolved, to_yaml
 from experiments.config.renamed import check_folder_names
 from experiments.report import write_report
 from experiments.results.tables import print_study
@@ -25,6 +25,7 @@ from experiments.run.lock import FolderLock, check_unlocked
 from experiments.run.stop import StopSwitch
 from experiments.study.components import build_env
 from experiments.study.endings import told_ends
+from experiments.study.extension import Extension
 from experiments.study.plan import check_components
 from experiments.study.problems import final_problems, save_problems, validation_problems
 from experiments.study.prompting import with_prompts
@@ -136,15 +137,21 @@ def run_study(
     check_folder_names(folder)
     experiment = with_prompts(experiment)
     resolved = to_yaml(experiment)
+    extension = None
     if resume and config_file.exists() and config_file.read_text() != resolved:
-        raise UserError(
-            f"the config differs from {config_file}: resume with that file (beyond study {config_file} --resume "
-            f"-o {folder}), or start a new folder"
-        )
+        extension = Extension.between(folder, load_resolved(config_file), experiment)
+        if extension is None:
+            raise UserError(
+                f"the config differs from {config_file} in more than rl.steps: resume with that file (beyond study "
+                f"{config_file} --resume -o {folder}), or start a new folder"
+            )
     _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
     make_folder(folder)
     with FolderLock(folder):
         check_folder(folder, resume=resume)  # once more: another process may have begun and ended meanwhile
+        if extension is not None:
+            print(extension.note(), file=sys.stderr)
+            extension.apply()
         write_whole(config_file, resolved.encode())
         if same_start is not None:
             _copy_starts(experiment, same_start, folder)

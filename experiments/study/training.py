@@ -27,7 +27,7 @@ from rl.learning.collate import collate_examples
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.recorder import Recorder
-from rl.rewards.sources import RewardSource
+from rl.rewards.base import RewardFunction
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.stream import ProblemSource, RolloutSettings
 from rl.train import Training, TrainResult, TrainSettings
@@ -61,7 +61,7 @@ class ArmRun:
         learner: Learner,
         *,
         problems: ProblemSource,
-        reward: RewardSource,
+        reward: RewardFunction,
         workers: Workers,
         shard_size: int,
         evaluate: Callable[[int], Mapping[str, float]],
@@ -135,7 +135,7 @@ def check_algorithm(section: RLSection, arm: str) -> Algorithm:
         batch = collate_examples([((0,), (0,)), ((0,), (1,))], 0)  # two problems, a completion each
         nothing = torch.zeros_like(batch.mask)
         try:
-            algorithm.credit(replace(batch, values=nothing, reference_logprobs=nothing))
+            algorithm.compute_advantages(replace(batch, values=nothing, reference_logprobs=nothing))
         except ValueError as error:
             raise UserError(f"{arm}: rl.algorithm {section.algorithm.name} with rl.group_size 1: {error}") from error
     return algorithm
@@ -158,7 +158,7 @@ def train_settings(section: RLSection, shard_size: int) -> TrainSettings:
                 sampling=sampling_of(section.sampling),
                 shard_size=shard_size,
                 max_staleness=section.max_staleness,
-                fixed_lag=section.fixed_lag,
+                fixed_staleness=section.fixed_staleness,
             ),
             evaluate_every=section.evaluate_every,
             checkpoint_every=section.checkpoint_every,

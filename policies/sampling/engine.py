@@ -23,6 +23,7 @@ from policies.sampling.decoders.llama_weights import why_not_lean
 from policies.sampling.decoders.native import NativeDecoder, why_not_native
 from policies.sampling.randomness import row_keys
 from policies.sampling.references import SAMPLERS, sample_with
+from policies.sampling.stopping import StopTexts
 from policies.types import Completion, FinishReason, Request, Sampling
 
 BACKENDS = ("engine", *SAMPLERS)
@@ -101,7 +102,7 @@ class SamplingEngine:
             tokens, logprobs = self._sample(requests, sampling, seed)
         finally:
             self.policy.model.train(was_training)
-        return _completions(self.policy, requests, tokens, logprobs, version)
+        return _completions(self.policy, requests, tokens, logprobs, version, StopTexts(self.policy, sampling.stop))
 
     def _sample(
         self, requests: Sequence[Request], sampling: Sampling, seed: int
@@ -186,6 +187,7 @@ class _Run:
         self.decoder, self.requests, self.sampling, self.max_rows = decoder, requests, sampling, max_rows
         self.keys = row_keys(seed, torch.tensor(uids, dtype=torch.int64, device=device))
         self.stop_ids = torch.tensor(policy.stop_ids, device=device)
+        self.stops = StopTexts(policy, sampling.stop)
         limits = [request.limit(sampling) for request in requests for _ in request.uids]
         self.limits = torch.tensor(limits, device=device)
         self.waiting = deque(_pieces(requests, max_rows))
@@ -253,6 +255,8 @@ class _Run:
         rows.tokens[first:] = tokens
         rows.steps[first:] += 1
         ended = (tokens[:, None] == self.stop_ids).any(1) | (rows.steps[first:] == self.limits[rollouts])
+        if self.stops.texts:
+            ended |= self._has_stopped(rollouts, rows.steps[first:])
         if not bool(ended.any()):
             return
         self.out_lengths[rollouts[ended]] = rows.steps[first:][ended]
@@ -260,6 +264,11 @@ class _Run:
         kept[first:] = ~ended
         order = self.decoder.keep(kept)
         self.rows = _Rows(rows.rollouts[order], rows.keys[order], rows.steps[order], rows.tokens[order])
+
+    def _has_stopped(self, rollouts: Tensor, lengths: Tensor) -> Tensor:
+        """[n] bool: rows whose newest token completes a stop text."""
+        written = zip(self.out_tokens[rollouts].tolist(), lengths.tolist())
+        return torch.tensor([self.stops.ends(row[:length]) for row, length in written], device=rollouts.device)
 
 
 def _pieces(requests: Sequence[Request], max_rows: int) -> list[tuple[int, list[int]]]:
@@ -300,6 +309,7 @@ def _completions(
     tokens: Sequence[Sequence[int]],
     logprobs: Sequence[Sequence[float]],
     version: int,
+    stops: StopTexts,
 ) -> list[tuple[Completion, ...]]:
     """The flat rows as completions, grouped by request."""
     stop_ids = frozenset(policy.stop_ids)
@@ -308,7 +318,8 @@ def _completions(
     for request in requests:
         group = []
         for row, logprob in itertools.islice(rows, len(request.uids)):
-            finish = FinishReason.STOP if row[-1] in stop_ids else FinishReason.LENGTH
-            group.append(Completion(tuple(row), tuple(logprob), policy.decode(row), finish, version))
+            text, was_stopped = stops.before(policy.decode(row))
+            finish = FinishReason.STOP if was_stopped or row[-1] in stop_ids else FinishReason.LENGTH
+            group.append(Completion(tuple(row), tuple(logprob), text, finish, version))
         results.append(tuple(group))
     return results

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from policies.causal import CausalPolicy
+from policies.sampling.stopping import StopTexts
 from policies.scoring.logprobs import score_tokens
 from policies.types import Request, Sampling
 
@@ -35,6 +36,7 @@ def sample_with(
         backend: "generate" or "continuous".
     """
     prompts = [request.prompt for request in requests for _ in request.uids]
+    stops = StopTexts(policy, sampling.stop)
     limits = [request.limit(sampling) for request in requests for _ in request.uids]
     rows: list[list[int]] = [[] for _ in prompts]
     with torch.random.fork_rng():
@@ -44,7 +46,8 @@ def sample_with(
             asked = [prompts[index] for index in chosen]
             found = SAMPLERS[backend](policy, asked, replace(sampling, max_new_tokens=limit))
             for index, row in zip(chosen, found, strict=True):
-                rows[index] = _until_stop(row[:limit], policy.stop_ids)
+                kept = _until_stop(row[:limit], policy.stop_ids)
+                rows[index] = kept[: stops.cut(kept)]
     return rows, _score(policy, prompts, rows, sampling.temperature)
 
 

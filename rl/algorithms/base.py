@@ -1,4 +1,4 @@
-"""What the learner and the loop ask of an algorithm: credit for a whole batch, then a loss per micro-batch.
+"""What the learner and the loop ask of an algorithm: advantages for a whole batch, then a loss per micro-batch.
 
 The learner is blind to the algorithm. An algorithm is a frozen dataclass of its settings that owns advantages and
 loss; meaningless combinations of settings are refused when it is built. What changes during training (an adaptive
@@ -18,7 +18,7 @@ from rl.types import Batch, Group, Totals
 
 Self = TypeVar("Self", bound="Algorithm")
 
-# Every key that LossParts.sums, LossParts.maxima, derived_metrics and credit_metrics can produce.
+# Every key that LossParts.sums, LossParts.maxima, derived_metrics and advantage_metrics can produce.
 METRICS: Mapping[str, str] = {
     "policy/loss": "policy part of the loss, per sampled token or completion as the algorithm aggregates",
     "policy/entropy": "mean entropy of the next-token distribution at sampled positions, nats",
@@ -121,7 +121,7 @@ class Algorithm:
             if getattr(self, setting) < 1:
                 raise ValueError(f"{self.name}: {setting} is {getattr(self, setting)}, expected at least 1")
 
-    # --- what must be filled in before credit ---
+    # --- what must be filled in before advantages ---
 
     @property
     def needs_reference(self) -> bool:
@@ -146,12 +146,12 @@ class Algorithm:
     # --- groups, before they become a batch ---
 
     @property
-    def max_refills(self) -> int:
-        """How many more rounds of problems may be sampled to replace groups that `keeps` refused; 0: never."""
+    def max_resamples(self) -> int:
+        """How many more rounds of problems may be sampled to replace groups that `filter_group` refused; 0: never."""
         return 0
 
-    def keeps(self, group: Group) -> bool:
-        """False when a whole group, as the reward source priced it, is to be replaced by another problem's."""
+    def filter_group(self, group: Group) -> bool:
+        """False when a whole group, as the reward function rewarded it, is to be replaced by another problem's."""
         return True
 
     def shape_rewards(self, groups: Sequence[Group], max_tokens: int) -> list[Group]:
@@ -160,12 +160,16 @@ class Algorithm:
 
     # --- batches ---
 
-    def credit(self, batch: Batch) -> Batch:
+    def select(self, batch: Batch) -> Batch:
+        """The batch with its mask on the tokens that carry loss: all that were sampled, or fewer."""
+        return batch
+
+    def compute_advantages(self, batch: Batch) -> Batch:
         """The batch with `advantages` (and `returns`, where a value model is trained) filled in."""
-        raise NotImplementedError(f"algorithm {type(self).__name__} defines no credit(batch)")
+        raise NotImplementedError(f"algorithm {type(self).__name__} defines no compute_advantages(batch)")
 
     def active_rows(self, batch: Batch) -> Tensor:
-        """[B] bool of a credited batch: False where the row's gradient is exactly zero, so that it may be skipped.
+        """[B] bool: False where the gradient of the row's advantages is exactly zero, so that it may be skipped.
 
         Totals still count the skipped rows: they are part of what the loss is divided by.
         """
@@ -203,8 +207,8 @@ def derived_metrics(means: Mapping[str, float]) -> dict[str, float]:
     return out
 
 
-def credit_metrics(batch: Batch) -> dict[str, float]:
-    """Statistics of a credited batch's advantages over sampled tokens; empty for a batch without advantages."""
+def advantage_metrics(batch: Batch) -> dict[str, float]:
+    """Statistics of a batch with advantages's advantages over sampled tokens; empty for a batch without advantages."""
     if batch.advantages is None:
         return {}
     sampled = batch.advantages[batch.mask.bool()].double()

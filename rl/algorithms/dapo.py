@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rl.algorithms.grpo import Grpo
 from rl.functional.aggregation import Aggregation
-from rl.functional.rewards import soft_overlong_penalty
 from rl.types import Group, Trajectory
 
 OVERLONG = "overlong"  # name of the penalty among a trajectory's reward parts
@@ -20,11 +20,11 @@ class Dapo(Grpo):
 
     GRPO's advantage; ratio clipped to [0.8, 1.28]; every token of the step weighs the same; a problem whose
     completions are all right or all wrong is replaced by another one, group by group; the last stretch before the
-    length limit is penalised linearly down to -1. Differs from the paper: refills are bounded by `max_refills`, and
+    length limit is penalised linearly down to -1. Differs from the paper: resampling is bounded by `max_resamples`, and
     the stretch is a share of the length limit.
 
     Attributes:
-        max_refills: rounds of new problems at most; what is missing then stays missing. 0: no dynamic sampling.
+        max_resamples: rounds of new problems at most; what is missing then stays missing. 0: no dynamic sampling.
         overlong_share: share of the length limit over which the penalty grows, in (0, 1]; 0: no penalty.
         overlong_penalty: reward lost at the limit.
     """
@@ -33,14 +33,14 @@ class Dapo(Grpo):
 
     aggregation: Aggregation = Aggregation.TOKEN_MEAN
     clip_high: float = 0.28
-    max_refills: int = 3
+    max_resamples: int = 3
     overlong_share: float = 0.2
     overlong_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_refills < 0:
-            raise ValueError(f"dapo: max_refills is {self.max_refills}, expected 0 or more rounds")
+        if self.max_resamples < 0:
+            raise ValueError(f"dapo: max_resamples is {self.max_resamples}, expected 0 or more rounds")
         if not 0 <= self.overlong_share <= 1:
             raise ValueError(f"dapo: overlong_share is {self.overlong_share}, expected a share of the length limit")
         if self.overlong_penalty < 0:
@@ -48,9 +48,10 @@ class Dapo(Grpo):
         if self.overlong_share == 0 and self.overlong_penalty != 1.0:
             raise ValueError("dapo: overlong_penalty only acts with overlong_share > 0")
 
-    def keeps(self, group: Group) -> bool:
-        """False where the group's task rewards are all equal, so that it has no advantage; without refills all stay."""
-        return self.max_refills == 0 or len({_task_reward(t) for t in group.trajectories}) > 1
+    def filter_group(self, group: Group) -> bool:
+        """False where the group's task rewards are all equal, so it has no advantage; with max_resamples 0 all stay."""
+        known = {reward for reward in map(_task_reward, group.trajectories) if not math.isnan(reward)}
+        return self.max_resamples == 0 or len(known) > 1
 
     def shape_rewards(self, groups: Sequence[Group], max_tokens: int) -> list[Group]:
         """The groups with a part `overlong` of their rewards: 0, falling to -overlong_penalty at `max_tokens`."""
@@ -64,8 +65,19 @@ class Dapo(Grpo):
         for trajectory in group.trajectories:
             length = len(trajectory.completion.tokens)
             penalty = self.overlong_penalty * soft_overlong_penalty(length, limit=max_tokens, buffer=buffer)
-            shaped.append(trajectory.priced({**trajectory.parts, OVERLONG: penalty}))
+            shaped.append(trajectory.rewarded({**trajectory.parts, OVERLONG: penalty}))
         return shaped
+
+
+def soft_overlong_penalty(length: int, *, limit: int, buffer: int) -> float:
+    """0 up to limit - buffer tokens, then linearly down to -1 at the limit.       (DAPO, arXiv:2503.14476 eq. 13)
+
+    Raises:
+        ValueError: buffer outside 1..limit.
+    """
+    if not 1 <= buffer <= limit:
+        raise ValueError(f"overlong buffer is {buffer} tokens with a limit of {limit}, expected within 1..{limit}")
+    return -min(max((length - (limit - buffer)) / buffer, 0.0), 1.0)
 
 
 def _task_reward(trajectory: Trajectory) -> float:

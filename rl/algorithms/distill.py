@@ -39,7 +39,7 @@ class Distill(Clipped):
         """Always: the teacher's log-probabilities stand in the reference's place."""
         return True
 
-    def credit(self, batch: Batch) -> Batch:
+    def compute_advantages(self, batch: Batch) -> Batch:
         """Each token's advantage is how much likelier the teacher finds it: [B, T], nats.
 
         Raises:

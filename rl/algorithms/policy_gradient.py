@@ -1,7 +1,7 @@
 """The walk that all policy-gradient algorithms share; each named algorithm fills in its advantage and objective.
 
-credit: rewards (minus the KL penalty) -> advantages.  loss: objective x importance weight, aggregated, plus the KL
-and entropy terms. Nothing at mask 0 is read anywhere: it may be NaN.
+compute_advantages: rewards (minus the KL penalty) -> advantages.  loss: objective x importance weight, aggregated, plus
+the KL and entropy terms. Nothing at mask 0 is read anywhere: it may be NaN.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class PolicyGradient(Algorithm):
         entropy_target: when given, the coefficient moves by 0.005 per update, up while the entropy is at or below this
             many nats per token, down above it, and acts only at or below it.
         kl: penalty for leaving the reference policy; off by default.
+        mask_truncated: leave completions that the length limit cut out of the loss (overlong filtering, DAPO's first
+            remedy): they are counted in no divisor, their rewards still in their group's baseline.
         correction: importance correction from sampler to learner; None: the sampler's log-probabilities serve as
             the old ones, so the ratio itself spans both.
     """
@@ -61,6 +63,7 @@ class PolicyGradient(Algorithm):
     entropy_coefficient: float = 0.0
     entropy_target: float | None = None
     kl: Kl = KL_OFF
+    mask_truncated: bool = False
     correction: Correction | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +124,13 @@ class PolicyGradient(Algorithm):
         """True with a correction: the ratio then spans the update alone, and the weights what lies before it."""
         return self.correction is not None and self.has_ratio
 
-    def credit(self, batch: Batch) -> Batch:
+    def select(self, batch: Batch) -> Batch:
+        """The batch without the tokens of truncated completions, where `mask_truncated` says so."""
+        if not self.mask_truncated:
+            return batch
+        return replace(batch, mask=batch.mask * (~batch.truncated).unsqueeze(1))
+
+    def compute_advantages(self, batch: Batch) -> Batch:
         """A completion's advantage at each of its tokens, plus that of the KL where it enters the reward: [B, T]."""
         rewards = batch.rewards
         if batch.token_rewards is not None:
@@ -134,7 +143,7 @@ class PolicyGradient(Algorithm):
     def active_rows(self, batch: Batch) -> Tensor:
         """[B] bool: rows with an advantage other than 0; every row where KL, entropy or a value loss needs none."""
         if batch.advantages is None:
-            raise ValueError("active_rows needs a credited batch: call credit(batch) first")
+            raise ValueError("active_rows needs a batch with advantages: call compute_advantages(batch) first")
         if self.kl.in_loss or self.needs_entropy or self.needs_values:
             return torch.ones(batch.num_rows, dtype=torch.bool, device=batch.mask.device)
         return (clean(batch.advantages, batch.mask) != 0).any(1)
@@ -143,11 +152,11 @@ class PolicyGradient(Algorithm):
         """The objective times its importance weights, plus the KL term, minus the entropy term.
 
         Raises:
-            ValueError: the batch is not credited, or log-probabilities that the settings ask for are missing.
+            ValueError: the batch has no advantages, or log-probabilities that the settings ask for are missing.
         """
         mask = batch.mask
         if batch.advantages is None:
-            raise ValueError(f"{self.name}: the batch has no advantages: call credit(batch) before loss")
+            raise ValueError(f"{self.name}: the batch has no advantages: call compute_advantages(batch) before loss")
         logprobs = clean(scores.logprobs, mask)
         old = clean(self._old_logprobs(batch), mask)
         objective = self.objective(logprobs, old, clean(batch.advantages, mask).to(logprobs.dtype), mask)
@@ -189,7 +198,7 @@ class PolicyGradient(Algorithm):
         )
         return replace(self, state=replace(self.state, entropy_coefficient=coefficient, entropy=entropy))
 
-    # --- parts of credit and loss ---
+    # --- parts of advantages and loss ---
 
     def _old_logprobs(self, batch: Batch) -> Tensor:
         """[B, T] of the policy at the start of the update; the sampler's where nothing else was computed."""
@@ -218,7 +227,7 @@ class PolicyGradient(Algorithm):
         """[B, T] minus beta times the KL, over a leave-one-out baseline.
 
         Per token: the KL from that token on, over the other rows' at that position. Per completion, where the
-        algorithm knows no finer credit: its whole KL, over its siblings'. Added after the rewards were centred and
+        algorithm knows nothing finer: its whole KL, over its siblings'. Added after the rewards were centred and
         scaled: inside, a group of equal rewards would have its KL noise blown up to unit size.
         """
         scored = ~batch.rewards.isnan()

@@ -83,7 +83,7 @@ class Ppo(DualClipped):
         """Weight of the value loss in force."""
         return VALUE_COEFFICIENTS[self.trunk] if self.value_coefficient is None else self.value_coefficient
 
-    def credit(self, batch: Batch) -> Batch:
+    def compute_advantages(self, batch: Batch) -> Batch:
         """[B, T] advantages by GAE, whitened if wished, and value targets; 0 in rows whose reward is NaN.
 
         Raises:

@@ -45,6 +45,9 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 }
 
 
+RENAMED = {"credit": "compute_advantages", "keeps": "filter_group", "max_refills": "max_resamples"}  # methods of before
+
+
 def make(name: str, **settings: Any) -> Algorithm:
     """The algorithm of this name with these settings; nested settings as mappings, enum values as strings.
 
@@ -76,4 +79,7 @@ def find(name: str) -> type[Algorithm]:
         raise ValueError(f"algorithm {name!r}: {error}") from error
     if not (isinstance(kind, type) and issubclass(kind, Algorithm)):
         raise ValueError(f"algorithm {name!r} is {kind!r}, expected a subclass of Algorithm")
+    for method, new in RENAMED.items():
+        if hasattr(kind, method):
+            raise ValueError(f"algorithm {name!r} defines {method}, which is called {new} now")
     return kind

@@ -37,7 +37,7 @@ class ReinforcePlusPlus(Clipped):
         if not 0 <= self.gamma <= 1:
             raise ValueError(f"reinforce_pp: gamma is {self.gamma}, expected within [0, 1]")
 
-    def credit(self, batch: Batch) -> Batch:
+    def compute_advantages(self, batch: Batch) -> Batch:
         """[B, T] advantages: the return from each token on, whitened over the batch; 0 in rows whose reward is NaN."""
         scored = ~batch.rewards.isnan()
         mask = batch.mask * scored.unsqueeze(1)

@@ -77,7 +77,7 @@ class Kl:
 
     @property
     def in_reward(self) -> bool:
-        """True when credit subtracts the penalty from the rewards."""
+        """True when compute_advantages subtracts the penalty from the rewards."""
         return self.beta > 0 and self.placement is Placement.REWARD
 
     @property

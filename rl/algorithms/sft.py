@@ -23,7 +23,7 @@ class Sft(Algorithm):
 
     name: ClassVar[str] = "sft"
 
-    def credit(self, batch: Batch) -> Batch:
+    def compute_advantages(self, batch: Batch) -> Batch:
         """The batch as it is: nothing is rewarded."""
         return batch
 

@@ -1,18 +1,18 @@
-"""Which problems a step asks: parts and levels at the edge of what the policy can do, and no problem twice."""
+"""Which problems a step asks: parts and levels where the policy can learn most, and no problem twice."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from envs.environment import Environment
-from rl.curriculum.adaptive import EdgeCurriculum, TargetCurriculum
+from rl.curriculum.adaptive import LearnabilityCurriculum, TargetSuccessCurriculum
 from rl.curriculum.base import Curriculum
 from verifiers.plugins import load_attribute
 
 CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Curriculum,
-    "edge": EdgeCurriculum,
-    "target": TargetCurriculum,
+    "learnability": LearnabilityCurriculum,
+    "target_success": TargetSuccessCurriculum,
 }
 
 
@@ -34,4 +34,4 @@ def make_curriculum(name: str, env: Environment, **settings: Any) -> Curriculum:
     return CURRICULA[name](env, **settings)
 
 
-__all__ = ["CURRICULA", "Curriculum", "EdgeCurriculum", "TargetCurriculum", "make_curriculum"]
+__all__ = ["CURRICULA", "Curriculum", "LearnabilityCurriculum", "TargetSuccessCurriculum", "make_curriculum"]

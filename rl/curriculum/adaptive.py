@@ -87,7 +87,7 @@ class AdaptiveCurriculum(Curriculum):
         self._tried = {key: float(tried) for key, (_, tried) in state["counts"].items()}
 
 
-class EdgeCurriculum(AdaptiveCurriculum):
+class LearnabilityCurriculum(AdaptiveCurriculum):
     """Strands with worth p (1 - p), the variance of a success: what a group teaches about the policy.
 
     A strand that was never asked has the largest worth.
@@ -107,7 +107,7 @@ class EdgeCurriculum(AdaptiveCurriculum):
         return p * (1 - p)
 
 
-class TargetCurriculum(AdaptiveCurriculum):
+class TargetSuccessCurriculum(AdaptiveCurriculum):
     """Strands with worth exp(-(p - accuracy)^2 / (2 width^2)): those that the policy solves about so often.
 
     A target above one half keeps practice rewarding, one below keeps it hard. A mixture is held at the target across

@@ -11,7 +11,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from rl.functional.masked import clean, masked_sum
+from rl.functional.masked import clean
 
 
 class Level(StrEnum):
@@ -59,10 +59,3 @@ def importance_weights(
     else:
         weights = torch.where(inside, ratio, torch.zeros_like(ratio))
     return clean(weights, mask), ratio
-
-
-def effective_sample_size(weights: Tensor, mask: Tensor) -> Tensor:
-    """(sum w)^2 / (n sum w^2), in (0, 1]: the share of the samples that still counts; 0 when every weight is 0."""
-    total, squares = masked_sum(weights, mask), masked_sum(weights.square(), mask)
-    count = mask.bool().sum().clamp(min=1)
-    return torch.where(squares > 0, total.square() / (count * squares).clamp(min=1e-30), torch.zeros_like(total))

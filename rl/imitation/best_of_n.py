@@ -112,20 +112,15 @@ def pick_best(group: Group, scores: Sequence[float], n: int, *, seed: int) -> Gr
     return replace(group, trajectories=tuple(chosen))
 
 
-def verifier_scores(groups: Sequence[Group]) -> list[list[float]]:
-    """Gold scores: best-of-n with them is pass@n."""
-    return [[t.verdict.score for t in group.trajectories] for group in groups]
-
-
-def reward_scores(groups: Sequence[Group], priced: Sequence[Group]) -> list[list[float]]:
-    """Rewards of the same groups after a reward source priced them.
+def reward_scores(groups: Sequence[Group], rewarded: Sequence[Group]) -> list[list[float]]:
+    """Rewards of the same groups after a reward function rewarded them.
 
     Raises:
         ValueError: the two are not the same groups.
     """
-    if [g.problem.id for g in groups] != [g.problem.id for g in priced]:
-        raise ValueError("the priced groups are not those that were sampled")
-    return [group.rewards for group in priced]
+    if [g.problem.id for g in groups] != [g.problem.id for g in rewarded]:
+        raise ValueError("the rewarded groups are not those that were sampled")
+    return [group.rewards for group in rewarded]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -25,7 +25,7 @@ def collate(groups: Sequence[Group], *, pad_id: int, learner_version: int) -> Ba
     """The batch of all trajectories, right-padded, in the order of the groups.
 
     Args:
-        groups: priced groups; `Batch.groups` numbers them by position, whatever their problems' ids.
+        groups: rewarded groups; `Batch.groups` numbers them by position, whatever their problems' ids.
         pad_id: token id written on padding; never attended to, never trained on.
         learner_version: the policy version that will be updated; a row's staleness is counted back from it.
     Raises:

@@ -1,4 +1,4 @@
-"""The learner: fills in what the algorithm needs, asks it for credit, takes optimizer steps.
+"""The learner: fills in what the algorithm needs, asks it for advantages, takes optimizer steps.
 
 It is blind to the algorithm. Every loss of an optimizer step is divided by one normaliser, counted over all of its
 rows before the first forward pass, so the result depends neither on how the step is cut into micro-batches nor on how
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from policies.causal import CausalPolicy
 from policies.scoring.logprobs import TokenScorer
 from policies.scoring.value import ValueHead, ValueModel
-from rl.algorithms.base import Algorithm, credit_metrics, derived_metrics
+from rl.algorithms.base import Algorithm, advantage_metrics, derived_metrics
 from rl.learning.collate import minibatches
 from rl.learning.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.learning.optimizer import NonFiniteLossError, Optimizer, OptimizerSettings
-from rl.learning.passes import Passes, make_value_model
+from rl.learning.passes import ForwardPasses, make_value_model
 from rl.learning.processes import Processes
 from rl.records.metrics import StepSums, reference_kl
 from rl.types import Batch, Totals
@@ -114,7 +114,7 @@ class Learner:
         if self.value_model is not None:
             self._value_optimizer = Optimizer(self.value_model, settings.value_optimizer or settings.optimizer)
 
-    def _make_passes(self, reference: CausalPolicy | None) -> Passes:
+    def _make_passes(self, reference: CausalPolicy | None) -> ForwardPasses:
         """The models behind scorers, sharded where they are to be."""
         head = self.value_model if isinstance(self.value_model, ValueHead) else None
         scorer = TokenScorer(self.policy.model, head)
@@ -127,7 +127,7 @@ class Learner:
             separate = None if head is not None else self.value_model  # a head alone is part of the scorer
             for module in {scorer, reference_scorer, separate} - {None}:
                 shard(cast(nn.Module, module), self.policy.model._no_split_modules or (), self.device)
-        return Passes(
+        return ForwardPasses(
             self.policy,
             scorer,
             self.processes,
@@ -142,10 +142,10 @@ class Learner:
     # ------------------------------------------------------------------ what the loop calls
 
     def update(self, batch: Batch, *, max_tokens: int | None = None) -> dict[str, float]:
-        """One update on a batch of rollouts: fill, credit, epochs x minibatches of optimizer steps.
+        """One update on a batch of rollouts: fill, advantages, epochs x minibatches of optimizer steps.
 
         Args:
-            batch: priced rollouts; its advantages are overwritten.
+            batch: rewarded rollouts; its advantages are overwritten.
             max_tokens: the length limit of the sampler, for losses with a constant divisor; None: the longest
                 completion of the batch.
         Returns:
@@ -153,14 +153,14 @@ class Learner:
         Raises:
             NonFiniteLossError: the step that showed it was not applied.
         """
-        batch = self.algorithm.credit(self.fill(batch))
+        batch = self.algorithm.compute_advantages(self.fill_logprobs(self.algorithm.select(batch)))
         max_tokens = max_tokens or batch.longest_completion
         sums = StepSums()
         for epoch in range(self.algorithm.epochs):
             key = (self.settings.seed * 1_000_003 + self.updates) * 1009 + epoch
             for part in minibatches(batch, self.algorithm.minibatches, key):
                 sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
-        metrics = {**credit_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
+        metrics = {**advantage_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
         self.updates += 1
         self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
         return metrics
@@ -234,19 +234,19 @@ class Learner:
         means = sums.metrics()
         return {**means, **derived_metrics(means), "learner/steps": float(self.steps)}
 
-    def fill(self, batch: Batch) -> Batch:
-        """The batch with the log-probabilities and values that the algorithm's credit and loss read.
+    def fill_logprobs(self, batch: Batch) -> Batch:
+        """The batch with the log-probabilities and values that the algorithm's advantages and loss read.
 
         Reference log-probabilities are filled whenever there is a reference, for the KL metric at least.
         """
         columns: dict[str, Tensor] = {}
         passes = self.passes
         if self.algorithm.needs_old_logprobs:
-            columns["old_logprobs"] = passes.column(batch, passes.logprobs)
+            columns["old_logprobs"] = passes.score_batch(batch, passes.logprobs)
         if passes.reference is not None:
-            columns["reference_logprobs"] = passes.column(batch, passes.reference_logprobs)
+            columns["reference_logprobs"] = passes.score_batch(batch, passes.reference_logprobs)
         if self.value_model is not None:
-            columns["values"] = passes.column(batch, passes.values)
+            columns["values"] = passes.score_batch(batch, passes.values)
         return replace(batch, **columns) if columns else batch
 
     # ------------------------------------------------------------------ one optimizer step

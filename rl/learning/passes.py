@@ -27,7 +27,7 @@ def make_value_model(algorithm: Algorithm, policy: CausalPolicy) -> ValueModel |
     return ValueHead.for_policy(policy) if algorithm.shares_trunk else ValueModel.from_policy(policy)
 
 
-class Passes:
+class ForwardPasses:
     """How a learner reads its models.
 
     Args:
@@ -94,7 +94,7 @@ class Passes:
             yield
 
     @torch.no_grad()
-    def column(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
+    def score_batch(self, batch: Batch, score: Callable[[Batch], Tensor]) -> Tensor:
         """[B, T] of what `score` says about each micro-batch, on every rank."""
         filled = torch.zeros(batch.tokens.shape)
         with self.quick(batch):

@@ -17,7 +17,7 @@ from rl.preference.calibration import Calibration, calibration
 from rl.preference.comparisons import Pair, different_pairs
 from rl.preference.labeller_card import Misjudgement, misjudgement
 from rl.preference.readings import read
-from rl.rewards.sources import ProxyReward
+from rl.rewards.proxy import ProxyReward
 from rl.types import Group, TokenPair, Trajectory
 
 PAIRS_PER_PROBLEM = 6

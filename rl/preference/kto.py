@@ -3,8 +3,8 @@
     good  lambda_D (1 - sigmoid(beta (h - z)))      bad  lambda_U (1 - sigmoid(beta (z - h)))
 
 h is log pi/ref of the completion, z an estimate of KL(pi || ref) from mismatched prompts and completions, through which
-no gradient flows. The reference is the start policy. Loss and gradient are trl's (rl/functional/preference.py has them
-as a pure function, equal to trl's on a frozen batch).
+no gradient flows. The reference is the start policy. Loss and gradient are trl's, and a test holds them to
+the formula.
 """
 
 from __future__ import annotations

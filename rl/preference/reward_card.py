@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rl.preference.calibration import Calibration, calibration
-from rl.rewards.sources import ProxyReward
+from rl.rewards.proxy import ProxyReward
 from rl.types import Comparison, TokenPair
 
 PairOfPairs = tuple[TokenPair, TokenPair]  # chosen, rejected

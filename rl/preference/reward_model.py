@@ -31,7 +31,7 @@ from rl.preference.trl_support import (
     training_arguments,
 )
 from rl.records.recorder import Recorder
-from rl.rewards.sources import COMBINATIONS, ProxyReward
+from rl.rewards.proxy import COMBINATIONS, ProxyReward
 from rl.types import Comparison, TokenPair
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def normaliser(scores: Sequence[float]) -> tuple[float, float]:
 
 
 def load_reward(folder: Path | str, *, device: str = "cpu", **changes: Any) -> ProxyReward:
-    """The reward source that `fit_reward_model` wrote; `changes` replace combine, penalty, weight, no_end_penalty."""
+    """The reward function that `fit_reward_model` wrote; `changes` replace combine, penalty, weight, no_end_penalty."""
     from policies.scoring.reward_model import RewardModel
 
     card = json.loads((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))

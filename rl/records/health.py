@@ -87,11 +87,15 @@ class Health:
         limits = self.limits
         found: dict[str, str] = {}
         silent = metrics["groups/no_signal"]
-        if silent > limits.no_signal:
+        # a critic, or a baseline over the batch, gives an advantage where a group's rewards are equal
+        if silent > limits.no_signal and metrics.get("advantage/zero_rows", 1.0) > limits.no_signal:
             found["no_signal"] = (
                 f"{silent:.0%} of groups have no advantage ({metrics['groups/all_right']:.0%} all right, "
                 f"{metrics['groups/all_wrong']:.0%} all wrong): change the problems' level"
             )
+        unknown = metrics.get("reward/unknown", 0.0)
+        if unknown > 0:
+            found["unknown_rewards"] = f"the reward of {unknown:.1%} of completions is NaN: they take no part"
         truncated = metrics.get("finish/length", 0.0)
         if truncated > limits.truncated:
             found["truncated"] = f"{truncated:.0%} of completions are truncated: raise max_new_tokens"

@@ -6,6 +6,7 @@ outcome, a level, a phase). Everything is a mean over the whole step: counts are
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -27,11 +28,12 @@ METRICS: Mapping[str, str] = {
     # what the algorithm saw
     "reward/mean": "mean reward of the step's completions",
     "reward/std": "standard deviation of the rewards over the step",
+    "reward/unknown": "share of completions whose reward is NaN; the other reward metrics are of the rest",
     "reward/part/*": "mean of a named reward part; the parts add up to reward/mean",
     # what the verifier says, whatever the reward is made of
     "gold/correct": "share of completions that the gold verifier calls correct",
     "gold/score": "mean gold score",
-    "gold/verdicts_read": "completions whose gold verdict training read: its reward source, or its curriculum",
+    "gold/verdicts_read": "completions whose gold verdict training read: its reward function, or its curriculum",
     "gold/part/*": "mean of a named measurement of the gold verdict, over the verdicts that have it",
     "gold/correct/level/*": "gold/correct among the problems of one level",
     "gold/solution/level/*": "share of right solutions (answer, and no wrong step) among the problems of one level",
@@ -73,7 +75,7 @@ METRICS: Mapping[str, str] = {
     "learner/batch_tokens": "prompt and completion tokens of the batch, skipped rows included",
     "learner/skipped": "share of rows whose advantage is exactly 0: no gradient is computed for them",
     "curriculum/weight/*": "probability that a problem of this level (of a mixture: part and level) is asked",
-    "curriculum/success/*": "present estimate of the success rate there (edge, target)",
+    "curriculum/success/*": "present estimate of the success rate there (learnability, target_success)",
     "curriculum/asked": "problems asked since the run began",
     "curriculum/epochs": "how often a data file was gone through, of the level that was read most",
     "curriculum/pool/*": "problems set aside as easy or hard, and how many were asked again (repeated)",
@@ -105,7 +107,7 @@ METRICS: Mapping[str, str] = {
     "kto/*": "trl's KTO trainer: loss, margins, chosen, rejected, kl, grad_norm",
     # the machine
     "time/step_seconds": "wall time of the step",
-    "time/*_seconds": "wall time of a phase (rollout, price, collate, update, publish, log, evaluate, worker_*)",
+    "time/*_seconds": "wall time of a phase (rollout, reward, collate, update, publish, log, evaluate, worker_*)",
     "speed/sampled_tokens_per_second": "sampled tokens over the rollout's wall time",
     "speed/learner_tokens_per_second": "prompt and completion tokens of the batch over the update's wall time",
     "speed/learner_mfu": "model FLOP of the update over its wall time and the rate of a large matrix product",
@@ -230,7 +232,7 @@ def use_metrics(groups: Sequence[Group], sampled: Sequence[Group], version: int)
 
 
 def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
-    """Numbers of priced groups: reward beside gold, outcomes, groups without signal, lengths, finish reasons.
+    """Numbers of rewarded groups: reward beside gold, outcomes, groups without signal, lengths, finish reasons.
 
     Raises:
         ValueError: no trajectories.
@@ -238,12 +240,14 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
     rows = [row for group in groups for row in group.trajectories]
     if not rows:
         raise ValueError("rollout_metrics got no trajectories: a step has at least one")
-    rewards = np.array([row.reward for row in rows], dtype=np.float64)
+    scored = [row for row in rows if not math.isnan(row.reward)]
+    known = np.array([row.reward for row in scored], dtype=np.float64)
     tokens = [row.num_sampled for row in rows]
     return {
-        "reward/mean": float(rewards.mean()),
-        "reward/std": float(rewards.std()),
-        **_part_means("reward/part", (row.parts for row in rows), len(rows)),
+        "reward/mean": float(known.mean()) if known.size else 0.0,
+        "reward/std": float(known.std()) if known.size else 0.0,
+        "reward/unknown": 1 - known.size / len(rows),
+        **_part_means("reward/part", (row.parts for row in scored), len(scored)),
         **_gold(rows),
         **level_metrics(rows),
         **_by_part(groups),
@@ -278,7 +282,8 @@ def _by_part(groups: Sequence[Group]) -> dict[str, float]:
         counts[f"groups/count/env/{part}"] += 1
         for row in group.trajectories:
             means.add(f"gold/correct/env/{part}", float(row.verdict.is_correct))
-            means.add(f"reward/mean/env/{part}", row.reward)
+            if not math.isnan(row.reward):
+                means.add(f"reward/mean/env/{part}", row.reward)
     return {**means.means(), **{name: float(count) for name, count in counts.items()}}
 
 
@@ -329,5 +334,5 @@ def reference_kl(batch: Batch) -> dict[str, float]:
     log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
     total = float(log_ratio.double().sum())
     per_token = total / max(1.0, float(batch.mask.sum()))
-    # the algorithm's own estimate, over the rows it did not skip, replaces the last one where there is any
+    # the algorithm's own estimate, of the policy that each step began with, replaces the last one where there is any
     return {"policy/kl": total / batch.num_rows, "policy/kl_token": per_token, "policy/kl_reference_k1": per_token}

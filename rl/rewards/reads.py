@@ -1,4 +1,4 @@
-"""Who reads ground truth: the verdicts that a reward source or a curriculum looked at while it worked.
+"""Who reads ground truth: the verdicts that a reward function or a curriculum looked at while it worked.
 
 Every completion is graded, so that gold is recorded beside whatever is optimised; only what training *reads* is paid
 for. Those of this project say whether they read it (`reads_gold`); anybody else's are watched: a verdict whose outcome,
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from rl.rewards.sources import RewardSource
+from rl.rewards.base import RewardFunction
+from rl.rewards.checked import checked_rewards
 from rl.types import Group, Trajectory
 from verifiers.types import Verdict
 
@@ -42,9 +43,18 @@ class VerdictReads:
             self._read.update(t.uid for group in groups for t in group.trajectories)
         return work(groups)
 
-    def price(self, reward: RewardSource, groups: Sequence[Group]) -> list[Group]:
-        """The groups as the reward source prices them, with the verdicts they came with."""
-        return [_unwatched(group) for group in self.by(reward, groups, reward.price)]
+    def compute_rewards(self, reward: RewardFunction, groups: Sequence[Group]) -> list[Group]:
+        """The groups as the reward function rewards them, checked, with the verdicts they came with.
+
+        Raises:
+            RewardError: see `rl.rewards.checked`.
+        """
+
+        def rewarded(watched: Sequence[Group]) -> list[Group]:
+            """The checked rewards of groups whose verdicts may be watched."""
+            return checked_rewards(type(reward).__name__, reward.compute_rewards, watched)
+
+        return [_unwatched(group) for group in self.by(reward, groups, rewarded)]
 
     def _watched(self, group: Group) -> Group:
         return replace(group, trajectories=tuple(self._watch(t) for t in group.trajectories))

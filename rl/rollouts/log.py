@@ -37,7 +37,7 @@ class StepRecord:
 
     Attributes:
         version: policy version that consumed the groups.
-        groups: what was consumed, priced; in the order in which it was consumed.
+        groups: what was consumed, rewarded; in the order in which it was consumed.
         facts: JSON-able remarks of the writer, e.g. uids that were too old and sampled again.
     """
 

@@ -5,10 +5,11 @@ means: while the learner works on step s, workers may work on steps up to s + et
 have ever been admitted (Fu et al. 2025, AReaL, arXiv:2505.24298), and no sample is older than eta updates when it is
 used. Weights change between shards only, so all tokens of a completion carry the completion's version.
 
-With a fixed lag, step s is sampled by the weights that were the newest when it was admitted, at step s - eta, whichever
-worker comes to it when. Then an asynchronous run is a function of its seed alone, like a synchronous one: on any number
-of workers, whatever dies, stopped and resumed. Without it a shard takes the newest weights there are when it starts:
-fresher where workers are the bottleneck, and to be repeated from the rollout log only. eta = 0 is the synchronous run.
+With a fixed staleness, step s is sampled by the weights that were the newest when it was admitted, at step s - eta,
+whichever worker comes to it when. Then an asynchronous run is a function of its seed alone, like a synchronous one: on
+any number of workers, whatever dies, stopped and resumed. Without it a shard takes the newest weights there are when it
+starts: fresher where workers are the bottleneck, and to be repeated from the rollout log only. eta = 0 is the
+synchronous run.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class RolloutSettings:
     sampling: Sampling = field(default_factory=Sampling)
     shard_size: int = SHARD_PROBLEMS  # problems per unit of work; part of nothing that is sampled
     max_staleness: int = 0  # eta, updates that may happen between sampling and training; 0: synchronous
-    fixed_lag: bool = True  # sample ahead with weights exactly max_staleness updates old; False: with the newest
+    fixed_staleness: bool = True  # sample ahead with weights exactly max_staleness updates old; False: with the newest
 
     def __post_init__(self) -> None:
         for name in ("problems_per_step", "group_size", "shard_size"):
@@ -208,7 +209,7 @@ class RolloutStream:
 
     @property
     def _is_fixed(self) -> bool:
-        return self.settings.fixed_lag or not self.settings.max_staleness
+        return self.settings.fixed_staleness or not self.settings.max_staleness
 
     def _shards(self, step: int, num: int, first: int = 0) -> list[Shard]:
         version = self._newest if first else self._versions.get(step, self._newest)

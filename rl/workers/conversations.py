@@ -149,9 +149,9 @@ def _take_turn(
     elif is_last:
         conversation.stop = StopReason.MAX_TURNS
     else:
-        conversation.add_observation(
-            step.observation, observation_tokens(policy, conversation.problem, step.observation), limit
-        )
+        has_end = conversation.tokens[-1] in policy.stop_ids
+        tokens = observation_tokens(policy, conversation.problem, step.observation, after_end=has_end)
+        conversation.add_observation(step.observation, tokens, limit)
 
 
 def turn_seed(seed: int, turn: int) -> int:
@@ -186,12 +186,16 @@ def encode_prompt(policy: Encoder, problem: Problem) -> tuple[int, ...]:
     return tuple(policy.encode(messages, problem.info.get("tools", ())))
 
 
-def observation_tokens(policy: Encoder, problem: Problem, observation: str) -> tuple[int, ...]:
-    """Tokens between the policy's end token and its next turn.
+def observation_tokens(
+    policy: Encoder, problem: Problem, observation: str, *, after_end: bool = True
+) -> tuple[int, ...]:
+    """Tokens between the policy's turn and its next one.
 
     After a text prompt: the observation itself. After messages: what the chat template writes for a tool's message
     and the assistant's next turn.
 
+    Args:
+        after_end: the turn ended with an end token; False: with a stop text, so the template's end token is missing.
     Raises:
         ValueError: the template does not continue a conversation where it stopped.
     """
@@ -206,4 +210,4 @@ def observation_tokens(policy: Encoder, problem: Problem, observation: str) -> t
             "the chat template does not write a tool's message as a continuation of the conversation before it; "
             "multi-turn environments need one that does"
         )
-    return tuple(after[spoken:])
+    return tuple(after[spoken - (not after_end) :])

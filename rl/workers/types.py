@@ -75,7 +75,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """A finished shard. Groups are graded and unpriced: reward 0, no parts.
+    """A finished shard. Groups are graded and unrewarded: reward 0, no parts.
 
     Attributes:
         version: policy weights that sampled it, echoed by the worker.

@@ -124,8 +124,8 @@ def test_a_setting_joins_the_short_form_that_it_is_laid_over():
     merged = merge(resolved, {"rl": {"algorithm": {"kl": {"beta": 0.2}}}})
     assert merged == {"rl": {"algorithm": {"name": "grpo", "scale": "group_std", "kl": {"beta": 0.2}}}}
     assert merge(resolved, {"rl": {"algorithm": {"name": "rloo"}}}) == {"rl": {"algorithm": {"name": "rloo"}}}
-    merged = merge({"rl": {"curriculum": "edge"}}, {"rl": {"curriculum": {"floor": 0.1}}})
-    assert merged == {"rl": {"curriculum": {"name": "edge", "floor": 0.1}}}
+    merged = merge({"rl": {"curriculum": "learnability"}}, {"rl": {"curriculum": {"floor": 0.1}}})
+    assert merged == {"rl": {"curriculum": {"name": "learnability", "floor": 0.1}}}
     merged = merge({"policy": "a/b", "arms": {"x": "kto"}}, {"policy": {"device": "cuda"}, "arms": {"x": {"beta": 1}}})
     assert merged == {"policy": {"path": "a/b", "device": "cuda"}, "arms": {"x": {"method": "kto", "beta": 1}}}
 
@@ -142,8 +142,8 @@ def test_a_null_arm_is_left_out():
 
 
 def test_an_arms_settings_join_those_of_the_shared_component(minimal):
-    own = "arms={a: {method: rl, rl: {curriculum: {name: edge, levels: [4, 5]}}}, b: {method: rl}}"
-    experiment = load_experiment([minimal], ["rl={curriculum: {name: edge, floor: 0.1}}", own])
+    own = "arms={a: {method: rl, rl: {curriculum: {name: learnability, levels: [4, 5]}}}, b: {method: rl}}"
+    experiment = load_experiment([minimal], ["rl={curriculum: {name: learnability, floor: 0.1}}", own])
     assert experiment.arms["a"].rl_over(experiment).curriculum.settings == {"floor": 0.1, "levels": [4, 5]}
     assert experiment.arms["b"].rl_over(experiment).curriculum.settings == {"floor": 0.1}
 

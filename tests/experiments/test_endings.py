@@ -54,9 +54,8 @@ def test_a_reward_that_raises_ends_in_one_line(tmp_path):
     (tmp_path / "own.py").write_text(
         "class Broken:\n"
         "    name = 'broken'\n"
-        "    def price(self, groups):\n"
+        "    def compute_rewards(self, groups):\n"
         "        raise KeyError('no such column')\n"
-        "    compute_rewards = price\n"
     )
     settings = [*SMALL, "arms.rl.reward=own.py:Broken"]
     command = [

@@ -124,7 +124,7 @@ def test_agreement_is_pooled_over_seeds_by_the_number_of_pairs() -> None:
         ("arms.rl={refits: 1}", "arms.rl.refits changes nothing: no reward model"),
         ("arms.rlhf={judgements: 2, rl: {evaluate_every: 0}}", "arms.rlhf.judgements are bought at evaluations"),
         ("arms.rlhf={refits: 4}", "arms.rlhf.refits is 4, with 4 steps"),
-        ("rl.curriculum=edge", "rlhf: rl.curriculum edge chooses problems by ground truth"),
+        ("rl.curriculum=learnability", "rlhf: rl.curriculum learnability chooses problems by ground truth"),
         ("arms.preferences-mine={method: rl}", "may not be called 'preferences-mine'"),
     ],
 )
@@ -140,8 +140,8 @@ def test_labels_without_a_preference_are_refused_with_what_to_do(tmp_path: Path)
 
 
 def test_a_curriculum_by_reward_may_choose_for_any_arm() -> None:
-    check_components(load_experiment(["mini"], ["rl.curriculum={name: edge, by: reward}"]))
-    check_components(load_experiment(["mini"], ["arms={rlhf: null}", "rl.curriculum=edge"]))
+    check_components(load_experiment(["mini"], ["rl.curriculum={name: learnability, by: reward}"]))
+    check_components(load_experiment(["mini"], ["arms={rlhf: null}", "rl.curriculum=learnability"]))
 
 
 def test_the_plan_tells_every_set_of_labels(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SMALL = [
     "rl.sampling.max_new_tokens=24",
     "rl.evaluate_every=2",
     "rl.checkpoint_every=2",
-    "rl.curriculum={name: target, accuracy: 0.5, pools: {hard_share: 0.5}}",
+    "rl.curriculum={name: target_success, accuracy: 0.5, pools: {hard_share: 0.5}}",
     "evaluation={problems_per_level: 6, num_samples: 2, validation_problems: 8, sampling: {max_new_tokens: 24}}",
 ]
 

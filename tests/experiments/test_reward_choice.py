@@ -43,7 +43,7 @@ def test_a_mistake_about_the_proxy_is_told_before_a_reward_model_is_fitted(setti
 def test_a_reward_of_ones_own_is_named_by_its_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "from rl.rewards.sources import CoinFlipReward\n\ndef half(seed=0):\n    return CoinFlipReward(seed, 0.5)\n"
+        "from rl.rewards.controls import CoinFlipReward\n\ndef half(seed=0):\n    return CoinFlipReward(seed, 0.5)\n"
     )
     check_reward(Component(name=f"{path}:half", settings={"seed": 3}))
     with pytest.raises(UserError, match="has no attribute 'whole'"):

@@ -171,6 +171,51 @@ def test_a_requests_own_limit_cuts_what_the_longer_one_would_have_given(decoder)
             assert short.finish is (long.finish if short.tokens == long.tokens else FinishReason.LENGTH)
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_stop_text_ends_a_completion_where_it_first_stands(decoder):
+    skip_without_compiler(decoder)
+    policy = sharpened(tiny())
+    engine, sampling = SamplingEngine(policy, decoder=decoder), Sampling(max_new_tokens=30)
+    requests = make_requests(policy, count=4, group=4)
+    plain = [c for group in engine.generate(requests, sampling, seed=1) for c in group]
+    words = [word for c in plain for word in c.text.split()]
+    counts = {word: sum(word in c.text for c in plain) for word in words}
+    stop = (min(counts, key=lambda word: abs(counts[word] - 5)), f"{words[3]} {words[4]}")  # a word, and two in a row
+    stopped = [c for group in engine.generate(requests, replace(sampling, stop=stop), seed=1) for c in group]
+    for whole, cut in zip(plain, stopped, strict=True):
+        places = [whole.text.find(text) for text in stop if text in whole.text]
+        assert cut.text == (whole.text[: min(places)] if places else whole.text)
+        assert cut.tokens == whole.tokens[: len(cut.tokens)]
+        assert cut.logprobs == pytest.approx(whole.logprobs[: len(cut.tokens)], abs=1e-5)
+        if places:
+            assert cut.finish is FinishReason.STOP
+            assert policy.decode(cut.tokens).startswith(cut.text)
+            assert any(text in policy.decode(cut.tokens) for text in stop)
+            assert not any(text in policy.decode(cut.tokens[:-1]) for text in stop)
+        else:
+            assert (cut.tokens, cut.finish) == (whole.tokens, whole.finish)
+    assert {c.text == d.text for c, d in zip(plain, stopped, strict=True)} == {True, False}
+
+
+@pytest.mark.parametrize("backend", ["generate", "continuous"])
+def test_reference_backends_stop_at_the_same_texts(backend):
+    policy = sharpened(tiny())
+    requests = make_requests(policy, count=5, group=1)
+    greedy = Sampling(max_new_tokens=20, temperature=0)
+    words = [word for (c,) in SamplingEngine(policy).generate(requests, greedy, seed=0) for word in c.text.split()]
+    greedy = replace(greedy, stop=(words[2], words[-1]))
+    ours = SamplingEngine(policy).generate(requests, greedy, seed=0)
+    theirs = SamplingEngine(policy, backend=backend).generate(requests, greedy, seed=0)
+    assert [(c.tokens, c.text, c.finish) for (c,) in ours] == [(c.tokens, c.text, c.finish) for (c,) in theirs]
+    assert any(len(c.tokens) < 20 for (c,) in ours)
+
+
+@pytest.mark.parametrize("stop", [("",), "text", (3,), ("a", "")])
+def test_stop_texts_are_texts(stop):
+    with pytest.raises(ValueError, match=r"stop is|texts of at least one"):
+        Sampling(stop=stop)
+
+
 @pytest.mark.parametrize("decoder", ["lean", "generic"])
 def test_decoders_draw_the_same_samples_as_the_compiled_one(decoder):
     skip_without_compiler("native")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from policies.causal import CausalPolicy, load_policy
@@ -126,6 +127,23 @@ def test_stop_ids_come_from_tokenizer_and_generation_config(tmp_path):
     path = tmp_path / "generation_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": [8, 2]}))
     assert load_policy(tmp_path).stop_ids == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("<bos> $A <eos>", (1, 4, 6, 5)),  # add_eos_token, or a template that closes what it encodes
+        ("$A <eos>", (4, 6, 5)),
+        ("<eos> $A", (2, 4, 6, 5)),  # one token begins and ends
+        ("<bos> $A", (1, 4, 6, 5)),
+    ],
+)
+def test_a_prompt_never_ends_with_an_end_token_that_the_tokenizer_appended(template, expected):
+    policy = tiny()
+    specials = [(token, policy.tokenizer.convert_tokens_to_ids(token)) for token in ("<bos>", "<eos>")]
+    policy.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=template, special_tokens=specials)
+    assert policy.encode("0 + 1") == expected
+    assert policy.encode("0 <eos>")[-1] == policy.stop_ids[0]  # the text says so
 
 
 def test_messages_go_through_the_chat_template():

@@ -101,7 +101,7 @@ def map_columns(batch: Batch, scores: Scores, change) -> tuple[Batch, Scores]:
 def test_how_a_step_is_cut_into_micro_batches_never_matters(name: str, options: dict, case, data) -> None:
     batch, scores = case
     algorithm = make(name, **options)
-    batch = algorithm.credit(batch)
+    batch = algorithm.compute_advantages(batch)
     totals = totals_of(batch)
     whole, whole_gradients = gradients(algorithm, batch, scores, totals)
     order = torch.tensor(data.draw(st.permutations(range(batch.num_rows))))
@@ -121,13 +121,13 @@ def test_how_a_step_is_cut_into_micro_batches_never_matters(name: str, options: 
 def test_padding_side_and_width_never_matter(name: str, options: dict, case, left: int, right: int) -> None:
     batch, scores = case
     algorithm = make(name, **options)
-    expected = gradients(algorithm, algorithm.credit(batch), scores, totals_of(batch))[0]
+    expected = gradients(algorithm, algorithm.compute_advantages(batch), scores, totals_of(batch))[0]
 
     def pad(x: Tensor) -> Tensor:
         return torch.nn.functional.pad(x, (left, right))
 
     padded, padded_scores = map_columns(batch, scores, pad)
-    actual = gradients(algorithm, algorithm.credit(padded), padded_scores, totals_of(batch))[0]
+    actual = gradients(algorithm, algorithm.compute_advantages(padded), padded_scores, totals_of(batch))[0]
     torch.testing.assert_close(actual, expected, **TOLERANCE)
 
 
@@ -137,10 +137,10 @@ def test_padding_side_and_width_never_matter(name: str, options: dict, case, lef
 def test_the_order_of_rows_and_the_names_of_groups_never_matter(name: str, options: dict, case, data) -> None:
     batch, scores = case
     algorithm = make(name, **options)
-    credited = algorithm.credit(batch)
+    credited = algorithm.compute_advantages(batch)
     order = torch.tensor(data.draw(st.permutations(range(batch.num_rows))))
     shuffled = take(batch, order)
-    shuffled = algorithm.credit(replace(shuffled, groups=7 * shuffled.groups + 100))
+    shuffled = algorithm.compute_advantages(replace(shuffled, groups=7 * shuffled.groups + 100))
     if credited.advantages is not None:
         torch.testing.assert_close(shuffled.advantages, credited.advantages[order], **TOLERANCE)
     totals = totals_of(batch)
@@ -158,16 +158,16 @@ def test_masked_positions_are_never_read_and_get_zero_gradient(name: str, option
     batch, scores = case
     algorithm = make(name, **options)
     totals = totals_of(batch)
-    expected, expected_gradients = gradients(algorithm, algorithm.credit(batch), scores, totals)
+    expected, expected_gradients = gradients(algorithm, algorithm.compute_advantages(batch), scores, totals)
     masked = batch.mask == 0
 
     def poison(x: Tensor) -> Tensor:
         return x.masked_fill(masked, torch.nan) if x.is_floating_point() else x
 
     poisoned, poisoned_scores = map_columns(replace(batch, mask=torch.zeros(0)), scores, poison)
-    poisoned = algorithm.credit(replace(poisoned, mask=batch.mask))
+    poisoned = algorithm.compute_advantages(replace(poisoned, mask=batch.mask))
     if poisoned.advantages is not None:
-        clean = algorithm.credit(batch).advantages
+        clean = algorithm.compute_advantages(batch).advantages
         assert clean is not None
         assert torch.equal(poisoned.advantages, clean)
         poisoned = replace(poisoned, advantages=poison(poisoned.advantages))
@@ -182,18 +182,18 @@ def test_masked_positions_are_never_read_and_get_zero_gradient(name: str, option
 @quick
 @given(case=batches())
 def test_metrics_are_finite_and_in_the_list(name: str, options: dict, case) -> None:
-    from rl.algorithms.base import METRICS, credit_metrics, derived_metrics
+    from rl.algorithms.base import METRICS, advantage_metrics, derived_metrics
 
     batch, scores = case
     algorithm = make(name, **options)
-    credited = algorithm.credit(batch)
+    credited = algorithm.compute_advantages(batch)
     parts = algorithm.loss(credited, scores, totals_of(batch))
     means = {key: float(n) / float(d) for key, (n, d) in parts.sums.items() if float(d)}
     reported = {
         **means,
         **{key: float(value) for key, value in parts.maxima.items()},
         **derived_metrics(means),
-        **credit_metrics(credited),
+        **advantage_metrics(credited),
     }
     assert set(reported) <= set(METRICS)
     assert all(abs(value) < float("inf") for value in reported.values())
@@ -206,7 +206,7 @@ def test_a_constant_added_to_a_problems_rewards_changes_nothing(name: str, case,
     batch, _ = case
     algorithm = make(name, **({"scale": "none"} if name not in ("rloo", "dr_grpo") else {}))
     moved = replace(batch, rewards=batch.rewards + shift * (batch.groups == 0))
-    before, after = algorithm.credit(batch), algorithm.credit(moved)
+    before, after = algorithm.compute_advantages(batch), algorithm.compute_advantages(moved)
     torch.testing.assert_close(after.advantages, before.advantages, rtol=1e-6, atol=1e-9)
 
 
@@ -216,7 +216,7 @@ def test_a_constant_added_to_a_problems_rewards_changes_nothing(name: str, case,
 def test_rows_called_inactive_have_exactly_zero_gradient(name: str, case) -> None:
     batch, scores = case
     algorithm = make(name)
-    credited = algorithm.credit(replace(batch, token_rewards=None))
+    credited = algorithm.compute_advantages(replace(batch, token_rewards=None))
     active = algorithm.active_rows(credited)
     found = gradients(algorithm, credited, scores, totals_of(batch))[1]["logprobs"]
     assert bool((found[~active] == 0).all())
@@ -228,7 +228,7 @@ def test_rows_called_inactive_have_exactly_zero_gradient(name: str, case) -> Non
 def test_a_step_without_its_inactive_rows_has_the_same_loss(case) -> None:
     batch, scores = case
     algorithm = make("dr_grpo")
-    credited = algorithm.credit(replace(batch, token_rewards=None))
+    credited = algorithm.compute_advantages(replace(batch, token_rewards=None))
     index = algorithm.active_rows(credited).nonzero().squeeze(1)
     totals = totals_of(batch)
     torch.testing.assert_close(
@@ -259,5 +259,5 @@ def test_a_row_without_reward_signal_still_has_its_kl_and_entropy_gradient(optio
         reference_logprobs=-torch.rand(4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
     )
     plain, algorithm = make("grpo"), make("grpo", **options)
-    assert plain.active_rows(plain.credit(batch)).tolist() == [False, False, True, True]
-    assert bool(algorithm.active_rows(algorithm.credit(batch)).all())
+    assert plain.active_rows(plain.compute_advantages(batch)).tolist() == [False, False, True, True]
+    assert bool(algorithm.active_rows(algorithm.compute_advantages(batch)).all())

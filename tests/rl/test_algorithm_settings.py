@@ -60,7 +60,8 @@ ALTERNATIVES: dict[str, list[Any]] = {
     "length_alpha": [2.0],
     "imitation_coefficient": [3.0],
     "correct_above": [5.0],
-    "max_refills": [0, 7],
+    "mask_truncated": [True],
+    "max_resamples": [0, 7],
     "overlong_share": [0.0, 0.5],
     "overlong_penalty": [2.0],
 }
@@ -83,7 +84,7 @@ def a_batch() -> Batch:
         behaviour_logprobs=old + noise() - 0.5,
         rewards=torch.tensor([1.0, 0.0, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64),
         groups=torch.tensor([0, 0, 0, 1, 1, 1]),
-        truncated=torch.zeros(rows, dtype=torch.bool),
+        truncated=torch.arange(rows) == 4,
         old_logprobs=old,
         reference_logprobs=-noise(),
         values=noise(),
@@ -94,17 +95,17 @@ def a_group() -> Group:
     problem = Problem(prompt="?", answer="1")
     completion = Completion((5,) * 85, (-0.5,) * 85, "x", FinishReason.STOP)
     verdict = Verdict(Outcome.CORRECT, 1.0)
-    row = Trajectory(0, problem, (1,), completion, verdict).priced({"correct": 1.0})
+    row = Trajectory(0, problem, (1,), completion, verdict).rewarded({"correct": 1.0})
     return Group(problem, (row, row))
 
 
 def fingerprint(algorithm: Algorithm) -> list[float]:
-    """Everything that an algorithm can do, as numbers: credit, loss, gradients, the next update, group behaviour."""
+    """All that an algorithm can do, as numbers: advantages, loss, gradients, the next update, group behaviour."""
     batch = a_batch()
     measured = {"policy/kl_reference_k1": 0.3, "policy/entropy": 1.0}
     numbers: list[float] = []
     for following in (algorithm, algorithm.after_update(measured, num_sequences=6)):
-        credited = following.credit(batch)
+        credited = following.compute_advantages(following.select(batch))
         generator = torch.Generator().manual_seed(6)
         leaves = [torch.rand(batch.mask.shape, generator=generator, dtype=torch.float64) for _ in range(3)]
         leaves = [leaf.requires_grad_() for leaf in (-leaves[0], leaves[1], leaves[2])]
@@ -116,8 +117,8 @@ def fingerprint(algorithm: Algorithm) -> list[float]:
     return [
         *numbers,
         *shaped.rewards,
-        float(algorithm.keeps(a_group())),
-        algorithm.max_refills,
+        float(algorithm.filter_group(a_group())),
+        algorithm.max_resamples,
         algorithm.epochs,
         algorithm.minibatches,
     ]
@@ -200,7 +201,7 @@ def test_groups_of_one_are_refused_rather_than_trained_on_nothing(name: str) -> 
     batch = a_batch()
     alone = Batch(**{**vars(batch), "groups": torch.arange(6)})
     with pytest.raises(ValueError, match="raise group_size"):
-        make(name).credit(alone)
+        make(name).compute_advantages(alone)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_what_an_algorithm_says_it_needs_is_what_it_misses(name: str, settings: 
     assert needs[missing]
     batch = Batch(**{**vars(a_batch()), missing: None})
     with pytest.raises(ValueError, match=missing):
-        algorithm.loss(algorithm.credit(batch), Scores(batch.behaviour_logprobs), Totals(23, 6, 8))
+        algorithm.loss(algorithm.compute_advantages(batch), Scores(batch.behaviour_logprobs), Totals(23, 6, 8))
 
 
 def test_state_survives_a_checkpoint_and_is_json() -> None:
@@ -263,8 +264,8 @@ class Doubled(Grpo):
 def test_an_algorithm_of_ones_own_is_named_by_its_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(OWN_ALGORITHM)
-    mine = make(f"{path}:Doubled", factor=3, kl={"beta": 0.0}).credit(a_batch()).advantages
-    plain = make("grpo").credit(a_batch()).advantages
+    mine = make(f"{path}:Doubled", factor=3, kl={"beta": 0.0}).compute_advantages(a_batch()).advantages
+    plain = make("grpo").compute_advantages(a_batch()).advantages
     assert mine is not None
     assert plain is not None
     torch.testing.assert_close(mine, 3 * plain)

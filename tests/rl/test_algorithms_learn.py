@@ -1,4 +1,4 @@
-"""Every algorithm solves the identity environment within its budget, over five seeds; broken credit does not.
+"""Every algorithm solves the identity environment within its budget, over five seeds; broken advantages do not.
 
 Four problems, five tokens: the right completion is the problem's own token followed by the end token. The policy is a
 table of logits, so a run takes a fraction of a second and the success probability is exact.
@@ -99,7 +99,7 @@ def train(
         batch = rollouts(policy, generator, logits=versions[max(0, len(versions) - 1 - staleness)])
         if reward == "random":
             batch = replace(batch, rewards=torch.randint(0, 2, batch.rewards.shape, generator=generator).float())
-        batch = algorithm.credit(batch)
+        batch = algorithm.compute_advantages(batch)
         if hook is not None:
             batch = hook(batch, generator)
         for _ in range(algorithm.epochs):
@@ -165,7 +165,7 @@ def test_imitation_and_distillation_reach_what_they_are_shown() -> None:
         generator, pupil, distill = torch.Generator().manual_seed(seed), TablePolicy(), make("distill")
         optimizer = torch.optim.Adam([pupil.logits], lr=LEARNING_RATE)
         for _ in range(STEPS):
-            batch = distill.credit(teach(rollouts(pupil, generator)))
+            batch = distill.compute_advantages(teach(rollouts(pupil, generator)))
             optimizer.zero_grad()
             totals = Totals(float(batch.mask.sum()), float(batch.num_rows), LENGTH)
             distill.loss(batch, pupil.scores(batch), totals).loss.backward()

@@ -1,4 +1,4 @@
-"""Every algorithm takes a real policy past its demonstrator on small arithmetic, five seeds; broken credit does not.
+"""Every algorithm takes a real policy past its demonstrator on small arithmetic, five seeds; broken advantages do not.
 
 The world is that of the learning curves (experiments/bench/learning_curves.py): one-operation problems, a start that
 imitates a demonstrator whose lines are wrong 30 % of the time, 100 steps of 16 problems x 8 completions, real workers,
@@ -16,7 +16,7 @@ import torch
 from experiments.bench.learning_curves import DEMONSTRATOR, NAMES, SEEDS, World, run, train
 from rl.algorithms.grpo import Grpo
 from rl.algorithms.reinforce import Reinforce
-from rl.rewards.sources import CoinFlipReward
+from rl.rewards.controls import CoinFlipReward
 
 pytestmark = [pytest.mark.learning, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -49,8 +49,8 @@ class Flipped(Grpo):
 
     name: ClassVar[str] = "flipped"
 
-    def credit(self, batch):
-        credited = super().credit(batch)
+    def compute_advantages(self, batch):
+        credited = super().compute_advantages(batch)
         return replace(credited, advantages=-credited.advantages)
 
 
@@ -60,8 +60,8 @@ class Shuffled(Reinforce):
 
     name: ClassVar[str] = "shuffled"
 
-    def credit(self, batch):
-        credited = super().credit(batch)
+    def compute_advantages(self, batch):
+        credited = super().compute_advantages(batch)
         generator = torch.Generator().manual_seed(self.state.updates)
         order = torch.randperm(batch.num_rows, generator=generator)
         each = credited.advantages.sum(1) / batch.mask.sum(1).clamp(min=1)  # one number per row in these two

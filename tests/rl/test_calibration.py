@@ -15,7 +15,7 @@ from policies.types import Completion, FinishReason
 from rl.preference.annotators import make_annotator
 from rl.preference.calibration import calibration
 from rl.preference.fidelity import fidelity
-from rl.rewards.sources import ProxyReward
+from rl.rewards.proxy import ProxyReward
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

@@ -10,7 +10,7 @@ from envs.environment import Environment
 from envs.registry import make
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.curriculum import Curriculum, EdgeCurriculum, TargetCurriculum, make_curriculum
+from rl.curriculum import Curriculum, LearnabilityCurriculum, TargetSuccessCurriculum, make_curriculum
 from rl.curriculum.pools import Pools
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
@@ -40,7 +40,7 @@ def group(level, num_right, num_wrong):
 
 
 def test_weights_are_p_times_one_minus_p_with_a_floor():
-    curriculum = EdgeCurriculum(Sums())
+    curriculum = LearnabilityCurriculum(Sums())
     curriculum.observe([group(1, 98, 0), group(2, 49, 49), group(3, 8, 0)])
     # with one success and one failure to start from: p = 99/100, 50/100, 9/10
     # p (1 - p) = .0099 -> floor .05, .25, .09; sum .39
@@ -48,7 +48,7 @@ def test_weights_are_p_times_one_minus_p_with_a_floor():
 
 
 def test_estimates_fade_by_the_decay_each_step():
-    curriculum = EdgeCurriculum(Sums(), decay=0.5)
+    curriculum = LearnabilityCurriculum(Sums(), decay=0.5)
     curriculum.observe([group(1, 4, 4)])
     curriculum.observe([group(1, 6, 0)])
     # right 4 * .5 + 6 = 8, tried 8 * .5 + 6 = 10 -> (8 + 1) / (10 + 2)
@@ -57,7 +57,7 @@ def test_estimates_fade_by_the_decay_each_step():
 
 
 def test_levels_are_drawn_in_proportion_to_their_weights():
-    curriculum = EdgeCurriculum(Sums())
+    curriculum = LearnabilityCurriculum(Sums())
     curriculum.observe([group(1, 98, 0), group(2, 49, 49), group(3, 8, 0)])
     drawn = [p.level for step in range(50) for p in curriculum.problems(step, 40)]
     # 2,000 draws at .641: standard error .011
@@ -72,10 +72,10 @@ def test_a_step_drawn_in_two_rounds_is_the_step_drawn_at_once():
 
 
 def test_a_restored_curriculum_goes_on_with_the_same_problems():
-    curriculum = EdgeCurriculum(Sums(), seed=4)
+    curriculum = LearnabilityCurriculum(Sums(), seed=4)
     curriculum.problems(0, 30)
     curriculum.observe([group(2, 3, 5)])
-    restored = EdgeCurriculum(Sums(), seed=4)
+    restored = LearnabilityCurriculum(Sums(), seed=4)
     restored.load_state_dict(json.loads(json.dumps(curriculum.state_dict())))
     assert restored.problems(1, 30) == curriculum.problems(1, 30)
     assert restored.metrics() == curriculum.metrics()
@@ -103,7 +103,7 @@ def test_rows_of_a_data_file_are_all_asked_before_one_is_asked_again(tmp_path):
 
 
 def test_unknown_names_and_levels_are_refused_with_what_there_is():
-    with pytest.raises(ValueError, match="uniform, edge, target"):
+    with pytest.raises(ValueError, match="uniform, learnability, target_success"):
         make_curriculum("edgy", Sums())
     with pytest.raises(ValueError, match=r"\[1, 2, 3, 9\]"):
         Curriculum(Sums(), levels=(4,))
@@ -113,7 +113,7 @@ def test_unknown_names_and_levels_are_refused_with_what_there_is():
 
 
 def test_target_weights_fall_off_with_the_distance_from_the_target():
-    curriculum = TargetCurriculum(Sums(), accuracy=0.7, width=0.1, floor=0.01)
+    curriculum = TargetSuccessCurriculum(Sums(), accuracy=0.7, width=0.1, floor=0.01)
     curriculum.observe([group(1, 69, 29), group(2, 79, 19), group(3, 49, 49)])
     # p = .70, .80, .50: zero, one and two widths from the target, so exp(0), exp(-1/2), exp(-2)
     worth = {1: 1.0, 2: math.exp(-0.5), 3: math.exp(-2)}
@@ -124,7 +124,7 @@ def test_target_practice_stays_near_the_target_while_the_policy_improves():
     """A policy that solves level n with probability 1 / (1 + exp(n - skill)) is asked levels near its skill."""
     env = Sums()
     env.levels = tuple(range(1, 13))
-    curriculum = TargetCurriculum(env, accuracy=0.6, width=0.1, floor=0.001)
+    curriculum = TargetSuccessCurriculum(env, accuracy=0.6, width=0.1, floor=0.001)
     rng = random.Random(0)
     for skill in (3, 9):
         asked = []
@@ -155,7 +155,7 @@ def test_strands_of_a_mixture_have_their_parts_shares():
 
 def test_problems_of_a_mixture_are_drawn_by_share_and_observed_by_part():
     env = mixture(arithmetic_chain={"weight": 3, "levels": [1]}, countdown={"weight": 1, "levels": [2]})
-    curriculum = EdgeCurriculum(env, seed=3)
+    curriculum = LearnabilityCurriculum(env, seed=3)
     problems = [p for step in range(20) for p in curriculum.problems(step, 40)]
     chains = [p for p in problems if p.info["part"] == "arithmetic_chain"]
     assert len(chains) / len(problems) == pytest.approx(0.75, abs=0.046)  # 3 standard errors of 800 draws
@@ -219,7 +219,7 @@ def test_rows_that_teach_nothing_are_left_out_of_later_epochs(tmp_path):
     assert {p.id for p in last} == {p.id for p in epoch}
 
 
-@pytest.mark.parametrize("kind", ["uniform", "edge", "target"])
+@pytest.mark.parametrize("kind", ["uniform", "learnability", "target_success"])
 def test_a_mixture_with_pools_is_restored_to_the_same_problems(kind):
     def build():
         env = mixture(arithmetic_chain={"weight": 2, "levels": [1, 2]}, countdown={"levels": [2]})
@@ -256,7 +256,7 @@ def test_pools_forget_their_oldest_and_refuse_what_cannot_be():
 
 def test_success_is_gold_unless_a_run_may_not_look_at_it():
     problem = Sums().problem(0)
-    row = graded(problem, 1, 0).trajectories[0].priced({"proxy": 0.25})
+    row = graded(problem, 1, 0).trajectories[0].rewarded({"proxy": 0.25})
     assert (Curriculum(Sums()).success(row), Curriculum(Sums(), by="reward").success(row)) == (1.0, 0.25)
     with pytest.raises(ValueError, match="'gold' or 'reward'"):
         Curriculum(Sums(), by="silver")

@@ -110,7 +110,7 @@ def expected_gradient(
         batch = batch_of(world, list(rows), behaviour=sampler, old=old)
         if values is not None:
             batch = replace(batch, values=values[world.states[index]])
-        credited = algorithm.credit(batch)
+        credited = algorithm.compute_advantages(batch)
         totals = Totals(float(batch.mask.sum()), float(group_size), world.mask.shape[1])
         scores = Scores(logprobs[index], values=None if values is None else values[world.states[index]])
         total = total + probability[index].prod() * algorithm.loss(credited, scores, totals).loss

@@ -13,16 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from rl.algorithms.dapo import soft_overlong_penalty
 from rl.functional import advantages as adv
-from rl.functional.correction import effective_sample_size
 from rl.functional.distillation import divergence, sampled_reverse_kl
 from rl.functional.entropy import adapt_entropy_coefficient, entropy
 from rl.functional.estimators import maj_at_k, mean_at_k, pass_at_k
 from rl.functional.kl import adapt_beta, kl_k3
 from rl.functional.masked import clean, masked_mean, whiten
 from rl.functional.objectives import cispo, clipped, geometric_ratio, sequence_ratio, soft_gate
-from rl.functional.preference import bradley_terry_loss, dpo_loss, kto_loss
-from rl.functional.rewards import soft_overlong_penalty
 from rl.functional.value import explained_variance, value_loss
 
 quick = settings(max_examples=25, deadline=None, derandomize=True)
@@ -243,37 +241,7 @@ def test_explained_variance_of_perfect_constant_and_reversed_values() -> None:
     assert float(explained_variance(-returns, returns, mask)) == pytest.approx(-3)  # Var(2R) = 4 Var(R)
 
 
-def test_effective_sample_size_by_hand() -> None:
-    # (1+1+2)^2 / (3 (1+1+4)) = 16/18; a masked weight does not count
-    assert float(effective_sample_size(row(1, 1, 2, 50), row(1, 1, 1, 0))) == pytest.approx(16 / 18)
-
-
-# --- preferences and distillation ---
-
-
-def test_preference_losses_at_indifference_are_log_two() -> None:
-    zero = torch.zeros(1)
-    assert float(bradley_terry_loss(zero, zero)) == pytest.approx(math.log(2))
-    assert float(dpo_loss(zero, zero, zero, zero)) == pytest.approx(math.log(2))
-
-
-@quick
-@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 0.5))
-def test_swapping_the_pair_swaps_the_label_smoothing(chosen: float, rejected: float, smoothing: float) -> None:
-    a, b, zero = row(chosen), row(rejected), row(0)
-    forward = dpo_loss(a, b, zero, zero, beta=1.0, label_smoothing=smoothing)
-    backward = dpo_loss(b, a, zero, zero, beta=1.0, label_smoothing=1 - smoothing)
-    torch.testing.assert_close(forward, backward)
-
-
-def test_kto_by_hand_and_without_gradient_through_the_zero_point() -> None:
-    # z = mean(0.2, 0.4) = 0.3; desirable h = 1.3: 1 - sigmoid(1.0); undesirable h = -0.7: 1 - sigmoid(1.0)
-    mismatched = row(0.2, 0.4).requires_grad_()
-    logprobs = row(1.3, -0.7).requires_grad_()
-    loss = kto_loss(logprobs, row(0, 0), torch.tensor([True, False]), mismatched, row(0, 0), beta=1.0)
-    assert loss.tolist() == pytest.approx([1 - 1 / (1 + math.exp(-1))] * 2)
-    loss.sum().backward()
-    assert mismatched.grad is None
+# --- distillation ---
 
 
 def test_divergence_limits_are_the_two_kls() -> None:

@@ -48,13 +48,13 @@ def group_of(rewards: Sequence[float], lengths: Sequence[int] | None = None) -> 
     for uid, (reward, length) in enumerate(zip(rewards, lengths or [1] * len(rewards))):
         completion = Completion((5,) * length, (-0.5,) * length, "x", FinishReason.STOP)
         verdict = Verdict(Outcome.CORRECT if reward > 0 else Outcome.WRONG, float(reward > 0))
-        rows.append(Trajectory(uid, problem, (1,), completion, verdict).priced({"correct": float(reward)}))
+        rows.append(Trajectory(uid, problem, (1,), completion, verdict).rewarded({"correct": float(reward)}))
     return Group(problem, tuple(rows))
 
 
 def loss_and_gradient(algorithm, batch: Batch, logprobs: Tensor, totals: Totals) -> tuple[float, Tensor]:
     leaf = logprobs.clone().requires_grad_()
-    loss = algorithm.loss(algorithm.credit(batch), Scores(leaf), totals).loss
+    loss = algorithm.loss(algorithm.compute_advantages(batch), Scores(leaf), totals).loss
     return float(loss.detach()), torch.autograd.grad(loss, leaf)[0]
 
 
@@ -72,7 +72,7 @@ def test_the_first_turn_of_a_conversation_gets_its_return() -> None:
 
 def test_reinforce_pp_credits_both_turns_alike() -> None:
     mask = tensor([1, 1, 0, 0, 1, 1], [1, 1, 0, 0, 1, 1])
-    advantages = make("reinforce_pp").credit(batch_from([1, 0], mask, [0, 1])).advantages
+    advantages = make("reinforce_pp").compute_advantages(batch_from([1, 0], mask, [0, 1])).advantages
     assert advantages is not None
     torch.testing.assert_close(advantages, tensor([1, 1, 0, 0, 1, 1], [-1, -1, 0, 0, -1, -1]), rtol=0, atol=1e-6)
 
@@ -183,10 +183,10 @@ def test_dynamic_sampling_never_splits_a_group() -> None:
     # NeMo-RL filtered single rows by their leave-one-out deviation: [1, 0, 0, 0] lost its only correct row (whose
     # siblings all have 0) and the rest became a group without signal. Here a group is kept or replaced as a whole.
     dapo = make("dapo")
-    assert dapo.keeps(group_of([1, 0, 0, 0]))
-    assert not dapo.keeps(group_of([0, 0, 0, 0]))
-    assert not dapo.keeps(group_of([1, 1, 1, 1]))
-    assert dapo.max_refills > 0
+    assert dapo.filter_group(group_of([1, 0, 0, 0]))
+    assert not dapo.filter_group(group_of([0, 0, 0, 0]))
+    assert not dapo.filter_group(group_of([1, 1, 1, 1]))
+    assert dapo.max_resamples > 0
 
 
 def test_a_penalty_for_length_does_not_make_a_signal_out_of_an_all_right_group() -> None:
@@ -194,7 +194,7 @@ def test_a_penalty_for_length_does_not_make_a_signal_out_of_an_all_right_group()
     (shaped,) = dapo.shape_rewards([group_of([1, 1], lengths=[10, 95])], max_tokens=100)
     # buffer 20 tokens: 95 is 15 into it -> -15/20
     assert shaped.rewards == pytest.approx([1.0, 0.25])
-    assert not dapo.keeps(shaped)
+    assert not dapo.filter_group(shaped)
 
 
 def test_gpg_counts_all_right_groups_as_silent() -> None:
@@ -202,7 +202,7 @@ def test_gpg_counts_all_right_groups_as_silent() -> None:
     rewards, groups = torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.tensor([0, 0, 1, 1])
     assert float(signal_scale(rewards, groups)) == 2.0
     mask = torch.ones(4, 1, dtype=torch.float64)
-    advantages = make("gpg").credit(batch_from([1, 1, 1, 0], mask, [0, 0, 1, 1])).advantages
+    advantages = make("gpg").compute_advantages(batch_from([1, 1, 1, 0], mask, [0, 0, 1, 1])).advantages
     assert advantages is not None
     assert advantages.flatten().tolist() == [0, 0, 1, -1]  # 2 x (+-0.5)
 
@@ -213,7 +213,7 @@ def test_a_group_of_equal_rewards_has_exactly_zero_advantage(name: str, reward: 
     # a mean of equals rounds: 0.1 + 0.1 + 0.1 over 3 is not 0.1, and dividing the rest by std + 1e-4 blows it up
     mask = torch.ones(5, 2, dtype=torch.float64)
     algorithm = make(name)
-    advantages = algorithm.credit(batch_from([reward] * 3 + [0.0, 1.0], mask, [0, 0, 0, 1, 1])).advantages
+    advantages = algorithm.compute_advantages(batch_from([reward] * 3 + [0.0, 1.0], mask, [0, 0, 0, 1, 1])).advantages
     assert advantages is not None
     assert bool((advantages[:3] == 0).all())
 
@@ -224,7 +224,7 @@ def test_a_kl_penalty_is_not_blown_up_in_a_group_of_equal_rewards(name: str) -> 
     mask = torch.ones(4, 2, dtype=torch.float64)
     reference = tensor([0.01, 0], [0, 0], [0, 0], [0, 0])
     batch = batch_from([1, 1, 1, 0], mask, [0, 0, 1, 1], reference_logprobs=reference)
-    advantages = make(name, kl={"beta": 0.1}).credit(batch).advantages
+    advantages = make(name, kl={"beta": 0.1}).compute_advantages(batch).advantages
     assert advantages is not None
     assert 0 < float(advantages[:2].abs().max()) <= 0.1 * 0.01 + 1e-12
     assert float(advantages[2:].abs().max()) > 0.5
@@ -234,8 +234,8 @@ def test_an_unscorable_completion_takes_no_part() -> None:
     # averaging it as 0 biases the baseline and gives it an advantage: rewards 1, 0, (nothing) -> mean 0.5
     mask = torch.ones(3, 1, dtype=torch.float64)
     nothing = float("nan")
-    centred = make("grpo", scale="none").credit(batch_from([1, 0, nothing], mask, [0] * 3)).advantages
-    alone = make("rloo").credit(batch_from([1, 0, nothing], mask, [0] * 3)).advantages
+    centred = make("grpo", scale="none").compute_advantages(batch_from([1, 0, nothing], mask, [0] * 3)).advantages
+    alone = make("rloo").compute_advantages(batch_from([1, 0, nothing], mask, [0] * 3)).advantages
     assert centred is not None
     assert alone is not None
     assert centred.flatten().tolist() == [0.5, -0.5, 0]
@@ -266,7 +266,7 @@ def test_a_kl_coefficient_is_never_ignored(name: str, placement: str) -> None:
     def gradient(beta: float) -> Tensor:
         algorithm = make(name, kl={"beta": beta, "placement": placement})
         leaf = scores.clone().requires_grad_()
-        loss = algorithm.loss(algorithm.credit(batch), Scores(leaf, None, scores), Totals(12, 4, 3)).loss
+        loss = algorithm.loss(algorithm.compute_advantages(batch), Scores(leaf, None, scores), Totals(12, 4, 3)).loss
         return torch.autograd.grad(loss, leaf)[0]
 
     assert (gradient(0.5) - gradient(0.0)).abs().max() > 1e-3

@@ -22,7 +22,7 @@ from rl.preference.reward_model import (
 )
 from rl.preference.trl_support import BucketedSampler, split_by_problem, token_pairs
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import ProxyReward
+from rl.rewards.proxy import ProxyReward
 from rl.types import Comparison
 
 pytestmark = pytest.mark.learning

@@ -17,10 +17,10 @@ from envs.leaps.environment import Leaps
 from policies.causal import load_policy
 from policies.types import Sampling
 from rl.algorithms import make
-from rl.curriculum import EdgeCurriculum
+from rl.curriculum import LearnabilityCurriculum
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
@@ -65,7 +65,7 @@ def run(worker_spec, workers, log, max_staleness, recorder):
     Training(
         learner=learner,
         workers=workers,
-        problems=EdgeCurriculum(Leaps()),
+        problems=LearnabilityCurriculum(Leaps()),
         reward=VerifierReward(),
         settings=replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, max_staleness=max_staleness)),
         recorder=recorder,

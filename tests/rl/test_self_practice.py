@@ -12,7 +12,7 @@ import torch
 from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
 from rl.algorithms import make
-from rl.imitation.best_of_n import best_of_n, chosen_probabilities, verifier_scores
+from rl.imitation.best_of_n import best_of_n, chosen_probabilities
 from rl.imitation.demonstrations import DemonstrationSource, encode_demonstrations, shuffled_epochs
 from rl.imitation.distill import check_vocabularies, distill_samples, on_policy_cost
 from rl.imitation.expert_iteration import (
@@ -28,7 +28,7 @@ from rl.learning.learner import Learner, LearnerSettings, Models
 from rl.learning.optimizer import OptimizerSettings
 from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
@@ -103,13 +103,14 @@ def test_best_of_n_is_the_mean_over_all_subsets():
 def test_best_of_n_with_the_verifier_is_pass_at_n():
     rows = [("a", True), ("b", False), ("c", False), ("d", False)]
     groups = [group("p", *rows), group("q", *[(t, False) for t, _ in rows])]
-    points = best_of_n(groups, verifier_scores(groups), [1, 2, 4])
+    scores = [[t.verdict.score for t in group.trajectories] for group in groups]
+    points = best_of_n(groups, scores, [1, 2, 4])
     # p: 1 - C(3, n) / C(4, n) = 1/4, 1/2, 1; q: 0
     assert [p.gold for p in points] == pytest.approx([0.125, 0.25, 0.5])
     assert [p.tokens for p in points] == [1.0, 2.0, 4.0]
     assert points[1].kl == pytest.approx(math.log(2) - 0.5)
     with pytest.raises(ValueError, match=r"1 \.\. 4"):
-        best_of_n(groups, verifier_scores(groups), [5])
+        best_of_n(groups, scores, [5])
 
 
 SAMPLING = Sampling(max_new_tokens=12)

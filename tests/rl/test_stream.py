@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from envs.leaps.environment import Leaps
 from policies.types import Completion, FinishReason, Sampling
-from rl.curriculum import EdgeCurriculum
+from rl.curriculum import LearnabilityCurriculum
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
 from rl.rollouts.shards import make_shards
@@ -71,8 +71,8 @@ def answer(shard, version):
         yield Group(problem, tuple(rows))
 
 
-def ahead(eta, *, fixed_lag=False):
-    return RolloutSettings(4, 2, SAMPLING, shard_size=2, max_staleness=eta, fixed_lag=fixed_lag)
+def ahead(eta, *, fixed_staleness=False):
+    return RolloutSettings(4, 2, SAMPLING, shard_size=2, max_staleness=eta, fixed_staleness=fixed_staleness)
 
 
 def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, log=None):
@@ -91,11 +91,11 @@ def run(workers, source, curriculum, steps, work=lambda step: 0, first_step=0, l
 
 
 def test_without_staleness_a_stream_is_the_synchronous_loop():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     streamed = run(
         workers, RolloutStream(workers, curriculum, ahead(0), num_steps=6), curriculum, 6, work=lambda step: 9
     )
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     for step, groups in enumerate(streamed):
         workers.publish({}, step)
         shards = make_shards(
@@ -106,10 +106,10 @@ def test_without_staleness_a_stream_is_the_synchronous_loop():
 
 
 @settings(max_examples=30, deadline=None)
-@given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6), fixed_lag=st.booleans())
-def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work, fixed_lag):
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, ahead(eta, fixed_lag=fixed_lag), num_steps=6)
+@given(eta=st.integers(0, 3), work=st.lists(st.integers(0, 9), min_size=6, max_size=6), fixed_staleness=st.booleans())
+def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, work, fixed_staleness):
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, ahead(eta, fixed_staleness=fixed_staleness), num_steps=6)
     seen = []
     for step in range(6):
         stream.publish({}, step)
@@ -117,7 +117,7 @@ def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, wor
         admitted = sum(len(shard.problems) for shard in workers.submitted)
         assert admitted <= (eta + step + 1) * 4
         ages = {step - row.completion.version for group in groups for row in group.trajectories}
-        assert ages == {min(step, eta)} if fixed_lag else all(0 <= age <= eta for age in ages)
+        assert ages == {min(step, eta)} if fixed_staleness else all(0 <= age <= eta for age in ages)
         seen += [row.uid for group in groups for row in group.trajectories]
         assert [uid >> 34 for uid in seen[-8:]] == [step] * 8
         stream.release(step)
@@ -128,7 +128,7 @@ def test_admission_and_age_keep_their_bounds_whatever_the_workers_speed(eta, wor
 
 
 def test_idle_workers_sample_the_next_step_with_the_weights_of_now():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     consumed = run(
         workers, RolloutStream(workers, curriculum, ahead(1), num_steps=6), curriculum, 3, work=lambda step: 9
     )
@@ -138,7 +138,7 @@ def test_idle_workers_sample_the_next_step_with_the_weights_of_now():
 
 
 def test_what_is_too_old_is_dropped_and_sampled_again():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers(lag=5)
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers(lag=5)
     stream = RolloutStream(workers, curriculum, ahead(0), num_steps=6)
     run(workers, stream, curriculum, 1)
     stream.publish({}, 4)
@@ -157,33 +157,33 @@ def test_what_is_too_old_is_dropped_and_sampled_again():
 
 def test_an_asynchronous_run_is_replayed_from_its_log(tmp_path):
     log = RolloutLog(tmp_path)
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     stream = RolloutStream(workers, curriculum, ahead(2), num_steps=6)
     consumed = run(workers, stream, curriculum, 6, work=lambda step: (3, 0, 1, 4, 0, 2)[step], log=log)
     ages = {step - row.completion.version for step, gs in enumerate(consumed) for g in gs for row in g.trajectories}
     assert len(ages) > 1  # else this is not the asynchronous case
-    again = EdgeCurriculum(Leaps())
+    again = LearnabilityCurriculum(Leaps())
     assert run(ScriptedWorkers(), Replay(log, ScriptedWorkers(), again, ahead(2), num_steps=6), again, 6) == consumed
     assert again.state_dict() == curriculum.state_dict()
 
 
 def test_replay_refuses_the_log_of_another_run(tmp_path):
     log = RolloutLog(tmp_path)
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     run(workers, RolloutStream(workers, curriculum, ahead(0), num_steps=6), curriculum, 2, log=log)
-    other = EdgeCurriculum(Leaps(), seed=1)
+    other = LearnabilityCurriculum(Leaps(), seed=1)
     with pytest.raises(ValueError, match="not those of this configuration and seed"):
         Replay(log, ScriptedWorkers(), other, ahead(0), num_steps=6).groups(0, 4, version=0)
     with pytest.raises(ValueError, match="consumed by version 0, replayed by 3"):
-        Replay(log, ScriptedWorkers(), EdgeCurriculum(Leaps()), ahead(0), num_steps=6).groups(0, 4, version=3)
+        Replay(log, ScriptedWorkers(), LearnabilityCurriculum(Leaps()), ahead(0), num_steps=6).groups(0, 4, version=3)
 
 
 @pytest.mark.parametrize("when", ["between steps", "in the middle of a step", "in its second round"])
 @pytest.mark.parametrize("eta", [0, 1, 3])
-def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_one(eta, when):
+def test_a_resumed_stream_with_a_fixed_staleness_gives_the_groups_of_the_undisturbed_one(eta, when):
     def begin():
-        curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-        return curriculum, workers, RolloutStream(workers, curriculum, ahead(eta, fixed_lag=True), num_steps=8)
+        curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
+        return curriculum, workers, RolloutStream(workers, curriculum, ahead(eta, fixed_staleness=True), num_steps=8)
 
     def go_on(source, workers, curriculum):
         groups = []
@@ -218,8 +218,8 @@ def test_a_resumed_stream_with_a_fixed_lag_gives_the_groups_of_the_undisturbed_o
 
 
 def test_a_saved_stream_holds_the_weights_that_sample_what_is_in_flight():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
-    stream = RolloutStream(workers, curriculum, ahead(2, fixed_lag=True), num_steps=6)
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
+    stream = RolloutStream(workers, curriculum, ahead(2, fixed_staleness=True), num_steps=6)
     for step in range(3):
         stream.publish({"w": step}, step)
         stream.groups(step, 4, version=step)
@@ -232,7 +232,7 @@ def test_a_saved_stream_holds_the_weights_that_sample_what_is_in_flight():
 
 
 def test_later_rounds_of_a_step_get_their_own_positions():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     stream = RolloutStream(workers, curriculum, ahead(1), num_steps=6)
     groups = [*stream.groups(0, 4, version=0), *stream.groups(0, 3, first=4, version=0)]
     assert [group.trajectories[0].uid >> 14 for group in groups] == list(range(7))
@@ -240,7 +240,7 @@ def test_later_rounds_of_a_step_get_their_own_positions():
 
 
 def test_a_closed_stream_leaves_nothing_in_the_workers():
-    curriculum, workers = EdgeCurriculum(Leaps()), ScriptedWorkers()
+    curriculum, workers = LearnabilityCurriculum(Leaps()), ScriptedWorkers()
     stream = RolloutStream(workers, curriculum, ahead(3), num_steps=6)
     stream.groups(0, 4, version=0)
     workers.work(1)

@@ -147,6 +147,12 @@ def test_in_a_chat_the_template_writes_the_tools_message(chat_policy):
     assert chat_policy.decode(seen) == "<tool>42<assistant>"
 
 
+def test_after_a_stop_text_the_template_ends_the_turn(chat_policy):
+    problem = Problem((Message("user", "hi"),), "")
+    seen = observation_tokens(chat_policy, problem, "42")
+    assert observation_tokens(chat_policy, problem, "42", after_end=False) == (chat_policy.stop_ids[0], *seen)
+
+
 WITH_TOOLS = "{% for t in tools or [] %}<tool>{{ t['function']['name'] }}{% endfor %}" + CHAT
 
 

@@ -1,4 +1,4 @@
-"""Ground truth is counted where it is read, by reward sources and curricula of one's own too."""
+"""Ground truth is counted where it is read, by reward functions and curricula of one's own too."""
 
 from __future__ import annotations
 
@@ -10,17 +10,12 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.curriculum import EdgeCurriculum
+from rl.curriculum import LearnabilityCurriculum
 from rl.curriculum.base import Curriculum
+from rl.rewards.controls import CoinFlipReward, MajorityReward, length_reward, well_formed_reward
+from rl.rewards.mixed import MixedReward
 from rl.rewards.reads import VerdictReads
-from rl.rewards.sources import (
-    CoinFlipReward,
-    MajorityReward,
-    MixedReward,
-    VerifierReward,
-    length_reward,
-    well_formed_reward,
-)
+from rl.rewards.verifier import VerifierReward
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
@@ -39,14 +34,14 @@ def groups(num: int = 2, size: int = 4) -> list[Group]:
 
 
 class Mine:
-    """A reward source of somebody's own that does not say what it reads."""
+    """A reward function of somebody's own that does not say what it reads."""
 
     def __init__(self, reward: Any) -> None:
         self.reward = reward
 
-    def price(self, given: list[Group]) -> list[Group]:
+    def compute_rewards(self, given: list[Group]) -> list[Group]:
         return [
-            replace(g, trajectories=tuple(t.priced({"mine": self.reward(t)}) for t in g.trajectories)) for g in given
+            replace(g, trajectories=tuple(t.rewarded({"mine": self.reward(t)}) for t in g.trajectories)) for g in given
         ]
 
 
@@ -71,17 +66,17 @@ class Mine:
 )
 def test_a_reward_source_is_charged_for_what_it_reads(source: Any, expected: int) -> None:
     reads = VerdictReads()
-    priced = reads.price(source, groups())
+    rewarded = reads.compute_rewards(source, groups())
     assert len(reads) == expected
-    assert [t.verdict for g in priced for t in g.trajectories] == [RIGHT, WRONG, RIGHT, WRONG] * 2
-    assert {type(t.verdict) for g in priced for t in g.trajectories} == {Verdict}
-    assert priced == source.price(groups())
+    assert [t.verdict for g in rewarded for t in g.trajectories] == [RIGHT, WRONG, RIGHT, WRONG] * 2
+    assert {type(t.verdict) for g in rewarded for t in g.trajectories} == {Verdict}
+    assert rewarded == source.compute_rewards(groups())
 
 
 def test_a_verdict_is_bought_once_however_often_it_is_read() -> None:
     reads = VerdictReads()
-    reads.price(Mine(lambda t: t.verdict.score + t.verdict.score), groups())
-    reads.price(VerifierReward(), groups())
+    reads.compute_rewards(Mine(lambda t: t.verdict.score + t.verdict.score), groups())
+    reads.compute_rewards(VerifierReward(), groups())
     assert len(reads) == 8
 
 
@@ -97,8 +92,8 @@ def test_curricula_are_charged_too(leaps_env: Any) -> None:
         (Curriculum(leaps_env), 0),
         (Curriculum(leaps_env, pools={}), 8),
         (Curriculum(leaps_env, pools={}, by="reward"), 0),
-        (EdgeCurriculum(leaps_env), 8),
-        (EdgeCurriculum(leaps_env, by="reward"), 0),
+        (LearnabilityCurriculum(leaps_env), 8),
+        (LearnabilityCurriculum(leaps_env, by="reward"), 0),
         (OwnCurriculum(), 2),
     ]
     for curriculum, expected in cases:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from pool_graders import DiesEarly, SlowToStart, obey
 
+from verifiers.pool.process import WorkerProcess
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Reason
 
@@ -262,6 +263,27 @@ def test_workers_that_die_before_any_item_end_the_waiting() -> None:
         future = pool.submit([1] * 10)
         with pytest.raises(RuntimeError, match="3 grading processes in a row died"):
             future.result(timeout=30)
+
+
+@pytest.mark.parametrize("deaths", [1, 2, 3])
+def test_a_worker_killed_while_it_starts_is_started_again(monkeypatch: pytest.MonkeyPatch, deaths: int) -> None:
+    greet, killed = WorkerProcess._greet, []
+
+    def killed_first(self: WorkerProcess, grader: bytes) -> None:
+        if len(killed) < deaths:
+            killed.append(self.process.pid)
+            self.process.kill()
+        greet(self, grader)
+
+    monkeypatch.setattr(WorkerProcess, "_greet", killed_first)
+    with VerifierPool(obey, deadline_seconds=DEADLINE) as pool:
+        if deaths < 3:
+            assert [verdict.answer for verdict in pool.grade([1, 2])] == ["1", "2"]
+            assert pool.stats["restarts"] == deaths
+        else:  # the fault is not one kill's
+            with pytest.raises(RuntimeError, match=r"ended while it started \(exit status -9\)"):
+                pool.grade([1])
+    assert all(wait_until_dead(pid) for pid in killed)
 
 
 def test_a_process_that_cannot_be_started_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:

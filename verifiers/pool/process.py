@@ -34,6 +34,10 @@ class WorkerDied(Exception):
     """The process hung up before it had answered for its batch."""
 
 
+class DiedStarting(RuntimeError):
+    """The process ended before it had loaded its grader: killed from outside (want of memory), or by its grader."""
+
+
 class WorkerProcess:
     """One worker process and its two channels: a socket for batches, a shared page for the item in hand."""
 
@@ -62,7 +66,7 @@ class WorkerProcess:
             message = self.receive(time.monotonic() + STARTUP_SECONDS)
         except (OSError, WorkerDied) as error:
             status = self.kill()
-            raise RuntimeError(f"a grading process ended while it started (exit status {status})") from error
+            raise DiedStarting(f"a grading process ended while it started (exit status {status})") from error
         if message is None:
             self.kill()
             raise RuntimeError(f"a grading process did not load its grader within {STARTUP_SECONDS:.0f} s")

@@ -10,12 +10,12 @@ import pickle
 import signal
 import time
 
-from verifiers.pool.process import WorkerDied, WorkerProcess
+from verifiers.pool.process import DiedStarting, WorkerDied, WorkerProcess
 from verifiers.pool.state import PoolState, Task
 from verifiers.pool.worker import read_stamp, write_stamp
 from verifiers.types import Outcome, Reason, Verdict
 
-MAX_BARREN_DEATHS = 3  # workers that die in a row without having begun an item: the fault is not an item's
+MAX_BARREN_DEATHS = 3  # workers that die in a row, starting or without having begun an item: the fault is no item's
 FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}  # exit statuses that no grader causes
 
 
@@ -50,12 +50,20 @@ def serve(state: PoolState, slot: int) -> None:
 
 def _start(state: PoolState, slot: int) -> WorkerProcess | None:
     """A ready process, started by the thread that will serve it: Linux kills it when *that thread* ends."""
-    if state.closed:
-        return None
-    process = WorkerProcess(state.grader, state.memory_bytes)
-    with state.changed:
-        state.processes[slot] = process
-    return process
+    for attempt in range(1, MAX_BARREN_DEATHS + 1):
+        if state.closed:
+            return None
+        try:
+            process = WorkerProcess(state.grader, state.memory_bytes)
+        except DiedStarting:
+            if attempt == MAX_BARREN_DEATHS:
+                raise
+            state.count("restarts")
+            continue
+        with state.changed:
+            state.processes[slot] = process
+        return process
+    return None
 
 
 def _retire(state: PoolState, slot: int, process: WorkerProcess) -> None:

@@ -130,7 +130,7 @@ def letter_policy(seed: int = 0, *, layers: int = 1, hidden: int = 32) -> Any:
 def ragged_groups(
     num: int = 6, size: int = 4, *, seed: int = 0, longest: int = 12, rewards: str = "random"
 ) -> list[Any]:
-    """Priced groups of random tokens, as a sampler would have written them."""
+    """Rewarded groups of random tokens, as a sampler would have written them."""
     from envs.types import Problem
     from policies.types import Completion, FinishReason
     from rl.types import Group, Trajectory
@@ -148,7 +148,9 @@ def ragged_groups(
             right = rng.random() < 0.5 if rewards == "random" else rewards == "ones" or sample % 2 == 0
             done = Verdict(Outcome.CORRECT if right else Outcome.WRONG, float(right))
             completion = Completion(tokens, logprobs, "x", FinishReason.STOP)
-            rows.append(Trajectory(100 * index + sample, problem, prompt, completion, done).priced({"correct": right}))
+            rows.append(
+                Trajectory(100 * index + sample, problem, prompt, completion, done).rewarded({"correct": right})
+            )
         groups.append(Group(problem, tuple(rows)))
     return groups
 

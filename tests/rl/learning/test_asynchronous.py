@@ -11,7 +11,7 @@ from policies.types import Sampling
 from rl.algorithms import make
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
@@ -65,7 +65,7 @@ def ages(recorder):
     return [(values["policy/staleness_mean"], values["policy/staleness_max"]) for values in numbers(recorder)]
 
 
-def test_with_a_fixed_lag_the_workers_speed_changes_no_bit(world):
+def test_with_a_fixed_staleness_the_workers_speed_changes_no_bit(world):
     eager, one = run(world, eager_workers(world))
     lazy, two = run(world, world.Workers(world.policy()))
     assert same_weights(eager, lazy)
@@ -84,7 +84,7 @@ def test_a_step_that_updates_nothing_does_not_break_the_lag(world):
 
 def test_with_the_newest_weights_a_run_is_replayed_from_its_log_to_the_same_weights_and_metrics(world, tmp_path):
     log = RolloutLog(tmp_path)
-    settings = replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, fixed_lag=False))
+    settings = replace(SETTINGS, rollouts=replace(SETTINGS.rollouts, fixed_staleness=False))
     ahead, recorder = run(world, eager_workers(world), settings, log=log)
     assert {age for _, age in ages(recorder)} & {1.0, 2.0}  # else nothing was sampled ahead
     assert any(mean not in (0.0, oldest) for mean, oldest in ages(recorder))  # and the workers' speed shows

@@ -21,7 +21,7 @@ from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSetti
 from rl.records.health import Health, HealthLimits
 from rl.records.metrics import rollout_metrics
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 from rl.types import Totals
@@ -58,11 +58,12 @@ def test_the_old_policy_is_that_of_before_the_first_minibatch(world):
     algorithm = make("grpo", correction={}, epochs=2, minibatches=2)
     learner = Learner(Models(policy), algorithm, LearnerSettings(OptimizerSettings(lr=0.05)))
     batch = collate(world.groups(), pad_id=0, learner_version=0)
-    before = learner.fill(batch).old_logprobs
+    before = learner.fill_logprobs(batch).old_logprobs
     metrics = learner.update(batch)
     assert metrics["policy/ratio_max"] > 1.01
     assert metrics["policy/kl_old"] > 1e-4
-    assert not torch.equal(learner.fill(batch).old_logprobs, before)  # the next update compares with a newer one
+    after = learner.fill_logprobs(batch).old_logprobs  # the next update compares with a newer one
+    assert not torch.equal(after, before)
 
 
 def test_held_out_evaluation_disturbs_neither_samples_nor_weights(world):
@@ -124,11 +125,11 @@ def test_one_problem_asked_twice_in_a_step_is_two_groups(world):
     groups = world.groups(num=1, rewards="alternate")
     twice = [
         groups[0],
-        replace(groups[0], trajectories=tuple(t.priced({"correct": 1.0}) for t in groups[0].trajectories)),
+        replace(groups[0], trajectories=tuple(t.rewarded({"correct": 1.0}) for t in groups[0].trajectories)),
     ]
     batch = collate(twice, pad_id=0, learner_version=0)
     assert batch.groups.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    advantages = make("dr_grpo").credit(batch).advantages
+    advantages = make("dr_grpo").compute_advantages(batch).advantages
     assert (advantages[4:] == 0).all()  # all right: nothing to learn
     assert advantages[:4].abs().max() == pytest.approx(0.5)
 
@@ -214,4 +215,4 @@ def test_tool_output_counts_neither_as_length_nor_as_sampled_tokens(world):
     assert metrics["completion/tokens_mean"] == metrics["completion/tokens_max"] == 2.0
     batch = collate([replace(group, trajectories=rows)], pad_id=0, learner_version=0)
     assert batch.mask.sum() == 4
-    assert VerifierReward({"tokens": 1.0}).price([replace(group, trajectories=rows)])[0].rewards == [2.0, 2.0]
+    assert VerifierReward({"tokens": 1.0}).compute_rewards([replace(group, trajectories=rows)])[0].rewards == [2.0, 2.0]

@@ -104,7 +104,7 @@ class NeverSkips(Grpo):
 
 def test_skipping_rows_without_advantage_is_exact_and_told(world):
     groups = world.groups(4) + [
-        replace(group, trajectories=tuple(row.priced({"correct": 1.0}) for row in group.trajectories))
+        replace(group, trajectories=tuple(row.rewarded({"correct": 1.0}) for row in group.trajectories))
         for group in world.groups(4, seed=9)
     ]
     batch = collate(groups, pad_id=0, learner_version=0)
@@ -266,14 +266,14 @@ def test_kl_is_measured_against_the_reference(world, batch):
     learner = Learner(
         Models(world.policy(), reference=world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=0.01))
     )
-    filled = learner.fill(batch)
+    filled = learner.fill_logprobs(batch)
     # the same weights: log reference = log pi, so KL of "behaviour" to it is the mean of their difference
-    own = learner.passes.column(batch, learner.passes.logprobs)
+    own = learner.passes.score_batch(batch, learner.passes.logprobs)
     assert torch.equal(filled.reference_logprobs, own)
     metrics = learner.update(batch)
     by_hand = ((batch.behaviour_logprobs - own) * batch.mask).sum() / batch.num_rows
     assert metrics["policy/kl"] == pytest.approx(float(by_hand), rel=1e-5)
-    assert torch.equal(learner.fill(batch).reference_logprobs, own)  # the reference did not move
+    assert torch.equal(learner.fill_logprobs(batch).reference_logprobs, own)  # the reference did not move
 
 
 def test_lora_trains_adapters_and_takes_its_base_as_reference(world, batch, tmp_path):
@@ -283,10 +283,10 @@ def test_lora_trains_adapters_and_takes_its_base_as_reference(world, batch, tmp_
     policy = load_policy(tmp_path, lora={"r": 4, "target_modules": ["q_proj", "v_proj"]})
     learner = Learner(Models(policy), make("grpo", kl={"beta": 0.1}), LearnerSettings(OptimizerSettings(lr=0.05)))
     base = {n: p.detach().clone() for n, p in policy.model.named_parameters() if not p.requires_grad}
-    start = learner.fill(batch).reference_logprobs
+    start = learner.fill_logprobs(batch).reference_logprobs
     learner.update(batch)
     learner.update(batch)
-    assert torch.allclose(learner.fill(batch).reference_logprobs, start, atol=1e-6)
+    assert torch.allclose(learner.fill_logprobs(batch).reference_logprobs, start, atol=1e-6)
     assert all(torch.equal(p, base[n]) for n, p in policy.model.named_parameters() if n in base)
     assert all("lora" in name for name in learner.state_dict()["policy"])
     merged, plain = learner.weights(), world.policy().weights()

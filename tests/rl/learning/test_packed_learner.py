@@ -47,7 +47,7 @@ def batches(draw):
             completion = Completion(tuple(tokens), (-1.0,) * len(tokens), "", finish)
             reward = draw(st.sampled_from([0.0, 0.5, 1.0]))
             row = Trajectory(0, PROBLEM, tuple(prompt), completion, Verdict(Outcome.WRONG, 0.0), action_mask=mask)
-            rows.append(row.priced({"reward": reward}))
+            rows.append(row.rewarded({"reward": reward}))
         groups.append(Group(PROBLEM, tuple(rows)))
     return collate(groups, pad_id=0, learner_version=0)
 
@@ -124,7 +124,7 @@ def test_a_model_whose_attention_is_not_sdpa_learns_the_same_padded():
     rows = []
     for reward, (prompt, tokens) in enumerate([((4, 5), (4, 6, 2)), ((4, 5), (4, 6)), ((4, 5, 6), (2,))]):
         completion = Completion(tokens, (-1.0,) * len(tokens), "", FinishReason.STOP)
-        rows.append(Trajectory(0, PROBLEM, prompt, completion, verdict).priced({"reward": float(reward)}))
+        rows.append(Trajectory(0, PROBLEM, prompt, completion, verdict).rewarded({"reward": float(reward)}))
     batch = collate([Group(PROBLEM, tuple(rows))], pad_id=0, learner_version=0)
     found = []
     for policy in (sdpa, eager):

@@ -14,7 +14,7 @@ from rl.algorithms import make
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 

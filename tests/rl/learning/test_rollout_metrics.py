@@ -17,7 +17,7 @@ def trajectory(outcome, reward, *, tokens=(1,), level=1, finish=FinishReason.STO
     completion = Completion(tuple(tokens), (-1.0,) * len(tokens), "", finish)
     verdict = Verdict(outcome, float(outcome is Outcome.CORRECT), parts=parts or {})
     problem = Problem(prompt=f"p{level}", answer="1", level=level)
-    return Trajectory(0, problem, (1,), completion, verdict).priced({"proxy": reward, "length": 0.5})
+    return Trajectory(0, problem, (1,), completion, verdict).rewarded({"proxy": reward, "length": 0.5})
 
 
 def group(*rows):

@@ -12,7 +12,7 @@ from rl.algorithms import make
 from rl.learning.collate import collate
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 from rl.types import Totals
@@ -43,7 +43,7 @@ def disturb(head, seed=0):
 def trunk_gradient(learner, batch, coefficient):
     """Gradient of the loss with this weight of the value loss, over the policy's weights."""
     object.__setattr__(learner.algorithm, "value_coefficient", coefficient)  # 0 too, which a config may not say
-    credited = learner.algorithm.credit(learner.fill(batch))
+    credited = learner.algorithm.compute_advantages(learner.fill_logprobs(batch))
     totals = Totals(float(batch.mask.sum()), float(batch.num_rows), 12)
     loss = learner.algorithm.loss(credited, learner.passes.scores(credited, with_entropy=False), totals).loss
     found = torch.autograd.grad(loss, list(learner.policy.model.parameters()), allow_unused=True)

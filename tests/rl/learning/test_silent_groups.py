@@ -18,7 +18,7 @@ FAST = LearnerSettings(OptimizerSettings(lr=3e-4))
 
 def silent(groups):
     return [
-        replace(group, trajectories=tuple(row.priced({"correct": 1.0}) for row in group.trajectories))
+        replace(group, trajectories=tuple(row.rewarded({"correct": 1.0}) for row in group.trajectories))
         for group in groups
     ]
 
@@ -55,7 +55,7 @@ def test_a_kl_that_is_rounding_moves_no_weight(world, name):
     groups = silent(world.groups())
     learner = Learner(Models(world.policy(), reference=world.policy()), make(name, kl={"beta": 0.1}), FAST)
     before = weights(learner)
-    sampled = learner.passes.column(collate(groups, pad_id=0, learner_version=0), learner.passes.logprobs)
+    sampled = learner.passes.score_batch(collate(groups, pad_id=0, learner_version=0), learner.passes.logprobs)
     noise = 2e-6 * (torch.rand(sampled.shape, generator=torch.Generator().manual_seed(0)) - 0.5)
     for version in range(4):
         batch = collate(groups, pad_id=0, learner_version=version)
@@ -91,7 +91,9 @@ def test_an_unscored_row_teaches_the_critic_nothing(world):
     rewards[3] = torch.nan
     values = torch.zeros(batch.mask.shape, requires_grad=True)
     algorithm = make("ppo")
-    credited = algorithm.credit(replace(batch, rewards=rewards, values=torch.full(batch.mask.shape, 0.5) * batch.mask))
+    credited = algorithm.compute_advantages(
+        replace(batch, rewards=rewards, values=torch.full(batch.mask.shape, 0.5) * batch.mask)
+    )
     parts = algorithm.loss(credited, Scores(batch.behaviour_logprobs, values=values + 0.5), Totals.of(batch, 12))
     (gradient,) = torch.autograd.grad(parts.loss, values)
     assert not gradient[3].any()
@@ -103,3 +105,39 @@ def test_the_soft_gate_is_exact_in_float64():
     ratio, advantages = torch.tensor([[1.5]], dtype=torch.float64), torch.tensor([[-1.0]], dtype=torch.float64)
     (loss,) = soft_gate(ratio, advantages, positive=1.0, negative=1.05).loss.flatten().tolist()
     assert loss == pytest.approx(2.3935854792204427, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["grpo", "dapo", "dr_grpo", "rloo", "reinforce_pp", "max_rl"])
+def test_masked_truncated_completions_carry_no_loss_and_keep_their_place_in_the_baseline(world, name):
+    batch = collate(world.groups(), pad_id=0, learner_version=0)
+    batch = replace(batch, truncated=torch.arange(batch.num_rows) % 3 == 0)
+    kept = batch.mask * (~batch.truncated).unsqueeze(1)
+
+    def updated(algorithm, batch):
+        learner = Learner(Models(world.policy()), algorithm, FAST)
+        metrics = learner.update(batch, max_tokens=12)
+        return weights(learner), metrics
+
+    masked, metrics = updated(make(name, mask_truncated=True), batch)
+    by_hand, _ = updated(make(name), replace(batch, mask=kept))
+    plain, _ = updated(make(name), batch)
+    assert torch.equal(masked, by_hand)
+    assert not torch.equal(masked, plain)
+    assert metrics["learner/tokens"] == float(kept.sum())
+    # rewards 1, 0, 0, 1, of which the first and the last are cut: the others are measured against the mean of all, 1/2
+    algorithm = make("dr_grpo", mask_truncated=True)
+    group = replace(batch.rows(torch.arange(4)), rewards=torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    done = algorithm.compute_advantages(algorithm.select(group))
+    assert [row[mask.bool()].unique().tolist() for row, mask in zip(done.advantages, done.mask)] == [
+        [], [-0.5], [-0.5], [],
+    ]  # fmt: skip
+
+
+def test_a_batch_of_truncated_completions_alone_updates_nothing(world):
+    batch = collate(world.groups(), pad_id=0, learner_version=0)
+    batch = replace(batch, truncated=torch.ones(batch.num_rows, dtype=torch.bool))
+    algorithm = make("grpo", mask_truncated=True, entropy_coefficient=0.01, entropy_target=1.0)
+    learner = Learner(Models(world.policy()), algorithm, FAST)
+    before = weights(learner)
+    assert learner.update(batch, max_tokens=12)["learner/tokens"] == 0
+    assert torch.equal(weights(learner), before)

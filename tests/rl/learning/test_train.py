@@ -14,7 +14,7 @@ from rl.learning.checkpoint import Checkpoints
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
 from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
-from rl.rewards.sources import VerifierReward
+from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
 from rl.train import Training, TrainSettings
 from rl.workers.types import WorkersLost
@@ -124,10 +124,10 @@ class KeepsMixed(Grpo):
     """GRPO that replaces groups without signal, twice at most."""
 
     @property
-    def max_refills(self):
+    def max_resamples(self):
         return 2
 
-    def keeps(self, group):
+    def filter_group(self, group):
         return group.has_signal
 
 
@@ -146,7 +146,7 @@ def test_groups_that_the_algorithm_refuses_are_replaced_by_other_problems(world)
 class KeepsNone(KeepsMixed):
     """Refuses whatever it is given."""
 
-    def keeps(self, group):
+    def filter_group(self, group):
         return False
 
 
