@@ -11,6 +11,7 @@ from experiments.config.arms import START, AnyArm, RlArm
 from experiments.config.labels import PREFERENCES
 from experiments.config.sections import Shared
 
+LONGEST_NAME = 64  # of an arm: it becomes a folder, whose name is part of others
 RESERVED = {START, "start", PREFERENCES, "demonstrator"}  # other rows and folders of a study; start is of before
 
 
@@ -48,6 +49,8 @@ class Experiment(Shared):
         for name, arm in self.arms.items():
             if name in RESERVED or name.startswith(f"{PREFERENCES}-"):
                 raise ValueError(f"an arm may not be called {name!r}: that name is taken by another part of a study")
+            if len(name) > LONGEST_NAME:
+                raise ValueError(f"arm {name[:20]!r}... has {len(name)} characters, expected {LONGEST_NAME} at most")
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"arm name {name!r}: expected letters, digits, - and _ (it becomes a folder)")
             for other in arm.builds_on:

@@ -51,10 +51,10 @@ class Component(BaseModel):
 class TinySection(Section):
     """A small transformer, initialised at random; its vocabulary comes from the environment."""
 
-    layers: Positive = 4  # transformer blocks
-    hidden: Positive = 64  # width
+    layers: Annotated[int, Field(ge=1, le=512)] = 4  # transformer blocks
+    hidden: Annotated[int, Field(ge=1, le=16_384)] = 64  # width
     heads: Positive = 4  # hidden / heads is an even number
-    context: Positive = 256  # longest prompt + completion, tokens
+    context: Annotated[int, Field(ge=1, le=1 << 20)] = 256  # longest prompt + completion, tokens
 
     @model_validator(mode="after")
     def _heads_fit(self) -> TinySection:
@@ -100,6 +100,12 @@ class PolicySection(ModelSection):
             raise ValueError(
                 f"chat_template_kwargs sets {', '.join(self.chat_template_kwargs)}, and a tiny policy reads no messages"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _device_holds_numbers(self) -> PolicySection:
+        if self.device.partition(":")[0] == "meta":
+            raise ValueError("device meta holds shapes and no numbers: use cpu, cuda or cuda:N")
         return self
 
 
@@ -238,7 +244,7 @@ class Shared(Section):
     """What all arms of a study share: the start that they leave from, their budget, and how they are measured."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100
     )  # letters, digits, `.`, `_`, `-`; names the default folder
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
     threads: Positive = 2  # torch threads of the learner

@@ -24,6 +24,7 @@ from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
 from experiments.run.manifest import verify_logs
+from experiments.study.components import build_env
 from rl.functional.estimators import pass_at_k
 
 DEMONSTRATOR = "demonstrator"
@@ -197,8 +198,6 @@ class StudyResults:
         """The environment's "trained" levels and those "beyond" them, as the study noted them."""
         if "levels" in self.study:
             return dict(self.study["levels"])
-        from experiments.study.components import build_env  # imports torch; for studies that noted no levels
-
         env = build_env(self.experiment.env)[1]
         return {"trained": list(env.levels), "beyond": list(env.ood_levels)}
 

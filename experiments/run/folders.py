@@ -257,6 +257,13 @@ def check_folder(path: Path, *, resume: bool) -> None:
     Raises:
         UserError: the folder is in use and `resume` is False, is missing and `resume` is True, or is a file.
     """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # to be made
+    except (OSError, ValueError) as error:  # a name too long, or one with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot use the folder {str(path)[:80]}...: {reason}: give another --output") from error
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file, expected a folder to write: give another --output")
     used = is_used(path)

@@ -154,6 +154,8 @@ class SeedStages:
             raise StudyInterrupted
         if sealed is None:
             (folder.path / MANIFEST).unlink(missing_ok=True)  # of a stage whose status somebody removed
+        for leftover in folder.path.rglob(".*.tmp"):  # of a process that was killed while it wrote; the lock is ours
+            leftover.unlink()
         self.display.begin(name)
         began = time.time()
         status = StageStatus(
