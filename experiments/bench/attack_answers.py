@@ -19,9 +19,9 @@ from experiments.bench import attack_trees as trees
 Change = tuple[str, str]  # kind of the change, text
 _NOT_UNITS = (
     "sixths", "ninths", "quarters", "halves", "tens", "tenths", "hundreds", "bn", "fewer", "more", "less",
-    "remainder 3", "mod 7", "too small", "too large", "is wrong", "is a trap", "is not the answer", "or 6.5",
+    "remainder 3", "mod 7", "too small", "too large", "is wrong", "is a trap", "is not the answer", "or 6 or 7",
     "thousand", "million", "dozen", "squared", "cubed", "factorial", "at most", "at least", "below zero", "minus 1",
-    "times as many", "plus 2", "not 6 but 7", "percent of 10", "over 7", "choose 2", "to the power 2", "root",
+    "times as many", "plus 2", "not 6 but 7", "percent of 10", "over 7", "to the power 2", "root",
     "th root",
 )  # fmt: skip
 _NOUNS = ("apples", "ways", "students", "dollars", "cm", "days")
