@@ -32,5 +32,18 @@ def stage_identity(experiment: Experiment, seed: int, stage: str) -> dict[str, A
         # labels and reward models are of the arms that ask for them
         labels = {name: each.preference for name, each in experiment.arms.items() if each.preference}
         own = labels if arm is None else arm.model_dump(mode="json")
-        settings = {"shared": experiment.model_dump(mode="json", exclude=CHANGES_NOTHING), "arm": own}
+        shared = experiment.model_dump(mode="json", exclude=CHANGES_NOTHING)
+        settings = _without_steps({"shared": shared, "arm": own})
     return {"seed": seed, "stage": stage, "config": digest_of(settings)}
+
+
+def _without_steps(tree: dict[str, Any]) -> dict[str, Any]:
+    """The settings without `rl.steps`: a finished run may be given more, and stays the run that it is."""
+    return {
+        key: {k: v for k, v in value.items() if k != "steps"}
+        if key == "rl" and isinstance(value, dict)
+        else _without_steps(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in tree.items()
+    }
