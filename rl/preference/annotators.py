@@ -327,5 +327,7 @@ def make_annotator(preset: str, **changes: Any) -> Annotator:
         raise ValueError(f"annotator is {preset!r}, expected panel or one of {', '.join(PRESETS)}")
     for field_name, kind in (("audit", LimitedAudit), ("taste", Taste)):
         if isinstance(changes.get(field_name), Mapping):
+            if "leap_law" in changes[field_name]:
+                raise ValueError(f"{field_name}: leap_law is now called size_law: write that instead")
             changes[field_name] = kind(**changes[field_name])
     return replace(PRESETS[preset](), **changes)

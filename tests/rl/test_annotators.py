@@ -208,3 +208,8 @@ def test_presets_agree_with_gold_as_often_as_people_do(leaps_env, preset, low, h
 def test_unknown_preset_says_which_there_are():
     with pytest.raises(ValueError, match="perfect, careful, concise, verbose"):
         make_annotator("lazy")
+
+
+def test_a_setting_of_before_is_told_its_name_of_today():
+    with pytest.raises(ValueError, match="taste: leap_law is now called size_law"):
+        make_annotator("careful", taste={"expertise": 1.0, "leap_law": [[9, [1.0]]]})
