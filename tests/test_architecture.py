@@ -88,7 +88,7 @@ PARALLEL = {  # folders of parallel parts: a generator, algorithm or bench a fil
 }
 
 
-@pytest.mark.parametrize("package", ["verifiers", "envs", "policies"])
+@pytest.mark.parametrize("package", MAY_IMPORT)
 def test_a_folder_is_small_enough_to_be_read_as_a_list(package):
     counts = Counter(str(path.parent.relative_to(ROOT)) for path in sources(package))
     most = {folder: 24 if folder in PARALLEL else 14 for folder in counts}

@@ -13,12 +13,12 @@ from experiments.arms.method import Method
 from experiments.config.arms import START, BestOfNArm
 from experiments.run.evaluations import record_evaluation
 from experiments.run.folders import RunFolder, write_json
+from experiments.stages.evaluation import architecture_of
+from experiments.stages.rewards import build_reward, check_reward
+from experiments.stages.training import ArmRun
 from experiments.study.components import sampling_of
 from experiments.study.cost import TrainingCost, cost_of_reward_model, write_cost
-from experiments.study.evaluation import architecture_of
-from experiments.study.rewards import build_reward, check_reward
 from experiments.study.services import Services
-from experiments.study.training import ArmRun
 from rl.imitation.best_of_n import best_of_n, pick_best, reward_scores
 from rl.records.evaluate import Evaluation, evaluate, problem_row, problem_set_hash, solution_right
 from rl.types import Group, Trajectory

@@ -10,15 +10,15 @@ from experiments.arms.method import Method
 from experiments.config.arms import DirectArm
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
+from experiments.stages.training import ArmRun
 from experiments.study.cost import TrainingCost, cost_of_pairs, write_cost
 from experiments.study.services import Services
-from experiments.study.training import ArmRun
-from rl.preference.direct import DirectCard, DirectSettings
-from rl.preference.dpo import DpoSettings, fit_dpo
+from rl.preference.direct.base import DirectCard, DirectSettings
+from rl.preference.direct.dpo import DpoSettings, fit_dpo
 
 
 class Direct(Method[DirectArm]):
-    """DPO, or IPO, on the pairs of `preference` (rl/preference/dpo.py)."""
+    """DPO, or IPO, on the pairs of `preference` (rl/preference/direct/dpo.py)."""
 
     @property
     def section(self) -> DPOSection:

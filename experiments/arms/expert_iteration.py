@@ -8,10 +8,10 @@ from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import ExpertIterationArm
 from experiments.run.errors import UserError
+from experiments.stages.training import ArmRun, curriculum_of, make_imitator
 from experiments.study.components import sampling_of
 from experiments.study.cost import TrainingCost, write_cost
 from experiments.study.services import Services
-from experiments.study.training import ArmRun, curriculum_of, make_imitator
 from rl.imitation import expert_iteration
 from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport
 from rl.learning.checkpoint import Checkpoints

@@ -6,11 +6,11 @@ from envs.environment import Environment
 from experiments.arms.method import Method
 from experiments.config.arms import ImitationArm
 from experiments.run.errors import UserError
+from experiments.stages.sft import SAVE_EVERY, demonstrations_of, fit_demonstrations
+from experiments.stages.training import ArmRun
 from experiments.study.components import build_demonstrator
 from experiments.study.cost import TrainingCost, write_cost
 from experiments.study.services import Services
-from experiments.study.start import SAVE_EVERY, demonstrations_of, fit_demonstrations
-from experiments.study.training import ArmRun
 from rl.imitation.sft import SftSettings
 
 

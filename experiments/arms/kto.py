@@ -10,15 +10,15 @@ from experiments.arms.method import Method
 from experiments.config.arms import KtoArm
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
+from experiments.stages.training import ArmRun
 from experiments.study.cost import TrainingCost, cost_of_pairs
 from experiments.study.services import Services
-from experiments.study.training import ArmRun
-from rl.preference.feedback import Feedback, collect_feedback, from_comparisons, load_feedback, save_feedback
-from rl.preference.kto import KtoSettings, fit_kto
+from rl.preference.direct.kto import KtoSettings, fit_kto
+from rl.preference.labels.feedback import Feedback, collect_feedback, from_comparisons, load_feedback, save_feedback
 
 
 class Kto(Method[KtoArm]):
-    """KTO on the start's completions (rl/preference/kto.py)."""
+    """KTO on the start's completions (rl/preference/direct/kto.py)."""
 
     def check(self, env: Environment) -> None:
         """Refuses thumbs where labels were recorded and nobody is left to ask."""

@@ -12,11 +12,11 @@ from experiments.config.arms import Arm
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder
+from experiments.stages.preferences import read_recorded
+from experiments.stages.training import ArmRun
 from experiments.study.components import build
-from experiments.study.preferences import read_recorded
 from experiments.study.services import Services
-from experiments.study.training import ArmRun
-from rl.preference.annotators import make_annotator
+from rl.preference.labels.annotators import make_annotator
 
 A = TypeVar("A", bound=Arm)
 

@@ -11,18 +11,18 @@ from experiments.arms.method import Method
 from experiments.config.arms import OnlineDpoArm
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
+from experiments.stages.preferences import pairs_per_problem
+from experiments.stages.training import ArmRun
 from experiments.study.cost import TrainingCost, write_cost
-from experiments.study.preferences import pairs_per_problem
 from experiments.study.services import Services
-from experiments.study.training import ArmRun
-from rl.preference.comparisons import SELECTORS
-from rl.preference.dpo import DpoSettings
-from rl.preference.online_dpo import OnlineRound, fit_online_dpo
+from rl.preference.direct.dpo import DpoSettings
+from rl.preference.direct.online_dpo import OnlineRound, fit_online_dpo
+from rl.preference.labels.comparisons import SELECTORS
 from rl.types import Group
 
 
 class OnlineDpo(Method[OnlineDpoArm]):
-    """Rounds of sampling, labelling and a DPO fit (rl/preference/online_dpo.py)."""
+    """Rounds of sampling, labelling and a DPO fit (rl/preference/direct/online_dpo.py)."""
 
     @property
     def section(self) -> DPOSection:

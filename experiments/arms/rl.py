@@ -12,12 +12,10 @@ from experiments.config.arms import RlArm
 from experiments.run.errors import UserError
 from experiments.run.evaluations import is_evaluated
 from experiments.run.folders import RunFolder
-from experiments.study.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
-from experiments.study.overoptimisation import OveroptimisationMonitor, snapshots
-from experiments.study.preferences import Preferences, refit_folder
-from experiments.study.rewards import build_reward, check_reward, reads_gold
-from experiments.study.services import Services
-from experiments.study.training import (
+from experiments.stages.overoptimisation import OveroptimisationMonitor, snapshots
+from experiments.stages.preferences import Preferences, refit_folder
+from experiments.stages.rewards import build_reward, check_reward, reads_gold
+from experiments.stages.training import (
     ArmRun,
     algorithm_of,
     check_algorithm,
@@ -25,8 +23,10 @@ from experiments.study.training import (
     make_learner,
     train_settings,
 )
+from experiments.study.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
+from experiments.study.services import Services
 from rl.learning.learner import Learner
-from rl.preference.reward_model import load_reward
+from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction
 from rl.rewards.proxy import ProxyReward
 

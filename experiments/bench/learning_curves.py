@@ -41,9 +41,9 @@ from rl.imitation.expert_iteration import ExpertIteration, ExpertIterationSettin
 from rl.imitation.sft import SftSettings, fit_sft
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
 from rl.learning.optimizer import OptimizerSettings
-from rl.preference.annotators import make_annotator
-from rl.preference.dpo import DpoSettings
-from rl.preference.online_dpo import fit_online_dpo
+from rl.preference.direct.dpo import DpoSettings
+from rl.preference.direct.online_dpo import fit_online_dpo
+from rl.preference.labels.annotators import make_annotator
 from rl.records.evaluate import evaluate
 from rl.records.recorder import SilentRecorder
 from rl.rewards.base import RewardFunction

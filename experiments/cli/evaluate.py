@@ -17,8 +17,8 @@ from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
 from experiments.run.telling import tell
+from experiments.stages.prompting import prompted
 from experiments.study.components import build_env
-from experiments.study.prompting import prompted
 from policies.types import Sampling
 from rl.records.evaluate import Evaluation
 from rl.records.evaluate import evaluate as evaluate_policy

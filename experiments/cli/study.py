@@ -41,7 +41,7 @@ def study(
     """
     experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     folder = output or Path("runs") / experiment.name
-    from experiments.study.stages import run_study  # torch: after the config was found valid
+    from experiments.study.run import run_study  # torch: after the config was found valid
 
     run_study(experiment, folder, resume=resume, quiet=quiet)
 
@@ -64,7 +64,7 @@ def run(
     if chosen not in experiment.arms:
         raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
     one = experiment.only(chosen)
-    from experiments.study.stages import run_study  # torch: after the config was found valid
+    from experiments.study.run import run_study  # torch: after the config was found valid
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
 

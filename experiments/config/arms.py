@@ -174,7 +174,7 @@ class BestOfNArm(Arm):
 
 
 class DirectArm(Arm):
-    """DPO, or IPO, on the pairs of `preference` (rl/preference/dpo.py)."""
+    """DPO, or IPO, on the pairs of `preference` (rl/preference/direct/dpo.py)."""
 
     method: Literal["dpo", "ipo"]
     dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
@@ -199,7 +199,7 @@ class DirectArm(Arm):
 
 
 class KtoArm(Arm):
-    """KTO on the start's completions (rl/preference/kto.py)."""
+    """KTO on the start's completions (rl/preference/direct/kto.py)."""
 
     method: Literal["kto"]
     feedback: Literal["thumbs", "pairs"] = "thumbs"  # thumbs: preference.num_pairs judgements of single completions
@@ -220,7 +220,7 @@ class KtoArm(Arm):
 
 
 class OnlineDpoArm(Arm):
-    """Rounds of sampling, labelling and a DPO fit (rl/preference/online_dpo.py)."""
+    """Rounds of sampling, labelling and a DPO fit (rl/preference/direct/online_dpo.py)."""
 
     method: Literal["online_dpo"]
     rounds: Positive = 4  # preference.num_pairs judgements are split over them

@@ -25,7 +25,7 @@ from rl.algorithms.registry import ALGORITHMS
 from rl.algorithms.settings import Correction, Kl
 from rl.curriculum import CURRICULA
 from rl.curriculum.pools import Pools
-from rl.preference.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
+from rl.preference.labels.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
 from rl.rewards.proxy import ProxyReward
 from rl.rewards.registry import REWARDS
 from verifiers.plugins import load_attribute

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.learning.files import write_whole
-from rl.preference.comparisons import Pair, different_pairs
+from rl.preference.labels.comparisons import Pair, different_pairs
 from rl.records.lines import save_records
 from rl.rollouts.log import RolloutLog
 from rl.types import Comparison, Group, Trajectory

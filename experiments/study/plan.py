@@ -10,14 +10,14 @@ from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.errors import UserError
+from experiments.stages.preferences import read_recorded
+from experiments.stages.problems import final_problems, validation_problems
+from experiments.stages.prompting import with_prompts
 from experiments.study.components import build, build_demonstrator, build_env
-from experiments.study.preferences import read_recorded
-from experiments.study.problems import final_problems, validation_problems
-from experiments.study.prompting import with_prompts
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf
-from rl.preference.annotators import make_annotator
+from rl.preference.labels.annotators import make_annotator
 
 
 def check_components(experiment: Experiment) -> None:

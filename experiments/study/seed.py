@@ -26,16 +26,16 @@ from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, ve
 from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import StopSwitch
+from experiments.stages.evaluation import Evaluator
+from experiments.stages.preferences import Preferences
+from experiments.stages.serving import PolicyServer
+from experiments.stages.sft import make_start
+from experiments.stages.training import ArmRun
 from experiments.study.components import build_env
 from experiments.study.endings import StudyInterrupted
-from experiments.study.evaluation import Evaluator
 from experiments.study.folders import SeedFolders
 from experiments.study.identity import stage_identity
-from experiments.study.preferences import Preferences
 from experiments.study.services import Services
-from experiments.study.serving import PolicyServer
-from experiments.study.start import make_start
-from experiments.study.training import ArmRun
 from rl.learning.random_state import seed_global_generators
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from envs.environment import Environment
 from experiments.config.sections import Shared
 from experiments.run.display import Display
-from experiments.study.evaluation import Evaluator
+from experiments.stages.evaluation import Evaluator
+from experiments.stages.preferences import Preferences
+from experiments.stages.serving import PolicyServer
 from experiments.study.folders import SeedFolders
-from experiments.study.preferences import Preferences
-from experiments.study.serving import PolicyServer
 
 
 @dataclass(frozen=True)

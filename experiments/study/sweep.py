@@ -21,7 +21,7 @@ from experiments.run.errors import UserError
 from experiments.run.evaluations import BEST_BY_ANNOTATOR
 from experiments.run.folders import is_used, write_json
 from experiments.study.identity import start_settings
-from experiments.study.stages import run_study
+from experiments.study.run import run_study
 
 
 def parse_grid(grid: Sequence[str]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from envs.types import Problem
 from experiments.label.pairs import Answers, agreement_between, agreement_with_truth, pairs_of
-from experiments.study.preferences import read_recorded
+from experiments.stages.preferences import read_recorded
 from policies.types import Completion, FinishReason
 from rl.rollouts.log import RolloutLog
 from rl.types import Group, Trajectory

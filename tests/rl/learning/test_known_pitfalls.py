@@ -1,7 +1,7 @@
 """The classic pitfalls of the field that are about a whole learner or loop, one test each.
 
-Those that are about a formula are in tests/rl/test_known_defects.py; killed and resumed runs in test_resume.py; the
-sampler's (end tokens, padding, stale caches, several stop ids) in tests/policies/test_engine.py.
+Those about a formula are in tests/rl/claims/test_known_defects.py; killed and resumed runs in test_resume.py; the
+sampler's (end tokens, padding, stale caches, several stop ids) in tests/policies/sampling/test_engine.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,124 @@
+"""Every policy's evaluation on the frozen problems: rows per problem in evals.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envs.types import Problem
+from experiments.config.arms import START
+from experiments.config.sections import EvaluationSection
+from experiments.run.evaluations import record_evaluation
+from experiments.run.folders import RunFolder, append_jsonl
+from experiments.run.recording import sample_row
+from experiments.stages.serving import PolicyServer
+from experiments.study.components import sampling_of
+from experiments.study.folders import UNTRAINED, SeedFolders
+from rl.records.distance import kl_from
+from rl.records.evaluate import Evaluation, evaluate
+from rl.types import Group
+from rl.workers import Workers
+
+SAMPLES_PER_LEVEL = 3  # completions kept as text
+
+OnGroups = Callable[[Sequence[Group]], None]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Has policies answer the frozen problems.
+
+    Attributes:
+        test, validation: the problems, the same for every arm and seed of the study.
+    """
+
+    section: EvaluationSection
+    test: Sequence[Problem]
+    validation: Sequence[Problem]
+    server: PolicyServer
+    folders: SeedFolders
+
+    def run_test(self, name: str, folder: RunFolder) -> None:
+        """Has a trained policy answer the test problems, and says how far it is from the start and what it costs."""
+        policy = self.server.load(folder.policy)
+        workers, version = self.server.serve(policy, architecture_of(folder))
+        prompts: list[int] = []
+
+        def look(groups: Sequence[Group]) -> None:
+            """Notes the prompts' lengths, and keeps some greedy completions for the reader."""
+            prompts.extend(len(group.trajectories[0].prompt_tokens) for group in groups[: len(self.test)])
+            save_test_samples(folder.path, groups, len(self.test))
+
+        found = evaluate(
+            workers,
+            self.test,
+            num_samples=self.section.num_samples,
+            sampling=sampling_of(self.section.sampling),
+            version=version,
+            on_groups=look,
+        )
+        is_start = folder.path == self.folders.start.path
+        facts = {
+            "parameters": policy.num_parameters,
+            "prompt_tokens": sum(prompts) / len(prompts),
+            "tokens_per_answer": sum(row.mean_tokens for row in found.rows) / len(found.rows),
+            "kl": None if is_start else self.distance_from_start(workers, version),
+        }
+        record_evaluation(folder.path, found, policy=name, split=self.section.split, facts=facts)
+
+    def distance_from_start(self, workers: Workers, version: int) -> float:
+        """KL(served policy || start) on the validation problems, nats per completion: one measure for all arms."""
+        seen: list[Group] = []
+        self._sample_validation(workers, version, seen.extend)
+        start = self.server.load(self.folders.start_policy)
+        return kl_from(start, seen, temperature=self.section.sampling.temperature)
+
+    def validate(
+        self,
+        folder: Path,
+        name: str,
+        step: int,
+        version: int,
+        *,
+        workers: Workers | None = None,
+        on_groups: OnGroups | None = None,
+    ) -> dict[str, float]:
+        """Evaluates the served policy on the validation problems during training, and returns the summary."""
+        found = self._sample_validation(workers or self.server.workers(), version, on_groups)
+        record_evaluation(folder, found, policy=name, split="validation", step=step)
+        return found.summary()
+
+    def _sample_validation(self, workers: Workers, version: int, on_groups: OnGroups | None) -> Evaluation:
+        """The served policy's samples of the validation problems; no greedy completions."""
+        return evaluate(
+            workers,
+            self.validation,
+            num_samples=self.section.validation_samples,
+            sampling=sampling_of(self.section.sampling),
+            include_greedy=False,
+            version=version,
+            on_groups=on_groups,
+        )
+
+
+def save_test_samples(folder: Path, groups: Sequence[Group], num_problems: int) -> None:
+    """Writes test_samples.jsonl: the greedy completion of the first problems of every level, never hand-picked."""
+    taken: dict[int, int] = {}
+    rows = []
+    for group in groups[-num_problems:]:  # the greedy completions come after the sampled ones
+        level = group.problem.level
+        taken[level] = taken.get(level, 0) + 1
+        if taken[level] <= SAMPLES_PER_LEVEL:
+            rows.append(sample_row(group.trajectories[0]))
+    (folder / "test_samples.jsonl").unlink(missing_ok=True)
+    append_jsonl(folder / "test_samples.jsonl", rows)
+
+
+def architecture_of(folder: RunFolder) -> Path | None:
+    """The folder that workers load before they serve the policy of an arm, or an earlier one kept within it.
+
+    None: the policy has the start's shape.
+    """
+    candidates = (path / UNTRAINED for path in (folder.path, folder.path.parent))
+    return next((path for path in candidates if path.is_dir() and path.parent.name != START), None)

@@ -1,0 +1,112 @@
+"""What an arm's `reward` names: a verifier's, the learned proxy's, a control's, or a sum of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.environment import Environment
+from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
+from experiments.config.sections import Component
+from experiments.run.errors import UserError
+from experiments.study.components import build
+from rl.preference.models.reward_model import load_reward
+from rl.rewards.base import RewardFunction
+from rl.rewards.mixed import MixedReward
+from rl.rewards.proxy import ProxyReward
+from rl.rewards.registry import make_reward
+from rl.rewards.verifier import MEASURES, VerifierReward
+
+
+def build_reward(reward: Component, start_policy: Path, reward_model: Path | None, device: str) -> RewardFunction:
+    """The reward function of a seed.
+
+    Args:
+        start_policy, reward_model: folders; there is no reward model where none is among the rewards.
+        device: of the reward model.
+    """
+    return build("reward", reward, lambda name, **settings: _reward(name, settings, start_policy, reward_model, device))
+
+
+def check_reward(reward: Component, env: Environment | None = None) -> None:
+    """Builds a reward function as far as that needs no model.
+
+    Raises:
+        UserError: it cannot be built, or has a weight that measures nothing in this environment.
+    """
+    for source in reward_sources(reward):
+        if source.name == PROXY:
+            build("reward", source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
+            continue
+        made = build("reward", source, _without_a_model)
+        if isinstance(made, VerifierReward) and env is not None:
+            _check_weights(made, env)
+
+
+def _without_a_model(name: str, **settings: Any) -> RewardFunction:
+    """A reward as it is made, but for the tokenizer of a policy that is not there yet."""
+    return make_reward(name, **({"tokenizer": _NoModel().decode, **settings} if name == PROCESS else settings))
+
+
+def reads_gold(reward: Component) -> bool | None:
+    """Whether an arm with this reward has a right to ground truth; None where a source of one's own does not say."""
+    said: list[bool | None] = []
+    for source in reward_sources(reward):
+        built = None if source.name in (PROXY, PROCESS) else build("reward", source, make_reward)
+        said.append(source.name == PROCESS if built is None else getattr(built, "reads_gold", None))
+    return True if True in said else None if None in said else False
+
+
+def _check_weights(reward: VerifierReward, env: Environment) -> None:
+    """Refuses a weight that names nothing in the verdicts on the environment's own solutions.
+
+    Where a verdict needs a conversation, or there are no solutions, the first step of training is the one to tell.
+    """
+    if env.max_turns > 1 or not env.has_reference:
+        return
+    known = dict.fromkeys(MEASURES)
+    for strand in env.strands(env.levels):
+        try:
+            problem = env.strand_problem(strand, 0, split="train", seed=0)
+        except ValueError as error:
+            raise UserError(f"env: {error}") from error
+        home = env.home(problem)
+        if home.max_turns > 1 or not home.has_reference:
+            return
+        try:
+            verdict = home.grade(problem, home.render_solution(problem.solution, problem.answer))
+        except (ValueError, TypeError) as error:  # a verifier that cannot be made
+            raise UserError(f"env: {error}") from error
+        known |= dict.fromkeys(verdict.parts)
+    wrong = next((name for name in reward.weights if name not in known), None)
+    if wrong is not None:
+        raise UserError(
+            f"reward: weight {wrong!r} measures nothing in environment {env.name!r}, expected one of {', '.join(known)}"
+        )
+
+
+def _reward(
+    name: str, settings: dict[str, Any], start_policy: Path, reward_model: Path | None, device: str
+) -> RewardFunction:
+    if name == PROXY:
+        assert reward_model is not None  # an arm with a proxy reads `preference`
+        return load_reward(reward_model, device=device, **settings)
+    if name == PROCESS:
+        settings = {"tokenizer": str(start_policy), **settings}
+    if name == MIXED:
+        sources = reward_sources(Component(name=name, settings=settings))
+        return MixedReward([(_reward(s.name, s.settings, start_policy, reward_model, device), 1.0) for s in sources])
+    return make_reward(name, **settings)
+
+
+class _NoModel:
+    """Stands where a reward model will be while the settings around it are checked."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Never called: a check writes nothing."""
+        raise NotImplementedError("a check writes nothing")
+
+    def score(self, pairs: list[Any]) -> list[float]:
+        """Never called: nothing is scored by a check."""
+        raise NotImplementedError("a check scores nothing")

@@ -1,0 +1,200 @@
+"""The shared start of a seed: the demonstrator's solutions, the policy that imitates them, and what both can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from envs.demonstrators.base import Demonstrator
+from envs.environment import Environment
+from envs.splits import keyed_rng, split_of
+from envs.types import Problem
+from experiments.config.arms import START
+from experiments.config.experiment import Experiment
+from experiments.config.sections import ImitationSection, OptimizerSection
+from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder, write_json
+from experiments.run.recording import RunRecorder
+from experiments.stages.training import make_imitator, resume_fit
+from experiments.study.components import build_demonstrator, sampling_of
+from experiments.study.identity import stage_identity
+from experiments.study.services import Services
+from policies.causal import CausalPolicy
+from rl.imitation.demonstrations import (
+    Demonstration,
+    DemonstrationSource,
+    count_writers,
+    encode_demonstrations,
+    measure_demonstrator,
+    shuffled_epochs,
+)
+from rl.imitation.sft import SftResult, SftSettings, fit_sft
+from rl.records.evaluate import evaluate
+from rl.records.recorder import Recorder
+from rl.workers.conversations import encode_prompt
+
+PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
+PROBE_EVERY = 250  # optimizer steps
+SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
+
+
+def make_start(experiment: Experiment, services: Services, recorder: RunRecorder) -> bool:
+    """Trains (or copies) the policy that every arm starts from, into sft/policy; False when interrupted."""
+    folder, evaluator = services.folders.start, services.evaluator
+    policy = services.server.untrained(experiment.policy, services.env)
+    check_room(experiment, policy, evaluator.test, evaluator.validation)
+    policy.save(services.folders.untrained_policy)
+    section = experiment.imitation
+    identity = stage_identity(experiment, services.seed, START)
+    if section is not None:
+        demonstrator = build_demonstrator(services.env, section.demonstrator)
+        repeats = experiment.evaluation.num_samples  # as often as every policy
+        lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=repeats, seed=services.seed)
+        write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
+        if not _imitate(services, section, demonstrator, policy, folder, recorder, identity):
+            return False
+    policy.save(folder.policy)
+    return True
+
+
+def check_room(
+    experiment: Experiment, policy: CausalPolicy, test: Sequence[Problem], validation: Sequence[Problem]
+) -> None:
+    """Compares the model's context with the longest of these prompts and the length limits.
+
+    Args:
+        validation: problems of the training levels, for which `rl.sampling` must have room.
+    Raises:
+        UserError: a completion of the allowed length would not fit behind a prompt.
+    """
+    room = getattr(policy.model.config, "max_position_embeddings", None)
+    asked = {"evaluation": (experiment.evaluation.sampling, [*test, *validation])}
+    arms = experiment.arms.values()
+    if experiment.imitation is not None or any("sampling" in arm.uses_rl or arm.uses_comparisons for arm in arms):
+        asked["rl"] = (experiment.rl.sampling, list(validation))
+    for where, (sampling, problems) in asked.items():
+        longest = max(len(encode_prompt(policy, problem)) for problem in problems)
+        if room is not None and longest + sampling.max_new_tokens > room:
+            raise UserError(
+                f"a prompt has {longest} tokens, {where}.sampling.max_new_tokens is {sampling.max_new_tokens}, and the "
+                f"model's context is {room}: lower the limit, or raise policy.tiny.context"
+            )
+
+
+def _imitate(
+    services: Services,
+    section: ImitationSection,
+    demonstrator: Demonstrator,
+    policy: CausalPolicy,
+    folder: RunFolder,
+    recorder: Recorder,
+    identity: Mapping[str, Any],
+) -> bool:
+    settings = SftSettings(
+        max_steps=section.steps,
+        batch_size=section.batch_size,
+        target=section.step_accuracy or None,
+        min_steps=section.min_steps,
+        probe_every=PROBE_EVERY,
+        save_every=SAVE_EVERY,
+        seed=services.seed,
+    )
+    services.display.progress(START, 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
+    written = demonstrations_of(services, section, demonstrator).write(section.num_demonstrations)
+    result = fit_demonstrations(
+        services,
+        policy,
+        written,
+        settings,
+        section.optimizer,
+        folder,
+        recorder,
+        stage=START,
+        identity=identity,
+        probe=StepProbe(services, policy) if section.step_accuracy else None,
+    )
+    if result.interrupted:
+        return False
+    card = {
+        "steps": result.steps,
+        "tokens_trained": result.tokens_trained,
+        "seconds": result.seconds,
+        "probes": [list(p) for p in result.probes],
+        "reached": result.reached_target,
+        "writers": count_writers(written),
+    }
+    write_json(folder.path / "imitation.json", card)
+    return True
+
+
+def demonstrations_of(services: Services, section: ImitationSection, demonstrator: Demonstrator) -> DemonstrationSource:
+    """The demonstrations of this seed, by index."""
+    return DemonstrationSource(services.env, demonstrator, drill_share=section.drill_share, seed=services.seed)
+
+
+def fit_demonstrations(
+    services: Services,
+    policy: CausalPolicy,
+    demonstrations: Sequence[Demonstration],
+    settings: SftSettings,
+    optimizer: OptimizerSection,
+    folder: RunFolder,
+    recorder: Recorder,
+    *,
+    stage: str,
+    identity: Mapping[str, Any],
+    probe: Callable[[int], float] | None = None,
+) -> SftResult:
+    """Fits the policy in place; stopped and called again on the same folder, it goes on where it was."""
+    examples = encode_demonstrations(demonstrations, policy)
+    shared = services.shared
+    learner = make_imitator(
+        policy, shared.rl, optimizer, settings.max_steps, seed=services.seed, threads=shared.threads
+    )
+    start, save = resume_fit(learner, folder.path / "checkpoints", recorder, stage, identity)
+    return fit_sft(
+        learner,
+        shuffled_epochs(examples, services.seed),
+        settings,
+        recorder,
+        stage,
+        probe=probe,
+        save=save,
+        start=start,
+    )
+
+
+class StepProbe:
+    """Share of one-step problems of the validation split that the policy solves when it samples."""
+
+    def __init__(self, services: Services, policy: CausalPolicy) -> None:
+        self.server = services.server
+        self.sampling = sampling_of(services.shared.rl.sampling)
+        self.policy = policy
+        self.problems = validation_drills(services.env)
+
+    def __call__(self, step: int) -> float:
+        """Accuracy in [0, 1]; the rollout workers sample and grade."""
+        workers, version = self.server.serve(self.policy)
+        found = evaluate(
+            workers, self.problems, num_samples=1, sampling=self.sampling, include_greedy=False, version=version
+        )
+        return found.mean_at_k("answer")
+
+
+def validation_drills(env: Environment) -> list[Problem]:
+    """One-step problems that no demonstration shows."""
+    problems: list[Problem] = []
+    for index in range(200 * PROBE_PROBLEMS):
+        problem = env.drill(keyed_rng("probe", env.name, index))
+        if split_of(problem) == "validation":
+            problems.append(replace(problem, env=env.name, split="validation", index=index))
+        if len(problems) == PROBE_PROBLEMS:
+            return problems
+    if not problems:
+        raise UserError(
+            f"environment {env.name!r} has no one-step problem in the validation split; "
+            "set imitation.drill_share=0 and imitation.step_accuracy=0"
+        )
+    return problems

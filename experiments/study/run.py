@@ -1,0 +1,214 @@
+"""A study: per seed one shared start, every arm from it, the same frozen test for all.
+
+Each stage (`seed.py`) is done once: a resumed study goes on where it stopped. What each came to is in study.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments.config.arms import START
+from experiments.config.experiment import Experiment
+from experiments.config.loading import load_resolved, to_yaml
+from experiments.config.renamed import check_folder_names
+from experiments.report import write_report
+from experiments.results.tables import print_study
+from experiments.run.display import Display
+from experiments.run.errors import UserError
+from experiments.run.folders import check_folder, make_folder, provenance, read_json, write_json
+from experiments.run.lock import FolderLock, check_unlocked
+from experiments.run.stop import StopSwitch
+from experiments.stages.problems import final_problems, save_problems, validation_problems
+from experiments.stages.prompting import with_prompts
+from experiments.stages.serving import start_executor, stop_executor
+from experiments.stages.sft import check_room, validation_drills
+from experiments.study.components import build_env
+from experiments.study.endings import told_ends
+from experiments.study.extension import Extension
+from experiments.study.plan import check_components
+from experiments.study.seed import SeedStages, make_services
+from policies.causal import check_device
+from policies.kernels import describe_kernels
+from policies.tiny import TinyConfig, build_tiny
+from rl.learning.files import write_whole
+
+SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
+
+
+@dataclass
+class Study:
+    """A study in progress."""
+
+    experiment: Experiment
+    folder: Path
+    display: Display
+    stop: StopSwitch
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    levels: dict[str, list[int]] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)  # study.json as a resume finds it
+
+    def run(self) -> None:
+        """All stages of all seeds."""
+        section = self.experiment.evaluation
+        env = build_env(self.experiment.env)[1]
+        self.levels.update(trained=list(env.levels), beyond=list(env.ood_levels))
+        test, validation = final_problems(env, section), validation_problems(env, section)
+        self.hashes.update(
+            (name, save_problems(self.folder / "problems", name, problems))
+            for name, problems in (("test", test), ("validation", validation))
+        )
+        start_executor(self.experiment)
+        try:
+            for seed in self.experiment.seeds:
+                root = self.folder / f"seed-{seed}"
+                services = make_services(self.experiment, seed, root, test, validation, self.display)
+                try:
+                    SeedStages(
+                        self.experiment, services, self.display, self.stop, self._note, self._seconds_before
+                    ).run()
+                finally:
+                    services.server.close()
+        finally:
+            stop_executor(self.experiment)
+
+    def _note(self, row: dict[str, Any]) -> None:
+        """A stage is done."""
+        self.stages.append(row)
+        self.write("running")
+
+    def _seconds_before(self, seed: int, name: str) -> float:
+        """What a stage took when it was run, by the study.json of before the resume."""
+        rows = self.before.get("stages", [])
+        return next((float(r["seconds"]) for r in rows if (r["seed"], r["stage"]) == (seed, name)), 0.0)
+
+    def write(self, state: str) -> None:
+        """Writes study.json."""
+        row = {
+            "name": self.experiment.name,
+            "state": state,
+            "seeds": list(self.experiment.seeds),
+            "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
+            "problems": self.hashes,
+            "levels": self.levels,
+            "stages": self.stages,
+        }
+        # a failure has its own error to tell, which one of the disk must not hide
+        with contextlib.suppress(OSError) if state == "failed" else contextlib.nullcontext():
+            write_json(self.folder / "study.json", row)
+
+
+def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
+    for seed in experiment.seeds:
+        whole, part = target / f"seed-{seed}" / START, target / f"seed-{seed}" / f"{START}.part"
+        if not whole.exists():
+            shutil.copytree(source / f"seed-{seed}" / START, part, dirs_exist_ok=True)
+            part.rename(whole)
+
+
+def run_study(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    display: Display | None = None,
+    same_start: Path | None = None,
+) -> Path:
+    """Runs (or resumes) a study into `folder` and returns the path of its report.
+
+    Args:
+        same_start: folder of a finished study whose starts are those of this one; they are copied, not trained again.
+        quiet: print the tables and nothing else.
+        display: where progress is shown; None: the terminal.
+    Raises:
+        UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
+    """
+    config_file = folder / "config.yaml"
+    check_unlocked(folder)
+    check_folder(folder, resume=resume)
+    if resume and not config_file.exists():
+        raise UserError(f"nothing to resume: {folder} holds no study (no config.yaml): choose another --output")
+    check_folder_names(folder)
+    experiment = with_prompts(experiment)
+    resolved = to_yaml(experiment)
+    extension = None
+    if resume and config_file.exists() and config_file.read_text() != resolved:
+        extension = Extension.between(folder, load_resolved(config_file), experiment)
+        if extension is None:
+            raise UserError(
+                f"the config differs from {config_file} in more than rl.steps: resume with that file (beyond study "
+                f"{config_file} --resume -o {folder}), or start a new folder"
+            )
+    _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
+    make_folder(folder)
+    with FolderLock(folder):
+        check_folder(folder, resume=resume)  # once more: another process may have begun and ended meanwhile
+        if extension is not None:
+            print(extension.note(), file=sys.stderr)
+            extension.apply()
+        write_whole(config_file, resolved.encode())
+        if same_start is not None:
+            _copy_starts(experiment, same_start, folder)
+        _write_provenance(folder / "provenance.json")
+        display = display or Display(quiet=quiet)
+        with StopSwitch() as stop:
+            study = Study(experiment, folder, display, stop, before=_read_or_none(folder / "study.json") or {})
+            with told_ends(folder, study.write), display:
+                study.run()
+        study.write("done")
+        report = write_report(folder)
+        print_study(folder)
+        print(f"report: {report}")
+        return report
+
+
+def _check(experiment: Experiment) -> None:
+    """Builds what the config names, a tiny policy too; unlike `beyond check`, asks this machine for the device."""
+    check_components(experiment)
+    try:
+        check_device(experiment.policy.device)
+    except ValueError as error:
+        raise UserError(f"policy.{error}") from error
+    env = build_env(experiment.env)[1]
+    if experiment.imitation is not None and experiment.imitation.step_accuracy:
+        validation_drills(env)
+    tiny = experiment.policy.tiny
+    if tiny is not None:
+        policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
+        few = experiment.evaluation.model_copy(update={"problems_per_level": SAMPLED_PROMPTS})
+        check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
+
+
+def _write_provenance(path: Path) -> None:
+    """What produced the run, and under `resumed` what went on with it later; says when that computes differently."""
+    now = {**provenance(), "arithmetic": describe_kernels()}
+    first = _read_or_none(path)
+    if first is not None and first.get("arithmetic") not in (None, now["arithmetic"]):
+        told = (first["arithmetic"].get("kernels"), now["arithmetic"]["kernels"])
+        print(
+            f"warning: this study was begun with {_kernels(told[0])} and goes on with {_kernels(told[1])}: what is "
+            "sampled from here on is not what the undisturbed run would have sampled (provenance.json has both)",
+            file=sys.stderr,
+        )
+    write_json(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
+
+
+def _kernels(digest: str | None) -> str:
+    return "torch's operators (no compiler)" if digest is None else f"compiled kernels {digest[:8]}"
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    """A JSON file that a resume writes anew; None where it is missing or damaged."""
+    try:
+        found = read_json(path)
+    except UserError as error:
+        if path.exists():
+            print(f"warning: {error}; it is written anew", file=sys.stderr)
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,1 @@
+"""Who prefers what: annotators, the pairs they see, their labels, and what the labels are worth."""

@@ -1,0 +1,200 @@
+"""From groups of completions to labelled comparisons, under a budget of human judgements.
+
+Every answer that is asked for is paid for, ties included; what each label says about gold is kept beside it and is
+never read by training.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, zip_longest
+from pathlib import Path
+from typing import Any, Protocol
+
+from envs.types import Problem
+from rl.preference.labels.annotators import Annotator, draw
+from rl.preference.labels.labeller_card import Judgement, LabellerCard, labeller_card
+from rl.preference.labels.readings import read, read_response
+from rl.records.lines import load_records, save_records
+from rl.types import Comparison, Group, Trajectory
+from verifiers.types import Verdict
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two completions of one problem, in the order in which an annotator sees them."""
+
+    first: Trajectory
+    second: Trajectory
+
+
+class PairSelector(Protocol):
+    """Which pairs of a group are worth an annotator's time, best first."""
+
+    def select(self, group: Group, annotator: Annotator, rng: random.Random) -> list[Pair]:
+        """Pairs of different texts in random order of presentation, best first."""
+        ...
+
+
+@dataclass(frozen=True)
+class UniformPairs:
+    """Pairs in random order: what offline RLHF on sampled completions does."""
+
+    def select(self, group: Group, annotator: Annotator, rng: random.Random) -> list[Pair]:
+        """All pairs of different texts, shuffled."""
+        pairs = different_pairs(group, rng)
+        rng.shuffle(pairs)
+        return pairs
+
+
+@dataclass(frozen=True)
+class ContrastingPairs:
+    """One solution that the annotator takes for right with one that it takes for wrong, by its own eye, first.
+
+    Sorted by how far apart the two probabilities of being taken for right are. Reading single solutions is not charged
+    to the budget: use it for all arms of a comparison or for none.
+    """
+
+    def select(self, group: Group, annotator: Annotator, rng: random.Random) -> list[Pair]:
+        """All pairs, those that look most different first; equal ones in random order."""
+        seen = {id(t): annotator.perceives_right(read(t)) for t in group.trajectories}
+        pairs = UniformPairs().select(group, annotator, rng)
+        return sorted(pairs, key=lambda p: -abs(seen[id(p.first)] - seen[id(p.second)]))
+
+
+@dataclass(frozen=True)
+class RankedPairs:
+    """Active queries: pairs with the largest value first, e.g. where a reward-model ensemble disagrees most.
+
+    Attributes:
+        value: how much a label of this pair would teach.
+    """
+
+    value: Callable[[Trajectory, Trajectory], float]
+
+    def select(self, group: Group, annotator: Annotator, rng: random.Random) -> list[Pair]:
+        """All pairs by falling value; equal ones in random order."""
+        pairs = UniformPairs().select(group, annotator, rng)
+        return sorted(pairs, key=lambda p: -self.value(p.first, p.second))
+
+
+SELECTORS: dict[str, Callable[[], PairSelector]] = {"uniform": UniformPairs, "contrasting": ContrastingPairs}
+
+
+def different_pairs(group: Group, rng: random.Random) -> list[Pair]:
+    """Every pair of different texts of a group, each text once, presented in random order.
+
+    Two equal texts carry no preference, and a text repeated in a group would be compared with itself.
+    """
+    distinct = list({t.completion.text: t for t in group.trajectories}.values())
+    pairs = combinations(distinct, 2)
+    return [Pair(a, b) if rng.random() < 0.5 else Pair(b, a) for a, b in pairs]
+
+
+def choose_pairs(
+    groups: Sequence[Group],
+    annotator: Annotator,
+    num_pairs: int,
+    rng: random.Random,
+    *,
+    selector: PairSelector | None = None,
+    max_per_problem: int | None = None,
+) -> list[Pair]:
+    """At most `num_pairs` pairs: the best of every problem, then the second best of every problem, and so on."""
+    selector = selector or UniformPairs()
+    columns = [selector.select(group, annotator, rng)[:max_per_problem] for group in groups]
+    rng.shuffle(columns)
+    in_turn = (pair for row in zip_longest(*columns) for pair in row if pair is not None)
+    return [pair for _, pair in zip(range(num_pairs), in_turn)]
+
+
+def collect_comparisons(
+    groups: Sequence[Group],
+    annotator: Annotator,
+    num_pairs: int,
+    rng: random.Random,
+    *,
+    selector: PairSelector | None = None,
+    max_per_problem: int | None = None,
+) -> tuple[list[Comparison], LabellerCard]:
+    """Comparisons from completions of the same start, and the card of who labelled them.
+
+    Args:
+        num_pairs: the budget, in judgements: a tie costs as much as a preference and yields no comparison, a panel
+            that votes costs one per rater. Fewer are used when the groups hold fewer pairs of different texts.
+        max_per_problem: pairs per problem at most; None: as many as the budget reaches.
+    Raises:
+        ValueError: no budget, or no pair of different texts.
+    """
+    budget = num_pairs // annotator.judgements_per_pair
+    if budget < 1:
+        raise ValueError(
+            f"a budget of {num_pairs} judgements buys no label: each costs {annotator.judgements_per_pair}"
+        )
+    pairs = choose_pairs(groups, annotator, budget, rng, selector=selector, max_per_problem=max_per_problem)
+    if not pairs:
+        raise ValueError(f"{len(groups)} groups hold no two different completions of one problem: nothing to compare")
+    judgements = [judge(pair, annotator, rng) for pair in pairs]
+    card = labeller_card(judgements, annotator.name, judgements_per_pair=annotator.judgements_per_pair)
+    labelled = [comparison(pair, j, annotator.name) for pair, j in zip(pairs, judgements) if j.answer != "tie"]
+    return labelled, card
+
+
+def judge(pair: Pair, annotator: Annotator, rng: random.Random) -> Judgement:
+    """The annotator's answer to one pair."""
+    first, second = read(pair.first), read(pair.second)
+    answer = draw(annotator.choice(first, second), rng)
+    return Judgement(first, second, answer, annotator.perceives_right(first), annotator.perceives_right(second))
+
+
+def comparison(pair: Pair, judgement: Judgement, annotator: str) -> Comparison:
+    """The labelled pair."""
+    ordered = (pair.first, pair.second) if judgement.answer == "first" else (pair.second, pair.first)
+    chosen, rejected = ordered
+    gold = (chosen.verdict.is_correct, rejected.verdict.is_correct)
+    return Comparison(
+        problem=pair.first.problem,
+        chosen=chosen.completion.text,
+        rejected=rejected.completion.text,
+        annotator=annotator,
+        agrees_with_gold=None if gold[0] == gold[1] else gold[0],
+        chosen_tokens=chosen.completion.tokens,
+        rejected_tokens=rejected.completion.tokens,
+    )
+
+
+def save_comparisons(comparisons: Iterable[Comparison], path: Path | str) -> None:
+    """Writes one JSON object per line (Comparison.to_json)."""
+    save_records(comparisons, path)
+
+
+def load_comparisons(path: Path | str) -> list[Comparison]:
+    """Comparisons from JSON lines: those that `save_comparisons` wrote, or recorded human labels in the same form.
+
+    A line needs `problem` (with `prompt` and `answer`), `chosen` and `rejected`; `annotator` defaults to "human".
+
+    Raises:
+        ValueError: a line is not such an object; says which.
+    """
+    return load_records(path, _from_row, "comparison", "problem, chosen and rejected")
+
+
+def _from_row(row: Mapping[str, Any]) -> Comparison:
+    found = Comparison.from_json({"annotator": "human", **row})
+    if not isinstance(found.chosen, str) or not isinstance(found.rejected, str):
+        raise ValueError("chosen and rejected must be texts")
+    return found
+
+
+def card_of_labels(comparisons: Sequence[Comparison], grade: Callable[[Problem, str], Verdict]) -> LabellerCard:
+    """The card of recorded labels, e.g. of people: `grade` (an environment's) says what gold thinks of either text."""
+    judgements = []
+    for row in comparisons:
+        chosen, rejected = (
+            read_response(row.problem, text, grade(row.problem, text)) for text in (row.chosen, row.rejected)
+        )
+        judgements.append(Judgement(chosen, rejected, "first"))
+    names = sorted({row.annotator for row in comparisons})
+    return labeller_card(judgements, ", ".join(names))

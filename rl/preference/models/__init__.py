@@ -1,0 +1,1 @@
+"""Reward models: fits, calibration, fidelity while a policy is optimised against them."""
