@@ -48,37 +48,6 @@ def test_imports_go_one_way(package):
     assert not wrong
 
 
-def modules(package):
-    """Dotted name -> file of every module of a package."""
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in sources(package)
-    }
-
-
-def imported_modules(path, known):
-    """Modules of `known` that a file imports anywhere: at its top, inside functions, for type checkers."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if name in known else node.module for name in names]
-        else:
-            continue
-        yield from (name for name in names if name in known)
-
-
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_no_module_imports_itself_by_way_of_others(package):
-    known = modules(package)
-    left = {name: set(imported_modules(path, known)) - {name} for name, path in known.items()}
-    # take away what imports nothing that is left, again and again: what stays is, or rests on, a circle
-    while free := {name for name, needed in left.items() if not needed & left.keys()}:
-        left = {name: needed for name, needed in left.items() if name not in free}
-    assert not left, {name: sorted(needed & left.keys()) for name, needed in left.items()}
-
-
 PARALLEL = {  # folders of parallel parts: a generator, algorithm or bench a file
     "envs/procedural",
     "experiments/bench",
