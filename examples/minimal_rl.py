@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -84,9 +85,10 @@ def train(steps: int, *, num_problems: int = 32, group_size: int = 8, lr: float 
         uids = [tuple(range(first + p * group_size, first + (p + 1) * group_size)) for p in range(num_problems)]
         groups = engine.generate(list(map(Request, prompts, uids)), Sampling(max_new_tokens=2), seed=seed)
 
-        # verify: 1 for a right answer, 0 for anything else
+        # verify: 1 for a right answer, 0 for anything else (a bare number is an answer here; nothing announces it)
+        judge = partial(verify, verifier="numeric", mode="evaluation")
         rewards = torch.tensor(
-            [[verify(c.text, answer, "numeric").score for c in group] for (_, answer), group in zip(problems, groups)]
+            [[judge(c.text, answer).score for c in group] for (_, answer), group in zip(problems, groups)]
         )  # [P, G]
 
         # centre, and one optimizer step

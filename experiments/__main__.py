@@ -34,7 +34,10 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "view": ("experiments.cli.view:view", "Look at rollouts, curves and live runs in a browser, on this machine."),
     "label": ("experiments.cli.label:label", "Let a person choose the better of two completions, in a browser."),
     "export": ("experiments.cli.results:export", "Copy a trained policy as a Hugging Face folder with a model card."),
-    "ls": ("experiments.cli.results:list_runs", "List studies with their state and headline."),
+    "ls": (
+        "experiments.cli.results:list_runs",
+        "List studies: state, date, duration, headline, changed settings.",
+    ),
     "configs": ("experiments.cli.study:configs", "List the shipped configs, or print one with every default."),
     "verify": ("experiments.cli.grading:verify", "Grade a file of responses, or one response, and say why."),
     "rescore": ("experiments.cli.rescore:rescore", "Judge the stored rollouts of a run again; samples nothing."),

@@ -58,7 +58,7 @@ def list_runs(
     root: Annotated[Path, typer.Argument(help="Where studies are.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list for programs.")] = False,
 ) -> None:
-    """List studies with their state, date, duration, headline and changed settings."""
+    """List studies: state, date, duration, headline, changed settings."""
     if as_json:
         print(json.dumps(listed(root), indent=1))
     else:

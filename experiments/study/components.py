@@ -6,7 +6,7 @@ Resolved here, so that a mistake in a config is told before anything is trained.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from envs.demonstrators.base import Demonstrator
@@ -36,8 +36,14 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
 
 def build_env(component: Component) -> tuple[EnvSpec, Environment]:
     """The environment and the spec that travels to workers."""
-    env = build("env", component, make)
-    for note in env.notes():
+
+    def read(name: str, **settings: Any) -> tuple[Environment, Sequence[str]]:
+        """The environment, and what is to be told of its data, which are read here."""
+        env = make(name, **settings)
+        return env, env.notes()
+
+    env, notes = build("env", component, read)
+    for note in notes:
         tell(f"note: {component.name}: {note}")
     return parse_reference(component.name, **component.settings), env
 

@@ -93,7 +93,7 @@ def test_a_used_folder_is_refused_unless_resuming(study):
     with pytest.raises(UserError, match="add --resume"):
         run_study(load_experiment(["mini"]), study, quiet=True)
     with pytest.raises(UserError, match="the config differs"):
-        run_study(load_experiment(["mini"], ["rl.steps=5"]), study, resume=True, quiet=True)
+        run_study(load_experiment(["mini"], ["rl.group_size=2"]), study, resume=True, quiet=True)
 
 
 def test_resuming_a_finished_study_changes_nothing(study):

@@ -231,7 +231,7 @@ def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
     one_step_policy, workers, leaps_env, tmp_path, stage, step, kill, restart
 ):
     settings = ExpertIterationSettings(
-        rounds=2, problems_per_round=8, group_size=8, epochs=3, batch_size=4, sampling=SAMPLING, save_every=2,
+        rounds=2, problems_per_round=24, group_size=8, epochs=3, batch_size=4, sampling=SAMPLING, save_every=2,
         restart=restart,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from verifiers.types import Outcome, Verdict
 
 
 def reading(*, right: bool, length: float = 1.0) -> Reading:
-    return Reading(1, right, None, False, None, 1, length, False, True)
+    return Reading(1, right, () if right else (1,), (), 1, length, False, True)
 
 
 def groups(num: int = 40, size: int = 4) -> list[Group]:
