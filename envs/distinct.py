@@ -18,16 +18,16 @@ def distinct_problems(
     """
     problems: list[Problem] = []
     missing = []
-    for strand in env.strands(levels):
+    for stream in env.task_streams(levels):
         seen: dict[str, Problem] = {}
-        size = env.strand_size(strand, split)
+        size = env.stream_size(stream, split)
         for index in range(20 * per_level if size is None else min(size, per_level) or 1):
-            problem = env.strand_problem(strand, index, split=split, seed=seed)
+            problem = env.stream_problem(stream, index, split=split, seed=seed)
             seen.setdefault(problem.id, problem)
             if len(seen) == per_level:
                 break
         problems += seen.values()
         if len(seen) < per_level:
-            where = f"level {strand.level}" + (f" of {strand.part}" if strand.part else "")
+            where = f"level {stream.level}" + (f" of {stream.part}" if stream.part else "")
             missing.append(f"{where} has {len(seen)} different {split} problems, where {per_level} were asked for")
     return problems, missing

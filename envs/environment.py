@@ -13,7 +13,7 @@ from envs.demonstrators.base import Demonstrator, StepDemonstrator, corrupt_solu
 from envs.grading import grade_response, make_verifier
 from envs.prompts import present
 from envs.splits import draw_problem
-from envs.types import Check, EnvSpec, Message, Mistake, Problem, Step, StopReason, Strand
+from envs.types import Check, EnvSpec, Message, Mistake, Problem, Step, StopReason, TaskStream
 from verifiers.types import Verdict, Verifier
 
 
@@ -79,7 +79,7 @@ class Environment:
         ]
         if bare := [problem for problem in drawn if not problem.answer]:
             raise ValueError(f"shots is {self.shots}, but problem {bare[0].id} has no solution to show")
-        return tuple((p, self.home(p).render_solution(p.solution, p.answer)) for p in drawn)
+        return tuple((p, self.source_env(p).render_solution(p.solution, p.answer)) for p in drawn)
 
     def draw(self, index: int, *, split: str, seed: int, level: int | None) -> Problem:
         """Problem `index` before its template; environments over a fixed set of rows override it."""
@@ -94,16 +94,16 @@ class Environment:
             yield self.problem(index, split=split, seed=seed, level=level)
             index += 1
 
-    def strands(self, levels: Sequence[int]) -> tuple[Strand, ...]:
-        """The streams of problems of these levels: one for each, of equal shares."""
-        return tuple(Strand(level, share=1 / len(levels)) for level in levels)
+    def task_streams(self, levels: Sequence[int]) -> tuple[TaskStream, ...]:
+        """The task streams of these levels: one for each, of equal shares."""
+        return tuple(TaskStream(level, share=1 / len(levels)) for level in levels)
 
-    def strand_problem(self, strand: Strand, index: int, *, split: str = "train", seed: int = 0) -> Problem:
-        """Problem `index` of a strand."""
-        return self.problem(index, split=split, seed=seed, level=strand.level)
+    def stream_problem(self, stream: TaskStream, index: int, *, split: str = "train", seed: int = 0) -> Problem:
+        """Problem `index` of a task stream."""
+        return self.problem(index, split=split, seed=seed, level=stream.level)
 
-    def strand_size(self, strand: Strand, split: str) -> int | None:
-        """How many problems a strand has; None: as many as one draws."""
+    def stream_size(self, stream: TaskStream, split: str) -> int | None:
+        """How many problems a task stream has; None: as many as one draws."""
         return None
 
     def notes(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class Environment:
         before = sum(len(turn) + 1 for turn in turns[:-1])
         return replace(verdict, steps=tuple(step.moved(before) for step in verdict.steps)) if before else verdict
 
-    def home(self, problem: Problem) -> Environment:
+    def source_env(self, problem: Problem) -> Environment:
         """The environment that a problem came from: this one, unless it combines several."""
         return self
 
@@ -142,7 +142,7 @@ class Environment:
         """A writer of (imperfect) solutions; see `envs.demonstrators.base.StepDemonstrator` for the settings."""
         return StepDemonstrator(self, **settings)
 
-    def drill(self, rng: random.Random) -> Problem:
+    def single_step_problem(self, rng: random.Random) -> Problem:
         """A problem that practises a single skill: by default one of the easiest level."""
         return self.generate(rng, min(self.levels))
 

@@ -13,7 +13,7 @@ from envs.demonstrators.writers import make_demonstrator, who_writes
 from envs.environment import Environment
 from envs.registry import environment, make, parse_levels
 from envs.splits import keyed_rng
-from envs.types import Message, Problem, Step, Strand
+from envs.types import Message, Problem, Step, TaskStream
 from verifiers.types import Verdict
 
 
@@ -61,24 +61,26 @@ class Mixture(Environment):
         rng = keyed_rng("mixture", seed, split, index, level)
         name = self._choose(rng, level)
         own = level if level is not None else rng.choice([n for n in self.parts[name].levels if n in self.levels])
-        return self.strand_problem(Strand(own, name), index, split=split, seed=seed)
+        return self.stream_problem(TaskStream(own, name), index, split=split, seed=seed)
 
-    def strands(self, levels: Sequence[int]) -> tuple[Strand, ...]:
-        """One strand for each level of each part: the part's share, spread evenly over those of `levels` it has."""
+    def task_streams(self, levels: Sequence[int]) -> tuple[TaskStream, ...]:
+        """A task stream for each level of each part: the part's share, spread evenly over those of `levels` it has."""
         own = {name: [level for level in levels if self.has_level(name, level)] for name in self.parts}
         total = sum(self.shares[name] for name, mine in own.items() if mine)
         return tuple(
-            Strand(level, name, self.shares[name] / total / len(mine)) for name, mine in own.items() for level in mine
+            TaskStream(level, name, self.shares[name] / total / len(mine))
+            for name, mine in own.items()
+            for level in mine
         )
 
-    def strand_problem(self, strand: Strand, index: int, *, split: str = "train", seed: int = 0) -> Problem:
+    def stream_problem(self, stream: TaskStream, index: int, *, split: str = "train", seed: int = 0) -> Problem:
         """Problem `index` of a part's level, labelled with the part's name."""
-        problem = self.parts[strand.part].problem(index, split=split, seed=seed, level=strand.level)
-        return _labelled(problem, strand.part)
+        problem = self.parts[stream.part].problem(index, split=split, seed=seed, level=stream.level)
+        return _labelled(problem, stream.part)
 
-    def strand_size(self, strand: Strand, split: str) -> int | None:
+    def stream_size(self, stream: TaskStream, split: str) -> int | None:
         """How many problems the part has of the level."""
-        return self.parts[strand.part].strand_size(strand, split)
+        return self.parts[stream.part].stream_size(stream, split)
 
     def notes(self) -> tuple[str, ...]:
         """What is to be told about the parts, each under its name."""
@@ -101,7 +103,7 @@ class Mixture(Environment):
         part = self.parts[name]
         return level in (part.levels if level in self.levels else part.ood_levels)
 
-    def home(self, problem: Problem) -> Environment:
+    def source_env(self, problem: Problem) -> Environment:
         """The part that a problem came from.
 
         Raises:
@@ -110,28 +112,28 @@ class Mixture(Environment):
         name = problem.info.get("part")
         if name not in self.parts:
             raise ValueError(f"problem {problem.id} has part {name!r}, expected one of {', '.join(self.parts)}")
-        return self.parts[name].home(problem)
+        return self.parts[name].source_env(problem)
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """The verdict of the problem's own environment."""
-        return self.home(problem).grade(problem, response)
+        return self.source_env(problem).grade(problem, response)
 
     def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
         """The verdict of the problem's own environment."""
-        return self.home(problem).grade_transcript(problem, transcript)
+        return self.source_env(problem).grade_transcript(problem, transcript)
 
     def step(self, problem: Problem, transcript: Sequence[Message]) -> Step:
         """What follows in the problem's own environment."""
-        return self.home(problem).step(problem, transcript)
+        return self.source_env(problem).step(problem, transcript)
 
     def corrupt(self, problem: Problem, rng: random.Random) -> tuple[str, ...]:
         """Wrong responses by the problem's own environment."""
-        return self.home(problem).corrupt(problem, rng)
+        return self.source_env(problem).corrupt(problem, rng)
 
-    def drill(self, rng: random.Random) -> Problem:
-        """A drill of a part, chosen by weight."""
+    def single_step_problem(self, rng: random.Random) -> Problem:
+        """A single-step problem of a part, chosen by weight."""
         name = self._choose(rng, None)
-        return _labelled(self.parts[name].drill(rng), name)
+        return _labelled(self.parts[name].single_step_problem(rng), name)
 
     def demonstrator(self, parts: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> Demonstrator:
         """Each part's own demonstrator, with the same settings; `parts` overrides them by part.
@@ -170,7 +172,7 @@ class MixtureDemonstrator:
 
     def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
         """A conversation in the manner of the part's demonstrator; of one turn where the part has no more."""
-        writer, part = self.writers[problem.info["part"]], self.env.home(problem)
+        writer, part = self.writers[problem.info["part"]], self.env.source_env(problem)
         if part.max_turns > 1 and isinstance(writer, ConversationDemonstrator):
             return writer.transcript(problem, rng)
         return (Message("assistant", writer.write(problem, rng)),)

@@ -71,7 +71,7 @@ def environment(
         verify: a verifier's name, {"name": ..., **settings}, a verifier, or a function (problem, answer) -> bool;
             "exact" unless given.
         mistakes: wrong rules for demonstrators; see `Environment`.
-        attributes: further class attributes, e.g. `render_solution`, `drill`, `max_turns`.
+        attributes: further class attributes, e.g. `render_solution`, `single_step_problem`, `max_turns`.
     Returns:
         a decorator that gives the environment's class back.
     Raises:

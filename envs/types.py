@@ -196,7 +196,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Strand:
+class TaskStream:
     """The problems of one level of one part.
 
     Attributes:

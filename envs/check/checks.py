@@ -133,12 +133,14 @@ def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
     apart: list[tuple[Problem, Problem]] = []
     for problem in problems:
         other = first.setdefault(problem.id, problem)
-        if other is problem or env.home(problem).max_turns > 1:
+        if other is problem or env.source_env(problem).max_turns > 1:
             continue
         num_twins += 1
         if (
             other.answer != problem.answer
-            and not env.grade(other, env.home(problem).render_solution(problem.solution, problem.answer)).is_correct
+            and not env.grade(
+                other, env.source_env(problem).render_solution(problem.solution, problem.answer)
+            ).is_correct
         ):
             apart.append((other, problem))
     detail = f"{len(apart)} of {num_twins} repeated problems have answers that the first does not accept"
@@ -150,11 +152,11 @@ def _check_twins(env: Environment, problems: Sequence[Problem]) -> Finding:
 
 def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
     """The verdict on the worked solution; where there are several turns, it is played and must read what it expects."""
-    home = env.home(problem)
-    if home.max_turns == 1:
-        return env.grade(problem, home.render_solution(problem.solution, problem.answer))
-    transcript = StepDemonstrator(home).transcript(problem, random.Random(0))
-    expected = [reply for _, reply in home.turns(problem, problem.solution, problem.answer) if reply]
+    source = env.source_env(problem)
+    if source.max_turns == 1:
+        return env.grade(problem, source.render_solution(problem.solution, problem.answer))
+    transcript = StepDemonstrator(source).transcript(problem, random.Random(0))
+    expected = [reply for _, reply in source.turns(problem, problem.solution, problem.answer) if reply]
     read = [message.content for message in transcript if message.role == "tool"]
     if read != expected[: len(read)]:
         return Verdict(Outcome.WRONG, 0.0, detail=f"the worked turns expect {expected}, the environment says {read}")
@@ -186,8 +188,8 @@ def _near_misses(env: Environment, problem: Problem) -> list[str]:
     """Answers close to an integer reference: one more, and the same last digit."""
     if not re.fullmatch(r"-?\d{1,15}", problem.answer) or env.max_turns > 1:
         return []
-    home = env.home(problem)
-    return [home.render_solution((), str(int(problem.answer) + shift)) for shift in (1, 10)]
+    source = env.source_env(problem)
+    return [source.render_solution((), str(int(problem.answer) + shift)) for shift in (1, 10)]
 
 
 def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:
@@ -260,7 +262,7 @@ def check_splits(
 
 
 def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
-    """The default demonstrator and the drill write what `grade` reads."""
+    """The default demonstrator and the single-step problem write what `grade` reads."""
     rng = random.Random(seed)
     writer = env.demonstrator()
     uncovered = [level for level in writer.levels if level not in env.levels]
@@ -275,10 +277,11 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
     detail = f"right on {right} of {total}; levels {list(writer.levels)}"
     fix = "demonstrator().write must give a response that grade reads; its levels must be training levels"
     yield Finding("demonstrator", right > 0 and not uncovered, detail, fix)
-    drill = env.drill(rng)
-    drill = replace(drill, env=env.name)
-    is_right = env.grade(drill, env.home(drill).render_solution(drill.solution, drill.answer)).is_correct
-    yield Finding("drill", is_right, f"e.g. {drill.text!r}", "drill(rng) must return a problem whose gold is CORRECT")
+    single = env.single_step_problem(rng)
+    single = replace(single, env=env.name)
+    is_right = env.grade(single, env.source_env(single).render_solution(single.solution, single.answer)).is_correct
+    fix = "single_step_problem(rng) must return a problem whose gold is CORRECT"
+    yield Finding("single-step problem", is_right, f"e.g. {single.text!r}", fix)
 
 
 def check_speed(env: Environment, seed: int, report: EnvReport) -> Iterator[Finding]:

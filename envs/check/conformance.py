@@ -76,6 +76,6 @@ def check_environment(
         except Exception as error:  # raised by the author's code: it is the finding, and the other checks go on
             detail = f"raised {type(error).__name__}: {error}"
             report.findings.append(
-                Finding(name, False, detail, "grade, corrupt, demonstrator and drill must not raise")
+                Finding(name, False, detail, "grade, corrupt, demonstrator and single_step_problem must not raise")
             )
     return report

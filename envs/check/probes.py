@@ -49,7 +49,7 @@ def exploit_probes(env: Environment, known: Sequence[Problem], rng: random.Rando
 
     def announce(problem: Problem, text: str) -> str:
         """`text` as the answer, in the words that the environment asks for."""
-        return env.home(problem).render_solution((), text)
+        return env.source_env(problem).render_solution((), text)
 
     def answering(make: Probe) -> Probe:
         """A probe that announces what `make` answers."""

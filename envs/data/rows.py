@@ -15,7 +15,7 @@ from typing import Any
 
 from envs.environment import Environment
 from envs.splits import keyed_rng, split_of
-from envs.types import SPLITS, Problem, Strand
+from envs.types import SPLITS, Problem, TaskStream
 
 EVALUATION_FIRST = ("test", "validation", "train")
 
@@ -79,9 +79,9 @@ class RowsEnvironment(Environment):
         """How many different problems a split holds, of one level or of all training levels."""
         return len(self._by_level.get((split, level), ()))
 
-    def strand_size(self, strand: Strand, split: str) -> int | None:
-        """How many different problems a strand has."""
-        return self.num_problems(split, strand.level)
+    def stream_size(self, stream: TaskStream, split: str) -> int | None:
+        """How many different problems a task stream has."""
+        return self.num_problems(split, stream.level)
 
     def draw(self, index: int, *, split: str = "train", seed: int | None = 0, level: int | None = None) -> Problem:
         """Problem `index` of a split; beyond the last row a new epoch begins, in another order.

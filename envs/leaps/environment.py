@@ -139,7 +139,7 @@ class Leaps(Environment):
         """A writer of imperfect solutions; see `LeapDemonstrator` for its settings."""
         return LeapDemonstrator(self, **settings)  # type: ignore[arg-type]
 
-    def drill(self, rng: random.Random) -> Problem:
+    def single_step_problem(self, rng: random.Random) -> Problem:
         """A one-operation problem: practice of single steps."""
         return self.generate(rng, 1)
 

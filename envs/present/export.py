@@ -56,8 +56,8 @@ def rows(
 def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, index: int) -> dict[str, Any]:
     if kind == "problems":
         return problem.to_json()
-    home = env.home(problem)
-    is_talk = home.max_turns > 1
+    source = env.source_env(problem)
+    is_talk = source.max_turns > 1
     prompt: Any = problem.prompt
     if is_talk or not isinstance(prompt, str):
         prompt = [{"role": m.role, "content": m.content} for m in prompt_messages(problem)]
@@ -65,7 +65,7 @@ def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, inde
         tools = {"tools": problem.info["tools"]} if "tools" in problem.info else {}
         return {"prompt": prompt, "answer": problem.answer, "problem": json.dumps(problem.to_json()), **tools}
     if kind == "stepwise_supervision":
-        return _stepwise(home, problem, rng, index)
+        return _stepwise(source, problem, rng, index)
 
     def completion(solution: str | tuple[Message, ...]) -> Any:
         """A solution in the form of the prompt: text beside text, messages beside messages."""
@@ -73,12 +73,12 @@ def _row(env: Environment, problem: Problem, kind: str, rng: random.Random, inde
             return solution if isinstance(prompt, str) else [{"role": "assistant", "content": solution}]
         return [{"role": m.role, "content": m.content} for m in solution]
 
-    gold: Any = home.render_solution(problem.solution, problem.answer)
+    gold: Any = source.render_solution(problem.solution, problem.answer)
     if is_talk:
-        gold = StepDemonstrator(home).transcript(problem, rng)
+        gold = StepDemonstrator(source).transcript(problem, rng)
     if kind == "prompt_completion":
         return {"prompt": prompt, "completion": completion(gold)}
-    wrong: Any = _wrong_talk(home, problem, rng) if is_talk else _corrupted(home, problem, rng)
+    wrong: Any = _wrong_talk(source, problem, rng) if is_talk else _corrupted(source, problem, rng)
     if kind == "preference":
         return {"prompt": prompt, "chosen": completion(gold), "rejected": completion(wrong)}
     is_right = index % 2 == 0

@@ -31,7 +31,7 @@ def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed
         wrong = env.corrupt(problem, rng)
         lines = [
             f"[level {problem.level}] {problem.text}",
-            indent(env.home(problem).render_solution(problem.solution, problem.answer)),
+            indent(env.source_env(problem).render_solution(problem.solution, problem.answer)),
         ]
         if wrong:
             lines += ["  wrong on purpose:", indent(wrong[0])]
@@ -68,19 +68,19 @@ def play(
     """
     env = make(env) if isinstance(env, str) else env
     for problem in env.problems(num, seed=seed, level=level):
-        home = env.home(problem)
+        source = env.source_env(problem)
         try:
-            if home.max_turns > 1:
-                episode = play_episode(home, problem, lambda messages: _typed(ask, messages[-1].content))
+            if source.max_turns > 1:
+                episode = play_episode(source, problem, lambda messages: _typed(ask, messages[-1].content))
                 yield Round(problem, episode.turns[-1].content, episode.verdict)
                 continue
             typed = _typed(ask, problem.text)
         except _Quit:
             return
-        verdict = home.grade(problem, typed)
+        verdict = source.grade(problem, typed)
         if verdict.answer is None:
-            typed = home.render_solution((), typed)
-            verdict = home.grade(problem, typed)
+            typed = source.render_solution((), typed)
+            verdict = source.grade(problem, typed)
         yield Round(problem, typed, verdict)
 
 
@@ -145,7 +145,7 @@ def page(name: str, *, seed: int = 0) -> str:
     for level in (*env.levels, *env.ood_levels):
         problem = env.problem(0, seed=seed, level=level)
         beyond = " (evaluation only)" if level in env.ood_levels else ""
-        solution = env.home(problem).render_solution(problem.solution, problem.answer)
+        solution = env.source_env(problem).render_solution(problem.solution, problem.answer)
         lines += ["", f"Level {level}{beyond}", "", "```text", problem.text, "", solution, "```"]
     return "\n".join(lines) + "\n"
 

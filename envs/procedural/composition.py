@@ -96,7 +96,7 @@ class Composition(Environment):
         """Writes atoms and the demonstrated pairs; settings as those of `StepDemonstrator`."""
         return CompositionDemonstrator(self, **settings)
 
-    def drill(self, rng: random.Random) -> Problem:
+    def single_step_problem(self, rng: random.Random) -> Problem:
         """A single function."""
         return self.generate(rng, 1)
 

@@ -80,7 +80,7 @@ class GuessNumber(Environment):
         steps = _steps(turns[:allowed])
         return verdict.judged([*steps[:-1], *(replace(step, is_right=False) for step in steps[-1:])])
 
-    def drill(self, rng: random.Random) -> Problem:
+    def single_step_problem(self, rng: random.Random) -> Problem:
         """A range of two numbers."""
         return replace(self.generate(rng, 1), level=min(self.levels))
 

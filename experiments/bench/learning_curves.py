@@ -109,7 +109,9 @@ class World:
         self, policy: CausalPolicy, *, steps: int, lr: float, first: int = 0, target: float | None = None
     ) -> None:
         """Fits the policy to demonstrations first .. first + 4000 - 1, until `target` is reached where there is one."""
-        source = DemonstrationSource(self.env, self.env.demonstrator(**DEMONSTRATOR), drill_share=0.0, seed=self.seed)
+        source = DemonstrationSource(
+            self.env, self.env.demonstrator(**DEMONSTRATOR), single_step_share=0.0, seed=self.seed
+        )
         examples = shuffled_epochs(encode_demonstrations(source.write(4000, first=first), policy), self.seed)
         learner = Learner(
             Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=lr, warmup_steps=10))

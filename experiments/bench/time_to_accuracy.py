@@ -133,7 +133,7 @@ def describe(race: Race) -> dict[str, Any]:
 def imitate(env: Environment, seed: int) -> CausalPolicy:
     """The policy that both sides start from."""
     policy = build_tiny(MODEL, vocabulary=env.vocabulary(), seed=seed)
-    source = DemonstrationSource(env, env.demonstrator(), drill_share=0.3, seed=seed)
+    source = DemonstrationSource(env, env.demonstrator(), single_step_share=0.3, seed=seed)
     examples = encode_demonstrations(source.write(DEMONSTRATIONS), policy)
     learner = Learner(
         Models(policy), make_algorithm("sft"), LearnerSettings(OptimizerSettings(lr=IMITATION_LR, warmup_steps=100))

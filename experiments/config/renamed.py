@@ -14,13 +14,16 @@ from typing import Any
 from experiments.run.errors import UserError
 
 KEYS: dict[str, str] = {  # dotted key, `*` for any part -> the key of now
-    f"{place}rl.{old}": f"{place}rl.{new}"
-    for place in ("", "arms.*.")
-    for old, new in (
-        ("fixed_lag", "fixed_staleness"),
-        ("algorithm.max_refills", "algorithm.max_resamples"),
-        ("algorithm.settings.max_refills", "algorithm.settings.max_resamples"),
-    )
+    "imitation.drill_share": "imitation.single_step_share",
+    **{
+        f"{place}rl.{old}": f"{place}rl.{new}"
+        for place in ("", "arms.*.")
+        for old, new in (
+            ("fixed_lag", "fixed_staleness"),
+            ("algorithm.max_refills", "algorithm.max_resamples"),
+            ("algorithm.settings.max_refills", "algorithm.settings.max_resamples"),
+        )
+    },
 }
 
 VALUES = {  # (dotted key, value) -> the value of now

@@ -135,7 +135,7 @@ class ImitationSection(Section):
 
     demonstrator: dict[str, Any] = Field(default_factory=dict)  # settings of the environment's demonstrator
     num_demonstrations: Positive = 20_000  # written anew for every seed
-    drill_share: Probability = 0.3  # share of one-step problems with right solutions
+    single_step_share: Probability = 0.3  # share of single-step problems with right solutions
     step_accuracy: Probability = 0.95  # stop once single steps are right this often; 0: no probe, all `steps`
     steps: Positive = 3000  # optimizer steps at most
     min_steps: Annotated[int, Field(ge=0)] = 0  # optimizer steps before the target may end it

@@ -41,10 +41,10 @@ def validation_problems(env: Environment, section: EvaluationSection) -> list[Pr
         UserError: the environment has none.
     """
     try:
-        strands = env.strands(env.levels)
+        streams = env.task_streams(env.levels)
         seen: dict[str, Problem] = {}
         for i in range(20 * section.validation_problems):
-            problem = env.strand_problem(strands[i % len(strands)], i, split="validation", seed=EVALUATION_SEED)
+            problem = env.stream_problem(streams[i % len(streams)], i, split="validation", seed=EVALUATION_SEED)
             seen.setdefault(problem.id, problem)
             if len(seen) == section.validation_problems:
                 break

@@ -66,16 +66,16 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
     if env.max_turns > 1 or not env.has_reference:
         return
     known = dict.fromkeys(MEASURES)
-    for strand in env.strands(env.levels):
+    for stream in env.task_streams(env.levels):
         try:
-            problem = env.strand_problem(strand, 0, split="train", seed=0)
+            problem = env.stream_problem(stream, 0, split="train", seed=0)
         except ValueError as error:
             raise UserError(f"env: {error}") from error
-        home = env.home(problem)
-        if home.max_turns > 1 or not home.has_reference:
+        source = env.source_env(problem)
+        if source.max_turns > 1 or not source.has_reference:
             return
         try:
-            verdict = home.grade(problem, home.render_solution(problem.solution, problem.answer))
+            verdict = source.grade(problem, source.render_solution(problem.solution, problem.answer))
         except (ValueError, TypeError) as error:  # a verifier that cannot be made
             raise UserError(f"env: {error}") from error
         known |= dict.fromkeys(verdict.parts)

@@ -34,7 +34,7 @@ from rl.records.evaluate import evaluate
 from rl.records.recorder import Recorder
 from rl.workers.conversations import encode_prompt
 
-PROBE_PROBLEMS = 256  # one-step problems of a probe, sampled once each
+PROBE_PROBLEMS = 256  # single-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
 SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
@@ -130,7 +130,9 @@ def _imitate(
 
 def demonstrations_of(services: Services, section: ImitationSection, demonstrator: Demonstrator) -> DemonstrationSource:
     """The demonstrations of this seed, by index."""
-    return DemonstrationSource(services.env, demonstrator, drill_share=section.drill_share, seed=services.seed)
+    return DemonstrationSource(
+        services.env, demonstrator, single_step_share=section.single_step_share, seed=services.seed
+    )
 
 
 def fit_demonstrations(
@@ -166,13 +168,13 @@ def fit_demonstrations(
 
 
 class StepProbe:
-    """Share of one-step problems of the validation split that the policy solves when it samples."""
+    """Share of single-step problems of the validation split that the policy solves when it samples."""
 
     def __init__(self, services: Services, policy: CausalPolicy) -> None:
         self.server = services.server
         self.sampling = sampling_of(services.shared.rl.sampling)
         self.policy = policy
-        self.problems = validation_drills(services.env)
+        self.problems = validation_single_steps(services.env)
 
     def __call__(self, step: int) -> float:
         """Accuracy in [0, 1]; the rollout workers sample and grade."""
@@ -183,18 +185,18 @@ class StepProbe:
         return found.mean_at_k("answer")
 
 
-def validation_drills(env: Environment) -> list[Problem]:
-    """One-step problems that no demonstration shows."""
+def validation_single_steps(env: Environment) -> list[Problem]:
+    """Single-step problems that no demonstration shows."""
     problems: list[Problem] = []
     for index in range(200 * PROBE_PROBLEMS):
-        problem = env.drill(keyed_rng("probe", env.name, index))
+        problem = env.single_step_problem(keyed_rng("probe", env.name, index))
         if split_of(problem) == "validation":
             problems.append(replace(problem, env=env.name, split="validation", index=index))
         if len(problems) == PROBE_PROBLEMS:
             return problems
     if not problems:
         raise UserError(
-            f"environment {env.name!r} has no one-step problem in the validation split; "
-            "set imitation.drill_share=0 and imitation.step_accuracy=0"
+            f"environment {env.name!r} has no single-step problem in the validation split; "
+            "set imitation.single_step_share=0 and imitation.step_accuracy=0"
         )
     return problems

@@ -72,7 +72,7 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
             f"evaluation.headline_level is {level}, but the evaluated levels are {list(levels)}: choose one, or "
             "null for all trained levels"
         )
-    few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.strands(env.levels))})
+    few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.task_streams(env.levels))})
     final_problems(env, few)
     validation_problems(env, few)
 
@@ -97,9 +97,9 @@ def print_plan(experiment: Experiment) -> None:
     for name, method in methods_of_study(experiment).items():
         print(f"  {name:<14} {method.plan()}")
     evaluation = experiment.evaluation
-    strands = env.strands(evaluation.levels or (*env.levels, *env.ood_levels))
+    streams = env.task_streams(evaluation.levels or (*env.levels, *env.ood_levels))
     print(
-        f"  test           {evaluation.problems_per_level} problems x {len(strands)} levels x "
+        f"  test           {evaluation.problems_per_level} problems x {len(streams)} levels x "
         f"{evaluation.num_samples} samples and one greedy, for sft and every arm"
     )
     workers = experiment.workers

@@ -26,7 +26,7 @@ from experiments.run.stop import StopSwitch
 from experiments.stages.problems import final_problems, save_problems, validation_problems
 from experiments.stages.prompting import with_prompts
 from experiments.stages.serving import start_executor, stop_executor
-from experiments.stages.sft import check_room, validation_drills
+from experiments.stages.sft import check_room, validation_single_steps
 from experiments.study.components import build_env
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
@@ -177,7 +177,7 @@ def _check(experiment: Experiment) -> None:
         raise UserError(f"policy.{error}") from error
     env = build_env(experiment.env)[1]
     if experiment.imitation is not None and experiment.imitation.step_accuracy:
-        validation_drills(env)
+        validation_single_steps(env)
     tiny = experiment.policy.tiny
     if tiny is not None:
         policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)

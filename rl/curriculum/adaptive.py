@@ -1,4 +1,4 @@
-"""Curricula that follow the policy: strands are weighted by their present success rate.
+"""Curricula that follow the policy: task streams are weighted by their present success rate.
 
 A group whose completions are all right or all wrong teaches nothing. The rate is a running estimate from counts that
 fade, so the weights move with the policy.
@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.environment import Environment
-from envs.types import Strand
+from envs.types import TaskStream
 from rl.curriculum.base import Curriculum
 from rl.types import Group
 
 
 class AdaptiveCurriculum(Curriculum):
-    """Strands with weight share x max(floor, worth(p)), p the strand's present success rate. A subclass gives `worth`.
+    """Task streams with weight share x max(floor, worth(p)), p the stream's present success rate.
 
-    The rate is estimated from counts that fade by `decay` per step, starting from one success and one failure.
+    A subclass gives `worth`. The rate is estimated from counts that fade by `decay` per step, starting from one success
+    and one failure.
     Problems that pools ask again count like any other.
 
     Args:
-        floor: least worth of a strand before normalisation, so that none is forgotten.
+        floor: least worth of a stream before normalisation, so that none is forgotten.
         decay: in [0, 1): what a count is worth one step later.
         settings: see `Curriculum`.
     """
@@ -37,8 +38,8 @@ class AdaptiveCurriculum(Curriculum):
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay}, expected 0 or more and below 1")
         self.floor, self.decay = floor, decay
-        self._right = {strand.key: 0.0 for strand in self.strands}
-        self._tried = {strand.key: 0.0 for strand in self.strands}
+        self._right = {stream.key: 0.0 for stream in self.streams}
+        self._tried = {stream.key: 0.0 for stream in self.streams}
 
     @property
     def reads_gold(self) -> bool:
@@ -49,15 +50,15 @@ class AdaptiveCurriculum(Curriculum):
         """What a problem teaches where the success rate is p; at most MAX_WORTH."""
         raise NotImplementedError
 
-    def success_rate(self, strand: Strand) -> float:
+    def success_rate(self, stream: TaskStream) -> float:
         """The running estimate, in (0, 1)."""
-        return (self._right[strand.key] + 1) / (self._tried[strand.key] + 2)
+        return (self._right[stream.key] + 1) / (self._tried[stream.key] + 2)
 
-    def weights(self) -> dict[Strand, float]:
-        """Probability of each strand."""
-        raw = {s: s.share * max(self.floor, self.worth(self.success_rate(s))) for s in self.strands}
+    def weights(self) -> dict[TaskStream, float]:
+        """Probability of each stream."""
+        raw = {s: s.share * max(self.floor, self.worth(self.success_rate(s))) for s in self.streams}
         total = sum(raw.values())
-        return {strand: weight / total for strand, weight in raw.items()}
+        return {stream: weight / total for stream, weight in raw.items()}
 
     def observe(self, groups: Sequence[Group]) -> None:
         """Fades what was known by one step and adds these groups."""
@@ -72,8 +73,8 @@ class AdaptiveCurriculum(Curriculum):
                 self._tried[key_of_group] += len(group.trajectories)
 
     def metrics(self) -> dict[str, float]:
-        """Weights and success estimates by strand."""
-        return {**super().metrics(), **{f"success/{s.label}": self.success_rate(s) for s in self.strands}}
+        """Weights and success estimates by stream."""
+        return {**super().metrics(), **{f"success/{s.label}": self.success_rate(s) for s in self.streams}}
 
     def state_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -88,9 +89,9 @@ class AdaptiveCurriculum(Curriculum):
 
 
 class LearnabilityCurriculum(AdaptiveCurriculum):
-    """Strands with worth p (1 - p), the variance of a success: what a group teaches about the policy.
+    """Task streams with worth p (1 - p), the variance of a success: what a group teaches about the policy.
 
-    A strand that was never asked has the largest worth.
+    A stream that was never asked has the largest worth.
 
     Args:
         floor: at most 0.25, the largest p (1 - p).
@@ -108,7 +109,7 @@ class LearnabilityCurriculum(AdaptiveCurriculum):
 
 
 class TargetSuccessCurriculum(AdaptiveCurriculum):
-    """Strands with worth exp(-(p - accuracy)^2 / (2 width^2)): those that the policy solves about so often.
+    """Task streams with worth exp(-(p - accuracy)^2 / (2 width^2)): those that the policy solves about so often.
 
     A target above one half keeps practice rewarding, one below keeps it hard. A mixture is held at the target across
     its parts: those that become too easy for it give way to those that do not.

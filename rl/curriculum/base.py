@@ -1,7 +1,7 @@
-"""The uniform curriculum, and what all curricula share: strands with weights, no problem twice, a state to resume from.
+"""The uniform curriculum, and what all share: task streams with weights, no problem twice, a state to resume from.
 
-A strand (envs/types.py) is one level of one part of a mixture, or of the environment itself. A curriculum draws a
-strand by weight, then the strand's next problem that was not asked before.
+A task stream (envs/types.py) is one level of one part of a mixture, or of the environment itself. A curriculum draws a
+stream by weight, then the stream's next problem that was not asked before.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any
 
 from envs.environment import Environment
 from envs.splits import keyed_rng
-from envs.types import Problem, Strand
+from envs.types import Problem, TaskStream
 from rl.curriculum.pools import Pools
 from rl.types import Group, Trajectory
 
-MAX_REPEATS = 200  # draws in a row that were asked before, until a strand counts as exhausted
+MAX_REPEATS = 200  # draws in a row that were asked before, until a stream counts as exhausted
 SUCCESS = ("gold", "reward")
 
 
 class Curriculum:
-    """Problems of all strands by their shares. Base of the other curricula.
+    """Problems of all task streams by their shares. Base of the other curricula.
 
-    Problem i of step s is a pure function of (seed, s, i) and of the state: how far each strand was consumed, and, with
+    Problem i of step s is a pure function of (seed, s, i) and of the state: how far each stream was consumed, and, with
     pools and in subclasses, what was observed.
 
     Args:
-        seed: of the problems and of the choice of strands.
+        seed: of the problems and of the choice of streams.
         levels: training levels to draw from; None: all of the environment's.
         split: where the problems come from.
         pools: settings of `rl.curriculum.pools.Pools`: problems that were all right or all wrong are set aside and
@@ -60,8 +60,8 @@ class Curriculum:
         if by not in SUCCESS:
             raise ValueError(f"by is {by!r}, expected 'gold' or 'reward'")
         self.by = by
-        self.strands = env.strands(self.levels)
-        self._by_key = {strand.key: strand for strand in self.strands}
+        self.streams = env.task_streams(self.levels)
+        self._by_key = {stream.key: stream for stream in self.streams}
         self.pools = None if pools is None else Pools(self._by_key, **pools)
         self._next = dict.fromkeys(self._by_key, 0)  # index of the next problem to look at
         self._asked: dict[str, dict[bytes, None]] = {key: {} for key in self._by_key}  # since the epoch began
@@ -73,20 +73,20 @@ class Curriculum:
         """True when what it asks depends on gold verdicts."""
         return self.by == "gold" and self.pools is not None
 
-    def weights(self) -> dict[Strand, float]:
-        """Probability of each strand."""
-        return {strand: strand.share for strand in self.strands}
+    def weights(self) -> dict[TaskStream, float]:
+        """Probability of each stream."""
+        return {stream: stream.share for stream in self.streams}
 
     def problems(self, step: int, num: int, *, first: int = 0) -> list[Problem]:
         """Problems `first` to `first + num` of a step, marked as consumed."""
         weights = self.weights()
-        strands, shares = list(weights), list(weights.values())
+        streams, shares = list(weights), list(weights.values())
         drawn = []
         for position in range(first, first + num):
             rng = keyed_rng("curriculum", self.seed, step, position)
-            strand = rng.choices(strands, shares)[0]
-            again = self.pools.draw(strand.key, rng.random(), rng) if self.pools is not None else None
-            drawn.append(self._fresh(strand) if again is None else self._ask(strand, self._problem(strand, again)))
+            stream = rng.choices(streams, shares)[0]
+            again = self.pools.draw(stream.key, rng.random(), rng) if self.pools is not None else None
+            drawn.append(self._fresh(stream) if again is None else self._ask(stream, self._problem(stream, again)))
         return drawn
 
     def observe(self, groups: Sequence[Group]) -> None:
@@ -104,15 +104,15 @@ class Curriculum:
         return row.verdict.score if self.by == "gold" else min(1.0, max(0.0, row.reward))
 
     def key_of(self, problem: Problem) -> str | None:
-        """Key of the strand that a problem belongs to; None for one that this curriculum does not draw."""
-        for key in (Strand(problem.level, str(problem.info.get("part", ""))).key, str(problem.level)):
+        """Key of the stream that a problem belongs to; None for one that this curriculum does not draw."""
+        for key in (TaskStream(problem.level, str(problem.info.get("part", ""))).key, str(problem.level)):
             if key in self._by_key:
                 return key
         return None
 
     def metrics(self) -> dict[str, float]:
-        """Weights by strand, how many problems were asked, and what is set aside."""
-        weights = {f"weight/{strand.label}": weight for strand, weight in self.weights().items()}
+        """Weights by stream, how many problems were asked, and what is set aside."""
+        weights = {f"weight/{stream.label}": weight for stream, weight in self.weights().items()}
         pools = self.pools.metrics() if self.pools is not None else {}
         return {**weights, "asked": float(self._num_asked), "epochs": float(max(self._epochs.values())), **pools}
 
@@ -146,39 +146,39 @@ class Curriculum:
         if self.pools is not None:
             self.pools.load_state_dict(state["pools"])
 
-    def _fresh(self, strand: Strand) -> Problem:
-        """The strand's next problem that was not asked in this epoch; a new epoch when there is none.
+    def _fresh(self, stream: TaskStream) -> Problem:
+        """The stream's next problem that was not asked in this epoch; a new epoch when there is none.
 
         Problems that are set aside are passed over; when an epoch of the others taught nothing, they come back, the
         oldest first.
         """
-        asked, count = self._asked[strand.key], self.env.strand_size(strand, self.split)
+        asked, count = self._asked[stream.key], self.env.stream_size(stream, self.split)
         while True:
             for _ in range(MAX_REPEATS if count is None else max(MAX_REPEATS, 2 * count)):
                 if count is not None and len(asked) >= count:
                     break
-                problem = self._problem(strand, self._next[strand.key])
-                self._next[strand.key] += 1
+                problem = self._problem(stream, self._next[stream.key])
+                self._next[stream.key] += 1
                 key = bytes.fromhex(problem.id)
-                if key not in asked and (self.pools is None or not self.pools.holds(strand.key, key)):
-                    return self._ask(strand, problem)
-            if self.pools is not None and self.pools.is_barren(strand.key):
-                return self._ask(strand, self._problem(strand, self.pools.take_oldest(strand.key)))
-            self._begin_epoch(strand)  # the first problem of an epoch that is not set aside is fresh
+                if key not in asked and (self.pools is None or not self.pools.holds(stream.key, key)):
+                    return self._ask(stream, problem)
+            if self.pools is not None and self.pools.is_barren(stream.key):
+                return self._ask(stream, self._problem(stream, self.pools.take_oldest(stream.key)))
+            self._begin_epoch(stream)  # the first problem of an epoch that is not set aside is fresh
 
-    def _problem(self, strand: Strand, index: int) -> Problem:
-        return self.env.strand_problem(strand, index, split=self.split, seed=self.seed)
+    def _problem(self, stream: TaskStream, index: int) -> Problem:
+        return self.env.stream_problem(stream, index, split=self.split, seed=self.seed)
 
-    def _ask(self, strand: Strand, problem: Problem) -> Problem:
-        self._asked[strand.key][bytes.fromhex(problem.id)] = None
+    def _ask(self, stream: TaskStream, problem: Problem) -> Problem:
+        self._asked[stream.key][bytes.fromhex(problem.id)] = None
         self._num_asked += 1
         return problem
 
-    def _begin_epoch(self, strand: Strand) -> None:
-        self._asked[strand.key].clear()
-        self._epochs[strand.key] += 1
+    def _begin_epoch(self, stream: TaskStream) -> None:
+        self._asked[stream.key].clear()
+        self._epochs[stream.key] += 1
         if self.pools is not None:
-            self.pools.begin_epoch(strand.key)
+            self.pools.begin_epoch(stream.key)
 
 
 def _pack(ids: Iterable[bytes]) -> str:

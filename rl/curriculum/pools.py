@@ -14,14 +14,14 @@ POOLS = ("hard", "easy")
 
 
 class Pools:
-    """Problems set aside, by strand: id -> index in the strand's stream, the oldest first.
+    """Problems set aside, by task stream: id -> index in the stream, the oldest first.
 
     Args:
-        keys: of the strands.
+        keys: of the task streams.
         easy_at: success rate of a group from which on its problem is easy.
         hard_at: success rate up to which it is hard.
         easy_share, hard_share: probability that a draw asks a problem of the pool again, where the pool has one.
-        capacity: problems that a pool of a strand holds; the oldest are forgotten (a stream will not repeat them).
+        capacity: problems that the pool of a stream holds; the oldest are forgotten (the stream will not repeat them).
     Raises:
         ValueError: a setting outside its range.
     """
@@ -68,19 +68,19 @@ class Pools:
         """Index of the problem that was set aside first, hard ones before easy ones.
 
         Raises:
-            LookupError: no problem of this strand is set aside.
+            LookupError: no problem of this stream is set aside.
         """
         for pool in POOLS:
             for problem_id in self._held[pool][key]:
                 return self._take(self._held[pool][key], problem_id)
-        raise LookupError(f"no problem of strand {key!r} is set aside")
+        raise LookupError(f"no problem of task stream {key!r} is set aside")
 
     def is_barren(self, key: str) -> bool:
         """True when problems are set aside and none of the epoch taught anything: another epoch would not either."""
         return self._taught[key] == 0 and any(self._held[pool][key] for pool in POOLS)
 
     def begin_epoch(self, key: str) -> None:
-        """Told that a strand begins again."""
+        """Told that a task stream begins again."""
         self._taught[key] = 0
 
     def holds(self, key: str, problem_id: bytes) -> bool:
@@ -101,22 +101,22 @@ class Pools:
 
     def metrics(self) -> dict[str, float]:
         """How many problems are set aside, and how many were asked again."""
-        sizes = {f"pool/{pool}": float(sum(map(len, strands.values()))) for pool, strands in self._held.items()}
+        sizes = {f"pool/{pool}": float(sum(map(len, streams.values()))) for pool, streams in self._held.items()}
         return {**sizes, "pool/repeated": float(self._num_repeated)}
 
     def state_dict(self) -> dict[str, Any]:
         """JSON values."""
         held = {
-            pool: {key: [[i.hex(), index] for i, index in ids.items()] for key, ids in strands.items()}
-            for pool, strands in self._held.items()
+            pool: {key: [[i.hex(), index] for i, index in ids.items()] for key, ids in streams.items()}
+            for pool, streams in self._held.items()
         }
         return {"held": held, "taught": dict(self._taught), "num_repeated": self._num_repeated}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to where `state_dict` was taken."""
         self._held = {
-            pool: {key: {bytes.fromhex(i): int(index) for i, index in ids} for key, ids in strands.items()}
-            for pool, strands in state["held"].items()
+            pool: {key: {bytes.fromhex(i): int(index) for i, index in ids} for key, ids in streams.items()}
+            for pool, streams in state["held"].items()
         }
         self._taught = {key: int(count) for key, count in state["taught"].items()}
         self._num_repeated = int(state["num_repeated"])

@@ -1,8 +1,8 @@
-"""What the imitated writer leaves behind: a fixed number of solutions of training problems, with drills mixed in.
+"""What the imitated writer leaves behind: so many solutions of training problems, single-step ones among them.
 
 Demonstration i is a pure function of (environment, demonstrator, seed, i), and its problem belongs to the train split
-by its content; so no evaluation problem is ever demonstrated, whatever seeds the two use. Drills (one-step problems)
-are written by the same demonstrator: all that the policy has seen when practice begins is that one hand.
+by its content; so no evaluation problem is ever demonstrated, whatever seeds the two use. Single-step
+problems are written by the same demonstrator: all that the policy has seen when practice begins is that one hand.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Demonstration:
 
     problem: Problem
     response: str
-    is_drill: bool = False
+    is_single_step: bool = False
     transcript: tuple[Message, ...] | None = None
     writer: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
-        row = {"problem": self.problem.to_json(), "response": self.response, "is_drill": self.is_drill}
+        row = {"problem": self.problem.to_json(), "response": self.response, "is_single_step": self.is_single_step}
         if self.transcript is not None:
             row["transcript"] = [{"role": m.role, "content": m.content} for m in self.transcript]
         if self.writer is not None:
@@ -58,8 +58,10 @@ class Demonstration:
         """The demonstration that `to_json` wrote."""
         turns = row.get("transcript")
         transcript = None if turns is None else tuple(Message(m["role"], m["content"]) for m in turns)
-        is_drill = bool(row.get("is_drill", False))
-        return cls(Problem.from_json(row["problem"]), row["response"], is_drill, transcript, row.get("writer"))
+        if "is_drill" in row:
+            raise ValueError("is_drill is called is_single_step now")
+        is_single_step = bool(row.get("is_single_step", False))
+        return cls(Problem.from_json(row["problem"]), row["response"], is_single_step, transcript, row.get("writer"))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class DemonstrationSource:
     Attributes:
         env, demonstrator: whose problems, and who solves them; of several writers one is drawn by share, then a
             level evenly from that writer's coverage.
-        drill_share: probability in [0, 1] that a demonstration is a drill.
+        single_step_share: probability in [0, 1] that a demonstration is of a single-step problem.
         seed: keys everything.
         keep: "all", or "right" to have wrong solutions written again until the verifier accepts one (isolates leaps
             from slips; a person would have had to check them).
@@ -77,13 +79,13 @@ class DemonstrationSource:
 
     env: Environment
     demonstrator: Demonstrator
-    drill_share: float = 0.3
+    single_step_share: float = 0.3
     seed: int = 0
     keep: str = "all"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.drill_share <= 1:
-            raise ValueError(f"drill_share is {self.drill_share}, expected a probability in [0, 1]")
+        if not 0 <= self.single_step_share <= 1:
+            raise ValueError(f"single_step_share is {self.single_step_share}, expected a probability in [0, 1]")
         if self.keep not in KEEPS:
             raise ValueError(f"keep is {self.keep!r}, expected one of {', '.join(KEEPS)}")
 
@@ -95,16 +97,16 @@ class DemonstrationSource:
                 gets one right.
         """
         rng = keyed_rng("demonstration", self.env.name, self.seed, index)
-        is_drill = rng.random() < self.drill_share
+        is_single_step = rng.random() < self.single_step_share
         name, writer = "", self.demonstrator
         if isinstance(writer, Writers):
             name, writer = writer.draw(rng)
-        problem = self._drill(rng) if is_drill else self._problem(writer, index, rng)
+        problem = self._single_step(rng) if is_single_step else self._problem(writer, index, rng)
         name, writer = who_writes(writer, problem, rng, prefix=name)
         for _ in range(MAX_ATTEMPTS):
             response, transcript = _solve(self.env, writer, problem, rng)
             if self.keep == "all" or grade_solution(self.env, problem, response, transcript).is_correct:
-                return Demonstration(problem, response, is_drill, transcript, name or None)
+                return Demonstration(problem, response, is_single_step, transcript, name or None)
         raise ValueError(f"keep='right': no right solution of problem {problem.id} in {MAX_ATTEMPTS} attempts")
 
     def write(self, num: int, *, first: int = 0) -> list[Demonstration]:
@@ -121,13 +123,14 @@ class DemonstrationSource:
                 return problem
         raise ValueError(f"the demonstrator covers none of {MAX_ATTEMPTS} problems of its levels")
 
-    def _drill(self, rng: random.Random) -> Problem:
+    def _single_step(self, rng: random.Random) -> Problem:
         for _ in range(MAX_ATTEMPTS):
-            problem = self.env.drill(rng)
+            problem = self.env.single_step_problem(rng)
             if split_of(problem) == "train":
                 return replace(problem, env=self.env.name, split="train")
         raise ValueError(
-            f"environment {self.env.name!r}: no drill of the train split in {MAX_ATTEMPTS} draws; set drill_share to 0"
+            f"environment {self.env.name!r}: no single-step problem of the train split in {MAX_ATTEMPTS} draws; set "
+            "single_step_share to 0"
         )
 
 
@@ -275,7 +278,7 @@ def count_writers(demonstrations: Sequence[Demonstration]) -> dict[str, int]:
 
 
 def save_demonstrations(demonstrations: Sequence[Demonstration], path: Path | str) -> None:
-    """Writes one JSON object per line: {"problem", "response", "is_drill"}, and "writer" where there are several."""
+    """Writes one JSON object per line: {"problem", "response", "is_single_step"}; "writer" where there are several."""
     save_records(demonstrations, path)
 
 

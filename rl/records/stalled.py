@@ -17,7 +17,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {  # what is wrong first -> (in words, w
         "announce an answer that does not follow from their steps, or too early, without a wrong step before it",
         "nothing that is sampled goes on: longer solutions among the demonstrations, or larger groups",
     ),
-    "step": ("have a wrong step first", "practise shorter problems, or drills"),
+    "step": ("have a wrong step first", "train on shorter problems, or on single steps"),
     "unjudged": ("have a wrong answer, and no step that could be judged", "larger groups find rare right ones"),
 }
 

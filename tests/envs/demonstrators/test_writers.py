@@ -26,12 +26,12 @@ LEAPING_AND_PATIENT = {"leaping": 0.9, "patient": {"share": 0.1, "leap_law": [[9
 def test_shares_are_those_of_the_demonstrations_also_with_unequal_coverage() -> None:
     env = make("leaps")
     writers = {"beginner": {"share": 0.25, "max_level": 1}, "expert": 0.75}
-    source = DemonstrationSource(env, make_demonstrator(env, writers=writers, slip=0.0), drill_share=0.3)
+    source = DemonstrationSource(env, make_demonstrator(env, writers=writers, slip=0.0), single_step_share=0.3)
     written = source.write(2000)
     assert count_writers(written)["beginner"] / 2000 == pytest.approx(0.25, abs=0.03)  # standard error .0097
-    own = [d.problem.level for d in written if not d.is_drill and d.writer == "beginner"]
+    own = [d.problem.level for d in written if not d.is_single_step and d.writer == "beginner"]
     assert set(own) == {1}
-    assert {d.problem.level for d in written if not d.is_drill and d.writer == "expert"} == {1, 2, 3, 4, 5, 6}
+    assert {d.problem.level for d in written if not d.is_single_step and d.writer == "expert"} == {1, 2, 3, 4, 5, 6}
 
 
 def test_each_writer_has_its_own_step_sizes_and_errors() -> None:
@@ -110,7 +110,7 @@ def test_writers_of_a_mixture_of_environments() -> None:
 def test_writers_of_conversations() -> None:
     env = make("guess_number")
     demonstrator = make_demonstrator(env, writers={"able": 0.5, "lost": {"share": 0.5, "horizon": 1}})
-    written = DemonstrationSource(env, demonstrator, drill_share=0.0).write(60)
+    written = DemonstrationSource(env, demonstrator, single_step_share=0.0).write(60)
     turns = {w: max(len(d.transcript or ()) for d in written if d.writer == w) for w in ("able", "lost")}
     assert turns["lost"] < turns["able"]
 
@@ -128,7 +128,7 @@ def test_a_demonstrator_of_ones_own_is_mixed_too() -> None:
     env = make("arithmetic_chain")
     others: dict[str, Demonstrator] = {"mine": Mine(), "other": StepDemonstrator(env)}
     demonstrator = Writers(env, others, {"mine": 0.5, "other": 0.5})
-    written = DemonstrationSource(env, demonstrator, drill_share=0.0).write(100)
+    written = DemonstrationSource(env, demonstrator, single_step_share=0.0).write(100)
     assert all((d.response == "mine") == (d.writer == "mine") for d in written)
 
 

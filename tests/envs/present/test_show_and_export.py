@@ -154,7 +154,7 @@ def test_a_mixture_draws_its_parts_by_weight():
     counts = Counter(p.info["part"] for p in problems)
     assert abs(counts["countdown?levels=2"] / 800 - 0.25) < 0.046  # 3 standard errors
     assert {p.level for p in problems} == {1, 2}
-    assert all(env.grade(p, env.home(p).render_solution(p.solution, p.answer)).is_correct for p in problems[:100])
+    assert all(env.grade(p, env.source_env(p).render_solution(p.solution, p.answer)).is_correct for p in problems[:100])
     writer = env.demonstrator()
     import random
 

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "policy.chat_template_kwargs": ([RL], "policy.chat_template_kwargs={enable_thinking: false}"),
     "imitation.demonstrator": ([RL], "imitation.demonstrator.slip=0.9"),
     "imitation.num_demonstrations": ([RL], "imitation.num_demonstrations=20"),
-    "imitation.drill_share": ([RL], "imitation.drill_share=1.0"),
+    "imitation.single_step_share": ([RL], "imitation.single_step_share=1.0"),
     "imitation.step_accuracy": ([RL], "imitation.step_accuracy=0.0"),
     "imitation.steps": ([RL], "imitation.steps=2"),
     "imitation.min_steps": ([RL, *EASY, "imitation.step_accuracy=0.01"], "imitation.min_steps=9"),

@@ -19,6 +19,7 @@ def test_a_setting_of_before_is_told_what_to_write(key):
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
+        ("imitation.drill_share=0.1", "imitation.drill_share is called imitation.single_step_share now"),
         ("rl.fixed_lag=false", "rl.fixed_lag is called rl.fixed_staleness now"),
         ("arms.rl.rl={fixed_lag: true}", "arms.rl.rl.fixed_lag is called arms.rl.rl.fixed_staleness now"),
         (

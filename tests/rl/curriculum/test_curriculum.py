@@ -29,7 +29,7 @@ class Sums(Environment):
 
 
 def by_level(curriculum):
-    return {strand.level: weight for strand, weight in curriculum.weights().items()}
+    return {stream.level: weight for stream, weight in curriculum.weights().items()}
 
 
 def group(level, num_right, num_wrong):
@@ -52,8 +52,8 @@ def test_estimates_fade_by_the_decay_each_step():
     curriculum.observe([group(1, 4, 4)])
     curriculum.observe([group(1, 6, 0)])
     # right 4 * .5 + 6 = 8, tried 8 * .5 + 6 = 10 -> (8 + 1) / (10 + 2)
-    assert curriculum.success_rate(curriculum.strands[0]) == pytest.approx(9 / 12)
-    assert curriculum.success_rate(curriculum.strands[1]) == 0.5
+    assert curriculum.success_rate(curriculum.streams[0]) == pytest.approx(9 / 12)
+    assert curriculum.success_rate(curriculum.streams[1]) == 0.5
 
 
 def test_levels_are_drawn_in_proportion_to_their_weights():
@@ -143,7 +143,7 @@ def mixture(**parts):
     return make("mixture", parts=parts)
 
 
-def test_strands_of_a_mixture_have_their_parts_shares():
+def test_task_streams_of_a_mixture_have_their_parts_shares():
     env = mixture(arithmetic_chain={"weight": 3, "levels": [1, 2]}, countdown={"weight": 1, "levels": [2]})
     shares = {s.label: weight for s, weight in Curriculum(env).weights().items()}
     assert shares == pytest.approx(
@@ -163,7 +163,7 @@ def test_problems_of_a_mixture_are_drawn_by_share_and_observed_by_part():
     done = Completion((1,), (0.0,), "", FinishReason.STOP)
     rows = tuple(Trajectory(i, chains[0], (1,), done, Verdict(Outcome.CORRECT, 1.0)) for i in range(98))
     curriculum.observe([Group(chains[0], rows)])
-    rates = {s.part: curriculum.success_rate(s) for s in curriculum.strands}
+    rates = {s.part: curriculum.success_rate(s) for s in curriculum.streams}
     assert rates == {"arithmetic_chain": 0.99, "countdown": 0.5}
 
 

@@ -20,7 +20,7 @@ def game():
     """The calculator's environment, its demonstrations, and a policy that reads characters."""
     env = make("calculator_use", levels=[2])
     policy = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=None, seed=0)
-    return env, DemonstrationSource(env, env.demonstrator(), drill_share=0.0), policy
+    return env, DemonstrationSource(env, env.demonstrator(), single_step_share=0.0), policy
 
 
 def test_what_the_environment_says_is_read_and_never_imitated(game):
@@ -82,4 +82,4 @@ def test_a_demonstrator_that_cannot_converse_is_refused_with_what_to_do(game):
             return ""
 
     with pytest.raises(ValueError, match=r"transcript\(problem, rng\)"):
-        DemonstrationSource(env, Silent(), drill_share=0.0).at(0)
+        DemonstrationSource(env, Silent(), single_step_share=0.0).at(0)

@@ -124,7 +124,7 @@ def one_step_policy(leaps_env):
     config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
     policy = build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=0)
     learner = Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2, warmup_steps=10)))
-    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.0), drill_share=1.0)
+    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.0), single_step_share=1.0)
     examples = shuffled_epochs(encode_demonstrations(source.write(600), policy), 0)
     fit_sft(learner, examples, SftSettings(max_steps=150, batch_size=32, target=None), SilentRecorder())
     return policy
@@ -143,7 +143,7 @@ def workers(one_step_policy, tmp_path_factory):
     made.close()
 
 
-class Drills:
+class SingleSteps:
     """One-operation problems, the same in every round unless `step_size` says otherwise."""
 
     def __init__(self, env, step_size: int = 0):
@@ -178,7 +178,7 @@ def test_expert_iteration_learns_from_verified_samples_alone(one_step_policy, wo
     settings = ExpertIterationSettings(
         rounds=2, problems_per_round=48, group_size=8, max_per_problem=2, epochs=12, batch_size=16, sampling=SAMPLING
     )
-    recorder, seen, problems = SilentRecorder(), [], Drills(leaps_env)
+    recorder, seen, problems = SilentRecorder(), [], SingleSteps(leaps_env)
 
     def after_round(report):
         seen.append(report)
@@ -238,7 +238,7 @@ def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
     def go(recorder, folder=None):
         learner = Learner(Models(copy_of(one_step_policy)), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2)))
         reports = ExpertIteration(
-            learner, workers, Drills(leaps_env, 100), settings, recorder,
+            learner, workers, SingleSteps(leaps_env, 100), settings, recorder,
             checkpoints=Checkpoints(folder / "checkpoints") if folder else None,
             log=RolloutLog(folder / "rollouts") if folder else None,
         ).run()  # fmt: skip
@@ -268,7 +268,7 @@ def test_without_a_verified_sample_a_round_says_so_and_changes_nothing(workers, 
     before = learner.weights()
     settings = ExpertIterationSettings(rounds=1, problems_per_round=4, group_size=2, sampling=SAMPLING)
     recorder = SilentRecorder()
-    (report,) = ExpertIteration(learner, workers, Drills(leaps_env), settings, recorder).run()
+    (report,) = ExpertIteration(learner, workers, SingleSteps(leaps_env), settings, recorder).run()
     assert (report.success, report.kept, report.steps) == (0.0, 0, 0)
     assert "nothing to learn from" in recorder.warnings[0][1]
     assert all(torch.equal(before[name], weight) for name, weight in learner.weights().items())
@@ -301,7 +301,7 @@ def distance_while_distilled(teacher, workers, env, seed):
             Models(student, reference=copy_of(teacher)), make("distill"), LearnerSettings(OptimizerSettings(lr=3e-3))
         ),
         workers=workers,
-        problems=Drills(env, 16),
+        problems=SingleSteps(env, 16),
         reward=VerifierReward(),
         settings=TrainSettings(
             steps=40, rollouts=RolloutSettings(problems_per_step=16, group_size=2, sampling=SAMPLING)

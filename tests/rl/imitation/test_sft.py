@@ -1,4 +1,4 @@
-"""Imitation: demonstrations and drills, supervised fits, and the stopping rule."""
+"""Imitation: demonstrations and single-step problems, supervised fits, and the stopping rule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.learning
 
 @pytest.fixture(scope="module")
 def source(leaps_env):
-    return DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), drill_share=0.3, seed=4)
+    return DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=4)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def learner(leaps_env):
 
 
 def test_a_demonstration_is_a_function_of_its_index(source, leaps_env):
-    again = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), drill_share=0.3, seed=4)
+    again = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=4)
     assert source.write(20) == [again.at(i) for i in range(20)]
-    other = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), drill_share=0.3, seed=5)
+    other = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=5)
     # easy levels have few problems up to names; of those of five operations and more no two draws are alike
     mine, theirs = ({d.problem.id for d in s.write(200) if d.problem.level >= 5} for s in (source, other))
     assert mine.isdisjoint(theirs)
@@ -59,12 +59,19 @@ def test_demonstrations_and_evaluation_are_disjoint_by_content(source, leaps_env
     assert all(split_of(d.problem) == "train" and d.problem.split == "train" for d in source.write(500))
 
 
-def test_drills_have_their_share_and_one_operation(source):
+def test_single_step_problems_have_their_share_and_one_operation(source):
     written = source.write(2000)
-    drills = [d for d in written if d.is_drill]
-    assert len(drills) / 2000 == pytest.approx(0.3, abs=0.05)  # standard error .010
-    assert {d.problem.level for d in drills} == {1}
-    assert {d.problem.level for d in written if not d.is_drill} == {1, 2, 3, 4, 5, 6}  # the demonstrator's coverage
+    single = [d for d in written if d.is_single_step]
+    assert len(single) / 2000 == pytest.approx(0.3, abs=0.05)  # standard error .010
+    assert {d.problem.level for d in single} == {1}
+    assert {d.problem.level for d in written if not d.is_single_step} == {
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    }  # the demonstrator's coverage
 
 
 def test_only_right_demonstrations_when_asked(leaps_env):
@@ -200,8 +207,8 @@ def test_a_fit_is_saved_at_its_own_pace_and_progress_goes_through_json(learner, 
 
 
 def test_settings_refuse_what_makes_no_sense(leaps_env):
-    with pytest.raises(ValueError, match="drill_share"):
-        DemonstrationSource(leaps_env, leaps_env.demonstrator(), drill_share=1.5)
+    with pytest.raises(ValueError, match="single_step_share"):
+        DemonstrationSource(leaps_env, leaps_env.demonstrator(), single_step_share=1.5)
     with pytest.raises(ValueError, match="keep"):
         DemonstrationSource(leaps_env, leaps_env.demonstrator(), keep="some")
     with pytest.raises(ValueError, match="target"):
