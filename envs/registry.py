@@ -21,7 +21,6 @@ import random
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -30,10 +29,10 @@ from envs.builtin import BUILT_IN
 from envs.environment import Environment
 from envs.prompts import MAX_SHOTS
 from envs.types import Check, EnvSpec, Mistake, Problem
+from verifiers.parts import entry_point, plugged_in
 from verifiers.plugins import FILE_MODULE_PREFIX, load_attribute, suggest
 from verifiers.types import Verifier
 
-ENTRY_POINT_GROUP = "beyond_imitation.environments"
 COMMON_SETTINGS = ("levels", "ood_levels", "template", "system", "shots")  # every environment takes them
 VARIADIC = "..."
 MAX_LEVELS = 10_000  # that a span may name
@@ -171,7 +170,7 @@ def parse_reference(ref: str | EnvSpec, **settings: Any) -> EnvSpec:
 def _portable(name: str) -> str:
     """A registered name as a reference that another process can resolve."""
     cls = _REGISTERED.get(name)
-    if cls is None or name in BUILT_IN or name in _entry_point_names():
+    if cls is None or name in BUILT_IN or name in plugged_in("environment"):
         return name
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
@@ -254,7 +253,7 @@ def _resolve(name: str) -> tuple[type[Environment], str | None]:
             return scheme, tail
         if "." in head or importlib.util.find_spec(head) is not None:
             return as_class(load_attribute(name), name), None
-    names = [*BUILT_IN, *_REGISTERED, *_entry_point_names()]
+    names = [*BUILT_IN, *_REGISTERED, *plugged_in("environment")]
     raise ValueError(
         f"no environment is called {name!r}{suggest(name, names) or '.'} An environment of your own is named "
         "package.module:attribute or path/to/file.py:attribute; `beyond env list` prints the names"
@@ -279,14 +278,8 @@ def _find(name: str) -> type[Environment] | None:
             raise RuntimeError(f"module {BUILT_IN[name]} registers no environment called {name!r}")
     if name in _REGISTERED:
         return _REGISTERED[name]
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return as_class(point.load(), f"entry point {point.name} = {point.value}")
-    return None
-
-
-def _entry_point_names() -> list[str]:
-    return sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+    point = entry_point("environment", name)
+    return None if point is None else as_class(point.load(), f"entry point {point.name} = {point.value}")
 
 
 def get_class(name: str) -> type[Environment]:
@@ -301,8 +294,9 @@ def get_class(name: str) -> type[Environment]:
 def list_environments() -> list[tuple[str, str]]:
     """Names and one-line summaries: built-in, registered in this process, and installed plug-ins (not loaded)."""
     rows = {name: _summary(get_class(name)) for name in [*BUILT_IN, *_REGISTERED]}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        rows.setdefault(point.name, f"plug-in {point.value}")
+    for name in plugged_in("environment"):
+        point = entry_point("environment", name)
+        rows.setdefault(name, f"plug-in {point.value if point else ''}")
     return sorted(rows.items())
 
 

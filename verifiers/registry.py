@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from verifiers.plugins import load_attribute, suggest
+from verifiers.parts import find_part
+from verifiers.plugins import load_attribute
 from verifiers.types import Verifier
 
 BUILT_IN = {
@@ -35,14 +36,7 @@ def make(name: str, **settings: Any) -> Verifier:
         ValueError: no such name or attribute, or a setting that it does not take.
         TypeError: what was found is no verifier.
     """
-    target = BUILT_IN.get(name, name)
-    if ":" not in target:
-        hint = suggest(name, list(BUILT_IN)) or "."
-        raise ValueError(
-            f"unknown verifier {name!r}{hint} Known: {', '.join(BUILT_IN)}, or 'package.module:attribute', "
-            "or 'path/to/file.py:attribute'"
-        )
-    found = load_attribute(target)
+    found = load_attribute(BUILT_IN[name]) if name in BUILT_IN else find_part("verifier", name, BUILT_IN)
     if isinstance(found, type) or not isinstance(found, Verifier):
         found = _call(found, name, settings)
     elif settings:

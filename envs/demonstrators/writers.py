@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.environment import Environment
 from envs.types import Message, Problem
+from verifiers.parts import check_methods, find_part
 
 SHARE_TOLERANCE = 1e-6  # how far from 1 the shares may sum
 
@@ -87,16 +88,21 @@ def who_writes(
     return "/".join(part for part in (prefix, name) if part), writer
 
 
-def make_demonstrator(env: Environment, *, writers: Mapping[str, Any] | None = None, **settings: Any) -> Demonstrator:
-    """The environment's demonstrator, or several of it with shares.
+def make_demonstrator(
+    env: Environment, *, name: str | None = None, writers: Mapping[str, Any] | None = None, **settings: Any
+) -> Demonstrator:
+    """The environment's demonstrator, one of your own, or several with shares.
 
     Args:
         env: whose problems are solved.
+        name: of a demonstrator of your own, as in verifiers/parts.py; called with the environment and the settings.
+            None: the environment's.
         writers: name -> {share: ..., settings of this writer}, or the share alone; shares sum to 1. None: one writer.
         settings: of the demonstrator; with `writers`, those that all of them have unless they say otherwise.
 
     Raises:
-        ValueError: a share is no number above 0, or the shares do not sum to 1; or a demonstrator refuses a setting.
+        ValueError: a share is no number above 0, or the shares do not sum to 1; or a demonstrator refuses a setting,
+            or what is named is no demonstrator.
         TypeError: a demonstrator has no such setting.
 
     Example (YAML)::
@@ -108,7 +114,7 @@ def make_demonstrator(env: Environment, *, writers: Mapping[str, Any] | None = N
             patient: {share: 0.05, leap_law: [[99, [1.0]]]}
     """
     if writers is None:
-        return env.demonstrator(**settings)
+        return _one(env, name, settings)
     if not isinstance(writers, Mapping) or not writers:
         raise ValueError(f"writers is {writers!r}, expected name -> share, or name -> {{share: ..., settings}}")
     read = {str(name): _read_writer(str(name), entry) for name, entry in writers.items()}
@@ -118,12 +124,21 @@ def make_demonstrator(env: Environment, *, writers: Mapping[str, Any] | None = N
         given = ", ".join(f"{name} {share:g}" for name, share in shares.items())
         raise ValueError(f"the writers' shares sum to {total:g} ({given}), expected 1")
     made = {}
-    for name, (_, own) in read.items():
+    for writer, (_, own) in read.items():
         try:
-            made[name] = env.demonstrator(**{**settings, **own})
+            made[writer] = _one(env, own.pop("name", name), {**settings, **own})
         except (TypeError, ValueError) as error:
-            raise type(error)(f"writer {name!r}: {error}") from error
+            raise type(error)(f"writer {writer!r}: {error}") from error
     return Writers(env, made, {name: share / total for name, share in shares.items()})
+
+
+def _one(env: Environment, name: str | None, settings: Mapping[str, Any]) -> Demonstrator:
+    """The environment's demonstrator, or the one of this name."""
+    if name is None:
+        return env.demonstrator(**settings)
+    made: Demonstrator = find_part("demonstrator", name, {})(env, **settings)
+    check_methods("demonstrator", name, made, ["covers", "write"], attributes=["levels"])
+    return made
 
 
 def _read_writer(name: str, entry: Any) -> tuple[float, dict[str, Any]]:

@@ -17,6 +17,7 @@ from experiments.stages.training import ArmRun
 from experiments.study.components import build
 from experiments.study.services import Services
 from rl.preference.labels.annotators import make_annotator
+from rl.preference.labels.comparisons import make_selector
 
 A = TypeVar("A", bound=Arm)
 
@@ -70,6 +71,8 @@ class Method(Generic[A]):
         """Builds the annotator of its own that the arm names, or reads the labels that it points to."""
         if "annotator" in self.arm.preference:
             build(f"arms.{self.name}.preference.annotator", self.preference.annotator, make_annotator)
+        if "selector" in self.arm.preference:
+            build(f"arms.{self.name}.preference.selector", self.preference.selector, make_selector)
         if "comparisons" in self.arm.preference and self.preference.comparisons is not None:
             read_recorded(Path(self.preference.comparisons), f"arms.{self.name}.preference.comparisons")
 

@@ -13,11 +13,12 @@ from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
 from experiments.stages.preferences import pairs_per_problem
 from experiments.stages.training import ArmRun
+from experiments.study.components import build
 from experiments.study.cost import TrainingCost, write_cost
 from experiments.study.services import Services
 from rl.preference.direct.dpo import DpoSettings
 from rl.preference.direct.online_dpo import OnlineRound, fit_online_dpo
-from rl.preference.labels.comparisons import SELECTORS
+from rl.preference.labels.comparisons import make_selector
 from rl.types import Group
 
 
@@ -70,7 +71,7 @@ class OnlineDpo(Method[OnlineDpoArm]):
             rounds=rounds,
             num_pairs=preference.num_pairs,
             seed=run.seed,
-            selector=SELECTORS[preference.selector](),
+            selector=build("preference.selector", preference.selector, make_selector),
             max_per_problem=pairs_per_problem(run.rl),
             stage=run.stage,
             after_round=lambda policy, found: _validate(run, services, policy, found),

@@ -1,8 +1,8 @@
 """The parts of a config, as a YAML file says them.
 
-Every field is documented on its line with unit and range. Components (environment, algorithm, curriculum, annotator)
-are a name, or a mapping with `name` and the component's own settings; the name is a built-in, an installed plug-in's
-entry point, `package.module:attribute` or `path/to/file.py:attribute`.
+Every field is documented on its line with unit and range. Components (environment, algorithm, curriculum, annotator,
+selector) are a name, or a mapping with `name` and the component's own settings; what a name may be is said in
+verifiers/parts.py.
 """
 
 from __future__ import annotations
@@ -206,9 +206,7 @@ class PreferenceSection(Section):
 
     annotator: Component = Component(name="careful")  # perfect, careful, concise, verbose, panel
     num_pairs: Positive = 4000  # label budget, judgements
-    selector: Literal["uniform", "contrasting"] = (
-        "uniform"  # which pairs are shown; contrasting: see docs/preference.md
-    )
+    selector: Component = Component(name="uniform")  # which pairs are shown; contrasting: see docs/preference.md
     comparisons: str | None = None  # JSON lines of recorded labels, in place of sampling and labelling
     reward_model: RewardModelSection = RewardModelSection()
     dpo: DPOSection = DPOSection()

@@ -18,10 +18,11 @@ from experiments.stages.serving import PolicyServer
 from experiments.study.components import build, sampling_of
 from rl.preference.labels.annotators import Annotator, make_annotator
 from rl.preference.labels.comparisons import (
-    SELECTORS,
+    PairSelector,
     card_of_labels,
     collect_comparisons,
     load_comparisons,
+    make_selector,
     save_comparisons,
 )
 from rl.preference.models.reward_model import RewardModelSettings, fit_reward_model
@@ -69,7 +70,7 @@ class Preferences:
             self.annotator(),
             section.num_pairs,
             rng,
-            selector=SELECTORS[section.selector](),
+            selector=self.selector(),
             max_per_problem=pairs_per_problem(self.shared.rl),
         )
         if not comparisons:
@@ -84,6 +85,10 @@ class Preferences:
     def annotator(self) -> Annotator:
         """Who labels."""
         return build("preference.annotator", self.section.annotator, make_annotator)
+
+    def selector(self) -> PairSelector:
+        """Which pairs are shown."""
+        return build("preference.selector", self.section.selector, make_selector)
 
     def sample_start(self, num_pairs: int, rl: RLSection, stage: str) -> list[Group]:
         """Groups of completions of the start: as many as hold the label budget, on prompts of all training levels."""
@@ -153,7 +158,7 @@ class Preferences:
                 self.annotator(),
                 self.section.num_pairs,
                 random.Random(f"refit {self.seed} {part}"),
-                selector=SELECTORS[self.section.selector](),
+                selector=self.selector(),
                 max_per_problem=pairs_per_problem(rl),
             )
             here.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf
 from rl.preference.labels.annotators import make_annotator
+from rl.preference.labels.comparisons import make_selector
 
 
 def check_components(experiment: Experiment) -> None:
@@ -35,6 +36,7 @@ def check_components(experiment: Experiment) -> None:
     recorded = experiment.preference.comparisons
     if recorded is None:
         build("preference.annotator", experiment.preference.annotator, make_annotator)
+        build("preference.selector", experiment.preference.selector, make_selector)
     else:
         read_recorded(Path(recorded))
     for method in methods_of_study(experiment).values():

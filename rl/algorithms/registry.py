@@ -21,7 +21,7 @@ from rl.algorithms.sapo import Sapo
 from rl.algorithms.settings import build
 from rl.algorithms.sft import Sft
 from rl.algorithms.vapo import Vapo
-from verifiers.plugins import load_attribute, suggest
+from verifiers.parts import find_part
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     kind.name: kind
@@ -52,7 +52,7 @@ def make(name: str, **settings: Any) -> Algorithm:
     """The algorithm of this name with these settings; nested settings as mappings, enum values as strings.
 
     Args:
-        name: one of ALGORITHMS, or a subclass of Algorithm as "package.module:Class" or "path/to/file.py:Class".
+        name: one of ALGORITHMS, or a subclass of Algorithm, named as in verifiers/parts.py.
     Raises:
         ValueError: no such algorithm or setting (the nearest one is told), or a combination that means nothing.
     """
@@ -65,18 +65,7 @@ def find(name: str) -> type[Algorithm]:
     Raises:
         ValueError: there is none, or it is no Algorithm.
     """
-    if name in ALGORITHMS:
-        return ALGORITHMS[name]
-    if ":" not in name:
-        hint = suggest(name, ALGORITHMS, most=1)
-        raise ValueError(
-            f"no algorithm {name!r}{hint} (algorithms: {', '.join(sorted(ALGORITHMS))}; one of your own is named "
-            "package.module:Class or path/to/file.py:Class)"
-        )
-    try:
-        kind = load_attribute(name)
-    except ValueError as error:
-        raise ValueError(f"algorithm {name!r}: {error}") from error
+    kind = find_part("algorithm", name, ALGORITHMS)
     if not (isinstance(kind, type) and issubclass(kind, Algorithm)):
         raise ValueError(f"algorithm {name!r} is {kind!r}, expected a subclass of Algorithm")
     for method, new in RENAMED.items():

@@ -7,31 +7,28 @@ from typing import Any
 from envs.environment import Environment
 from rl.curriculum.adaptive import LearnabilityCurriculum, TargetSuccessCurriculum
 from rl.curriculum.base import Curriculum
-from verifiers.plugins import load_attribute
+from verifiers.parts import check_methods, find_part
 
 CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Curriculum,
     "learnability": LearnabilityCurriculum,
     "target_success": TargetSuccessCurriculum,
 }
+CURRICULUM_METHODS = ("problems", "observe", "metrics", "state_dict", "load_state_dict")
 
 
 def make_curriculum(name: str, env: Environment, **settings: Any) -> Curriculum:
     """The curriculum of that name over an environment's problems.
 
     Args:
-        name: one of CURRICULA, or a class with the methods of Curriculum as "package.module:attribute" or
-            "path/to/file.py:attribute".
+        name: one of CURRICULA, or a class with the methods of Curriculum, named as in verifiers/parts.py.
     Raises:
         ValueError: unknown name; the message lists the known ones.
         TypeError: a setting that it does not have.
     """
-    if ":" in name:
-        made: Curriculum = load_attribute(name)(env, **settings)
-        return made
-    if name not in CURRICULA:
-        raise ValueError(f"curriculum is {name!r}, expected one of {', '.join(CURRICULA)}")
-    return CURRICULA[name](env, **settings)
+    made: Curriculum = find_part("curriculum", name, CURRICULA)(env, **settings)
+    check_methods("curriculum", name, made, CURRICULUM_METHODS)
+    return made
 
 
 __all__ = ["CURRICULA", "Curriculum", "LearnabilityCurriculum", "TargetSuccessCurriculum", "make_curriculum"]

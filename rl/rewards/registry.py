@@ -8,7 +8,7 @@ from typing import Any
 from rl.rewards.base import RewardFunction
 from rl.rewards.controls import CoinFlipReward, MajorityReward, length_reward, well_formed_reward
 from rl.rewards.verifier import VerifierReward, process_reward
-from verifiers.plugins import load_attribute
+from verifiers.parts import check_methods, find_part
 
 REWARDS: Mapping[str, Callable[..., RewardFunction]] = {
     "verifier": VerifierReward,
@@ -24,21 +24,12 @@ def make_reward(name: str, **settings: Any) -> RewardFunction:
     """The reward function called `name` (those that need no trained model), or one of your own.
 
     Args:
-        name: one of REWARDS, or a callable that returns a RewardFunction as "package.module:attribute" or
-            "path/to/file.py:attribute".
+        name: one of REWARDS, or a callable that returns a RewardFunction, named as in verifiers/parts.py.
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown name, or it is no reward function.
     """
-    if ":" in name:
-        made: RewardFunction = load_attribute(name)(**settings)
-        if hasattr(made, "price") and not hasattr(made, "compute_rewards"):
-            raise ValueError(f"reward {name} defines price, which is called compute_rewards now")
-        if not callable(getattr(made, "compute_rewards", None)):
-            raise ValueError(
-                f"reward {name} gave {made!r:.60} ({type(made).__name__}), expected an object with "
-                "compute_rewards(groups) -> groups"
-            )
-        return made
-    if name not in REWARDS:
-        raise ValueError(f"reward is {name!r}, expected one of {', '.join(REWARDS)}")
-    return REWARDS[name](**settings)
+    made: RewardFunction = find_part("reward", name, REWARDS)(**settings)
+    if hasattr(made, "price") and not hasattr(made, "compute_rewards"):
+        raise ValueError(f"reward {name} defines price, which is called compute_rewards now")
+    check_methods("reward", name, made, ["compute_rewards"])
+    return made

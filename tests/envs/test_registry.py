@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-import envs.registry as registry
+import verifiers.parts as parts
 from envs import EnvGrader, Environment, EnvSpec, Problem, environment, list_environments, make
 from envs.builtin import BUILT_IN, PROCEDURAL
 from envs.registry import get_class, parse_levels, parse_reference
@@ -141,10 +141,10 @@ def test_plug_ins_load_only_when_they_are_named(monkeypatch):
             return super().load()
 
     points = [
-        Point(name="plugged", value="envs.leaps.environment:Leaps", group=registry.ENTRY_POINT_GROUP),
-        Point(name="broken", value="no_such_module:Thing", group=registry.ENTRY_POINT_GROUP),
+        Point(name="plugged", value="envs.leaps.environment:Leaps", group=parts.group_of("environment")),
+        Point(name="broken", value="no_such_module:Thing", group=parts.group_of("environment")),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(parts, "entry_points", lambda group: points)
     make("countdown")
     assert loaded == []
     assert ("plugged", "plug-in envs.leaps.environment:Leaps") in list_environments()

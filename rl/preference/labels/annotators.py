@@ -19,7 +19,7 @@ from itertools import product
 from typing import Any, Protocol
 
 from rl.preference.labels.readings import Reading
-from verifiers.plugins import load_attribute
+from verifiers.parts import check_methods, find_part, is_own
 
 
 @dataclass(frozen=True)
@@ -306,13 +306,14 @@ PRESETS: Mapping[str, Callable[[], ModelledAnnotator]] = {
     "concise": lambda: ModelledAnnotator("concise", taste=Taste(length=-0.5), flip=0.05),
     "verbose": lambda: ModelledAnnotator("verbose", taste=Taste(length=0.5), flip=0.05),
 }
+ANNOTATOR_METHODS = ("choice", "perceives_right", "liking", "approves")
 
 
 def make_annotator(preset: str, **changes: Any) -> Annotator:
     """The annotator of a preset (perfect, careful, concise, verbose) with some of its fields changed; or a `panel`.
 
     Audit and taste may be given as mappings of their fields. A panel takes `raters`, each a preset or a mapping with
-    `name` and changes, and `vote`. One of your own is named `package.module:attribute` or `file.py:attribute`.
+    `name` and changes, and `vote`. One of your own is named as in verifiers/parts.py.
 
     Raises:
         ValueError: unknown preset or value. TypeError: unknown field.
@@ -320,11 +321,11 @@ def make_annotator(preset: str, **changes: Any) -> Annotator:
     if preset == "panel":
         raters = [{"name": rater} if isinstance(rater, str) else dict(rater) for rater in changes.pop("raters", ())]
         return Panel(tuple(make_annotator(rater.pop("name"), **rater) for rater in raters), **changes)
-    if ":" in preset:
-        made: Annotator = load_attribute(preset)(**changes)
+    if is_own("annotator", preset, PRESETS):
+        made: Annotator = find_part("annotator", preset, {})(**changes)
+        check_methods("annotator", preset, made, ANNOTATOR_METHODS, attributes=("name", "judgements_per_pair"))
         return made
-    if preset not in PRESETS:
-        raise ValueError(f"annotator is {preset!r}, expected panel or one of {', '.join(PRESETS)}")
+    find_part("annotator", preset, {**PRESETS, "panel": Panel})
     for field_name, kind in (("audit", LimitedAudit), ("taste", Taste)):
         if isinstance(changes.get(field_name), Mapping):
             if "leap_law" in changes[field_name]:

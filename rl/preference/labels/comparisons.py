@@ -19,6 +19,7 @@ from rl.preference.labels.labeller_card import Judgement, LabellerCard, labeller
 from rl.preference.labels.readings import read, read_response
 from rl.records.lines import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
+from verifiers.parts import check_methods, find_part
 from verifiers.types import Verdict
 
 
@@ -80,7 +81,18 @@ class RankedPairs:
         return sorted(pairs, key=lambda p: -self.value(p.first, p.second))
 
 
-SELECTORS: dict[str, Callable[[], PairSelector]] = {"uniform": UniformPairs, "contrasting": ContrastingPairs}
+SELECTORS: dict[str, Callable[..., PairSelector]] = {"uniform": UniformPairs, "contrasting": ContrastingPairs}
+
+
+def make_selector(name: str, **settings: Any) -> PairSelector:
+    """The selector called `name` (one of SELECTORS), or one of your own, named as in verifiers/parts.py.
+
+    Raises:
+        ValueError: unknown name, or it is no selector. TypeError: a setting that it does not have.
+    """
+    made: PairSelector = find_part("selector", name, SELECTORS)(**settings)
+    check_methods("selector", name, made, ["select"])
+    return made
 
 
 def different_pairs(group: Group, rng: random.Random) -> list[Pair]:

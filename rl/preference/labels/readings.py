@@ -1,4 +1,4 @@
-"""What an annotator gets to see of a completion: facts that its audit and its taste read, no tokens and no reward."""
+"""What an annotator gets to see of a completion: prompt, text, and facts about it; no tokens and no reward."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class Reading:
             it (per hundred words where there is none).
         is_confident: the text asserts its own certainty (CONFIDENT_WORDS).
         is_well_formed: an answer could be read, and no step is malformed.
+        prompt: the problem as it was asked.
+        response: the completion's text.
     """
 
     level: int
@@ -38,6 +40,8 @@ class Reading:
     relative_length: float
     is_confident: bool
     is_well_formed: bool
+    prompt: str = ""
+    response: str = ""
 
     @property
     def mean_step_size(self) -> float:
@@ -69,6 +73,8 @@ def read_response(problem: Problem, response: str, verdict: Verdict) -> Reading:
         relative_length=relative_length,
         is_confident=any(word.lower().strip(".,:;!()") in CONFIDENT_WORDS for word in words),
         is_well_formed=verdict.is_well_formed,
+        prompt=problem.text,
+        response=response,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import envs.registry as registry
+import verifiers.parts as parts
 from envs import Problem, make
 from envs.check.conformance import check_environment
 from envs.present.export import KINDS, reward_function, rows, to_dataset, write_jsonl
@@ -210,8 +210,8 @@ def test_the_example_plug_in_resolves_by_its_entry_point(monkeypatch):
     setup = (PLUGIN / "setup.cfg").read_text()
     line = next(line for line in setup.splitlines() if line.strip().startswith("clock_arithmetic ="))
     name, _, value = line.partition("=")
-    point = EntryPoint(name=name.strip(), value=value.strip(), group=registry.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    point = EntryPoint(name=name.strip(), value=value.strip(), group=parts.group_of("environment"))
+    monkeypatch.setattr(parts, "entry_points", lambda group: [point])
     env = make("clock_arithmetic")
     problem = env.problem(0, level=2)
     assert env.grade(problem, f"#### {problem.answer}").is_correct

@@ -56,7 +56,7 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("report used", "used/study.json does not exist"),
         ("verify empty", "empty holds no responses: expected one JSON object per line"),
         ("verify latin.jsonl", "latin.jsonl:1: not UTF-8 text"),
-        ("verify pair.jsonl --verifier nosuch", "unknown verifier 'nosuch'. Known: symbolic"),
+        ("verify pair.jsonl --verifier nosuch", "unknown verifier 'nosuch'; expected one of symbolic"),
         ("verify pair.jsonl --workers 0", "'--workers': Input should be greater than or equal to 1"),
         ("verify pair.jsonl -o folder", "folder is a folder, expected the path of a file"),
         ("verify pair.jsonl -o empty/verdicts.jsonl", "cannot make the folder empty: there is a file of that name"),

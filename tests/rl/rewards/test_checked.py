@@ -112,5 +112,5 @@ def test_single_completions_with_an_advantage_are_no_silent_groups():
 
 
 def test_a_callable_that_makes_no_reward_is_refused():
-    with pytest.raises(ValueError, match=r"reward os:getcwd gave '.*' \(str\), expected an object with"):
+    with pytest.raises(ValueError, match=r"reward 'os:getcwd' gave '.*' \(str\), expected an object with"):
         make_reward("os:getcwd")

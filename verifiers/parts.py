@@ -1,0 +1,94 @@
+"""Parts of an experiment by name: a built-in one, an installed plug-in's, or code of one's own.
+
+All kinds of parts are found in one way. A name is, in this order,
+
+    grpo                          a built-in part
+    my-plugin                     an entry point of the group `beyond_imitation.<kind>s` of an installed package
+    package.module:attribute      an attribute of a module
+    path/to/file.py:attribute     an attribute of a file
+
+and what may be named is said in verifiers/plugins.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from verifiers.plugins import ENTRY_POINT_GROUP, load_attribute, suggest
+
+KINDS = {  # kind of part -> what the entry points of its plug-ins are called
+    "environment": "environments",
+    "verifier": "verifiers",
+    "reward": "rewards",
+    "algorithm": "algorithms",
+    "curriculum": "curricula",
+    "annotator": "annotators",
+    "demonstrator": "demonstrators",
+    "selector": "selectors",
+    "arm": "arms",
+    "backend": "backends",
+    "optimizer": "optimizers",
+    "metric": "metrics",
+    "section": "sections",
+}
+
+
+def group_of(kind: str) -> str:
+    """The group of entry points in which plug-ins offer this kind."""
+    return f"{ENTRY_POINT_GROUP}{KINDS[kind]}"
+
+
+def entry_point(kind: str, name: str) -> EntryPoint | None:
+    """The entry point that offers `name`; None where no installed package does."""
+    return next((point for point in entry_points(group=group_of(kind)) if point.name == name), None)
+
+
+def plugged_in(kind: str) -> list[str]:
+    """Names that installed packages offer."""
+    return sorted({point.name for point in entry_points(group=group_of(kind))})
+
+
+def is_own(kind: str, name: str, built_in: Iterable[str]) -> bool:
+    """True for a name that means a plug-in's part, or code of one's own."""
+    return name not in set(built_in) and (":" in name or entry_point(kind, name) is not None)
+
+
+def find_part(kind: str, name: str, built_in: Mapping[str, Any]) -> Any:
+    """What `name` means among the parts of a kind.
+
+    Raises:
+        ValueError: nothing of that name; the nearest one is told.
+    """
+    if name in built_in:
+        return built_in[name]
+    if ":" in name:
+        try:
+            return load_attribute(name)
+        except ValueError as error:
+            raise ValueError(f"{kind} {name!r}: {error}") from error
+    point = entry_point(kind, name)
+    if point is not None:
+        return point.load()
+    names = [*built_in, *plugged_in(kind)]
+    known = f"one of {', '.join(names)}, or " if names else ""
+    raise ValueError(
+        f"unknown {kind} {name!r}{suggest(name, names, most=1)}; expected {known}one of your own: "
+        "package.module:attribute or path/to/file.py:attribute"
+    )
+
+
+def check_methods(kind: str, name: str, made: Any, methods: Iterable[str], *, attributes: Iterable[str] = ()) -> None:
+    """Refuses a part that lacks what its kind must have, when it is made rather than when it is used.
+
+    Raises:
+        ValueError: a method or attribute is missing.
+    """
+    lacking = [f"{m}()" for m in methods if not callable(getattr(made, m, None))]
+    lacking += [a for a in attributes if not hasattr(made, a)]
+    if lacking:
+        raise ValueError(
+            f"{kind} {name!r} gave {made!r:.60} ({type(made).__name__}), expected an object with {', '.join(lacking)} "
+            "(docs/plugins.md)"
+        )
