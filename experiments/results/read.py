@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from experiments.config.labels import labels_of_arms
 from experiments.config.loading import load_resolved
 from experiments.config.renamed import check_folder_names
 from experiments.results.labels import Agreement, agreement_of
+from experiments.results.records import as_frame, check_kind, policy_row, problem_rows
 from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
 from experiments.run.evaluations import final_evaluations, read_evaluation
@@ -26,6 +27,9 @@ from experiments.run.folders import RunFolder, read_json, read_jsonl, read_objec
 from experiments.run.manifest import verify_logs
 from experiments.study.components import build_env
 from rl.functional.estimators import pass_at_k
+
+if TYPE_CHECKING:
+    import pandas
 
 DEMONSTRATOR = "demonstrator"
 Levels = int | Sequence[int] | None  # which problems of an evaluation: one level, several, or all
@@ -287,6 +291,32 @@ class StudyResults:
         rows = read_jsonl(self.folder / f"seed-{seed}" / arm / "warnings.jsonl")
         return [row["message"] for row in rows]
 
+    def records(self, of: str = "problems") -> list[dict[str, Any]]:
+        """Plain rows of the study.
+
+        Args:
+            of: "problems" (a row per policy, seed and test problem), "policies" (per policy and seed) or "metrics"
+                (per arm, seed and step).
+        Raises:
+            ValueError: another `of`.
+        """
+        check_kind(of)
+        if of == "metrics":
+            named = [(arm, seed) for arm in (START, *self.arms) for seed in self.seeds]
+            return [{"arm": arm, "seed": seed, **row} for arm, seed in named for row in self.metrics(arm, seed)]
+        tested = [(p.name, seed, e) for p in self.policies.values() for seed, e in zip(self.seeds, p.evaluations)]
+        if of == "policies":
+            return [policy_row(*each) for each in tested]
+        return [row for each in tested for row in problem_rows(*each)]
+
+    def to_frame(self, of: str = "problems") -> pandas.DataFrame:
+        """`records(of)` as a pandas DataFrame.
+
+        Raises:
+            UserError: pandas is not installed.
+        """
+        return as_frame(self.records(of))
+
     def seconds(self, *stages: str) -> float:
         """Wall seconds of these stages, summed over seeds."""
         return sum(row["seconds"] for row in self.study["stages"] if row["stage"] in stages)
@@ -296,12 +326,13 @@ class NotEvaluatedError(UserError):
     """A study that has no evaluation yet."""
 
 
-def load_study(folder: Path) -> StudyResults:
+def load_study(folder: str | Path) -> StudyResults:
     """The results of a study.
 
     Raises:
         UserError: the folder holds no study, or none of its arms was evaluated.
     """
+    folder = Path(folder)
     study = read_object(folder / "study.json", "state", "seeds", "stages", "problems")
     check_folder_names(folder)
     _check_logs(folder, study)
