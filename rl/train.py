@@ -25,6 +25,7 @@ from rl.rewards.reads import VerdictReads
 from rl.rollouts.log import RolloutLog
 from rl.rollouts.replay import Replay
 from rl.rollouts.stream import ProblemSource, RolloutSettings, RolloutSource, RolloutStream
+from rl.rollouts.wait import WaitStopped
 from rl.types import Batch, Group
 from rl.workers.types import ShardFailed, Workers, WorkersLost
 
@@ -112,6 +113,7 @@ class Training:
         self.watch = WorkerWatch()
         self.clock, self.reads = StepClock(), VerdictReads()
         self._saved_step = -1
+        self._owes_evaluation = False  # the last step was not evaluated: interrupted while waiting for it
         self.source: RolloutSource = (
             Replay(self.replay, self.workers, self.problems, rollouts, num_steps=steps)
             if self.replay is not None
@@ -130,6 +132,8 @@ class Training:
         self.resume()
         self.source.publish(self.learner.weights(), self.learner.updates)
         try:
+            if self._owes_evaluation:
+                self.evaluate_and_save()
             while self.step < self.settings.steps:
                 if self.recorder.stop_requested:
                     reason = "stopped"
@@ -138,6 +142,9 @@ class Training:
         except NonFiniteLossError as error:
             self.recorder.warn(self.stage, f"stopped after step {self.step}: {error}")
             reason = "non_finite_loss"
+        except WaitStopped as error:  # the step, or its evaluation, is begun again by who goes on
+            self.recorder.warn(self.stage, f"stopped while waiting after step {self.step}: {error}")
+            reason = "stopped"
         except (WorkersLost, ShardFailed, TimeoutError):
             self.save()  # raised while waiting for completions: the last update is whole, its step not begun
             raise
@@ -180,6 +187,7 @@ class Training:
                     version=self.learner.updates,
                     timeout_seconds=self.settings.rollout_timeout_seconds,
                     on_wait=lambda message: self.recorder.warn(self.stage, message),
+                    is_stopped=lambda: self.recorder.stop_requested,
                     on_result=lambda result: self.clock.add_worker(result.worker, result.seconds),
                 )
             with self.clock.phase("reward"):
@@ -242,7 +250,9 @@ class Training:
         every = self.settings.evaluate_every
         if self.evaluate is not None and every and self.step % every == 0:
             began = time.perf_counter()
+            self._owes_evaluation = True
             held_out = {f"eval/{name}": value for name, value in self.evaluate(self.step).items()}
+            self._owes_evaluation = False
             held_out["time/evaluate_seconds"] = time.perf_counter() - began
             self.recorder.metrics(self.stage, self.step, held_out)
             if HELD_OUT_GOLD in held_out:
@@ -282,6 +292,7 @@ class Training:
             "problems": self.problems.state_dict(),
             "source": self.source.state_dict(),
             "health": self.health.state_dict(),
+            "owes_evaluation": self._owes_evaluation,
             "random": random_state(),
         }
 
@@ -293,4 +304,5 @@ class Training:
         self.problems.load_state_dict(state["problems"])
         self.source.load_state_dict(state["source"])
         self.health.load_state_dict(state["health"])
+        self._owes_evaluation = bool(state.get("owes_evaluation", False))
         load_random_state(state["random"])

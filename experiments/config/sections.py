@@ -231,7 +231,13 @@ class WorkersSection(Section):
     executor: Literal["inline", "ray"] = "ray"  # inline: in the learner's process, without Ray
     num: Positive = 2  # processes that roll out, each with its verifier processes; inline has one
     threads: Positive = 1  # torch threads per worker
-    address: str | None = None  # of a Ray cluster; null: a local Ray
+    cpus: Annotated[float, Field(ge=0)] | None = None  # that a worker asks Ray for; null: its threads
+    gpus: Annotated[float, Field(ge=0)] = 0  # that a worker asks Ray for; may be a fraction
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict
+    )  # of the cluster's own naming, that a worker asks Ray for, e.g. `{a100: 1}`
+    placement: Literal["any", "colocated", "apart"] = "any"  # on the learner's machine, or on the others
+    address: str | None = None  # of a Ray cluster; null: that of RAY_ADDRESS, else a local Ray
     shard_size: Positive = 8  # problems per unit of work
     backend: Literal["engine", "generate", "continuous"] = "engine"  # sampler; the others are transformers'
     deadline_seconds: Rate = 2.0  # per verification; the process is killed

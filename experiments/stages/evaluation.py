@@ -56,6 +56,7 @@ class Evaluator:
             num_samples=self.section.num_samples,
             sampling=sampling_of(self.section.sampling),
             version=version,
+            is_stopped=self.server.is_stopped,
             on_groups=look,
         )
         is_start = folder.path == self.folders.start.path
@@ -98,6 +99,7 @@ class Evaluator:
             sampling=sampling_of(self.section.sampling),
             include_greedy=False,
             version=version,
+            is_stopped=self.server.is_stopped,
             on_groups=on_groups,
         )
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from envs.environment import Environment
 from envs.types import EnvSpec
-from experiments.config.sections import ModelSection, Shared
+from experiments.config.sections import ModelSection, Shared, WorkersSection
 from experiments.run.display import Display
 from experiments.run.errors import UserError
+from experiments.stages.luggage import gather, relative
 from policies.causal import CausalPolicy, load_policy
 from policies.pretrained.prompting import with_template_settings
 from policies.tiny import TinyConfig, build_tiny
 from rl.rollouts.wait import run_shards
 from rl.types import Group
-from rl.workers import PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
-from rl.workers.cluster import start_ray, stop_ray
+from rl.workers import NoRoomError, PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
+from rl.workers.cluster import cluster_address, start_ray, stop_ray
 from rl.workers.inline import thread_stacks
 
 FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
@@ -31,14 +33,24 @@ class PolicyServer:
     Args:
         shared: sections `policy`, `workers`, `imitation`.
         untrained_policy: folder of a policy of the start's shape, which workers load before they are given weights.
+        is_stopped: whether a stop was requested.
     """
 
-    def __init__(self, shared: Shared, seed: int, env_spec: EnvSpec, untrained_policy: Path, display: Display) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        seed: int,
+        env_spec: EnvSpec,
+        untrained_policy: Path,
+        display: Display,
+        is_stopped: Callable[[], bool],
+    ) -> None:
         self.shared = shared
         self.seed = seed
         self.env_spec = env_spec
         self.untrained_policy = untrained_policy
         self.display = display
+        self.is_stopped = is_stopped
         self._version = FIRST_VERSION
         self._workers: Workers | None = None
         self._architecture: Path | None = None  # folder that the workers loaded
@@ -97,11 +109,13 @@ class PolicyServer:
             self.close()
         if self._workers is None:
             section = self.shared.workers
-            settings: dict[str, Any] = {"address": section.address} if section.executor == "ray" else {}
+            settings = ray_settings(section) if section.executor == "ray" else {}
             try:
                 self._workers = make_workers(section.executor, self._spec(folder), section.num, **settings)
             except ConnectionError as error:
                 raise UserError(f"workers.address: {error}") from error
+            except NoRoomError as error:
+                raise UserError(f"workers: {error}") from error
             self._architecture = folder
         return self._workers
 
@@ -114,7 +128,7 @@ class PolicyServer:
                 device=policy.device,
                 trust_remote_code=policy.trust_remote_code,
             ),
-            env=self.env_spec,
+            env=relative(self.env_spec) if self.shared.workers.executor == "ray" else self.env_spec,
             seed=self.seed,
             threads=section.threads,
             backend=section.backend,
@@ -139,7 +153,7 @@ class PolicyServer:
             done += len(result.groups)
             self.display.progress(stage, done, total, note)
 
-        return run_shards(workers, shards, on_result=show)
+        return run_shards(workers, shards, on_result=show, is_stopped=self.is_stopped)
 
     def stacks(self) -> str:
         """What every thread of this process, and every rollout worker, is doing."""
@@ -153,15 +167,33 @@ class PolicyServer:
             self._workers = None
 
 
+def ray_settings(section: WorkersSection) -> dict[str, Any]:
+    """What workers ask Ray for, as `rl.workers.ray.RayWorkers` takes it."""
+    return {
+        "address": section.address,
+        "cpus_per_worker": section.cpus,
+        "gpus_per_worker": section.gpus,
+        "resources_per_worker": section.resources,
+        "placement": section.placement,
+    }
+
+
 def start_executor(shared: Shared) -> None:
     """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
     if shared.workers.executor != "ray":
         return
+    address = shared.workers.address
+    try:
+        files = gather(shared.env) if cluster_address(address) else None
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
     def start() -> None:
         """Starts it; a failure is met again, and told, by whoever makes the workers."""
         with contextlib.suppress(ConnectionError, RuntimeError):  # told when the workers are made, in the main thread
-            start_ray(shared.workers.address)
+            start_ray(address, files=files)
+        if files is not None:
+            shutil.rmtree(files)  # Ray has its own copy now
 
     threading.Thread(target=start, name="start-ray", daemon=True).start()
 

@@ -67,7 +67,7 @@ class Study:
         try:
             for seed in self.experiment.seeds:
                 root = self.folder / f"seed-{seed}"
-                services = make_services(self.experiment, seed, root, test, validation, self.display)
+                services = make_services(self.experiment, seed, root, test, validation, self.display, self.stop)
                 try:
                     SeedStages(
                         self.experiment, services, self.display, self.stop, self._note, self._seconds_before

@@ -37,6 +37,7 @@ from experiments.study.folders import SeedFolders
 from experiments.study.identity import stage_identity
 from experiments.study.services import Services
 from rl.learning.random_state import seed_global_generators
+from rl.rollouts.wait import WaitStopped
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,9 @@ class SeedStages:
         with status:
             try:
                 finished = work(recorder) is not False
+            except WaitStopped:
+                status.end("interrupted")
+                raise StudyInterrupted from None
             except BaseException:
                 status.end("failed")
                 raise
@@ -212,6 +216,7 @@ def make_services(
     test: Sequence[Problem],
     validation: Sequence[Problem],
     display: Display,
+    stop: StopSwitch,
 ) -> Services:
     """What the stages of a seed share.
 
@@ -221,7 +226,7 @@ def make_services(
     """
     env_spec, env = build_env(experiment.env)
     folders = SeedFolders(root)
-    server = PolicyServer(experiment, seed, env_spec, folders.untrained_policy, display)
+    server = PolicyServer(experiment, seed, env_spec, folders.untrained_policy, display, lambda: stop.requested)
     return Services(
         shared=experiment,
         seed=seed,

@@ -186,7 +186,12 @@ class ExpertIteration:
             sampling=settings.sampling,
             version=number,
         )
-        groups = run_shards(self.workers, shards, on_wait=lambda message: self.recorder.warn(self.stage, message))
+        groups = run_shards(
+            self.workers,
+            shards,
+            on_wait=lambda message: self.recorder.warn(self.stage, message),
+            is_stopped=lambda: self.recorder.stop_requested,
+        )
         self.problems.observe(groups)
         if self.log is not None:
             self.log.truncate(number)  # a round that was sampled and not saved is sampled again

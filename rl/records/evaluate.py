@@ -216,6 +216,7 @@ def evaluate(
     timeout_seconds: float = 3600.0,
     on_groups: Callable[[Sequence[Group]], None] | None = None,
     on_wait: Callable[[str], None] | None = None,
+    is_stopped: Callable[[], bool] | None = None,
 ) -> Evaluation:
     """Asks the workers' current policy all problems: `num_samples` completions each, and a greedy one.
 
@@ -224,7 +225,7 @@ def evaluate(
         sampling: of the samples; the greedy completion has the same length limit.
         version: policy weights that must sample, those published last; None: whatever the workers serve.
         on_groups: given all graded groups (samples, then greedy ones), e.g. to log them.
-        on_wait: see `rl.rollouts.wait.run_shards`.
+        on_wait, is_stopped: see `rl.rollouts.wait.wait_for`.
     Raises:
         ValueError: no problems, or neither samples nor a greedy completion.
     """
@@ -258,6 +259,7 @@ def evaluate(
         shards,
         timeout_seconds=timeout_seconds,
         on_wait=on_wait,
+        is_stopped=is_stopped,
         on_result=lambda result: seconds.update(result.seconds),
     )
     if on_groups:

@@ -10,6 +10,11 @@ from rl.types import Group
 from rl.workers.types import Shard, ShardResult, Workers
 
 WARN_SECONDS = 30.0  # how often a waiting loop says what it waits for
+STOP_SECONDS = 10.0  # without a result, until a request to stop ends the wait
+
+
+class WaitStopped(Exception):
+    """A stop was requested, and nothing came back that the step could have been finished with."""
 
 
 def run_shards(workers: Workers, shards: Iterable[Shard], **waiting: Any) -> list[Group]:
@@ -32,6 +37,7 @@ def wait_for(
     timeout_seconds: float = 3600.0,
     on_wait: Callable[[str], None] | None = None,
     on_result: Callable[[ShardResult], None] | None = None,
+    is_stopped: Callable[[], bool] | None = None,
 ) -> dict[int, ShardResult]:
     """The results of submitted shards by id; the one place where a loop waits. Results of other shards stay.
 
@@ -39,7 +45,9 @@ def wait_for(
         timeout_seconds: for everything together.
         on_wait: told what is waited for, and since when, each half minute without a result.
         on_result: told each result as it comes (timings, progress).
+        is_stopped: whether a stop was requested: then the wait goes on only while results come.
     Raises:
+        WaitStopped: a stop was requested, and no result came for STOP_SECONDS.
         TimeoutError: some shards are missing; says which, what the workers are doing, and shows their stacks.
         WorkersLost, ShardFailed: see `Workers.poll`.
     """
@@ -49,6 +57,9 @@ def wait_for(
         now = time.monotonic()
         if now - began > timeout_seconds:
             raise TimeoutError(f"{describe_wait(workers, missing, now - began)}\n{workers.stacks()}")
+        if is_stopped is not None and now - last_news > STOP_SECONDS and is_stopped():
+            workers.cancel(missing)
+            raise WaitStopped(describe_wait(workers, missing, now - last_news))
         for result in workers.poll(min(1.0, began + timeout_seconds - now), missing):
             missing.discard(result.shard_id)
             done[result.shard_id] = result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rl.workers.types import (
+    NoRoomError,
     PolicySpec,
     Shard,
     ShardFailed,
@@ -20,6 +21,7 @@ EXECUTORS = ("inline", "ray")
 
 __all__ = [
     "EXECUTORS",
+    "NoRoomError",
     "PolicySpec",
     "Shard",
     "ShardFailed",

@@ -12,27 +12,42 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
 CONNECT_SECONDS = 10.0  # for the first answer of a cluster
 REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` runs
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
 
 
+def cluster_address(address: str | None) -> str | None:
+    """The cluster to join: `address`, else RAY_ADDRESS, as every program on Ray does; None: a Ray of our own."""
+    found = address or os.environ.get(ADDRESS_VARIABLE, "")
+    return None if found in ("", "local") else found
+
+
 def start_ray(
-    address: str | None = None, *, num_cpus: int | None = None, object_store_bytes: int = OBJECT_STORE_BYTES
+    address: str | None = None,
+    *,
+    num_cpus: int | None = None,
+    object_store_bytes: int = OBJECT_STORE_BYTES,
+    files: Path | None = None,
 ) -> bool:
     """Starts a local Ray, or joins the cluster at `address`; does nothing when this process is connected already.
 
     May be called from a background thread while something else runs; a second caller waits for the first.
 
     Args:
-        address: None for a Ray of our own, "auto" for the cluster of this machine, or host:port.
+        address: "auto" for the cluster of this machine, or host:port; None: that of RAY_ADDRESS, which `ray job submit`
+            sets, else a Ray of our own; "local": a Ray of our own.
         num_cpus: CPUs that a local Ray gives out; None: as many as the machine has.
         object_store_bytes: shared memory for weights and results, of a local Ray.
+        files: folder that becomes the working directory of every process on a cluster's nodes.
     Returns:
         True when this call connected.
     Raises:
@@ -40,7 +55,7 @@ def start_ray(
         RuntimeError: a local Ray does not come up.
     """
     with _lock:
-        return _on_owner_thread(lambda: _start(address, num_cpus, object_store_bytes))
+        return _on_owner_thread(lambda: _start(address, num_cpus, object_store_bytes, files))
 
 
 def _on_owner_thread(work: Callable[[], bool]) -> bool:
@@ -66,8 +81,10 @@ def _on_owner_thread(work: Callable[[], bool]) -> bool:
     return done.result()
 
 
-def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -> bool:
+def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, files: Path | None) -> bool:
     """True when this call connected; see `start_ray`."""
+    address = cluster_address(given)
+    source = "" if given or address is None else f", which the environment variable {ADDRESS_VARIABLE} names"
     if address is None:
         if "ray" in sys.modules and os.environ.get(_LOOPBACK) != "0" and not sys.modules["ray"].is_initialized():
             logging.getLogger(__name__).warning(
@@ -75,7 +92,7 @@ def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -
             )
         os.environ.setdefault(_LOOPBACK, "0")
     else:
-        _check_reachable(address)
+        _check_reachable(address, source)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
@@ -88,16 +105,18 @@ def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is not None:
         try:
+            if files and not is_submitted():
+                quiet["runtime_env"] = {"working_dir": str(files)}
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConnectionError(
-                f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
-                "or leave the address out to run on this machine"
+                f"no Ray cluster answers at {address!r}{source} ({error}); {_way_out(source)}"
             ) from error
         return True
     for attempt in range(1, START_ATTEMPTS + 1):
         try:
             ray.init(
+                address="local",
                 num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
                 include_dashboard=False,
                 object_store_memory=object_store_bytes,
@@ -114,7 +133,17 @@ def _start(address: str | None, num_cpus: int | None, object_store_bytes: int) -
     return True
 
 
-def _check_reachable(address: str) -> None:
+def is_submitted() -> bool:
+    """Whether `ray job submit` started this process: its own files travel already."""
+    return JOB_VARIABLE in os.environ
+
+
+def _way_out(source: str) -> str:
+    leave = f"unset {ADDRESS_VARIABLE}" if source else "leave the address out"
+    return f"start a cluster with `ray start --head`, or {leave} to run on this machine"
+
+
+def _check_reachable(address: str, source: str) -> None:
     """Raises ConnectionError when nothing listens at host:port; Ray itself would try for many minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or "://" in address:
@@ -122,10 +151,7 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise ConnectionError(
-            f"nothing answers at {address!r} ({error}); start a cluster with `ray start --head`, "
-            "or leave the address out to run on this machine"
-        ) from error
+        raise ConnectionError(f"nothing answers at {address!r}{source} ({error}); {_way_out(source)}") from error
 
 
 def stop_ray() -> None:

@@ -42,6 +42,10 @@ class Launcher(Protocol):
         """Weights in a form that can be an argument of many calls and is sent once to each machine."""
         ...
 
+    def lost(self) -> str:
+        """Why nothing can be started or called any more, for good; empty while all is well. Asked often."""
+        ...
+
     def is_lost(self, error: BaseException) -> bool:
         """Whether an error of a call means that the process is gone, and not that the method raised."""
         ...

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
-from rl.workers.cluster import start_ray
+from rl.workers.cluster import cluster_address, start_ray
+from rl.workers.placement import Demand, Reservation, actor_resources
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import WorkerSpec
+from rl.workers.watch import NodeWatch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,12 +37,18 @@ class RayWorkers(SupervisedWorkers):
 
     Args:
         num_workers: worker processes; results do not depend on it.
-        address: of a Ray cluster; None: a local Ray, started if there is none.
+        address: of a Ray cluster; None: that of RAY_ADDRESS, else a local Ray, started if there is none.
         cpus_per_worker: what a worker asks Ray for; None: its threads.
         gpus_per_worker: the same for GPUs; may be a fraction.
-        num_spares: processes that are loaded and wait for one to die; None: one, and none where workers hold GPUs.
+        resources_per_worker: the same for resources that the cluster's nodes declare.
+        placement: "any" node, or "colocated" with the learner or "apart" from it.
+        num_spares: processes that are loaded and wait for one to die; None: one, and none where workers hold GPUs or
+            other resources.
         patience: how long to wait for what.
         actor: what runs in the processes.
+    Raises:
+        ConnectionError: no cluster answers.
+        NoRoomError: the cluster has no room for the workers.
     """
 
     def __init__(
@@ -50,39 +59,61 @@ class RayWorkers(SupervisedWorkers):
         address: str | None = None,
         cpus_per_worker: float | None = None,
         gpus_per_worker: float = 0.0,
+        resources_per_worker: Mapping[str, float] | None = None,
+        placement: str = "any",
         num_spares: int | None = None,
         patience: Patience | None = None,
         actor: type[RolloutActor] = RolloutActor,
     ) -> None:
         cpus = float(spec.threads) if cpus_per_worker is None else cpus_per_worker
+        demand = Demand(cpus, gpus_per_worker, resources_per_worker or {}, placement)
+        is_own = cluster_address(address) is None
         start_ray(address, num_cpus=int(num_workers * cpus) + 1)
-        if address is None and num_workers * cpus > ray.cluster_resources().get("CPU", 0.0):
-            cpus = 0.0  # a Ray that was started for fewer: its only machine is shared, as threads share it
+        if is_own and num_workers * cpus > ray.cluster_resources().get("CPU", 0.0):
+            demand = replace(demand, cpus=0.0)  # a Ray started for fewer: its only machine is shared, as threads are
         if num_spares is None:
-            num_spares = int(gpus_per_worker == 0)
-        launcher = RayLauncher(spec, cpus=cpus, gpus=gpus_per_worker, actor=actor)
+            num_spares = int(not demand.gpus and not demand.custom)
+        launcher = RayLauncher(spec, demand, None if is_own else num_workers, actor=actor)
         super().__init__(launcher, num_workers, num_spares=num_spares, patience=patience)
 
 
 class RayLauncher:
-    """Starts Ray actors. Implements `rl.workers.supervisor.Launcher`."""
+    """Starts Ray actors. Implements `rl.workers.supervisor.Launcher`.
 
-    def __init__(self, spec: WorkerSpec, *, cpus: float, gpus: float, actor: type[RolloutActor]) -> None:
+    Args:
+        num_reserved: workers for which room is reserved; None: Ray finds a place for each when it is started.
+    """
+
+    def __init__(
+        self, spec: WorkerSpec, demand: Demand, num_reserved: int | None, *, actor: type[RolloutActor]
+    ) -> None:
         self.spec = spec
-        self._node = ray.get_runtime_context().get_node_id()
+        context = ray.get_runtime_context()
+        self._node = context.get_node_id()
+        sockets = {node["NodeID"]: node["RayletSocketName"] for node in ray.nodes()}
+        self._watch = NodeWatch(sockets.get(self._node, ""), context.gcs_address)
+        self._resources = actor_resources(demand)
+        self._room = None if num_reserved is None else Reservation(demand, num_reserved)
         self._settings = {
-            "num_cpus": cpus,
-            "num_gpus": gpus,
             "max_concurrency": MAX_CALLS,
             "max_restarts": 0,  # Ray would revive an actor by itself; the supervisor does it, and knows of it
             "scheduling_strategy": "SPREAD",
         }
         self._actor_class = ray.remote(actor)
+        self._places: dict[str, int] = {}  # name of a worker -> its bundle
 
     def start(self, name: str, *, is_spare: bool = False) -> RayRemote:
         """A new actor; a spare asks Ray for nothing, so that a full cluster has room for it."""
-        settings = {**self._settings, "num_cpus": 0} if is_spare else self._settings
+        if is_spare:
+            settings = {**self._settings, **self._resources, "num_cpus": 0}
+        else:
+            index = self._places.setdefault(name, len(self._places))
+            settings = {**self._settings, **self._resources, **(self._room.options(index) if self._room else {})}
         return RayRemote(self._actor_class.options(**settings).remote(self.spec, name), self._node)
+
+    def lost(self) -> str:
+        """Why Ray itself is gone."""
+        return self._watch.lost()
 
     def put(self, weights: Mapping[str, Tensor]) -> Any:
         """A reference in the object store."""
@@ -98,7 +129,10 @@ class RayLauncher:
         return cause if isinstance(cause, BaseException) else error
 
     def close(self, remotes: Collection[Any]) -> None:
-        """Asks all to end, and kills those that do not."""
+        """Asks all to end, and kills those that do not; without a node, actors end by themselves."""
+        self._watch.close()
+        if self.lost():
+            return
         for remote in remotes:
             ray.kill(remote.actor)
         end = time.monotonic() + CLOSE_SECONDS
@@ -106,6 +140,8 @@ class RayLauncher:
             time.sleep(0.02)
         for remote in remotes:
             remote.kill()
+        if self._room is not None:
+            self._room.release()
 
 
 class RayRemote:

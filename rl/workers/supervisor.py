@@ -77,8 +77,12 @@ class SupervisedWorkers:
     # Called by the loop's thread.
 
     def publish(self, weights: Mapping[str, Tensor], version: int) -> None:
-        """Hands the weights over once; workers fetch them with the first shard that is sampled by them."""
-        self._newest = Publication(self._newest.edition + 1, version, self.launcher.put(weights))
+        """Hands the weights over once; workers fetch them with the first shard that is sampled by them.
+
+        When what runs the workers is gone, `poll` says so.
+        """
+        packed = None if self._is_lost() else self.launcher.put(weights)
+        self._newest = Publication(self._newest.edition + 1, version, packed)
 
     def submit(self, shard: Shard) -> None:
         """Queues the shard."""
@@ -117,6 +121,8 @@ class SupervisedWorkers:
 
     def stacks(self) -> str:
         """The stacks of every worker that answers within some seconds."""
+        if self._is_lost():
+            return str(self._fatal)
         calls = {slot.name: slot.remote.call("stacks") for slot in self.slots if slot.remote is not None}
         done, _ = wait(calls.values(), timeout=STACKS_SECONDS)
         parts = []
@@ -141,6 +147,12 @@ class SupervisedWorkers:
     def _ready(self, wanted: Collection[int] | None) -> list[int]:
         return [i for i in self._results if wanted is None or i in wanted]
 
+    def _is_lost(self) -> bool:
+        """Whether what runs the workers is gone; from then on `poll` raises."""
+        if reason := self.launcher.lost():
+            self._fail(WorkersLost(reason))
+        return bool(reason)
+
     # Everything below runs in the supervisor's thread.
 
     def _supervise(self) -> None:
@@ -150,11 +162,14 @@ class SupervisedWorkers:
             checked = time.monotonic()
             while not self._closed:
                 try:
-                    self._events.get(timeout=self.patience.heartbeat_seconds / 2)()
-                    while True:
-                        self._events.get_nowait()()
+                    event = self._events.get(timeout=self.patience.heartbeat_seconds / 2)
+                    while not self._is_lost():  # what follows from an event may need what is gone
+                        event()
+                        event = self._events.get_nowait()
                 except queue.Empty:
                     pass
+                if self._is_lost():
+                    return
                 now = time.monotonic()
                 self._check(now, absent_seconds=now - checked)
                 checked = now

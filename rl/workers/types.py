@@ -130,6 +130,10 @@ class WorkersLost(RuntimeError):
     """No worker is left to do the work; the message carries each one's last error."""
 
 
+class NoRoomError(ValueError):
+    """The cluster has not what the workers ask for; the message says what was asked for and what there is."""
+
+
 class ShardFailed(RuntimeError):
     """A shard raised each time it was tried, in another process too: a defect of the task, not of a worker."""
 

@@ -16,6 +16,7 @@ from rl.records.metrics import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings
+from rl.rollouts.wait import WaitStopped
 from rl.train import Training, TrainSettings
 from rl.workers.types import WorkersLost
 
@@ -205,6 +206,49 @@ def test_losing_every_worker_leaves_a_checkpoint_of_the_last_update(world, tmp_p
     resumed, _, result = run(world, checkpoints=checkpoints)
     assert result.reason == "done"
     assert all(torch.equal(a, b) for a, b in zip(whole.policy.model.parameters(), resumed.policy.model.parameters()))
+
+
+class SilentFrom:
+    """Workers that give no result any more from some submission on, and a recorder that is told to stop then."""
+
+    def __init__(self, inner, recorder, is_silent):
+        self.inner, self.recorder, self.is_silent = inner, recorder, is_silent
+
+    def submit(self, shard):
+        self.recorder.stop_requested = self.is_silent(shard)
+        if not self.recorder.stop_requested:
+            self.inner.submit(shard)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+def test_a_request_to_stop_is_obeyed_while_nothing_comes_back(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("rl.rollouts.wait.STOP_SECONDS", 0.05)
+    checkpoints, recorder = Checkpoints(tmp_path), SilentRecorder()
+    workers = SilentFrom(world.Workers(world.policy()), recorder, lambda shard: shard.step == 2)
+    _, _, result = run(world, workers=workers, checkpoints=checkpoints, recorder=recorder)
+    assert (result.steps, result.reason) == (2, "stopped")
+    assert any("waiting for 1 shard" in message for _, message in recorder.warnings)
+    whole, _, _ = run(world)
+    resumed, _, result = run(world, checkpoints=checkpoints)
+    assert result.reason == "done"
+    assert all(torch.equal(a, b) for a, b in zip(whole.policy.model.parameters(), resumed.policy.model.parameters()))
+
+
+def test_an_evaluation_that_a_stop_interrupted_is_made_up_for_on_resume(world, tmp_path):
+    settings, checkpoints = replace(SETTINGS, steps=4, evaluate_every=2), Checkpoints(tmp_path)
+
+    def interrupted(step):
+        raise WaitStopped("no result")
+
+    _, _, result = run(world, settings=settings, checkpoints=checkpoints, evaluate=interrupted)
+    assert (result.steps, result.reason) == (2, "stopped")
+    _, recorder, _ = run(
+        world, settings=settings, checkpoints=checkpoints, evaluate=lambda step: {"mean_answer": float(step)}
+    )
+    evaluated = [row["eval/mean_answer"] for _, _, row in recorder.rows if "eval/mean_answer" in row]
+    assert evaluated == [2.0, 4.0]
 
 
 @dataclass(frozen=True)

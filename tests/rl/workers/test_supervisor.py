@@ -102,6 +102,7 @@ class SimulatedLauncher:
         self.rng, self.on_call = random.Random(seed), on_call
         self.started, self.raises = [], {}
         self.broken = self.breaks_spares = False
+        self.gone = ""
 
     def start(self, name, *, is_spare=False):
         self.started.append(SimulatedWorker(self))
@@ -110,6 +111,9 @@ class SimulatedLauncher:
 
     def put(self, weights):
         return weights["name"]
+
+    def lost(self):
+        return self.gone
 
     def is_lost(self, error):
         return isinstance(error, LostError)
@@ -409,3 +413,20 @@ def test_the_stacks_of_workers_are_shown_and_a_silent_one_is_named(make, monkeyp
     wait_until(lambda: len(launcher.started) == 2)
     launcher.started[1].is_silent = True
     assert workers.stacks() == "worker-0: all quiet\nworker-1: does not answer within 0 s"
+
+
+def test_a_lost_node_ends_the_wait_and_nothing_more_is_asked_of_it(make):
+    launcher = SimulatedLauncher()
+    workers = make(launcher, 2)
+    workers.publish({"name": "w"}, 0)
+    collect_ids(workers, shards(0))
+    launcher.gone = "the node has died"
+    launcher.put = launcher.start = None  # a call would be an error
+    for worker in launcher.started:
+        worker.kill()
+    workers.publish({"name": "w"}, 1)
+    for shard in shards(1, version=1):
+        workers.submit(shard)
+    with pytest.raises(WorkersLost, match="the node has died"):
+        workers.poll(20.0)
+    assert workers.stacks() == "the node has died"

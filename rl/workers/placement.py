@@ -1,0 +1,121 @@
+"""Where on a cluster the workers run, and what each of them asks Ray for.
+
+On a cluster the room for all workers is reserved at once, as a placement group: a run that finds no room for its last
+worker says so, instead of holding the others' devices while it waits. On a Ray of our own there is one machine, and
+nothing to reserve.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from rl.workers.types import NoRoomError
+
+ROOM_SECONDS = 60.0  # for a cluster that is busy, or grows on demand
+NODE_ID = "ray.io/node-id"  # Ray's label of a node
+PLACEMENTS = ("any", "colocated", "apart")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one worker asks Ray for.
+
+    Attributes:
+        cpus, gpus: may be fractions.
+        custom: amounts of resources that the cluster's nodes declare, by name.
+        placement: "any" node, spread; "colocated": on the learner's own node; "apart": on any node but that one.
+    """
+
+    cpus: float
+    gpus: float = 0.0
+    custom: Mapping[str, float] = field(default_factory=dict)
+    placement: str = "any"
+
+    def __post_init__(self) -> None:
+        if self.placement not in PLACEMENTS:
+            raise ValueError(f"placement is {self.placement!r}, expected one of {', '.join(PLACEMENTS)}")
+        amounts = {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
+        wrong = next((name for name, amount in amounts.items() if amount < 0), None)
+        if wrong is not None:
+            raise ValueError(f"a worker asks for {amounts[wrong]:g} {wrong}, expected 0 or more")
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """Amounts by Ray's names, those of 0 left out."""
+        amounts = {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
+        return {name: float(amount) for name, amount in amounts.items() if amount > 0}
+
+
+class Reservation:
+    """Room for `num` workers on the cluster that this process is connected to; one bundle each.
+
+    Raises:
+        NoRoomError: the nodes in question have no such resources, or none free within ROOM_SECONDS.
+    """
+
+    def __init__(self, demand: Demand, num: int, *, room_seconds: float = ROOM_SECONDS) -> None:
+        self.demand = demand
+        selectors = _selectors(demand.placement)
+        self.group: PlacementGroup | None = None
+        if not demand.bundle:
+            if selectors:
+                raise ValueError(f"placement {demand.placement!r} needs workers that ask for something: cpus is 0")
+            return
+        extra: dict[str, Any] = {"bundle_label_selector": [selectors] * num} if selectors else {}
+        self.group = placement_group([demand.bundle] * num, strategy="SPREAD", **extra)
+        if not self.group.wait(room_seconds):
+            self.release()
+            raise NoRoomError(no_room(demand, num, room_seconds))
+
+    def options(self, index: int) -> dict[str, Any]:
+        """Options of the actor that gets a worker's bundle, in all its lives."""
+        if self.group is None:
+            return {"scheduling_strategy": "SPREAD"}
+        return {"scheduling_strategy": PlacementGroupSchedulingStrategy(self.group, placement_group_bundle_index=index)}
+
+    def release(self) -> None:
+        """Gives the room back; what runs in it is ended by Ray."""
+        if self.group is not None:
+            remove_placement_group(self.group)
+            self.group = None
+
+
+def actor_resources(demand: Demand) -> dict[str, Any]:
+    """A demand as options of an actor."""
+    found: dict[str, Any] = {"num_cpus": demand.cpus, "num_gpus": demand.gpus}
+    custom = {name: amount for name, amount in demand.custom.items() if amount > 0}
+    return {**found, "resources": custom} if custom else found
+
+
+def no_room(demand: Demand, num: int, seconds: float) -> str:
+    """What was asked for, and what there is."""
+    own = ray.get_runtime_context().get_node_id()
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if demand.placement != "any":
+        nodes = [node for node in nodes if (node["NodeID"] == own) == (demand.placement == "colocated")]
+    have: Counter[str] = Counter()
+    for node in nodes:
+        have.update({name: node["Resources"].get(name, 0.0) for name in demand.bundle})
+    where = {"any": "of the cluster", "colocated": "of the learner's machine", "apart": "beside the learner's machine"}
+    return (
+        f"no room within {seconds:.0f} s for {num} workers with {_amounts(demand.bundle)} each: the {len(nodes)} "
+        f"node(s) {where[demand.placement]} have {_amounts(have)} in all, others' work included; "
+        "ask for less (workers.cpus, gpus, resources, num), or add nodes"
+    )
+
+
+def _amounts(amounts: Mapping[str, float]) -> str:
+    return ", ".join(f"{amount:g} {name}" for name, amount in amounts.items()) or "nothing of it"
+
+
+def _selectors(placement: str) -> dict[str, str]:
+    """Ray's label selector of the nodes on which workers may run."""
+    own = ray.get_runtime_context().get_node_id()
+    return {"any": {}, "colocated": {NODE_ID: own}, "apart": {NODE_ID: f"!{own}"}}[placement]

@@ -1,0 +1,109 @@
+"""Which Ray is joined, what a dead address is told as, and when a node counts as lost. Starts no Ray."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.config.sections import Component
+from experiments.stages.luggage import gather
+from rl.workers.cluster import cluster_address, start_ray
+from rl.workers.watch import NodeWatch, is_running, listener
+
+LISTEN = """
+import socket, sys, time
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+print("listens", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "variable", "expected"),
+    [
+        (None, None, None),
+        (None, "10.0.0.1:6379", "10.0.0.1:6379"),
+        ("10.0.0.2:6379", "10.0.0.1:6379", "10.0.0.2:6379"),
+        ("local", "10.0.0.1:6379", None),
+        (None, "local", None),
+        (None, "auto", "auto"),
+    ],
+)
+def test_the_config_names_the_cluster_then_the_variable_then_there_is_none(monkeypatch, address, variable, expected):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RAY_ADDRESS", variable)
+    assert cluster_address(address) == expected
+
+
+def test_a_dead_address_in_the_variable_is_told_with_the_variables_name(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+    with pytest.raises(ConnectionError, match=r"which the environment variable RAY_ADDRESS names.*unset RAY_ADDRESS"):
+        start_ray()
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(ConnectionError, match="leave the address out"):
+        start_ray(f"127.0.0.1:{port}")
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """A process that listens on a unix socket, as a raylet does."""
+    path = str(tmp_path / "raylet")
+    process = subprocess.Popen([sys.executable, "-c", LISTEN, path], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    yield path, process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def head():
+    """A port that accepts connections."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
+
+
+def test_a_killed_daemon_is_seen_at_once_though_nobody_has_reaped_it(daemon, head):
+    path, process = daemon
+    assert listener(path) == process.pid
+    watch = NodeWatch(path, f"127.0.0.1:{head.getsockname()[1]}")
+    assert watch.lost() == ""
+    os.kill(process.pid, signal.SIGKILL)
+    end = time.monotonic() + 5
+    while is_running(process.pid):
+        assert time.monotonic() < end
+    assert "raylet is gone" in watch.lost()
+    watch.close()
+
+
+def test_a_head_that_does_not_answer_is_lost_after_its_time(daemon, head):
+    watch = NodeWatch(daemon[0], f"127.0.0.1:{head.getsockname()[1]}", head_seconds=0.05)
+    watch._answered = time.monotonic()
+    assert watch.lost() == ""
+    watch._answered -= 1.0
+    assert "has not answered for 1 s" in watch.lost()
+    watch.close()
+
+
+def test_only_what_the_environment_names_is_gathered(tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("own.py", "beside.py", "data/a.jsonl", "data/not_named.jsonl"):
+        (tmp_path / name).write_text(name)
+    files = gather(Component(name="own.py:Env", settings={"data": "data/a.jsonl", "note": "a: text"}), tmp_path)
+    found = {str(path.relative_to(files)): path.read_text() for path in files.rglob("*") if path.is_file()}
+    assert found == {name: name for name in ("own.py", "beside.py", "data/a.jsonl")}
+    assert gather(Component(name="leaps", settings={"modulus": 7}), tmp_path) is None
+    jsonl = gather(Component(name="jsonl:data/a.jsonl?prompt=q"), tmp_path)
+    assert [path.name for path in jsonl.rglob("*.jsonl")] == ["a.jsonl"]
