@@ -143,7 +143,7 @@ class Environment:
         return StepDemonstrator(self, **settings)
 
     def single_step_problem(self, rng: random.Random) -> Problem:
-        """A problem that practises a single skill: by default one of the easiest level."""
+        """A problem of a single skill: by default one of the easiest level."""
         return self.generate(rng, min(self.levels))
 
     def corrupt(self, problem: Problem, rng: random.Random) -> tuple[str, ...]:

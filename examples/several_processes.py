@@ -1,4 +1,4 @@
-"""Practice with a learner on several processes, one per GPU or CPU core.
+"""RL with a learner on several processes, one per GPU or CPU core.
 
     accelerate launch --num_processes 2 examples/several_processes.py --policy my-policy --env arithmetic_chain
 
@@ -36,7 +36,7 @@ class Printer(SilentRecorder):
 
 def main() -> None:
     """Every rank builds the same learner; rank 0 trains it, the others follow."""
-    parser = argparse.ArgumentParser(description="Practice with a learner on several processes.")
+    parser = argparse.ArgumentParser(description="RL with a learner on several processes.")
     parser.add_argument("--policy", required=True, help="Hugging Face folder or hub id of a causal LM")
     parser.add_argument("--env", required=True, help="name of an environment, as `beyond env list` prints it")
     parser.add_argument("--device", default="cpu", help="cpu or cuda; rank r takes cuda:r")
@@ -58,14 +58,14 @@ def main() -> None:
         LearnerSettings(OptimizerSettings(lr=options.lr), sharding=options.sharding),
     )
     if learner.is_main:
-        practise(learner, options, device)
+        train(learner, options, device)
         learner.close()
     else:
         learner.follow()
     learner.processes.end()
 
 
-def practise(learner: LedLearner, options: argparse.Namespace, device: str) -> None:
+def train(learner: LedLearner, options: argparse.Namespace, device: str) -> None:
     """The loop, on rank 0; its workers sample on rank 0's device."""
     spec = WorkerSpec(PolicySpec(options.policy, device=device), parse_reference(options.env))
     workers = make_workers("inline", spec, 1)

@@ -138,7 +138,7 @@ class Batch:
         tokens: [B, T] int64, prompt then completion, padded on the right.
         attention: [B, T] bool, True on real tokens.
         mask: [B, T] float, 1 on sampled tokens.
-        behaviour_logprobs: [B, T] what the sampler used; 0 where mask is 0.
+        sampler_logprobs: [B, T] what the sampler used; 0 where mask is 0.
         rewards: [B] scalar reward of each trajectory.
         groups: [B] int64, index of the row's problem.
         truncated: [B] bool, True where the length limit ended the completion.
@@ -153,7 +153,7 @@ class Batch:
     tokens: Tensor
     attention: Tensor
     mask: Tensor
-    behaviour_logprobs: Tensor
+    sampler_logprobs: Tensor
     rewards: Tensor
     groups: Tensor
     truncated: Tensor

@@ -16,8 +16,8 @@ from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
 from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
 from envs.types import Message, Problem, Source
 
-LeapLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
-FLAT_LEAP_LAW: LeapLaw = ((10**9, (1.0,)),)
+SizeLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
+FLAT_SIZE_LAW: SizeLaw = ((10**9, (1.0,)),)
 STYLES = ("plain", "numbered", "terse", "wordy")
 MAX_CORRUPTION_ATTEMPTS = 20
 
@@ -54,11 +54,12 @@ class StepDemonstrator:
 
     Args:
         env: whose problems it solves.
-        slip: probability per step of a wrong value, from which the writer goes on; a slip always reaches the answer.
+        error_rate: probability per step of a wrong value, from which the writer goes on; a slip always reaches the
+            answer.
         mistakes: wrong rules by name, with the share of problems in which each is followed (1: always; a sequence of
             names means always). Names are those of `env.mistakes` and of
             `envs.demonstrators.mistakes.ARITHMETIC_MISTAKES`.
-        leap_law: how many steps a written step covers: rows (largest level, probabilities of 1, 2, 3, ...); the first
+        size_law: how many steps a written step covers: rows (largest level, probabilities of 1, 2, 3, ...); the first
             row that reaches the level holds, and beyond the last row the last. Skipped steps are carried out, not
             written.
         horizon: carries out this many steps at most and then answers with the value it has (a missing skill);
@@ -74,28 +75,28 @@ class StepDemonstrator:
         self,
         env: Source,
         *,
-        slip: float = 0.0,
+        error_rate: float = 0.0,
         mistakes: Mapping[str, float] | Sequence[str] = (),
-        leap_law: LeapLaw = FLAT_LEAP_LAW,
+        size_law: SizeLaw = FLAT_SIZE_LAW,
         horizon: int | None = None,
         max_level: int | None = None,
         styles: Mapping[str, float] | None = None,
     ) -> None:
-        if not 0 <= slip < 1:
-            raise ValueError(f"slip is {slip}, expected a probability in [0, 1)")
+        if not 0 <= error_rate < 1:
+            raise ValueError(f"error_rate is {error_rate}, expected a probability in [0, 1)")
         if horizon is not None and horizon < 1:
             raise ValueError(f"horizon is {horizon}, expected 1 step or more, or None for no limit")
-        if not leap_law:
+        if not size_law:
             raise ValueError(
-                "leap_law is empty, expected rows (largest level, probabilities of a leap of 1, 2, 3, ...)"
+                "size_law is empty, expected rows (largest level, probabilities of a leap of 1, 2, 3, ...)"
             )
-        for _, probabilities in leap_law:
+        for _, probabilities in size_law:
             if abs(sum(probabilities) - 1) > 1e-6:
-                raise ValueError(f"leap_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
+                raise ValueError(f"size_law row {list(probabilities)} sums to {sum(probabilities)}, expected 1")
         self.env = env
-        self.slip = slip
+        self.error_rate = error_rate
         self.mistakes = dict(mistakes) if isinstance(mistakes, Mapping) else dict.fromkeys(mistakes, 1.0)
-        self.leap_law = tuple((int(top), tuple(p)) for top, p in leap_law)
+        self.size_law = tuple((int(top), tuple(p)) for top, p in size_law)
         self.horizon = horizon
         self.styles = dict(styles or {"plain": 1.0})
         self.levels = tuple(level for level in env.levels if max_level is None or level <= max_level)
@@ -111,7 +112,7 @@ class StepDemonstrator:
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""
         steps, answer = self._limited(problem, rng)
-        steps, answer = slipped(steps, answer, self.slip, rng)
+        steps, answer = slipped(steps, answer, self.error_rate, rng)
         steps = self._skip(steps, problem.level, rng)
         return self._render(self._draw_style(rng), problem, steps, answer)
 
@@ -126,7 +127,7 @@ class StepDemonstrator:
         replaced: dict[str, str] = {}
         for turn, expected in self.env.turns(problem, steps, answer):
             text = substitute(turn, replaced)
-            if self.slip and rng.random() < self.slip:
+            if self.error_rate and rng.random() < self.error_rate:
                 text = perturb_text(text, rng)
             turns.append(Message("assistant", text))
             step = self.env.step(problem, turns)
@@ -166,7 +167,7 @@ class StepDemonstrator:
         return written
 
     def _leaps_at(self, level: int) -> Sequence[float]:
-        return next((p for top, p in self.leap_law if level <= top), self.leap_law[-1][1])
+        return next((p for top, p in self.size_law if level <= top), self.size_law[-1][1])
 
     def _draw_leap(self, level: int, rng: random.Random) -> int:
         probabilities = self._leaps_at(level)
@@ -187,9 +188,9 @@ class StepDemonstrator:
         return self.env.render_solution(steps, answer)
 
 
-def slipped(steps: Sequence[str], answer: str, slip: float, rng: random.Random) -> tuple[list[str], str]:
-    """Steps and answer with independent slips: accuracy (1 - slip) ** steps (answers alone count as one step)."""
-    wrong = {i for i in range(max(1, len(steps))) if rng.random() < slip} if slip else set()
+def slipped(steps: Sequence[str], answer: str, error_rate: float, rng: random.Random) -> tuple[list[str], str]:
+    """Steps and answer with independent slips: accuracy (1 - error_rate) ** steps (answers alone count as one step)."""
+    wrong = {i for i in range(max(1, len(steps))) if rng.random() < error_rate} if error_rate else set()
     if not wrong:
         return list(steps), answer
 

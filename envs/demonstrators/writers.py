@@ -1,6 +1,6 @@
 """A demonstrator that is several writers, each with a share of the demonstrations and limits of its own.
 
-What people leave behind was written by many hands. Imitation copies their mixture in its proportions; practice against
+What people leave behind was written by many hands. Imitation copies their mixture in its proportions; RL against
 a verifier can amplify a hand that is rare and useful (Tsilivis et al. 2025, arXiv:2510.11495).
 """
 
@@ -108,10 +108,10 @@ def make_demonstrator(
     Example (YAML)::
 
         demonstrator:
-          slip: 0.03
+          error_rate: 0.03
           writers:
             leaping: 0.95
-            patient: {share: 0.05, leap_law: [[99, [1.0]]]}
+            patient: {share: 0.05, size_law: [[99, [1.0]]]}
     """
     if writers is None:
         return _one(env, name, settings)

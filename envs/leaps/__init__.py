@@ -4,8 +4,8 @@ How many operations a line carries out is its *leap*. A demonstrator's leaps gro
 follow the large ones, and nothing in imitation tells it so. See docs/leaps.md.
 """
 
-from envs.leaps.demonstrator import DEFAULT_LEAP_LAW, LeapDemonstrator
+from envs.leaps.demonstrator import DEFAULT_SIZE_LAW, LeapDemonstrator
 from envs.leaps.environment import Leaps
 from envs.leaps.verifier import LeapsVerifier, Line, parse_solution
 
-__all__ = ["DEFAULT_LEAP_LAW", "LeapDemonstrator", "Leaps", "LeapsVerifier", "Line", "parse_solution"]
+__all__ = ["DEFAULT_SIZE_LAW", "LeapDemonstrator", "Leaps", "LeapsVerifier", "Line", "parse_solution"]

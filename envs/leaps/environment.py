@@ -140,7 +140,7 @@ class Leaps(Environment):
         return LeapDemonstrator(self, **settings)  # type: ignore[arg-type]
 
     def single_step_problem(self, rng: random.Random) -> Problem:
-        """A one-operation problem: practice of single steps."""
+        """A one-operation problem."""
         return self.generate(rng, 1)
 
     def vocabulary(self) -> tuple[str, ...] | None:

@@ -106,7 +106,7 @@ def _corrupted(env: Environment, problem: Problem, rng: random.Random) -> str:
 
 def _wrong_talk(env: Environment, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
     """A conversation by someone who slips, and fails."""
-    writer = StepDemonstrator(env, slip=0.5)
+    writer = StepDemonstrator(env, error_rate=0.5)
     for _ in range(MAX_ATTEMPTS):
         transcript = writer.transcript(problem, rng)
         if not env.grade_transcript(problem, transcript).is_correct:

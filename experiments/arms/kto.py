@@ -47,7 +47,7 @@ class Kto(Method[KtoArm]):
         preferences = services.preferences[self.name]
         if self.arm.feedback == "pairs":
             return from_comparisons(preferences.comparisons()), cost_of_pairs(preferences.folder)
-        card_file, rows_file = run.folder.path / "labeller.json", run.folder.path / "feedback.jsonl"
+        card_file, rows_file = run.folder.path / "label_report.json", run.folder.path / "feedback.jsonl"
         if not card_file.exists():
             budget = self.preference.num_pairs
             groups = preferences.sample_start(budget, run.rl, run.stage)

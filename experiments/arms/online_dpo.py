@@ -83,7 +83,7 @@ class OnlineDpo(Method[OnlineDpoArm]):
             optimizer_steps=sum(r.fit.steps for r in reports),
             tokens_sampled=sum(r.tokens_sampled for r in reports),
             tokens_trained=sum(r.fit.tokens_trained for r in reports),
-            labels=sum(r.labeller.num_judgements for r in reports),
+            labels=sum(r.label_report.num_judgements for r in reports),
         )
         seconds = sum(r.fit.seconds for r in reports)
         write_cost(run.folder, cost, seconds, rounds=[r.to_json() for r in reports])

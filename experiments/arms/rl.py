@@ -138,7 +138,7 @@ class Rl(Method[RlArm]):
         if (folder / "reward_model" / "reward.json").exists():
             return True
         policy = folder / "policy"
-        if not (folder / "labeller.json").exists():
+        if not (folder / "label_report.json").exists():
             learner.policy.save(policy)
         is_fitted = preferences.refit(run.folder.path, policy, run.rl, run.recorder, part=part)
         if is_fitted:

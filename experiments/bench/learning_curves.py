@@ -55,7 +55,7 @@ from rl.train import Training, TrainSettings
 from rl.workers import PolicySpec, Workers, WorkerSpec, make_workers
 
 ENVIRONMENT = {"modulus": 7, "operands": [2, 4], "levels": [1], "ood_levels": [2]}
-DEMONSTRATOR = {"max_level": 1, "slip": 0.3}
+DEMONSTRATOR = {"max_level": 1, "error_rate": 0.3}
 SEEDS, STEPS, PROBLEMS, GROUP = 5, 100, 16, 8
 ROUNDS = 5  # of expert iteration and online DPO: as many completions as STEPS x PROBLEMS x GROUP
 IMITATED, MOST_IMITATION = 0.6, 4000  # a start has come near its demonstrator; optimizer steps at most
@@ -88,7 +88,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.env = make_env("leaps", **ENVIRONMENT)
-        # Up to the names of variables this world has 60 problems, and all must be practised: five facts that are held
+        # Up to the names of variables this world has 60 problems, and all must be trained on: five facts that are held
         # out are not to be inferred from 55. So the curves measure learning; fresh draws differ in their names alone.
         self.fresh = [self.env.problem(i, split="train", seed=1, level=1) for i in range(FRESH)]
         policy = build_tiny(

@@ -274,7 +274,7 @@ def trl_inputs(batch: Batch, pad_id: int) -> dict[str, torch.Tensor]:
     sampled = batch.mask.bool()
     completions = [row[mask] for row, mask in zip(batch.tokens, sampled)]
     prompts = [row[real & ~mask] for row, real, mask in zip(batch.tokens, batch.attention, sampled)]
-    old = [row[mask] for row, mask in zip(batch.behaviour_logprobs, sampled)]
+    old = [row[mask] for row, mask in zip(batch.sampler_logprobs, sampled)]
 
     def pad(rows: list[torch.Tensor], value: float, side: str = "right") -> torch.Tensor:
         """Rows as one tensor [rows, longest], `value` where a row is shorter."""

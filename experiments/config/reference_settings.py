@@ -25,7 +25,7 @@ from rl.algorithms.registry import ALGORITHMS
 from rl.algorithms.settings import Correction, Kl
 from rl.curriculum import CURRICULA
 from rl.curriculum.pools import Pools
-from rl.preference.labels.annotators import LimitedAudit, ModelledAnnotator, Panel, Taste
+from rl.preference.labels.annotators import LimitedPerception, ModelledAnnotator, Panel, StylePreference
 from rl.rewards.proxy import ProxyReward
 from rl.rewards.registry import REWARDS
 from verifiers.plugins import load_attribute
@@ -43,7 +43,7 @@ WORDS = {  # of type hints
     "dict": "mapping",
     "Sequence": "list",
     "tuple": "list",
-    "LeapLaw": "list",
+    "SizeLaw": "list",
 }
 GIVEN = {
     "self",
@@ -86,8 +86,8 @@ def components() -> Iterator[str]:
     yield from section("`pools` of a curriculum", Pools, without={"keys"})
     yield from ("", "## Annotators", "", "Settings of `preference.annotator`; see [preference.md](preference.md).")
     yield from section("`perfect`, `careful`, `concise`, `verbose`", ModelledAnnotator)
-    yield from section("`audit` of an annotator", LimitedAudit)
-    yield from section("`taste` of an annotator", Taste)
+    yield from section("`perception` of an annotator", LimitedPerception)
+    yield from section("`style` of an annotator", StylePreference)
     yield from section("`panel`", Panel)
     yield from ("", "## Rewards", "", "Settings of the `reward` of an arm; see [preference.md](preference.md).")
     for name, source in {**REWARDS, "proxy": ProxyReward}.items():
@@ -126,7 +126,7 @@ def section(heading: str, kind: Callable[..., Any], without: Iterable[str] = ())
     yield from ("", *table(rows)) if rows else ()
 
 
-# --- reading settings off the code
+# --- features settings off the code
 
 
 def settings_of(kind: Callable[..., Any]) -> Iterator[Row]:

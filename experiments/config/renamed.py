@@ -16,6 +16,16 @@ from experiments.run.errors import UserError
 KEYS: dict[str, str] = {  # dotted key, `*` for any part -> the key of now
     "imitation.drill_share": "imitation.single_step_share",
     **{
+        f"imitation.demonstrator.{place}{old}": f"imitation.demonstrator.{place}{new}"
+        for place in ("", "writers.*.", "parts.*.", "parts.*.writers.*.")
+        for old, new in (("slip", "error_rate"), ("leap_law", "size_law"))
+    },
+    **{
+        f"{place}preference.annotator.{old}": f"{place}preference.annotator.{new}"
+        for place in ("", "arms.*.")
+        for old, new in (("audit", "perception"), ("taste", "style"), ("raters", "annotators"))
+    },
+    **{
         f"{place}rl.{old}": f"{place}rl.{new}"
         for place in ("", "arms.*.")
         for old, new in (
@@ -37,10 +47,11 @@ VALUES = {  # (dotted key, value) -> the value of now
     ("arms.*.teacher", "start"): "sft",
 }
 
-FOLDERS = {  # pattern in the folder of a seed -> the name of now
+FOLDERS = {  # pattern of a folder or file in the folder of a seed -> the name of now
     "start": "sft",
     "*/best-gold": "best-by-verifier",
     "*/same-kl": "kl-matched",
+    **dict.fromkeys(("*/labeller.json", "*/*/labeller.json"), "label_report.json"),
 }
 
 

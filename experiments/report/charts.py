@@ -50,7 +50,7 @@ def _levels(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | N
     for axes, kind in ((sampled, "sampled"), (greedy, "greedy")):
         if trained["beyond"]:
             axes.axvspan(min(trained["beyond"]) - 0.5, max(levels) + 0.3, color="#f3f4f6", zorder=0)
-            axes.text(min(trained["beyond"]) - 0.4, 1.06, "beyond practice", fontsize=8, color="#6b7280")
+            axes.text(min(trained["beyond"]) - 0.4, 1.06, "beyond training", fontsize=8, color="#6b7280")
         if trained["demonstrations"] and max(trained["demonstrations"]) < max(levels):
             axes.axvline(max(trained["demonstrations"]) + 0.5, color="#9ca3af", linestyle=":", linewidth=1.2)
         human = [(lv, v["value"]) for lv, v in zip(levels, table["demonstrator"]) if v is not None]
@@ -77,7 +77,7 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart |
     curves = {name: c for name, c in figures["held_out"].items() if any(len(s["step"]) for s in c.values())}
     if not curves:
         return None
-    figure, (axes,) = make_axes(1, "held-out problems of the trained levels, while practising")
+    figure, (axes,) = make_axes(1, "held-out problems of the trained levels, during training")
     for name, seeds in curves.items():
         band(axes, seeds, "tokens", "solution", colours[name], figures["labels"][name], scale=1e-6)
     table, trained = figures["levels"], figures["trained_levels"]["rl"]

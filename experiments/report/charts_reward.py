@@ -76,8 +76,8 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Ch
         axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
         for name, seeds in shown.items():
             band(axes, seeds, x, "gold", colours[name], f"{name}: as gold")
-            band(axes, seeds, x, "labels", colours[name], f"{name}: as the labeller", style=":")
-            band(axes, seeds, x, "misled", HUMAN_COLOUR, f"{name}: labeller misled", style="--")
+            band(axes, seeds, x, "labels", colours[name], f"{name}: as the annotator", style=":")
+            band(axes, seeds, x, "misled", HUMAN_COLOUR, f"{name}: annotator misled", style="--")
         axes.set_xlabel(label)
         axes.set_ylim(-0.03, 1.05)
     panels[0].set_ylabel("share of pairs (of wrong solutions)")

@@ -43,14 +43,14 @@ def study_claims(results: StudyResults) -> list[dict[str, Any]]:
     """Claims about the headline: each with a sentence, the figures, the adjusted p and the verdict."""
     claims: list[Claim] = []
     human = results.demonstrator
-    practised = [n for n in results.arms if _is_practice(results, n)]
+    trained = [n for n in results.arms if _is_trained_online(results, n)]
     if human is not None:
         claims.append(_imitation_claim(results, human))
-        claims += [_passing_claim(results, name, human, kind) for name in practised for kind in ("sampled", "greedy")]
+        claims += [_passing_claim(results, name, human, kind) for name in trained for kind in ("sampled", "greedy")]
     for name in results.proxy_arms:
         if f"{name}/{BEST_BY_VERIFIER}" in results.policies:
             claims.append(_hump_claim(results, name))
-        claims += [_early_claim(results, other, name) for other in practised[:1]]
+        claims += [_early_claim(results, other, name) for other in trained[:1]]
     adjusted = holm({str(i): claim.p for i, claim in enumerate(claims)})
     return [
         {
@@ -64,7 +64,7 @@ def study_claims(results: StudyResults) -> list[dict[str, Any]]:
     ]
 
 
-def _is_practice(results: StudyResults, name: str) -> bool:
+def _is_trained_online(results: StudyResults, name: str) -> bool:
     arm = results.experiment.arms[name]
     return isinstance(arm, RlArm) and arm.reward.name == "verifier"
 
@@ -101,14 +101,14 @@ def _passing_claim(results: StudyResults, name: str, human: PolicyResults, kind:
     return Claim(f"{name} passes the demonstrator {where} when it {how}", measured, parts)
 
 
-def _early_claim(results: StudyResults, practised: str, name: str) -> Claim:
+def _early_claim(results: StudyResults, trained: str, name: str) -> Claim:
     """RL against everything that RLHF was tested as, so that RLHF is no straw man: the claim holds against each."""
     versions = [policy for policy in results.policies if policy == name or policy.startswith(f"{name}/")]
     levels = results.headline
-    gaps = {v: results.policies[practised].minus(results.policies[v], levels=levels) for v in versions}
+    gaps = {v: results.policies[trained].minus(results.policies[v], levels=levels) for v in versions}
     best = min(versions, key=lambda v: gaps[v].value)
     return Claim(
-        f"{practised} is above {name}{_labeller(results, name)} {results.where}, stopped early or not",
+        f"{trained} is above {name}{_labelled_by(results, name)} {results.where}, stopped early or not",
         f"against its best policy ({results.label(best)}): {_signed(gaps[best])} verified",
         tuple(gaps.values()),
     )
@@ -134,7 +134,7 @@ def _hump_claim(results: StudyResults, name: str) -> Claim:
     at = f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps != [0] else ""
     while_ = ", while its proxy rises" if proxy is not None else ""
     return Claim(
-        f"{name}{_labeller(results, name)} rises, peaks{at} and falls {results.where}{while_}",
+        f"{name}{_labelled_by(results, name)} rises, peaks{at} and falls {results.where}{while_}",
         measured,
         tuple(parts),
     )
@@ -155,10 +155,10 @@ def proxy_rise(results: StudyResults, name: str) -> Difference | None:
     return paired_difference(last, first, strata, is_bounded=False)
 
 
-def _labeller(results: StudyResults, name: str) -> str:
+def _labelled_by(results: StudyResults, name: str) -> str:
     """What the labels behind an arm are worth, for its sentence; nothing where nobody can tell."""
     agreement = results.agreement(name)
-    return "" if agreement is None else f" (its labeller is {agreement})"
+    return "" if agreement is None else f" (its annotator is {agreement})"
 
 
 def _show(interval: Interval) -> str:

@@ -51,7 +51,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "validation": {name: validation_curve(results, name) for name in results.proxy_arms},
         "snapshots": snapshot_cards(results),
         "best_of_n": best_of_n_curves(results),
-        "labeller": labeller_card(results),
+        "label_report": label_report(results),
         "reward_model": next((c for a in results.arms if (c := results.reward_model(a, results.seeds[0]))), None),
         "agreement": {arm: found.to_json() for arm, found in agreements.items()},
         "agreement_in_words": {arm: str(found) for arm, found in agreements.items()},
@@ -97,7 +97,7 @@ def fidelity_curve(results: StudyResults, arm: str) -> dict[str, Any]:
         "gold": "eval/reward_model_accuracy_gold",
         "log_loss": "eval/reward_model_log_loss_labels",
         "ece": "eval/reward_model_ece_labels",
-        "misled": "eval/labeller_false_positive_rate",
+        "misled": "eval/annotator_false_positive_rate",
         "proxy": "eval/proxy",
         "solution": "eval/mean_solution",
         "kl": "eval/kl",
@@ -128,9 +128,9 @@ def validation_curve(results: StudyResults, arm: str) -> dict[str, list[Any]]:
     return curve
 
 
-def labeller_card(results: StudyResults) -> dict[str, Any] | None:
+def label_report(results: StudyResults) -> dict[str, Any] | None:
     """The first card of labelled pairs (first seed); None without one. Labels on single completions are of no pair."""
-    cards = (results.labeller(arm, results.seeds[0]) for arm in results.arms)
+    cards = (results.label_report(arm, results.seeds[0]) for arm in results.arms)
     return next((card for card in cards if card is not None and "num_decisive" in card), None)
 
 

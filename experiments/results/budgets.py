@@ -21,25 +21,25 @@ TOLERANCE = 0.05  # counts that differ by less are alike: lengths of completions
 
 
 def budgets(results: StudyResults) -> dict[str, Any]:
-    """The budget of every arm, and what the arms that practise have in common.
+    """The budget of every arm, and what the arms that train on their own completions have in common.
 
     Returns:
         arms: {arm: {measure: amount, mean over seeds}}; measures that no arm has are left out;
-        practised: arms that sampled completions in a training loop, which a comparison of RL and RLHF is about;
+        trained: arms that sampled completions in a training loop, which a comparison of RL and RLHF is about;
         matched, unmatched: measures in words, over these;
         same_prompts: they were asked the same problems at every step; None with fewer than two.
     """
     arms = {name: budget for name in results.arms if (budget := budget_of(results, name)) is not None}
     used = [m for m in MEASURES if any(budget.get(m) for budget in arms.values())]
-    practised = [name for name, budget in arms.items() if budget.get("completions")]
-    matched, unmatched = compare_budgets([arms[name] for name in practised])
+    trained = [name for name, budget in arms.items() if budget.get("completions")]
+    matched, unmatched = compare_budgets([arms[name] for name in trained])
     return {
         "measures": {m: MEASURES[m] for m in used},
         "arms": {name: {m: budget.get(m, 0.0) for m in used} for name, budget in arms.items()},
-        "practised": practised,
+        "trained": trained,
         "matched": matched,
         "unmatched": unmatched,
-        "same_prompts": same_prompts(results, practised) if len(practised) > 1 else None,
+        "same_prompts": same_prompts(results, trained) if len(trained) > 1 else None,
     }
 
 
@@ -87,9 +87,9 @@ def same_prompts(results: StudyResults, arms: Sequence[str]) -> bool:
 
 def sentence(found: Mapping[str, Any]) -> str:
     """What a reader must know about the arms' budgets before comparing them."""
-    if len(found["practised"]) < 2:
+    if len(found["trained"]) < 2:
         return "All arms leave from the same start."
-    names = ", ".join(found["practised"])
+    names = ", ".join(found["trained"])
     text = f"All arms leave from the same start. {names}: "
     prompts = "the same problems at every step" if found["same_prompts"] else "not the same problems at every step"
     text += prompts

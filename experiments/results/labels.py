@@ -42,21 +42,21 @@ class Agreement:
         return f"{text}, the reward model on {100 * self.reward_model:.0f} % of {self.num_held_out}"
 
 
-def agreement_of(labellers: Sequence[dict[str, Any]], reward_models: Sequence[dict[str, Any]]) -> Agreement:
-    """The agreement over the seeds' labeller.json and, where there are any, reward.json.
+def agreement_of(reports: Sequence[dict[str, Any]], reward_models: Sequence[dict[str, Any]]) -> Agreement:
+    """The agreement over the seeds' label_report.json and, where there are any, reward.json.
 
     Raises:
-        ValueError: there is no labeller card.
+        ValueError: there is no label report.
     """
-    if not labellers:
-        raise ValueError("no labeller card: an agreement needs at least one")
-    decisive = sum(card["num_decisive"] for card in labellers)
+    if not reports:
+        raise ValueError("no label report: an agreement needs at least one")
+    decisive = sum(card["num_decisive"] for card in reports)
     held_out = sum(card["num_decisive"] for card in reward_models)
     return Agreement(
-        annotator=labellers[0]["annotator"],
-        num_labels=sum(card["num_labels"] for card in labellers),
+        annotator=reports[0]["annotator"],
+        num_labels=sum(card["num_labels"] for card in reports),
         num_decisive=decisive,
-        labels=_pooled(labellers, "agreement"),
+        labels=_pooled(reports, "agreement"),
         num_held_out=held_out,
         reward_model=_pooled(reward_models, "gold_accuracy"),
     )

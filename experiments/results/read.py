@@ -188,13 +188,13 @@ class StudyResults:
 
     @cached_property
     def trained(self) -> list[int]:
-        """Tested levels that practice draws problems from; all tested levels where it has none of them."""
+        """Tested levels that training draws problems from; all tested levels where it has none of them."""
         tested = self.policies[START].levels()
         return [level for level in tested if level in self.env_levels["trained"]] or tested
 
     @property
     def longer(self) -> list[int]:
-        """Tested levels beyond those of practice."""
+        """Tested levels beyond those of training."""
         return [level for level in self.policies[START].levels() if level not in self.trained]
 
     @cached_property
@@ -239,15 +239,15 @@ class StudyResults:
         return float(np.mean(values)) if values else None
 
     def card(self, name: str, seed: int) -> dict[str, Any] | None:
-        """A JSON file of a seed, e.g. "preferences/labeller.json"; None when the study has none."""
+        """A JSON file of a seed, e.g. "preferences/label_report.json"; None when the study has none."""
         path = self.folder / f"seed-{seed}" / name
         return read_json(path) if path.exists() else None
 
-    def labeller(self, arm: str, seed: int) -> dict[str, Any] | None:
+    def label_report(self, arm: str, seed: int) -> dict[str, Any] | None:
         """The card of whoever labelled for an arm; None for an arm that reads no labels."""
         name = arm.partition("/")[0]
-        labels, own = labels_of_arms(self.experiment, self.experiment.arms).get(name), f"{name}/labeller.json"
-        return self.card(own, seed) or (self.card(f"{labels.pairs}/labeller.json", seed) if labels else None)
+        labels, own = labels_of_arms(self.experiment, self.experiment.arms).get(name), f"{name}/label_report.json"
+        return self.card(own, seed) or (self.card(f"{labels.pairs}/label_report.json", seed) if labels else None)
 
     def reward_model(self, arm: str, seed: int) -> dict[str, Any] | None:
         """The card of the reward model that an arm maximises, or picks with; None where there is none."""
@@ -262,10 +262,10 @@ class StudyResults:
 
         Labels on single completions (kto) are of no pair.
         """
-        cards = [card for seed in self.seeds if (card := self.labeller(arm, seed))]
-        labellers = [card for card in cards if "num_decisive" in card]
+        cards = [card for seed in self.seeds if (card := self.label_report(arm, seed))]
+        reports = [card for card in cards if "num_decisive" in card]
         models = [card for seed in self.seeds if (card := self.reward_model(arm, seed))]
-        return agreement_of(labellers, models) if labellers else None
+        return agreement_of(reports, models) if reports else None
 
     def proxy_scores(self, arm: str, seed: int) -> dict[int, list[float]]:
         """step -> the reward model's mean score of the policy's answers to each validation problem, in their order."""

@@ -126,7 +126,7 @@ def level_table(results: StudyResults) -> Table:
     for label, policy in everyone.items():
         _add(table, label, *(_figure(policy.mean(levels=level), 2) for level in levels))
     if longer:
-        table.caption = "+ longer than any problem that was practised"
+        table.caption = "+ longer than any problem that was trained on"
     return table
 
 

@@ -58,7 +58,7 @@ class Preferences:
     start_policy: Path
 
     def collect(self) -> None:
-        """Samples the start on training prompts, labels pairs, writes comparisons.jsonl and labeller.json."""
+        """Samples the start on training prompts, labels pairs, writes comparisons.jsonl and label_report.json."""
         section = self.section
         if section.comparisons is not None:
             self._take_recorded(Path(section.comparisons))
@@ -80,7 +80,7 @@ class Preferences:
             )
         save_comparisons(comparisons, self.folder / "comparisons.jsonl")
         self._write_start(groups)
-        write_json(self.folder / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
+        write_json(self.folder / "label_report.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
 
     def annotator(self) -> Annotator:
         """Who labels."""
@@ -151,7 +151,7 @@ class Preferences:
             part: k, from 1.
         """
         here = refit_folder(folder, part)
-        if not (here / "labeller.json").exists():
+        if not (here / "label_report.json").exists():
             groups = self.sample_pairs(policy, self.section.num_pairs, rl, "preferences", part=part)
             comparisons, card = collect_comparisons(
                 groups,
@@ -163,7 +163,7 @@ class Preferences:
             )
             here.mkdir(parents=True, exist_ok=True)
             save_comparisons(comparisons, here / "comparisons.jsonl")
-            write_json(here / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
+            write_json(here / "label_report.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
         rounds = [refit_folder(folder, k) / "comparisons.jsonl" for k in range(1, part + 1)]
         labels = [*self.comparisons(), *(c for path in rounds for c in load_comparisons(path))]
         return self._fit(labels, here / "reward_model", recorder)
@@ -189,7 +189,7 @@ class Preferences:
         groups = self.sample_start(NORMALISING_COMPLETIONS // 2, self.shared.rl, "preferences")
         self._write_start(groups)
         card = card_of_labels(graded, grade)
-        write_json(folder / "labeller.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
+        write_json(folder / "label_report.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
 
     def _write_start(self, groups: Sequence[Group]) -> None:
         rows = [t for group in groups for t in group.trajectories][:NORMALISING_COMPLETIONS]

@@ -40,7 +40,7 @@ class TrainingCost:
 
 def cost_of_pairs(folder: Path) -> TrainingCost:
     """What the labelled pairs in a folder cost: sampling both sides, and the labels."""
-    card = read_json(folder / "labeller.json")
+    card = read_json(folder / "label_report.json")
     return TrainingCost(tokens_sampled=card["tokens_sampled"], labels=card["num_judgements"])
 
 

@@ -48,7 +48,7 @@ METRICS: Mapping[str, str] = {
     "importance/weight_mean": "mean importance weight after its bound",
     "importance/weight_square": "mean squared importance weight",
     "importance/weight_max": "largest importance weight before its bound",
-    "importance/bounded_fraction": "share of sampled tokens whose weight was truncated or masked",
+    "importance/clip_fraction": "share of sampled tokens whose weight was truncated or masked",
     "importance/effective_sample_size": "(sum w)^2 / (n sum w^2): share of tokens that still counts",
     "advantage/mean": "mean advantage over sampled tokens",
     "advantage/std": "standard deviation of the advantages over sampled tokens",

@@ -209,7 +209,7 @@ class PolicyGradient(Algorithm):
                 f"{self.name}: importance correction compares the learner's log-probabilities at the start of the "
                 "update with the sampler's, and batch.old_logprobs is None: fill them in before the update"
             )
-        return batch.behaviour_logprobs
+        return batch.sampler_logprobs
 
     def _reference_k1(self, batch: Batch) -> Tensor:
         """[B, T] log pi - log reference of the sampled tokens, 0 where mask is 0.
@@ -247,12 +247,12 @@ class PolicyGradient(Algorithm):
         rule, mask = self.correction, batch.mask
         proximal = old if self.has_ratio else logprobs
         weights, raw = importance_weights(
-            proximal, batch.behaviour_logprobs, mask, level=rule.level, bound=rule.bound, cap=rule.cap, floor=rule.floor
+            proximal, batch.sampler_logprobs, mask, level=rule.level, bound=rule.bound, cap=rule.cap, floor=rule.floor
         )
         count = mask.sum()
         sums["importance/weight_mean"] = (weights.sum(), count)
         sums["importance/weight_square"] = (weights.square().sum(), count)
-        sums["importance/bounded_fraction"] = (masked_sum((weights != raw).to(mask.dtype), mask), count)
+        sums["importance/clip_fraction"] = (masked_sum((weights != raw).to(mask.dtype), mask), count)
         if mask.numel():
             maxima["importance/weight_max"] = clean(raw, mask).max()
         return weights
@@ -339,8 +339,8 @@ def _mismatch_metrics(batch: Batch, learner: Tensor, sums: Sums, maxima: dict[st
     `learner` is the policy at the start of the update; where nothing computed it, the current one.
     """
     mask = batch.mask
-    gap = clean(learner - batch.behaviour_logprobs, mask)
+    gap = clean(learner - batch.sampler_logprobs, mask)
     sums["mismatch/logprob_abs_diff"] = (gap.abs().sum(), mask.sum())
-    sums["mismatch/kl"] = (masked_sum(kl_k3(clean(batch.behaviour_logprobs, mask), learner), mask), mask.sum())
+    sums["mismatch/kl"] = (masked_sum(kl_k3(clean(batch.sampler_logprobs, mask), learner), mask), mask.sum())
     if mask.numel():
         maxima["mismatch/logprob_abs_diff_max"] = gap.abs().max()

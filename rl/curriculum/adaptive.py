@@ -111,7 +111,7 @@ class LearnabilityCurriculum(AdaptiveCurriculum):
 class TargetSuccessCurriculum(AdaptiveCurriculum):
     """Task streams with worth exp(-(p - accuracy)^2 / (2 width^2)): those that the policy solves about so often.
 
-    A target above one half keeps practice rewarding, one below keeps it hard. A mixture is held at the target across
+    A target above one half keeps training rewarding, one below keeps it hard. A mixture is held at the target across
     its parts: those that become too easy for it give way to those that do not.
 
     Args:

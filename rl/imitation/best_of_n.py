@@ -1,4 +1,4 @@
-"""Best-of-n: practice without learning. n completions are sampled and a scorer picks one.
+"""Best-of-n: RL without learning. n completions are sampled and a scorer picks one.
 
 With the verifier as scorer this is the ceiling of any filter; with a reward model it is its over-optimisation curve
 without RL (Gao et al. 2210.10760), drawn over KL = ln n - (n - 1) / n (an upper bound of the KL to the start policy,

@@ -2,7 +2,7 @@
 
 Demonstration i is a pure function of (environment, demonstrator, seed, i), and its problem belongs to the train split
 by its content; so no evaluation problem is ever demonstrated, whatever seeds the two use. Single-step
-problems are written by the same demonstrator: all that the policy has seen when practice begins is that one hand.
+problems are written by the same demonstrator: all that the policy has seen when RL begins is that one hand.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def collate(groups: Sequence[Group], *, pad_id: int, learner_version: int) -> Ba
         tokens=tokens,
         attention=torch.from_numpy(layout.attention),
         mask=mask,
-        behaviour_logprobs=logprobs * mask,  # tool output carries no decision of the sampler
+        sampler_logprobs=logprobs * mask,  # tool output carries no decision of the sampler
         rewards=torch.tensor([row.reward for row in rows], dtype=torch.float32),
         groups=torch.tensor([p for p, group in enumerate(groups) for _ in group.trajectories]),
         truncated=torch.tensor([row.is_truncated for row in rows]),
@@ -76,7 +76,7 @@ def collate_examples(examples: Sequence[Example | TokenPair], pad_id: int) -> Ba
         tokens=tokens,
         attention=torch.from_numpy(layout.attention),
         mask=mask,
-        behaviour_logprobs=torch.zeros(tokens.shape),
+        sampler_logprobs=torch.zeros(tokens.shape),
         rewards=torch.zeros(size),
         groups=torch.arange(size),
         truncated=torch.zeros(size, dtype=torch.bool),

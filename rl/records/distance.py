@@ -38,6 +38,6 @@ def kl_from(reference: CausalPolicy, groups: Sequence[Group], *, temperature: fl
         scores = score_tokens(
             reference.model, part.tokens, part.attention, temperature=temperature or 1.0, where=part.mask > 0
         )
-        difference = (part.behaviour_logprobs - scores.logprobs).masked_fill(part.mask == 0, 0.0)
+        difference = (part.sampler_logprobs - scores.logprobs).masked_fill(part.mask == 0, 0.0)
         total += float(difference.double().sum())
     return total / batch.num_rows

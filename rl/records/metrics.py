@@ -97,7 +97,7 @@ METRICS: Mapping[str, str] = {
     "eval/reward_model_spread": "how much the members of an ensemble disagree, in standard deviations of the start",
     "eval/win_rate": "how often the annotator prefers the policy's answers to the start's (arms that buy judgements)",
     "eval/win_rate_judgements": "answers of the annotator that this took",
-    "eval/labeller_false_positive_rate": "how often the labeller takes a wrong completion of the policy for right",
+    "eval/annotator_false_positive_rate": "how often the annotator takes a wrong completion of the policy for right",
     "eval/*": "what an evaluation of your own reports",
     # stages beside RL
     "imitation/*": "what a supervised fit measures: loss, probe (share of single steps right)",
@@ -331,7 +331,7 @@ def reference_kl(batch: Batch) -> dict[str, float]:
     """KL(sampling policy || reference), estimated on the sampled tokens: the mean of log pi - log reference."""
     if batch.reference_logprobs is None:
         return {}
-    log_ratio = (batch.behaviour_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
+    log_ratio = (batch.sampler_logprobs - batch.reference_logprobs).masked_fill(batch.mask == 0, 0.0)
     total = float(log_ratio.double().sum())
     per_token = total / max(1.0, float(batch.mask.sum()))
     # the algorithm's own estimate, of the policy that each step began with, replaces the last one where there is any

@@ -110,7 +110,7 @@ def test_demonstrations_of_conversations_are_played(name):
 def test_a_slip_in_a_conversation_is_gone_on_from():
     """A mistyped number changes what the calculator says, and the next call uses what it said."""
     env = make("calculator_use", levels=[2])
-    writer = env.demonstrator(slip=0.3)
+    writer = env.demonstrator(error_rate=0.3)
     right = wrong = carried = 0
     for index, problem in enumerate(env.problems(200)):
         transcript = writer.transcript(problem, random.Random(index))

@@ -18,7 +18,7 @@ from typing import Any
 from rl.preference.direct.dpo import DpoCard, DpoSettings, fit_dpo
 from rl.preference.labels.annotators import Annotator
 from rl.preference.labels.comparisons import PairSelector, collect_comparisons, load_comparisons, save_comparisons
-from rl.preference.labels.labeller_card import LabellerCard
+from rl.preference.labels.label_report import LabelReport
 from rl.records.recorder import Recorder
 from rl.types import Comparison, Group
 
@@ -30,19 +30,19 @@ class OnlineRound:
     """One round: who labelled what, and what the fit did."""
 
     round: int
-    labeller: LabellerCard
+    label_report: LabelReport
     fit: DpoCard
     tokens_sampled: int
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
-        return {**asdict(self), "labeller": self.labeller.to_json()}
+        return {**asdict(self), "label_report": self.label_report.to_json()}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> OnlineRound:
         """The round that `to_json` wrote."""
-        labeller, fit = LabellerCard.from_json(row["labeller"]), DpoCard(**row["fit"])
-        return cls(row["round"], labeller, fit, row["tokens_sampled"])
+        labels, fit = LabelReport.from_json(row["label_report"]), DpoCard(**row["fit"])
+        return cls(row["round"], labels, fit, row["tokens_sampled"])
 
 
 def fit_online_dpo(
@@ -104,7 +104,7 @@ def fit_online_dpo(
                 break
             labels = json.loads((folder / LABELS_FILE).read_text(encoding="utf-8"))
             finished = OnlineRound(
-                number + 1, LabellerCard.from_json(labels["labeller"]), fit, labels["tokens_sampled"]
+                number + 1, LabelReport.from_json(labels["label_report"]), fit, labels["tokens_sampled"]
             )
             if after_round is not None:
                 after_round(folder / "policy", finished)
@@ -123,12 +123,12 @@ def _read_round(folder: Path) -> OnlineRound | None:
     return OnlineRound.from_json(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def _save_labels(folder: Path, comparisons: Sequence[Comparison], card: LabellerCard, groups: Sequence[Group]) -> None:
+def _save_labels(folder: Path, comparisons: Sequence[Comparison], card: LabelReport, groups: Sequence[Group]) -> None:
     """The labels that were bought; LABELS_FILE comes last, and says that they are whole."""
     folder.mkdir(parents=True, exist_ok=True)
     save_comparisons(comparisons, folder / COMPARISONS_FILE)
     tokens = sum(t.num_sampled for group in groups for t in group.trajectories)
-    _write(folder / LABELS_FILE, {"labeller": card.to_json(), "tokens_sampled": tokens})
+    _write(folder / LABELS_FILE, {"label_report": card.to_json(), "tokens_sampled": tokens})
 
 
 def _write(path: Path, row: Mapping[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
 A choice has three layers, each a cause of its own in a study of RLHF:
 
-    audit    perceives each solution as right or wrong: wrong steps are noticed with a skill that falls with their size
-    taste    likes length (or brevity), confidence, tidiness, or the way experts write
-    choice   P(A over B) = flip-noise over sigmoid((w (c_A - c_B) + taste_A - taste_B) / temperature + position bias)
+    perception  takes each solution for right or wrong: wrong steps are noticed with a skill that falls with their size
+    style       likes length (or brevity), confidence, tidiness, or the way experts write
+    choice      P(A over B) = flip-noise over sigmoid((w (c_A - c_B) + style_A - style_B) / temperature + position bias)
 
-Probabilities are exact: the audit's two outcomes per solution are summed out, not sampled twice.
+Probabilities are exact: its two outcomes per solution are summed out, not sampled twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
-from rl.preference.labels.readings import Reading
+from rl.preference.labels.features import SolutionFeatures
 from verifiers.parts import check_methods, find_part, is_own
 
 
@@ -44,42 +44,42 @@ class Annotator(Protocol):
         """How many human judgements one label costs."""
         ...
 
-    def choice(self, first: Reading, second: Reading) -> Choice:
+    def choice(self, first: SolutionFeatures, second: SolutionFeatures) -> Choice:
         """The probabilities of the three answers."""
         ...
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """Probability that this solution, read alone, is taken for right."""
         ...
 
-    def liking(self, reading: Reading) -> float:
+    def utility(self, features: SolutionFeatures) -> float:
         """How much the solution is liked beside its correctness, in units of utility."""
         ...
 
-    def approves(self, reading: Reading, usual: float) -> float:
-        """Probability of a thumbs-up for this solution alone; `usual` is the liking of the ones it is seen among."""
+    def approves(self, features: SolutionFeatures, usual: float) -> float:
+        """Probability of a thumbs-up for this solution alone; `usual` is the utility of the ones it is seen among."""
         ...
 
 
-class Audit(Protocol):
+class Perception(Protocol):
     """How an annotator judges one solution."""
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """Probability that the solution is taken for right."""
         ...
 
 
 @dataclass(frozen=True)
-class GoldAudit:
-    """Sees the gold verdict: the audit of a perfect annotator."""
+class GoldPerception:
+    """Sees the gold verdict: a perfect annotator."""
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """1 for a gold-correct solution, else 0."""
-        return float(reading.is_correct)
+        return float(features.is_correct)
 
 
 @dataclass(frozen=True)
-class LimitedAudit:
+class LimitedPerception:
     """Notices a wrong step of size k in a problem of level n with probability skill * decay^(k-1) * fatigue^(n-4)+.
 
     The size of a step is how many operations it carries out. A malformed step, a missing answer and an end that does
@@ -105,16 +105,16 @@ class LimitedAudit:
             return self.notice_malformed
         return self.skill * self.decay ** (size - 1) * self.fatigue ** max(level - self.rested_level, 0)
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """(1 - false_alarm) times the probability that every fault escapes."""
         escapes = 1 - self.false_alarm
-        for size in reading.faults:
-            escapes *= 1 - self.notices(size, reading.level)
+        for size in features.faults:
+            escapes *= 1 - self.notices(size, features.level)
         return escapes
 
 
 @dataclass(frozen=True)
-class Taste:
+class StylePreference:
     """What an annotator likes beside correctness; every weight may have either sign, 0 is indifferent.
 
     Attributes:
@@ -133,17 +133,17 @@ class Taste:
 
     def __post_init__(self) -> None:
         if self.expertise and not self.size_law:
-            raise ValueError("taste for expertise needs a size_law, e.g. the demonstrator's leap_law")
+            raise ValueError("style.expertise needs a size_law, e.g. the demonstrator's")
 
-    def score(self, reading: Reading) -> float:
+    def score(self, features: SolutionFeatures) -> float:
         """How much the solution is liked, in units of utility."""
-        liked = self.length * reading.relative_length
-        liked += self.confidence * reading.is_confident + self.format * reading.is_well_formed
-        return liked + (self.expertise * self._expert_likelihood(reading) if self.expertise else 0.0)
+        liked = self.length * features.relative_length
+        liked += self.confidence * features.is_confident + self.format * features.is_well_formed
+        return liked + (self.expertise * self._expert_likelihood(features) if self.expertise else 0.0)
 
-    def _expert_likelihood(self, reading: Reading) -> float:
-        sizes = [size for size in reading.step_sizes if size]
-        law = next((row for top, row in self.size_law if reading.level <= top), self.size_law[-1][1])
+    def _expert_likelihood(self, features: SolutionFeatures) -> float:
+        sizes = [size for size in features.step_sizes if size]
+        law = next((row for top, row in self.size_law if features.level <= top), self.size_law[-1][1])
         rare = 1e-3  # a size that experts never write is unusual, not infinitely bad
         chances = [max(law[size - 1], rare) if size <= len(law) else rare for size in sizes]
         return sum(map(math.log, chances)) / len(chances) if chances else math.log(rare)
@@ -151,7 +151,7 @@ class Taste:
 
 @dataclass(frozen=True)
 class ModelledAnnotator:
-    """An annotator made of an audit, a taste and a noisy choice.
+    """An annotator made of a perception, a preference for a style, and a noisy choice.
 
     Attributes:
         correctness: weight w of perceived correctness.
@@ -163,8 +163,8 @@ class ModelledAnnotator:
     """
 
     name: str = "annotator"
-    audit: Audit = field(default_factory=LimitedAudit)
-    taste: Taste = field(default_factory=Taste)
+    perception: Perception = field(default_factory=LimitedPerception)
+    style: StylePreference = field(default_factory=StylePreference)
     correctness: float = 1.0
     temperature: float = 0.25
     flip: float = 0.0
@@ -182,33 +182,33 @@ class ModelledAnnotator:
         """One person, one judgement."""
         return 1
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """Probability that this solution is taken for right."""
-        return self.audit.perceives_right(reading)
+        return self.perception.perceives_right(features)
 
-    def liking(self, reading: Reading) -> float:
-        """By taste."""
-        return self.taste.score(reading)
+    def utility(self, features: SolutionFeatures) -> float:
+        """Of its style."""
+        return self.style.score(features)
 
-    def approves(self, reading: Reading, usual: float) -> float:
-        """The choice against an imagined solution of the usual liking that is as likely right as wrong.
+    def approves(self, features: SolutionFeatures, usual: float) -> float:
+        """The choice against an imagined solution of the usual utility that is as likely right as wrong.
 
-        flip-noise over sigmoid((w (perceived - 1/2) + liking - usual) / temperature), the audit's outcomes summed out.
+        flip-noise over sigmoid((w (perceived - 1/2) + utility - usual) / temperature), summed over what is perceived.
         """
-        right, liking, up = self.perceives_right(reading), self.liking(reading) - usual, 0.0
+        right, utility, up = self.perceives_right(features), self.utility(features) - usual, 0.0
         for seen, chance in ((1, right), (0, 1 - right)):
-            up += chance * self._prefers_first(self.correctness * (seen - 0.5) + liking, bias=0.0)
+            up += chance * self._prefers_first(self.correctness * (seen - 0.5) + utility, bias=0.0)
         return (1 - self.flip) * up + self.flip * (1 - up)
 
-    def choice(self, first: Reading, second: Reading) -> Choice:
-        """Sums over what the audit may perceive of either solution."""
+    def choice(self, first: SolutionFeatures, second: SolutionFeatures) -> Choice:
+        """Sums over what the perception may perceive of either solution."""
         right_first, right_second = self.perceives_right(first), self.perceives_right(second)
-        liking = self.liking(first) - self.liking(second)
+        utility = self.utility(first) - self.utility(second)
         prefers, tie = 0.0, 0.0
         for seen_first, seen_second in product((0, 1), repeat=2):
             chance = right_first if seen_first else 1 - right_first
             chance *= right_second if seen_second else 1 - right_second
-            advantage = self.correctness * (seen_first - seen_second) + liking
+            advantage = self.correctness * (seen_first - seen_second) + utility
             if abs(advantage) <= self.tie_margin:
                 tie += chance
             else:
@@ -225,40 +225,40 @@ class ModelledAnnotator:
 
 @dataclass(frozen=True)
 class Panel:
-    """Several raters with their own audits and tastes.
+    """Several annotators, each with a perception and a style of its own.
 
     Attributes:
-        raters: the people.
-        vote: "one": each pair goes to one rater drawn evenly (disagreement becomes label noise); "majority": all of
-            them judge it and most votes win, an even split being a tie; costs len(raters) judgements.
+        annotators: the people.
+        vote: "one": each pair goes to one annotator drawn evenly (disagreement becomes label noise); "majority": all of
+            them judge it and most votes win, an even split being a tie; costs len(annotators) judgements.
     """
 
-    raters: Sequence[Annotator]
+    annotators: Sequence[Annotator]
     vote: str = "one"
     name: str = "panel"
 
     def __post_init__(self) -> None:
-        if not self.raters:
-            raise ValueError("raters is empty, expected at least one annotator")
+        if not self.annotators:
+            raise ValueError("annotators is empty, expected at least one annotator")
         if self.vote not in ("one", "majority"):
             raise ValueError(f"vote is {self.vote!r}, expected 'one' or 'majority'")
 
     @property
     def judgements_per_pair(self) -> int:
-        """How many raters look at a pair."""
-        return len(self.raters) if self.vote == "majority" else 1
+        """How many annotators look at a pair."""
+        return len(self.annotators) if self.vote == "majority" else 1
 
-    def perceives_right(self, reading: Reading) -> float:
-        """Mean over the raters."""
-        return sum(rater.perceives_right(reading) for rater in self.raters) / len(self.raters)
+    def perceives_right(self, features: SolutionFeatures) -> float:
+        """Mean over the annotators."""
+        return sum(annotator.perceives_right(features) for annotator in self.annotators) / len(self.annotators)
 
-    def liking(self, reading: Reading) -> float:
-        """Mean over the raters."""
-        return sum(rater.liking(reading) for rater in self.raters) / len(self.raters)
+    def utility(self, features: SolutionFeatures) -> float:
+        """Mean over the annotators."""
+        return sum(annotator.utility(features) for annotator in self.annotators) / len(self.annotators)
 
-    def approves(self, reading: Reading, usual: float) -> float:
-        """The panel's thumbs-up: that of one rater, or of most of them (an even split is a fair draw)."""
-        chances = [rater.approves(reading, usual) for rater in self.raters]
+    def approves(self, features: SolutionFeatures, usual: float) -> float:
+        """The panel's thumbs-up: that of one annotator, or of most of them (an even split is a fair draw)."""
+        chances = [annotator.approves(features, usual) for annotator in self.annotators]
         if self.vote == "one":
             return sum(chances) / len(chances)
         lead = {0: 1.0}
@@ -266,9 +266,9 @@ class Panel:
             lead = _add_vote(lead, Choice(p, 1 - p))
         return sum(p for votes, p in lead.items() if votes > 0) + 0.5 * lead.get(0, 0.0)
 
-    def choice(self, first: Reading, second: Reading) -> Choice:
-        """The panel's answer: a mixture of the raters, or the exact distribution of their vote."""
-        choices = [rater.choice(first, second) for rater in self.raters]
+    def choice(self, first: SolutionFeatures, second: SolutionFeatures) -> Choice:
+        """The panel's answer: a mixture of the annotators, or the exact distribution of their vote."""
+        choices = [annotator.choice(first, second) for annotator in self.annotators]
         if self.vote == "one":
             n = len(choices)
             return Choice(*(sum(getattr(c, side) for c in choices) / n for side in ("first", "second", "tie")))
@@ -298,35 +298,35 @@ def draw(choice: Choice, rng: random.Random) -> str:
 
 PRESETS: Mapping[str, Callable[[], ModelledAnnotator]] = {
     # gold verdicts, no noise; equal verdicts are a tie: what is lost with it is the cost of learning a proxy at all
-    "perfect": lambda: ModelledAnnotator("perfect", GoldAudit(), temperature=0.0, tie_margin=0.0),
+    "perfect": lambda: ModelledAnnotator("perfect", GoldPerception(), temperature=0.0, tie_margin=0.0),
     # limited skill alone
     "careful": lambda: ModelledAnnotator("careful", flip=0.05),
-    # and a taste: for short solutions, or for long ones; its strength leaves the agreement with gold on decisive pairs
-    # within what people reach, 60 to 77 % (docs/preference.md)
-    "concise": lambda: ModelledAnnotator("concise", taste=Taste(length=-0.5), flip=0.05),
-    "verbose": lambda: ModelledAnnotator("verbose", taste=Taste(length=0.5), flip=0.05),
+    # and a preference, for short solutions or for long ones: its strength leaves the agreement with gold on decisive
+    # pairs within what people reach, 60 to 77 % (docs/preference.md)
+    "concise": lambda: ModelledAnnotator("concise", style=StylePreference(length=-0.5), flip=0.05),
+    "verbose": lambda: ModelledAnnotator("verbose", style=StylePreference(length=0.5), flip=0.05),
 }
-ANNOTATOR_METHODS = ("choice", "perceives_right", "liking", "approves")
+ANNOTATOR_METHODS = ("choice", "perceives_right", "utility", "approves")
 
 
 def make_annotator(preset: str, **changes: Any) -> Annotator:
     """The annotator of a preset (perfect, careful, concise, verbose) with some of its fields changed; or a `panel`.
 
-    Audit and taste may be given as mappings of their fields. A panel takes `raters`, each a preset or a mapping with
-    `name` and changes, and `vote`. One of your own is named as in verifiers/parts.py.
+    Perception and style may be given as mappings of their fields. A panel takes `annotators`, each a preset or a
+    mapping with `name` and changes, and `vote`. One of your own is named as in verifiers/parts.py.
 
     Raises:
         ValueError: unknown preset or value. TypeError: unknown field.
     """
     if preset == "panel":
-        raters = [{"name": rater} if isinstance(rater, str) else dict(rater) for rater in changes.pop("raters", ())]
-        return Panel(tuple(make_annotator(rater.pop("name"), **rater) for rater in raters), **changes)
+        members = [{"name": one} if isinstance(one, str) else dict(one) for one in changes.pop("annotators", ())]
+        return Panel(tuple(make_annotator(one.pop("name"), **one) for one in members), **changes)
     if is_own("annotator", preset, PRESETS):
         made: Annotator = find_part("annotator", preset, {})(**changes)
         check_methods("annotator", preset, made, ANNOTATOR_METHODS, attributes=("name", "judgements_per_pair"))
         return made
     find_part("annotator", preset, {**PRESETS, "panel": Panel})
-    for field_name, kind in (("audit", LimitedAudit), ("taste", Taste)):
+    for field_name, kind in (("perception", LimitedPerception), ("style", StylePreference)):
         if isinstance(changes.get(field_name), Mapping):
             if "leap_law" in changes[field_name]:
                 raise ValueError(f"{field_name}: leap_law is now called size_law: write that instead")

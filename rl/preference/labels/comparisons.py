@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from envs.types import Problem
 from rl.preference.labels.annotators import Annotator, draw
-from rl.preference.labels.labeller_card import Judgement, LabellerCard, labeller_card
-from rl.preference.labels.readings import read, read_response
+from rl.preference.labels.features import features_of, features_of_response
+from rl.preference.labels.label_report import Judgement, LabelReport, label_report
 from rl.records.lines import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 from verifiers.parts import check_methods, find_part
@@ -60,7 +60,7 @@ class ContrastingPairs:
 
     def select(self, group: Group, annotator: Annotator, rng: random.Random) -> list[Pair]:
         """All pairs, those that look most different first; equal ones in random order."""
-        seen = {id(t): annotator.perceives_right(read(t)) for t in group.trajectories}
+        seen = {id(t): annotator.perceives_right(features_of(t)) for t in group.trajectories}
         pairs = UniformPairs().select(group, annotator, rng)
         return sorted(pairs, key=lambda p: -abs(seen[id(p.first)] - seen[id(p.second)]))
 
@@ -130,12 +130,12 @@ def collect_comparisons(
     *,
     selector: PairSelector | None = None,
     max_per_problem: int | None = None,
-) -> tuple[list[Comparison], LabellerCard]:
+) -> tuple[list[Comparison], LabelReport]:
     """Comparisons from completions of the same start, and the card of who labelled them.
 
     Args:
         num_pairs: the budget, in judgements: a tie costs as much as a preference and yields no comparison, a panel
-            that votes costs one per rater. Fewer are used when the groups hold fewer pairs of different texts.
+            that votes costs one per annotator. Fewer are used when the groups hold fewer pairs of different texts.
         max_per_problem: pairs per problem at most; None: as many as the budget reaches.
     Raises:
         ValueError: no budget, or no pair of different texts.
@@ -149,14 +149,14 @@ def collect_comparisons(
     if not pairs:
         raise ValueError(f"{len(groups)} groups hold no two different completions of one problem: nothing to compare")
     judgements = [judge(pair, annotator, rng) for pair in pairs]
-    card = labeller_card(judgements, annotator.name, judgements_per_pair=annotator.judgements_per_pair)
+    card = label_report(judgements, annotator.name, judgements_per_pair=annotator.judgements_per_pair)
     labelled = [comparison(pair, j, annotator.name) for pair, j in zip(pairs, judgements) if j.answer != "tie"]
     return labelled, card
 
 
 def judge(pair: Pair, annotator: Annotator, rng: random.Random) -> Judgement:
     """The annotator's answer to one pair."""
-    first, second = read(pair.first), read(pair.second)
+    first, second = features_of(pair.first), features_of(pair.second)
     answer = draw(annotator.choice(first, second), rng)
     return Judgement(first, second, answer, annotator.perceives_right(first), annotator.perceives_right(second))
 
@@ -200,13 +200,13 @@ def _from_row(row: Mapping[str, Any]) -> Comparison:
     return found
 
 
-def card_of_labels(comparisons: Sequence[Comparison], grade: Callable[[Problem, str], Verdict]) -> LabellerCard:
+def card_of_labels(comparisons: Sequence[Comparison], grade: Callable[[Problem, str], Verdict]) -> LabelReport:
     """The card of recorded labels, e.g. of people: `grade` (an environment's) says what gold thinks of either text."""
     judgements = []
     for row in comparisons:
         chosen, rejected = (
-            read_response(row.problem, text, grade(row.problem, text)) for text in (row.chosen, row.rejected)
+            features_of_response(row.problem, text, grade(row.problem, text)) for text in (row.chosen, row.rejected)
         )
         judgements.append(Judgement(chosen, rejected, "first"))
     names = sorted({row.annotator for row in comparisons})
-    return labeller_card(judgements, ", ".join(names))
+    return label_report(judgements, ", ".join(names))

@@ -16,7 +16,7 @@ from typing import Any
 
 from envs.types import Problem
 from rl.preference.labels.annotators import Annotator
-from rl.preference.labels.readings import read
+from rl.preference.labels.features import features_of
 from rl.records.lines import load_records, save_records
 from rl.types import Comparison, Group, Trajectory
 
@@ -86,7 +86,7 @@ def collect_feedback(
     """Thumbs for completions spread over the problems: one of each, then a second of each, as far as the budget goes.
 
     Args:
-        budget: judgements; a panel that votes costs one per rater.
+        budget: judgements; a panel that votes costs one per annotator.
     Raises:
         ValueError: no budget, or no completion.
     """
@@ -98,10 +98,10 @@ def collect_feedback(
     shown = [t for row in zip_longest(*columns) for t in row if t is not None][:affordable]
     if not shown:
         raise ValueError("no completions to judge")
-    usual = statistics.median(annotator.liking(read(t)) for t in shown)
+    usual = statistics.median(annotator.utility(features_of(t)) for t in shown)
     rows = []
     for trajectory in shown:
-        is_good = rng.random() < annotator.approves(read(trajectory), usual)
+        is_good = rng.random() < annotator.approves(features_of(trajectory), usual)
         rows.append(
             Feedback(
                 problem=trajectory.problem,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from rl.preference.labels.annotators import Choice
-from rl.preference.labels.readings import Reading
+from rl.preference.labels.features import SolutionFeatures
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,26 @@ class Judge:
         """One."""
         return 1
 
-    def score(self, reading: Reading) -> float:
-        """How good `reading.response` is as an answer to `reading.prompt`; 0 is as likely right as wrong."""
-        raise NotImplementedError(f"{type(self).__name__} defines no score(reading) -> float")
+    def score(self, features: SolutionFeatures) -> float:
+        """How good `features.response` is as an answer to `features.prompt`; 0 is as likely right as wrong."""
+        raise NotImplementedError(f"{type(self).__name__} defines no score(features) -> float")
 
-    def choice(self, first: Reading, second: Reading) -> Choice:
+    def choice(self, first: SolutionFeatures, second: SolutionFeatures) -> Choice:
         """By the difference of the scores; never a tie."""
         prefers = self._chance(self.score(first) - self.score(second))
         return Choice(prefers, 1 - prefers)
 
-    def perceives_right(self, reading: Reading) -> float:
+    def perceives_right(self, features: SolutionFeatures) -> float:
         """By the score."""
-        return self._chance(self.score(reading))
+        return self._chance(self.score(features))
 
-    def liking(self, reading: Reading) -> float:
+    def utility(self, features: SolutionFeatures) -> float:
         """Nothing beside the score."""
         return 0.0
 
-    def approves(self, reading: Reading, usual: float) -> float:
+    def approves(self, features: SolutionFeatures, usual: float) -> float:
         """As likely as the solution is taken for right."""
-        return self.perceives_right(reading)
+        return self.perceives_right(features)
 
     def _chance(self, difference: float) -> float:
         score = float(difference)

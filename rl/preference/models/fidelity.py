@@ -14,8 +14,8 @@ from typing import Any
 
 from rl.preference.labels.annotators import Annotator
 from rl.preference.labels.comparisons import Pair, different_pairs
-from rl.preference.labels.labeller_card import Misjudgement, misjudgement
-from rl.preference.labels.readings import read
+from rl.preference.labels.features import features_of
+from rl.preference.labels.label_report import Misjudgement, misjudgement
 from rl.preference.models.calibration import Calibration, calibration
 from rl.rewards.proxy import ProxyReward
 from rl.types import Group, TokenPair, Trajectory
@@ -49,7 +49,7 @@ class Fidelity:
                 figures[f"reward_model_ece_{name}"] = part.ece
                 figures[f"reward_model_pairs_{name}"] = float(part.num_pairs)
         if self.misjudged is not None:
-            figures["labeller_false_positive_rate"] = self.misjudged.false_positive_rate
+            figures["annotator_false_positive_rate"] = self.misjudged.false_positive_rate
         return {name: value for name, value in figures.items() if value is not None}
 
 
@@ -85,7 +85,7 @@ def fidelity(
 def _against_labels(pairs: Sequence[Pair], probabilities: Sequence[float], annotator: Annotator) -> Calibration | None:
     rows = []
     for pair, probability in zip(pairs, probabilities):
-        choice = annotator.choice(read(pair.first), read(pair.second))
+        choice = annotator.choice(features_of(pair.first), features_of(pair.second))
         told = choice.first + choice.second
         if told > 0:  # a certain tie says nothing
             rows.append((probability, min(1.0, choice.first / told), pair.first.problem.level))

@@ -37,12 +37,12 @@ def test_without_slips_the_writer_is_always_right():
         assert accuracy(env, env.demonstrator(), env.levels[-1], 40) == 1
 
 
-@pytest.mark.parametrize(("slip", "level"), [(0.1, 1), (0.1, 4), (0.3, 3)])
-def test_accuracy_falls_as_one_minus_slip_to_the_number_of_steps(slip, level):
+@pytest.mark.parametrize(("error_rate", "level"), [(0.1, 1), (0.1, 4), (0.3, 3)])
+def test_accuracy_falls_as_one_minus_the_error_rate_to_the_number_of_steps(error_rate, level):
     env = make("arithmetic_chain")
-    expected = (1 - slip) ** level
+    expected = (1 - error_rate) ** level
     error = 3 * (expected * (1 - expected) / 300) ** 0.5
-    assert abs(accuracy(env, env.demonstrator(slip=slip), level) - expected) < error + 0.02
+    assert abs(accuracy(env, env.demonstrator(error_rate=error_rate), level) - expected) < error + 0.02
 
 
 def test_a_slip_always_reaches_the_answer():
@@ -85,7 +85,7 @@ def test_mistakes_of_an_environment_are_wrong_where_they_apply():
 
 def test_leaps_leave_out_steps_and_keep_the_answer():
     env = make("arithmetic_chain")
-    writer = env.demonstrator(leap_law=[(99, (0.0, 0.0, 1.0))])
+    writer = env.demonstrator(size_law=[(99, (0.0, 0.0, 1.0))])
     problem = env.problem(0, level=6)
     assert writer.write(problem, random.Random(0)) == env.render_solution(
         (problem.solution[2], problem.solution[5]), problem.answer
@@ -120,9 +120,9 @@ def test_styles_mix_in_their_shares():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"slip": 1.0}, "slip"),
+        ({"error_rate": 1.0}, "error_rate"),
         ({"horizon": 0}, "horizon"),
-        ({"leap_law": [(9, (0.5, 0.4))]}, "sums to"),
+        ({"size_law": [(9, (0.5, 0.4))]}, "sums to"),
         ({"max_level": 0}, "max_level"),
         ({"mistakes": ["no_such"]}, "no mistake is called"),
         ({"styles": {"loud": 1}}, "no style is called"),

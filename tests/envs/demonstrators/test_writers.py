@@ -20,13 +20,13 @@ from rl.imitation.demonstrations import (
     save_demonstrations,
 )
 
-LEAPING_AND_PATIENT = {"leaping": 0.9, "patient": {"share": 0.1, "leap_law": [[99, [1.0]]]}}
+LEAPING_AND_PATIENT = {"leaping": 0.9, "patient": {"share": 0.1, "size_law": [[99, [1.0]]]}}
 
 
 def test_shares_are_those_of_the_demonstrations_also_with_unequal_coverage() -> None:
     env = make("leaps")
     writers = {"beginner": {"share": 0.25, "max_level": 1}, "expert": 0.75}
-    source = DemonstrationSource(env, make_demonstrator(env, writers=writers, slip=0.0), single_step_share=0.3)
+    source = DemonstrationSource(env, make_demonstrator(env, writers=writers, error_rate=0.0), single_step_share=0.3)
     written = source.write(2000)
     assert count_writers(written)["beginner"] / 2000 == pytest.approx(0.25, abs=0.03)  # standard error .0097
     own = [d.problem.level for d in written if not d.is_single_step and d.writer == "beginner"]
@@ -36,8 +36,8 @@ def test_shares_are_those_of_the_demonstrations_also_with_unequal_coverage() -> 
 
 def test_each_writer_has_its_own_step_sizes_and_errors() -> None:
     env = make("leaps")
-    writers = {"leaping": {"share": 0.5, "leap_law": [[99, [0, 1.0]]]}, "patient": {"share": 0.5, "slip": 0.5}}
-    demonstrator = make_demonstrator(env, writers=writers, slip=0.0, leap_law=[[99, [1.0]]])
+    writers = {"leaping": {"share": 0.5, "size_law": [[99, [0, 1.0]]]}, "patient": {"share": 0.5, "error_rate": 0.5}}
+    demonstrator = make_demonstrator(env, writers=writers, error_rate=0.0, size_law=[[99, [1.0]]])
     problem = env.problem(0, level=4)
     lines: dict[str, set[int]] = {"leaping": set(), "patient": set()}
     right: dict[str, list[bool]] = {"leaping": [], "patient": []}
@@ -68,7 +68,7 @@ def test_a_problem_that_one_writer_covers_is_written_by_that_writer() -> None:
 
 def test_measured_together_and_one_by_one() -> None:
     env = make("leaps")
-    writers = {"careful": {"share": 0.75, "slip": 0.0}, "careless": {"share": 0.25, "slip": 0.2}}
+    writers = {"careful": {"share": 0.75, "error_rate": 0.0}, "careless": {"share": 0.25, "error_rate": 0.2}}
     demonstrator = make_demonstrator(env, writers=writers)
     problems = [env.problem(i, split="test", level=2) for i in range(300)]
     lines = {line.writer: line.accuracy for line in measure_demonstrator(env, demonstrator, problems, repeats=4)}
@@ -91,7 +91,7 @@ def test_who_wrote_it_survives_a_file(tmp_path: Any) -> None:
 
 def test_one_writer_is_the_environments_own_demonstrator() -> None:
     env = make("leaps")
-    assert type(make_demonstrator(env, slip=0.1)) is LeapDemonstrator
+    assert type(make_demonstrator(env, error_rate=0.1)) is LeapDemonstrator
 
 
 def test_writers_of_a_mixture_of_environments() -> None:
@@ -138,11 +138,11 @@ def test_a_demonstrator_of_ones_own_is_mixed_too() -> None:
         ({"writers": {}}, "writers is {}, expected name -> share"),
         ({"writers": {"a": 0.5, "b": 0.4}}, r"sum to 0.9 \(a 0.5, b 0.4\), expected 1"),
         ({"writers": {"a": 1.0, "b": 0.0}}, "'b' has share 0.0, expected a number in"),
-        ({"writers": {"a": {"slip": 0.1}}}, "'a' has no share, only slip"),
-        ({"writers": {"a": {"share": 1, "slip": 2}}}, "writer 'a': slip is 2"),
+        ({"writers": {"a": {"error_rate": 0.1}}}, "'a' has no share, only error_rate"),
+        ({"writers": {"a": {"share": 1, "error_rate": 2}}}, "writer 'a': error_rate is 2"),
         ({"writers": {"a": {"share": 1, "styles": {"wordy": 1}}}}, "writer 'a': no style is called 'wordy'"),
         ({"writers": {"a": "half"}}, "'a' has share 'half'"),
-        ({"leap_law": []}, "leap_law is empty"),
+        ({"size_law": []}, "size_law is empty"),
     ],
 )
 def test_errors_say_what_was_given(settings: dict[str, Any], message: str) -> None:
@@ -150,20 +150,20 @@ def test_errors_say_what_was_given(settings: dict[str, Any], message: str) -> No
         make_demonstrator(make("leaps"), **settings)
 
 
-def test_beyond_the_last_row_of_a_leap_law_the_last_holds() -> None:
+def test_beyond_the_last_row_of_a_size_law_the_last_holds() -> None:
     env = make("leaps")
     problem = env.problem(0, split="test", level=7)
-    text = make_demonstrator(env, slip=0.0, leap_law=[[6, [1.0]]]).write(problem, random.Random(0))
+    text = make_demonstrator(env, error_rate=0.0, size_law=[[6, [1.0]]]).write(problem, random.Random(0))
     assert [step.size for step in env.grade(problem, text).worked_steps] == [1] * 7
     chain = make("arithmetic_chain")
     top = chain.problem(0, level=max(chain.levels))
-    assert make_demonstrator(chain, leap_law=[[1, [1.0]]]).write(top, random.Random(0)).count("\n") == len(top.solution)
+    assert make_demonstrator(chain, size_law=[[1, [1.0]]]).write(top, random.Random(0)).count("\n") == len(top.solution)
 
 
 def test_leaps_have_horizon_and_terse_style() -> None:
     env = make("leaps")
     problem = env.problem(0, level=4)
-    short = make_demonstrator(env, slip=0.0, horizon=2, leap_law=[[9, [1.0]]]).write(problem, random.Random(0))
+    short = make_demonstrator(env, error_rate=0.0, horizon=2, size_law=[[9, [1.0]]]).write(problem, random.Random(0))
     assert [step.size for step in env.grade(problem, short).worked_steps] == [1, 1]
-    terse = make_demonstrator(env, slip=0.0, styles={"terse": 1.0}).write(problem, random.Random(0))
+    terse = make_demonstrator(env, error_rate=0.0, styles={"terse": 1.0}).write(problem, random.Random(0))
     assert terse == f"# {problem.answer}"

@@ -199,8 +199,8 @@ def test_mixtures_that_cannot_be_are_refused(parts, message):
 
 def test_parts_of_a_mixture_have_demonstrators_of_their_own():
     env = make("mixture", parts=["countdown", "fractions"])
-    writer = env.demonstrator(slip=0.5, parts={"countdown": {"slip": 0.0}})
-    assert {name: w.slip for name, w in writer.writers.items()} == {"countdown": 0.0, "fractions": 0.5}
+    writer = env.demonstrator(error_rate=0.5, parts={"countdown": {"error_rate": 0.0}})
+    assert {name: w.error_rate for name, w in writer.writers.items()} == {"countdown": 0.0, "fractions": 0.5}
     with pytest.raises(ValueError, match="no part is called 'sums'"):
         env.demonstrator(parts={"sums": {}})
 

@@ -40,7 +40,7 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("study mini -o empty", "empty is a file, expected a folder"),
         ("study mini -o used", "used exists already: add --resume"),
         ("study mini -o used --resume", "used holds no study"),
-        ("check mini -s imitation.demonstrator.slipp=1", "no setting 'slipp'; did you mean 'slip'?"),
+        ("check mini -s imitation.demonstrator.error_rat=1", "no setting 'error_rat'; did you mean 'error_rate'?"),
         ("check mini -s rl.curriculum.flor=1", "rl.curriculum: no setting 'flor'"),
         (
             "check mini -s arms.rl.reward.weights.verifed=1",

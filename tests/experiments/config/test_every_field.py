@@ -69,7 +69,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "policy.lora_rank": ([RL], "policy.lora_rank=2"),
     "policy.trust_remote_code": ([RL], "policy.trust_remote_code=true"),
     "policy.chat_template_kwargs": ([RL], "policy.chat_template_kwargs={enable_thinking: false}"),
-    "imitation.demonstrator": ([RL], "imitation.demonstrator.slip=0.9"),
+    "imitation.demonstrator": ([RL], "imitation.demonstrator.error_rate=0.9"),
     "imitation.num_demonstrations": ([RL], "imitation.num_demonstrations=20"),
     "imitation.single_step_share": ([RL], "imitation.single_step_share=1.0"),
     "imitation.step_accuracy": ([RL], "imitation.step_accuracy=0.0"),
@@ -203,10 +203,10 @@ SHARED = {  # sections that several others hold: each of their fields, tried in 
     "sampling.top_k": ([RL], "evaluation.sampling.top_k=1"),
     "sampling.top_p": ([RL], "evaluation.sampling.top_p=0.1"),
     "sampling.stop": ([RL], 'evaluation.sampling.stop=[";"]'),
-    "sampling.temperature of practice": ([RL], "rl.sampling.temperature=0.5"),
+    "sampling.temperature of RL": ([RL], "rl.sampling.temperature=0.5"),
     "value_optimizer without values": ([RL], "rl.value_optimizer={lr: 0.1}"),
-    "no sampling in practice": ([RL], "rl.sampling.temperature=0"),
-    "truncated sampling in practice": ([RL], "rl.sampling.top_k=5"),
+    "no sampling in RL": ([RL], "rl.sampling.temperature=0"),
+    "truncated sampling in RL": ([RL], "rl.sampling.top_k=5"),
 }
 
 EASY_FILE = """

@@ -20,6 +20,11 @@ def test_a_setting_of_before_is_told_what_to_write(key):
     ("setting", "told"),
     [
         ("imitation.drill_share=0.1", "imitation.drill_share is called imitation.single_step_share now"),
+        (
+            "imitation.demonstrator={parts: {a: {writers: {b: {leap_law: [[9, [1.0]]]}}}}}",
+            "parts.a.writers.b.leap_law is called imitation.demonstrator.parts.a.writers.b.size_law now",
+        ),
+        ("preference.annotator={name: careful, taste: {length: 1}}", "preference.annotator.taste is called"),
         ("rl.fixed_lag=false", "rl.fixed_lag is called rl.fixed_staleness now"),
         ("arms.rl.rl={fixed_lag: true}", "arms.rl.rl.fixed_lag is called arms.rl.rl.fixed_staleness now"),
         (

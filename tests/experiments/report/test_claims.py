@@ -6,7 +6,7 @@ import pytest
 from made_studies import add_proxy, make_study
 
 from experiments.report.claims import study_claims
-from experiments.report.figures import labeller_card
+from experiments.report.figures import label_report
 from experiments.results.read import load_study
 
 START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
@@ -113,7 +113,7 @@ def test_all_claims_share_one_correction(tmp_path):
 
 def test_labels_on_single_completions_are_of_no_pair(tmp_path):
     study = make_study(tmp_path / "a", {"sft": START, "kto": START}, overrides=["arms.kto=kto"])
-    (study / "seed-0" / "kto" / "labeller.json").write_text(json.dumps({"annotator": "careful", "num_labels": 3}))
+    (study / "seed-0" / "kto" / "label_report.json").write_text(json.dumps({"annotator": "careful", "num_labels": 3}))
     results = load_study(study)
     assert results.agreement("kto") is None
-    assert labeller_card(results) is None
+    assert label_report(results) is None

@@ -7,14 +7,14 @@ from experiments.results.budgets import budgets, compare_budgets, sentence
 from experiments.results.read import load_study
 
 SAME = {1: 0.5, 2: 0.5, 3: 0.5, 4: 0.0}
-PRACTICE = {"optimizer_steps": 2, "tokens_sampled": 1000, "tokens_trained": 4000, "verdicts": 64, "labels": 0}
+TRAINING = {"optimizer_steps": 2, "tokens_sampled": 1000, "tokens_trained": 4000, "verdicts": 64, "labels": 0}
 
 
 @pytest.fixture
 def made(tmp_path):
     def make(rlhf, prompts):
         study = make_study(
-            tmp_path / "a", dict.fromkeys(("sft", "rl", "rlhf"), SAME), costs={"rl": PRACTICE, "rlhf": rlhf}
+            tmp_path / "a", dict.fromkeys(("sft", "rl", "rlhf"), SAME), costs={"rl": TRAINING, "rlhf": rlhf}
         )
         for arm, asked in zip(("rl", "rlhf"), prompts):
             folder = study / "seed-0" / arm
@@ -32,7 +32,7 @@ def test_alike_within_a_twentieth_or_not():
 
 
 def test_prompts_and_completions_are_counted_from_the_steps(made):
-    found = made({**PRACTICE, "verdicts": 0, "labels": 60}, (["p", "q"], ["p", "q"]))
+    found = made({**TRAINING, "verdicts": 0, "labels": 60}, (["p", "q"], ["p", "q"]))
     # two steps of 8 groups; the mini config samples 4 completions of each
     assert (found["arms"]["rl"]["prompts"], found["arms"]["rl"]["completions"]) == (16, 64)
     assert found["unmatched"] == ["labels", "ground-truth verdicts"]
@@ -43,10 +43,10 @@ def test_prompts_and_completions_are_counted_from_the_steps(made):
 
 
 def test_other_prompts_are_told(made):
-    found = made(PRACTICE, (["p", "q"], ["p", "r"]))
+    found = made(TRAINING, (["p", "q"], ["p", "r"]))
     assert found["same_prompts"] is False
     assert "not the same problems at every step" in sentence(found)
 
 
 def test_no_sentence_speaks_of_the_same_budget(made):
-    assert "budget" not in sentence(made({**PRACTICE, "verdicts": 0}, (["p"], ["p"])))
+    assert "budget" not in sentence(made({**TRAINING, "verdicts": 0}, (["p"], ["p"])))

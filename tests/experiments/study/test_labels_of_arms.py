@@ -1,4 +1,4 @@
-"""Arms with labellers, budgets and reward models of their own, beside each other in one study."""
+"""Arms with annotators, budgets and reward models of their own, beside each other in one study."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_every_set_of_labels_is_bought_once(results: StudyResults) -> None:
     assert labels == {"rlhf": 40, "dpo": 40, "verbose": 40, "few": 20}
 
 
-def test_labellers_judge_the_same_pairs(results: StudyResults) -> None:
+def test_annotators_judge_the_same_pairs(results: StudyResults) -> None:
     def pairs(name: str) -> set[frozenset[str]]:
         path = results.folder / "seed-0" / name / "comparisons.jsonl"
         rows = [json.loads(line) for line in path.read_text().splitlines()]
@@ -110,7 +110,7 @@ def test_agreement_is_pooled_over_seeds_by_the_number_of_pairs() -> None:
     assert str(found) == (
         "careful and agrees with ground truth on 65 % of 40 decisive pairs, the reward model on 25 % of 4"
     )
-    with pytest.raises(ValueError, match="no labeller card"):
+    with pytest.raises(ValueError, match="no label report"):
         agreement_of([], [])
 
 

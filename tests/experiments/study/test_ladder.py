@@ -50,7 +50,7 @@ def test_every_arm_answers_the_same_problems(results):
 
 
 def test_budgets_are_equal_and_told(results):
-    # practice: the same completions, the same verdicts
+    # RL: the same completions, the same verdicts
     assert cost(results, "rl")["verdicts"] == cost(results, "expert-iteration")["verdicts"] == COMPLETIONS
     assert cost(results, "rlhf")["verdicts"] == 0
     assert cost(results, "more-imitation")["demonstrations"] == COMPLETIONS
@@ -127,7 +127,7 @@ def test_the_proxy_is_watched_and_rlhf_is_tested_where_gold_would_have_stopped_i
     rows = [row for row in results.metrics("rlhf", 0) if "eval/kl" in row]
     assert [row["step"] for row in rows] == [0, 2]
     assert rows[0]["eval/kl"] == pytest.approx(0.0, abs=1e-4)  # the start itself
-    assert {"eval/proxy", "eval/reward_model_accuracy_labels", "eval/labeller_false_positive_rate"} <= set(rows[0])
+    assert {"eval/proxy", "eval/reward_model_accuracy_labels", "eval/annotator_false_positive_rate"} <= set(rows[0])
     best = results.card("rlhf/best-by-verifier/snapshot.json", 0)
     assert best["gold"] == max(row["eval/mean_solution"] for row in rows)
     assert results.card("rlhf/kl-matched/snapshot.json", 0)["target_kl"] == results.policies["rl"].fact("kl")

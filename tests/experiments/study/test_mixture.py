@@ -13,7 +13,8 @@ from experiments.study.run import run_study
 PARTS = ("chains", "linear_equations", "modular_arithmetic")
 SMALL = [
     "policy.tiny={layers: 2, hidden: 32, heads: 2, context: 160}",
-    "imitation={num_demonstrations: 300, steps: 40, min_steps: 0, demonstrator: {slip: 0.1}, single_step_share: 0.0}",
+    "imitation={num_demonstrations: 300, steps: 40, min_steps: 0, single_step_share: 0.0}",
+    "imitation.demonstrator={error_rate: 0.1}",
     "rl.steps=4",
     "rl.problems_per_step=12",
     "rl.group_size=3",

@@ -41,9 +41,9 @@ def test_a_study_learns_from_recorded_labels(labels, tmp_path):
     folder = tmp_path / "run"
     run_study(load_experiment(["mini"], [*SMALL, f"preference.comparisons={labels}"]), folder, quiet=True)
     results = load_study(folder)
-    labeller = results.card("preferences/labeller.json", 0)
-    assert (labeller["annotator"], labeller["num_labels"]) == ("people", 24)
-    assert labeller["agreement"] == 1.0  # the environment graded both sides
+    report = results.card("preferences/label_report.json", 0)
+    assert (report["annotator"], report["num_labels"]) == ("people", 24)
+    assert report["agreement"] == 1.0  # the environment graded both sides
     stored = [json.loads(line) for line in (folder / "seed-0/preferences/comparisons.jsonl").read_text().splitlines()]
     assert all(row["agrees_with_gold"] for row in stored)
     for arm in ("rlhf", "dpo", "kto"):

@@ -30,8 +30,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 
 
 def test_the_label_budget_is_split_over_the_fits(results: StudyResults) -> None:
-    first = results.card("preferences-rlhf/labeller.json", 0)
-    second = results.card("rlhf/refit-1/labeller.json", 0)
+    first = results.card("preferences-rlhf/label_report.json", 0)
+    second = results.card("rlhf/refit-1/label_report.json", 0)
     assert first is not None
     assert second is not None
     assert first["num_judgements"] == second["num_judgements"] == 20

@@ -71,7 +71,7 @@ def rollouts(policy: TablePolicy, generator: torch.Generator, *, logits: Tensor 
     batch = Batch(tokens, mask.bool(), mask, empty, rewards, groups, torch.zeros(len(groups), dtype=torch.bool))
     scores = policy.scores(batch)
     sampled = sampler.log_softmax(-1)[groups.unsqueeze(1), states_of(tokens), tokens]
-    return replace(batch, behaviour_logprobs=sampled, old_logprobs=scores.logprobs, values=scores.values)
+    return replace(batch, sampler_logprobs=sampled, old_logprobs=scores.logprobs, values=scores.values)
 
 
 def train(

@@ -21,7 +21,7 @@ from rl.rewards.controls import CoinFlipReward
 pytestmark = [pytest.mark.learning, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SOLVED = 0.9
-DEMONSTRATED = 1 - DEMONSTRATOR["slip"]
+DEMONSTRATED = 1 - DEMONSTRATOR["error_rate"]
 
 
 @pytest.fixture(scope="module", params=range(SEEDS))

@@ -81,7 +81,7 @@ def a_batch() -> Batch:
         tokens=torch.zeros(rows, width, dtype=torch.long),
         attention=mask.bool(),
         mask=mask,
-        behaviour_logprobs=old + noise() - 0.5,
+        sampler_logprobs=old + noise() - 0.5,
         rewards=torch.tensor([1.0, 0.0, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64),
         groups=torch.tensor([0, 0, 0, 1, 1, 1]),
         truncated=torch.arange(rows) == 4,
@@ -223,7 +223,7 @@ def test_what_an_algorithm_says_it_needs_is_what_it_misses(name: str, settings: 
     assert needs[missing]
     batch = Batch(**{**vars(a_batch()), missing: None})
     with pytest.raises(ValueError, match=missing):
-        algorithm.loss(algorithm.compute_advantages(batch), Scores(batch.behaviour_logprobs), Totals(23, 6, 8))
+        algorithm.loss(algorithm.compute_advantages(batch), Scores(batch.sampler_logprobs), Totals(23, 6, 8))
 
 
 def test_state_survives_a_checkpoint_and_is_json() -> None:

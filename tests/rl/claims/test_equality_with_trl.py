@@ -51,7 +51,7 @@ def frozen_batch(seed: int = 0) -> tuple[Batch, Tensor]:
         tokens=torch.zeros(rows, width, dtype=torch.long),
         attention=mask.bool(),
         mask=mask,
-        behaviour_logprobs=old,
+        sampler_logprobs=old,
         rewards=rewards,
         groups=torch.arange(4).repeat_interleave(GROUP),
         truncated=torch.zeros(rows, dtype=torch.bool),
@@ -109,7 +109,7 @@ def trl_inputs(batch: Batch, advantages: Tensor, **more: Any) -> dict[str, Any]:
         "completion_ids": batch.tokens,
         "completion_mask": batch.mask,
         "advantages": advantages,
-        "old_per_token_logps": batch.behaviour_logprobs,
+        "old_per_token_logps": batch.sampler_logprobs,
         "ref_per_token_logps": batch.reference_logprobs,
         "num_items_in_batch": batch.mask.sum(),
         **more,
@@ -213,11 +213,11 @@ def test_rloo(beta: float) -> None:
 
     batch, current = frozen_batch()
     assert batch.reference_logprobs is not None
-    kl = ((batch.behaviour_logprobs - batch.reference_logprobs) * batch.mask).sum(1)
+    kl = ((batch.sampler_logprobs - batch.reference_logprobs) * batch.mask).sum(1)
     rewards = (batch.rewards - beta * kl).view(-1, GROUP)  # the lines of _generate_and_score_completions
     advantages = rewards - (rewards.sum(1, keepdim=True) - rewards) / (GROUP - 1)
     logprobs = current.clone().requires_grad_()
-    old = (batch.behaviour_logprobs * batch.mask).sum(1)
+    old = (batch.sampler_logprobs * batch.mask).sum(1)
     inputs = trl_inputs(batch, advantages.flatten(), old_logps=old)
     loss = RLOOTrainer._compute_loss(trl_stub(logprobs), None, inputs)
     expected = loss.detach(), torch.autograd.grad(loss, logprobs)[0]

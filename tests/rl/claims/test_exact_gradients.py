@@ -82,7 +82,7 @@ def batch_of(world: World, rows: list[int], *, behaviour: Tensor, old: Tensor | 
         tokens=world.tokens[index],
         attention=world.mask[index].bool(),
         mask=world.mask[index],
-        behaviour_logprobs=world.logprobs(behaviour).detach()[index],
+        sampler_logprobs=world.logprobs(behaviour).detach()[index],
         rewards=world.rewards[index],
         groups=torch.zeros(size, dtype=torch.long),
         truncated=torch.zeros(size, dtype=torch.bool),

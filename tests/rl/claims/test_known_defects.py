@@ -34,7 +34,7 @@ def batch_from(rewards: Sequence[float], mask: Tensor, groups: Sequence[int], **
         tokens=zeros.long(),
         attention=torch.ones_like(mask, dtype=torch.bool),
         mask=mask,
-        behaviour_logprobs=more.pop("behaviour_logprobs", zeros),
+        sampler_logprobs=more.pop("sampler_logprobs", zeros),
         rewards=torch.tensor(rewards, dtype=torch.float64),
         groups=torch.tensor(groups),
         truncated=torch.zeros(len(rewards), dtype=torch.bool),
@@ -169,7 +169,7 @@ def test_cispo_does_not_scale_on_policy_gradients() -> None:
 
 def test_the_gradient_does_not_flow_through_the_importance_weight() -> None:
     mask = tensor([1, 1], [1, 1])
-    batch = batch_from([1, 0], mask, [0, 0], behaviour_logprobs=tensor([0.5, 0.5], [0.5, 0.5]))
+    batch = batch_from([1, 0], mask, [0, 0], sampler_logprobs=tensor([0.5, 0.5], [0.5, 0.5]))
     algorithm = make("reinforce", baseline="none", correction={"cap": 10.0})
     _, gradient = loss_and_gradient(algorithm, batch, torch.zeros_like(mask), Totals(4, 2, 2))
     weight = float(torch.tensor(-0.5, dtype=torch.float64).exp())

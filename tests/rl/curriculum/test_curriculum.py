@@ -120,7 +120,7 @@ def test_target_weights_fall_off_with_the_distance_from_the_target():
     assert by_level(curriculum) == pytest.approx({level: w / sum(worth.values()) for level, w in worth.items()})
 
 
-def test_target_practice_stays_near_the_target_while_the_policy_improves():
+def test_training_at_a_target_stays_near_the_target_while_the_policy_improves():
     """A policy that solves level n with probability 1 / (1 + exp(n - skill)) is asked levels near its skill."""
     env = Sums()
     env.levels = tuple(range(1, 13))

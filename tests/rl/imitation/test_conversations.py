@@ -37,7 +37,7 @@ def test_what_the_environment_says_is_read_and_never_imitated(game):
 
 
 def test_a_demonstrated_conversation_is_what_a_rollout_of_the_same_words_would_be(game):
-    """Token for token, so that practice continues what imitation taught."""
+    """Token for token, so that RL continues what imitation taught."""
     env, source, policy = game
     demonstration = source.at(1)
     script = iter([m.content for m in demonstration.transcript if m.role == "assistant"])
@@ -65,7 +65,7 @@ def test_conversations_survive_a_file(game, tmp_path):
 
 def test_the_line_of_a_demonstrator_of_conversations_is_the_closed_form(game):
     env, _, _ = game
-    (line,) = measure_demonstrator(env, env.demonstrator(slip=0.2), list(env.problems(150)), repeats=2)
+    (line,) = measure_demonstrator(env, env.demonstrator(error_rate=0.2), list(env.problems(150)), repeats=2)
     assert line.accuracy == pytest.approx(0.8**3, abs=0.09)  # three turns; 3 standard errors of 300 tries
 
 

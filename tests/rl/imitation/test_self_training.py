@@ -124,7 +124,7 @@ def one_step_policy(leaps_env):
     config = TinyConfig(layers=1, hidden=32, heads=2, context=128)
     policy = build_tiny(config, vocabulary=leaps_env.vocabulary(), seed=0)
     learner = Learner(Models(policy), make("sft"), LearnerSettings(OptimizerSettings(lr=1e-2, warmup_steps=10)))
-    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.0), single_step_share=1.0)
+    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(error_rate=0.0), single_step_share=1.0)
     examples = shuffled_epochs(encode_demonstrations(source.write(600), policy), 0)
     fit_sft(learner, examples, SftSettings(max_steps=150, batch_size=32, target=None), SilentRecorder())
     return policy

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.learning
 
 @pytest.fixture(scope="module")
 def source(leaps_env):
-    return DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=4)
+    return DemonstrationSource(leaps_env, leaps_env.demonstrator(error_rate=0.1), single_step_share=0.3, seed=4)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def learner(leaps_env):
 
 
 def test_a_demonstration_is_a_function_of_its_index(source, leaps_env):
-    again = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=4)
+    again = DemonstrationSource(leaps_env, leaps_env.demonstrator(error_rate=0.1), single_step_share=0.3, seed=4)
     assert source.write(20) == [again.at(i) for i in range(20)]
-    other = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.1), single_step_share=0.3, seed=5)
+    other = DemonstrationSource(leaps_env, leaps_env.demonstrator(error_rate=0.1), single_step_share=0.3, seed=5)
     # easy levels have few problems up to names; of those of five operations and more no two draws are alike
     mine, theirs = ({d.problem.id for d in s.write(200) if d.problem.level >= 5} for s in (source, other))
     assert mine.isdisjoint(theirs)
@@ -75,7 +75,7 @@ def test_single_step_problems_have_their_share_and_one_operation(source):
 
 
 def test_only_right_demonstrations_when_asked(leaps_env):
-    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(slip=0.3), seed=0, keep="right")
+    source = DemonstrationSource(leaps_env, leaps_env.demonstrator(error_rate=0.3), seed=0, keep="right")
     assert all(leaps_env.grade(d.problem, d.response).is_correct for d in source.write(50))
 
 
@@ -91,9 +91,9 @@ def test_a_demonstrator_who_never_succeeds_is_refused_when_only_right_ones_are_k
 
 
 def test_the_demonstrator_line_is_the_closed_form(leaps_env):
-    """(1 - slip) ** n, whatever the leaps; two slips that cancel have probability about 1 / 31 of slip^2."""
+    """(1 - error_rate) ** n, whatever the leaps; two slips that cancel have probability about 1 / 31 of slip^2."""
     problems = [leaps_env.problem(i, split="test", level=n) for n in (2, 5, 8) for i in range(150)]
-    lines = measure_demonstrator(leaps_env, leaps_env.demonstrator(slip=0.05), problems, repeats=4)
+    lines = measure_demonstrator(leaps_env, leaps_env.demonstrator(error_rate=0.05), problems, repeats=4)
     assert [(line.level, line.is_covered, line.num_solutions) for line in lines] == [
         (2, True, 600),
         (5, True, 600),

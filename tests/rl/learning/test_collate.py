@@ -35,7 +35,7 @@ def test_rows_are_prompt_then_completion_padded_on_the_right():
     assert batch.tokens.tolist() == [[5, 6, 7, 2, 0, 0], [5, 6, 8, 9, 9, 9], [4, 2, 0, 0, 0, 0]]
     assert batch.attention.sum(1).tolist() == [4, 6, 2]
     assert batch.mask.tolist() == [[0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1], [0, 1, 0, 0, 0, 0]]
-    assert torch.allclose(batch.behaviour_logprobs[0], torch.tensor([0, 0, -0.1, -0.2, 0, 0]))
+    assert torch.allclose(batch.sampler_logprobs[0], torch.tensor([0, 0, -0.1, -0.2, 0, 0]))
     assert batch.rewards.tolist() == [1, 0, 0]
     assert batch.groups.tolist() == [0, 0, 1]
     assert batch.truncated.tolist() == [False, True, False]
@@ -53,7 +53,7 @@ def test_tool_output_is_read_and_not_trained():
     batch = collate([group(row([5], [7, 8, 9], action_mask=(1, 0, 1)))], pad_id=0, learner_version=3)
     assert batch.mask.tolist() == [[0, 1, 0, 1]]
     assert batch.attention.all()
-    assert batch.behaviour_logprobs[0, 2] == 0
+    assert batch.sampler_logprobs[0, 2] == 0
 
 
 def test_dense_rewards_stand_on_their_tokens_and_rows_without_get_zeros():

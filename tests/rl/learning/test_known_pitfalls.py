@@ -110,8 +110,8 @@ def test_clip_fractions_count_sampled_tokens_only(world):
             if value is not None and value.dim() == 2
         },
     )
-    far = replace(batch, behaviour_logprobs=batch.behaviour_logprobs - 1.0)
-    far_wide = replace(wide, behaviour_logprobs=wide.behaviour_logprobs - 1.0)
+    far = replace(batch, sampler_logprobs=batch.sampler_logprobs - 1.0)
+    far_wide = replace(wide, sampler_logprobs=wide.sampler_logprobs - 1.0)
     fractions = []
     for part in (far, far_wide):
         learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(OptimizerSettings(lr=1e-9)))

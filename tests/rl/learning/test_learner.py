@@ -183,7 +183,7 @@ def test_weight_decay_spares_norms(world):
 
 
 def test_a_loss_that_is_not_finite_is_not_applied(world, batch):
-    bad = replace(batch, behaviour_logprobs=batch.behaviour_logprobs - 1e30 * batch.mask)
+    bad = replace(batch, sampler_logprobs=batch.sampler_logprobs - 1e30 * batch.mask)
     learner = Learner(Models(world.policy()), make("grpo"), LearnerSettings(SMOOTH))
     before = weights(learner)
     with pytest.raises(NonFiniteLossError, match="not applied"):
@@ -271,7 +271,7 @@ def test_kl_is_measured_against_the_reference(world, batch):
     own = learner.passes.score_batch(batch, learner.passes.logprobs)
     assert torch.equal(filled.reference_logprobs, own)
     metrics = learner.update(batch)
-    by_hand = ((batch.behaviour_logprobs - own) * batch.mask).sum() / batch.num_rows
+    by_hand = ((batch.sampler_logprobs - own) * batch.mask).sum() / batch.num_rows
     assert metrics["policy/kl"] == pytest.approx(float(by_hand), rel=1e-5)
     assert torch.equal(learner.fill_logprobs(batch).reference_logprobs, own)  # the reference did not move
 

@@ -59,7 +59,7 @@ def test_a_kl_that_is_rounding_moves_no_weight(world, name):
     noise = 2e-6 * (torch.rand(sampled.shape, generator=torch.Generator().manual_seed(0)) - 0.5)
     for version in range(4):
         batch = collate(groups, pad_id=0, learner_version=version)
-        learner.update(replace(batch, behaviour_logprobs=(sampled + noise) * batch.mask), max_tokens=12)
+        learner.update(replace(batch, sampler_logprobs=(sampled + noise) * batch.mask), max_tokens=12)
     assert torch.equal(weights(learner), before)
 
 
@@ -94,7 +94,7 @@ def test_an_unscored_row_teaches_the_critic_nothing(world):
     credited = algorithm.compute_advantages(
         replace(batch, rewards=rewards, values=torch.full(batch.mask.shape, 0.5) * batch.mask)
     )
-    parts = algorithm.loss(credited, Scores(batch.behaviour_logprobs, values=values + 0.5), Totals.of(batch, 12))
+    parts = algorithm.loss(credited, Scores(batch.sampler_logprobs, values=values + 0.5), Totals.of(batch, 12))
     (gradient,) = torch.autograd.grad(parts.loss, values)
     assert not gradient[3].any()
     assert gradient[2].any()

@@ -119,7 +119,7 @@ def test_fidelity_on_fresh_pairs_tells_a_model_that_knows_from_one_that_was_fool
     figures = fooled.metrics()
     assert figures["reward_model_accuracy_gold"] == 0.0
     assert figures["reward_model_log_loss_labels"] == pytest.approx(8, abs=0.01)  # sure of the wrong side by 8 nats
-    assert figures["labeller_false_positive_rate"] == 0.0
+    assert figures["annotator_false_positive_rate"] == 0.0
     assert "reward_model_spread" not in figures  # one member disagrees with nobody
 
 

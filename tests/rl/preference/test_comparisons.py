@@ -7,7 +7,14 @@ import random
 import pytest
 
 from policies.types import Completion, FinishReason
-from rl.preference.labels.annotators import GoldAudit, LimitedAudit, ModelledAnnotator, Panel, Taste, make_annotator
+from rl.preference.labels.annotators import (
+    GoldPerception,
+    LimitedPerception,
+    ModelledAnnotator,
+    Panel,
+    StylePreference,
+    make_annotator,
+)
 from rl.preference.labels.comparisons import (
     ContrastingPairs,
     RankedPairs,
@@ -18,7 +25,7 @@ from rl.preference.labels.comparisons import (
     load_comparisons,
     save_comparisons,
 )
-from rl.preference.labels.labeller_card import misjudgement
+from rl.preference.labels.label_report import misjudgement
 from rl.types import Group, Trajectory
 
 
@@ -65,7 +72,7 @@ def test_the_budget_counts_judgements_not_labels(groups):
     assert len(comparisons) == card.num_labels < 100  # its ties were paid for and teach nothing
 
 
-def test_a_voting_panel_pays_for_every_rater(groups):
+def test_a_voting_panel_pays_for_every_annotator(groups):
     panel = Panel([make_annotator("careful")] * 3, vote="majority")
     comparisons, card = collect_comparisons(groups, panel, 100, random.Random(0))
     assert card.num_judgements == 99  # 33 pairs, three judgements each
@@ -82,16 +89,20 @@ def test_perfect_labels_agree_with_gold_on_every_decisive_pair(groups):
 
 
 def test_an_annotator_who_prefers_wrong_solutions_never_agrees(groups):
-    contrary = ModelledAnnotator("contrary", GoldAudit(), correctness=-1.0, temperature=0.0, tie_margin=0.0)
+    contrary = ModelledAnnotator("contrary", GoldPerception(), correctness=-1.0, temperature=0.0, tie_margin=0.0)
     comparisons, card = collect_comparisons(groups, contrary, 300, random.Random(0))
     assert card.agreement == 0.0
     assert not any(c.agrees_with_gold for c in comparisons)
 
 
-def test_a_taste_for_length_shows_in_the_card(groups):
-    taste = {"correctness": 0.0, "temperature": 0.0}
-    _, long = collect_comparisons(groups, ModelledAnnotator(taste=Taste(length=1), **taste), 300, random.Random(0))
-    _, short = collect_comparisons(groups, ModelledAnnotator(taste=Taste(length=-1), **taste), 300, random.Random(0))
+def test_a_preference_for_length_shows_in_the_card(groups):
+    style = {"correctness": 0.0, "temperature": 0.0}
+    _, long = collect_comparisons(
+        groups, ModelledAnnotator(style=StylePreference(length=1), **style), 300, random.Random(0)
+    )
+    _, short = collect_comparisons(
+        groups, ModelledAnnotator(style=StylePreference(length=-1), **style), 300, random.Random(0)
+    )
     assert (long.longer, short.longer) == (1.0, 0.0)
     assert (long.larger_step, short.larger_step) == (0.0, 1.0)  # fewer lines for the same operations
 
@@ -106,7 +117,9 @@ def test_the_card_by_level_adds_up(groups):
 def test_misjudgement_is_measured_on_any_policys_completions(groups):
     perfect = misjudgement(groups, make_annotator("perfect"))
     assert (perfect.false_positive_rate, perfect.false_negative_rate) == (0.0, 0.0)
-    blind = misjudgement(groups, ModelledAnnotator(audit=LimitedAudit(skill=0, notice_malformed=0, false_alarm=0.1)))
+    blind = misjudgement(
+        groups, ModelledAnnotator(perception=LimitedPerception(skill=0, notice_malformed=0, false_alarm=0.1))
+    )
     assert blind.false_positive_rate == pytest.approx(0.9)
     assert blind.false_negative_rate == pytest.approx(0.1)
     assert blind.num_right + blind.num_wrong == 60 * 6

@@ -9,15 +9,15 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.preference.labels.annotators import GoldAudit, ModelledAnnotator, Panel, Taste, make_annotator
+from rl.preference.labels.annotators import GoldPerception, ModelledAnnotator, Panel, StylePreference, make_annotator
+from rl.preference.labels.features import SolutionFeatures
 from rl.preference.labels.feedback import collect_feedback, from_comparisons, load_feedback, save_feedback
-from rl.preference.labels.readings import Reading
 from rl.types import Comparison, Group, Trajectory
 from verifiers.types import Outcome, Verdict
 
 
-def reading(*, right: bool, length: float = 1.0) -> Reading:
-    return Reading(1, right, () if right else (1,), (), 1, length, False, True)
+def features(*, right: bool, length: float = 1.0) -> SolutionFeatures:
+    return SolutionFeatures(1, right, () if right else (1,), (), 1, length, False, True)
 
 
 def groups(num: int = 40, size: int = 4) -> list[Group]:
@@ -36,33 +36,33 @@ def groups(num: int = 40, size: int = 4) -> list[Group]:
 
 def test_a_perfect_annotator_approves_of_what_is_right():
     perfect = make_annotator("perfect")
-    assert (perfect.approves(reading(right=True), 0.0), perfect.approves(reading(right=False), 0.0)) == (1.0, 0.0)
+    assert (perfect.approves(features(right=True), 0.0), perfect.approves(features(right=False), 0.0)) == (1.0, 0.0)
 
 
 def test_approval_by_hand():
-    # w 1, temperature 1/2, gold audit, flip 0.1: sigmoid(+-0.5 / 0.5) = 0.731 / 0.269, then 0.9 p + 0.1 (1 - p)
-    annotator = ModelledAnnotator(audit=GoldAudit(), temperature=0.5, flip=0.1)
-    assert annotator.approves(reading(right=True), 0.0) == pytest.approx(0.9 * 0.7310586 + 0.1 * 0.2689414)
-    # taste counts from what is usual: a solution of the usual length is judged by its correctness alone
-    concise = ModelledAnnotator(audit=GoldAudit(), temperature=0.5, taste=Taste(length=-1.0))
-    assert concise.approves(reading(right=True, length=2.0), usual=-2.0) == pytest.approx(0.7310586)
-    assert concise.approves(reading(right=True, length=1.0), usual=-2.0) == pytest.approx(0.9525741)  # sigmoid(3)
+    # w 1, temperature 1/2, gold perception, flip 0.1: sigmoid(+-0.5 / 0.5) = 0.731 / 0.269, then 0.9 p + 0.1 (1 - p)
+    annotator = ModelledAnnotator(perception=GoldPerception(), temperature=0.5, flip=0.1)
+    assert annotator.approves(features(right=True), 0.0) == pytest.approx(0.9 * 0.7310586 + 0.1 * 0.2689414)
+    # style counts from what is usual: a solution of the usual length is judged by its correctness alone
+    concise = ModelledAnnotator(perception=GoldPerception(), temperature=0.5, style=StylePreference(length=-1.0))
+    assert concise.approves(features(right=True, length=2.0), usual=-2.0) == pytest.approx(0.7310586)
+    assert concise.approves(features(right=True, length=1.0), usual=-2.0) == pytest.approx(0.9525741)  # sigmoid(3)
 
 
 def test_a_panel_votes_on_single_completions_too():
     always, never = make_annotator("perfect"), make_annotator("perfect", correctness=-1.0)
-    right = reading(right=True)
+    right = features(right=True)
     assert Panel((always, never)).approves(right, 0.0) == 0.5
     assert Panel((always, always, never), vote="majority").approves(right, 0.0) == 1.0
     assert Panel((always, never), vote="majority").approves(right, 0.0) == 0.5
 
 
-def test_a_panel_and_its_raters_are_made_from_plain_settings():
-    panel = make_annotator("panel", raters=["careful", {"name": "verbose", "flip": 0.2}], vote="majority")
+def test_a_panel_and_its_annotators_are_made_from_plain_settings():
+    panel = make_annotator("panel", annotators=["careful", {"name": "verbose", "flip": 0.2}], vote="majority")
     assert panel.judgements_per_pair == 2
-    assert panel.raters[1].flip == 0.2
-    assert make_annotator("careful", audit={"skill": 0.1}, taste={"length": 2.0}).audit.skill == 0.1
-    with pytest.raises(ValueError, match="raters is empty"):
+    assert panel.annotators[1].flip == 0.2
+    assert make_annotator("careful", perception={"skill": 0.1}, style={"length": 2.0}).perception.skill == 0.1
+    with pytest.raises(ValueError, match="annotators is empty"):
         make_annotator("panel")
 
 
@@ -73,7 +73,7 @@ def test_a_budget_is_spread_over_the_problems_and_the_card_counts_it():
     assert sorted(set(per_problem)) == [1, 2]  # one of each, then a second of some
     assert (card.agreement, card.false_positive_rate, card.false_negative_rate) == (1.0, 0.0, 0.0)
     assert card.good_share == sum(row.is_good for row in rows) / 60
-    voting = make_annotator("panel", raters=["perfect"] * 3, vote="majority")
+    voting = make_annotator("panel", annotators=["perfect"] * 3, vote="majority")
     assert len(collect_feedback(groups(), voting, 60, random.Random(0))[0]) == 20
     with pytest.raises(ValueError, match="buys no thumb"):
         collect_feedback(groups(), voting, 2, random.Random(0))

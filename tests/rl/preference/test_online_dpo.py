@@ -56,7 +56,7 @@ def test_every_round_samples_the_last_policy_and_goes_on_from_the_first_referenc
         seed=0,
     )
     assert asked == [("start", 0), ("round_1", 1)]
-    assert [r.labeller.num_judgements for r in rounds] == [20, 20]
+    assert [r.label_report.num_judgements for r in rounds] == [20, 20]
     first, second = (r.fit for r in rounds)
     assert first.margin_before == 0.0
     # measured from the start policy on new problems, what the first round taught is there before the second begins
@@ -97,7 +97,7 @@ def test_a_stopped_run_goes_on_with_its_round_and_buys_no_label_twice(tiny_polic
     assert len(go("broken", StopsInRound(2))) == 1  # stopped in round 2, after its labels were bought
     resumed = go("broken", SilentRecorder())
     assert asked == [0, 1]
-    assert [r.labeller for r in resumed] == [r.labeller for r in whole]
+    assert [r.label_report for r in resumed] == [r.label_report for r in whole]
     files = [tmp_path / name / "round_2" / "policy" / "model.safetensors" for name in ("whole", "broken")]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert not (tmp_path / "broken" / "round_1" / "policy").exists()  # needed no longer

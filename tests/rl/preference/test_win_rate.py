@@ -45,8 +45,8 @@ def test_the_order_in_which_they_are_shown_does_not_favour_a_side(leaps_env: Any
     assert found.rate == pytest.approx(0.6108, abs=0.075)  # three standard errors
 
 
-def test_a_panel_that_votes_costs_a_judgement_for_each_rater(leaps_env: Any) -> None:
-    panel = make_annotator("panel", raters=["perfect", "perfect", "careful"], vote="majority")
+def test_a_panel_that_votes_costs_a_judgement_for_each_annotator(leaps_env: Any) -> None:
+    panel = make_annotator("panel", annotators=["perfect", "perfect", "careful"], vote="majority")
     policy, start = answered(leaps_env, [True] * 5, size=3), answered(leaps_env, [False] * 5, size=3)
     found = win_rate(policy, start, panel, random.Random(0), per_problem=2)
     assert (found.num_pairs, found.num_judgements) == (10, 30)

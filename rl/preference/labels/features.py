@@ -14,7 +14,7 @@ _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
-class Reading:
+class SolutionFeatures:
     """One completion as an annotator reads it.
 
     Attributes:
@@ -50,13 +50,13 @@ class Reading:
         return sum(sizes) / len(sizes) if sizes else 0.0
 
 
-def read(trajectory: Trajectory) -> Reading:
-    """The reading of a graded trajectory."""
-    return read_response(trajectory.problem, trajectory.completion.text, trajectory.verdict)
+def features_of(trajectory: Trajectory) -> SolutionFeatures:
+    """The features of a graded trajectory."""
+    return features_of_response(trajectory.problem, trajectory.completion.text, trajectory.verdict)
 
 
-def read_response(problem: Problem, response: str, verdict: Verdict) -> Reading:
-    """The reading of a response with its gold verdict."""
+def features_of_response(problem: Problem, response: str, verdict: Verdict) -> SolutionFeatures:
+    """The features of a response with its gold verdict."""
     words = _WORD.findall(response)
     steps = verdict.worked_steps
     num_steps = len(steps) if verdict.steps else sum(bool(line.strip()) for line in response.splitlines())
@@ -64,7 +64,7 @@ def read_response(problem: Problem, response: str, verdict: Verdict) -> Reading:
         relative_length = num_steps / max(len(problem.solution), 1)
     else:
         relative_length = len(words) / (sum(len(_WORD.findall(step)) for step in problem.solution) or 100)
-    return Reading(
+    return SolutionFeatures(
         level=problem.level,
         is_correct=verdict.is_correct,
         faults=_faults(verdict),

@@ -1,4 +1,4 @@
-"""The labeller card: what a set of labels rewards, measured against gold. Print it before training on them."""
+"""The label report: what a set of labels rewards, measured against gold. Print it before training on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rl.preference.labels.annotators import Annotator
-from rl.preference.labels.readings import Reading, read
+from rl.preference.labels.features import SolutionFeatures, features_of
 from rl.types import Group
 
 
@@ -16,21 +16,21 @@ class Judgement:
     """One answer to one pair.
 
     Attributes:
-        first, second: the two readings, as shown.
+        first, second: what is seen of the two, as shown.
         answer: "first", "second" or "tie".
         first_seen_right, second_seen_right: probability that each, read alone, is taken for right; None for recorded
             labels, where only the preference is known.
     """
 
-    first: Reading
-    second: Reading
+    first: SolutionFeatures
+    second: SolutionFeatures
     answer: str
     first_seen_right: float | None = None
     second_seen_right: float | None = None
 
 
 @dataclass(frozen=True)
-class LabellerCard:
+class LabelReport:
     """What the labels say; every share is None where no pair could tell.
 
     Attributes:
@@ -58,7 +58,7 @@ class LabellerCard:
     longer: float | None
     false_positive_rate: float | None
     false_negative_rate: float | None
-    by_level: Mapping[int, LabellerCard] = field(default_factory=dict)
+    by_level: Mapping[int, LabelReport] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values."""
@@ -67,33 +67,33 @@ class LabellerCard:
         return row
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> LabellerCard:
+    def from_json(cls, row: Mapping[str, Any]) -> LabelReport:
         """The card that `to_json` wrote."""
         by_level = {int(level): cls.from_json(card) for level, card in row["by_level"].items()}
         return cls(**{**row, "by_level": by_level})
 
 
-def labeller_card(
+def label_report(
     judgements: Sequence[Judgement], annotator: str, *, judgements_per_pair: int = 1, split_levels: bool = True
-) -> LabellerCard:
+) -> LabelReport:
     """The card of these answers.
 
     Raises:
         ValueError: there are none.
     """
     if not judgements:
-        raise ValueError("no judgements: a labeller card needs at least one")
+        raise ValueError("no judgements: a label report needs at least one")
     labelled = [j for j in judgements if j.answer != "tie"]
     decisive = [j for j in labelled if _is_decisive(j)]
     both_wrong = [j for j in labelled if not j.first.is_correct and not j.second.is_correct]
     seen = [
-        (reading.is_correct, chance)
+        (features.is_correct, chance)
         for j in judgements
-        for reading, chance in ((j.first, j.first_seen_right), (j.second, j.second_seen_right))
+        for features, chance in ((j.first, j.first_seen_right), (j.second, j.second_seen_right))
         if chance is not None
     ]
     levels = sorted({j.first.level for j in judgements}) if split_levels else []
-    return LabellerCard(
+    return LabelReport(
         annotator=annotator,
         num_judgements=len(judgements) * judgements_per_pair,
         num_labels=len(labelled),
@@ -107,7 +107,7 @@ def labeller_card(
         false_positive_rate=_mean(chance for correct, chance in seen if not correct),
         false_negative_rate=_mean(1 - chance for correct, chance in seen if correct),
         by_level={
-            level: labeller_card(
+            level: label_report(
                 [j for j in judgements if j.first.level == level],
                 annotator,
                 judgements_per_pair=judgements_per_pair,
@@ -140,9 +140,9 @@ class Misjudgement:
 
 def misjudgement(groups: Sequence[Group], annotator: Annotator) -> Misjudgement:
     """The annotator's error rates on these completions; measure it by checkpoint (Wen et al. 2409.12822)."""
-    readings = [read(t) for group in groups for t in group.trajectories]
-    wrong = [annotator.perceives_right(r) for r in readings if not r.is_correct]
-    right = [1 - annotator.perceives_right(r) for r in readings if r.is_correct]
+    features = [features_of(t) for group in groups for t in group.trajectories]
+    wrong = [annotator.perceives_right(r) for r in features if not r.is_correct]
+    right = [1 - annotator.perceives_right(r) for r in features if r.is_correct]
     return Misjudgement(_mean(wrong), _mean(right), len(wrong), len(right))
 
 
@@ -150,7 +150,7 @@ def _is_decisive(judgement: Judgement) -> bool:
     return judgement.first.is_correct != judgement.second.is_correct
 
 
-def _share_preferring(judgements: Iterable[Judgement], quantity: Callable[[Reading], float]) -> float | None:
+def _share_preferring(judgements: Iterable[Judgement], quantity: Callable[[SolutionFeatures], float]) -> float | None:
     """Share of the pairs that differ in `quantity` in which the solution with more of it was preferred."""
     more = []
     for j in judgements:
