@@ -42,5 +42,5 @@ $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Python 3.11 or 3.12 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$$(grep -o 'torch==[0-9.]*' setup.cfg)"
-	$(BIN)/pip install --quiet -e ".[dev,track,envs,openenv,view]"
+	$(BIN)/pip install --quiet -e ".[dev,tensorboard,envs,openenv,view]"
 	touch $(READY)

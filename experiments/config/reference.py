@@ -197,7 +197,7 @@ METRICS_INTRO = """# Metrics glossary
 {written}
 
 Names of the columns of `metrics.jsonl` (one row per step; beside them `stage`, `step` and `wall_seconds`), of the
-terminal and of TensorBoard (`tensorboard: true`). A `*` stands for a name that the run brings with it: a reward part, a
+terminal and of trackers (docs/trackers.md). A `*` stands for a name that the run brings with it: a reward part, a
 verdict part, an outcome, a level, a phase. Everything is a mean over the whole step: counts are added first and
 divided once, so neither micro-batches nor padding nor processes change a number. Which ones to look at first, and what
 they mean together, is in [reading-results.md](reading-results.md).

@@ -15,6 +15,7 @@ from experiments.run.errors import UserError
 
 KEYS: dict[str, str] = {  # dotted key, `*` for any part -> the key of now
     "imitation.drill_share": "imitation.single_step_share",
+    "tensorboard": "trackers: [tensorboard]",
     **{
         f"imitation.demonstrator.{place}{old}": f"imitation.demonstrator.{place}{new}"
         for place in ("", "writers.*.", "parts.*.", "parts.*.writers.*.")

@@ -252,7 +252,7 @@ class Shared(Section):
     )  # letters, digits, `.`, `_`, `-`; names the default folder
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
     threads: Positive = 2  # torch threads of the learner
-    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra `track`
+    trackers: tuple[Component, ...] = ()  # tensorboard, trackio, wandb, or file.py:attribute: see docs/trackers.md
     env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
     policy: PolicySection
     imitation: ImitationSection | None = None  # null: the policy starts as it is

@@ -19,7 +19,7 @@ from experiments.run.folders import read_object, write_json
 MANIFEST = "manifest.json"
 LOGS = frozenset({"metrics.jsonl", "evals.jsonl", "samples.jsonl", "warnings.jsonl"})  # later stages append to them
 APART = frozenset(
-    {"test", "rollouts", "tensorboard"}
+    {"test", "rollouts", "tensorboard", "wandb"}
 )  # folders with checksums of their own, or of nothing that is read
 NOT_READ = frozenset({MANIFEST, "status.json", "stacks.txt"})  # files that no later stage reads
 

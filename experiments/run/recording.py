@@ -8,6 +8,7 @@ from typing import Any
 from experiments.run.display import Display
 from experiments.run.folders import RunFolder, append_jsonl
 from experiments.run.stop import StopSwitch
+from experiments.run.trackers import StageTrackers
 from rl.types import Group, Trajectory
 
 SAMPLED_GROUPS = 4  # groups of a step kept in samples.jsonl
@@ -15,9 +16,10 @@ SAMPLED_TRAJECTORIES = 2  # trajectories of each
 
 
 class RunRecorder:
-    """Writes metrics.jsonl, samples.jsonl, warnings.jsonl and, when asked, TensorBoard events.
+    """Writes metrics.jsonl, samples.jsonl and warnings.jsonl, and tells the display and the trackers.
 
     Args:
+        trackers: told what metrics.jsonl is told.
         on_progress: told (done, total, note), for the status file.
     """
 
@@ -28,14 +30,13 @@ class RunRecorder:
         stop: StopSwitch,
         *,
         on_progress: Callable[[int, int, str], None],
-        tensorboard: bool = False,
+        trackers: StageTrackers | None = None,
     ) -> None:
         self.folder = folder
         self.display = display
         self.stop = stop
         self._on_progress = on_progress
-        self._tensorboard = tensorboard
-        self._writer: Any = None
+        self._trackers = trackers
         self._step = 0  # of the last row of metrics
 
     @property
@@ -53,14 +54,8 @@ class RunRecorder:
         self._step = step
         self.folder.metrics(stage, step, values)
         self.display.metrics(stage, values)
-        if self._tensorboard:
-            if self._writer is None:
-                from torch.utils.tensorboard import SummaryWriter
-
-                # events of later steps, of a run that was killed, are hidden
-                self._writer = SummaryWriter(self.folder.path / "tensorboard", purge_step=step)
-            for name, value in values.items():
-                self._writer.add_scalar(f"{stage}/{name}", value, step)
+        if self._trackers is not None:
+            self._trackers.log(values, step)
 
     def samples(self, stage: str, step: int, groups: Sequence[Group]) -> None:
         """A few trajectories of a step in samples.jsonl: always the first groups, never hand-picked."""
@@ -82,9 +77,9 @@ class RunRecorder:
         append_jsonl(self.folder.path / "warnings.jsonl", [{"stage": stage, "step": self._step, "message": message}])
 
     def close(self) -> None:
-        """Flushes what is buffered."""
-        if self._writer:
-            self._writer.close()
+        """Ends the trackers."""
+        if self._trackers is not None:
+            self._trackers.close()
 
 
 def sample_row(trajectory: Trajectory) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from experiments.run.manifest import digest_of
 CHANGES_NOTHING = {
     "name",
     "seeds",
-    "tensorboard",
+    "trackers",
     "arms",
 }  # no artefact of a stage depends on these
 

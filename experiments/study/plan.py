@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from envs.environment import Environment
@@ -10,6 +9,7 @@ from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.errors import UserError
+from experiments.run.trackers import tracker_class
 from experiments.stages.preferences import read_recorded
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.prompting import with_prompts
@@ -41,10 +41,8 @@ def check_components(experiment: Experiment) -> None:
         read_recorded(Path(recorded))
     for method in methods_of_study(experiment).values():
         method.check(env)
-    if experiment.tensorboard and find_spec("tensorboard") is None:
-        raise UserError(
-            "tensorboard: true needs the extra `track`: run pip install -e '.[track]' in this project's folder"
-        )
+    for tracker in experiment.trackers:
+        tracker_class(tracker)
     path = experiment.policy.path
     if path is None:
         return

@@ -26,6 +26,7 @@ from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, ve
 from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import StopSwitch
+from experiments.run.trackers import StageTrackers, TrackedStage
 from experiments.stages.evaluation import Evaluator
 from experiments.stages.preferences import Preferences
 from experiments.stages.serving import PolicyServer
@@ -169,7 +170,7 @@ class SeedStages:
             self.display,
             self.stop,
             on_progress=status.progress,
-            tensorboard=self.experiment.tensorboard,
+            trackers=self._trackers(name, logs or folder),
         )
         seed_global_generators(seed, name)
         with status:
@@ -189,6 +190,17 @@ class SeedStages:
             raise StudyInterrupted
         self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
         self.on_stage({**row, "seconds": time.time() - began})
+
+    def _trackers(self, name: str, folder: RunFolder) -> StageTrackers:
+        """Those that the config names, told of a stage's metrics and of nothing else."""
+
+        def run(first_step: int) -> TrackedStage:
+            """The stage, at its first metrics."""
+            config = self.experiment.model_dump(mode="json")
+            study = self.experiment.name
+            return TrackedStage(study, self.services.seed, name, folder.path, config, first_step)
+
+        return StageTrackers(self.experiment.trackers, run, lambda message: self.display.warn(name, message))
 
     def _seal(
         self,

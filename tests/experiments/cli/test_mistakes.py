@@ -122,11 +122,15 @@ def test_a_folder_is_still_free_after_a_mistake_in_the_config(beyond, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_tensorboard_that_is_not_installed_is_told_before_the_run(beyond, monkeypatch):
-    monkeypatch.setattr("experiments.study.plan.find_spec", lambda name: None)
-    code, _, complaint = beyond("check", "mini", "-s", "tensorboard=true")
+def test_a_tracker_that_is_not_installed_is_told_before_the_run(beyond, monkeypatch):
+    monkeypatch.setattr("experiments.run.trackers.find_spec", lambda name: None)
+    code, _, complaint = beyond("check", "mini", "-s", "trackers=[tensorboard]")
     assert code == 2
-    assert "needs the extra `track`" in complaint
+    assert "tensorboard is not installed" in complaint
+    code, _, complaint = beyond("check", "mini", "-s", "trackers=[tensorbord]")
+    assert (code, "did you mean" in complaint) == (2, True)
+    code, _, complaint = beyond("check", "mini", "-s", "tensorboard=true")
+    assert (code, "tensorboard is called trackers: [tensorboard] now" in complaint) == (2, True)
 
 
 def test_an_unknown_gymnasium_environment_is_a_users_mistake(beyond):
