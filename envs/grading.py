@@ -9,7 +9,7 @@ from typing import Any
 
 from envs.types import Check, Problem
 from verifiers import registry
-from verifiers.extract import TRAINING_PLACES, extract_answer
+from verifiers.extract import EXPLICIT_PLACES, extract_answer
 from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
@@ -95,7 +95,7 @@ def announced_answer(
     if len(response) > MAX_RESPONSE_CHARACTERS:
         detail = f"over {MAX_RESPONSE_CHARACTERS} characters"
         return None, Verdict(Outcome.UNPARSEABLE, 0.0, detail=detail, reason=Reason.OVER_BUDGET)
-    found = extract_answer(response, TRAINING_PLACES)
+    found = extract_answer(response, EXPLICIT_PLACES)
     if not found.answer:
         return None, Verdict(Outcome.NO_ANSWER, 0.0, detail=found.detail)
     if any(other != found.answer for other in found.others):

@@ -13,6 +13,7 @@ PLANE = COORDINATES[:2]
 LINE_PARAMETERS = frozenset(("t", "s", "k", "n", "m", "u", "v", "lambda", "mu", "r", "p", "q", "a", "c", "l"))
 LINE_NAMES = frozenset(("r", "l", "ell", "L", "vec", "x", "P", "X"))  # r = (1, 2) + t (3, 4)
 PERIOD_PARAMETERS = frozenset("kmnljNKMtp")  # x = pi/6 + 2 k pi
+BOUNDED_PARAMETERS = frozenset("ijklmnpqrst")  # n = 2^k, k >= 1
 PERIODIC_UNKNOWNS = frozenset(("x", "t", "theta", "alpha", "phi", "y", "z"))
 INTEGERS = frozenset("nkmNr")  # beside a factorial, a rounding or a binomial coefficient
 VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))

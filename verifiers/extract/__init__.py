@@ -1,8 +1,9 @@
 """Where a response announces its final answer. The caller declares the places; reasoning never counts.
 
-Announcing is explicit: a box, a tag, `####`, "the answer is". `TRAINING_PLACES` stops there. `ALL_PLACES` goes on to
-read a bare expression, the last formula and the last number of a text, as graders of evaluation sets have to; a
-policy rewarded for those would learn to scatter numbers, so training environments leave them out.
+Announcing is explicit: a box, a tag, `####`, "the answer is". `TRAINING_PLACES` adds a response that consists of one
+expression and nothing else, and stops there. `ALL_PLACES` goes on to read the last formula and the last number of a
+text, as graders of evaluation sets have to; a policy rewarded for those would learn to scatter numbers, so training
+environments leave them out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from verifiers.extract.places import (
 )
 from verifiers.extract.prose import bare, formula, last
 from verifiers.extract.reasoning import strip_reasoning
-from verifiers.extract.settled import from_final
+from verifiers.extract.settled import after_retraction, from_final
+from verifiers.extract.sole import sole
 from verifiers.extract.turns import own_turn
 
 __all__ = [
@@ -107,12 +109,12 @@ def _visible(response: str) -> tuple[str, bool]:
         text = _STRUCK.sub(" ", text)
     if "not " in text:
         text = _NO_BOX.sub("", text)
-    return from_final(without_denied(text)), hidden
+    return after_retraction(from_final(without_denied(text)), _announces), hidden
 
 
 def _announces(text: str) -> bool:
     """Whether a text announces an answer in any explicit place."""
-    return any((found := _FINDERS[place](text)) is not None and found.answer for place in TRAINING_PLACES)
+    return any((found := _FINDERS[place](text)) is not None and found.answer for place in EXPLICIT_PLACES)
 
 
 @lru_cache(maxsize=64)
@@ -151,6 +153,7 @@ _FINDERS = {
     Place.BOXED: boxed,
     Place.HASHES: hashes,
     Place.ANNOUNCED: announced,
+    Place.SOLE: sole,
     Place.BARE: bare,
     Place.FORMULA: formula,
     Place.LAST: last,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from verifiers.extract.boxes import sole_box
-from verifiers.extract.doubt import NOT_THAT, reduced
+from verifiers.extract.doubt import NOT_THAT, reduced, restated
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
 from verifiers.extract.places import Extraction, Place, undecorated
 
@@ -42,10 +42,16 @@ _ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), begins) for
 _ASCII_ANNOUNCEMENTS = tuple(
     (pattern, kept) for pattern, begins in _ANNOUNCEMENTS if (kept := tuple(stem for stem in begins if stem.isascii()))
 )
+_SAID_BEFORE = re.compile(  # Thus $x <= 2$ is our answer.
+    r"(?:^|(?<=[.!?\n。]))\s*(?:(?:so|thus|hence|therefore|then|finally|and so|(?:we|i) conclude that),?\s+)*"
+    r"(\$[^$\n]{1,200}\$|\\\((?:(?!\\\)).){1,200}\\\)|\*\*[^*\n]{1,80}\*\*|-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\(?[A-J]\)?)"
+    r"\s+(?:is|are)\s+(?:the|our|my)\s+(?:(?:final|correct|right|required|desired)\s+)*answers?\b\**(?=\s*(?:[.!]|$|\n))",
+    re.IGNORECASE,
+)
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _SENTENCE_END = re.compile(
-    r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
+    r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)(?<!\bi\.e)(?<!\bresp)(?<!\bca)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
 )
 _QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
 _DENIED_LATER = re.compile(
@@ -79,13 +85,15 @@ def announced(text: str) -> Extraction | None:
     payloads: list[tuple[int, str]] = []
     past = 0
     for start, end in sorted(_starts(text))[-_MAX_ANNOUNCEMENTS:]:
-        payload = NOT_THAT.sub("", _sentence(text, end))
+        payload = restated(NOT_THAT.sub("", _sentence(text, end)))
         if payload:
             payloads.append((start, payload))
             past = end
     if "A" in text:
         for match in list(_A_LINE.finditer(text))[-_MAX_ANNOUNCEMENTS:]:
             payloads.append((match.start(), match[1].strip()))
+    if " answer" in text:
+        payloads.extend((found.start(1), found[1]) for found in list(_SAID_BEFORE.finditer(text))[-_MAX_ANNOUNCEMENTS:])
     if not payloads:
         return None
     payloads.sort()

@@ -7,7 +7,7 @@ import re
 from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import Extraction, Place
 from verifiers.extract.reasoning import may_reason
-from verifiers.extract.settled import may_settle
+from verifiers.extract.settled import may_settle, may_take_back
 from verifiers.extract.turns import may_go_on
 from verifiers.text.latex import TEXT
 
@@ -25,7 +25,11 @@ _BLANK = re.compile(
     r"|\\[hv]space\*?\{[^{}]*\}|\\(?:[hv]?phantom|tag|label)\*?\{[^{}]*\}"
     rf"|{TEXT}\s*\{{\s*\}}|\{{\s*\}})*"
 )
-_PERCENT_AFTER = re.compile(r"[\s$)]*(?:\\?%|percent\b|pct\b)")
+_GOES_ON = re.compile(  # what stands behind a box and makes another number of the one in it
+    r"[\s$)*]*(?:(?P<percent>\\?%|percent\b|pct\b)"
+    r"|(?P<scale>(?:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?(?![\w-])|(?:万亿|[万亿]|[百千](?![克米])))"
+    r"|(?<=[}\s])(?P<rest>(?:[\^_]|!(?=\s*[$\\])|\\(?:times|cdot|div)(?![a-zA-Z])|/\s*\d)[^$\n]{0,60}?)(?=\$|\\\)|\\\]|\n|\Z))"
+)
 _ANSWER = r"(?:(?:(?:the|this|that|my) )?(?:above|answer|result|value|box(?:ed)? (?:answer|value)))"
 _TAKEN_BACK = re.compile(
     rf"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
@@ -52,6 +56,12 @@ _SUPPOSED = re.compile(  # the box of an assumption, of somebody else, of what i
     r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
     r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
     r"[\s:$*(\\\[]*\Z"
+)
+_TRIED = re.compile(  # only a try, where another box comes later
+    r"(?i)\b(?:tried|try(?:ing)?|attempt(?:ed)?|test(?:ed|ing)?|guess(?:ed)?"
+    r"|(?:(?:at )?first|initially|originally|earlier|previously)(?:,? (?:I|we))?(?:['’]d| had| have)?"
+    r" (?:got|thought|found|obtained|guessed|wrote|said|answered|computed))"
+    r"(?: (?:it (?:is|was)|the answer (?:is|was)|that it (?:is|was)))?[\s:$*(\\\[]*\Z"
 )
 _FALSE = (
     r"(?:is|was|would be)\s+(?:clearly |obviously |actually |also )?(?:wrong|incorrect|false"
@@ -88,12 +98,13 @@ def sole_box(response: str) -> str | None:
     if found is not None and not start and found.end() == len(response) and response.isascii():
         content = found[1].strip()  # nothing but the box
         return content if content and not _BLANK.fullmatch(content) else None
-    if found is None or _PERCENT_AFTER.match(response, found.end()) or _is_denied(response, start, found.end()):
+    if found is None or _GOES_ON.match(response, found.end()) or _is_denied(response, start, found.end()):
         return None
     if (
         may_reason(response)
         or may_go_on(response)
         or may_settle(response, found.end())
+        or may_take_back(response, found.end())
         or without_denied(response) != response
     ):
         return None
@@ -124,12 +135,12 @@ def boxed(text: str) -> Extraction | None:
         return Extraction(None, Place.BOXED, detail="the last box is empty")
     if _is_denied(text, *found[-1][:2]):
         return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
-    filled = [
-        box for box in found if not _BLANK.fullmatch(box[2]) and (box is found[-1] or not _is_denied_nearby(text, box))
-    ]
+    full = [box for box in found if not _BLANK.fullmatch(box[2])]
+    filled = [box for box, after in zip(full, full[1:], strict=False) if not _is_put_aside(text, box, after)]
+    filled.append(full[-1])
     run = [filled[-1]]
     for box in reversed(filled[:-1]):
-        if len(run) >= _MAX_JOINED or not _JOINT.fullmatch(_words_between(text[box[1] : run[0][0]])):
+        if len(run) >= _MAX_JOINED or not _are_joined(text, box, run[0]):
             break
         run.insert(0, box)
     others = tuple(box[2].strip() for box in filled[: -len(run)])
@@ -138,14 +149,31 @@ def boxed(text: str) -> Extraction | None:
     content = run[0][2].strip()
     if not content.isascii() and "\\" not in content:
         return Extraction(content, Place.BOXED, lambda: reduced(content), others)  # a sentence of another language
-    if _PERCENT_AFTER.match(text, run[0][1]) and "%" not in content:
-        content += "\\%"
+    if (after := _GOES_ON.match(text, run[0][1])) is not None:
+        content = _with_rest(content, after)
     return Extraction(content, Place.BOXED, others=others, parts=_parts(text, filled))
 
 
-def _is_denied_nearby(text: str, box: tuple[int, int, str]) -> bool:
-    """Whether a box before the last one is denied where it stands."""
-    return bool(_DENIED_AFTER.match(text, box[1]) or _SUPPOSED.search(text, max(0, box[0] - 2 * _NEAR), box[0]))
+def _with_rest(content: str, after: re.Match[str]) -> str:
+    """The content of a box with what stands behind it: 5 as 5 %, 5 thousand or 5^2."""
+    if after["percent"]:
+        return content if "%" in content else content + "\\%"
+    return f"{content} {after['scale']}" if after["scale"] else f"{{{content}}}{after['rest'].rstrip()}"
+
+
+def _is_put_aside(text: str, box: tuple[int, int, str], after: tuple[int, int, str]) -> bool:
+    """Whether a box before the last one is denied, supposed or only tried where it stands: alone, not with the next."""
+    near = max(0, box[0] - 2 * _NEAR)
+    put_aside = (
+        _DENIED_AFTER.match(text, box[1])
+        or _SUPPOSED.search(text, near, box[0])
+        or _TRIED.search(text, near, box[0])
+    )
+    return put_aside is not None and not _are_joined(text, box, after)
+
+
+def _are_joined(text: str, box: tuple[int, int, str], after: tuple[int, int, str]) -> bool:
+    return _JOINT.fullmatch(_words_between(text[box[1] : after[0]])) is not None
 
 
 def _parts(text: str, filled: list[tuple[int, int, str]]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
 from verifiers.extract.places import formulas, undecorated
 from verifiers.text import units
+from verifiers.text.nouns import is_remark
 from verifiers.text.spellings import han_unit
 
 NEGATED = re.compile(rf"(?i){column('negations')}|≠|\\neq?\b")
@@ -19,13 +20,14 @@ _BOUNDED = re.compile(
     r"|up to|nearly|almost|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
     r"|\d\s+(?:at (?:minimum|maximum|least|most|best|worst)|minimum|maximum)\b"
 )
-_VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[^\s,;.$]{1,30})"
+_VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[^\s,;.$，。；]{1,30})"
 NOT_THAT = re.compile(
     rf"(?i)\s*(?:[,;，]\s*(?:and |but |而)?{column('negations')}\s?\W{{0,3}}{_VALUE}\W{{0,3}}$"
     rf"|\s(?:rather than|instead of) \W{{0,3}}{_VALUE}\W{{0,3}}$"
     rf"|\((?:and |but )?(?:not|no|pas|nicht|não|non|niet|nie|не)\s\W{{0,3}}(?:[\d$\\][^()\n]{{0,60}}|[A-Z])\))"
 )
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
+_NEXT_WORD = re.compile(r"\s*([^\W\d_]+)")
 _NEAR = 30  # characters around a number in which words say what becomes of it
 _PRIMES, _QUOTES = frozenset("'′″"), frozenset("'‘\"“")
 _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "dozen"))
@@ -61,12 +63,21 @@ def _denied_for_another(row: Language) -> tuple[tuple[str, ...], tuple[str, ...]
 _DENIALS = tuple(_denied_for_another(row) for row in LANGUAGES if row.instead)
 _ASCII_DENIALS = tuple(row for row in _DENIALS if any(word.isascii() for word in row[0]))
 _MAX_DENIED = 600  # characters at the end of a text in which "not 42 but 43" is looked for
+_RESTATED = re.compile(
+    r"(?i)\s*[,;(]\s*(?:i\.\s?e\.,?|that is,?|in other words,?|(?:or )?equivalently,?|d\.\s?h\.|c['’]est-à-dire|即)\s*"
+)
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
     r"(?<![\w.⁄/^√π*_])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
+
+
+def restated(payload: str) -> str:
+    """`payload` with "3/4, i.e. 75 %" as an equation, so that both of its sides must hold."""
+    said = _RESTATED.split(payload)
+    return " = ".join(undecorated(side).strip(" $)") for side in said) if len(said) > 1 else payload
 
 
 def without_remark(text: str) -> str:
@@ -97,6 +108,8 @@ def picked(text: str, number: re.Match[str]) -> str | None:
     word = _UNIT_AFTER.match(after)
     if word and (units.is_unit(word[1]) or word[1].lower() in _SCALES):
         return f"{plain} {word[1]}"
+    if (follows := _NEXT_WORD.match(after)) is not None and is_remark(follows[1].lower()):
+        return None  # 5 dixièmes
     han = None if text.isascii() else han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain
 

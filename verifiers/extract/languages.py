@@ -27,6 +27,7 @@ class Language:
         options: words that announce an option letter, before a copula.
         conclusions: words that begin a concluding sentence.
         questions: words that open another problem, as `Question:` does.
+        retractions: words at the beginning of a sentence that take back what was said before.
         spaced: whether words are set apart by spaces.
     """
 
@@ -43,6 +44,7 @@ class Language:
     options: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    retractions: tuple[str, ...] = ()
     spaced: bool = True
 
 
@@ -64,6 +66,12 @@ ENGLISH = Language(
         "so", "thus", "hence", "therefore", "then", "consequently", "in conclusion", "finally", "we conclude that",
     ),
     questions=("question", "q", "problem", "task", "exercise"),
+    retractions=(
+        "no,? wait", "wait", "hold on", "on second thoughts?", "on reflection", "correction", "scratch that", "oops",
+        "actually,? (?:no|wait|that|this|i)", "(?:i|we) (?:must|need to|should|have to) (?:redo|correct|revise)",
+        "(?:i|we)(?: have)? ma[dk]e (?:a|an) (?:\\w+ )?(?:mistake|error)", "(?:i|we) take (?:that|it) back",
+        "let (?:me|us) (?:redo|correct|fix)",
+    ),
 )  # fmt: skip
 
 LANGUAGES: tuple[Language, ...] = (
@@ -76,7 +84,8 @@ LANGUAGES: tuple[Language, ...] = (
         instead=("而是", "是"),
         options=("所以选", "故选", "应选", "选项?", "选择"),
         conclusions=("综上所述", "综上", "所以", "因此", "故", "于是", "从而", "可得", "解得", "即"),
-        questions=("问题", "問題", "题目", "例题", "问", "題目"), spaced=False,
+        questions=("问题", "問題", "题目", "例题", "问", "題目"), retractions=("等等", "不对", "更正", "等一下", "我算错了"),
+        spaced=False,
     ),
     Language(
         "Spanish", answers=("respuesta",), qualifiers=("final", "correcta"), copulas=("es", "son"), needs_copula=True,

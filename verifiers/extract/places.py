@@ -15,14 +15,15 @@ class Place(StrEnum):
     BOXED = "boxed"  # \boxed{...}
     HASHES = "hashes"  # #### ...
     ANNOUNCED = "announced"  # the answer is ..., Answer: ..., A: ...
-    BARE = "bare"  # the whole response is one expression
+    SOLE = "sole"  # the response is one expression and nothing else, no sentence
+    BARE = "bare"  # the whole response as one expression, or what is left of it without a sentence
     FORMULA = "formula"  # the last $...$ of the text
     LAST = "last"  # the last number, equation or bold words of the text
 
 
-TRAINING_PLACES = (Place.TAG, Place.BOXED, Place.HASHES, Place.ANNOUNCED)
-ALL_PLACES = tuple(Place)
-EXPLICIT_PLACES = frozenset(TRAINING_PLACES)
+EXPLICIT_PLACES = (Place.TAG, Place.BOXED, Place.HASHES, Place.ANNOUNCED)
+TRAINING_PLACES = (*EXPLICIT_PLACES, Place.SOLE)
+ALL_PLACES = tuple(place for place in Place if place is not Place.SOLE)  # BARE reads more than SOLE
 
 
 def read_places(places: Sequence[Place | str]) -> tuple[Place, ...]:

@@ -1,12 +1,15 @@
 """The words that settle a response: `Final answer: ...`. What was announced before them was a step on the way.
 
 So a box of an earlier step neither outranks the final answer nor contradicts it. The first such words count: two final
-answers stay two announcements.
+answers stay two announcements. Words that take back what was said (`Wait, I made an error.`) do the same for the answer
+announced after them: it is the last one that counts, so nothing is gained by announcing another before.
 """
 
 from __future__ import annotations
 
 import re
+
+from collections.abc import Callable
 
 from verifiers.extract.languages import LANGUAGES, column, stems
 
@@ -21,6 +24,10 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 
+_TAKEN_BACK = re.compile(
+    rf"(?i)(?:^|(?<=[.!?\n。！？)}}$*]))[\s*_]*(?:(?:oh|hm+|but|ah|so|well),? )?{column('retractions')}"
+)
+_RETRACTIONS_TRIED = 20  # the last ones of a text
 
 _STEMS = tuple(word for row in LANGUAGES for phrase in row.finals for word in stems((phrase,)))
 _ASCII_STEMS = tuple(word for word in _STEMS if word.isascii())
@@ -36,6 +43,23 @@ def from_final(text: str) -> str:
     for found in _FINAL.finditer(text) if _has_stem(text) else ():
         if _VALUE.match(text, found.end()):
             return text[found.start() :]
+    return text
+
+
+def may_take_back(response: str, start: int = 0) -> bool:
+    """Whether words that take back what was said stand at or after `start`."""
+    return _TAKEN_BACK.search(response, start) is not None
+
+
+def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
+    """`text` from the last words on that take back what was said before them, if an answer is announced after these.
+
+    Args:
+        has_announced: whether a text announces an answer in any explicit place.
+    """
+    for found in list(_TAKEN_BACK.finditer(text))[: -_RETRACTIONS_TRIED - 1 : -1]:
+        if has_announced(text[found.end() :]):
+            return text[found.end() :]
     return text
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from verifiers.algebra.claims import Claim, claims_of
 from verifiers.algebra.polynomials import NotPolynomial, Polynomial, equation_polynomial, has_same_real_roots
-from verifiers.extract import TRAINING_PLACES, extract_answer
+from verifiers.extract import EXPLICIT_PLACES, extract_answer
 from verifiers.judges.combine import resolve, warm_up_all
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.tree import Expr, Group, Rel
@@ -106,7 +106,7 @@ def _announcement(steps: Sequence[StepVerdict], answer: str, response: str) -> t
     for index in reversed(range(max(0, len(steps) - MAX_LINES_SEARCHED), len(steps))):
         start, end = steps[index].span
         line = response[start : min(end, start + MAX_STEP_CHARACTERS)]
-        if answer in line and extract_answer(line, TRAINING_PLACES).answer == answer:
+        if answer in line and extract_answer(line, EXPLICIT_PLACES).answer == answer:
             return index, start + line.rfind(answer)
     at = response.rfind(answer)
     holding = (index for index, step in enumerate(steps) if step.span[0] <= at < step.span[1])

@@ -32,6 +32,7 @@ _PLACE_NAMES = {
     Place.BOXED: "the last box",
     Place.HASHES: "what follows ####",
     Place.ANNOUNCED: "the last announcement in words",
+    Place.SOLE: "the whole response, one expression",
     Place.BARE: "the whole response",
     Place.FORMULA: "the last formula",
     Place.LAST: "the last number, equation or bold words",
@@ -131,6 +132,8 @@ class SymbolicVerifier(AnswerVerifier):
         found = extract_answer(response, self.places)
         if reference.choice is not None and found.place not in EXPLICIT_PLACES:
             return chosen_option(response, self.places) or found
+        if found.answer is None and Place.SOLE in self.places and squeezed_text(response) == reference.squeezed:
+            return Extraction(reference.text, Place.SOLE)  # word for word, though a sentence: odd $n$
         return found
 
     def judge_announced(

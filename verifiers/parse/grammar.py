@@ -239,7 +239,11 @@ class Parser(ConditionParser):
                 break
             if token.kind in ("rel", "^", "frac", "sqrt", "*", "/", "+", "big", "int", "begin"):
                 raise ParseError("mathematics among words")
-            parts.append(self.take().value)
+            is_glued = token.kind == "sym" and not token.spaced and self.tokens[self.position - 1].kind == "sym"
+            if parts and is_glued:
+                parts[-1] += self.take().value  # a short word that was taken for a product of letters
+            else:
+                parts.append(self.take().value)
         words = canonical_words(" ".join(parts))
         return Sym(parts[0]) if len(parts) == 1 and parts[0].isalpha() and len(parts[0]) == 1 else Text(words)
 

@@ -71,6 +71,8 @@ _CHINESE_DIGITS = {
 _HAN_FRACTION = re.compile(
     "([零一二两三四五六七八九十百千]+|[0-9]{1,9})分之([零一二两三四五六七八九十百千]+|[0-9]{1,9})(?![.0-9])"
 )
+_HAN_SCALED = re.compile(r"(\d{1,12})(?:\.(\d{1,12}))?\s*(万亿|千万|百万|亿|万|千|百)(?!分|[克米瓦卡])")
+_HAN_ZEROS = {"百": 2, "千": 3, "万": 4, "百万": 6, "千万": 7, "亿": 8, "万亿": 12}
 _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]+")
 
 # A source that was written with unescaped backslashes: "\f" of "\frac" became a form feed, and so on.
@@ -191,11 +193,20 @@ def _ascii(text: str) -> str:
         text,
     )
     text = _HAN_FRACTION.sub(_han_fraction, text)
+    text = _HAN_SCALED.sub(_han_scaled, text)
     text = _VULGAR.sub(_vulgar, text)
     text = text.translate(_TRANSLATION)
     if text.isascii():
         return text
     return "".join(_fold(sign) for sign in text).translate(_TRANSLATION)
+
+
+def _han_scaled(found: re.Match[str]) -> str:
+    """3.5万 as 35000."""
+    decimals = found[2] or ""
+    zeros = _HAN_ZEROS[found[3]] - len(decimals)
+    digits = (found[1] + decimals).lstrip("0") or "0"
+    return digits + "0" * zeros if zeros >= 0 else f"{found[1]}{decimals[:zeros]}.{decimals[zeros:]}"
 
 
 def _han_fraction(found: re.Match[str]) -> str:

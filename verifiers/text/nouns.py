@@ -25,7 +25,19 @@ _REMARKS = frozenset(
      "mods", "moduli", "guess", "guesses", "minuses", "pluses", "places", "digits", "decimals", "powers", "squares of",
      "ths", "works", "fails", "seems", "means", "equals", "gives", "leaves", "exceeds", "divides", "loses", "misses",
      "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn",
-     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
+     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger",
+     # parts and scales of other languages
+     "demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
+     "douzaine", "douzaines", "moins", "medio", "medios", "tercio", "cuarto", "quinto", "quintas", "séptimo",
+     "séptimos", "centésimos", "milésimos", "décimo", "décimos", "décima", "décimas", "centésima", "centésimas",
+     "milésimas", "mil", "millón", "millones", "docena", "docenas", "decenas", "menos", "terços", "terço",
+     "quartos", "sétimos", "oitavos", "nonos", "avos", "milhão", "milhões", "dúzia", "dúzias", "mezzi", "terzi",
+     "quarti", "quinti", "sesti", "settimi", "ottavi", "noni", "decimi", "centesimi", "millesimi", "mila", "milioni",
+     "miliardi", "dozzine", "meno", "halbe", "hälften", "hundert", "tausend", "million", "millionen", "milliarde",
+     "milliarden", "dutzend", "weniger", "mehr", "derde", "derden", "kwart", "vierde", "tiende", "tienden", "duizend",
+     "miljoen", "miljard", "dozijn", "minder", "десятых", "сотых", "тысячных", "третьих", "четвертей", "половин",
+     "пятых", "тысяч", "тысячи", "миллион", "миллионов", "миллиардов", "дюжин", "меньше", "больше", "dziesiątych",
+     "tysięcy", "milionów", "bin", "milyon", "milyar", "yarım")
 )  # fmt: skip
 _PART = re.compile(
     r"(?i).*(?:[^aeiou\W]ths?|[a-z]tieths?|i\u00e8mes?|iemes?|\wtel|nths|avos)"
@@ -43,7 +55,7 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
         value: the number; None where it is no rational.
     """
     said = words.split()
-    if any(word in _REMARKS or (_PART.fullmatch(word) and word not in _SUBSTANTIVES) for word in said):
+    if any(is_remark(word) for word in said):
         return False
     if any(units.names_unit(word) for word in said):
         return True  # 50 days left
@@ -52,3 +64,8 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
     if value is not None and abs(value) <= 1:
         return True
     return any(word in _IRREGULAR or (word.endswith("s") and len(word) > 2 and word[-2] != "s") for word in said)
+
+
+def is_remark(word: str) -> bool:
+    """Whether a word in lower case changes or comments on the number before it: `tenths`, `dixièmes`, `Millionen`."""
+    return word in _REMARKS or (_PART.fullmatch(word) is not None and word not in _SUBSTANTIVES)

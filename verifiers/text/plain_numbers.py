@@ -16,7 +16,7 @@ _MAX_CHARACTERS = 900
 _PLAIN = re.compile(r"([+-]?)(\d{0,400})(?:\.(\d{1,400}))?(?<=\d)")
 _FRACTION = re.compile(r"([+-]?\d{1,400})\s*/\s*(\d{1,400})|([+-]?)\\[dt]?frac\{([+-]?\d{1,400})\}\{([+-]?\d{1,400})\}")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
-_POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d{1,400})?|\.\d{3},\d{1,400})")
+_POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:(?:,|\{,\})\d{1,400})?|\.\d{3}(?:,|\{,\})\d{1,400})")
 _SPACE_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,400})?")
 _SEPARATORS = re.compile(r"[^\d.+-]")
 _AROUND = " \t\n$*"
@@ -89,7 +89,7 @@ def _bare(text: str) -> Number | None:
 def _grouped(text: str) -> Number | None:
     """1,000 and 1.234,5 and 12 500."""
     if _POINT_GROUPED.fullmatch(text):
-        return _bare(text.replace(".", "").replace(",", "."))
+        return _bare(text.replace(".", "").replace("{,}", ".").replace(",", "."))
     if _GROUPED.fullmatch(text):
         return _bare(_SEPARATORS.sub("", text))
     if _SPACE_GROUPED.fullmatch(text):

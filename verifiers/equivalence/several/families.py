@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import permutations
 
+from verifiers.equivalence.conventions import BOUNDED_PARAMETERS
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.rewrite import substitute
@@ -38,6 +39,8 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
             return no("the conditions differ")
         return judged
     names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
+    if mine and theirs and not names and mine.where and theirs.where:
+        names = _bounded_names(mine.where, left)
     targets = [name for name in _parameter_names(theirs, right, left) if name in free_symbols(right)]
     if names and len(names) == len(targets) <= 3:
         for chosen in permutations(targets):
@@ -56,6 +59,15 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
 
 def _renamed(expr: Expr, names: dict[str, str]) -> Expr:
     return substitute(expr, {name: Sym(target) for name, target in names.items()})
+
+
+def _bounded_names(where: Expr, body: Expr) -> list[str]:
+    """The parameters that a condition bounds without declaring them: k in n = 2^k, k >= 1, and in 2^k, k >= 1."""
+    label = labelled(body).label
+    named = free_symbols(label) if label is not None else frozenset()
+    bounded = free_symbols(where) & free_symbols(body) - named
+    is_sure = label is not None or len(free_symbols(body)) == 1
+    return sorted(bounded) if is_sure and bounded <= BOUNDED_PARAMETERS else []
 
 
 def _parameter_names(family: Family | None, body: Expr, other: Expr) -> list[str]:

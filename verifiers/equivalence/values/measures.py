@@ -138,6 +138,8 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Eq
     if not isinstance(reference, Quantity):
         if _other_measure(reference, answer):
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
+        if answer.unit in _SCALE_LETTERS:
+            return no(f"{answer.unit} after a number may stand for a thousand or a trillion", Reason.FORMAT)
         if not answer.known and not names_a_count(answer.unit, _rational(answer.value)):
             return no(f"{answer.unit!r} after a number is no unit", Reason.FORMAT)
         return compare_scalars(answer.value, reference, settings)
@@ -177,6 +179,7 @@ def _scaled(value: Expr, factor: Fraction) -> Expr:
 
 
 _WRITTEN = frozenset(("Num", "Op", "Op:add", "Op:mul", "Op:neg"))
+_SCALE_LETTERS = frozenset("KT")  # kelvin and tesla only where the reference has them
 _SAME_UNITS = ({"celsius", "C"}, {"fahrenheit", "F"})  # "25 C" is no charge beside 25 degrees
 # scale -> size of its degree in kelvins, and its zero in degrees of its own below that of the scale
 _SCALES = {

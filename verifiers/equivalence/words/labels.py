@@ -224,7 +224,9 @@ def check_chain(expr: Rel) -> None:
         for other, known in constants:
             gap = abs(value - known)
             allowed = max(abs(value), abs(known)) * (_APPROXIMATION if approximate else _EXACT)
-            if gap > allowed and not _rounds(side, other, gap, approximate):
+            if gap > allowed and not (
+                _rounds(side, other, gap, approximate) or _same_percent(side, value, other, known)
+            ):
                 raise ContradictionError("the chain says that two different numbers are equal")
         constants.append((side, value))
 
@@ -237,13 +239,23 @@ def _rounds(first: Expr, second: Expr, gap: Fraction, approximate: bool) -> bool
     return gap <= 10 ** -min(decimals) * (1 if approximate else 0.5) * 1.0001
 
 
+def _same_percent(first: Expr, value: Fraction, second: Expr, known: Fraction) -> bool:
+    """Whether a percentage rounds the other side, which may count in percent: 1/7 = 14 %, 10/40 * 100 = 25 %."""
+    percents = [side.args[0] for side in (first, second) if isinstance(side, Op) and side.op == "percent"]
+    if len(percents) != 1:
+        return False
+    part, other = (value, known) if isinstance(first, Op) and first.op == "percent" else (known, value)
+    places = percents[0].places or 0 if isinstance(percents[0], Num) else 0
+    return any(abs(100 * part - scale * other) <= Fraction(1, 2 * 10**places) for scale in (1, 100))
+
+
 def _constant(expr: Expr) -> Fraction | None:
     """The number that a side denotes; None if it is none (symbols, sets, too large)."""
     if isinstance(expr, Quantity):
         return None
     if isinstance(expr, Num):
         return expr.value
-    if _opaque_names(expr) or not marks(expr).isdisjoint(("Op:percent", "Op:degree")):
+    if _opaque_names(expr) or "Op:degree" in marks(expr):
         return None
     try:
         return exact(expr)

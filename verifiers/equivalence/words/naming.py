@@ -36,7 +36,7 @@ def _name_one_derivative(first: tuple[str, int] | None, second: tuple[str, int] 
     """dy/dx and f'(x): of one order, and of one function, which y may stand for."""
     if first is None or second is None or first[1] != second[1]:
         return False
-    return first[0] == second[0] or "y" in (first[0], second[0])
+    return first[0] == second[0] or {first[0], second[0]} in _Y_STANDS_FOR
 
 
 def _derivative(label: Expr | None) -> tuple[str, int] | None:
@@ -50,6 +50,7 @@ def _derivative(label: Expr | None) -> tuple[str, int] | None:
 
 
 _LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
+_Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
 
 
 def asks_for_number(equation: Rel) -> bool:

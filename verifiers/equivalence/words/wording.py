@@ -29,8 +29,10 @@ _SAME: dict[str, str] = {
         "has no real solutions; has no real solution; no such solution; does not have solution; "
         "does not have any solutions; "
         "no valid solution; no valid solutions; no possible solution; no possible solutions; none exist; none; "
+        "无解; 无实数解; 无实数根; 无实根; 没有解; 没有实数解; 方程无解; 不存在这样的解; 空集; "
         "has no roots; have no solution; have no solutions; inconsistent; no answer exists; unsolvable",
         "does not exist": "dne; d n e; doesn t exist; do not exist; no limit; limit does not exist; has no limit; "
+        "不存在; 极限不存在; 无意义; "
         "undefined; not defined; is undefined; is not defined; undef",
         "diverges": "divergent; is divergent; diverge; does not converge; doesn t converge",
         "converges": "convergent; is convergent; converge",
@@ -41,8 +43,9 @@ _SAME: dict[str, str] = {
         "infinitely many": "infinitely many solutions; infinite solutions; infinite number of solutions; "
         "infinitely many values; infinite number; infinitely many numbers; has infinitely many solutions; "
         "infinitely many integers; unlimited",
-        "true": "yes; correct; always true; is true; yes it is; yes it does; statement is true",
-        "false": "no; incorrect; is false; not true; no it is not; no it does not; statement is false",
+        "neither": "neither even nor odd; neither odd nor even; neither of them; neither one",
+        "true": "yes; 是; 对; 正确; correct; always true; is true; yes it is; yes it does; statement is true",
+        "false": "no; 否; 错; 错误; 不正确; 不对; incorrect; is false; not true; no it is not; no it does not; statement is false",
         "impossible": "not possible; is impossible; cannot be done; can not be done; is not possible",
         "increasing": "is increasing; strictly increasing; increases",
         "decreasing": "is decreasing; strictly decreasing; decreases",
@@ -69,6 +72,8 @@ _NONE_AT_ALL = re.compile(
 _NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
 _KIND = re.compile(r"\b(?:series|sequence|integral|function|matrix|number|integer|graph|system|set)\b")
 _LETTERS = {"t": "true", "f": "false"}  # for the words alone, not for what else means them
+_HAN_NOUN = re.compile("(?<=[要分])条件$|(?<=[偶奇增减])函数$")
+_EVERY = re.compile(r"^(?:all|any|their|its|all (?:of )?(?:their|its)|every) (?=(?:cyclic )?permutations?\b)")
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
@@ -122,7 +127,7 @@ def _kind_of(words: str) -> str:
 
 def canonical_phrase(words: str) -> str:
     """One phrase for all the ways to say the same: `There are no solutions` is `no solution`."""
-    words = words.casefold()
+    words = _EVERY.sub("", _HAN_NOUN.sub("", words.casefold()))
     for _ in range(2):  # "the answer is that it is odd"
         words = _SAME.get(words, words)
         subject = _SUBJECT.match(words + " ")

@@ -1,0 +1,59 @@
+r"""A response that consists of one expression and nothing else: its answer, though nothing announces it.
+
+Everything that makes an unannounced answer a guess is left out: a sentence with a number in it, several lines, words
+before the value. What is left is judged as if it stood in a box.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verifiers.extract.languages import column
+from verifiers.extract.places import Extraction, Place, undecorated
+
+_MAX_EXPRESSION = 400  # characters
+_MAX_WORDS = 80  # characters of an answer in words
+_FENCED = re.compile(r"\A```[a-z]{0,8}[ \t]*\n([^`]*)\n[ \t]*```\Z")
+_ONE_FORMULA = re.compile(
+    r"(?s)\A(?:\$\$(?:(?!\$).)*\$\$|\$[^$]*\$|\\\[(?:(?!\\\]).)*\\\]|\\\((?:(?!\\\)).)*\\\)"
+    r"|\\begin\{(\w+\*?)\}(?:(?!\\end\{\1\}).)*\\end\{\1\})[.,。]?\Z"
+)
+_VALUE = re.compile(r"[\d$\\]")
+_WORD = re.compile(
+    r"(?<![^\W\d_])(?:[^\W\d_]{4,}|[^\W\d_]{3}(?=[\s:：,'’-])|(?:so|we|is|it|to|of|by|he|if|as|at|or|my|an|no|be|do)\b)"
+    r"|(?!负)[\u3040-\u9fff\uac00-\ud7af]"
+)
+_NAMES = frozenset(
+    ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh", "cosh",
+     "tanh", "sqrt", "cbrt", "root", "log", "exp", "lim", "gcd", "lcm", "max", "min", "abs", "floor", "ceil", "binom",
+     "det", "inf", "infinity", "alpha", "beta", "gamma", "theta", "lambda", "phi", "minus", "negative")
+)  # fmt: skip
+_PREDICATE = re.compile(
+    rf"(?i)(?<![\w\\])(?:is|are|was|were|be|am|equals?|gives?|gets?|has|have|had|makes?|becomes?|costs?|must|should"
+    rf"|because|since|answer|maybe|perhaps|think|guess|{column('conclusions')})(?![\w])"
+)
+_TEXT_GROUP = re.compile(r"\\(?:text|mathrm|textbf|mbox|operatorname)\w*\s*\{[^{}]*\}")
+
+
+def sole(text: str) -> Extraction | None:
+    """The whole text, where it is one expression, an option, or a few words that are no sentence."""
+    stripped = text.strip()
+    if (fenced := _FENCED.match(stripped)) is not None:
+        stripped = fenced[1].strip()
+    if not stripped or len(stripped) > _MAX_EXPRESSION:
+        return None
+    if "\n" in stripped and not _ONE_FORMULA.match(stripped):
+        return None
+    answer = undecorated(stripped)
+    return Extraction(answer, Place.SOLE) if answer and not _is_sentence(answer) else None
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether words lead up to a value, or a verb stands outside the formulas."""
+    value = _VALUE.search(text)
+    if value is None and len(text) > _MAX_WORDS:
+        return True
+    if value is not None and any(word[0].lower() not in _NAMES for word in _WORD.finditer(text, 0, value.start())):
+        return True
+    plain = _TEXT_GROUP.sub(" ", text) if "\\begin" in text else text  # the conditions of a piecewise value
+    return value is not None and _PREDICATE.search(plain) is not None
