@@ -183,7 +183,8 @@ def test_certificates_accept_every_right_form_and_no_wrong_one(name, problem, ri
 def test_answers_count_where_they_are_announced_and_once():
     env, problem = make("sums"), Problem("", "12")
     assert env.grade(problem, r"so \boxed{12}").is_correct
-    assert env.grade(problem, "12").outcome is Outcome.NO_ANSWER
+    assert env.grade(problem, "so 12").outcome is Outcome.NO_ANSWER
+    assert env.grade(problem, "12").is_correct  # nothing but the answer
     assert (
         env.grade(problem, "#### 12\n#### 13").reason is Reason.SEVERAL_ANSWERS
         or not env.grade(problem, "#### 12\n#### 13").is_correct

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from verifiers.extract import TRAINING_PLACES, Place, extract_answer
+from verifiers.extract import EXPLICIT_PLACES, Place, extract_answer
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.types import Outcome, Reason
 
@@ -92,9 +92,9 @@ def test_each_place_gives_its_text(response: str, place: Place, answer: str) -> 
 
 def test_only_declared_places_count() -> None:
     assert extract_answer("the answer is 5", (Place.BOXED,)).answer is None
-    assert extract_answer("42", TRAINING_PLACES).answer is None
+    assert extract_answer("42", EXPLICIT_PLACES).answer is None
     assert VERIFIER.verify("42", "42").is_correct
-    assert STRICT.verify("42", "42").outcome is Outcome.NO_ANSWER
+    assert STRICT.verify("42 it is", "42").outcome is Outcome.NO_ANSWER
 
 
 def test_text_in_a_reasoning_block_is_no_answer() -> None:

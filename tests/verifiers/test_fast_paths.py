@@ -85,6 +85,7 @@ def test_the_short_way_is_taken_where_it_should_be() -> None:
 @example("1,000", "1000")
 @example("5\\%", "0.05")
 @example("\\$5", "5")
+@example("1", "$1/1")
 def test_two_plain_numbers_are_judged_as_their_trees_are(answer: str, reference: str) -> None:
     if read_number(answer) is None or read_number(reference) is None:
         return

@@ -3,6 +3,7 @@ r"""Answers in a box: `\boxed{...}` and its kin, `\fbox{...}`, `\framebox[2cm]{.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import Extraction, Place
@@ -27,9 +28,10 @@ _BLANK = re.compile(
 )
 _GOES_ON = re.compile(  # what stands behind a box and makes another number of the one in it
     r"[\s$)*]*(?:(?P<percent>\\?%|percent\b|pct\b)"
-    r"|(?P<scale>(?:hundred|thousand|million|billion|trillion|dozen|lakh|crore)s?(?![\w-])|(?:万亿|[万亿]|[百千](?![克米])))"
+    r"|(?P<scale>(?:hundred|thousand|million|billion|trillion|dozen|lakh|crore)(?:s|ths?)?(?![\w-])|tenths?\b|(?:万亿|[万亿]|[百千](?![克米])))"
     r"|(?<=[}\s])(?P<rest>(?:[\^_]|!(?=\s*[$\\])|\\(?:times|cdot|div)(?![a-zA-Z])|/\s*\d)[^$\n]{0,60}?)(?=\$|\\\)|\\\]|\n|\Z))"
 )
+_PLAIN = re.compile(r"[\w.]+")
 _ANSWER = r"(?:(?:(?:the|this|that|my) )?(?:above|answer|result|value|box(?:ed)? (?:answer|value)))"
 _TAKEN_BACK = re.compile(
     rf"(?i)\b(?:correction\b|scratch that|oops|i made (?:a|an) (?:\w+ )?(?:mistake|error)"
@@ -136,7 +138,7 @@ def boxed(text: str) -> Extraction | None:
     if _is_denied(text, *found[-1][:2]):
         return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
     full = [box for box in found if not _BLANK.fullmatch(box[2])]
-    filled = [box for box, after in zip(full, full[1:], strict=False) if not _is_put_aside(text, box, after)]
+    filled = [box for box, after in pairwise(full) if not _is_put_aside(text, box, after)]
     filled.append(full[-1])
     run = [filled[-1]]
     for box in reversed(filled[:-1]):
@@ -158,16 +160,16 @@ def _with_rest(content: str, after: re.Match[str]) -> str:
     """The content of a box with what stands behind it: 5 as 5 %, 5 thousand or 5^2."""
     if after["percent"]:
         return content if "%" in content else content + "\\%"
-    return f"{content} {after['scale']}" if after["scale"] else f"{{{content}}}{after['rest'].rstrip()}"
+    if after["scale"]:
+        return f"{content} {after['scale']}"
+    return (content if _PLAIN.fullmatch(content) else f"{{{content}}}") + after["rest"].rstrip()
 
 
 def _is_put_aside(text: str, box: tuple[int, int, str], after: tuple[int, int, str]) -> bool:
     """Whether a box before the last one is denied, supposed or only tried where it stands: alone, not with the next."""
     near = max(0, box[0] - 2 * _NEAR)
     put_aside = (
-        _DENIED_AFTER.match(text, box[1])
-        or _SUPPOSED.search(text, near, box[0])
-        or _TRIED.search(text, near, box[0])
+        _DENIED_AFTER.match(text, box[1]) or _SUPPOSED.search(text, near, box[0]) or _TRIED.search(text, near, box[0])
     )
     return put_aside is not None and not _are_joined(text, box, after)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
 from verifiers.extract.places import formulas, undecorated
 from verifiers.text import units
-from verifiers.text.nouns import is_remark
+from verifiers.text.nouns import is_part
 from verifiers.text.spellings import han_unit
 
 NEGATED = re.compile(rf"(?i){column('negations')}|≠|\\neq?\b")
@@ -108,7 +108,7 @@ def picked(text: str, number: re.Match[str]) -> str | None:
     word = _UNIT_AFTER.match(after)
     if word and (units.is_unit(word[1]) or word[1].lower() in _SCALES):
         return f"{plain} {word[1]}"
-    if (follows := _NEXT_WORD.match(after)) is not None and is_remark(follows[1].lower()):
+    if (follows := _NEXT_WORD.match(after)) is not None and is_part(follows[1].lower()):
         return None  # 5 dixièmes
     han = None if text.isascii() else han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain

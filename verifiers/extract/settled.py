@@ -8,8 +8,7 @@ announced after them: it is the last one that counts, so nothing is gained by an
 from __future__ import annotations
 
 import re
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from verifiers.extract.languages import LANGUAGES, column, stems
 
@@ -24,9 +23,11 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 
-_TAKEN_BACK = re.compile(
-    rf"(?i)(?:^|(?<=[.!?\n。！？)}}$*]))[\s*_]*(?:(?:oh|hm+|but|ah|so|well),? )?{column('retractions')}"
-)
+_TAKEN_BACK = re.compile(rf"(?i){column('retractions')}")
+_SENTENCE_BEGINS = re.compile(r"(?i)(?:\A|[.!?\n。！？)}$*])[\s*_]{0,6}(?:(?:oh|hm+|but|ah|so|well),? )?\Z")
+_NEAR = 20  # characters before such words in which their sentence begins
+_RETRACTING = ("wait", "hold on", "thought", "reflection", "correction", "scratch", "oops", "actually", "redo",
+               "revise", "correct", "mistake", "error", "take", "fix", "等", "不对", "更正", "算错")  # fmt: skip
 _RETRACTIONS_TRIED = 20  # the last ones of a text
 
 _STEMS = tuple(word for row in LANGUAGES for phrase in row.finals for word in stems((phrase,)))
@@ -48,7 +49,7 @@ def from_final(text: str) -> str:
 
 def may_take_back(response: str, start: int = 0) -> bool:
     """Whether words that take back what was said stand at or after `start`."""
-    return _TAKEN_BACK.search(response, start) is not None
+    return any(True for _ in _retractions(response, start))
 
 
 def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
@@ -57,10 +58,19 @@ def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
     Args:
         has_announced: whether a text announces an answer in any explicit place.
     """
-    for found in list(_TAKEN_BACK.finditer(text))[: -_RETRACTIONS_TRIED - 1 : -1]:
-        if has_announced(text[found.end() :]):
-            return text[found.end() :]
+    for end in list(_retractions(text))[: -_RETRACTIONS_TRIED - 1 : -1]:
+        if has_announced(text[end:]):
+            return text[end:]
     return text
+
+
+def _retractions(text: str, start: int = 0) -> Iterator[int]:
+    """Where words end, at or after `start`, that begin a sentence and take back what was said."""
+    lowered = text[start:].lower()
+    if any(word in lowered for word in _RETRACTING):
+        for found in _TAKEN_BACK.finditer(text, start):
+            if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start()):
+                yield found.end()
 
 
 def _has_stem(text: str) -> bool:

@@ -1,7 +1,7 @@
 r"""A response that consists of one expression and nothing else: its answer, though nothing announces it.
 
-Everything that makes an unannounced answer a guess is left out: a sentence with a number in it, several lines, words
-before the value. What is left is judged as if it stood in a box.
+Everything that makes an unannounced answer a guess or a step is left out: a sentence with a number in it, several
+lines, words before the value, a calculation. What is left is judged as if it stood in a box.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ _NAMES = frozenset(
      "det", "inf", "infinity", "alpha", "beta", "gamma", "theta", "lambda", "phi", "minus", "negative")
 )  # fmt: skip
 _PREDICATE = re.compile(
-    rf"(?i)(?<![\w\\])(?:is|are|was|were|be|am|equals?|gives?|gets?|has|have|had|makes?|becomes?|costs?|must|should"
+    rf"(?i)(?<![\w\\])(?:is|are|was|were|am|equals?|gives?|gets?|has|have|had|makes?|becomes?|costs?|must|should"
     rf"|because|since|answer|maybe|perhaps|think|guess|{column('conclusions')})(?![\w])"
 )
+_CALCULATION = re.compile(r"(?:[^A-Za-z\\=]|\\[A-Za-z]+)*=")  # no name on the left: a step, and no answer
 _TEXT_GROUP = re.compile(r"\\(?:text|mathrm|textbf|mbox|operatorname)\w*\s*\{[^{}]*\}")
 
 
@@ -45,7 +46,9 @@ def sole(text: str) -> Extraction | None:
     if "\n" in stripped and not _ONE_FORMULA.match(stripped):
         return None
     answer = undecorated(stripped)
-    return Extraction(answer, Place.SOLE) if answer and not _is_sentence(answer) else None
+    if not answer or _is_sentence(answer) or _CALCULATION.match(answer):
+        return None
+    return Extraction(answer, Place.SOLE)
 
 
 def _is_sentence(text: str) -> bool:
@@ -56,4 +59,4 @@ def _is_sentence(text: str) -> bool:
     if value is not None and any(word[0].lower() not in _NAMES for word in _WORD.finditer(text, 0, value.start())):
         return True
     plain = _TEXT_GROUP.sub(" ", text) if "\\begin" in text else text  # the conditions of a piecewise value
-    return value is not None and _PREDICATE.search(plain) is not None
+    return _PREDICATE.search(plain) is not None

@@ -33,7 +33,7 @@ REFERENCES_KEPT = 4096  # references read once and remembered, per verifier
 class Mode(StrEnum):
     """For whom answers are judged."""
 
-    TRAINING = "training"  # explicit announcements, all of them alike; no rounding to a decimal reference
+    TRAINING = "training"  # announcements, all alike, or nothing but an answer; no rounding to the reference
     EVALUATION = "evaluation"  # any place, the last announcement counts; an exact answer may round to the reference
 
 
@@ -52,7 +52,7 @@ class AnswerVerifier(ABC):
     """Verifies the answer that a response announces.
 
     Args:
-        places: where the answer may stand, as in `verifiers.extract`; the explicit announcements by default.
+        places: where the answer may stand, as in `verifiers.extract`; by default announcements, or the whole response.
         strict: an answer announced again with another verdict is WRONG with Reason.SEVERAL_ANSWERS; otherwise the last
             announcement counts.
     """

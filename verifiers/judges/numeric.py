@@ -19,8 +19,8 @@ class NumericVerifier(AnswerVerifier):
     """Compares one announced number with the reference, exactly.
 
     Attributes:
-        mode: `training`: explicit announcements only, all with the same value; `evaluation`: any place of
-            `verifiers.extract`, and the last announcement counts.
+        mode: `training`: an announcement, or a response that is nothing but its answer, all with the same value;
+            `evaluation`: any place of `verifiers.extract`, and the last announcement counts.
         places: where the answer may stand; (): as the mode says.
         strict: an answer announced more than once with different values is wrong; None: as the mode says.
         tolerance: absolute difference that still counts as equal.

@@ -51,8 +51,9 @@ class SymbolicVerifier(AnswerVerifier):
     """Judges whether the announced answer is mathematically the reference.
 
     Attributes:
-        mode: `training`: explicit announcements only, all with the same value; `evaluation`: any place of
-            `verifiers.extract`, the last announcement counts, and an exact answer may round to a decimal reference.
+        mode: `training`: an announcement, or a response that is nothing but its answer, all with the same value;
+            `evaluation`: any place of `verifiers.extract`, the last announcement counts, and an exact answer may round
+            to a decimal reference.
         places: where the answer may stand in the response; (): as the mode says.
         strict: an answer announced more than once with different values is wrong; None: as the mode says.
         allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.

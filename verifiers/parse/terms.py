@@ -7,7 +7,7 @@ from fractions import Fraction
 from verifiers.parse.calls import negated
 from verifiers.parse.english.quantities import QuantityParser, times
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Ratio, Rel, SetOp, Sym, num
+from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
 from verifiers.text import units
 
 _STARTS = frozenset(
@@ -96,7 +96,7 @@ class TermParser(QuantityParser):
                 left = times(left, self.signed())
             elif kind == "/":
                 self.take()
-                left = Op("div", (left, self.signed()))
+                left = _divided(left, self.signed())
             elif kind == "mod":
                 self.take()
                 left = Op("mod", (left, self.signed()))
@@ -239,3 +239,10 @@ def _proper_fraction(expr: Expr) -> Fraction | None:
             if 0 < part < 1:
                 return part
     return None
+
+
+def _divided(left: Expr, right: Expr) -> Expr:
+    """left / right; $3/4 is three quarters of a dollar."""
+    if isinstance(left, Quantity) and isinstance(left.value, Num) and isinstance(right, Num):
+        return Quantity(Op("div", (left.value, right)), left.unit, left.known)
+    return Op("div", (left, right))

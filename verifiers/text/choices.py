@@ -81,7 +81,8 @@ _NO_LETTER = re.compile(r"\bI(?=\s+[a-z'’])|\bI['’]|\bA(?=\s+[a-z]{2})")  # 
 _LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
 _REASON = re.compile(
     r"(?<=[^A-Za-z][A-J])(?:\)?[,;.:，；。：]?\s*\(?(?:because|since|as|for|due to|given that|while|whereas|where|which"
-    r"|so that|by|after|through|weil|da|porque|parce que|car|ya que|, and not)\b|(?<=[A-J])[）)]?[,，;；。.]?\s*(?:因为|由于)"
+    r"|so that|by|after|through|weil|da|porque|parce que|car|ya que|, and not)\b"
+    r"|(?<=[A-J])[）)]?[,，;；。.]?\s*(?:因为|由于)"
     r"|\)?\s*[,;.]\s*(?:the (?:other|rest)|all other|others)\b).*",
     re.DOTALL,
 )

@@ -140,7 +140,7 @@ def normalize(text: str) -> str:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
         text = _undouble(text)
-    text = respell(text)
+    text = respell(text if text.isascii() else _HAN_SCALED.sub(_han_scaled, text))
     if not text.isascii():
         text = _ascii(text)
     if text[:5].lstrip()[:3].startswith(_PARTS) and _ENUMERATED.match(text):
@@ -193,7 +193,6 @@ def _ascii(text: str) -> str:
         text,
     )
     text = _HAN_FRACTION.sub(_han_fraction, text)
-    text = _HAN_SCALED.sub(_han_scaled, text)
     text = _VULGAR.sub(_vulgar, text)
     text = text.translate(_TRANSLATION)
     if text.isascii():

@@ -25,9 +25,10 @@ _REMARKS = frozenset(
      "mods", "moduli", "guess", "guesses", "minuses", "pluses", "places", "digits", "decimals", "powers", "squares of",
      "ths", "works", "fails", "seems", "means", "equals", "gives", "leaves", "exceeds", "divides", "loses", "misses",
      "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn",
-     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger",
-     # parts and scales of other languages
-     "demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
+     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
+)  # fmt: skip
+_PARTS = frozenset(  # parts and scales of other languages
+    ("demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
      "douzaine", "douzaines", "moins", "medio", "medios", "tercio", "cuarto", "quinto", "quintas", "séptimo",
      "séptimos", "centésimos", "milésimos", "décimo", "décimos", "décima", "décimas", "centésima", "centésimas",
      "milésimas", "mil", "millón", "millones", "docena", "docenas", "decenas", "menos", "terços", "terço",
@@ -55,7 +56,7 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
         value: the number; None where it is no rational.
     """
     said = words.split()
-    if any(is_remark(word) for word in said):
+    if any(word in _REMARKS or is_part(word) for word in said):
         return False
     if any(units.names_unit(word) for word in said):
         return True  # 50 days left
@@ -66,6 +67,6 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
     return any(word in _IRREGULAR or (word.endswith("s") and len(word) > 2 and word[-2] != "s") for word in said)
 
 
-def is_remark(word: str) -> bool:
-    """Whether a word in lower case changes or comments on the number before it: `tenths`, `dixièmes`, `Millionen`."""
-    return word in _REMARKS or (_PART.fullmatch(word) is not None and word not in _SUBSTANTIVES)
+def is_part(word: str) -> bool:
+    """Whether a word in lower case makes a part or a multiple of the number before it: `tenths`, `Millionen`."""
+    return word in _PARTS or (_PART.fullmatch(word) is not None and word not in _SUBSTANTIVES)

@@ -45,7 +45,8 @@ _SAME: dict[str, str] = {
         "infinitely many integers; unlimited",
         "neither": "neither even nor odd; neither odd nor even; neither of them; neither one",
         "true": "yes; 是; 对; 正确; correct; always true; is true; yes it is; yes it does; statement is true",
-        "false": "no; 否; 错; 错误; 不正确; 不对; incorrect; is false; not true; no it is not; no it does not; statement is false",
+        "false": "no; 否; 错; 错误; 不正确; 不对; "
+        "incorrect; is false; not true; no it is not; no it does not; statement is false",
         "impossible": "not possible; is impossible; cannot be done; can not be done; is not possible",
         "increasing": "is increasing; strictly increasing; increases",
         "decreasing": "is decreasing; strictly decreasing; decreases",
