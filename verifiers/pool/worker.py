@@ -11,7 +11,6 @@ import ctypes
 import mmap
 import os
 import pickle
-import resource
 import signal
 import socket
 import struct
@@ -22,6 +21,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from verifiers.types import Outcome, Reason, Verdict
+
+if sys.platform != "win32":  # there nothing is graded in processes, and everything else can still be imported
+    import resource
 
 LENGTH = struct.Struct("<Q")  # every message is its length, then a pickle
 STAMP_INDEX = struct.Struct("<q")  # shared page, offset 0: position in the batch of the item in hand, -1 before it
