@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+OF_THE_ENVIRONMENT = {"pip", "setuptools", "wheel"}
 HEAD = """\
 # The versions that the tests ran with, of everything that setup.cfg asks for, extras included (written by `make lock`).
 # pip install -c requirements.lock -e .    or, for the newest versions within setup.cfg's ranges, without -c
@@ -45,7 +46,7 @@ def closure(waiting: list[Requirement]) -> dict[str, str]:
             extras = ("", *asked.extras)
             if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
                 waiting.append(further)
-    return found
+    return {name: version for name, version in found.items() if name not in OF_THE_ENVIRONMENT}
 
 
 if __name__ == "__main__":
