@@ -26,6 +26,10 @@ from verifiers import plugins
 VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "study": ("experiments.cli.study:study", "Run every arm of a config from one start, compare, report."),
     "run": ("experiments.cli.study:run", "Run one arm of a config, evaluate it and write the report."),
+    "reproduce": (
+        "experiments.cli.study:reproduce",
+        "Run a study of docs/studies.md to its figure; says first what it takes.",
+    ),
     "sweep": ("experiments.cli.study:sweep", "Run a study for every combination of a grid of settings."),
     "check": ("experiments.cli.study:check", "Validate a config and print its plan; trains nothing."),
     "compare": ("experiments.cli.results:compare", "Compare policies on the same problems, with intervals."),
@@ -49,7 +53,16 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
 }
 
 
-READ_CONFIGS = {"study", "run", "sweep", "check", "report", "compare", "ls"}  # which is no code: see docs/security.md
+READ_CONFIGS = {
+    "study",
+    "run",
+    "reproduce",
+    "sweep",
+    "check",
+    "report",
+    "compare",
+    "ls",
+}  # which is no code: see docs/security.md
 
 
 def _trusting_the_current_folder(verb: Callable[..., None]) -> Callable[..., None]:

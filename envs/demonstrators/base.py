@@ -119,10 +119,13 @@ class StepDemonstrator:
     def transcript(self, problem: Problem, rng: random.Random) -> tuple[Message, ...]:
         """A conversation of several turns in the demonstrator's manner: the environment itself answers each of them.
 
-        A slip changes a number of a turn; the writer goes on from what the environment then says. Leaps and styles
-        have no meaning here.
+        A slip changes a number of a turn; the writer goes on from what the environment then says. Leaps have no meaning
+        here, and of the styles only "terse" has one: the answer at once, without a turn before it.
         """
         steps, answer = self._limited(problem, rng)
+        if "terse" in self.styles and self._draw_style(rng) == "terse":
+            answer = perturb_text(answer, rng) if self.error_rate and rng.random() < self.error_rate else answer
+            return (Message("assistant", self.env.render_solution((), answer)),)
         turns: list[Message] = []
         replaced: dict[str, str] = {}
         for turn, expected in self.env.turns(problem, steps, answer):

@@ -97,7 +97,8 @@ def make_demonstrator(
         env: whose problems are solved.
         name: of a demonstrator of your own, as in verifiers/parts.py; called with the environment and the settings.
             None: the environment's.
-        writers: name -> {share: ..., settings of this writer}, or the share alone; shares sum to 1. None: one writer.
+        writers: name -> {share: ..., settings of this writer}, or the share alone; shares sum to 1. One that is None is
+            left out, which is how a config drops one that its base has. None: one writer.
         settings: of the demonstrator; with `writers`, those that all of them have unless they say otherwise.
 
     Raises:
@@ -117,7 +118,7 @@ def make_demonstrator(
         return _one(env, name, settings)
     if not isinstance(writers, Mapping) or not writers:
         raise ValueError(f"writers is {writers!r}, expected name -> share, or name -> {{share: ..., settings}}")
-    read = {str(name): _read_writer(str(name), entry) for name, entry in writers.items()}
+    read = {str(name): _read_writer(str(name), entry) for name, entry in writers.items() if entry is not None}
     shares = {name: share for name, (share, _) in read.items()}
     total = sum(shares.values())
     if abs(total - 1) > SHARE_TOLERANCE:

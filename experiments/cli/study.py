@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from experiments.config.loading import CONFIG_FOLDER, load_experiment, to_yaml
+from experiments.config.loading import find_config, load_experiment, shipped_configs, to_yaml
+from experiments.hypotheses.loading import hypotheses_beside, load_variants, read_design
 from experiments.run.errors import UserError, did_you_mean
 
 Configs = Annotated[
@@ -21,6 +22,10 @@ Output = Annotated[
 ]
 RunOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-ARM.")]
 SweepOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write; default: runs/NAME-sweep.")]
+Start = Annotated[
+    Path | None,
+    typer.Option("--start", help="Folder of a study whose starts are taken over, not trained again."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
@@ -31,6 +36,7 @@ def study(
     override: Overrides = None,
     seeds: Seeds = None,
     output: Output = None,
+    start: Start = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +49,7 @@ def study(
     folder = output or Path("runs") / experiment.name
     from experiments.study.run import run_study  # torch: after the config was found valid
 
-    run_study(experiment, folder, resume=resume, quiet=quiet)
+    run_study(experiment, folder, resume=resume, quiet=quiet, same_start=start, hypotheses=_hypotheses(config))
 
 
 def run(
@@ -67,6 +73,39 @@ def run(
     from experiments.study.run import run_study  # torch: after the config was found valid
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)
+
+
+def reproduce(
+    name: Annotated[str, typer.Argument(help="A study of docs/studies.md, or a config with hypotheses beside it.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of its runs; default: runs/NAME.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder for NAME.json and NAME.svg.")] = Path("results/findings"),
+    start: Annotated[
+        list[Path] | None, typer.Option("--start", help="Study whose starts may be taken over; may be repeated.")
+    ] = None,
+    override: Overrides = None,
+    price: Annotated[bool, typer.Option("--price", help="Say what it will take, and stop.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study of docs/studies.md to its figure; says first what it takes.
+
+    Starts that another study has are taken over, and what its folder has already is not run again: called again, it
+    goes on where it stopped.
+    """
+    from experiments.findings.reproduce import reproduce as run_reproduction  # torch
+
+    found = run_reproduction(
+        name,
+        root=output,
+        results=results,
+        starts=start or (),
+        overrides=override or (),
+        only_price=price,
+        quiet=quiet,
+    )
+    if found is not None:
+        print(f"result: {found}")
 
 
 def sweep(
@@ -97,7 +136,17 @@ def check(config: Configs, override: Overrides = None) -> None:
     experiment = load_experiment(config, override or [])
     from experiments.study.plan import print_plan  # torch: after the config was found valid
 
-    print_plan(experiment)
+    path = hypotheses_beside(find_config(config[-1]))
+    if path is None:
+        print_plan(experiment)
+        return
+    design = read_design(path)
+    for name, variant in load_variants(find_config(config[-1]), design, tuple(override or ())).items():
+        if name:
+            print(f"variant {name}")
+        print_plan(variant)
+    roles = [hypothesis.role for hypothesis in design.hypotheses.values()]
+    print(f"  hypotheses     {roles.count('primary')} primary, {roles.count('exploratory')} exploratory ({path.name})")
 
 
 def configs(
@@ -115,8 +164,22 @@ def configs(
         return
     if override:
         raise UserError("-s goes with a config: beyond configs demo -s rl.steps=300")
-    for path in sorted(CONFIG_FOLDER.glob("*.yaml")):
+    for path in shipped_configs():
         print(f"{path.stem:<16} {path.read_text().splitlines()[0].lstrip('# ')}")
+
+
+def _hypotheses(config: list[str]) -> str | None:
+    """The text of the hypotheses beside the last of some config files; None where there are none.
+
+    Raises:
+        UserError: they do not fit the config.
+    """
+    found = find_config(config[-1])
+    path = hypotheses_beside(found)
+    if path is None:
+        return None
+    load_variants(found, read_design(path))
+    return path.read_text(encoding="utf-8")
 
 
 def _seeds(given: str | None) -> list[str]:

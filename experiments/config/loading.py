@@ -21,17 +21,24 @@ from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import UserError, did_you_mean
 
 CONFIG_FOLDER = Path(__file__).parents[1] / "configs"
+STUDY_FOLDER = Path(__file__).parents[1] / "studies"
+HYPOTHESES = ".hypotheses.yaml"  # ends the name of the file beside a config that says what is expected of it
 
 
-def load_experiment(files: Sequence[str | Path], overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    files: Sequence[str | Path], overrides: Sequence[str] = (), *, over: Mapping[str, Any] | None = None
+) -> Experiment:
     """The experiment that config files, left to right, and `key=value` overrides describe.
 
+    Args:
+        over: settings laid over those of the files, before the overrides.
     Raises:
         UserError: a missing file, broken YAML, unknown key, wrong type or value.
     """
     raw: dict[str, Any] = {}
     for file in files:
-        raw = merge(raw, _read(find_config(file)))
+        raw = merge(raw, read_config(find_config(file)))
+    raw = merge(raw, over or {})
     for text in overrides:
         raw = merge(raw, parse_override(text))
     check_config(raw)
@@ -66,7 +73,7 @@ def load_resolved(file: Path) -> Experiment:
     """
     if not file.exists():
         raise UserError(f"{file} does not exist: is {file.parent} the folder of a study?")
-    raw = _read(file)
+    raw = read_config(file)
     check_config(raw)
     try:
         return Experiment.model_validate(raw)
@@ -75,18 +82,30 @@ def load_resolved(file: Path) -> Experiment:
 
 
 def find_config(name: str | Path) -> Path:
-    """A path as given, or the shipped config of that name (`demo` is experiments/configs/demo.yaml)."""
+    """A path as given, or the shipped config or study of that name (`demo` is experiments/configs/demo.yaml)."""
     path = Path(name)
     if path.is_file():
         return path
-    shipped = CONFIG_FOLDER / (path.name if path.suffix else f"{path.name}.yaml")
-    if shipped.is_file() and len(path.parts) == 1:
+    file = path.name if path.suffix else f"{path.name}.yaml"
+    shipped = next((found for found in shipped_configs() if found.name == file), None)
+    if shipped is not None and len(path.parts) == 1:
         return shipped
-    names = [p.stem for p in CONFIG_FOLDER.glob("*.yaml")]
+    names = [found.stem for found in shipped_configs()]
     raise UserError(f"no config file {str(name)!r}{did_you_mean(str(name), names)}")
 
 
-def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+def shipped_configs() -> list[Path]:
+    """The configs and the studies that come with the project, by name."""
+    found = [*CONFIG_FOLDER.glob("*.yaml"), *STUDY_FOLDER.glob("*.yaml")]
+    return sorted((path for path in found if not path.name.endswith(HYPOTHESES)), key=lambda path: path.stem)
+
+
+def read_config(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The mapping that a YAML file and its bases describe.
+
+    Raises:
+        UserError: it cannot be read, or is no mapping.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -107,7 +126,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if target in seen or not target.is_file():
         problem = "includes itself" if target in seen else "is not a file"
         raise UserError(f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}")
-    return merge(_read(target, (*seen, path.resolve())), raw)
+    return merge(read_config(target, (*seen, path.resolve())), raw)
 
 
 def parse_override(text: str) -> dict[str, Any]:

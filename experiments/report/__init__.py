@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def _templates() -> Templates:
     templates.filters["share"] = _share
     templates.filters["signed"] = _signed
     templates.filters["clock"] = _clock
+    templates.filters["estimate"] = estimate_in_words
     templates.filters["short"] = short
     templates.filters["base64"] = lambda text: b64encode(text.encode()).decode()
     return templates
@@ -70,6 +72,15 @@ def _signed(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value['value']:+.2f} [{value['low']:+.2f}, {value['high']:+.2f}]"
+
+
+def estimate_in_words(row: Mapping[str, Any]) -> str:
+    """The figure of a hypothesis with its interval and seeds, or why there is none."""
+    if row["value"] is None:
+        return f"nothing: {row['reason']}"
+    ends = "no interval" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
+    told = f"{row['value']:.3g} {ends}, {row['num_seeds']} seed{'s' if row['num_seeds'] != 1 else ''}"
+    return f"{told} ({row['reason']})" if row["reason"] else told
 
 
 def _clock(seconds: float | None) -> str:

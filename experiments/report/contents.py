@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 SECTIONS = (  # anchor, title, and the key without which the section is left out; charts are left out where not drawn
+    ("hypotheses", "Hypotheses", "hypotheses"),
     ("arms", "The arms", None),
     ("levels", "By level", None),
     ("longer", "Longer problems", "longer"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.hypotheses.keeping import report_of
 from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
 from experiments.results.budgets import budgets, sentence
@@ -35,6 +36,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "split": experiment.evaluation.split,
         "labels": {name: results.label(name) for name in policies},
         "claims": study_claims(results),
+        "hypotheses": report_of(results),
         "headline": plain_rows(arm_rows(results, levels)),
         "longer": plain_rows(arm_rows(results, results.longer)) if results.longer else [],
         "budgets": (given := budgets(results)),

@@ -22,7 +22,7 @@ from experiments.results.labels import Agreement, agreement_of
 from experiments.results.records import as_frame, check_kind, policy_row, problem_rows
 from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
-from experiments.run.evaluations import final_evaluations, read_evaluation
+from experiments.run.evaluations import SUPPORT, final_evaluations, read_evaluation
 from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
 from experiments.run.manifest import verify_logs
 from experiments.study.components import build_env
@@ -285,6 +285,10 @@ class StudyResults:
     def samples(self, arm: str, seed: int) -> list[dict[str, Any]]:
         """Rows of an arm's samples.jsonl."""
         return list(read_jsonl(self.folder / f"seed-{seed}" / arm / "samples.jsonl"))
+
+    def support(self, policy: str, seed: int) -> list[dict[str, Any]]:
+        """Rows of support.jsonl: right solutions of a policy to test problems, with the start's log-probability."""
+        return list(read_jsonl(self.folder / f"seed-{seed}" / policy / SUPPORT))
 
     def warnings(self, arm: str, seed: int) -> list[str]:
         """What a person was told during the arm."""

@@ -14,7 +14,8 @@ BEST_BY_VERIFIER, KL_MATCHED = (
     "kl-matched",
 )  # folders of earlier policies of an arm, tested beside the last
 BEST_BY_ANNOTATOR = "best-by-annotator"  # the same: the one that the arm's annotator prefers most often to the start
-PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+PASS_AT = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+SUPPORT = "support.jsonl"  # of a tested policy: its right solutions, with their log-probability under the start
 
 
 def record_evaluation(

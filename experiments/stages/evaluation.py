@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envs.types import Problem
 from experiments.config.arms import START
 from experiments.config.sections import EvaluationSection
-from experiments.run.evaluations import record_evaluation
+from experiments.run.evaluations import SUPPORT, record_evaluation
 from experiments.run.folders import RunFolder, append_jsonl
 from experiments.run.recording import sample_row
 from experiments.stages.serving import PolicyServer
 from experiments.study.components import sampling_of
 from experiments.study.folders import UNTRAINED, SeedFolders
-from rl.records.distance import kl_from
-from rl.records.evaluate import Evaluation, evaluate
+from rl.records.distance import completion_logprobs, kl_from
+from rl.records.evaluate import Evaluation, evaluate, solution_right
+from rl.rollouts.shards import SHARD_PROBLEMS
 from rl.types import Group
 from rl.workers import Workers
 
 SAMPLES_PER_LEVEL = 3  # completions kept as text
+USUAL_SAMPLES = 64  # per problem, up to which a unit of work has its usual number of problems
 
 OnGroups = Callable[[Sequence[Group]], None]
 
@@ -49,12 +51,15 @@ class Evaluator:
             """Notes the prompts' lengths, and keeps some greedy completions for the reader."""
             prompts.extend(len(group.trajectories[0].prompt_tokens) for group in groups[: len(self.test)])
             save_test_samples(folder.path, groups, len(self.test))
+            if self.section.support_samples:
+                self._save_support(folder.path, groups[: len(self.test)])
 
         found = evaluate(
             workers,
             self.test,
             num_samples=self.section.num_samples,
             sampling=sampling_of(self.section.sampling),
+            shard_size=max(1, min(SHARD_PROBLEMS, SHARD_PROBLEMS * USUAL_SAMPLES // self.section.num_samples)),
             version=version,
             is_stopped=self.server.is_stopped,
             on_groups=look,
@@ -67,6 +72,29 @@ class Evaluator:
             "kl": None if is_start else self.distance_from_start(workers, version),
         }
         record_evaluation(folder.path, found, policy=name, split=self.section.split, facts=facts)
+
+    def _save_support(self, folder: Path, groups: Sequence[Group]) -> None:
+        """Writes support.jsonl: the first right solutions to every problem, with their log-probability under the start.
+
+        Of equal texts all are kept: the policy's own samples are what the share of covered ones is an average over.
+        """
+        right = [
+            replace(group, trajectories=tuple(found[: self.section.support_samples]))
+            for group in groups
+            if (found := [t for t in group.trajectories if solution_right(t)])
+        ]
+        temperature = self.section.sampling.temperature
+        start = self.server.load(self.folders.start_policy)
+        logprobs = completion_logprobs(start, right, temperature=temperature) if right else []
+        problems = [group.problem for group in right for _ in group.trajectories]
+        (folder / SUPPORT).unlink(missing_ok=True)
+        append_jsonl(
+            folder / SUPPORT,
+            (
+                {"id": problem.id, "level": problem.level, "start_logprob": logprob}
+                for problem, logprob in zip(problems, logprobs, strict=True)
+            ),
+        )
 
     def distance_from_start(self, workers: Workers, version: int) -> float:
         """KL(served policy || start) on the validation problems, nats per completion: one measure for all arms."""

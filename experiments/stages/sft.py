@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from experiments.stages.training import make_imitator, resume_fit
 from experiments.study.components import build_demonstrator, sampling_of
 from experiments.study.identity import stage_identity
 from experiments.study.services import Services
+from experiments.study.starts import GIVEN
 from policies.causal import CausalPolicy
 from rl.imitation.demonstrations import (
     Demonstration,
@@ -52,9 +54,13 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
         repeats = experiment.evaluation.num_samples  # as often as every policy
         lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=repeats, seed=services.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
-        if not _imitate(services, section, demonstrator, policy, folder, recorder, identity):
+        given = folder.path / GIVEN
+        if given.exists():
+            policy = services.server.load(given)
+        elif not _imitate(services, section, demonstrator, policy, folder, recorder, identity):
             return False
     policy.save(folder.policy)
+    shutil.rmtree(folder.path / GIVEN, ignore_errors=True)
     return True
 
 

@@ -14,13 +14,14 @@ CHANGES_NOTHING = {
     "trackers",
     "arms",
 }  # no artefact of a stage depends on these
+KEPT_BESIDE = {"evaluation": {"support_samples": True}}  # what more is kept of a test; its figures are the same
 
 
 def start_settings(experiment: Experiment) -> dict[str, Any]:
     """The settings that decide what the folders seed-S/sft hold."""
     parts = {"threads", "env", "policy", "imitation", "evaluation", "workers"}
     training = experiment.rl.model_dump(mode="json", include={"micro_tokens", "autocast", "sampling"})
-    return {**experiment.model_dump(mode="json", include=parts), "rl": training}
+    return {**experiment.model_dump(mode="json", include=parts, exclude=KEPT_BESIDE), "rl": training}
 
 
 def stage_identity(experiment: Experiment, seed: int, stage: str) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def stage_identity(experiment: Experiment, seed: int, stage: str) -> dict[str, A
         # labels and reward models are of the arms that ask for them
         labels = {name: each.preference for name, each in experiment.arms.items() if each.preference}
         own = labels if arm is None else arm.model_dump(mode="json")
-        shared = experiment.model_dump(mode="json", exclude=CHANGES_NOTHING)
+        shared = experiment.model_dump(mode="json", exclude={**dict.fromkeys(CHANGES_NOTHING, True), **KEPT_BESIDE})
         settings = _without_steps({"shared": shared, "arm": own})
     return {"seed": seed, "stage": stage, "config": digest_of(settings)}
 

@@ -6,16 +6,16 @@ Each stage (`seed.py`) is done once: a resumed study goes on where it stopped. W
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
 from experiments.config.renamed import check_folder_names
+from experiments.hypotheses.keeping import keep_hypotheses
 from experiments.report import write_report
 from experiments.results.tables import print_study
 from experiments.run.display import Display
@@ -32,6 +32,7 @@ from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
 from experiments.study.plan import check_components
 from experiments.study.seed import SeedStages, make_services
+from experiments.study.starts import take_starts, why_not
 from policies.causal import check_device
 from policies.kernels import describe_kernels
 from policies.tiny import TinyConfig, build_tiny
@@ -69,9 +70,7 @@ class Study:
                 root = self.folder / f"seed-{seed}"
                 services = make_services(self.experiment, seed, root, test, validation, self.display, self.stop)
                 try:
-                    SeedStages(
-                        self.experiment, services, self.display, self.stop, self._note, self._seconds_before
-                    ).run()
+                    SeedStages(self.experiment, services, self.display, self.stop, self._note, self._taken_before).run()
                 finally:
                     services.server.close()
         finally:
@@ -82,10 +81,11 @@ class Study:
         self.stages.append(row)
         self.write("running")
 
-    def _seconds_before(self, seed: int, name: str) -> float:
+    def _taken_before(self, seed: int, name: str) -> dict[str, float]:
         """What a stage took when it was run, by the study.json of before the resume."""
-        rows = self.before.get("stages", [])
-        return next((float(r["seconds"]) for r in rows if (r["seed"], r["stage"]) == (seed, name)), 0.0)
+        rows = [r for r in self.before.get("stages", []) if (r["seed"], r["stage"]) == (seed, name)]
+        taken = {key: float(rows[0][key]) for key in ("seconds", "cpu_seconds") if rows and key in rows[0]}
+        return {"seconds": 0.0, **taken}
 
     def write(self, state: str) -> None:
         """Writes study.json."""
@@ -103,14 +103,6 @@ class Study:
             write_json(self.folder / "study.json", row)
 
 
-def _copy_starts(experiment: Experiment, source: Path, target: Path) -> None:
-    for seed in experiment.seeds:
-        whole, part = target / f"seed-{seed}" / START, target / f"seed-{seed}" / f"{START}.part"
-        if not whole.exists():
-            shutil.copytree(source / f"seed-{seed}" / START, part, dirs_exist_ok=True)
-            part.rename(whole)
-
-
 def run_study(
     experiment: Experiment,
     folder: Path,
@@ -119,11 +111,13 @@ def run_study(
     quiet: bool = False,
     display: Display | None = None,
     same_start: Path | None = None,
+    hypotheses: str | None = None,
 ) -> Path:
     """Runs (or resumes) a study into `folder` and returns the path of its report.
 
     Args:
-        same_start: folder of a finished study whose starts are those of this one; they are copied, not trained again.
+        same_start: folder of a study whose starts are those of this one; they are taken over, not trained again.
+        hypotheses: text of the file beside the config; kept in the folder as it is when the study begins.
         quiet: print the tables and nothing else.
         display: where progress is shown; None: the terminal.
     Raises:
@@ -145,6 +139,8 @@ def run_study(
                 f"the config differs from {config_file} in more than rl.steps: resume with that file (beyond study "
                 f"{config_file} --resume -o {folder}), or start a new folder"
             )
+    if same_start is not None and (reason := why_not(experiment, same_start)) is not None:
+        raise UserError(f"the starts of {same_start} cannot be taken over: {reason}")
     _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
     make_folder(folder)
     with FolderLock(folder):
@@ -154,8 +150,9 @@ def run_study(
             extension.apply()
         write_whole(config_file, resolved.encode())
         if same_start is not None:
-            _copy_starts(experiment, same_start, folder)
-        _write_provenance(folder / "provenance.json")
+            take_starts(experiment, same_start, folder)
+        digest = None if hypotheses is None else keep_hypotheses(folder, hypotheses)
+        _write_provenance(folder / "provenance.json", {} if digest is None else {"hypotheses": digest})
         display = display or Display(quiet=quiet)
         with StopSwitch() as stop:
             study = Study(experiment, folder, display, stop, before=_read_or_none(folder / "study.json") or {})
@@ -185,9 +182,9 @@ def _check(experiment: Experiment) -> None:
         check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
 
 
-def _write_provenance(path: Path) -> None:
+def _write_provenance(path: Path, more: Mapping[str, Any]) -> None:
     """What produced the run, and under `resumed` what went on with it later; says when that computes differently."""
-    now = {**provenance(), "arithmetic": describe_kernels()}
+    now = {**provenance(), "arithmetic": describe_kernels(), **more}
     first = _read_or_none(path)
     if first is not None and first.get("arithmetic") not in (None, now["arithmetic"]):
         told = (first["arithmetic"].get("kernels"), now["arithmetic"]["kernels"])

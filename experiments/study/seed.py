@@ -47,7 +47,7 @@ class SeedStages:
 
     Attributes:
         on_stage: told the row of study.json about each stage once it is done.
-        seconds_before: what a stage took when it was run before a resume.
+        before: what a stage took when it was run before a resume: `seconds`, `cpu_seconds`.
     """
 
     experiment: Experiment
@@ -55,7 +55,7 @@ class SeedStages:
     display: Display
     stop: StopSwitch
     on_stage: Callable[[dict[str, Any]], None]
-    seconds_before: Callable[[int, str], float]
+    before: Callable[[int, str], dict[str, float]]
 
     def run(self) -> None:
         """Start, preferences where an arm needs them, and every arm with its test."""
@@ -150,7 +150,7 @@ class SeedStages:
                 verify(folder.path, identity, digests)
             else:
                 verify_logs(sealed.path)
-            self.on_stage({**row, "seconds": self.seconds_before(seed, name)})
+            self.on_stage({**row, **self.before(seed, name)})
             return
         if self.stop.requested:
             raise StudyInterrupted
@@ -159,7 +159,7 @@ class SeedStages:
         for leftover in folder.path.rglob(".*.tmp"):  # of a process that was killed while it wrote; the lock is ours
             leftover.unlink()
         self.display.begin(name)
-        began = time.time()
+        began, worked = time.time(), time.process_time()
         status = StageStatus(
             folder.path,
             on_quiet=lambda message: self.display.warn(name, message),
@@ -189,7 +189,7 @@ class SeedStages:
         if not finished:
             raise StudyInterrupted
         self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
-        self.on_stage({**row, "seconds": time.time() - began})
+        self.on_stage({**row, "seconds": time.time() - began, "cpu_seconds": time.process_time() - worked})
 
     def _trackers(self, name: str, folder: RunFolder) -> StageTrackers:
         """Those that the config names, told of a stage's metrics and of nothing else."""

@@ -132,6 +132,19 @@ def test_a_demonstrator_who_gives_up_answers_with_what_he_has():
     env.toolbox.close()
 
 
+def test_a_demonstrator_may_answer_at_once_without_the_tool():
+    env = make("calculator_use", levels=[2])
+    terse = env.demonstrator(styles={"plain": 0.5, "terse": 0.5})
+    lengths = [len(terse.transcript(env.problem(i), random.Random(i))) for i in range(40)]
+    assert set(lengths) == {1, 5}  # the answer; or two calls, two results and the answer
+    (message,) = env.demonstrator(styles={"terse": 1.0}).transcript(problem := env.problem(0), random.Random(0))
+    assert message.content == f"#### {problem.answer}"
+    assert env.grade_transcript(problem, (message,)).is_correct
+    slips = env.demonstrator(styles={"terse": 1.0}, error_rate=0.99).transcript(problem, random.Random(0))
+    assert not env.grade_transcript(problem, slips).is_correct
+    env.toolbox.close()
+
+
 def test_prompts_as_messages():
     env = make("countdown", template="system")
     assert [m.role for m in prompt_messages(env.problem(0))] == ["system", "user"]

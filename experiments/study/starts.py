@@ -1,0 +1,77 @@
+"""Starts taken over from a study that has them: the dearest part of a small study, and often the same.
+
+A start that was trained and tested alike is copied as it is. One that was trained alike, for a study that tests on
+other problems or with other samples, gives its weights alone: demonstrator and start are then tested anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from experiments.config.arms import START
+from experiments.config.experiment import Experiment
+from experiments.config.loading import load_resolved
+from experiments.run.errors import UserError
+from experiments.run.folders import RunFolder, read_json, write_json
+from experiments.run.manifest import read_manifest, verify_files
+from experiments.study.identity import start_settings
+
+GIVEN = "given"  # folder within sft: weights that were taken over and not yet tested
+TESTED = ("evaluation", "workers")  # sections that decide how a start is tested, and not what it is
+
+
+def weight_settings(experiment: Experiment) -> dict[str, Any]:
+    """The settings that decide the weights of the start."""
+    return {name: value for name, value in start_settings(experiment).items() if name not in TESTED}
+
+
+def has_starts(experiment: Experiment, source: Path) -> bool:
+    """True when another study's starts are, or would have been, those of this one, for every seed."""
+    return why_not(experiment, source) is None
+
+
+def why_not(experiment: Experiment, source: Path) -> str | None:
+    """What keeps the starts of a study from being those of this one; None where nothing does.
+
+    Raises:
+        UserError: the source is no study.
+    """
+    theirs, ours = weight_settings(load_resolved(source / "config.yaml")), weight_settings(experiment)
+    if other := [name for name in ours if ours[name] != theirs[name]]:
+        return f"they were made with other settings of {', '.join(other)}"
+    lacking = [seed for seed in experiment.seeds if not RunFolder(source / f"seed-{seed}" / START).is_done]
+    return f"seed {lacking[0]} has none that is finished" if lacking else None
+
+
+def take_starts(experiment: Experiment, source: Path, target: Path) -> None:
+    """Copies the starts of `source` into the folder of this study, where they are not yet.
+
+    Raises:
+        UserError: they are those of another study, or unfinished.
+        DamagedArtefactError: one was changed since it was made.
+    """
+    if (reason := why_not(experiment, source)) is not None:
+        raise UserError(f"the starts of {source} cannot be taken over: {reason}")
+    is_tested_alike = start_settings(load_resolved(source / "config.yaml")) == start_settings(experiment)
+    for seed in experiment.seeds:
+        theirs, whole = (root / f"seed-{seed}" / START for root in (source, target))
+        part = whole.with_name(f"{START}.part")
+        if whole.exists():
+            continue
+        shutil.rmtree(part, ignore_errors=True)
+        if is_tested_alike:
+            shutil.copytree(theirs, part)
+        else:
+            _take_weights(theirs, part)
+        part.rename(whole)
+
+
+def _take_weights(source: Path, part: Path) -> None:
+    files = read_manifest(source)["files"]
+    verify_files(source, {name: entry for name, entry in files.items() if name.startswith("policy/")})
+    shutil.copytree(source / "policy", part / GIVEN)
+    card = source / "imitation.json"
+    if card.exists():
+        write_json(part / "imitation.json", {**read_json(card), "taken_over": True})

@@ -1,0 +1,74 @@
+"""Starts taken over from another study: the same weights, tested as the new study tests; others are refused."""
+
+import pytest
+
+from experiments.config.loading import load_experiment
+from experiments.results.read import load_study
+from experiments.run.errors import UserError
+from experiments.run.folders import read_json, read_jsonl
+from experiments.run.manifest import DamagedArtefactError
+from experiments.study.run import run_study
+from experiments.study.starts import GIVEN, has_starts
+
+RL = "arms={rl: {method: rl, reward: verifier}, rlhf: null, dpo: null}"
+
+
+def mini(*overrides):
+    return load_experiment(["mini"], ["name=made", "rl.steps=1", "imitation.steps=4", RL, *overrides])
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("starts") / "source"
+    run_study(mini(), folder, quiet=True)
+    return folder
+
+
+def weights(folder):
+    return (folder / "seed-0" / "sft" / "policy" / "model.safetensors").read_bytes()
+
+
+def test_the_weights_are_taken_over_and_tested_as_the_new_study_tests(source, tmp_path):
+    folder = tmp_path / "new"
+    experiment = mini("evaluation.num_samples=6", "evaluation.support_samples=2", "evaluation.levels=[1, 2]")
+    assert has_starts(experiment, source)
+    run_study(experiment, folder, quiet=True, same_start=source)
+    assert weights(folder) == weights(source)
+    results = load_study(folder)
+    assert results.policies["sft"].levels() == [1, 2]
+    assert results.policies["sft"].evaluations[0]["num_samples"] == 6
+    assert results.demonstrator.evaluations[0]["num_samples"] == 6
+    assert not list(read_jsonl(folder / "seed-0" / "sft" / "metrics.jsonl"))  # nothing was trained
+    assert read_json(folder / "seed-0" / "sft" / "imitation.json")["taken_over"]
+    assert not (folder / "seed-0" / "sft" / GIVEN).exists()
+    right = sum(min(2, row["c_solution"]) for row in results.policies["rl"].evaluations[0]["rows"])
+    assert len(results.support("rl", 0)) == right
+    run_study(experiment, folder, quiet=True, resume=True)  # what was taken over passes its checks
+
+
+def test_a_start_that_was_tested_alike_is_copied_whole(source, tmp_path):
+    folder = tmp_path / "new"
+    run_study(mini("rl.steps=2"), folder, quiet=True, same_start=source)
+    kept = [list(read_jsonl(root / "seed-0" / "sft" / "metrics.jsonl")) for root in (source, folder)]
+    assert kept[0] == kept[1] != []
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [("imitation.steps=5", "other settings of imitation"), ("seeds=[0, 1]", "seed 1 has none that is finished")],
+)
+def test_a_start_of_another_making_is_refused_before_anything_is_written(source, tmp_path, override, told):
+    experiment = mini(override)
+    assert not has_starts(experiment, source)
+    with pytest.raises(UserError, match=told):
+        run_study(experiment, tmp_path / "new", quiet=True, same_start=source)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_start_that_was_changed_since_is_refused(source, tmp_path):
+    copy = tmp_path / "copy"
+    run_study(mini(), copy, quiet=True, same_start=source)
+    path = copy / "seed-0" / "sft" / "policy" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedArtefactError, match="was changed"):
+        run_study(mini("evaluation.num_samples=2"), tmp_path / "new", quiet=True, same_start=copy)
