@@ -15,10 +15,10 @@ from experiments.hypotheses.loading import hypotheses_beside, load_variants, rea
 from experiments.hypotheses.vocabulary import Design
 from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError, did_you_mean
-from experiments.run.folders import RunFolder, is_used, read_object, write_json
+from experiments.run.folders import is_used, read_object, write_json
 from experiments.study.components import build_env
 from experiments.study.run import run_study
-from experiments.study.starts import has_starts
+from experiments.study.starts import has_starts, is_start_done
 from rl.learning.files import write_whole
 
 
@@ -50,7 +50,7 @@ def sources_of(
     known = [folder for folder in [*others, *folders.values()] if (folder / "config.yaml").exists()]
     return {
         name: None
-        if all(RunFolder(folders[name] / f"seed-{seed}" / "sft").is_done for seed in experiment.seeds)
+        if all(is_start_done(folders[name], seed) for seed in experiment.seeds)
         else next((f for f in known if f != folders[name] and has_starts(experiment, f)), None)
         for name, experiment in experiments.items()
     }
@@ -62,8 +62,7 @@ def announce(
     """Says what will be run, what is taken from where, and what the rest will take."""
     left = {name: experiment for name, experiment in experiments.items() if not is_finished(folders[name])}
     has_start = {
-        name: sources[name] is not None
-        or all(RunFolder(folders[name] / f"seed-{seed}" / "sft").is_done for seed in experiment.seeds)
+        name: sources[name] is not None or all(is_start_done(folders[name], seed) for seed in experiment.seeds)
         for name, experiment in left.items()
     }
     for name, folder in folders.items():

@@ -14,7 +14,7 @@ from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.run.errors import UserError
-from experiments.run.folders import RunFolder, read_json, write_json
+from experiments.run.folders import STATUS, read_json, read_object, write_json
 from experiments.run.manifest import read_manifest, verify_files
 from experiments.study.identity import start_settings
 
@@ -41,8 +41,14 @@ def why_not(experiment: Experiment, source: Path) -> str | None:
     theirs, ours = weight_settings(load_resolved(source / "config.yaml")), weight_settings(experiment)
     if other := [name for name in ours if ours[name] != theirs[name]]:
         return f"they were made with other settings of {', '.join(other)}"
-    lacking = [seed for seed in experiment.seeds if not RunFolder(source / f"seed-{seed}" / START).is_done]
+    lacking = [seed for seed in experiment.seeds if not is_start_done(source, seed)]
     return f"seed {lacking[0]} has none that is finished" if lacking else None
+
+
+def is_start_done(study: Path, seed: int) -> bool:
+    """True where a study has the finished start of a seed; makes no folder, unlike a look through `RunFolder`."""
+    status = study / f"seed-{seed}" / START / STATUS
+    return status.exists() and read_object(status, "state")["state"] == "done"
 
 
 def take_starts(experiment: Experiment, source: Path, target: Path) -> None:
