@@ -8,6 +8,7 @@ from typing import Any
 from envs.environment import Environment
 from envs.registry import make
 from envs.types import EnvSpec, Message, Problem
+from verifiers.algebra.sampling import salt_points
 from verifiers.grader import VerifierGrader
 from verifiers.types import Verdict, Verifier
 
@@ -16,10 +17,14 @@ class EnvGrader:
     """Grades (problem, response or conversation) pairs of one environment; built lazily, once per process.
 
     What a `VerifierPool` pickles into its workers: it holds the spec, never the environment.
+
+    Args:
+        salt: of the run, from its seed: mixed into the choice of the random points at which expressions are compared,
+            so that no answer can be written for them and a repeated run judges alike; None: that of the process.
     """
 
-    def __init__(self, spec: EnvSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: EnvSpec, *, salt: str | None = None) -> None:
+        self.spec, self.salt = spec, salt
         self._env: Environment | None = None
 
     def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
@@ -39,13 +44,15 @@ class EnvGrader:
     def _ready(self) -> Environment:
         if self._env is None:
             self._env = make(self.spec)
+            if self.salt is not None:
+                salt_points(self.salt)
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"spec": self.spec}
+        return {"spec": self.spec, "salt": self.salt}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["spec"])  # type: ignore[misc]
+        self.__init__(state["spec"], salt=state["salt"])  # type: ignore[misc]
 
 
 class AnswerGrader(VerifierGrader):

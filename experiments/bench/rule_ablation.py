@@ -13,10 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.bench.labelled_cases import CERTAIN
 from verifiers.equivalence import rule_names
 from verifiers.judges.symbolic import SymbolicVerifier
-
-CERTAIN = frozenset({"llm-labelled"})  # flags that leave the label beyond doubt; any other flag puts it in doubt
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """How right and how fast graders of mathematical answers are: ours and its peers, on the same rows, in one run.
 
     python -m experiments.bench.verifiers --cases ../shared/verifiers/cases.jsonl \\
-        --hostile ../shared/verifiers/adversarial.jsonl --output results/bench_verifiers.json
+        --pairs ../shared/verifiers/fresh.jsonl --hostile ../shared/verifiers/adversarial.jsonl \\
+        --output results/bench_verifiers.json
 
 `--attack` looks for wrong answers that ours pays instead (see `verifier_attack`).
 `--ablate` prints which rows go wrong without each rule of the symbolic verifier (see `rule_ablation`).
@@ -19,98 +20,27 @@ import json
 import math
 import os
 import platform
-import random
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from experiments.bench import rule_ablation, verifier_attack
-from experiments.bench.peer_graders import OURS, PEERS, PLAIN_ONLY, TimedGrader, is_installed
+from experiments.bench.labelled_cases import Case, plain_cases, read_cases, read_hostile
+from experiments.bench.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
 from experiments.run.folders import write_json
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
 DEADLINE_SECONDS = 10.0  # peers stop themselves after 5 s, where they can
-CERTAIN = frozenset({"llm-labelled"})  # flags that leave the label beyond doubt; any other flag puts it in doubt
-USUAL_PLACES = 6  # to which Math-Verify rounds, unless a test says otherwise
 MEMORY_BYTES = 4 << 30
 NUM_PLAIN = 2_000
 PLAIN_PEERS_SHARE = 10  # slow peers get a tenth of the plain pairs
-
-
-@dataclass(frozen=True)
-class Case:
-    """One row: a response, a reference, and whether it must be accepted (None: either will do)."""
-
-    id: str
-    kind: str
-    response: str
-    reference: str
-    expected: bool | None
-    is_core: bool = True
-    tolerance: float | None = None  # absolute difference that the source of the case allows
-
-
-def read_cases(path: Path, *, bare: bool = False) -> list[Case]:
-    """Answer-equivalence cases: `gold`, `answer`, `expected`, `kind`, `flags`, `extraction`.
-
-    Args:
-        bare: give an expression as it stands, and not in a box.
-    """
-    cases = []
-    for row in _rows(path):
-        is_whole = bare or row["extraction"] == "response"
-        response = row["answer"] if is_whole else f"\\boxed{{{row['answer']}}}"
-        core = not (set(row.get("flags", ())) - CERTAIN)
-        tolerance = stated_tolerance(row.get("settings") or {})
-        cases.append(Case(row["id"], row["kind"], response, row["gold"], row["expected"], core, tolerance))
-    return cases
-
-
-def stated_tolerance(settings: Mapping[str, Any]) -> float | None:
-    """The absolute difference that a case allows: `precision_abs`, or rounding to other than Math-Verify's 6 places."""
-    stated = settings.get("precision_abs")
-    if stated is not None:
-        return float(stated[0] if isinstance(stated, list) else stated)
-    places = settings.get("precision", USUAL_PLACES)
-    return None if places == USUAL_PLACES else 0.5 * 10.0**-places
-
-
-def read_hostile(path: Path) -> list[Case]:
-    """Hostile inputs: `gold`, `must` (not_correct, correct, any, policy), and a whole response in `answer`, or in
-    `answer_parts` as pairs of a text and how often it is repeated."""
-    must = {"not_correct": False, "correct": True}
-    cases = []
-    for row in _rows(path):
-        response = row["answer"] if "answer" in row else "".join(text * count for text, count in row["answer_parts"])
-        cases.append(Case(row["id"], row["category"], response, row["gold"], must.get(row["must"])))
-    return cases
-
-
-def plain_cases(num: int, seed: int = 0) -> list[Case]:
-    """Integers and fractions, half of them right: what most of a training run grades."""
-    rng = random.Random(seed)
-    cases = []
-    for index in range(num):
-        value = Fraction(rng.randrange(-999, 1000), rng.choice((1, 1, rng.randrange(2, 30))))
-        expected = rng.random() < 0.5
-        said = value if expected else value + 1
-        text = str(said) if said.denominator == 1 else f"\\frac{{{said.numerator}}}{{{said.denominator}}}"
-        cases.append(Case(str(index), "plain", f"so the answer is \\boxed{{{text}}}.", str(value), expected))
-    return cases
-
-
-def _rows(path: Path) -> Iterable[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
 
 
 def grade_all(peer: str, cases: Sequence[Case], *, workers: int) -> list[Verdict]:
@@ -176,22 +106,41 @@ def hostile_score(cases: Sequence[Case], verdicts: Sequence[Verdict]) -> dict[st
     }
 
 
-def measure(
-    peer: str, cases: list[Case], bare: list[Case], hostile: list[Case], plain: list[Case], workers: int
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Rows:
+    """What graders are measured on.
+
+    Attributes:
+        cases: with an expression in a box, and `bare`: the same as it stands.
+        pairs: further labelled pairs, by the name of their file.
+        hostile: inputs that must not be paid, and controls.
+    """
+
+    cases: Sequence[Case] = ()
+    bare: Sequence[Case] = ()
+    pairs: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+    hostile: Sequence[Case] = ()
+
+
+def measure(peer: str, rows: Rows, plain: list[Case], workers: int) -> dict[str, Any]:
     """All measurements of one peer; of one that reads plain numbers only, those of plain numbers."""
     result: dict[str, Any] = {}
     if peer in PLAIN_ONLY:
-        cases = bare = hostile = []
-    if cases:
-        verdicts = grade_all(peer, cases, workers=workers)
-        result |= score(cases, verdicts) | {"cpu": timing(verdicts)}
+        rows = Rows()
+    if rows.cases:
+        verdicts = grade_all(peer, rows.cases, workers=workers)
+        result |= score(rows.cases, verdicts) | {"cpu": timing(verdicts)}
         if peer == OURS:
-            result["disagreements"] = disagreements(cases, verdicts)
-    if bare:
-        result["bare"] = score(bare, grade_all(peer, bare, workers=workers))["core"]
-    if hostile:
-        result["hostile"] = hostile_score(hostile, grade_all(peer, hostile, workers=workers))
+            result["disagreements"] = disagreements(rows.cases, verdicts)
+    if rows.bare:
+        result["bare"] = score(rows.bare, grade_all(peer, rows.bare, workers=workers))["core"]
+    for name, pairs in rows.pairs.items():
+        verdicts = grade_all(peer, pairs, workers=workers)
+        result.setdefault("pairs", {})[name] = score(pairs, verdicts)["all"]
+        if peer in (OURS, OURS_STRICT):
+            result["pairs"][name]["disagreements"] = disagreements(pairs, verdicts)
+    if rows.hostile:
+        result["hostile"] = hostile_score(rows.hostile, grade_all(peer, rows.hostile, workers=workers))
     if plain:
         verdicts = grade_all(peer, plain, workers=workers)
         result["plain"] = {"accuracy": score(plain, verdicts)["all"]["accuracy"], **timing(verdicts)}
@@ -247,13 +196,32 @@ def _processor() -> str:
 
 def render(report: dict[str, Any]) -> str:
     """The report as a table of text."""
-    columns = ("core %", "FP", "FN", "bare %", "p50 ms", "p99 ms", "per s", "plain/s", "paid", "refused", "hangs")
+    columns = (
+        "core %",
+        "FP",
+        "FN",
+        "bare %",
+        "pairs %",
+        "FP",
+        "p50 ms",
+        "p99 ms",
+        "per s",
+        "plain/s",
+        "paid",
+        "refused",
+        "hangs",
+    )
     lines = [f"{'grader':36}" + "".join(f"{column:>9}" for column in columns)]
     for name, row in report["graders"].items():
         core, cpu, hostile = row.get("core", {}), row.get("cpu", {}), row.get("hostile", {})
+        pairs = row.get("pairs", {}).values()
+        num_pairs = sum(of["n"] for of in pairs)
+        right = num_pairs - sum(of["false_positives"] + of["false_negatives"] for of in pairs)
         cells = (
             f"{core.get('accuracy', math.nan):.2f}", core.get("false_positives", ""), core.get("false_negatives", ""),
-            f"{row.get('bare', {}).get('accuracy', math.nan):.2f}", f"{cpu.get('p50_ms', math.nan):.3f}",
+            f"{row.get('bare', {}).get('accuracy', math.nan):.2f}",
+            f"{100 * right / num_pairs:.2f}" if num_pairs else "", sum(of["false_positives"] for of in pairs),
+            f"{cpu.get('p50_ms', math.nan):.3f}",
             f"{cpu.get('p99_ms', math.nan):.2f}", f"{cpu.get('per_second', math.nan):,.0f}",
             f"{row.get('plain', {}).get('per_second', math.nan):,.0f}", hostile.get("false_rewards", ""),
             hostile.get("controls_refused", ""), hostile.get("hangs", ""),
@@ -267,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cases", type=Path, help="answer-equivalence cases (JSONL)")
     parser.add_argument("--hostile", type=Path, help="hostile inputs (JSONL)")
+    parser.add_argument("--pairs", type=Path, nargs="*", default=[], help="further labelled pairs (JSONL)")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), help="graders to measure; all by default")
     parser.add_argument("--plain", type=int, default=NUM_PLAIN, help="generated pairs of integers and fractions")
     parser.add_argument("--workers", type=int, default=1, help="grading processes")
@@ -286,10 +255,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _ablate(options.cases, options.own)
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
-    cases = read_cases(options.cases) if options.cases else []
-    bare = read_cases(options.cases, bare=True) if options.cases else []
-    hostile = read_hostile(options.hostile) if options.hostile else []
-    report: dict[str, Any] = {"environment": environment(), "cases": len(cases), "hostile": len(hostile), "graders": {}}
+    rows = Rows(
+        cases=read_cases(options.cases) if options.cases else [],
+        bare=read_cases(options.cases, bare=True) if options.cases else [],
+        pairs={path.stem: read_cases(path) for path in options.pairs},
+        hostile=read_hostile(options.hostile) if options.hostile else [],
+    )
+    report: dict[str, Any] = {
+        "environment": environment(), "cases": len(rows.cases), "hostile": len(rows.hostile),
+        "pairs": {name: len(pairs) for name, pairs in rows.pairs.items()}, "graders": {},
+    }  # fmt: skip
     if options.update:
         report["graders"] |= _graders_of(options.output, report)
     load_before = os.getloadavg()[0]
@@ -301,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             start = time.perf_counter()
             plain = plain_cases(options.plain if _is_fast(peer) else options.plain // PLAIN_PEERS_SHARE)
-            report["graders"][peer] = measure(peer, cases, bare, hostile, plain, options.workers)
+            report["graders"][peer] = measure(peer, rows, plain, options.workers)
             print(f"{peer}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     report["load_average"] = [round(load_before, 2), round(os.getloadavg()[0], 2)]  # before, and at the end
     print(render(report))
@@ -335,9 +310,11 @@ def _graders_of(path: Path, report: dict[str, Any]) -> dict[str, Any]:
         ValueError: it was made of others, so its numbers cannot stand beside new ones.
     """
     earlier = json.loads(path.read_text())
-    for name in ("environment", "cases", "hostile"):
-        if earlier[name] != report[name]:
-            raise ValueError(f"{path} was measured with {name} {earlier[name]}, now it is {report[name]}; run all anew")
+    for name in ("environment", "cases", "hostile", "pairs"):
+        if earlier.get(name) != report[name]:
+            raise ValueError(
+                f"{path} was measured with {name} {earlier.get(name)}, now it is {report[name]}; run all anew"
+            )
     graders: dict[str, Any] = earlier["graders"]
     return graders
 

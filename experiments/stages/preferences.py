@@ -173,7 +173,8 @@ class Preferences:
         comparisons = read_recorded(path)
         asked = [(c.problem, text) for c in comparisons for text in (c.chosen, c.rejected)]
         deadline = self.shared.workers.deadline_seconds
-        with VerifierPool(EnvGrader(self.env_spec), workers=1, deadline_seconds=deadline) as pool:
+        grader = EnvGrader(self.env_spec, salt=f"run {self.seed}")
+        with VerifierPool(grader, workers=1, deadline_seconds=deadline) as pool:
             verdicts = dict(zip(((p.id, text) for p, text in asked), pool.grade(asked)))
 
         def grade(problem: Problem, text: str) -> Verdict:

@@ -66,7 +66,7 @@ class RolloutEngine:
             )
             self.sampler = SamplingEngine(self.policy, backend=spec.backend, max_rows=spec.max_rows)
         self.pool = VerifierPool(
-            EnvGrader(spec.env),
+            EnvGrader(spec.env, salt=f"run {spec.seed}"),
             workers=spec.grader_workers,
             deadline_seconds=spec.deadline_seconds,
             memory_bytes=spec.memory_bytes,

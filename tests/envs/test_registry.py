@@ -163,7 +163,7 @@ def test_the_grader_pickles_without_its_environment():
     grader = EnvGrader(EnvSpec("countdown"))
     problem = make("countdown").problem(0)
     assert grader((problem, f"#### {problem.answer}")).is_correct
-    assert grader.__getstate__() == {"spec": EnvSpec("countdown")}
+    assert grader.__getstate__() == {"spec": EnvSpec("countdown"), "salt": None}
     assert pickle.loads(pickle.dumps(grader))((problem, "#### 1")).is_correct is False
 
 
@@ -179,3 +179,15 @@ def test_the_table_of_built_ins_is_what_the_modules_register():
 def test_a_class_needs_generate():
     with pytest.raises(TypeError, match="defines no generate"):
         Environment().problem(0)
+
+
+def test_the_salt_of_a_run_travels_with_its_grader():
+    # a subprocess, since the salt is of the whole process
+    code = (
+        "import pickle; from envs.graders import EnvGrader; from envs.types import EnvSpec;"
+        "from verifiers.algebra.sampling import seeded; from verifiers.parse import parse;"
+        "x = parse('x'); before = seeded(x, x).random();"
+        "grader = pickle.loads(pickle.dumps(EnvGrader(EnvSpec('sums'), salt='run 7'))); grader.warm_up();"
+        "assert seeded(x, x).random() != before"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,10 +5,13 @@ Each wrong answer stands beside the right one that it imitates; both are judged 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from verifiers.algebra.breakpoints import breaks, critical_parts
-from verifiers.algebra.identity import Sampling, agree
+from verifiers.algebra.identity import agree
+from verifiers.algebra.sampling import real_points, salt_points, seeded
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
 
@@ -67,22 +70,30 @@ def test_agreement_on_a_part_of_the_domain_is_no_equality(reference: str, right:
     assert not VERIFIER.verify(wrong, reference).is_correct
 
 
-def test_the_points_hang_on_the_pair_and_the_salt() -> None:
-    from verifiers.algebra.sampling import real_points, seeded
+@pytest.fixture(autouse=True)
+def _no_salt() -> Iterator[None]:
+    yield
+    salt_points("")
 
+
+def test_the_points_hang_on_the_pair_and_the_salt() -> None:
     x, y = parse("x"), parse("y")
-    drawn = [list(real_points(["x"], seeded(x, other, salt))) for other, salt in ((x, ""), (y, ""), (x, "a"), (x, ""))]
+    drawn = []
+    for other, salt in ((x, ""), (y, ""), (x, "a"), (x, "")):
+        salt_points(salt)
+        drawn.append(list(real_points(["x"], seeded(x, other))))
     assert drawn[0] == drawn[3]
     assert drawn[0] != drawn[1] != drawn[2] != drawn[0]
 
 
 @pytest.mark.parametrize("salt", ["", "a", "b", "c", "d"])
 def test_honest_pairs_are_judged_alike_under_every_salt(salt: str) -> None:
+    salt_points(salt)
     for reference, right, wrong in BRANCHES:
         if "C" in reference or "=" in reference or "cases" in reference:
             continue  # these are no single values
-        assert agree(parse(right), parse(reference), Sampling(salt=salt)), right
-        assert not agree(parse(wrong), parse(reference), Sampling(salt=salt)), wrong
+        assert agree(parse(right), parse(reference)), right
+        assert not agree(parse(wrong), parse(reference)), wrong
 
 
 def test_breakpoints_are_found_exactly_where_they_are_roots_of_polynomials() -> None:

@@ -55,12 +55,10 @@ class Sampling:
     Attributes:
         digits: working precision in decimal digits; values must agree in all but the last ten.
         points: real points at which both must be defined.
-        salt: mixed into the choice of the points.
     """
 
     digits: int = 40
     points: int = 4
-    salt: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def agree(left: Expr, right: Expr, sampling: Sampling = Sampling()) -> Agreement
     names = sorted(free_symbols(left) | free_symbols(right))
     if not names:
         return agree_as_constants(left, right, sampling)
-    rng = seeded(left, right, sampling.salt)
+    rng = seeded(left, right)
     as_rational = agree_in_field(left, right, names, rng, sampling)
     return as_rational or _Pair(left, right, names, rng, sampling).agreement()
 

@@ -1,6 +1,7 @@
 """Points at which two expressions are compared, and when two values count as one.
 
-The points hang on both expressions and on a salt: an answer that is changed to vanish at them moves them.
+The points hang on both expressions and on a salt: an answer that is changed to vanish at them moves them, and the salt
+of a run, which its grading processes take from the seed, is nothing that an answer could know.
 """
 
 from __future__ import annotations
@@ -20,11 +21,18 @@ _MIDDLE, _SMALL, _LARGE = (10**8, 4 * 10**9), (10**5, 10**8), (4 * 10**9, 2 * 10
 _MORE = ((1, 10**9), (10**9, 4 * 10**9), (5 * 10**7, 5 * 10**8), (2 * 10**9, 9 * 10**9), (2 * 10**8, 16 * 10**8))
 _MAX_ORTHANTS = 3  # symbols up to which every orthant is visited; beyond it, some of them
 Scale = tuple[int, int]
+_salt = ""  # of this process: a grading process judges for one run
 
 
-def seeded(left: Expr, right: Expr, salt: str) -> random.Random:
+def salt_points(salt: str) -> None:
+    """From now on this process draws its points with `salt`: a repeated run of that seed judges alike."""
+    global _salt
+    _salt = salt
+
+
+def seeded(left: Expr, right: Expr) -> random.Random:
     """Randomness that is the same for the same pair and salt, and that no answer can foresee of itself."""
-    return random.Random(f"{salt}\n{left!r}\n{right!r}")
+    return random.Random(f"{_salt}\n{left!r}\n{right!r}")
 
 
 def real_points(names: Sequence[str], rng: random.Random) -> Iterator[Point]:

@@ -28,7 +28,6 @@ class Settings:
         proof_seconds: time that a symbolic proof may take.
         extras: rules that decide only pairs which this project wrote itself are used too.
         without: names of rules that are switched off.
-        salt: mixed into the choice of the random points, so that no answer is written for them.
     """
 
     tolerance: float | None = None
@@ -43,7 +42,6 @@ class Settings:
     proof_seconds: float = 1.0
     extras: bool = False
     without: frozenset[str] = frozenset()
-    salt: str = ""
 
     def uses(self, rule: str, *, is_extra: bool = False) -> bool:
         """Whether the rule of that name is switched on."""
@@ -52,7 +50,7 @@ class Settings:
     @property
     def sampling(self) -> Sampling:
         """How expressions are compared at points."""
-        return Sampling(self.digits, self.points, self.salt)
+        return Sampling(self.digits, self.points)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from verifiers.extract.boxes import sole_box
 from verifiers.extract.doubt import NOT_THAT, reduced, restated
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
-from verifiers.extract.places import Extraction, Place, undecorated
+from verifiers.extract.places import Extraction, Place, lower_case, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
@@ -106,9 +106,7 @@ def announced(text: str) -> Extraction | None:
 
 def _starts(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of every announcing phrase; phrases do not overlap."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = text  # a letter whose lower case is longer: positions would shift, so only lower case is found
+    lowered = lower_case(text)
     table = _ASCII_ANNOUNCEMENTS if text.isascii() else _ANNOUNCEMENTS
     for pattern, begin_with in table:
         begins: set[int] = set()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Place(StrEnum):
@@ -90,3 +91,10 @@ def undecorated(text: str) -> str:
             if opening not in inner:
                 return inner.strip()
     return re.sub(r"\\[()]|\\\[(?![\d.]*(?:pt|em|ex)\])|\\\]", " ", text) if "\\(" in text or "\\[" in text else text
+
+
+@lru_cache(maxsize=4)
+def lower_case(text: str) -> str:
+    """The text in lower case, sign for sign; as it is where a letter's lower case is longer, which shifts positions."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from verifiers.extract.languages import LANGUAGES, column, stems
+from verifiers.extract.places import lower_case
 
 _FINAL = re.compile(
     rf"(?i){column('finals')}(?:\s+(?:to|of|for|in)\b[^.\n:=$\\]{{0,60}}?)?[\s\"”*_)]*"
@@ -26,8 +27,11 @@ _VALUE = re.compile(
 _TAKEN_BACK = re.compile(rf"(?i){column('retractions')}")
 _SENTENCE_BEGINS = re.compile(r"(?i)(?:\A|[.!?\n。！？)}$*])[\s*_]{0,6}(?:(?:oh|hm+|but|ah|so|well),? )?\Z")
 _NEAR = 20  # characters before such words in which their sentence begins
-_RETRACTING = ("wait", "hold on", "thought", "reflection", "correction", "scratch", "oops", "actually", "redo",
-               "revise", "correct", "mistake", "error", "take", "fix", "等", "不对", "更正", "算错")  # fmt: skip
+_RETRACTING = ("wait", "hold on", "second thought", "reflection", "correction", "scratch that", "oops", "actually",
+               "redo", " correct", " revise", " mistake", " error", " back", " fix",
+               "等", "不对", "更正", "算错")  # fmt: skip
+_ASCII_RETRACTING = tuple(word for word in _RETRACTING if word.isascii())
+_AROUND = 40  # characters around one of these in which the words that hold it stand
 _RETRACTIONS_TRIED = 20  # the last ones of a text
 
 _STEMS = tuple(word for row in LANGUAGES for phrase in row.finals for word in stems((phrase,)))
@@ -66,13 +70,18 @@ def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
 
 def _retractions(text: str, start: int = 0) -> Iterator[int]:
     """Where words end, at or after `start`, that begin a sentence and take back what was said."""
-    lowered = text[start:].lower()
-    if any(word in lowered for word in _RETRACTING):
-        for found in _TAKEN_BACK.finditer(text, start):
-            if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start()):
-                yield found.end()
+    lowered = lower_case(text)
+    ends: set[int] = set()
+    for word in _ASCII_RETRACTING if text.isascii() else _RETRACTING:
+        position = lowered.find(word, start)
+        while position >= 0:
+            for found in _TAKEN_BACK.finditer(text, max(start, position - _AROUND), position + _AROUND):
+                if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start()):
+                    ends.add(found.end())
+            position = lowered.find(word, position + 1)
+    yield from sorted(ends)
 
 
 def _has_stem(text: str) -> bool:
-    lowered = text.lower()
+    lowered = lower_case(text)
     return any(word in lowered for word in (_ASCII_STEMS if text.isascii() else _STEMS))

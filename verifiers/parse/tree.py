@@ -14,8 +14,9 @@ from fractions import Fraction
 class Expr:
     """Base of every node."""
 
-    __slots__ = ("_marks",)
+    __slots__ = ("_free", "_marks")
     _marks: frozenset[str]  # what `marks` found, kept with the node; no part of its value
+    _free: frozenset[str]  # the same of `free_symbols`
 
     @property
     def children(self) -> tuple[Expr, ...]:
@@ -306,6 +307,15 @@ def marks(expr: Expr) -> frozenset[str]:
 
 def free_symbols(expr: Expr) -> frozenset[str]:
     """Names of the symbols that no calculus operator binds."""
+    try:
+        return expr._free
+    except AttributeError:
+        found = _free_symbols(expr)
+        object.__setattr__(expr, "_free", found)
+        return found
+
+
+def _free_symbols(expr: Expr) -> frozenset[str]:
     found = marks(expr)
     if "Sym" not in found and "Bound" not in found:
         return frozenset()

@@ -68,6 +68,15 @@ def test_rows_are_read_with_expressions_boxed_and_doubtful_labels_set_apart(tmp_
     assert (long.response, long.expected) == ("ababc", None)
 
 
+def test_pairs_without_ids_are_named_by_their_line_and_whole_where_their_note_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.jsonl"
+    rows = [("4", True, "expr digit"), ("It is 4.", False, "resp sentence")]
+    path.write_text("".join(json.dumps({"gold": "4", "answer": a, "label": b, "note": n}) + "\n" for a, b, n in rows))
+    first, second = bench.read_cases(path)
+    assert (first.id, first.response, first.expected) == ("fresh:1", "\\boxed{4}", True)
+    assert (second.id, second.response, second.expected) == ("fresh:2", "It is 4.", False)
+
+
 def test_plain_pairs_carry_true_labels() -> None:
     grade = load("beyond imitation (symbolic)")
     assert all(grade(c.response, c.reference) == c.expected for c in bench.plain_cases(200, seed=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeAlias
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
@@ -282,7 +283,7 @@ def _compare_any_order(
 
 
 def _distinct(items: Sequence[Labelled], compare: Compare, settings: Settings) -> list[Labelled]:
-    kept: list[tuple[Labelled, complex | None]] = []
+    kept: list[tuple[Labelled, Near]] = []
     for item in items:
         near = approximate(item.value)
         if not any(
@@ -293,8 +294,13 @@ def _distinct(items: Sequence[Labelled], compare: Compare, settings: Settings) -
     return [item for item, _ in kept]
 
 
-def approximate(expr: Expr) -> complex | None:
-    """A double close to a constant, so that far ones are not compared in full; None for anything else."""
+Near: TypeAlias = "complex | tuple[Near, ...] | None"
+
+
+def approximate(expr: Expr) -> Near:
+    """A double close to a constant, so that far ones are not compared in full; a tuple of them; else None."""
+    if isinstance(expr, Group) and expr.kind == "tuple":
+        return tuple(approximate(item) for item in expr.items)
     if isinstance(expr, Num):
         try:
             return complex(expr.value)
@@ -315,9 +321,11 @@ _PLAIN_MARKS = frozenset(
 )  # fmt: skip
 
 
-def may_equal(first: complex | None, second: complex | None) -> bool:
+def may_equal(first: Near, second: Near) -> bool:
     """False only if two approximations are too far apart for equal (or rounded) values."""
-    if first is None or second is None:
+    if isinstance(first, tuple) and isinstance(second, tuple) and len(first) == len(second):
+        return all(map(may_equal, first, second))
+    if first is None or second is None or isinstance(first, tuple) or isinstance(second, tuple):
         return True
     return abs(first - second) <= 0.2 + 1e-3 * max(abs(first), abs(second))
 

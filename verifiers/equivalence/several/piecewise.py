@@ -38,14 +38,14 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Equi
     try:
         if _is_by_parity(answer) or _is_by_parity(reference):
             points: Iterable[Any] = (
-                point[name] for point in integer_points([name], seeded(answer, reference, settings.salt), largest=10**6)
+                point[name] for point in integer_points([name], seeded(answer, reference), largest=10**6)
             )
         else:
             ends = {end for side in (answer, reference) for end in _ends(side, name)}
             if len(ends) > _MAX_ENDS:
                 return None
-            points = _points(ends, answer, reference, name, settings.salt)
-        return _compare_at(points, answer, reference, name, settings.salt)
+            points = _points(ends, answer, reference, name)
+        return _compare_at(points, answer, reference, name)
     except (_NotPiecewiseError, InexactError, OverBudgetError):
         return None
 
@@ -93,9 +93,9 @@ def _ends(expr: Expr, name: str) -> list[Any]:
     return found
 
 
-def _points(ends: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Iterator[Any]:
+def _points(ends: Iterable[Any], answer: Expr, reference: Expr, name: str) -> Iterator[Any]:
     """The ends of the pieces and the breakpoints inside them, their sides, and points of every scale."""
-    rng = seeded(answer, reference, salt)
+    rng = seeded(answer, reference)
     values = [part for side in (answer, reference) for part in _pieces(side)]
     hidden = breaks([part for value in values for part in critical_parts(value) if name in free_symbols(part)], name)
     stated = {Fraction(str(end)) for end in ends}
@@ -108,8 +108,8 @@ def _pieces(expr: Expr) -> list[Expr]:
     return [value for value, _ in expr.branches] if isinstance(expr, Cases) else [expr]
 
 
-def _compare_at(points: Iterable[Any], answer: Expr, reference: Expr, name: str, salt: str) -> Equivalence | None:
-    rng = seeded(reference, answer, salt)
+def _compare_at(points: Iterable[Any], answer: Expr, reference: Expr, name: str) -> Equivalence | None:
+    rng = seeded(reference, answer)
     others = sorted((_names(answer) | _names(reference)) - {name})
     agreed = 0
     for point in points:

@@ -77,7 +77,7 @@ def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Equi
         return None
     largest = _LARGEST if bounds else _LARGEST_CLOSED
     agreed = 0
-    for values in integer_points(names, seeded(answer, reference, settings.salt), largest=largest):
+    for values in integer_points(names, seeded(answer, reference), largest=largest):
         try:
             same = _same_at(answer, reference, values, settings)
         except UndefinedError:
@@ -123,7 +123,7 @@ def _agree_to_terms(
 ) -> Equivalence | None:
     """The same with so many terms. None: twice as many terms add something."""
     short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
-    rng = seeded(answer, reference, settings.salt)
+    rng = seeded(answer, reference)
     for _ in range(settings.points):
         values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
         try:

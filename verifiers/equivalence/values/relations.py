@@ -79,7 +79,7 @@ def _solved_for(first: Rel, second: Rel, settings: Settings) -> Equivalence | No
 
 
 def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list[str]) -> bool:
-    rng = seeded(equation, value, "")
+    rng = seeded(equation, value)
     agreed = 0
     for _ in range(6):
         point = {name: rng.randrange(2, PRIME) for name in names}
@@ -127,7 +127,7 @@ def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool
 
 def _anchor(first: Expr, second: Expr, names: list[str], settings: Settings) -> tuple[Point, Any] | None:
     """A point at which neither vanishes, and their ratio there; None if none is found."""
-    rng = seeded(first, second, settings.salt)
+    rng = seeded(first, second)
     is_real = "Const:i" not in marks(first) | marks(second)
     for point in (*real_points(names, rng), *more_points(names, rng, 16)):
         try:
