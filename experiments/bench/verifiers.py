@@ -4,7 +4,7 @@
         --pairs ../shared/verifiers/fresh.jsonl --hostile ../shared/verifiers/adversarial.jsonl \\
         --output results/bench_verifiers.json
 
-`--attack` looks for wrong answers that ours pays instead (see `verifier_attack`).
+`--attack` looks for wrong answers that ours pays instead (see `attack.search`).
 `--ablate` prints which rows go wrong without each rule of the symbolic verifier (see `rule_ablation`).
 
 Every peer runs in grading processes with a deadline, so a hang is measured and not suffered; a peer that is not
@@ -30,7 +30,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from experiments.bench import rule_ablation, verifier_attack
+from experiments.bench import rule_ablation
+from experiments.bench.attack import search
 from experiments.bench.labelled_cases import Case, plain_cases, read_cases, read_hostile
 from experiments.bench.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
 from experiments.run.folders import write_json
@@ -287,10 +288,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _attack(options: argparse.Namespace) -> int:
-    """The mutation search of `verifier_attack`, printed and written."""
+    """The mutation search of `attack.search`, printed and written."""
     command = ["python", "-m", "experiments.bench.verifiers", *sys.argv[1:]]
-    report = verifier_attack.attack(options.trials, options.seed, options.cases, command)
-    print(verifier_attack.render(report))
+    report = search.attack(options.trials, options.seed, options.cases, command)
+    print(search.render(report))
     if options.output:
         write_json(options.output, report)
     return 0

@@ -56,7 +56,7 @@ ENGLISH = Language(
     finals=("final answer",),
     negations=(
         "not", "no", "but", r"\w+n['’]t", "cannot", "never", "neither", "nor", "wrong", "incorrect", "no longer",
-        "rather than", "instead of", "except", "unlikely", "false",
+        "rather than", "instead of", "except", "unlikely", "false", "a trap", "a decoy", "a mistake", "a red herring",
     ),
     alternatives=("or", "either"),
     doubts=("maybe", "perhaps", "possibly", "probably", "might be", "could be"),

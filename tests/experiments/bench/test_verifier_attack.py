@@ -8,9 +8,8 @@ from fractions import Fraction
 import pytest
 import sympy
 
-from experiments.bench import attack_trees as trees
-from experiments.bench import verifier_attack as search
-from experiments.bench.attack_answers import Interval
+from experiments.bench.attack import search, trees
+from experiments.bench.attack.intervals import Interval
 
 # neither even nor odd, without a text command; lenient judgement pays exact answers that round to a decimal reference
 OPEN = {("words", "notation"), ("number", "rounding")}

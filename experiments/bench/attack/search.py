@@ -3,8 +3,8 @@
     python -m experiments.bench.verifiers --attack --trials 200000 --output results/bench_verifier_attack.json
 
 Two wrong neighbours for every right rewriting. What is right and what is wrong is known from how a text was made, or
-decided by exact arithmetic on trees that the search built itself (`attack_answers`, `attack_structures`,
-`attack_trees`); the verifier's own reader has no part in it. References are drawn, taken from the environments of this
+decided by exact arithmetic on trees that the search built itself (`answers`, `intervals`, `structures`,
+`trees`); the verifier's own reader has no part in it. References are drawn, taken from the environments of this
 project, and, with `--cases`, from a file of other projects' references: those that a small reader of its own, below,
 understands as a whole.
 """
@@ -24,8 +24,9 @@ from typing import Any
 
 from envs.builtin import PROCEDURAL
 from envs.registry import make
-from experiments.bench.attack_answers import Family, Functions, Interval, Intervals, Numbers, Surds
-from experiments.bench.attack_structures import Amounts, Bases, Collections, Lines, Matrices, Options, Words
+from experiments.bench.attack.answers import Family, Functions, Numbers, Surds
+from experiments.bench.attack.intervals import Interval, Intervals
+from experiments.bench.attack.structures import Amounts, Bases, Collections, Lines, Matrices, Options, Words
 from experiments.run.folders import provenance
 from verifiers.judges.combine import warm_up_all
 from verifiers.judges.symbolic import SymbolicVerifier
@@ -42,6 +43,7 @@ MANNERS = {
     "strict": SymbolicVerifier(),
 }
 WRONG_SHARE = 2 / 3
+ALONE_SHARE = 1 / 5
 DEBATED = frozenset(("rounding",))  # an exact answer that rounds to a decimal reference: a setting decides
 MAX_EXAMPLES = 5
 PROBLEMS_PER_ENVIRONMENT = 25
@@ -57,6 +59,12 @@ class Trial:
     reference: str
     answer: str
     is_right: bool
+    is_alone: bool = False  # the whole response, and not in a box behind some words
+
+    @property
+    def response(self) -> str:
+        """What the verifier sees."""
+        return self.answer if self.is_alone else f"so the answer is \\boxed{{{self.answer}}}"
 
 
 def trials(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> Iterator[Trial]:
@@ -75,7 +83,8 @@ def trials(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> I
         change = family.right(value, rng) if is_right else family.wrong(value, rng)
         if change is not None:
             made += 1
-            yield Trial(source, name, change[0], family.write(value, rng), change[1], is_right)
+            is_alone = rng.random() < ALONE_SHARE
+            yield Trial(source, name, change[0], family.write(value, rng), change[1], is_right, is_alone)
 
 
 def run(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> dict[str, Any]:
@@ -88,12 +97,12 @@ def run(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> dict
     for trial in trials(num, seed, known):
         sources[trial.source] += 1
         for manner, verifier in MANNERS.items():
-            paid = verifier.verify(f"so the answer is \\boxed{{{trial.answer}}}", trial.reference).is_correct
+            paid = verifier.verify(trial.response, trial.reference).is_correct
             key = (trial.family, trial.kind, trial.is_right)
             counts[manner][key]["trials"] += 1
             if paid != trial.is_right:
                 counts[manner][key]["faults"] += 1
-                said = f"{trial.answer}  for  {trial.reference}"
+                said = f"{trial.answer}{' (alone)' if trial.is_alone else ''}  for  {trial.reference}"
                 if trial.source != "shared" and len(examples[key]) < MAX_EXAMPLES and said not in examples[key]:
                     examples[key].append(said)
     return {

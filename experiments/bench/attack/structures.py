@@ -6,7 +6,7 @@ import random
 from fractions import Fraction
 from math import gcd
 
-from experiments.bench.attack_answers import Change, plain
+from experiments.bench.attack.answers import Change, plain
 
 # unit -> (what it measures, its size)
 _UNITS: dict[str, tuple[str, Fraction]] = {

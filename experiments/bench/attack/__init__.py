@@ -1,0 +1,1 @@
+"""The mutation search of the verifier bench: wrong neighbours and right rewritings of references."""
