@@ -60,5 +60,5 @@ $(RUN): setup.cfg pyproject.toml $(LOCK)
 
 # What the tests need beside it.
 $(READY): $(RUN)
-	$(PIP) -e ".[dev,tensorboard,envs,openenv,view,docs]"
+	$(PIP) -e ".[dev,tensorboard,envs,openenv,sandbox,view,docs]"
 	touch $(READY)

@@ -14,10 +14,19 @@ from envs.tools.calls import Call, Form, InlineForm, JsonForm, MalformedCall
 from envs.tools.run import Toolbox
 from envs.tools.schema import Tool
 from envs.tools.standard import calculator, python, symbolic
+from envs.tools.walls import AUTO, PYTHON, choose
 from envs.types import Message, Problem, Step, StopReason
 
 TOOLS: dict[str, Tool] = {t.name: t for t in (calculator, symbolic, python)}
 FORMS: dict[str, Callable[[Sequence[Tool]], Form]] = {"inline": InlineForm, "json": JsonForm}
+
+
+def sandbox_of(env: Environment) -> str | None:
+    """The wall behind which an environment, or a part of a mixture, runs programs; None where none does."""
+    for each in (env, *getattr(env, "parts", {}).values()):
+        if isinstance(each, ToolEnvironment) and PYTHON in {t.name for t in each.tools}:
+            return each.sandbox
+    return None
 
 
 class ToolEnvironment(Environment):
@@ -27,9 +36,17 @@ class ToolEnvironment(Environment):
         tools: tools, or names of built-in ones.
         form: "inline" (character-level policies) or "json" (chat models).
         max_turns: turns of the policy, the answer included.
+        sandbox: what holds in the programs of the tool `python`: auto (the strongest that the machine has), bubblewrap,
+            seccomp or process; `envs/tools/walls.py` says what each blocks.
     """
 
-    def __init__(self, tools: Sequence[Tool | str] = ("calculator",), form: str = "inline", max_turns: int = 8) -> None:
+    def __init__(
+        self,
+        tools: Sequence[Tool | str] = ("calculator",),
+        form: str = "inline",
+        max_turns: int = 8,
+        sandbox: str = AUTO,
+    ) -> None:
         for name in tools:
             if isinstance(name, str) and name not in TOOLS:
                 raise ValueError(f"no built-in tool is called {name!r}; there are {', '.join(TOOLS)}")
@@ -38,11 +55,12 @@ class ToolEnvironment(Environment):
         self.tools = tuple(TOOLS[t] if isinstance(t, str) else t for t in tools)
         self.form: Form = FORMS[form](self.tools)
         self.max_turns = max_turns
+        self.sandbox = choose(sandbox, is_needed=PYTHON in {t.name for t in self.tools})
 
     @cached_property
     def toolbox(self) -> Toolbox:
         """The processes that run the tools; started at the first call."""
-        return Toolbox(self.tools)
+        return Toolbox(self.tools, sandbox=self.sandbox)
 
     def draw(self, index: int, *, split: str, seed: int, level: int | None) -> Problem:
         """Problem `index` of a split; in the JSON form with the tools' schemas, for the chat template to write."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from envs.tools.calls import Call
+from envs.tools.sandbox import use_sandbox
 from envs.tools.schema import Tool
+from envs.tools.walls import AUTO, PYTHON, choose
 from envs.types import StopReason
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Reason, Verdict
@@ -33,10 +35,12 @@ class ToolResult:
 class _Runner:
     """What the worker processes run: a call in, a verdict that carries the text out."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: Sequence[Tool], sandbox: str) -> None:
         self.tools = {tool.name: tool for tool in tools}
+        self.sandbox = sandbox
 
     def __call__(self, call: Call) -> Verdict:
+        use_sandbox(self.sandbox)
         try:
             text = str(self.tools[call.name].function(**call.arguments))
         except (ValueError, ArithmeticError, RecursionError) as error:
@@ -51,6 +55,10 @@ class Toolbox:
         tools: module-level functions wrapped by `tool` (they travel to the processes by name).
         deadline_seconds, memory_bytes: per call.
         workers: processes.
+        sandbox: what holds in the programs of the tool `python`: auto (the strongest that works), bubblewrap, seccomp
+            or process; see `envs.tools.walls`.
+    Raises:
+        ValueError: the sandbox is unknown, or does not work on this machine.
     """
 
     def __init__(
@@ -60,11 +68,13 @@ class Toolbox:
         deadline_seconds: float = 2.0,
         memory_bytes: int = 1 << 30,
         workers: int = 1,
+        sandbox: str = AUTO,
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}
         self._deadline_seconds = deadline_seconds
+        self.sandbox = choose(sandbox, is_needed=PYTHON in self.tools)
         self._pool = VerifierPool(
-            _Runner(tools), workers=workers, deadline_seconds=deadline_seconds, memory_bytes=memory_bytes
+            _Runner(tools, self.sandbox), workers=workers, deadline_seconds=deadline_seconds, memory_bytes=memory_bytes
         )
 
     def call(self, call: Call) -> ToolResult:

@@ -1,9 +1,10 @@
-"""Python written by a policy, run as safely as one process allows.
+"""Python written by a policy, run as safely as the machine allows.
 
-Three walls. The program's syntax tree must consist of permitted nodes: no imports, no attributes but those of a short
+Four walls. The program's syntax tree must consist of permitted nodes: no imports, no attributes but those of a short
 list, no names with underscores. It runs with a handful of builtins in a fresh isolated interpreter (-I -S), never in
-ours. That interpreter has limits on CPU time, memory, processes, open files and file size. A determined attacker may
-still find a way through CPython: run untrusted *people's* code in a container.
+ours. That interpreter has limits on CPU time, memory, processes, open files and file size. CPython itself is no wall to
+a determined attacker, so the fourth is the kernel's (`walls.py`): the strongest that the machine has, unless
+`use_sandbox` named one.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import ast
 import os
 import selectors
 import subprocess
-import sys
 import tempfile
 import time
+from contextvars import ContextVar
+
+from envs.tools.walls import AUTO, choose, command, filter_source
 
 MAX_CODE_CHARACTERS = 4000
 MAX_OUTPUT_CHARACTERS = 2000
 MAX_OUTPUT_BYTES = 4 * MAX_OUTPUT_CHARACTERS  # what is read of it: a program may print gigabytes
 CPU_SECONDS = 2
+SIGNALLED = 128  # exit codes of bubblewrap above it: the program was ended by a signal
 MEMORY_BYTES = 256 << 20
 
 _NODES = (
@@ -46,6 +50,7 @@ _BUILTINS = (
 _CHILD = f"""
 import builtins, fractions, itertools, math, resource, sys
 code = sys.stdin.read()
+sys.stdin.close()
 limits = [
     (resource.RLIMIT_CPU, {CPU_SECONDS}), (resource.RLIMIT_AS, {MEMORY_BYTES}), (resource.RLIMIT_FSIZE, 0),
     (resource.RLIMIT_NOFILE, 3), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0),
@@ -54,6 +59,7 @@ if sys.platform == "darwin":  # has no limit of the address space that can be se
     del limits[1]
 for what, limit in limits:
     resource.setrlimit(what, (limit, limit))
+FILTER
 names = {{name: getattr(builtins, name) for name in {_BUILTINS!r}}}
 scope = {{"__builtins__": names, "math": math, "fractions": fractions, "itertools": itertools,
           "Fraction": fractions.Fraction}}
@@ -90,6 +96,21 @@ def check_code(code: str) -> None:
             raise ValueError(f"the name {name!r} is not permitted")
 
 
+# Of this process: the tools that a policy calls by name take no settings.
+_SANDBOX = ContextVar("sandbox", default=AUTO)
+
+
+def use_sandbox(wall: str) -> None:
+    """From now on, programs that this process is given run behind this wall, which `walls.choose` found to work."""
+    _SANDBOX.set(wall)
+
+
+def child_source(wall: str) -> str:
+    """What the child runs: limits, the wall's filter, then the program that stands on its standard input."""
+    before, after = filter_source(wall)
+    return f"{before}\n{_CHILD.replace('FILTER', after)}"
+
+
 def run_python(code: str) -> str:
     """What a program prints.
 
@@ -97,11 +118,21 @@ def run_python(code: str) -> str:
         ValueError: it is not permitted, fails, or breaks a limit; the message is for the policy.
     """
     check_code(code)
+    wall = _SANDBOX.get()
+    return run_unchecked(code, choose() if wall == AUTO else wall)
+
+
+def run_unchecked(code: str, wall: str) -> str:
+    """What a program prints that may be anything: the syntax tree is not looked at.
+
+    Raises:
+        ValueError: as `run_python`.
+    """
     with tempfile.TemporaryFile() as source:
         source.write(code.encode())
         source.seek(0)
         child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _CHILD],
+            command(wall, child_source(wall)),
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -113,7 +144,7 @@ def run_python(code: str) -> str:
         raise ValueError(f"stopped after {2 * CPU_SECONDS} s")
     text = output.decode(errors="replace").strip()
     is_cut = len(output) == MAX_OUTPUT_BYTES
-    if child.returncode < 0 and not is_cut:
+    if (child.returncode < 0 or child.returncode > SIGNALLED) and not is_cut:
         raise ValueError(f"stopped: over {CPU_SECONDS} s of processor time or over the memory limit")
     if child.returncode and not is_cut:
         raise ValueError((text.splitlines() or ["failed"])[-1])

@@ -16,6 +16,7 @@ from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
+from experiments.run.manifest import verify_model
 from experiments.run.telling import tell
 from experiments.stages.prompting import prompted
 from experiments.study.components import build_env
@@ -57,6 +58,8 @@ def evaluate(
     folder = Path(policy)
     if (folder / "policy").is_dir():
         folder = folder / "policy"
+    if folder.is_dir():
+        verify_model(folder.resolve())
     location = str(folder) if folder.exists() else policy
     if not folder.exists() and (policy.count("/") != 1 or policy.startswith((".", "/", "~"))) and "/" in policy:
         raise UserError(f"{policy} is not a folder, nor a hub id (owner/name)")

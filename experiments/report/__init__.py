@@ -15,6 +15,7 @@ from experiments.report.figures import study_figures
 from experiments.results.read import load_study
 from experiments.results.tables import short
 from experiments.run.folders import finite, write_json
+from rl.learning.files import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,8 +37,8 @@ def write_report(folder: Path) -> Path:
         charts=charts, contents=contents(figures, charts), glossary=GLOSSARY, **figures
     )
     html = folder / "report.html"
-    html.write_text(page, encoding="utf-8")
-    (folder / "report.md").write_text(templates.get_template("report.md.j2").render(**figures), encoding="utf-8")
+    write_whole(html, page.encode())
+    write_whole(folder / "report.md", templates.get_template("report.md.j2").render(**figures).encode())
     return html
 
 

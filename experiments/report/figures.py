@@ -17,7 +17,8 @@ from experiments.results.read import START, Levels, StudyResults
 from experiments.results.stats import Interval, mean_interval, paired_difference
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.evaluations import PASS_AT
-from experiments.run.folders import read_json, read_object
+from experiments.run.folders import read_json
+from experiments.run.sealed import read_sealed
 
 
 def study_figures(results: StudyResults) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def study_figures(results: StudyResults) -> dict[str, Any]:
         "stages": results.study["stages"],
         "total_seconds": sum(row["seconds"] for row in results.study["stages"]),
         "provenance": (
-            provenance := read_object(results.folder / "provenance.json", "commit", "began", "packages", "machine")
+            provenance := read_sealed(results.folder / "provenance.json", "commit", "began", "packages", "machine")
         ),
         "date": str(provenance["began"])[:10],
         "problems": results.study["problems"],

@@ -16,8 +16,9 @@ from experiments.results.compare import flat
 from experiments.results.read import NotEvaluatedError, load_study
 from experiments.run.display import clock
 from experiments.run.errors import UserError
-from experiments.run.folders import damage_told, read_object
+from experiments.run.folders import damage_told
 from experiments.run.lock import holder_of, is_locked
+from experiments.run.sealed import read_sealed
 from experiments.run.terminal import printable
 
 OF_EVERY_RUN = ("name", "seeds", "threads")  # settings that say nothing about what was changed
@@ -97,7 +98,7 @@ def _look(folder: Path) -> Listed:
     """What can be told of a study: damage to one keeps no other from being listed."""
     try:
         with damage_told(folder):
-            study = read_object(folder / "study.json", "state", "seeds")
+            study = read_sealed(folder / "study.json", "state", "seeds")
             state, seeds = _state(folder, study["state"]), tuple(study["seeds"])
     except UserError as error:
         return Listed(str(folder), "damaged", trouble=str(error).removeprefix(f"{folder}/"))
@@ -106,7 +107,7 @@ def _look(folder: Path) -> Listed:
         with damage_told(folder):
             facts = {
                 "name": study.get("name", ""),
-                "began": str(read_object(folder / "provenance.json").get("began", "")),
+                "began": str(read_sealed(folder / "provenance.json").get("began", "")),
                 "seconds": sum(stage["seconds"] for stage in study.get("stages", [])),
                 "changed": changed(folder, study.get("name", "")),
             }

@@ -23,8 +23,9 @@ from experiments.results.records import as_frame, check_kind, policy_row, proble
 from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
 from experiments.run.evaluations import SUPPORT, final_evaluations, read_evaluation
-from experiments.run.folders import RunFolder, read_json, read_jsonl, read_object
-from experiments.run.manifest import verify_logs
+from experiments.run.folders import DamagedFileError, RunFolder, read_json, read_jsonl
+from experiments.run.manifest import MANIFEST, verify_figures
+from experiments.run.sealed import digest_of_file, read_sealed
 from experiments.study.components import build_env
 from rl.functional.estimators import pass_at_k
 
@@ -337,9 +338,9 @@ def load_study(folder: str | Path) -> StudyResults:
         UserError: the folder holds no study, or none of its arms was evaluated.
     """
     folder = Path(folder)
-    study = read_object(folder / "study.json", "state", "seeds", "stages", "problems")
+    study = read_sealed(folder / "study.json", "state", "seeds", "stages", "problems")
     check_folder_names(folder)
-    _check_logs(folder, study)
+    _check_files(folder, study)
     experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:
@@ -389,15 +390,31 @@ def span(levels: Sequence[int]) -> str:
     return f"levels {', '.join(map(str, levels))}"
 
 
-def _check_logs(folder: Path, study: Mapping[str, Any]) -> None:
-    """Compares the logs of every tested policy with their checksums, so that none vanishes from a table.
+def _check_files(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares what tables and reports are made from with its checksums, so that no arm or figure vanishes.
 
     Raises:
-        DamagedArtefactError: one is missing, was cut short or changed.
+        DamagedFileError, DamagedArtefactError: a file is missing, was cut short or changed.
     """
-    for row in study["stages"]:
-        if row["stage"].startswith("test "):
-            verify_logs(folder / Path(row["folder"]).parent)
+    check_config(folder, study)
+    tested = {Path(row["folder"]).parent for row in study["stages"] if row["stage"].startswith("test ")}
+    others = {Path(row["folder"]) for row in study["stages"] if not row["stage"].startswith("test ")}
+    for place in sorted(tested | {other for other in others if (folder / other / MANIFEST).exists()} - {Path()}):
+        verify_figures(folder / place)
+
+
+def check_config(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares config.yaml with the checksum that study.json has of it; studies before had none.
+
+    Raises:
+        DamagedFileError: it was changed.
+    """
+    config = folder / "config.yaml"
+    if "config" in study and config.is_file() and digest_of_file(config) != study["config"]:
+        raise DamagedFileError(
+            f"{config} is damaged: it is not the one that the study ran with. Go on with the original one "
+            "and --resume, which writes it anew"
+        )
 
 
 def further_policies(arm: Path) -> list[str]:

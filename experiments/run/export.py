@@ -8,7 +8,8 @@ from pathlib import Path
 
 from experiments.run.errors import UserError
 from experiments.run.evaluations import read_evaluation
-from experiments.run.folders import read_json
+from experiments.run.manifest import verify_model
+from experiments.run.sealed import read_sealed
 
 
 def export_policy(run_folder: Path, to: Path) -> Path:
@@ -22,6 +23,7 @@ def export_policy(run_folder: Path, to: Path) -> Path:
         raise UserError(
             f"{run_folder} holds no trained policy (policy/config.json); give a run folder such as runs/demo/seed-0/rl"
         )
+    verify_model(source.resolve())
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} exists already and is {'not empty' if to.is_dir() else 'a file'}: choose another folder")
     shutil.copytree(source, to, dirs_exist_ok=True)
@@ -35,7 +37,7 @@ def _model_card(run_folder: Path) -> str:
     lines += ["Loads with `AutoModelForCausalLM.from_pretrained` and `AutoTokenizer.from_pretrained`.", ""]
     provenance = run_folder.parent.parent / "provenance.json"
     if provenance.exists():
-        origin = read_json(provenance)
+        origin = read_sealed(provenance, "commit", "began")
         lines += [f"Trained at commit `{origin['commit']}`, {origin['began']}.", ""]
     if (run_folder / "evals.jsonl").exists():
         evaluation = read_evaluation(run_folder)

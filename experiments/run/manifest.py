@@ -8,15 +8,15 @@ to their beginning. Checkpoints and rollouts have checksums of their own.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from experiments.run.errors import UserError
-from experiments.run.folders import read_object, write_json
+from experiments.run.sealed import CHECKSUM, digest_of, read_sealed, write_sealed
 
 MANIFEST = "manifest.json"
+LISTED = "rollouts"
 LOGS = frozenset({"metrics.jsonl", "evals.jsonl", "samples.jsonl", "warnings.jsonl"})  # later stages append to them
 APART = frozenset(
     {"test", "rollouts", "tensorboard", "wandb"}
@@ -28,11 +28,6 @@ Identity = Mapping[str, Any]
 
 class DamagedArtefactError(UserError):
     """A file of a finished stage is missing, was changed, or is another stage's or run's."""
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = None) -> None:
@@ -51,8 +46,9 @@ def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = N
         "identity": dict(before["identity"]),
         "parents": dict(before.get("parents", {}) if parents is None else parents),
         "files": {**known, **files},
+        LISTED: {**before.get(LISTED, {}), **_rollouts(folder)},
     }
-    write_json(folder / MANIFEST, {**row, "sha256": digest_of(row)})
+    write_sealed(folder / MANIFEST, row)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -64,11 +60,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise _refused(path, "is missing, though the stage was done")
-    row = read_object(path, "identity", "parents", "files", "sha256")
-    digest = row.pop("sha256")
-    if digest != digest_of(row):
-        raise _refused(path, "does not match its own checksum")
-    return row
+    return read_sealed(path, "identity", "parents", "files", CHECKSUM)
 
 
 def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None:
@@ -89,14 +81,43 @@ def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None
     verify_files(folder, manifest["files"])
 
 
-def verify_logs(folder: Path) -> None:
-    """Compares the logs of a stage with its manifest: what a table or report is made from.
+def verify_figures(folder: Path) -> None:
+    """Compares the logs and cards of a stage with its manifest: what a table or report is made from.
 
     Raises:
         DamagedArtefactError: one is missing, was cut short or changed.
     """
-    files = read_manifest(folder)["files"]
-    verify_files(folder, {name: entry for name, entry in files.items() if name in LOGS})
+    verify_files(folder, figures_of(read_manifest(folder)["files"]))
+
+
+def verify_model(model: Path) -> None:
+    """Compares the files of a model that a stage wrote with the stage's manifest; of others nothing is known.
+
+    Raises:
+        DamagedArtefactError: one is missing, was cut short or changed.
+    """
+    stage = next((above for above in model.parents if (above / MANIFEST).is_file()), None)
+    if stage is not None:
+        files, place = read_manifest(stage)["files"], model.relative_to(stage)
+        verify_files(stage, {name: entry for name, entry in files.items() if Path(name).parent == place})
+
+
+def figures_of(files: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of a manifest that tables, reports and pages read: all but those of models."""
+    models = {Path(name).parent for name in files if name.endswith(".safetensors")}
+    return {name: entry for name, entry in files.items() if Path(name).parent not in models}
+
+
+def verify_listed(folder: Path, sizes: Mapping[str, int]) -> None:
+    """Looks whether the rollouts that a stage wrote are there; what they hold, their own checksums say.
+
+    Raises:
+        DamagedArtefactError: one is missing or has another size.
+    """
+    for name, size in sizes.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            raise _refused(path, "is missing" if not path.is_file() else f"has {path.stat().st_size} bytes, not {size}")
 
 
 def verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
@@ -129,6 +150,12 @@ def _names(folder: Path) -> Iterable[str]:
         is_apart = any(part in APART or part.startswith((".", "checkpoints")) for part in parts)
         if path.is_file() and not is_apart and path.name not in NOT_READ and not _is_of_another(path, folder):
             yield "/".join(parts)
+
+
+def _rollouts(folder: Path) -> dict[str, int]:
+    """Sizes of the stored rollouts: they may be gigabytes, and carry their checksums in themselves."""
+    found = (path for path in sorted(folder.rglob("step-*.jsonl.gz")) if not _is_of_another(path, folder))
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
 
 
 def _is_of_another(path: Path, folder: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.config.arms import START
 from experiments.config.experiment import Experiment
-from experiments.run.manifest import digest_of
+from experiments.run.sealed import digest_of
 
 CHANGES_NOTHING = {
     "name",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from envs.procedural.tool_use import sandbox_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
 from experiments.config.renamed import check_folder_names
@@ -20,8 +21,9 @@ from experiments.report import write_report
 from experiments.results.tables import print_study
 from experiments.run.display import Display
 from experiments.run.errors import UserError
-from experiments.run.folders import check_folder, make_folder, provenance, read_json, write_json
+from experiments.run.folders import check_folder, make_folder, provenance
 from experiments.run.lock import FolderLock, check_unlocked
+from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
 from experiments.run.stop import StopSwitch
 from experiments.stages.problems import final_problems, save_problems, validation_problems
 from experiments.stages.prompting import with_prompts
@@ -94,13 +96,14 @@ class Study:
             "state": state,
             "seeds": list(self.experiment.seeds),
             "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
+            "config": digest_of_file(self.folder / "config.yaml"),
             "problems": self.hashes,
             "levels": self.levels,
             "stages": self.stages,
         }
         # a failure has its own error to tell, which one of the disk must not hide
         with contextlib.suppress(OSError) if state == "failed" else contextlib.nullcontext():
-            write_json(self.folder / "study.json", row)
+            write_sealed(self.folder / "study.json", row)
 
 
 def run_study(
@@ -131,8 +134,11 @@ def run_study(
     check_folder_names(folder)
     experiment = with_prompts(experiment)
     resolved = to_yaml(experiment)
+    before = (_read_or_none(folder / "study.json") or {}) if resume else {}
     extension = None
-    if resume and config_file.exists() and config_file.read_text() != resolved:
+    if before.get("config") == digest_of_text(resolved) != digest_of_file(config_file):
+        print(f"warning: {config_file} is damaged; it is written anew", file=sys.stderr)
+    elif resume and config_file.read_bytes() != resolved.encode():
         extension = Extension.between(folder, load_resolved(config_file), experiment)
         if extension is None:
             raise UserError(
@@ -151,11 +157,14 @@ def run_study(
         write_whole(config_file, resolved.encode())
         if same_start is not None:
             take_starts(experiment, same_start, folder)
-        digest = None if hypotheses is None else keep_hypotheses(folder, hypotheses)
-        _write_provenance(folder / "provenance.json", {} if digest is None else {"hypotheses": digest})
+        facts = {} if hypotheses is None else {"hypotheses": keep_hypotheses(folder, hypotheses)}
+        if sandbox := sandbox_of(build_env(experiment.env)[1]):
+            facts["sandbox"] = sandbox
+            print(f"programs that a policy writes are run behind: {sandbox}", file=sys.stderr)
+        _write_provenance(folder / "provenance.json", facts)
         display = display or Display(quiet=quiet)
         with StopSwitch() as stop:
-            study = Study(experiment, folder, display, stop, before=_read_or_none(folder / "study.json") or {})
+            study = Study(experiment, folder, display, stop, before=before)
             with told_ends(folder, study.write), display:
                 study.run()
         study.write("done")
@@ -193,7 +202,7 @@ def _write_provenance(path: Path, more: Mapping[str, Any]) -> None:
             "sampled from here on is not what the undisturbed run would have sampled (provenance.json has both)",
             file=sys.stderr,
         )
-    write_json(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
+    write_sealed(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
 
 
 def _kernels(digest: str | None) -> str:
@@ -203,9 +212,8 @@ def _kernels(digest: str | None) -> str:
 def _read_or_none(path: Path) -> dict[str, Any] | None:
     """A JSON file that a resume writes anew; None where it is missing or damaged."""
     try:
-        found = read_json(path)
+        return read_sealed(path)
     except UserError as error:
         if path.exists():
             print(f"warning: {error}; it is written anew", file=sys.stderr)
         return None
-    return found if isinstance(found, dict) else None

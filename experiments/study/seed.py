@@ -22,7 +22,7 @@ from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
 from experiments.run.evaluations import final_evaluations
 from experiments.run.folders import RunFolder
-from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, verify_logs
+from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, verify_figures
 from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import StopSwitch
@@ -149,7 +149,7 @@ class SeedStages:
             if sealed is None:
                 verify(folder.path, identity, digests)
             else:
-                verify_logs(sealed.path)
+                verify_figures(sealed.path)
             self.on_stage({**row, **self.before(seed, name)})
             return
         if self.stop.requested:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from experiments.view import studies
+from experiments.view.damage import damage_of
 from experiments.view.index import Filters, RolloutIndex
 from experiments.view.local import answering, file, guarded, run_local
 from experiments.view.tokens import token_texts
@@ -70,7 +71,12 @@ class Page:
     def overview(self, request: Request) -> Any:
         """The studies, and what occurs in each."""
         return [
-            {"name": str(folder), **self.indexes[i].choices(), "tested": studies.tested_policies(folder)}
+            {
+                "name": str(folder),
+                **self.indexes[i].choices(),
+                "damage": damage_of(folder),
+                "tested": studies.tested_policies(folder),
+            }
             for i, folder in enumerate(self.folders)
         ]
 

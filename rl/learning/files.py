@@ -14,6 +14,9 @@ ADVICE = {
     errno.EPERM: "permission denied: make the folder writable and resume",
     errno.EROFS: "the file system is read-only: choose another run folder",
     errno.EIO: "the disk reports an error of its own (EIO): look at the disk before you resume",
+    errno.EISDIR: "a folder stands where a file is expected: remove it, or restore the file, and resume",
+    errno.ENOTDIR: "a file stands where a folder is expected: remove it, or restore the folder, and resume",
+    errno.ENAMETOOLONG: "the name is too long for the file system: choose a shorter one",
     errno.EMFILE: "too many open files (ulimit -n): raise the limit and resume",
 }
 

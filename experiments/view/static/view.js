@@ -1,5 +1,5 @@
 // The page. Texts from runs are only ever set as textContent: nothing that a model wrote becomes markup.
-import { get, options } from "./parts.js";
+import { element, fill, get, options } from "./parts.js";
 import { show, showRollouts, startRollouts } from "./rollouts.js";
 import { startCurves } from "./curves.js";
 import { startCompare } from "./compare.js";
@@ -42,6 +42,9 @@ for (const tab of tabs) {
 
 const overview = await get("overview");
 options(document.getElementById("study"), overview.map((study, i) => [String(i), study.name]));
+const damage = overview.flatMap((study) => [...study.damage, ...study.trouble.map((row) => row.trouble)]);
+fill(document.getElementById("damage"), ...damage.map((text) => element("li", { text })));
+document.getElementById("damage").hidden = !damage.length;
 document.title = `beyond view: ${overview.map((study) => study.name).join(", ")}`;
 const [asked, id] = location.hash.slice(1).split("/");  // #curves, #rollouts/12
 startRollouts(overview);

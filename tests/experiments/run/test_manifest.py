@@ -8,7 +8,7 @@ from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.run.errors import UserError
 from experiments.run.folders import append_jsonl, read_json, write_json
-from experiments.run.manifest import MANIFEST, DamagedArtefactError, seal, verify, verify_logs
+from experiments.run.manifest import MANIFEST, DamagedArtefactError, seal, verify, verify_figures
 from experiments.study.run import run_study
 
 SETTINGS = [
@@ -36,7 +36,7 @@ def sealed(tmp_path):
 def test_what_was_written_is_found_again_and_logs_may_grow(sealed):
     append_jsonl(sealed / "metrics.jsonl", [{"step": 3}])
     verify(sealed, IDENTITY, {"sft": "b" * 64})
-    verify_logs(sealed)
+    verify_figures(sealed)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_sealing_again_does_not_take_a_changed_file_for_right(sealed):
     flip_a_bit(sealed / "policy" / "model.safetensors")
     append_jsonl(sealed / "evals.jsonl", [{"step": None}])
     seal(sealed, IDENTITY)
-    verify_logs(sealed)
+    verify_figures(sealed)
     with pytest.raises(DamagedArtefactError, match=r"model.safetensors was changed"):
         verify(sealed, IDENTITY, {})
 

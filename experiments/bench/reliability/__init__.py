@@ -1,0 +1,7 @@
+"""Studies attacked from outside: killed at chosen moments and resumed, and with every file damaged in nine ways.
+
+    python -m experiments.bench.reliability        both matrices, writes results/reliability.json (`make attack`)
+
+What must hold: a resumed study is the undisturbed one, times apart; a damaged file changes no result without a word;
+and whatever a verb finds, it ends in a sentence and an exit code, never in a traceback.
+"""

@@ -1,0 +1,167 @@
+"""The damage matrix: every file of a study damaged in nine ways, and what each verb makes of it.
+
+A verb's answer to a damaged study is one of
+
+    same        it shows or writes what it does for the undamaged study (the file is written anew, or not read)
+    told        it ends with an exit code and a sentence that names the file, or one of its folders
+    warned      it goes on, and its answer differs, and it names the file or one of its folders
+    vague       as told, but nothing of the file's path is named
+    silent      its answer differs, and nothing is said
+    traceback   an exception reached the user, or it did not end
+
+of which the last three are failures. A cell is run in a process of its own: a file that is mapped into memory may end
+it. `eval` is asked of the policies that a file belongs to, and not asked about other files.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.reliability.faults import FAULTS
+from experiments.bench.reliability.verbs import VERBS, Answer
+
+FAILURES = ("vague", "silent", "traceback")
+NO_FILES = (".lock", "report.html", "report.md", "report.json")  # written anew by whoever is asked for them
+Cell = dict[str, Any]
+
+
+class Subject:
+    """A study's folder that is damaged and restored, with its master copy.
+
+    Args:
+        folder: holds `master` (as it was left), `other` (a study of another seed, for exchanges; may be missing), and
+            `work/study`, which verbs are given.
+    """
+
+    def __init__(self, folder: Path, settings: Sequence[str]) -> None:
+        self.master, self.other = folder / "master", folder / "other"
+        self.study, self.settings = folder / "work" / "study", tuple(settings)
+
+    def files(self) -> list[str]:
+        """Every file of the study, by its path in there."""
+        paths = (path.relative_to(self.master) for path in sorted(self.master.rglob("*")) if path.is_file())
+        return [str(path) for path in paths if str(path) not in NO_FILES]
+
+    def restore(self) -> None:
+        """Makes the study what it was."""
+        shutil.rmtree(self.study, ignore_errors=True)
+        shutil.copytree(self.master, self.study)
+
+    def damage(self, name: str, fault: str) -> None:
+        """Damages one file."""
+        other = self.other / name.replace("seed-0", "seed-1", 1)
+        FAULTS[fault](self.study / name, other if other.is_file() else None)
+
+
+def damage_matrix(
+    subject: Subject, files: Sequence[str], verbs: Sequence[str], say: Callable[[str], None]
+) -> list[Cell]:
+    """One row per file, fault and verb."""
+    for verb in verbs:  # loads what is heavy, once, before processes are forked
+        subject.restore()
+        VERBS[verb](subject.study, "", subject.settings)
+    expected = {}
+    for verb in verbs:
+        subject.restore()
+        expected[verb] = _in_child(subject, verb, "", None)
+        if expected[verb]["code"] != 0:
+            raise RuntimeError(f"{verb} of the undamaged study: {expected[verb]}")
+        subject.restore()
+        if (again := _in_child(subject, verb, "", expected[verb]))["outcome"] != "same":
+            raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again}")
+    cells = []
+    for number, name in enumerate(files):
+        for fault in FAULTS:
+            for verb in verbs:
+                if verb == "eval" and "policy" not in Path(name).parts and Path(name).name != "manifest.json":
+                    continue
+                subject.restore()
+                subject.damage(name, fault)
+                row = _in_child(subject, verb, name, expected[verb])
+                row.pop("results")
+                if row["outcome"] not in FAILURES:
+                    row.pop("text")
+                cells.append({"file": name, "fault": fault, "verb": verb, **row})
+        failed = [c for c in cells if c["file"] == name and c["outcome"] in FAILURES]
+        told = "".join(f"\n    {c['verb']} {c['fault']}: {c['outcome']}: {c['text'][-300:]}" for c in failed)
+        say(f"{number + 1}/{len(files)} {name}: {len(failed)} failures{told}")
+    return cells
+
+
+def _in_child(subject: Subject, verb: str, name: str, undamaged: Cell | None) -> Cell:
+    """The cell, run in a forked process: everything heavy is loaded in this one already.
+
+    Args:
+        undamaged: the same verb's answer to the undamaged study; None: this is that one.
+    """
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_run, args=(theirs, subject, verb, name, undamaged or {}))
+    child.start()
+    theirs.close()
+    try:
+        row: Cell = ours.recv()
+    except EOFError:
+        row = {"outcome": "traceback", "code": None, "text": "the process was ended by a signal", "results": None}
+    child.join()
+    return row
+
+
+def _run(pipe: Any, subject: Subject, verb: str, name: str, undamaged: Cell) -> None:
+    os.environ["COLUMNS"] = "400"  # no sentence is folded
+    answer = VERBS[verb](subject.study, name, subject.settings)
+    results, expected, before = answer.results, undamaged.get("results"), undamaged.get("text", "")
+    if verb == "resume":  # compared without the damaged file, which the undamaged study has
+        expected = {key: value for key, value in (expected or {}).items() if key != name}
+    is_same = json.loads(json.dumps(_plain(results))) == json.loads(json.dumps(_plain(expected)))
+    outcome = judge(answer, is_same, name, before)
+    text = answer.text if not undamaged else "" if outcome == "same" else answer.text[-1500:]
+    pipe.send({"outcome": outcome, "code": answer.code, "text": text, "results": _plain(results)})
+    pipe.close()
+    os._exit(0)  # nothing that this process shares with its parent is taken down twice
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def judge(answer: Answer, is_same: bool, name: str, before: str) -> str:
+    """The outcome of a cell, as the module's text has it.
+
+    Args:
+        before: what the verb says of the undamaged study.
+    """
+    if answer.code is None or "Traceback (most recent call last)" in answer.text:
+        return "traceback"
+    if answer.code == 0 and is_same:
+        return "same"
+    is_named = any(answer.text.count(part) > before.count(part) for part in named_by(name))
+    if answer.code == 0:
+        return "warned" if is_named else "silent"
+    return "told" if is_named else "vague"
+
+
+def named_by(name: str) -> list[str]:
+    """What may stand for a file in a message: its name, or the folders that hold it within a seed."""
+    path = Path(name)
+    folders = [str(parent) for parent in path.parents if str(parent) not in (".", "seed-0")]
+    return [path.name, *folders]
+
+
+def summary(cells: Sequence[Cell]) -> dict[str, dict[str, int]]:
+    """verb -> outcome -> number of cells."""
+    counts: dict[str, Counter[str]] = {}
+    for cell in cells:
+        counts.setdefault(cell["verb"], Counter())[cell["outcome"]] += 1
+    return {verb: dict(sorted(found.items())) for verb, found in counts.items()}

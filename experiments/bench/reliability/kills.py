@@ -1,0 +1,144 @@
+"""The kill matrix: a study is killed with SIGKILL at ten chosen moments, one after the other, and resumed each time.
+
+The moments are seen from outside: a log has so many lines, a file has appeared. In the end the study must be the one
+that nobody disturbed, with nothing left over and no process that goes on.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.reliability.subject import content, differences, start
+
+GRAIN_SECONDS = 0.003
+PATIENCE_SECONDS = 300.0
+GRACE_SECONDS = 30.0  # for processes of a killed study to end by themselves
+MODES = {
+    "inline": ("arms={online-dpo: {method: online_dpo}}",),
+    "lora": ("policy.lora_rank=4",),
+    "asynchronous": ("rl.max_staleness=2", "rl.algorithm=dapo"),
+    "ray": ("workers.executor=ray", "workers.num=2", "rl.max_staleness=1"),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: `path` (below the seed's folder, or a pattern there) exists and has at least `lines` lines."""
+
+    path: str
+    lines: int = 0
+
+    def has_come(self, study: Path) -> bool:
+        """Whether it is now, or past."""
+        for path in (study / "seed-0").glob(self.path):
+            try:
+                if not self.lines or path.read_bytes().count(b"\n") >= self.lines:
+                    return True
+            except (FileNotFoundError, IsADirectoryError):  # written beside and renamed meanwhile
+                continue
+        return False
+
+    def __str__(self) -> str:
+        return f"{self.path}" + (f", {self.lines} lines" if self.lines else "")
+
+
+MOMENTS = (
+    Moment("sft/metrics.jsonl", 1),
+    Moment("sft/policy/*"),
+    Moment("sft/test/status.json"),
+    Moment("rl/metrics.jsonl", 1),
+    Moment("rl/checkpoints/.writing-*"),
+    Moment("rl/metrics.jsonl", 5),
+    Moment("preferences/comparisons.jsonl"),
+    Moment("preferences/reward_model/*"),
+    Moment("rlhf/metrics.jsonl", 3),
+    Moment("dpo/policy/*"),
+)
+
+
+def kill_matrix(folder: Path, modes: Sequence[str], say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """One row per mode: its kills, and how its study differs from the undisturbed one (it must not)."""
+    return [_row(mode, folder / mode, say) for mode in modes]
+
+
+def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    settings = MODES[mode]
+    code, output = _finish(start(folder / "undisturbed", settings))
+    if code:
+        raise RuntimeError(f"the undisturbed study of {mode} ended with {code}: {output[-2000:]}")
+    kills, troubles = [], []
+    study = folder / "killed"
+    for moment in MOMENTS:
+        process = start(study, settings, resume=(study / "config.yaml").exists())
+        row = _kill_at(process, moment, study)
+        say(f"{mode}: {moment}: {row['end']}")
+        kills.append({"at": str(moment), **row})
+        if row["end"] == "ended" and row["code"]:
+            troubles.append(f"ended with {row['code']} before {moment}: {row['output'][-600:]}")
+            break
+        troubles += [f"{moment}: {trouble}" for trouble in row.pop("troubles")]
+    code, output = _finish(start(study, settings, resume=True))
+    if code or "Traceback" in output:
+        troubles.append(f"the last resume ended with {code}: {output[-600:]}")
+    troubles += differences(content(folder / "undisturbed"), content(study))
+    troubles += [f"{path.relative_to(study)} is left over" for path in study.rglob("*.tmp")]
+    say(f"{mode}: {sum(k['end'] == 'killed' for k in kills)} kills, {len(troubles)} troubles {troubles[:3]}")
+    return {"mode": mode, "settings": list(settings), "kills": kills, "troubles": troubles}
+
+
+def _kill_at(process: subprocess.Popen[str], moment: Moment, study: Path) -> dict[str, Any]:
+    """Kills the process at the moment; says whether it was killed or had ended by itself."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and not moment.has_come(study):
+        if time.monotonic() > until:
+            process.kill()
+            raise TimeoutError(f"{moment} did not come within {PATIENCE_SECONDS:.0f} s")
+        time.sleep(GRAIN_SECONDS)
+    family = descendants(process.pid)
+    if process.poll() is not None:
+        return {"end": "ended", "code": process.returncode, "output": process.communicate()[0], "troubles": []}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until = time.monotonic() + GRACE_SECONDS
+    while (alive := [pid for pid in family if is_running(pid)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    output = process.communicate()[0] if not alive else ""
+    troubles = [f"{len(alive)} processes go on"] if alive else []
+    if "Traceback" in output:
+        troubles.append(f"a traceback: {output[-600:]}")
+    return {"end": "killed", "processes": len(family) + 1, "troubles": troubles}
+
+
+def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, output
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process started, and those that they started."""
+    found, todo = [], [pid]
+    while todo:
+        for path in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+            try:
+                children = [int(child) for child in path.read_text().split()]
+            except OSError:  # it ended meanwhile
+                continue
+            found += children
+            todo += children
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """False too for Ray's two agents, which do nothing and take a minute to see that they are alone."""
+    try:
+        is_agent = b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" and not is_agent
+    except OSError:  # it ended
+        return False

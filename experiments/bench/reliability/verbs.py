@@ -1,0 +1,166 @@
+"""The verbs that meet a damaged study, called in this process as the command line calls them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments.__main__ import main
+from experiments.bench.reliability.subject import command, content
+
+DEADLINE_SECONDS = 120
+ERROR_LINES = 6  # an error is a sentence or two, folded by nobody
+EVAL = ("--env", "leaps?modulus=11&levels=1-2", "-n", "2", "-k", "1", "--max-new-tokens", "12")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb came to.
+
+    Attributes:
+        code: exit code; None: an exception passed through, or the deadline did.
+        text: all that it printed.
+        results: what it showed or wrote, comparable.
+    """
+
+    code: int | None
+    text: str
+    results: Any
+
+
+class _Late(BaseException):
+    pass
+
+
+def call(arguments: Sequence[str]) -> tuple[int | None, str]:
+    """(exit code, everything printed) of `beyond ARGUMENTS`; code None: a traceback, or no end within the deadline."""
+    printed = io.StringIO()
+    before = sys.argv
+    sys.argv = ["beyond", *arguments]
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _deadline():
+            try:
+                main()
+                code: int | None = 0
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+            except (Exception, _Late) as error:  # what a user would see as a traceback: this is looked for
+                traceback.print_exception(error, file=printed)
+                code = None
+    finally:
+        sys.argv = before
+    return code, printed.getvalue()
+
+
+@contextlib.contextmanager
+def _deadline() -> Iterator[None]:
+    def end(*_: Any) -> None:
+        raise _Late(f"no end within {DEADLINE_SECONDS} s")
+
+    former = signal.signal(signal.SIGALRM, end)
+    signal.alarm(DEADLINE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
+
+
+@contextlib.contextmanager
+def undrawn_charts() -> Iterator[None]:
+    """Charts are made and not drawn: the page holds their points too, and drawing takes most of a report's time."""
+
+    def nothing(_: Figure, file: Any, **settings: Any) -> None:
+        file.write("<svg></svg>")
+
+    former = Figure.savefig
+    Figure.savefig = nothing  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Figure.savefig = former  # type: ignore[method-assign]
+
+
+def resume(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """`beyond study --resume`; its results are the files of the study, but for the damaged one."""
+    with undrawn_charts():
+        code, text = call(command(study, settings, resume=True))
+    return Answer(code, text, content(study, without=damaged))
+
+
+def ls(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """`beyond ls`."""
+    code, text = call(["ls", str(study.parent)])
+    return Answer(code, text, text)
+
+
+def report(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """`beyond report`; its results are the three files."""
+    with undrawn_charts():
+        code, text = call(["report", str(study)])
+    files = [study / f"report.{kind}" for kind in ("html", "md", "json")]
+    return Answer(code, text, [path.read_bytes() for path in files if path.is_file()] if code == 0 else None)
+
+
+def compare(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """`beyond compare`."""
+    code, text = call(["compare", str(study), "--format", "json"])
+    return Answer(code, text, text)
+
+
+def evaluate(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """`beyond eval` of the policy that the damaged file belongs to, or of the first arm's."""
+    arm = next((p for p in (study / damaged).parents if (p / "policy").is_dir()), study / "seed-0" / "rl")
+    code, text = call(["eval", str(arm), *EVAL])
+    return Answer(code, text, text)
+
+
+def view(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
+    """Every route of the page of `beyond view`; its results are what they answer."""
+    from starlette.testclient import TestClient  # with the extra `view`
+
+    from experiments.view.server import Page, make_app  # likewise
+
+    answers: dict[str, Any] = {}
+    try:
+        with _deadline():
+            page = Page([study])
+            try:
+                page.refresh()
+                client = TestClient(make_app(page, "token"), base_url="http://127.0.0.1:1")
+                for route in ROUTES:
+                    found = client.get(f"/api/{route}", params={"token": "token"} | QUERIES.get(route, {}))
+                    answers[route] = [found.status_code, found.json()]
+            finally:
+                page.close()
+    except (Exception, _Late):
+        return Answer(None, traceback.format_exc(), None)
+    return Answer(0, json.dumps(answers), answers)
+
+
+ROUTES = ("overview", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
+QUERIES = {
+    "rollout": {"id": "1"},
+    "curves": {"metric": "reward/mean"},
+    "differences": {"left": "0", "right": "0"},
+    "flips": {"left": "0", "right": "0", "left_policy": "rl@0", "right_policy": "sft@0"},
+}
+Verb = Callable[[Path, str, Sequence[str]], Answer]
+VERBS: dict[str, Verb] = {
+    "resume": resume,
+    "ls": ls,
+    "report": report,
+    "compare": compare,
+    "eval": evaluate,
+    "view": view,
+}

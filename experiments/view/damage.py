@@ -1,0 +1,64 @@
+"""What is wrong with the files of a study, in sentences: a page shows what is left of it, and says what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from envs.types import Problem
+from experiments.config.loading import load_resolved
+from experiments.results.read import check_config
+from experiments.run.errors import UserError
+from experiments.run.folders import damage_told, read_jsonl, read_object
+from experiments.run.manifest import LISTED, MANIFEST, figures_of, read_manifest, verify_files, verify_listed
+from experiments.run.sealed import read_sealed
+from rl.records.evaluate import problem_set_hash
+
+
+def damage_of(study: Path) -> list[str]:
+    """A sentence for every file that a reader of this study would refuse; each file is looked at by itself."""
+    found: list[str] = []
+
+    def look(check: Callable[..., Any], *given: Any) -> Any:
+        """What a check returns; None where it refuses, which is noted."""
+        try:
+            with damage_told(study):
+                return check(*given)
+        except UserError as error:
+            found.append(str(error))
+        except OSError as error:
+            found.append(f"{error.filename or study}: {error.strerror or error}")
+        return None
+
+    state = look(read_sealed, study / "study.json") if (study / "study.json").exists() else {}
+    look(load_resolved, study / "config.yaml")
+    if state:
+        look(check_config, study, state)
+        for name, expected in dict(state.get("problems") or {}).items():
+            look(_check_problems, study / "problems" / f"{name}.jsonl", expected)
+    if (study / "provenance.json").exists():
+        look(read_sealed, study / "provenance.json")
+    stages = {study / row["folder"] for row in (state or {}).get("stages", ()) if _is_of_a_stage(row)}
+    for folder in sorted(
+        {*stages, *(path.parent for path in study.rglob(MANIFEST) if "checkpoints" not in path.parts)}
+    ):
+        manifest = look(read_manifest, folder)
+        for name, entry in figures_of(manifest["files"]).items() if manifest else ():
+            look(verify_files, folder, {name: entry})
+        if manifest and manifest.get(LISTED):
+            look(verify_listed, folder, manifest[LISTED])
+    for path in sorted(study.rglob("status.json")):
+        look(read_object, path, "state")
+    return list(dict.fromkeys(found))
+
+
+def _is_of_a_stage(row: Any) -> bool:
+    """Whether a row of study.json is of a stage with a folder of its own."""
+    return bool(row.get("folder")) and not str(row.get("stage", "")).startswith("test ")
+
+
+def _check_problems(path: Path, expected: str) -> None:
+    problems = [Problem.from_json(row) for row in read_jsonl(path)]
+    if problem_set_hash(problems) != expected:
+        raise UserError(f"{path} is damaged: it does not hold the problems that the study was tested on")
