@@ -10,23 +10,28 @@ A verb's answer to a damaged study is one of
     traceback   an exception reached the user, or it did not end
 
 of which the last three are failures. A cell is run in a process of its own: a file that is mapped into memory may end
-it. `eval` is asked of the policies that a file belongs to, and not asked about other files.
+it. Of a file that a verb does not open, only the absence is tried (deleted, and a folder in its place): what it holds
+cannot matter. `eval` is asked of the policies that a file belongs to, and not asked about other files.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
 import shutil
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from experiments.bench.reliability.faults import FAULTS
 from experiments.bench.reliability.verbs import VERBS, Answer
 
+OF_ABSENCE = ("deleted", "folder")  # faults that matter to a verb that only looks whether a file is there
+MAPPED = (".safetensors", "tokenizer.json")  # opened by libraries, which Python does not see
 FAILURES = ("vague", "silent", "traceback")
 NO_FILES = (".lock", "report.html", "report.md", "report.json")  # written anew by whoever is asked for them
 Cell = dict[str, Any]
@@ -51,13 +56,28 @@ class Subject:
 
     def restore(self) -> None:
         """Makes the study what it was."""
-        shutil.rmtree(self.study, ignore_errors=True)
-        shutil.copytree(self.master, self.study)
+        self.study.mkdir(parents=True, exist_ok=True)
+        wanted = {str(path.relative_to(self.master)): path for path in self.master.rglob("*")}
+        for path in sorted(self.study.rglob("*"), reverse=True):  # what is in a folder before the folder
+            source = wanted.get(str(path.relative_to(self.study)))
+            if source is None or source.is_dir() != path.is_dir():
+                path.rmdir() if path.is_dir() else path.unlink()
+        for name, source in sorted(wanted.items()):
+            target = self.study / name
+            if source.is_dir():
+                target.mkdir(exist_ok=True)
+            elif not target.exists() or _stamp(target) != _stamp(source):
+                shutil.copy2(source, target)
 
     def damage(self, name: str, fault: str) -> None:
         """Damages one file."""
         other = self.other / name.replace("seed-0", "seed-1", 1)
         FAULTS[fault](self.study / name, other if other.is_file() else None)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def damage_matrix(
@@ -78,21 +98,26 @@ def damage_matrix(
             raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again}")
     cells = []
     for number, name in enumerate(files):
-        for fault in FAULTS:
-            for verb in verbs:
-                if verb == "eval" and "policy" not in Path(name).parts and Path(name).name != "manifest.json":
-                    continue
-                subject.restore()
-                subject.damage(name, fault)
-                row = _in_child(subject, verb, name, expected[verb])
-                row.pop("results")
-                if row["outcome"] not in FAILURES:
-                    row.pop("text")
-                cells.append({"file": name, "fault": fault, "verb": verb, **row})
+        for verb, fault in itertools.product(verbs, FAULTS):
+            if not _matters(verb, fault, name, expected[verb]["opened"]):
+                continue
+            subject.restore()
+            subject.damage(name, fault)
+            row = _in_child(subject, verb, name, expected[verb])
+            if row["outcome"] not in FAILURES:
+                row.pop("text")
+            cells.append({"file": name, "fault": fault, "verb": verb, **row})
         failed = [c for c in cells if c["file"] == name and c["outcome"] in FAILURES]
         told = "".join(f"\n    {c['verb']} {c['fault']}: {c['outcome']}: {c['text'][-300:]}" for c in failed)
         say(f"{number + 1}/{len(files)} {name}: {len(failed)} failures{told}")
     return cells
+
+
+def _matters(verb: str, fault: str, name: str, opened: Set[str]) -> bool:
+    """Whether a fault of a file may matter to a verb that opened these files of the undamaged study."""
+    if verb == "eval":
+        return "policy" in Path(name).parts or Path(name).name == "manifest.json"
+    return name in opened or fault in OF_ABSENCE or (verb == "resume" and name.endswith(MAPPED))
 
 
 def _in_child(subject: Subject, verb: str, name: str, undamaged: Cell | None) -> Cell:
@@ -109,13 +134,15 @@ def _in_child(subject: Subject, verb: str, name: str, undamaged: Cell | None) ->
     try:
         row: Cell = ours.recv()
     except EOFError:
-        row = {"outcome": "traceback", "code": None, "text": "the process was ended by a signal", "results": None}
+        row = {"outcome": "traceback", "code": None, "text": "the process was ended by a signal"}
     child.join()
     return row
 
 
 def _run(pipe: Any, subject: Subject, verb: str, name: str, undamaged: Cell) -> None:
     os.environ["COLUMNS"] = "400"  # no sentence is folded
+    opened: set[str] = set()
+    sys.addaudithook(lambda event, given: _note(event, given, subject.study, opened))
     answer = VERBS[verb](subject.study, name, subject.settings)
     results, expected, before = answer.results, undamaged.get("results"), undamaged.get("text", "")
     if verb == "resume":  # compared without the damaged file, which the undamaged study has
@@ -123,9 +150,18 @@ def _run(pipe: Any, subject: Subject, verb: str, name: str, undamaged: Cell) -> 
     is_same = json.loads(json.dumps(_plain(results))) == json.loads(json.dumps(_plain(expected)))
     outcome = judge(answer, is_same, name, before)
     text = answer.text if not undamaged else "" if outcome == "same" else answer.text[-1500:]
-    pipe.send({"outcome": outcome, "code": answer.code, "text": text, "results": _plain(results)})
+    row = {"outcome": outcome, "code": answer.code, "text": text}
+    if not undamaged:
+        row |= {"results": _plain(results), "opened": opened}
+    pipe.send(row)
     pipe.close()
     os._exit(0)  # nothing that this process shares with its parent is taken down twice
+
+
+def _note(event: str, given: tuple[Any, ...], study: Path, opened: set[str]) -> None:
+    """Notes a file of the study that is opened to be read."""
+    if event == "open" and isinstance(given[0], str | Path) and str(given[0]).startswith(f"{study}/"):
+        opened.add(str(Path(given[0]).relative_to(study)))
 
 
 def _plain(value: Any) -> Any:

@@ -84,7 +84,7 @@ def undrawn_charts() -> Iterator[None]:
         file.write("<svg></svg>")
 
     former = Figure.savefig
-    Figure.savefig = nothing  # type: ignore[method-assign]
+    Figure.savefig = nothing  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
