@@ -150,7 +150,7 @@ def _run(pipe: Any, subject: Subject, verb: str, name: str, undamaged: Cell) -> 
     is_same = json.loads(json.dumps(_plain(results))) == json.loads(json.dumps(_plain(expected)))
     outcome = judge(answer, is_same, name, before)
     text = answer.text if not undamaged else "" if outcome == "same" else answer.text[-1500:]
-    row = {"outcome": outcome, "code": answer.code, "text": text}
+    row: Cell = {"outcome": outcome, "code": answer.code, "text": text}
     if not undamaged:
         row |= {"results": _plain(results), "opened": opened}
     pipe.send(row)
