@@ -17,7 +17,7 @@ from experiments.results.tables import print_evaluation
 from experiments.run.errors import UserError
 from experiments.run.folders import write_json
 from experiments.run.manifest import verify_model
-from experiments.run.telling import tell
+from experiments.run.terminal import tell
 from experiments.stages.prompting import prompted
 from experiments.study.components import build_env
 from policies.types import Sampling

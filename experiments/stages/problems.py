@@ -11,7 +11,7 @@ from envs.environment import Environment
 from envs.types import Problem
 from experiments.config.sections import EvaluationSection
 from experiments.run.errors import UserError
-from experiments.run.telling import tell
+from experiments.run.terminal import tell
 from rl.records.evaluate import problem_set_hash
 
 EVALUATION_SEED = 20_240_326  # of the frozen problems: the same for every study, whatever its seeds

@@ -16,7 +16,7 @@ from envs.registry import make, parse_reference
 from envs.types import EnvSpec
 from experiments.config.sections import Component, SamplingSection
 from experiments.run.errors import UserError, did_you_mean, in_words
-from experiments.run.telling import tell
+from experiments.run.terminal import tell
 from policies.types import Sampling
 
 T = TypeVar("T")

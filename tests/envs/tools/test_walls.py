@@ -39,6 +39,12 @@ def attempt(deed, wall, place):
         return f"refused: {error}"
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine is no reason to stop a program; the limit on processor time is the child's own."""
+    monkeypatch.setattr("envs.tools.sandbox.CPU_SECONDS", 60)
+
+
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "secret").write_text("hunter2")
@@ -86,7 +92,7 @@ def test_programs_compute_the_same_behind_every_wall(wall):
     assert run_unchecked("print(len(str(list(range(10**6)))))", wall) == "7888890"
     with pytest.raises(ValueError, match="ZeroDivisionError"):
         run_unchecked("1 / 0", wall)
-    with pytest.raises(ValueError, match=r"processor time|after 4 s"):
+    with pytest.raises(ValueError, match="processor time"):
         run_unchecked("while True: pass", wall)
     with pytest.raises(ValueError, match=r"MemoryError|memory limit"):
         run_unchecked("x = [0] * 10**9", wall)
