@@ -15,7 +15,8 @@ from experiments.hypotheses.loading import hypotheses_beside, load_variants, rea
 from experiments.hypotheses.vocabulary import Design
 from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError, did_you_mean
-from experiments.run.folders import is_used, read_object, write_json
+from experiments.run.folders import is_used, write_json
+from experiments.run.sealed import read_sealed
 from experiments.study.components import build_env
 from experiments.study.run import run_study
 from experiments.study.starts import has_starts, is_start_done
@@ -81,7 +82,7 @@ def announce(
 
 def is_finished(folder: Path) -> bool:
     """True for the folder of a study that ended."""
-    return (folder / "study.json").exists() and read_object(folder / "study.json", "state")["state"] == "done"
+    return (folder / "study.json").exists() and read_sealed(folder / "study.json", "state")["state"] == "done"
 
 
 def reproduce(

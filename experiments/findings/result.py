@@ -14,7 +14,8 @@ from experiments.hypotheses.verdicts import judge
 from experiments.hypotheses.vocabulary import Design
 from experiments.results.read import StudyResults
 from experiments.results.spending import training_flop, watt_hours
-from experiments.run.folders import finite, read_object
+from experiments.run.folders import finite
+from experiments.run.sealed import read_sealed
 
 
 def finding_of(name: str, kept: Kept, studies: Studies) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def finding_of(name: str, kept: Kept, studies: Studies) -> dict[str, Any]:
         studies: results of every variant that was run.
     """
     some = next(iter(studies.values()))
-    provenance = read_object(some.folder / "provenance.json", "commit", "machine")
+    provenance = read_sealed(some.folder / "provenance.json", "commit", "machine")
     design = kept.design
     found: dict[str, Any] = finite(
         {

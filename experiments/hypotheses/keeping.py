@@ -11,7 +11,7 @@ from experiments.hypotheses.loading import KEPT, read_design, text_digest
 from experiments.hypotheses.verdicts import judge
 from experiments.hypotheses.vocabulary import Design
 from experiments.results.read import StudyResults
-from experiments.run.folders import read_object
+from experiments.run.sealed import read_sealed
 from rl.learning.files import write_whole
 
 
@@ -49,7 +49,7 @@ def kept_hypotheses(folder: Path) -> Kept | None:
     path = folder / KEPT
     if not path.exists():
         return None
-    digest = read_object(folder / "provenance.json").get("hypotheses", "")
+    digest = read_sealed(folder / "provenance.json").get("hypotheses", "")
     return Kept(read_design(path), digest, text_digest(path.read_text(encoding="utf-8")) != digest)
 
 
