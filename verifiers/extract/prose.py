@@ -7,6 +7,7 @@ import re
 from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, picked, without_remark
 from verifiers.extract.languages import column
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
+from verifiers.text.nouns import is_remark
 
 _MAX_BARE = 6_000  # characters
 _MAX_BARE_LINES = 60
@@ -17,6 +18,7 @@ _DIGIT = re.compile(r"\d")
 _ONE = r"-?\$?\d+(?:,\d{3})*(?:\.\d+)?(?:/\d+)?%?"
 _SERIES = re.compile(rf"(?<![\w.]){_ONE}(?:(?:,\s+(?:(?:and|or)\s+)?|\s+(?:and|or|&)\s+){_ONE})+(?=\W*$)")
 _SHARE = re.compile(r"\d+ (?:(?:out of|in) (?:every )?|to )\d+(?=\W*$)")  # 5 out of 8, and the ratio 5 to 3
+_NUMBER_AND_WORD = re.compile(rf"{_ONE}\s+([^\W\d_]+)[.!]?")
 _CODE = re.compile(
     r"```(?:python|py|javascript|js|c|cpp|java|sympy|bash|sh|sql|r|julia|matlab)\n.*?(?:```|$)", re.DOTALL
 )
@@ -55,6 +57,8 @@ def bare(text: str) -> Extraction | None:
         fallbacks = _formula_fallbacks(stripped)
         if fallbacks:
             return Extraction(fallbacks[0], Place.FORMULA, lambda: (*fallbacks[1:], undecorated(stripped)))
+    if (remarked := _NUMBER_AND_WORD.fullmatch(stripped)) is not None and is_remark(remarked[1].lower()):
+        return Extraction(undecorated(stripped), Place.BARE)  # 5 fewer, 5 tens: no 5 on its own
     return Extraction(undecorated(stripped), Place.BARE, lambda: _formula_fallbacks(stripped))
 
 

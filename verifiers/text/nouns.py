@@ -56,7 +56,7 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
         value: the number; None where it is no rational.
     """
     said = words.split()
-    if any(word in _REMARKS or is_part(word) for word in said):
+    if any(map(is_remark, said)):
         return False
     if any(units.names_unit(word) for word in said):
         return True  # 50 days left
@@ -65,6 +65,11 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
     if value is not None and abs(value) <= 1:
         return True
     return any(word in _IRREGULAR or (word.endswith("s") and len(word) > 2 and word[-2] != "s") for word in said)
+
+
+def is_remark(word: str) -> bool:
+    """Whether a word in lower case says something about the number before it: `fewer`, `tens`, `Zehntel`."""
+    return word in _REMARKS or is_part(word)
 
 
 def is_part(word: str) -> bool:
