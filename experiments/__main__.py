@@ -46,6 +46,7 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "verify": ("experiments.cli.grading:verify", "Grade a file of responses, or one response, and say why."),
     "rescore": ("experiments.cli.rescore:rescore", "Judge the stored rollouts of a run again; samples nothing."),
     "env": ("experiments.cli.env:app", "Look at environments; check, play, write, export, serve them."),
+    "new": ("experiments.cli.new:new", "Write a starter file for a part of your own, and its test."),
     "models": (
         "experiments.cli.models:app",
         "List the known models: name, size, licence, whether it is here, and where.",

@@ -18,6 +18,7 @@ from rl.learning.learner import Learner, NonFiniteLossError
 from rl.learning.random_state import load_random_state, random_state
 from rl.records.health import Health, HealthLimits, WorkerWatch, worker_metrics
 from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
+from rl.records.own_metrics import MetricFunction, own_metrics
 from rl.records.recorder import Recorder
 from rl.records.speed import StepClock, speed_metrics
 from rl.rewards.base import RewardFunction
@@ -80,6 +81,7 @@ class Training:
         workers: given the learner's weights before the first rollout and after every update.
         checkpoints: None: nothing is saved and the stage cannot be resumed.
         evaluate: step -> metrics of held-out problems, recorded as `eval/<name>`.
+        own_metrics: further measurements of the groups sampled in a step, recorded as `own/<name>`.
         log: every step's rewarded groups are written to it; None: they are not kept.
         replay: train on the groups of this log, in place of sampling: an asynchronous run again, to the same weights.
     Raises:
@@ -95,6 +97,7 @@ class Training:
     stage: str = "rl"
     checkpoints: Checkpoints | None = None
     evaluate: Callable[[int], Mapping[str, float]] | None = None
+    own_metrics: Mapping[str, MetricFunction] = field(default_factory=dict)
     log: RolloutLog | None = None
     replay: RolloutLog | None = None
 
@@ -226,6 +229,7 @@ class Training:
         """The numbers of the step, by the names of rl/records/metrics.py."""
         return {
             **rollout_metrics(sampled),
+            **own_metrics(self.own_metrics, sampled),
             **use_metrics(groups, sampled, self.learner.updates),
             "tokens/sampled_total": float(self.sampled_tokens),
             "gold/verdicts_read": float(len(self.reads)),

@@ -51,6 +51,8 @@ def test_imports_go_one_way(package):
 PARALLEL = {  # folders of parallel parts: a generator, algorithm or bench a file
     "envs/procedural",
     "experiments/bench",
+    "experiments/starters/checks",
+    "experiments/starters/parts",
     "rl/algorithms",
     "verifiers/judges",
     "verifiers/parse",

@@ -31,6 +31,7 @@ KINDS = {  # kind of part -> what the entry points of its plug-ins are called
     "backend": "backends",
     "optimizer": "optimizers",
     "metric": "metrics",
+    "tracker": "trackers",
     "section": "sections",
 }
 

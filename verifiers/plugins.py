@@ -10,9 +10,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -22,6 +24,7 @@ from typing import Any
 
 FILE_MODULE_PREFIX = "beyond_imitation_file_"
 ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
+OURS = ("verifiers", "envs", "policies", "rl", "experiments")  # packages of this project
 TRUST = "BEYOND_TRUST"  # folders and packages, separated like those of PATH
 
 _ONLY = "BEYOND_TRUST_ONLY"  # tells the processes that this one starts, such as those that grade
@@ -44,15 +47,47 @@ def load_attribute(name: str) -> Any:
     location, colon, attribute = name.rpartition(":")
     if not colon:
         raise ValueError(f"{name!r} is neither package.module:attribute nor path/to/file.py:attribute")
+    check_trusted(location)
     try:
         value: Any = load_module(location)
     except (ImportError, FileNotFoundError) as error:
         raise ValueError(f"cannot import {location!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever stands at the top of somebody's file
+        raise ValueError(f"cannot import {location!r}: {type(error).__name__}: {error}{_line(error)}") from error
     for part in attribute.split("."):
         if not hasattr(value, part):
             raise ValueError(f"{location!r} has no attribute {attribute!r}{suggest(part, dir(value))}")
         value = getattr(value, part)
+    _check_home(name, value)
     return value
+
+
+def _check_home(name: str, value: Any) -> None:
+    """Refuses what a trusted file merely imports: `my_file.py:os.system` is not the file's own.
+
+    Raises:
+        ValueError: it is a module, or a function or class of a module that is not trusted.
+    """
+    if _trusted is None or not (inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value)):
+        return
+    home = str(getattr(value, "__module__", None) or getattr(value, "__name__", ""))
+    if home.startswith(FILE_MODULE_PREFIX) or (home.partition(".")[0] in OURS and inspect.isclass(value)):
+        return
+    try:
+        check_trusted(home)
+    except ValueError:
+        raise ValueError(
+            f"{name!r} is {home}.{getattr(value, '__qualname__', '')}, which that file only imports, and a config may "
+            "name what a trusted file defines: wrap it in a function there"
+        ) from None
+
+
+def _line(error: BaseException) -> str:
+    """Where an error was raised; a syntax error says so itself."""
+    if isinstance(error, SyntaxError) or error.__traceback__ is None:
+        return ""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({frame.filename}:{frame.lineno})"
 
 
 def load_module(location: str) -> ModuleType:

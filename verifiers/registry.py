@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Any
 
 from verifiers.parts import find_part
-from verifiers.plugins import load_attribute
 from verifiers.types import Verifier
 
 BUILT_IN = {
@@ -36,7 +36,7 @@ def make(name: str, **settings: Any) -> Verifier:
         ValueError: no such name or attribute, or a setting that it does not take.
         TypeError: what was found is no verifier.
     """
-    found = load_attribute(BUILT_IN[name]) if name in BUILT_IN else find_part("verifier", name, BUILT_IN)
+    found = _built_in(name) if name in BUILT_IN else find_part("verifier", name, BUILT_IN)
     if isinstance(found, type) or not isinstance(found, Verifier):
         found = _call(found, name, settings)
     elif settings:
@@ -46,11 +46,16 @@ def make(name: str, **settings: Any) -> Verifier:
     return found
 
 
+def _built_in(name: str) -> Any:
+    module, _, attribute = BUILT_IN[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def list_verifiers() -> list[tuple[str, str]]:
     """(name, first line of its documentation) of every built-in verifier."""
     lines = []
-    for name, target in BUILT_IN.items():
-        lines.append((name, (inspect.getdoc(load_attribute(target)) or "").partition("\n")[0]))
+    for name in BUILT_IN:
+        lines.append((name, (inspect.getdoc(_built_in(name)) or "").partition("\n")[0]))
     return lines
 
 

@@ -1,9 +1,9 @@
 """Data sets of reasoning-gym, strictly scored: `rg:chain_sum`.
 
 Two things differ from the library. Seeds come from our hash, so splits are disjoint (its item i of seed s is item
-i - 1 of seed s + 1). And an answer counts only when the library's scorer gives it the full score: none of its partial
-credit for containing the answer. Data sets whose own scorer gives the full score to answers that solve nothing are
-refused unless asked for.
+i - 1 of seed s + 1). And an answer counts only when the library's scorer gives it the full score: its partial credit,
+much of it for containing the answer, is the part `partial` of the verdict and no score. Data sets whose own scorer
+gives the full score to answers that solve nothing are refused unless asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from verifiers.types import Outcome, Verdict
 
 LEVELS = (1, 2, 3)
 FULL_SCORE = 1.0
+PARTIAL = "partial"  # part of a verdict: what the library pays, which a reward may name in its weights
 SEED_BITS = 32  # numpy's generators, which some data sets use, take no larger seeds
 MAX_ANSWER_CHARACTERS = 20_000  # boards and matrices are long
 
@@ -185,9 +186,9 @@ class ReasoningGym(Environment):
             return refusal
         # Also as the reference reads when it is announced: what announcing takes off, a full stop, decides nothing.
         if _squeezed(answer) in (_squeezed(problem.answer), *_as_announced(problem.answer)):
-            return Verdict(Outcome.CORRECT, 1.0, answer, "it is the reference")
+            return Verdict(Outcome.CORRECT, 1.0, answer, "it is the reference", parts={PARTIAL: 1.0})
         if self.dataset in COMPARED_AS_TEXT:
-            return Verdict(Outcome.WRONG, 0.0, answer, "it is not the reference, as text")
+            return Verdict(Outcome.WRONG, 0.0, answer, "it is not the reference, as text", parts={PARTIAL: 0.0})
         answer = plain_text(answer)
         entry = self._cached_entry(problem.info["seed"], problem.info["level"])
         try:
@@ -195,8 +196,9 @@ class ReasoningGym(Environment):
         except Exception as error:  # foreign scorers raise whatever their parsing of the answer runs into
             return Verdict(Outcome.UNPARSEABLE, 0.0, answer, f"{type(error).__name__}: {error}"[:200])
         if score >= FULL_SCORE:
-            return Verdict(Outcome.CORRECT, 1.0, answer, "full score")
-        return Verdict(Outcome.WRONG, 0.0, answer, f"the library scores it {score:.2f}")
+            return Verdict(Outcome.CORRECT, 1.0, answer, "full score", parts={PARTIAL: 1.0})
+        parts = {PARTIAL: min(max(float(score), 0.0), 1.0)}
+        return Verdict(Outcome.WRONG, 0.0, answer, f"the library scores it {score:.2f}", parts=parts)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k not in ("_sources", "_cached_entry")}

@@ -43,7 +43,7 @@ class TableEnvironment(RowsEnvironment):
         level: column of the difficulty; every row has level 1 unless given.
         split: column of the split; rows are split by content unless given. Where the data has no validation or no test
             part, one in twenty of the training rows, chosen by content, is it.
-        verify: name of the verifier.
+        verify: name of the verifier, or {"name": ..., **settings}.
         invalid: "refuse" data with a value that no problem can be made of (null, NaN, an empty answer), or "drop"
             such rows and say how many.
     """
@@ -55,20 +55,23 @@ class TableEnvironment(RowsEnvironment):
         solution: str | None = None,
         level: str | None = None,
         split: str | None = None,
-        verify: str = "symbolic",
+        verify: str | Mapping[str, Any] = "symbolic",
         invalid: str = "refuse",
     ) -> None:
         if invalid not in ON_INVALID:
             raise ValueError(f"invalid is {invalid!r}, expected one of {', '.join(ON_INVALID)}")
         self.columns = {"prompt": prompt, "answer": answer, "solution": solution, "level": level, "split": split}
-        self.verify_with = verify
+        named = {"name": verify} if isinstance(verify, str) else dict(verify)
+        if not isinstance(named.get("name"), str):
+            raise ValueError(f"verify is {verify!r}, expected a verifier's name, or {{name: ..., settings}}")
+        self.verify_settings = named
         self.invalid = invalid
         self.levels = tuple(sorted({problem.level for problem in self._loaded}))
 
     @cached_property
     def verifier(self) -> Verifier:
         """The verifier that the setting `verify` names."""
-        return make_verifier(self.verify_with)
+        return make_verifier(self.verify_settings)
 
     @cached_property
     def _loaded(self) -> tuple[Problem, ...]:
@@ -115,7 +118,7 @@ class TableEnvironment(RowsEnvironment):
 
     def _words(self) -> Iterator[str]:
         """A sentence where references that look like mathematics could not be read as such."""
-        if self.verify_with not in READ_AS_MATHEMATICS:
+        if self.verify_settings["name"] not in READ_AS_MATHEMATICS:
             return
         every = [answer for problem in self._loaded for answer in problem.info.get("answers", (problem.answer,))]
         looking = [answer for answer in dict.fromkeys(every) if not _MATHEMATICAL.isdisjoint(answer)]
@@ -161,7 +164,7 @@ class TableEnvironment(RowsEnvironment):
         Raises:
             ValueError: it cannot be used.
         """
-        if ":" in self.verify_with:
+        if ":" in self.verify_settings["name"]:
             return
         try:
             self.verifier.verify("", answer)

@@ -1,4 +1,4 @@
-"""Environments for people: samples with solutions, a game against the verifier, a starter file, documentation pages."""
+"""Environments for people: samples with solutions, a game against the verifier, documentation pages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from keyword import iskeyword
-from pathlib import Path
 from typing import Any
 
 from envs.builtin import PROCEDURAL
@@ -93,40 +91,6 @@ def _typed(ask: Callable[[str], str], text: str) -> str:
     if not typed:
         raise _Quit
     return typed
-
-
-STARTER = '''"""{title}: an environment of your own. Try it: beyond env check {file}:{name}"""
-
-import random
-
-from envs import Problem, environment, unordered
-
-
-@environment("{name}", levels=(1, 2, 3), ood_levels=(4,), verify="numeric")
-def {name}(rng: random.Random, level: int) -> Problem:
-    """Perimeters of rectangles (level: digits of the sides, less one)."""
-    a, b = rng.randrange(1, 10 ** (level + 1)), rng.randrange(1, 10 ** (level + 1))
-    steps = (f"{{a}} + {{b}} = {{a + b}}", f"2 * {{a + b}} = {{2 * (a + b)}}")
-    prompt = f"A rectangle measures {{a}} by {{b}}. What is its perimeter?"
-    return Problem(prompt, str(2 * (a + b)), steps, canonical=unordered(a, b))  # 3 by 5 asks what 5 by 3 asks
-'''
-
-
-def new(name: str, folder: str | Path = ".") -> Path:
-    """Writes a starter file for an environment of this name and returns its path.
-
-    Raises:
-        ValueError: the name is no Python identifier.
-        FileExistsError: the file is there already.
-    """
-    if not name.isidentifier() or iskeyword(name):
-        raise ValueError(f"name is {name!r}, expected a Python identifier that is no keyword, such as my_environment")
-    file = Path(folder) / f"{name}.py"
-    if file.exists():
-        raise FileExistsError(f"{file} exists already; choose another name or folder")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(STARTER.format(title=name.replace("_", " ").capitalize(), file=file, name=name))
-    return file
 
 
 def page(name: str, *, seed: int = 0) -> str:

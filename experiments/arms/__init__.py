@@ -16,6 +16,7 @@ from experiments.arms.imitation import Imitation
 from experiments.arms.kto import Kto
 from experiments.arms.method import Method
 from experiments.arms.online_dpo import OnlineDpo
+from experiments.arms.own import OwnMethod
 from experiments.arms.rl import Rl
 from experiments.config import arms as settings
 from experiments.config.arms import Arm
@@ -36,6 +37,9 @@ METHODS: Mapping[type[Arm], type[Method[Any]]] = {
 
 def method_of(arm: Arm, shared: Shared, name: str) -> Method[Any]:
     """What a study does with an arm of these settings."""
+    if isinstance(arm, settings.OwnArm):
+        made: Method[Any] = arm.own_class(arm, shared, name)
+        return made
     return METHODS[type(arm)](arm, shared, name)
 
 
@@ -44,4 +48,4 @@ def methods_of_study(experiment: Experiment) -> dict[str, Method[Any]]:
     return {name: method_of(arm, experiment, name) for name, arm in experiment.arms.items()}
 
 
-__all__ = ["METHODS", "Method", "method_of", "methods_of_study"]
+__all__ = ["METHODS", "Method", "OwnMethod", "method_of", "methods_of_study"]

@@ -13,7 +13,7 @@ from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder
 from experiments.stages.preferences import read_recorded
-from experiments.stages.training import ArmRun
+from experiments.stages.training import ArmRun, check_optimizer
 from experiments.study.components import build
 from experiments.study.services import Services
 from rl.preference.labels.annotators import make_annotator
@@ -48,6 +48,11 @@ class Method(Generic[A]):
         """The `preference` section as this arm sees it."""
         return self.arm.preference_over(self.shared)
 
+    @property
+    def reads_rl(self) -> frozenset[str]:
+        """The fields of `rl` that this kind reads."""
+        return self.arm.uses_rl
+
     def check(self, env: Environment) -> None:
         """Builds the components that the settings name; trains and samples nothing.
 
@@ -55,7 +60,7 @@ class Method(Generic[A]):
             UserError: one of them cannot be built, or a setting would change nothing.
         """
         for section, given, read in (
-            ("rl", self.arm.rl, self.arm.uses_rl),
+            ("rl", self.arm.rl, self.reads_rl),
             ("preference", self.arm.preference, self.arm.reads_preference),
         ):
             unread = sorted(set(given) - read)
@@ -66,6 +71,16 @@ class Method(Generic[A]):
                     f"{self.arm.method!r}, reads {known} of {section}"
                 )
         self._check_labels()
+        self._check_optimizers()
+
+    def _check_optimizers(self) -> None:
+        """Makes the optimizers that the arm's own settings name."""
+        own = {"optimizer": getattr(self.arm, "optimizer", None)}
+        if "optimizer" in self.reads_rl:
+            own |= {"rl.optimizer": self.rl.optimizer, "rl.value_optimizer": self.rl.value_optimizer}
+        for name, section in own.items():
+            if section is not None:
+                check_optimizer(f"arms.{self.name}: {name}", section)
 
     def _check_labels(self) -> None:
         """Builds the annotator of its own that the arm names, or reads the labels that it points to."""

@@ -16,7 +16,6 @@ from envs.check.conformance import check_environment
 from envs.environment import Environment
 from envs.present.export import write_jsonl
 from envs.present.show import gallery
-from envs.present.show import new as new_file
 from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
 from envs.registry import list_environments, make
@@ -77,14 +76,16 @@ def audit(
     ] = None,
     problems: Annotated[int, typer.Option(min=2, help="Problems of train and of test that must share none.")] = 100_000,
     checked: Annotated[int, typer.Option(min=2, help="Problems per level for `check` and its probes.")] = 1000,
-    out: Annotated[Path | None, typer.Option(help="JSON file; rows of other environments in it are kept.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file; rows of other environments in it are kept.")
+    ] = None,
 ) -> None:
     """The long check: exploits and splits on 100,000 problems.
 
     About a minute of processor time per environment. Exit code 4: one fails.
     """
-    output_file(out)
-    document = read_json(out) if out is not None and out.exists() else {"environments": {}}
+    output_file(output)
+    document = read_json(output) if output is not None and output.exists() else {"environments": {}}
     wanted = names or sorted(PROCEDURAL)
     for number, name in enumerate(wanted, 1):
         _make(name)  # a misspelt one is found before the next minute is spent
@@ -93,8 +94,8 @@ def audit(
         found = audit_one(name, problems=problems, checked=checked)
         document["environments"][name] = {**found, "commit": origin["commit"]}
         document["provenance"] = origin  # of the last row; the others say which commit made them
-        if out is not None:
-            write_json(out, {**document, "environments": dict(sorted(document["environments"].items()))})
+        if output is not None:
+            write_json(output, {**document, "environments": dict(sorted(document["environments"].items()))})
     rows = {name: document["environments"][name] for name in wanted}
     print(table(rows))
     if not all(row["is_ok"] for row in rows.values()):
@@ -132,22 +133,9 @@ def play(
 
 
 @app.command()
-def new(
-    name: Annotated[str, typer.Argument(help="A Python identifier.")],
-    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path(),
-) -> None:
-    """Write a starter file for an environment of your own."""
-    output_folder(folder)
-    try:
-        print(new_file(name, folder))
-    except (ValueError, OSError) as error:
-        raise UserError(str(error)) from error
-
-
-@app.command()
 def export(
     name: Name,
-    to: Annotated[Path, typer.Option("--to", help="JSONL file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write.")],
     kind: Annotated[
         str,
         typer.Option(
@@ -160,9 +148,9 @@ def export(
     seed: Seed = 0,
 ) -> None:
     """Write problems to a JSONL file, in one of trl's forms or plain."""
-    output_file(to)
+    output_file(output)
     try:
-        print(f"{write_jsonl(to, _make(name), kind, num=num, split=split, seed=seed)} rows in {to}")
+        print(f"{write_jsonl(output, _make(name), kind, num=num, split=split, seed=seed)} rows in {output}")
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
 
@@ -202,14 +190,14 @@ def serve(
 
 @app.command()
 def pages(
-    folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("docs/environments"),
-    audits: Annotated[Path, typer.Option(help="What `audit --out` wrote.")] = Path("results/environments.json"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the pages.")] = Path("docs/environments"),
+    audits: Annotated[Path, typer.Option(help="What `audit -o` wrote.")] = Path("results/environments.json"),
 ) -> None:
     """Write docs/environments from the code and an audit."""
     rows = read_json(audits)["environments"] if audits.exists() else {}
-    output_folder(folder)
-    written = [(folder / name).write_text(text) for name, text in gallery(rows)]
-    print(f"{len(written)} pages in {folder}")
+    output_folder(output)
+    written = [(output / name).write_text(text) for name, text in gallery(rows)]
+    print(f"{len(written)} pages in {output}")
 
 
 def _make(name: str) -> Environment:

@@ -48,10 +48,10 @@ def report(folder: Annotated[Path, typer.Argument(help="A study folder.")]) -> N
 
 def export(
     run_folder: Annotated[Path, typer.Argument(help="A run folder (…/seed-0/rl) or a policy folder.")],
-    to: Annotated[Path, typer.Option("--to", help="Folder to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
 ) -> None:
     """Copy a trained policy as a Hugging Face folder with a model card."""
-    print(export_policy(run_folder, to))
+    print(export_policy(run_folder, output))
 
 
 def list_runs(

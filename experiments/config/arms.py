@@ -6,6 +6,8 @@ a kind.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -25,6 +27,7 @@ from experiments.config.sections import (
     Shared,
 )
 from experiments.run.errors import UserError
+from verifiers.parts import find_part, is_own
 
 START = "sft"  # the policy that every arm starts from: a name like those of arms, in settings, folders and tables
 PROXY = "proxy"  # the reward model of a seed
@@ -263,16 +266,72 @@ class DistillArm(Arm):
         return () if self.teacher == START else (self.teacher,)
 
 
+OWN = "own"
+
+
+class OwnArm(Arm):
+    """An arm of one's own (experiments/arms/own.py): YAML has its name as the `method`, and its settings beside it."""
+
+    method: Literal["own"]
+    part: str  # file.py:Class, package.module:Class, or an entry point's name
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @cached_property
+    def own_class(self) -> Any:
+        """The subclass of OwnMethod.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = find_part("arm", self.part, {})
+        if not isinstance(found, type) or not hasattr(found, "own_rl"):
+            raise ValueError(f"arm {self.part!r} is {found!r:.60}, expected a subclass of experiments.arms.OwnMethod")
+        return found
+
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """As its class says."""
+        named: tuple[str, ...] = self.own_class.builds_on(self.settings)
+        return named
+
+    @property
+    def uses_comparisons(self) -> bool:
+        """As its class says."""
+        return bool(self.own_class.uses_comparisons or self.own_class.uses_reward_model)
+
+    @property
+    def uses_reward_model(self) -> bool:
+        """As its class says."""
+        return bool(self.own_class.uses_reward_model)
+
+    @property
+    def reads_preference(self) -> frozenset[str]:
+        """What the labels or the reward model that it needs depend on."""
+        return MODELLED if self.uses_reward_model else LABELS if self.uses_comparisons else frozenset()
+
+
 AnyArm = Annotated[
-    RlArm | ImitationArm | ExpertIterationArm | BestOfNArm | DirectArm | KtoArm | OnlineDpoArm | DistillArm,
+    RlArm | ImitationArm | ExpertIterationArm | BestOfNArm | DirectArm | KtoArm | OnlineDpoArm | DistillArm | OwnArm,
     Field(discriminator="method"),
 ]
 
 
 def arm_kinds() -> tuple[type[Arm], ...]:
-    """The kinds, in the order of the registry."""
+    """The built-in kinds, in the order of the registry."""
     kinds: tuple[type[Arm], ...] = get_args(get_args(AnyArm)[0])
-    return kinds
+    return tuple(kind for kind in kinds if kind is not OwnArm)
+
+
+def spell_out_own(arm: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of an arm as `OwnArm` has them, where its method is one's own; as they are otherwise."""
+    method = arm.get("method")
+    built_in = [method for kind in arm_kinds() for method in methods_of(kind)]
+    if not isinstance(method, str) or (method != OWN and not is_own("arm", method, built_in)):
+        return arm
+    part = arm.get("part") if method == OWN else method
+    own = {key: value for key, value in arm.items() if key not in ("method", "part", "settings", "rl", "preference")}
+    shared = {key: arm[key] for key in ("rl", "preference") if key in arm}
+    return {"method": OWN, "part": part, "settings": {**arm.get("settings", {}), **own}, **shared}
 
 
 def methods_of(kind: type[Arm]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from experiments.config.arms import START, AnyArm, RlArm
+from experiments.config.arms import START, AnyArm, RlArm, spell_out_own
 from experiments.config.labels import PREFERENCES
 from experiments.config.sections import Shared
 
@@ -34,9 +34,9 @@ class Experiment(Shared):
         arms: dict[str, Any] = {}
         for name, arm in value["arms"].items():
             if isinstance(arm, str):
-                arms[name] = {"method": arm}
+                arms[name] = spell_out_own({"method": arm})
             elif isinstance(arm, Mapping):
-                arms[name] = {"method": "rl", **arm}
+                arms[name] = spell_out_own({"method": "rl", **arm})
             elif arm is not None:
                 arms[name] = arm
         return {**value, "arms": arms}

@@ -12,9 +12,10 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from experiments.config.arms import arm_kinds, methods_of
+from experiments.config.arms import OwnArm, arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.merging import merge
+from experiments.config.paths import anchored
 from experiments.config.renamed import check_config
 from experiments.config.sections import Section
 from experiments.config.yaml_text import parse_yaml
@@ -40,7 +41,7 @@ def load_experiment(
         raw = merge(raw, read_config(find_config(file)))
     raw = merge(raw, over or {})
     for text in overrides:
-        raw = merge(raw, parse_override(text))
+        raw = merge(raw, anchored(parse_override(text), Path.cwd()))
     check_config(raw)
     try:
         experiment = Experiment.model_validate(raw)
@@ -118,6 +119,7 @@ def read_config(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise UserError(f"{path} holds a {type(raw).__name__}, expected `key: value` lines")
     base = raw.pop("base", None)
+    raw = anchored(raw, path.resolve().parent)
     if base is None:
         return raw
     if not isinstance(base, str) or "\0" in base:
@@ -179,7 +181,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     """Names of the fields of the section at a location of the config."""
     model: type[BaseModel] = Experiment
     if location[:1] == ("arms",):
-        model = next(kind for kind in arm_kinds() if location[2] in methods_of(kind))
+        model = next((kind for kind in arm_kinds() if location[2] in methods_of(kind)), OwnArm)
         location = location[3:]
     for part in location:
         annotation = model.model_fields[str(part)].annotation

@@ -69,9 +69,10 @@ beginning for your own), `beyond check my.yaml` validates yours, builds what it 
 
 ## Components
 
-`env`, `rl.algorithm`, `rl.curriculum`, `preference.annotator` and an arm's `reward` are *components*: a name, or a
-mapping with the name and the component's own settings. The name is a built-in one, `package.module:attribute`, or
-`path/to/file.py:attribute`; for `env` also the entry point of an installed plug-in.
+`env`, `rl.algorithm`, `rl.curriculum`, `preference.annotator`, `preference.selector` and an arm's `reward` are
+*components*: a name, or a mapping with the name and the component's own settings. The name is a built-in one,
+`package.module:attribute`, `path/to/file.py:attribute`, or the entry point of an installed plug-in. These and all other
+parts can be your own: [plugins.md](plugins.md).
 
 ```yaml
 rl:

@@ -112,6 +112,7 @@ class PolicySection(ModelSection):
 class OptimizerSection(Section):
     """AdamW and its schedule, counted in optimizer steps."""
 
+    kind: NonEmpty = "adamw"  # or a function of your own that makes a torch optimizer
     lr: Rate = 2e-4  # the largest of the schedule
     betas: tuple[Probability, Probability] = (0.9, 0.95)  # of the running means of gradient and square
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # decoupled, per step: lr x weight_decay x weight
@@ -240,7 +241,7 @@ class WorkersSection(Section):
     placement: Literal["any", "colocated", "apart"] = "any"  # on the learner's machine, or on the others
     address: str | None = None  # of a Ray cluster; null: that of RAY_ADDRESS, else a local Ray
     shard_size: Positive = 8  # problems per unit of work
-    backend: Literal["engine", "generate", "continuous"] = "engine"  # sampler; the others are transformers'
+    backend: NonEmpty = "engine"  # sampler: engine, generate or continuous (transformers'), or one of your own
     deadline_seconds: Rate = 2.0  # per verification; the process is killed
     memory_megabytes: Positive = 1024  # per verifier process
 
@@ -254,6 +255,8 @@ class Shared(Section):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
     threads: Positive = 2  # torch threads of the learner
     trackers: tuple[Component, ...] = ()  # tensorboard, trackio, wandb, or file.py:attribute: see docs/trackers.md
+    metrics: tuple[NonEmpty, ...] = ()  # of your own: functions of a training step's groups, recorded as own/NAME
+    report_sections: tuple[NonEmpty, ...] = ()  # of your own: functions of the report's figures, shown at its end
     env: Component  # whose problems are asked; also `jsonl:file`, `rg:name`, `gym:id`, `openenv:address`
     policy: PolicySection
     imitation: ImitationSection | None = None  # null: the policy starts as it is

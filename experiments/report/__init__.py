@@ -12,6 +12,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
 from experiments.report.contents import GLOSSARY, contents
 from experiments.report.figures import study_figures
+from experiments.report.own import own_sections
 from experiments.results.read import load_study
 from experiments.results.tables import short
 from experiments.run.folders import finite, write_json
@@ -30,7 +31,9 @@ def write_report(folder: Path) -> Path:
 
     results = load_study(folder)
     figures = study_figures(results)
-    write_json(folder / "report.json", finite(figures))
+    plain = finite(figures)
+    figures["own_sections"] = own_sections(results.experiment.report_sections, plain)
+    write_json(folder / "report.json", {**plain, "own_sections": figures["own_sections"]})
     templates = _templates()
     charts = study_charts(results, figures)
     page = templates.get_template("report.html.j2").render(

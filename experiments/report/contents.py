@@ -60,4 +60,5 @@ def contents(figures: Mapping[str, Any], charts: Collection[str]) -> list[tuple[
         key = anchor.removesuffix("-chart")
         if needs is None or (key in charts if needs == "chart" else figures[needs]):
             found.append((anchor, title))
-    return found
+    own = [(f"own-{number}", row["title"]) for number, row in enumerate(figures["own_sections"], 1)]
+    return [*found[:-2], *own, *found[-2:]]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.config.own_code import changed_files
 from experiments.run.errors import UserError
 from experiments.run.sealed import CHECKSUM, digest_of, read_sealed, write_sealed
 
@@ -71,6 +72,7 @@ def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None
             made from other artefacts than those that are there.
     """
     manifest = read_manifest(folder)
+    _verify_code(folder, manifest["identity"].get("code", {}), identity.get("code", {}))
     for key, value in identity.items():
         if manifest["identity"].get(key) != value:
             found = manifest["identity"].get(key)
@@ -79,6 +81,15 @@ def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None
         if manifest["parents"].get(name) != digest:
             raise _refused(folder, f"was made from another {name} than the one that is there now")
     verify_files(folder, manifest["files"])
+
+
+def _verify_code(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    if changed := changed_files(before, now):
+        raise DamagedArtefactError(
+            f"{folder} was made with another version of {', '.join(changed)}, and later stages would be made with this "
+            f"one: put the old version back, remove {folder} (and what was made from it) to do it again, or begin a "
+            "new folder"
+        )
 
 
 def verify_figures(folder: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from experiments.config.sections import Component
 from experiments.run.errors import UserError, did_you_mean
 from rl.learning.random_state import load_random_state, random_state
-from verifiers.plugins import load_attribute
+from verifiers.parts import find_part, is_own
 
 
 class Tracker(Protocol):
@@ -145,9 +145,9 @@ def tracker_class(component: Component) -> Callable[..., Tracker]:
         UserError: an unknown name, a package that is not installed, or a file that has no such attribute.
     """
     name = component.name
-    if ":" in name:
+    if is_own("tracker", name, TRACKERS):
         try:
-            made: Callable[..., Tracker] = load_attribute(name)
+            made: Callable[..., Tracker] = find_part("tracker", name, {})
         except (ValueError, ImportError, OSError) as error:
             raise UserError(f"trackers: {error}") from error
         if not callable(made):

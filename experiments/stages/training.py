@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from envs.environment import Environment
 from experiments.config.sections import Component, OptimizerSection, RLSection
-from experiments.run.errors import UserError
+from experiments.run.errors import UserError, in_words
 from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
 from experiments.study.components import build, sampling_of
@@ -25,7 +25,8 @@ from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate_examples
 from rl.learning.learner import Learner, LearnerSettings, Models, make_value_model
-from rl.learning.optimizer import OptimizerSettings
+from rl.learning.optimizer import Optimizer, OptimizerSettings
+from rl.records.own_metrics import find_metrics
 from rl.records.recorder import Recorder
 from rl.rewards.base import RewardFunction
 from rl.rollouts.log import RolloutLog
@@ -44,6 +45,7 @@ class ArmRun:
         rl: the `rl` section as this arm sees it.
         stage: the arm's name, under which everything is recorded.
         identity: of the stage and run, which its checkpoints must have.
+        own_metrics: names of the metrics of one's own.
         target_kl: how far the first arm of this seed that was rewarded by the verifier alone ended from the start,
             nats per completion; None where there is none before this one.
     """
@@ -54,6 +56,7 @@ class ArmRun:
     stage: str
     seed: int
     identity: Mapping[str, Any] = field(default_factory=dict)
+    own_metrics: Sequence[str] = ()
     target_kl: float | None = None
 
     def train(
@@ -87,6 +90,7 @@ class ArmRun:
             stage=self.stage,
             checkpoints=Checkpoints(self.folder.path / "checkpoints" / part, identity=self.identity),
             evaluate=evaluate,
+            own_metrics=find_metrics(self.own_metrics),
             log=RolloutLog(self.folder.path / "rollouts" / part) if self.rl.log_rollouts else None,
         ).run()
         if result.reason == "non_finite_loss":
@@ -101,6 +105,18 @@ class ArmRun:
 def optimizer_of(section: OptimizerSection, total_steps: int) -> OptimizerSettings:
     """The learner's settings from the config's."""
     return OptimizerSettings(**section.model_dump(), total_steps=total_steps)
+
+
+def check_optimizer(where: str, section: OptimizerSection) -> None:
+    """Makes the optimizer for a model of one weight.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        Optimizer(torch.nn.Linear(1, 1), optimizer_of(section, 1))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{where}: {in_words(error)}") from error
 
 
 def curriculum_of(section: RLSection, env: Environment, seed: int, where: str = "rl.curriculum") -> ProblemSource:

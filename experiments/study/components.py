@@ -34,6 +34,18 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
         raise UserError(f"{what}: {in_words(error)}") from error
 
 
+def find_named(where: str, find: Callable[[Any], T], names: Any) -> T:
+    """What a setting names, found and not yet called.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    try:
+        return find(names)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
 def build_env(component: Component) -> tuple[EnvSpec, Environment]:
     """The environment and the spec that travels to workers."""
 

@@ -1,4 +1,5 @@
-"""Who a stage is: the seed, its name, and a digest of the settings that decide what it writes."""
+"""Who a stage is: the seed, its name, a digest of the settings that decide what it writes, and
+the checksums of the files of one's own that these settings name."""
 
 from __future__ import annotations
 
@@ -6,12 +7,15 @@ from typing import Any
 
 from experiments.config.arms import START
 from experiments.config.experiment import Experiment
+from experiments.config.own_code import own_code
 from experiments.run.sealed import digest_of
 
 CHANGES_NOTHING = {
     "name",
     "seeds",
     "trackers",
+    "metrics",
+    "report_sections",
     "arms",
 }  # no artefact of a stage depends on these
 KEPT_BESIDE = {"evaluation": {"support_samples": True}}  # what more is kept of a test; its figures are the same
@@ -35,7 +39,8 @@ def stage_identity(experiment: Experiment, seed: int, stage: str) -> dict[str, A
         own = labels if arm is None else arm.model_dump(mode="json")
         shared = experiment.model_dump(mode="json", exclude={**dict.fromkeys(CHANGES_NOTHING, True), **KEPT_BESIDE})
         settings = _without_steps({"shared": shared, "arm": own})
-    return {"seed": seed, "stage": stage, "config": digest_of(settings)}
+    code = own_code(settings)
+    return {"seed": seed, "stage": stage, "config": digest_of(settings), **({"code": code} if code else {})}
 
 
 def _without_steps(tree: dict[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,21 @@ from envs.environment import Environment
 from experiments.arms import methods_of_study
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
+from experiments.report.own import find_sections
 from experiments.run.errors import UserError
 from experiments.run.trackers import tracker_class
 from experiments.stages.preferences import read_recorded
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.prompting import with_prompts
-from experiments.study.components import build, build_demonstrator, build_env
+from experiments.stages.training import check_optimizer
+from experiments.study.components import build, build_demonstrator, build_env, find_named
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf
 from rl.preference.labels.annotators import make_annotator
 from rl.preference.labels.comparisons import make_selector
+from rl.records.own_metrics import find_metrics
+from rl.workers.engine import find_backend
 
 
 def check_components(experiment: Experiment) -> None:
@@ -33,12 +37,16 @@ def check_components(experiment: Experiment) -> None:
     _check_problems(experiment, env)
     if experiment.imitation is not None:
         build_demonstrator(env, experiment.imitation.demonstrator)
+        check_optimizer("imitation.optimizer", experiment.imitation.optimizer)
     recorded = experiment.preference.comparisons
     if recorded is None:
         build("preference.annotator", experiment.preference.annotator, make_annotator)
         build("preference.selector", experiment.preference.selector, make_selector)
     else:
         read_recorded(Path(recorded))
+    find_named("workers.backend", find_backend, experiment.workers.backend)
+    find_named("metrics", find_metrics, experiment.metrics)
+    find_named("report_sections", find_sections, experiment.report_sections)
     for method in methods_of_study(experiment).values():
         method.check(env)
     for tracker in experiment.trackers:

@@ -15,6 +15,7 @@ from typing import Any
 from envs.procedural.tool_use import sandbox_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
+from experiments.config.own_code import changed_files, own_code
 from experiments.config.renamed import check_folder_names
 from experiments.hypotheses.keeping import keep_hypotheses
 from experiments.report import write_report
@@ -157,7 +158,9 @@ def run_study(
         write_whole(config_file, resolved.encode())
         if same_start is not None:
             take_starts(experiment, same_start, folder)
-        facts = {} if hypotheses is None else {"hypotheses": keep_hypotheses(folder, hypotheses)}
+        facts: dict[str, Any] = {"own_code": own_code(experiment.model_dump(mode="json"))}
+        if hypotheses is not None:
+            facts["hypotheses"] = keep_hypotheses(folder, hypotheses)
         if sandbox := sandbox_of(build_env(experiment.env)[1]):
             facts["sandbox"] = sandbox
             print(f"programs that a policy writes are run behind: {sandbox}", file=sys.stderr)
@@ -195,6 +198,12 @@ def _write_provenance(path: Path, more: Mapping[str, Any]) -> None:
     """What produced the run, and under `resumed` what went on with it later; says when that computes differently."""
     now = {**provenance(), "arithmetic": describe_kernels(), **more}
     first = _read_or_none(path)
+    if first is not None and (changed := changed_files(first.get("own_code", {}), more["own_code"])):
+        print(
+            f"warning: {', '.join(changed)} changed since this study began: what is done from here on is done with the "
+            "files as they are now, and a finished stage that was made with the old ones is refused",
+            file=sys.stderr,
+        )
     if first is not None and first.get("arithmetic") not in (None, now["arithmetic"]):
         told = (first["arithmetic"].get("kernels"), now["arithmetic"]["kernels"])
         print(

@@ -112,6 +112,7 @@ class SeedStages:
             stage=method.name,
             seed=self.services.seed,
             identity=stage_identity(self.experiment, self.services.seed, method.name),
+            own_metrics=self.experiment.metrics,
             target_kl=kl_of_verified_arm(self.experiment, self.services.folders),
         )
         return method.run(run, self.services)

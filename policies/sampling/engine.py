@@ -22,7 +22,7 @@ from policies.sampling.decoders.lean import LeanDecoder
 from policies.sampling.decoders.llama_weights import why_not_lean
 from policies.sampling.decoders.native import NativeDecoder, why_not_native
 from policies.sampling.randomness import row_keys
-from policies.sampling.references import SAMPLERS, sample_with
+from policies.sampling.references import SAMPLERS, Sampler, sample_with
 from policies.sampling.stopping import StopTexts
 from policies.types import Completion, FinishReason, Request, Sampling
 
@@ -56,8 +56,8 @@ class SamplingEngine:
 
     Args:
         backend: "engine" (this module), or a reference: "generate" (transformers' generate) or "continuous"
-            (transformers' continuous batching). All give the same greedy tokens; the references draw from torch's
-            generator, so their samples depend on the batch.
+            (transformers' continuous batching), or a function like theirs (policies/sampling/references.py). All give
+            the same greedy tokens; the references draw from torch's generator, so their samples depend on the batch.
         max_rows: completions decoded at once; bounds the memory of the cache.
         dtype: name of the dtype to decode in; None: that of the weights.
         decoder: "native" (compiled kernels: Llama-shaped, float32, CPU), "lean" (plain torch: Llama-shaped, any dtype
@@ -68,12 +68,12 @@ class SamplingEngine:
         self,
         policy: CausalPolicy,
         *,
-        backend: str = "engine",
+        backend: str | Sampler = "engine",
         max_rows: int = 512,
         dtype: str | None = None,
         decoder: str = "auto",
     ) -> None:
-        if backend not in BACKENDS:
+        if isinstance(backend, str) and backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
         if decoder not in DECODERS:
             raise ValueError(f"decoder is {decoder!r}, expected one of {', '.join(DECODERS)}")

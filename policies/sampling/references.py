@@ -28,13 +28,17 @@ Sampler = Callable[[CausalPolicy, list[tuple[int, ...]], Sampling], list[list[in
 
 
 def sample_with(
-    backend: str, policy: CausalPolicy, requests: Sequence[Request], sampling: Sampling, *, seed: int
+    backend: str | Sampler, policy: CausalPolicy, requests: Sequence[Request], sampling: Sampling, *, seed: int
 ) -> tuple[list[list[int]], list[list[float]]]:
     """Tokens and log-probabilities of every rollout, in the flat order of requests and uids.
 
     Args:
-        backend: "generate" or "continuous".
+        backend: "generate" or "continuous", or a function like theirs: (policy, prompts, sampling) -> the tokens that
+            it sampled after each prompt, at most `sampling.max_new_tokens`.
+    Raises:
+        ValueError: another number of rows than prompts, or a token that the model has not.
     """
+    sampler = SAMPLERS[backend] if isinstance(backend, str) else backend
     prompts = [request.prompt for request in requests for _ in request.uids]
     stops = StopTexts(policy, sampling.stop)
     limits = [request.limit(sampling) for request in requests for _ in request.uids]
@@ -44,11 +48,25 @@ def sample_with(
         for limit in sorted(set(limits)):  # one limit a call: the context holds no row at the limit of another
             chosen = [index for index, own in enumerate(limits) if own == limit]
             asked = [prompts[index] for index in chosen]
-            found = SAMPLERS[backend](policy, asked, replace(sampling, max_new_tokens=limit))
+            found = sampler(policy, asked, replace(sampling, max_new_tokens=limit))
+            if sampler is backend:
+                found = _checked(found, len(asked), policy)
             for index, row in zip(chosen, found, strict=True):
                 kept = _until_stop(row[:limit], policy.stop_ids)
                 rows[index] = kept[: stops.cut(kept)]
     return rows, _score(policy, prompts, rows, sampling.temperature)
+
+
+def _checked(found: Sequence[Sequence[int]], num: int, policy: CausalPolicy) -> list[list[int]]:
+    """What somebody's sampler gave back, as lists of tokens that the model has."""
+    rows = [[int(token) for token in row] for row in found]
+    size = policy.model.get_input_embeddings().num_embeddings
+    if len(rows) != num:
+        raise ValueError(f"the sampling backend gave {len(rows)} completions for {num} prompts")
+    wrong = next((token for row in rows for token in row if not 0 <= token < size), None)
+    if wrong is not None:
+        raise ValueError(f"the sampling backend gave token {wrong}, expected one in [0, {size})")
+    return rows
 
 
 def _generate(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sampling) -> list[list[int]]:

@@ -120,11 +120,19 @@ class Checkpoints:
             CheckpointError: it is another's.
         """
         for key, value in (self.identity or {}).items():
-            if found.identity is not None and found.identity.get(key) != value:
+            if found.identity is None or found.identity.get(key) == value:
+                continue
+            before = found.identity.get(key)
+            if isinstance(value, Mapping) and isinstance(before, Mapping):  # name -> checksum of a file of one's own
+                names = sorted(name for name in {*before, *value} if before.get(name) != value.get(name))
                 raise CheckpointError(
-                    f"checkpoint {found.path} is of {key} {found.identity.get(key)!r}, expected {value!r}: it was "
-                    "copied from another stage or run; remove the folder to start this stage anew"
+                    f"checkpoint {found.path} was made with another version of {', '.join(names)}: put it back, or "
+                    "remove the folder to start this stage anew"
                 )
+            raise CheckpointError(
+                f"checkpoint {found.path} is of {key} {before!r}, expected {value!r}: it was copied from another stage "
+                "or run; remove the folder to start this stage anew"
+            )
         return found
 
     def paths(self) -> list[Path]:

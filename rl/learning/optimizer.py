@@ -1,9 +1,10 @@
-"""AdamW with a schedule that is a pure function of the number of optimizer steps: nothing of it needs saving."""
+"""AdamW, or an optimizer of one's own. Its schedule is a pure function of the number of optimizer steps: nothing of it
+needs saving."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rl.learning.modules import share_of, whole
+from verifiers.parts import find_part
 
 SCHEDULES = ("constant", "cosine", "linear")
 
@@ -32,6 +34,7 @@ class OptimizerSettings:
     schedule: str = "constant"  # constant, cosine or linear
     total_steps: int | None = None  # optimizer steps until the end of a cosine or linear schedule
     final_fraction: float = 0.0  # share of lr at the end of the schedule, in [0, 1]
+    kind: str = "adamw"  # or one of your own, named as in verifiers/parts.py
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
@@ -55,8 +58,32 @@ class OptimizerSettings:
         return self.lr * (self.final_fraction + (1 - self.final_fraction) * left)
 
 
+ParameterGroups = list[dict[str, Any]]  # {"params": [...], "weight_decay": ...}
+OptimizerFunction = Callable[[ParameterGroups, OptimizerSettings], torch.optim.Optimizer]
+
+
+def adamw(groups: ParameterGroups, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), fused."""
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+
+
+OPTIMIZERS: Mapping[str, OptimizerFunction] = {"adamw": adamw}
+
+
+def find_optimizer(kind: str) -> OptimizerFunction:
+    """What makes an optimizer of this kind.
+
+    Raises:
+        ValueError: there is none, or it cannot be called.
+    """
+    found: OptimizerFunction = find_part("optimizer", kind, OPTIMIZERS)
+    if not callable(found):
+        raise ValueError(f"optimizer {kind!r} is {found!r:.60}, expected a function (groups, settings)")
+    return found
+
+
 class Optimizer:
-    """AdamW over the trainable parameters of a module."""
+    """AdamW, or another torch optimizer, over the trainable parameters of a module."""
 
     def __init__(self, module: nn.Module, settings: OptimizerSettings) -> None:
         self.settings = settings
@@ -66,13 +93,10 @@ class Optimizer:
             raise ValueError(f"{type(module).__name__} has no trainable parameter")
         matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
         others = [parameter for parameter in self.parameters if parameter.dim() < 2]
-        self.adam = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=settings.lr,
-            betas=settings.betas,
-            eps=settings.eps,
-            fused=True,
-        )
+        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.inner = find_optimizer(settings.kind)(groups, settings)
+        if not isinstance(self.inner, torch.optim.Optimizer):
+            raise ValueError(f"optimizer {settings.kind!r} gave {self.inner!r:.60}, expected a torch.optim.Optimizer")
 
     def clip(self) -> Tensor:
         """The norm of the gradient before clipping; the gradient is clipped in place."""
@@ -90,9 +114,9 @@ class Optimizer:
     def step(self, count: int) -> float:
         """Applies the gradient and forgets it; returns the learning rate, that of optimizer step `count` from 0."""
         lr = self.settings.lr_at(count)
-        for group in self.adam.param_groups:
+        for group in self.inner.param_groups:
             group["lr"] = lr
-        self.adam.step()
+        self.inner.step()
         self.forget()
         return lr
 
@@ -102,11 +126,11 @@ class Optimizer:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, dict[str, Tensor]]:
-        """Parameter name -> copies of its state (exp_avg, exp_avg_sq, step)."""
+        """Parameter name -> copies of its state (for AdamW exp_avg, exp_avg_sq, step); numbers as tensors."""
         return {
-            name: {key: whole(value).detach().cpu().clone() for key, value in self.adam.state[parameter].items()}
+            name: {key: _saved(value) for key, value in self.inner.state[parameter].items() if value is not None}
             for name, parameter in zip(self.names, self.parameters)
-            if parameter in self.adam.state
+            if parameter in self.inner.state
         }
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
@@ -121,7 +145,11 @@ class Optimizer:
                 f"optimizer state for {unknown[0]!r} ({len(unknown)} such), which this model lacks: "
                 "resume with the model that the checkpoint was written with"
             )
-        self.adam.state.clear()
+        self.inner.state.clear()
         for name, parameter in zip(self.names, self.parameters):
             if name in state:
-                self.adam.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}
+                self.inner.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}
+
+
+def _saved(value: Any) -> Tensor:
+    return whole(value).detach().cpu().clone() if isinstance(value, Tensor) else torch.as_tensor(value)

@@ -99,6 +99,7 @@ METRICS: Mapping[str, str] = {
     "eval/win_rate_judgements": "answers of the annotator that this took",
     "eval/annotator_false_positive_rate": "how often the annotator takes a wrong completion of the policy for right",
     "eval/*": "what an evaluation of your own reports",
+    "own/*": "what a metric of your own measures",
     # stages beside RL
     "imitation/*": "what a supervised fit measures: loss, probe (share of single steps right)",
     "expert_iteration/*": "a round's report: success, solved, kept, unique_rate, tokens, steps",

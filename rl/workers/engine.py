@@ -16,10 +16,13 @@ from policies.types import Request, Sampling
 from rl.types import Group, Trajectory
 from rl.workers.conversations import Rollout, converse, encode_prompt
 from rl.workers.types import Shard, ShardResult, WorkerSpec
+from verifiers.parts import find_part
 from verifiers.types import Verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from policies.sampling.references import Sampler
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class RolloutEngine:
                 device=spec.policy.device,
                 trust_remote_code=spec.policy.trust_remote_code,
             )
-            self.sampler = SamplingEngine(self.policy, backend=spec.backend, max_rows=spec.max_rows)
+            self.sampler = SamplingEngine(self.policy, backend=find_backend(spec.backend), max_rows=spec.max_rows)
         self.pool = VerifierPool(
             EnvGrader(spec.env, salt=f"run {spec.seed}"),
             workers=spec.grader_workers,
@@ -162,6 +165,20 @@ class RolloutEngine:
     def close(self) -> None:
         """Ends the verifier processes."""
         self.pool.close()
+
+
+def find_backend(name: str) -> str | Sampler:
+    """The name of a built-in backend as it is, or the sampler of one's own that it means.
+
+    Raises:
+        ValueError: there is none, or it cannot be called.
+    """
+    from policies.sampling.engine import BACKENDS
+
+    found: str | Sampler = find_part("backend", name, {each: each for each in BACKENDS})
+    if name not in BACKENDS and not callable(found):
+        raise ValueError(f"backend {name!r} is {found!r:.60}, expected a function (policy, prompts, sampling)")
+    return found
 
 
 @contextmanager

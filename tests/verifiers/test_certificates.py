@@ -17,6 +17,7 @@ from verifiers.judges.antiderivative import AntiderivativeVerifier
 from verifiers.judges.constraint import ConstraintVerifier, read_constraint
 from verifiers.judges.substitution import SubstitutionVerifier
 from verifiers.parse import parse
+from verifiers.registry import make
 from verifiers.types import Outcome, Reason
 
 # --- constraint
@@ -138,6 +139,48 @@ def test_substitution(reference: str, answer: str, is_right: bool) -> None:
     verdict = SubstitutionVerifier().verify(f"#### {answer}", reference)
     assert verdict.is_correct is is_right, verdict.detail
     assert is_right or verdict.outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    ("answer", "domains", "is_right"),
+    [  # 3x + 5y = 23 has the non-negative integer solutions (1, 4) and (6, 1), and (23/3, 0), (-4, 7) in wider domains
+        ("(1, 4)", "positive integer", True),
+        ("(6, 1)", "nonnegative integer", True),
+        ("(23/3, 0)", None, True),
+        ("(23/3, 0)", "rational", True),
+        ("(23/3, 0)", "integer", False),
+        ("(-4, 7)", "integer", True),
+        ("(-4, 7)", "nonnegative integer", False),
+        ("(-4, 7)", {"y": "positive"}, True),
+        ("(-4, 7)", {"x": "positive"}, False),
+        (r"(\sqrt{36}, 1)", "integer", True),  # an integer however it is written
+        (r"(\sqrt{2}, \frac{23 - 3\sqrt{2}}{5})", "integer", False),
+        (r"(\sqrt{2}, \frac{23 - 3\sqrt{2}}{5})", "positive", True),
+        ("(1 + 5t, 4 - 3t)", "integer", False),  # a family: whether t is an integer is not said
+        ("(1.0, 4.0)", "integer", True),
+    ],
+)
+def test_substitution_in_a_domain(answer: str, domains: object, is_right: bool) -> None:
+    verdict = make("substitution", unknowns=["x", "y"], domains=domains).verify(f"#### {answer}", "3x + 5y = 23")
+    assert verdict.is_correct is is_right, verdict.detail
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 9), st.integers(1, 9))
+def test_integer_solutions_are_the_integers(x: int, y: int, a: int, b: int) -> None:
+    judge, reference = make("substitution", unknowns=["x", "y"], domains="integer"), f"{a}x + {b}y = {a * x + b * y}"
+    assert judge.verify(f"#### ({x}, {y})", reference).is_correct
+    half = f"({2 * b * x + b}/{2 * b}, {2 * y * b - a}/{2 * b})"  # x + 1/2 and y - a/(2b): on the line, x no integer
+    assert make("substitution", unknowns=["x", "y"]).verify(f"#### {half}", reference).is_correct
+    assert not judge.verify(f"#### {half}", reference).is_correct
+
+
+def test_a_domain_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="the domain of x is 'whole', expected one of real, positive"):
+        make("substitution", domains={"x": "whole"})
+    with pytest.raises(ValueError, match="domains names"):
+        make("substitution", unknowns=["x"], domains={"z": "integer"}).verify("#### 1", "x = 1")
+    with pytest.raises(ValueError, match="use num_solutions"):
+        make("substitution", complete=True, domains="integer")
 
 
 def test_parameters_are_replaced_at_random_not_by_luck() -> None:

@@ -16,6 +16,7 @@ from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.algebra.polynomials import NotPolynomial, equation_polynomial, num_real_roots, sign_branches
 from verifiers.equivalence.types import Equivalence, no, yes
+from verifiers.judges.domains import outside, read_domains
 from verifiers.judges.frame import ExpressionVerifier
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.rewrite import transform
@@ -178,6 +179,8 @@ class SubstitutionVerifier(ExpressionVerifier):
         complete: all real solutions must be given. Only for one polynomial equation in one unknown, whose real roots
             are counted exactly.
         num_solutions: so many different solutions must be given.
+        domains: where the unknowns must lie: one domain for all of them, or unknown -> domain; one of
+            `verifiers.judges.domains.DOMAINS`, such as "integer" or "positive". None: anywhere.
         places, strict: as in AnswerVerifier.
     """
 
@@ -187,6 +190,7 @@ class SubstitutionVerifier(ExpressionVerifier):
         unknowns: Sequence[str] | None = None,
         complete: bool = False,
         num_solutions: int | None = None,
+        domains: str | Mapping[str, str] | None = None,
         places: Sequence[str] | None = None,
         strict: bool = True,
     ) -> None:
@@ -194,10 +198,15 @@ class SubstitutionVerifier(ExpressionVerifier):
         self.unknowns = None if unknowns is None else tuple(unknowns)
         self.complete = complete
         self.num_solutions = num_solutions
+        self.domains = read_domains(domains)
+        if complete and self.domains:
+            raise ValueError("complete counts all real solutions, also those outside the domains: use num_solutions")
 
     def read_reference(self, answer: str) -> tuple[System, int | None]:
         """The system that the reference states."""
         system = read_system(answer, self.unknowns)
+        if strange := set(self.domains) - {"", *system.unknowns}:
+            raise ValueError(f"domains names {sorted(strange)}, and the unknowns are {', '.join(system.unknowns)}")
         return system, self._num_required(system, answer)
 
     def _num_required(self, system: System, text: str) -> int | None:
@@ -221,13 +230,20 @@ class SubstitutionVerifier(ExpressionVerifier):
         except NotSolutionsError as error:
             return no(str(error), Reason.FORMAT)
         for solution in solutions:
-            fault = _fault(system, solution)
+            fault = _fault(system, solution) or self._outside(solution)
             if fault:
                 return no(fault)
         found = _num_different(solutions)
         if num_required is not None and found != num_required:
             return no(f"{found} of {num_required} solutions are given")
         return yes(f"{found} solution{'s' * (found > 1)} checked by substitution", "exact")
+
+    def _outside(self, solution: Solution) -> str:
+        """Which value lies outside its domain; one that cannot be worked out lies in none."""
+        try:
+            return outside(solution, self.domains)
+        except (UndefinedError, InexactError) as error:
+            return f"whether a value lies in its domain cannot be worked out: {error}"
 
 
 def _fault(system: System, solution: Solution) -> str:

@@ -15,7 +15,7 @@ import verifiers.parts as parts
 from envs import Problem, make
 from envs.check.conformance import check_environment
 from envs.present.export import KINDS, reward_function, rows, to_dataset, write_jsonl
-from envs.present.show import gallery, new, page, play, show
+from envs.present.show import gallery, page, play, show
 
 PLUGIN = Path(__file__).parents[3] / "examples" / "beyond-plugin-example"
 
@@ -53,16 +53,6 @@ def test_a_person_plays_a_game_turn_by_turn():
     assert [r.verdict.is_correct for r in rounds] == [True] * 3
     assert {"higher", "lower"} < set(shown)
     assert list(play("guess_number", lambda text: "", num=3)) == []
-
-
-def test_a_starter_file_passes_the_check(tmp_path):
-    file = new("my_env", tmp_path)
-    report = check_environment(f"{file}:my_env", num=40, hostile=False)
-    assert report.is_ok, report.text()
-    with pytest.raises(FileExistsError, match="exists already"):
-        new("my_env", tmp_path)
-    with pytest.raises(ValueError, match="identifier"):
-        new("my-env", tmp_path)
 
 
 def test_pages_hold_settings_levels_and_samples():

@@ -49,7 +49,7 @@ def test_the_list_of_verbs_says_what_each_verb_says_of_itself():
         (("compare", "nowhere"), "nowhere"),
         (("verify", "nofile.jsonl"), "is not a file"),
         (("env", "show", "leapss"), "did you mean"),
-        (("export", "nowhere", "--to", "x"), "holds no trained policy"),
+        (("export", "nowhere", "-o", "x"), "holds no trained policy"),
         (("sweep", "mini", "--grid", "rl.steps"), "is not of the form key=v1,v2"),
     ],
 )

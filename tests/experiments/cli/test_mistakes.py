@@ -79,12 +79,12 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("env show leaps -n 0", "Input should be greater than or equal to 1"),
         ("env check leaps -n 0", "Input should be greater than or equal to 2"),
         ("env play leaps --level 99", "environment 'leaps' has no level 99"),
-        ("env new class", "expected a Python identifier that is no keyword"),
-        ("env new good --folder empty", "cannot make the folder empty"),
-        ("env export leaps --to folder", "folder is a folder"),
-        ("env export leaps --to x.jsonl -n 0", "Input should be greater than or equal to 1"),
-        ("env pages --folder empty", "cannot make the folder empty"),
-        ("env audit leaps --out folder", "folder is a folder"),
+        ("new environment class", "expected a Python identifier that is no keyword"),
+        ("new environment good -o empty", "cannot make the folder empty"),
+        ("env export leaps -o folder", "folder is a folder"),
+        ("env export leaps -o x.jsonl -n 0", "Input should be greater than or equal to 1"),
+        ("env pages -o empty", "cannot make the folder empty"),
+        ("env audit leaps -o folder", "folder is a folder"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_is_done(beyond, tmp_path, command, told):

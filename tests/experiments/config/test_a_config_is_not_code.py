@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from verifiers.plugins import check_trusted, load_attribute, trusting_only
+from verifiers.registry import make as make_verifier
 
 OWN = "class Own:\n    name = 'own'\n    def price(self, groups):\n        return groups\n    compute_rewards = price\n"
 
@@ -88,3 +89,19 @@ def test_a_caller_in_python_vouches_for_what_it_names():
     with trusting_only([]):
         pass
     assert load_attribute("collections:OrderedDict")
+
+
+def test_what_a_trusted_file_imports_is_not_its_own(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("import os\nfrom os import mkdir\nfrom verifiers import Verdict\ndef own():\n    mkdir('made')\n")
+    with trusting_only([tmp_path]):
+        assert callable(load_attribute(f"{file}:own"))
+        assert load_attribute(f"{file}:Verdict")
+        for name in ("os.mkdir", "mkdir", "os", "os.path"):
+            with pytest.raises(ValueError, match="only imports"):
+                load_attribute(f"{file}:{name}")
+
+
+def test_built_in_verifiers_need_nobodys_trust(tmp_path):
+    with trusting_only([tmp_path]):
+        assert all(make_verifier(name) for name in ("numeric", "symbolic", "exact"))

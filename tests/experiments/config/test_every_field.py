@@ -58,6 +58,8 @@ CASES: dict[str, tuple[list[str], str]] = {
     "seeds": ([RL], "seeds=[1]"),
     "threads": ([RL], "threads=2"),
     "trackers": ([RL], "trackers=[tensorboard]"),
+    "metrics": ([RL], "metrics=['EASY_FILE:lengths']"),
+    "report_sections": ([RL], "report_sections=['EASY_FILE:no_such']"),
     "env": ([RL], "env.modulus=13"),
     "policy.path": ([RL], "policy={tiny: null, path: no/such/model}"),
     "policy.tiny.layers": ([RL], "policy.tiny.layers=1"),
@@ -194,6 +196,7 @@ CASES: dict[str, tuple[list[str], str]] = {
 
 SHARED = {  # sections that several others hold: each of their fields, tried in one place
     "optimizer.lr": ([RL], "rl.optimizer.lr=1e-4"),
+    "optimizer.kind": ([RL], "rl.optimizer.kind='EASY_FILE:sgd'"),
     "optimizer.betas": ([RL], "rl.optimizer.betas=[0.5, 0.5]"),
     "optimizer.weight_decay": ([RL], "rl.optimizer.weight_decay=10.0"),
     "optimizer.clip_norm": ([RL], "rl.optimizer.clip_norm=1e-9"),
@@ -213,6 +216,16 @@ SHARED = {  # sections that several others hold: each of their fields, tried in 
 EASY_FILE = """
 from envs.leaps.environment import Leaps
 from verifiers.types import Outcome, Verdict
+
+
+def lengths(groups):
+    return {"groups": len(groups)}
+
+
+def sgd(groups, settings):
+    import torch
+
+    return torch.optim.SGD(groups, lr=settings.lr)
 
 
 class Easy(Leaps):

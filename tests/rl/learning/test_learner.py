@@ -175,7 +175,7 @@ def test_the_schedule_counts_optimizer_steps():
 
 def test_weight_decay_spares_norms(world):
     learner = Learner(Models(world.policy()), make("sft"), LearnerSettings(OptimizerSettings(lr=0.1, weight_decay=0.5)))
-    groups = learner._optimizer.adam.param_groups
+    groups = learner._optimizer.inner.param_groups
     assert all(p.dim() >= 2 for p in groups[0]["params"])
     assert groups[0]["weight_decay"] == 0.5
     assert all(p.dim() == 1 for p in groups[1]["params"])

@@ -124,7 +124,7 @@ def killed(world, setting, moment, step, folder, monkeypatch):
         monkeypatch.setattr(workers, "run", lambda shard: (switch(), original(shard))[1])
     elif moment == "in an update":
         switch = KillSwitch((step + 1) * learner.algorithm.epochs * learner.algorithm.minibatches)
-        adam = (learner._value_optimizer or learner._optimizer).adam  # the only one at work in value pretraining
+        adam = (learner._value_optimizer or learner._optimizer).inner  # the only one at work in value pretraining
         apply = adam.step
         monkeypatch.setattr(adam, "step", lambda: (apply(), switch()))
     else:

@@ -1,0 +1,49 @@
+"""Paths in a config are relative to it: they are made absolute when it is read, so that a run resumes from anywhere.
+
+A path that is not there is looked for in the current folder, and else left as it is: it may be the id of a hub.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.config.merging import HAVE_PATHS
+
+PATH_KEYS = frozenset({"path", "folder", "comparisons", *HAVE_PATHS})  # settings whose text is a path
+_CODE = re.compile(r"([^\s:?&=,]+\.py)(?=:[A-Za-z_])")  # file.py:attribute, also within a reference
+_DATA = re.compile(r"^(jsonl|hf|gsm8k|math):([^?]+)")  # environments whose main setting is a path
+
+
+def anchored(value: Any, folder: Path, key: str = "") -> Any:
+    """A config's value with the paths in it absolute.
+
+    Args:
+        folder: of the config.
+        key: under which the value stands.
+    """
+    if isinstance(value, Mapping):
+        return {name: anchored(item, folder, str(name)) for name, item in value.items()}
+    if isinstance(value, list):
+        return [anchored(item, folder, key) for item in value]
+    if not isinstance(value, str) or "\0" in value:
+        return value
+    if key in PATH_KEYS:
+        return _found(value, folder)
+    text = _CODE.sub(lambda match: _found(match[1], folder), value)
+    return _DATA.sub(lambda match: f"{match[1]}:{_found(match[2], folder)}", text)
+
+
+def _found(text: str, folder: Path) -> str:
+    """The path made absolute where it is found; as it is written otherwise."""
+    if not text or text.startswith(("/", "~")):
+        return text
+    for place in (folder, Path.cwd()):
+        try:
+            if (place / text).exists():
+                return str((place / text).resolve())
+        except OSError:  # too long to be a path
+            return text
+    return text

@@ -1,0 +1,1 @@
+"""The test of each part, which `beyond new` writes beside it."""
