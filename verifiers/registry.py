@@ -17,6 +17,7 @@ BUILT_IN = {
     "constraint": "verifiers.judges.constraint:ConstraintVerifier",
     "substitution": "verifiers.judges.substitution:SubstitutionVerifier",
     "antiderivative": "verifiers.judges.antiderivative:AntiderivativeVerifier",
+    "grid": "verifiers.judges.grid:GridVerifier",
     "steps": "verifiers.judges.steps:StepsVerifier",
     "format": "verifiers.judges.format:FormatVerifier",
     "weighted": "verifiers.judges.combine:WeightedVerifier",
