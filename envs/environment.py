@@ -16,6 +16,8 @@ from envs.splits import draw_problem
 from envs.types import Check, EnvSpec, Message, Mistake, Problem, Step, StopReason, TaskStream
 from verifiers.types import Verdict, Verifier
 
+TAGS = "<answer> ... </answer>"  # what announces answers of several lines
+
 
 class Environment:
     """A source of problems that can grade responses to them. Pickles; holds no mutable state.
@@ -128,6 +130,8 @@ class Environment:
 
     def render_solution(self, steps: Sequence[str], answer: str) -> str:
         """Steps and answer as the text a policy would write: the form that `grade` reads."""
+        if "\n" in answer:  # what follows #### ends with its line
+            return "\n".join([*steps, f"<answer>\n{answer}\n</answer>"])
         return "\n".join([*steps, f"#### {answer}"])
 
     def turns(self, problem: Problem, steps: Sequence[str], answer: str) -> Sequence[tuple[str, str]]:

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from envs.adapters import need
-from envs.environment import Environment
+from envs.environment import TAGS, Environment
 from envs.grading import announced_answer, plain_text
 from envs.registry import environment
 from envs.types import Problem
@@ -71,7 +71,6 @@ TAGGED = frozenset(
         "tower_of_hanoi",
     )
 )
-TAGS = "<answer> ... </answer>"  # what announces these
 NO_GOLD: dict[str, str] = dict.fromkeys(
     ("boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"),
     "its items carry no reference answer, so that gold cannot be checked",
@@ -171,9 +170,9 @@ class ReasoningGym(Environment):
 
     def render_solution(self, steps: Sequence[str], answer: str) -> str:
         """Steps, then the answer after ####, or in a tag where it has several lines."""
-        if self.dataset in TAGGED or "\n" in answer:
+        if self.dataset in TAGGED:
             return "\n".join([*steps, f"<answer>\n{answer}\n</answer>"])
-        return "\n".join([*steps, f"#### {answer}"])
+        return super().render_solution(steps, answer)
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """CORRECT when the answer is the reference, or the library's own scorer gives it the full score."""

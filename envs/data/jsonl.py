@@ -20,6 +20,7 @@ from envs.data.values import (
     read_split,
     read_steps,
 )
+from envs.environment import TAGS
 from envs.grading import make_verifier
 from envs.registry import environment
 from envs.splits import split_of
@@ -67,6 +68,8 @@ class TableEnvironment(RowsEnvironment):
         self.verify_settings = named
         self.invalid = invalid
         self.levels = tuple(sorted({problem.level for problem in self._loaded}))
+        if any("\n" in problem.answer for problem in self._loaded):
+            self.mark = TAGS  # type: ignore[misc]
 
     @cached_property
     def verifier(self) -> Verifier:

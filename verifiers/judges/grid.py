@@ -23,7 +23,7 @@ _RULE = re.compile(r"[\s|+\-=:]*")  # a line that only draws: +---+---+, |---|--
 
 
 def read_grid(text: str) -> Grid:
-    r"""Rows of cells: lines whose cells are parted by `|`, commas, tabs or spaces; a JSON list of lists; a LaTeX matrix.
+    r"""Rows of cells: lines with cells parted by `|`, commas, tabs or spaces; a JSON list of lists; a LaTeX matrix.
 
     A line without any of these is a row of single characters: `53..7....`.
 
@@ -33,7 +33,7 @@ def read_grid(text: str) -> Grid:
     text = text.strip().strip("$").strip()
     fenced = _FENCE.match(text)
     text = fenced[1] if fenced else text
-    if text.startswith("["):
+    if re.match(r"\[\s*[\[\"']", text):
         rows = _read_json(text)
     elif "\\" in text:
         lines = _LATEX.sub("", text).split("\\\\")
@@ -74,8 +74,8 @@ def _cell(text: str) -> str:
 class GridVerifier(AnswerVerifier):
     """CORRECT when every cell of the announced grid is the reference's; the part `partial` is the share of right cells.
 
-    Cells are compared as numbers where both are numbers, else as text. A grid of several lines stands in a tag, also in a
-    code fence there, or in a box; `[[1, 2], [3, 4]]` may also follow ####.
+    Cells are compared as numbers where both are numbers, else as text. A grid of several lines stands in a tag, also in
+    a code fence there, or in a box; `[[1, 2], [3, 4]]` may also follow ####.
 
     Args:
         places, strict: as in AnswerVerifier.
