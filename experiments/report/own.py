@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.run.telling import tell
+from experiments.run.terminal import tell
 from verifiers.parts import find_part
 
 
