@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor, nn
 
 from policies.pretrained.adapters import adapter_of, load_adapter
@@ -181,13 +182,11 @@ def load_policy(
     Raises:
         ValueError: a known model that is not here yet, a GGUF file or an adapter that cannot be read.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     check_device(device)
     adapter = adapter_of(path_or_id)
     where = located(path_or_id if adapter is None else adapter.base)
     with quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             where, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
         )
     with torch.random.fork_rng(devices=[]):  # peft draws from torch's global generator
@@ -198,7 +197,7 @@ def load_policy(
             from peft import LoraConfig, get_peft_model
 
             model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
-    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
     return CausalPolicy(model.to(device).eval(), tokenizer)
 
 

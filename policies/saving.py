@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import transformers
 from safetensors import SafetensorError
 
 
@@ -44,12 +45,10 @@ def saving(folder: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars of transformers inside: they would tear a live display apart."""
-    from transformers.utils import logging
-
-    was_enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    was_enabled = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.disable_progress_bar()
     try:
         yield
     finally:
         if was_enabled:
-            logging.enable_progress_bar()
+            transformers.logging.enable_progress_bar()

@@ -9,14 +9,16 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+import transformers
+from tokenizers import Regex, Tokenizer, decoders
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split, WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
 
 from policies.causal import CausalPolicy
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN)
@@ -61,11 +63,9 @@ def build_tiny(config: TinyConfig, *, vocabulary: Sequence[str] | None, seed: in
     Raises:
         ValueError: an empty vocabulary, repeated or special words, words that contain whitespace.
     """
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     tokenizer = _character_tokenizer() if vocabulary is None else _word_tokenizer(vocabulary)
     tokenizer.model_max_length = config.context
-    model_config = LlamaConfig(
+    model_config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=config.hidden,
         intermediate_size=config.mlp_width,
@@ -80,13 +80,11 @@ def build_tiny(config: TinyConfig, *, vocabulary: Sequence[str] | None, seed: in
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: Any = LlamaForCausalLM(model_config)
+        model: Any = transformers.LlamaForCausalLM(model_config)
     return CausalPolicy(model.to(torch.float32).eval(), tokenizer)
 
 
-def _word_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerFast:
-    from tokenizers.pre_tokenizers import WhitespaceSplit
-
+def _word_tokenizer(vocabulary: Sequence[str]) -> transformers.PreTrainedTokenizerFast:
     words = list(vocabulary)
     if not words:
         raise ValueError("the vocabulary is empty; give the words of prompts and completions, or None for characters")
@@ -99,19 +97,11 @@ def _word_tokenizer(vocabulary: Sequence[str]) -> PreTrainedTokenizerFast:
     return _fast_tokenizer(words, WhitespaceSplit(), decoder=None)
 
 
-def _character_tokenizer() -> PreTrainedTokenizerFast:
-    from tokenizers import Regex, decoders
-    from tokenizers.pre_tokenizers import Split
-
+def _character_tokenizer() -> transformers.PreTrainedTokenizerFast:
     return _fast_tokenizer(CHARACTERS, Split(Regex(r"[\s\S]"), "isolated"), decoder=decoders.Fuse())
 
 
-def _fast_tokenizer(words: Sequence[str], pre_tokenizer: Any, decoder: Any) -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.processors import TemplateProcessing
-    from transformers import PreTrainedTokenizerFast
-
+def _fast_tokenizer(words: Sequence[str], pre_tokenizer: Any, decoder: Any) -> transformers.PreTrainedTokenizerFast:
     ids = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *words])}
     backend = Tokenizer(WordLevel(ids, unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizer
@@ -120,7 +110,7 @@ def _fast_tokenizer(words: Sequence[str], pre_tokenizer: Any, decoder: Any) -> P
     backend.post_processor = TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, ids[BOS])]
     )
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=PAD,
         bos_token=BOS,

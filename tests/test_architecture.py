@@ -68,6 +68,7 @@ def test_a_folder_is_small_enough_to_be_read_as_a_list(package):
 
 # Libraries whose import takes a noticeable part of a second, or that a plain installation lacks.
 HEAVY = {"torch", "transformers", "ray", "trl", "sympy", "mpmath", "matplotlib", "pydantic", "datasets", "pyarrow"}
+HEAVY |= {"math_verify", "mathruler", "tinker_cookbook", "pandas", "uvicorn", "trackio", "wandb"}  # optional
 HEAVY |= {"accelerate", "peft", "safetensors", "huggingface_hub", "tensorboard", "openenv", "requests", "numpy"}
 
 
@@ -87,7 +88,7 @@ def deferred_without_reason(path):
                 yield f"{path.relative_to(ROOT)}:{node.lineno} {', '.join(names)}"
 
 
-@pytest.mark.parametrize("package", ["envs"])
+@pytest.mark.parametrize("package", MAY_IMPORT)
 def test_an_import_inside_a_function_is_heavy_or_says_why(package):
     assert not [found for path in sources(package) for found in deferred_without_reason(path)]
 

@@ -40,8 +40,9 @@ def verify_batch(
     Raises:
         ValueError: a name or setting is unknown. A reference that cannot be used is an ERROR verdict here.
     """
-    from verifiers.grader import VerifierGrader
-    from verifiers.pool.verifier_pool import VerifierPool  # not loaded by the grading processes themselves
+    # the pool is not loaded by the grading processes themselves
+    from verifiers.grader import VerifierGrader  # it imports this package
+    from verifiers.pool.verifier_pool import VerifierPool
 
     make(verifier, **settings)  # a wrong name or setting is said here, not by every process
     grader = VerifierGrader(verifier, **settings)

@@ -122,9 +122,7 @@ def read_saved(folder: Path) -> Iterator[dict[str, Any]]:
     """
     if not is_saved(folder):
         raise ValueError(f"{folder} is a folder, but none that `save_to_disk` of the library datasets wrote")
-    import datasets  # heavy: a second to import
-
-    found = datasets.load_from_disk(str(folder))
+    found = _load(str(folder))
     if not isinstance(found, Mapping):
         yield from found
         return
@@ -135,15 +133,20 @@ def read_saved(folder: Path) -> Iterator[dict[str, Any]]:
 
 def read_hugging_face(dataset: str, config: str | None, split: str) -> Iterator[dict[str, Any]]:
     """The rows of one split of a Hugging Face data set (downloaded or cached by the `datasets` library)."""
-    import datasets  # heavy: a second to import
-
-    yield from datasets.load_dataset(dataset, config, split=split)
+    yield from _load(dataset, config, split=split)
 
 
 def read_parts(dataset: str, config: str | None) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     """(name, rows) of every split of a Hugging Face data set, or of a folder that `save_to_disk` wrote."""
+    found = _load(dataset, config)
+    yield from (found if isinstance(found, Mapping) else {"train": found}).items()
+
+
+def _load(dataset: str, config: str | None = None, split: str | None = None) -> Any:
+    """What the library makes of a folder of its own, or of a name on the hub: rows, or rows by split."""
     import datasets  # heavy: a second to import
 
     folder = Path(dataset).expanduser()
-    found = datasets.load_from_disk(str(folder)) if is_saved(folder) else datasets.load_dataset(dataset, config)
-    yield from (found if isinstance(found, Mapping) else {"train": found}).items()
+    if split is None and is_saved(folder):
+        return datasets.load_from_disk(str(folder))
+    return datasets.load_dataset(dataset, config, split=split)

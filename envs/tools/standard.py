@@ -7,6 +7,9 @@ from typing import Any, Literal
 from envs.procedural.expressions import evaluate
 from envs.tools.sandbox import run_python
 from envs.tools.schema import tool
+from verifiers.equivalence.values.proof import to_sympy
+from verifiers.parse import ParseError, parse
+from verifiers.parse.tree import Rel
 
 Operation = Literal["simplify", "expand", "factor", "solve", "differentiate", "integrate", "limit"]
 
@@ -31,11 +34,7 @@ def symbolic(operation: Operation, expression: str, variable: str = "x", at: str
         variable: The variable to solve for, or of the derivative, integral or limit.
         at: Where the limit is taken; inf is allowed.
     """
-    import sympy  # here: half a second, paid once per tool process
-
-    from verifiers.equivalence.values.proof import to_sympy  # with sympy
-    from verifiers.parse import ParseError, parse  # in the tool process only
-    from verifiers.parse.tree import Rel  # likewise
+    import sympy  # half a second, paid once per tool process
 
     try:
         tree = parse(expression)

@@ -278,7 +278,7 @@ def main() -> None:
             for seed in range(SEEDS):
                 _run_seed(seed, wanted, results, options.out, Path(folder))
     _print(results)
-    from experiments.bench.learning_pictures import draw_all
+    from experiments.bench.learning_pictures import draw_all  # matplotlib, and tests of this module draw nothing
 
     draw_all(results, Path("docs/images/learning"))
 

@@ -24,6 +24,7 @@ from random import Random
 from typing import Any
 
 import torch
+import transformers
 
 from envs.environment import Environment
 from envs.types import EnvSpec, Problem
@@ -201,9 +202,8 @@ def trl_trainer(folder: str, output: str, seed: int, *, is_half: bool = False, c
 def time_trl(folder: str, turn: int, options: argparse.Namespace) -> Timing:
     """The second of two optimizer steps of GRPOTrainer, generation included."""
     torch.set_num_threads(options.trl_threads)
-    from transformers import TrainerCallback
 
-    class SecondStep(TrainerCallback):
+    class SecondStep(transformers.TrainerCallback):
         """Stops the clock at the end of each step; the last one counts."""
 
         clock = Clock()

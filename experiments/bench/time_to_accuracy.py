@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 
 from envs.environment import Environment
 from envs.registry import make as make_env
@@ -227,8 +228,6 @@ def race_trl(
     folder: str, env: Environment, seed: int, options: argparse.Namespace, evaluate: Callable[..., float]
 ) -> Race:
     """GRPOTrainer until the target."""
-    from transformers import TrainerCallback
-
     torch.set_num_threads(options.trl_threads)
     curriculum = Curriculum(env, seed=seed)
     problems = [problem for step in range(options.max_steps) for problem in curriculum.problems(step, PROBLEMS)]
@@ -238,7 +237,7 @@ def race_trl(
         asked = [Problem.from_json(json.loads(row)) for row in problem]
         return [float(env.grade(p, text).is_correct) for p, text in zip(asked, completions, strict=True)]
 
-    class Watch(TrainerCallback):
+    class Watch(transformers.TrainerCallback):
         """Looks at the policy after every step, and stops the run at the target."""
 
         race: Race | None = None

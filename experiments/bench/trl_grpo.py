@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import GRPOConfig, GRPOTrainer
+
 MICRO_ROWS = 32  # rows per forward and backward pass
 
 
@@ -31,10 +35,6 @@ def make_trainer(
         reward: trl's reward function.
         is_half: trl's `bf16=True`.
     """
-    from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import GRPOConfig, GRPOTrainer
-
     rows_per_step = num_problems * group_size
     micro = min(MICRO_ROWS, rows_per_step)
     config = GRPOConfig(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from envs.adapters import need
 from envs.builtin import PROCEDURAL
 from envs.check.audit import audit as audit_one
 from envs.check.audit import table
@@ -170,10 +171,8 @@ def serve(
     """
     env = _make(name)
     try:
-        from envs.adapters import need
-
         need("openenv.core", extra="openenv")
-        from envs.adapters.openenv_server import LOOPBACK, Server
+        from envs.adapters.openenv_server import LOOPBACK, Server  # of the extra
     except ImportError as error:
         raise UserError(str(error)) from error
     assert env.spec is not None

@@ -118,7 +118,7 @@ def draw(data: Mapping[str, Any], name: str) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure as Drawing
 
-    from experiments.report.drawing import COLOURS, STYLE, chart
+    from experiments.report.drawing import COLOURS, STYLE, chart  # matplotlib
 
     with mpl.rc_context(STYLE):
         drawing = Drawing(figsize=(7.2, 3.6), layout="constrained")

@@ -27,7 +27,7 @@ def write_report(folder: Path) -> Path:
     Raises:
         UserError: the folder holds no evaluated study.
     """
-    from experiments.report.charts import study_charts
+    from experiments.report.charts import study_charts  # matplotlib
 
     results = load_study(folder)
     figures = study_figures(results)

@@ -11,6 +11,9 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import torch
+import transformers
+
 from policies.saving import quiet, saving
 
 MAGIC = b"GGUF"
@@ -37,14 +40,11 @@ def convert(file: Path, folder: Path) -> None:
         ValueError: the file is of an architecture that transformers does not read, or damaged.
         OSError: the disk refuses.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
         with quiet():
-            model: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     except (ValueError, LookupError, NotImplementedError, RuntimeError, OverflowError, struct.error) as error:
         raise ValueError(f"cannot read {str(file)!r} as a GGUF model: {' '.join(str(error).split())[:200]}") from error
     if hasattr(model.config, "quantization_config"):

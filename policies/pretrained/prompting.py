@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import transformers
+
 from policies.pretrained.adapters import adapter_of
 from policies.pretrained.fetch import located
 
@@ -27,9 +29,8 @@ def has_chat_template(path_or_id: str | Path, *, trust_remote_code: bool = False
             return bool(file.is_file() and json.loads(file.read_text(encoding="utf-8")).get("chat_template"))
         except (ValueError, AttributeError) as error:
             raise ValueError(f"{file} cannot be read as JSON: {error}") from error
-    from transformers import AutoTokenizer
-
-    return bool(AutoTokenizer.from_pretrained(str(where), trust_remote_code=trust_remote_code).chat_template)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(where), trust_remote_code=trust_remote_code)
+    return bool(tokenizer.chat_template)
 
 
 def is_tiny(path_or_id: str | Path) -> bool:

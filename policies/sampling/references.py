@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+import transformers
 
 from policies.causal import CausalPolicy
 from policies.sampling.stopping import StopTexts
 from policies.scoring.logprobs import score_tokens
 from policies.types import Request, Sampling
-
-if TYPE_CHECKING:
-    from transformers import GenerationConfig
 
 SCORE_ROWS = 64  # rows scored at once
 PAGE_TOKENS, MAX_ROWS, MAX_BATCH_TOKENS = 32, 512, 4096  # bounds of continuous batching's cache and batches
@@ -83,11 +81,9 @@ def _generate(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sa
 
 def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sampling) -> list[list[int]]:
     """transformers' continuous batching; prompts must be unique keys there, so results are ordered by request id."""
-    from transformers import ContinuousBatchingConfig
-
     longest = max(len(p) for p in prompts) + sampling.max_new_tokens
     # Sized by the work: left to itself it takes most of the memory, and on a CPU seconds to touch it.
-    memory = ContinuousBatchingConfig(
+    memory = transformers.ContinuousBatchingConfig(
         page_size=PAGE_TOKENS,
         num_blocks=min(len(prompts), MAX_ROWS) * (-(-longest // PAGE_TOKENS) + 1),
         max_batch_tokens=MAX_BATCH_TOKENS,
@@ -111,9 +107,7 @@ def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: 
 SAMPLERS: dict[str, Sampler] = {"generate": _generate, "continuous": _continuous}
 
 
-def _generation_config(policy: CausalPolicy, sampling: Sampling) -> GenerationConfig:
-    from transformers import GenerationConfig
-
+def _generation_config(policy: CausalPolicy, sampling: Sampling) -> transformers.GenerationConfig:
     settings: dict[str, Any] = {
         "max_new_tokens": sampling.max_new_tokens,
         "eos_token_id": list(policy.stop_ids),
@@ -122,7 +116,7 @@ def _generation_config(policy: CausalPolicy, sampling: Sampling) -> GenerationCo
     }
     if sampling.temperature > 0:
         settings |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
-    return GenerationConfig(**settings)
+    return transformers.GenerationConfig(**settings)
 
 
 def _until_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:

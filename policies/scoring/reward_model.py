@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import Tensor
 
 from policies.causal import CausalPolicy
@@ -45,8 +46,6 @@ class RewardModel:
         Raises:
             ValueError: the trunk has fewer blocks.
         """
-        from transformers import AutoModelForSequenceClassification
-
         source: Any = copy.deepcopy(policy.model)
         if policy.is_lora:
             source = source.merge_and_unload()
@@ -57,7 +56,7 @@ class RewardModel:
             _keep_layers(config, layers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = AutoModelForSequenceClassification.from_config(config)
+            model = transformers.AutoModelForSequenceClassification.from_config(config)
         trunk = source.base_model.state_dict()
         model.base_model.load_state_dict({name: trunk[name] for name in model.base_model.state_dict()})
         weight = next(source.parameters())
@@ -66,11 +65,9 @@ class RewardModel:
     @classmethod
     def load(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> RewardModel:
         """The reward model that `save` (or trl's `RewardTrainer`) wrote."""
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
         with quiet():
-            model = AutoModelForSequenceClassification.from_pretrained(folder)
-        return cls(model.to(device), AutoTokenizer.from_pretrained(folder))
+            model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+        return cls(model.to(device), transformers.AutoTokenizer.from_pretrained(folder))
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` and `AutoModelForSequenceClassification` read."""

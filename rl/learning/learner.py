@@ -25,7 +25,7 @@ from rl.learning.modules import load_trainable_weights, prepare_for_training, sh
 from rl.learning.optimizer import NonFiniteLossError, Optimizer, OptimizerSettings
 from rl.learning.passes import ForwardPasses, make_value_model
 from rl.learning.processes import Processes
-from rl.records.metrics import StepSums, reference_kl
+from rl.learning.sums import StepSums, reference_kl
 from rl.types import Batch, Totals
 
 __all__ = ["Learner", "LearnerSettings", "Models", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]

@@ -13,12 +13,13 @@ import random
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
+import transformers
 from torch.utils.data import Sampler
 
 from envs.splits import keyed_rng
@@ -155,9 +156,8 @@ def training_arguments(
 
 def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str]) -> Any:
     """A trainer callback that passes the named logs to the recorder and honours its request to stop."""
-    from transformers import TrainerCallback
 
-    class Report(TrainerCallback):
+    class Report(transformers.TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             """Record the logs asked for as `prefix/name`; the trainer's others go nowhere."""
             values = {f"{prefix}/{name.split('/')[-1]}": float(logs[name]) for name in names if name in (logs or {})}
@@ -172,6 +172,13 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
             return control
 
     return Report()
+
+
+def dataset_of(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """A data set for a trainer, each column a list."""
+    import datasets  # half a second, and only where a fit begins
+
+    return datasets.Dataset.from_dict(dict(columns))
 
 
 @contextlib.contextmanager
@@ -205,8 +212,7 @@ def _output_folder(checkpoints: Path | None) -> Iterator[Path]:
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Errors only, and no progress bars or notices of renamed settings through the live display."""
-    from transformers.utils import logging
-
+    logging = transformers.logging
     verbosity, shows_progress = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -233,9 +239,7 @@ def train_quietly(trainer: Any) -> tuple[int, bool]:
     Returns:
         optimizer steps taken, those before included, and whether all of them are.
     """
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(transformers.PrinterCallback)
     folder = Path(trainer.args.output_dir)
     last = _last_checkpoint(folder)
     steps = int(trainer.train(resume_from_checkpoint=str(last) if last else None).global_step)
@@ -247,7 +251,5 @@ def train_quietly(trainer: Any) -> tuple[int, bool]:
 
 def _last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that is whole: its state is written last, so a killed writer leaves one without."""
-    from transformers.trainer import TRAINER_STATE_NAME
-
-    whole = [path for path in folder.glob("checkpoint-*") if (path / TRAINER_STATE_NAME).is_file()]
+    whole = [path for path in folder.glob("checkpoint-*") if (path / transformers.trainer.TRAINER_STATE_NAME).is_file()]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

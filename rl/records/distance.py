@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from policies.causal import CausalPolicy
+from policies.scoring.logprobs import score_tokens
 from rl.learning.collate import collate, padded_batches
 from rl.types import Batch, Group
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
 
 MICRO_TOKENS = 16_384  # padded tokens in one forward pass
 
@@ -60,8 +58,6 @@ def _scored(
     policy: CausalPolicy, groups: Sequence[Group], temperature: float
 ) -> Iterator[tuple[Tensor, Batch, Tensor]]:
     """Micro-batches of the trajectories: which rows, their batch, [B, T] log-probabilities of the tokens."""
-    from policies.scoring.logprobs import score_tokens
-
     batch = collate(groups, pad_id=policy.pad_id, learner_version=0)
     for cut in padded_batches(batch.attention.sum(1), MICRO_TOKENS):
         part = batch.rows(cut.rows).to(policy.device)

@@ -16,6 +16,7 @@ from typing import Any
 
 from envs.types import Problem
 from policies.types import FinishReason, Sampling
+from rl.functional import estimators
 from rl.rollouts.shards import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
@@ -119,9 +120,7 @@ class Evaluation:
 
     def pass_at_k(self, k: int, of: str = "solution") -> float:
         """Chance that at least one of k samples is right, estimated without bias from the n >= k samples."""
-        from rl.functional.estimators import pass_at_k
-
-        return _mean([float(pass_at_k(row.n, _count(row, of), k)) for row in self.rows])
+        return _mean([float(estimators.pass_at_k(row.n, _count(row, of), k)) for row in self.rows])
 
     def maj_at_k(self, k: int) -> float:
         """Chance that the answer that most of k samples give is right: exact over all subsets of k of the n samples.
@@ -129,14 +128,12 @@ class Evaluation:
         A tie is a fair draw among the tied answers; a completion without an answer has no vote. Problems whose rows
         hold no votes (of an older version) are left out.
         """
-        from rl.functional.estimators import maj_at_k
-
         shares = []
         for row in (row for row in self.rows if row.votes or not row.c_answer):
             answers: list[int | None] = [i for i, (count, _) in enumerate(row.votes) for _ in range(count)]
             rights = [bool(right) for count, right in row.votes for _ in range(count)]
             silent = row.n - len(answers)
-            shares.append(maj_at_k([*answers, *[None] * silent], [*rights, *[False] * silent], k))
+            shares.append(estimators.maj_at_k([*answers, *[None] * silent], [*rights, *[False] * silent], k))
         return _mean(shares)
 
     def greedy(self, of: str = "solution") -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 from envs.types import Problem
 from rl.rollouts.log import find_logs
 from rl.types import Group, Trajectory
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
 RESCORE_BATCH = 1024  # responses judged at a time
@@ -107,8 +108,6 @@ def rescore_run(
     Raises:
         FileNotFoundError: the folder holds no rollout log.
     """
-    from verifiers.pool.verifier_pool import VerifierPool
-
     logs = find_logs(run_folder)
     if not logs:
         raise FileNotFoundError(f"no rollout log (step-*.jsonl.gz) under {run_folder}")

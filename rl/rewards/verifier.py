@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import transformers
+
 from rl.rewards.steps import StepReward
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome
@@ -107,8 +109,6 @@ def process_reward(
 
 
 def _decoder(tokenizer: str) -> Callable[[Sequence[int]], str]:
-    from transformers import AutoTokenizer
-
-    loaded = AutoTokenizer.from_pretrained(tokenizer)
+    loaded = transformers.AutoTokenizer.from_pretrained(tokenizer)
     # end tokens are left out of the text, so that no step ends on the letters of "<eos>"
     return lambda tokens: str(loaded.decode(list(tokens), skip_special_tokens=True))

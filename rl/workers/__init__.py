@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rl.workers.cluster import start_ray
 from rl.workers.types import (
     NoRoomError,
     PolicySpec,
@@ -48,14 +49,12 @@ def make_workers(executor: str, spec: WorkerSpec, num_workers: int = 1, **settin
     if executor == "inline":
         if settings:
             raise ValueError(f"executor 'inline' has no settings {', '.join(sorted(settings))}; did you mean 'ray'?")
-        from rl.workers.inline import InlineWorkers
+        from rl.workers.inline import InlineWorkers  # torch; the names above are read without it
 
         return InlineWorkers(spec)
     if executor == "ray":
-        from rl.workers.cluster import start_ray
-
-        start_ray(settings.get("address"), num_cpus=num_workers * spec.threads + 1)  # before anything imports ray
-        from rl.workers.ray import RayWorkers
+        start_ray(settings.get("address"), num_cpus=num_workers * spec.threads + 1)
+        from rl.workers.ray import RayWorkers  # ray, which reads the environment that start_ray has set
 
         return RayWorkers(spec, num_workers, **settings)
     raise ValueError(f"executor is {executor!r}, expected one of {', '.join(EXECUTORS)}")

@@ -7,22 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from envs.environment import Environment
+from envs.graders import EnvGrader
 from envs.registry import make
 from envs.types import Problem
+from policies.causal import load_policy
+from policies.sampling.engine import BACKENDS, SamplingEngine
+from policies.sampling.references import Sampler
 from policies.types import Request, Sampling
 from rl.types import Group, Trajectory
 from rl.workers.conversations import Rollout, converse, encode_prompt
 from rl.workers.types import Shard, ShardResult, WorkerSpec
 from verifiers.parts import find_part
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Verdict
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from policies.sampling.references import Sampler
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,6 @@ class RolloutEngine:
     """
 
     def __init__(self, spec: WorkerSpec, *, name: str = "inline") -> None:
-        from envs.graders import EnvGrader
-        from policies.causal import load_policy
-        from policies.sampling.engine import SamplingEngine
-        from verifiers.pool.verifier_pool import VerifierPool
-
         self.spec = spec
         self.name = name
         self.version = 0
@@ -173,8 +170,6 @@ def find_backend(name: str) -> str | Sampler:
     Raises:
         ValueError: there is none, or it cannot be called.
     """
-    from policies.sampling.engine import BACKENDS
-
     found: str | Sampler = find_part("backend", name, {each: each for each in BACKENDS})
     if name not in BACKENDS and not callable(found):
         raise ValueError(f"backend {name!r} is {found!r:.60}, expected a function (policy, prompts, sampling)")
@@ -184,8 +179,6 @@ def find_backend(name: str) -> str | Sampler:
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
     """Runs a block with a number of torch threads, then restores the process's own."""
-    import torch
-
     before = torch.get_num_threads()
     if before != threads:
         torch.set_num_threads(threads)

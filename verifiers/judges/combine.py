@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from verifiers.registry import make
 from verifiers.types import Outcome, Verdict, Verifier
 
 
@@ -24,8 +25,6 @@ def resolve(part: Verifier | str | Mapping[str, Any]) -> Verifier:
     """A verifier from itself, from its name, or from {"name": ..., **settings} as configs write it."""
     if isinstance(part, Verifier):
         return part
-    from verifiers.registry import make
-
     return make(part) if isinstance(part, str) else make(**part)
 
 

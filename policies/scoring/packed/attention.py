@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+import transformers
 from torch import Tensor, nn
 
 from policies.kernels import load_kernels
@@ -29,9 +30,8 @@ class CannotPackError(ValueError):
 @functools.cache
 def register() -> None:
     """Puts `sdpa` below in the place of transformers' entry of that name, once."""
-    from transformers.modeling_utils import AttentionInterface
-
-    AttentionInterface.register("sdpa", functools.partial(sdpa, AttentionInterface()["sdpa"]))
+    interface = transformers.AttentionInterface
+    interface.register("sdpa", functools.partial(sdpa, interface()["sdpa"]))
 
 
 def sdpa(

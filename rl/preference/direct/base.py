@@ -9,18 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from policies.causal import CausalPolicy
 from rl.preference.trl_support import (
     contained_trainer,
+    dataset_of,
     pretokenized,
     quiet_transformers,
     train_quietly,
     training_arguments,
 )
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,6 @@ def train_direct(
         callback: see `report_to`.
         checkpoints: folder for those of the fit, in which a stopped one goes on; None: it begins anew.
     """
-    from datasets import Dataset
-
     with contained_trainer(settings.seed, checkpoints) as folder:
         arguments = training_arguments(
             folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
@@ -96,7 +93,7 @@ def train_direct(
             # does not have and a model that moved on has outgrown
             ref_model=reference.model,
             args=config_class(**arguments, beta=settings.beta, **options),
-            train_dataset=Dataset.from_dict(dict(columns)),
+            train_dataset=dataset_of(columns),
             processing_class=policy.tokenizer,
             callbacks=[callback],
         )

@@ -17,18 +17,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import trl
 
 from envs.splits import keyed_rng
+from policies.causal import CausalPolicy, load_policy
 from rl.preference.direct.base import DirectCard, DirectSettings, save_fit, train_direct
 from rl.preference.direct.log_ratios import completion_log_ratios
 from rl.preference.models.reward_card import PairOfPairs
 from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done, token_pairs
 from rl.records.recorder import Recorder
 from rl.types import Comparison
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
 
 LOSSES = {"dpo": "sigmoid", "ipo": "ipo", "robust": "robust", "hinge": "hinge"}  # ours -> trl's
 LOGS = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected", "grad_norm")
@@ -94,8 +94,6 @@ def fit_dpo(
     Raises:
         ValueError: no comparison is left to train on.
     """
-    from policies.causal import load_policy
-
     began = time.perf_counter()
     recorder.rewind(stage, steps_done(checkpoints))
     with quiet_transformers():
@@ -108,15 +106,13 @@ def fit_dpo(
         held_out_pairs = [token_pairs(c, policy) for c in held_out]
         sample = keyed_rng("dpo sample", settings.seed).sample(pairs, min(len(pairs), SCORED_PAIRS))
         before = log_ratios(policy, reference, sample)
-        from trl import DPOConfig, DPOTrainer  # here: the import takes seconds, and warns of what is no user's doing
-
         steps, finished = train_direct(
             policy,
             reference,
             _columns(pairs),
             settings,
-            trainer_class=DPOTrainer,
-            config_class=DPOConfig,
+            trainer_class=trl.DPOTrainer,
+            config_class=trl.DPOConfig,
             options={"loss_type": [LOSSES[settings.loss]], "label_smoothing": settings.label_smoothing},
             callback=report_to(recorder, stage, "dpo", LOGS),
             checkpoints=checkpoints,

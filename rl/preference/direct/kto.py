@@ -13,8 +13,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import trl
+
+from policies.causal import CausalPolicy, load_policy
 from rl.imitation.demonstrations import encode_prompt
 from rl.preference.direct.base import DirectCard, DirectSettings, save_fit, train_direct
 from rl.preference.direct.log_ratios import completion_log_ratios
@@ -22,9 +25,6 @@ from rl.preference.labels.feedback import Feedback
 from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done
 from rl.records.recorder import Recorder
 from rl.types import TokenPair
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
 
 LOGS = ("loss", "rewards/chosen", "rewards/rejected", "rewards/margins", "kl", "grad_norm")
 CARD_FILE = "kto.json"
@@ -86,8 +86,6 @@ def fit_kto(
     Raises:
         ValueError: no good or no bad completion is left to train on, or all of them belong to one prompt.
     """
-    from policies.causal import load_policy
-
     began = time.perf_counter()
     recorder.rewind(stage, steps_done(checkpoints))
     with quiet_transformers():
@@ -101,15 +99,13 @@ def fit_kto(
             )
         weights = balanced_weights(good, len(train) - good, settings)
         rows = [(_tokens(row, policy), row.is_good) for row in train]
-        from trl import KTOConfig, KTOTrainer  # here: the import takes seconds, and warns of what is no user's doing
-
         steps, finished = train_direct(
             policy,
             reference,
             kto_columns(rows),
             settings,
-            trainer_class=KTOTrainer,
-            config_class=KTOConfig,
+            trainer_class=trl.KTOTrainer,
+            config_class=trl.KTOConfig,
             options={"loss_type": "kto", "desirable_weight": weights[0], "undesirable_weight": weights[1]},
             callback=report_to(recorder, stage, "kto", LOGS),
             checkpoints=checkpoints,

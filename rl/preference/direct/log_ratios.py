@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import torch
+
+from policies.causal import CausalPolicy
+from policies.scoring.logprobs import score_tokens
+from rl.learning.collate import collate_examples
 from rl.types import TokenPair
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
 
 SCORE_BATCH = 64  # rows in one forward pass
 
@@ -25,11 +26,6 @@ def completion_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: S
 
 
 def _batch_log_ratios(policy: CausalPolicy, reference: CausalPolicy, rows: Sequence[TokenPair]) -> list[float]:
-    import torch
-
-    from policies.scoring.logprobs import score_tokens
-    from rl.learning.collate import collate_examples
-
     batch = collate_examples(rows, policy.pad_id)
     with torch.no_grad():
         sums = [

@@ -15,12 +15,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import trl
 
 from envs.splits import keyed_rng
+from policies.causal import CausalPolicy, load_policy
+from policies.scoring.reward_model import RewardModel
 from rl.preference.models.reward_card import PairOfPairs, RewardModelCard, reward_model_card
 from rl.preference.trl_support import (
     contained_trainer,
+    dataset_of,
     pretokenized,
     quiet_transformers,
     report_to,
@@ -33,10 +38,6 @@ from rl.preference.trl_support import (
 from rl.records.recorder import Recorder
 from rl.rewards.proxy import COMBINATIONS, ProxyReward
 from rl.types import Comparison, TokenPair
-
-if TYPE_CHECKING:
-    from policies.causal import CausalPolicy
-    from policies.scoring.reward_model import RewardModel
 
 CARD_FILE = "reward.json"
 SAMPLE_PAIRS = 500  # training pairs scored for the train accuracy and, without start completions, the normaliser
@@ -93,8 +94,6 @@ def fit_reward_model(
     Raises:
         ValueError: no comparison is left to train on.
     """
-    from policies.causal import load_policy
-
     began = time.perf_counter()
     with quiet_transformers():
         policy = load_policy(policy_folder)
@@ -136,8 +135,6 @@ def _fit_members(
     stage: str,
 ) -> tuple[list[RewardModel], bool]:
     """The members, saved as they are done and read back when they are there; and whether they are all done."""
-    from policies.scoring.reward_model import RewardModel
-
     members: list[RewardModel] = []
     for index in range(settings.members):
         target = folder / f"member_{index}"
@@ -173,20 +170,17 @@ def fit_bradley_terry(
     Args:
         checkpoints: folder for those of the fit, in which a stopped one goes on; None: it begins anew.
     """
-    from datasets import Dataset
-    from trl import RewardConfig, RewardTrainer
-
     chosen, rejected = ([[*pair[side][0], *pair[side][1]] for pair in pairs] for side in (0, 1))
     lengths = [max(len(c), len(r)) for c, r in zip(chosen, rejected)]
-    dataset = Dataset.from_dict({"chosen_ids": chosen, "rejected_ids": rejected, "length": lengths})
+    dataset = dataset_of({"chosen_ids": chosen, "rejected_ids": rejected, "length": lengths})
     tokenizer = _padded_tokenizer(model, [*chosen, *rejected])
     with contained_trainer(seed, checkpoints) as folder:
         arguments = training_arguments(
             folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=seed
         )
-        trainer = pretokenized(RewardTrainer)(
+        trainer = pretokenized(trl.RewardTrainer)(
             model=model.model,
-            args=RewardConfig(**arguments, center_rewards_coefficient=settings.center or None),
+            args=trl.RewardConfig(**arguments, center_rewards_coefficient=settings.center or None),
             train_dataset=dataset,
             processing_class=tokenizer,
             callbacks=[report_to(recorder, stage, "reward_model", LOGS)],
@@ -223,8 +217,6 @@ def normaliser(scores: Sequence[float]) -> tuple[float, float]:
 
 def load_reward(folder: Path | str, *, device: str = "cpu", **changes: Any) -> ProxyReward:
     """The reward function that `fit_reward_model` wrote; `changes` replace combine, penalty, weight, no_end_penalty."""
-    from policies.scoring.reward_model import RewardModel
-
     card = json.loads((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))
     members = [RewardModel.load(Path(folder) / f"member_{i}", device=device) for i in range(len(card["normalisers"]))]
     fitted = {"combine": card["combine"], "penalty": card["penalty"]}

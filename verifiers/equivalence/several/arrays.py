@@ -12,6 +12,7 @@ from fractions import Fraction
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.several.collections import Collection, collection
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
+from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute, transform
@@ -290,8 +291,6 @@ def components(expr: Expr, count: int) -> tuple[Expr, ...] | None:
     parts = [_put(plain, {name: int(name == chosen) for name in names}) for chosen in names]
     doubled = [_put(plain, {name: 2 * int(name == chosen) for name in names}) for chosen in names]
     everything = _put(plain, dict.fromkeys(names, 1))
-    from verifiers.equivalence.values.scalars import compare_values
-
     settings = Settings()
     checks = [(origin, num(0)), (everything, Op("add", tuple(parts)))]
     checks += [(twice, Op("mul", (num(2), part))) for twice, part in zip(doubled, parts)]

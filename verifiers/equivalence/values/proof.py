@@ -6,6 +6,7 @@ hook ends the rest after `proof_seconds`; the pool's deadline stands behind both
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -149,8 +150,6 @@ def from_sympy(value: Any) -> Expr:
     import sympy
 
     if value.is_Rational:
-        from fractions import Fraction
-
         return Num(Fraction(int(value.p), int(value.q)))
     if value.is_Symbol:
         return Sym(str(value))
