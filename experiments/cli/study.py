@@ -28,6 +28,9 @@ Start = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Parallel = Annotated[
+    int, typer.Option("--parallel", min=1, help="Seeds at a time, each in a process of this machine or of the cluster.")
+]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
 
 
@@ -39,6 +42,7 @@ def study(
     start: Start = None,
     resume: Resume = False,
     quiet: Quiet = False,
+    parallel: Parallel = 1,
 ) -> None:
     """Run every arm of a config from one start, compare, report.
 
@@ -49,7 +53,15 @@ def study(
     folder = output or Path("runs") / experiment.name
     from experiments.study.run import run_study  # torch: after the config was found valid
 
-    run_study(experiment, folder, resume=resume, quiet=quiet, same_start=start, hypotheses=_hypotheses(config))
+    run_study(
+        experiment,
+        folder,
+        resume=resume,
+        quiet=quiet,
+        same_start=start,
+        hypotheses=_hypotheses(config),
+        parallel=parallel,
+    )
 
 
 def run(
