@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from envs.types import Problem
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
@@ -88,8 +90,6 @@ def perform(job: Job, stop: Stop, *, owns_executor: bool = True) -> Rows:
     Args:
         owns_executor: False inside a process of a cluster, which has its connection already.
     """
-    import torch
-
     torch.set_num_threads(job.threads)
     folder = Path(job.folder)
     experiment = load_resolved(folder / "config.yaml")

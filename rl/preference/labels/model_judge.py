@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
+
+from policies.causal import load_policy
 from policies.endpoint import Endpoint, EndpointClient
 from policies.types import Sampling
 from rl.preference.labels.choice import Choice
@@ -140,15 +143,11 @@ class PolicyReader:
     which they differ."""
 
     def __init__(self, judge: ModelJudge) -> None:
-        from policies.causal import load_policy
-
         self.policy = load_policy(judge.policy, device=judge.device)
         self.temperature = judge.temperature
 
     def probabilities(self, questions: Sequence[Question]) -> list[float]:
         """One forward pass each."""
-        import torch
-
         found = []
         for text, answers in questions:
             is_chat = bool(self.policy.tokenizer.chat_template)
