@@ -1,4 +1,4 @@
-"""`beyond study`, `run`, `sweep`, `check`, `configs`: the verbs that read a config."""
+"""`beyond study`, `run`, `sweep`, `check`, `plan`, `configs`: the verbs that read a config."""
 
 from __future__ import annotations
 
@@ -159,6 +159,46 @@ def check(config: Configs, override: Overrides = None) -> None:
         print_plan(variant)
     roles = [hypothesis.role for hypothesis in design.hypotheses.values()]
     print(f"  hypotheses     {roles.count('primary')} primary, {roles.count('exploratory')} exploratory ({path.name})")
+
+
+def plan(
+    config: Configs,
+    override: Overrides = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Rollout workers; default: those of the config.")] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=1, help="GPUs in all: one for each worker, the others learn; few: in turn.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a finished run whose rates are taken.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="a100, h100, h200 or l40s: rates by its data sheet, where it is not here.")
+    ] = None,
+    parameters: Annotated[
+        float | None, typer.Option(min=1, help="Of the model, e.g. 7.6e9; needed with --device.")
+    ] = None,
+    tokens: Annotated[
+        float | None, typer.Option(min=1, help="Mean length of a completion; default: as measured.")
+    ] = None,
+    price: Annotated[float, typer.Option(min=0, help="Of one GPU (or of this machine) per hour.")] = 0.0,
+) -> None:
+    """Predict what a config's RL will take: step time, hours, cost, and the bottleneck.
+
+    Rates are measured here with some steps of the config, read from a finished run, or estimated from a data sheet.
+    Every assumption is printed.
+    """
+    from experiments.study.forecast.command import forecast  # torch: after the config was found valid
+
+    forecast(
+        load_experiment(config, override or []),
+        workers=workers,
+        gpus=gpus,
+        source=source,
+        device=device,
+        parameters=parameters,
+        tokens=tokens,
+        price=price,
+    )
 
 
 def configs(

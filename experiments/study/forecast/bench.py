@@ -2,8 +2,8 @@
 
     python -m experiments.study.forecast.bench [--config demo] [--steps 8]
 
-Everything runs on Ray, as on a cluster. The measurements alternate (one, two, one, two) and are compared by medians;
-other work on the machine shows as the spread between the rounds. Writes results/bench_plan.json.
+Everything runs on Ray, as on a cluster. Rates, one worker and two take turns, and medians are compared; other work on
+the machine shows in the quartiles. Writes results/bench_plan.json.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from typing import Any
 import torch
 
 from experiments.bench.measuring import write_report
-from experiments.cli.plan import load_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
+from experiments.study.forecast.command import load_of
 from experiments.study.forecast.model import Machines, predict
 from experiments.study.forecast.rates import WARM_UP_STEPS, rates_of_rows
 from experiments.study.forecast.trial import trial_rows
 
-ROUNDS = 2
 WORKERS = (1, 2)
 
 
@@ -34,18 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Predicted beside measured step times.")
     parser.add_argument("--config", default="demo")
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("results/bench_plan.json"))
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     settings = ["workers.executor=ray", "threads=1", "workers.threads=1"]
     experiment = load_experiment([options.config], settings)
     completions = experiment.rl.problems_per_step * experiment.rl.group_size
-    rates = rates_of_rows(steps_of(experiment, 1, options.steps), completions, "one worker")
     measured: dict[int, list[float]] = {num: [] for num in WORKERS}
-    for _ in range(ROUNDS):
+    seen: list[Any] = []
+    for _ in range(options.rounds):  # side by side, so that other work on the machine slows all alike
+        seen += steps_of(experiment, 1, options.steps)[WARM_UP_STEPS:]
         for num in WORKERS:
             rows = steps_of(experiment, num, options.steps)[WARM_UP_STEPS:]
             measured[num] += [row["time/step_seconds"] for row in rows]
+    rates = rates_of_rows(seen, completions, "one worker")
     report: list[dict[str, Any]] = []
     for num in WORKERS:
         seconds = statistics.median(measured[num])

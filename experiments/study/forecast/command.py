@@ -1,16 +1,11 @@
-"""`beyond plan`: what a run will take, before it is paid for."""
+"""What `beyond plan` prints: rates from where the user says, the prediction, and what it assumes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from experiments.cli.study import Configs, Overrides
 from experiments.config.arms import RlArm
 from experiments.config.experiment import Experiment
-from experiments.config.loading import load_experiment
 from experiments.run.errors import UserError
 from experiments.study.forecast.model import Load, Machines, Prediction, Rates, predict
 from experiments.study.forecast.rates import rates_of_run, rates_of_sheet
@@ -19,33 +14,19 @@ from experiments.study.forecast.trial import measure
 SHEET_PROMPT = 200.0  # tokens, where no prompt was measured
 
 
-def plan(
-    config: Configs,
-    override: Overrides = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Rollout workers; default: those of the config.")] = None,
-    gpus: Annotated[
-        int | None, typer.Option(min=1, help="GPUs in all: one for each worker, the others learn; few: in turn.")
-    ] = None,
-    source: Annotated[
-        Path | None, typer.Option("--from", help="Folder of a finished run whose rates are taken.")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="a100, h100, h200 or l40s: rates by its data sheet, where it is not here.")
-    ] = None,
-    parameters: Annotated[
-        float | None, typer.Option(min=1, help="Of the model, e.g. 7.6e9; needed with --device.")
-    ] = None,
-    tokens: Annotated[
-        float | None, typer.Option(min=1, help="Mean length of a completion; default: as measured.")
-    ] = None,
-    price: Annotated[float, typer.Option(min=0, help="Of one GPU (or of this machine) per hour.")] = 0.0,
+def forecast(
+    experiment: Experiment,
+    *,
+    workers: int | None,
+    gpus: int | None,
+    source: Path | None,
+    device: str | None,
+    parameters: float | None,
+    tokens: float | None,
+    price: float,
 ) -> None:
-    """Predict what a config's RL will take: step time, hours, cost, and the bottleneck.
-
-    Rates are measured here with some steps of the config, read from a finished run, or estimated from a data sheet.
-    Every assumption is printed.
-    """
-    experiment = _with_arm(load_experiment(config, override or []))
+    """Prints the prediction; the arguments are the options of the verb."""
+    experiment = _with_arm(experiment)
     rates = _rates(experiment, source, device, parameters, tokens)
     if tokens is not None:
         rates = rates.at_length(tokens)
