@@ -121,7 +121,7 @@ class EndpointClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         try:
-            import httpx
+            import httpx  # an extra
         except ImportError as error:
             raise ImportError("an endpoint needs the package httpx: pip install -e '.[endpoint]'") from error
         key = os.environ.get(endpoint.key_variable, "") if endpoint.key_variable else ""
