@@ -32,7 +32,6 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     ),
     "sweep": ("experiments.cli.study:sweep", "Run a study for every combination of a grid of settings."),
     "check": ("experiments.cli.study:check", "Validate a config and print its plan; trains nothing."),
-    "plan": ("experiments.cli.study:plan", "Predict step time, hours, cost and bottleneck of a config's RL."),
     "compare": ("experiments.cli.results:compare", "Compare policies on the same problems, with intervals."),
     "eval": ("experiments.cli.evaluate:evaluate", "Evaluate a policy on fresh problems, by level."),
     "report": ("experiments.cli.results:report", "Write report.html, report.md and report.json of a study again."),
@@ -61,7 +60,6 @@ READ_CONFIGS = {
     "reproduce",
     "sweep",
     "check",
-    "plan",
     "report",
     "compare",
     "ls",
@@ -141,7 +139,7 @@ app = typer.Typer(
     name="beyond",
     cls=Verbs,
     help="Take language models past imitation on mathematics: RL beside RLHF, from one start.",
-    epilog="Begin with `beyond study mini` (seconds) or `beyond study demo` (minutes); pages are in docs/. Exit codes: "
+    epilog="Begin with `beyond study mini` (a minute) or `beyond study demo` (minutes); pages: docs/. Exit codes: "
     "0 done, 2 a mistake in the command or config, 3 the run failed, 4 a check failed, 130 stopped by Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,

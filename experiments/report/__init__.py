@@ -13,6 +13,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from experiments.report.contents import GLOSSARY, contents
 from experiments.report.figures import study_figures
 from experiments.report.own import own_sections
+from experiments.report.scripts import page_scripts, script_json
 from experiments.results.read import load_study
 from experiments.results.tables import short
 from experiments.run.folders import finite, write_json
@@ -28,6 +29,7 @@ def write_report(folder: Path) -> Path:
         UserError: the folder holds no evaluated study.
     """
     from experiments.report.charts import study_charts  # matplotlib
+    from experiments.report.drawing import PAGE_COLOURS
 
     results = load_study(folder)
     figures = study_figures(results)
@@ -37,7 +39,12 @@ def write_report(folder: Path) -> Path:
     templates = _templates()
     charts = study_charts(results, figures)
     page = templates.get_template("report.html.j2").render(
-        charts=charts, contents=contents(figures, charts), glossary=GLOSSARY, **figures
+        charts=charts,
+        contents=contents(figures, charts),
+        glossary=GLOSSARY,
+        colours=PAGE_COLOURS,
+        **page_scripts(bool(charts)),
+        **figures,
     )
     html = folder / "report.html"
     write_whole(html, page.encode())
@@ -58,6 +65,7 @@ def _templates() -> Templates:
     templates.filters["clock"] = _clock
     templates.filters["estimate"] = estimate_in_words
     templates.filters["short"] = short
+    templates.filters["script_json"] = script_json
     templates.filters["base64"] = lambda text: b64encode(text.encode()).decode()
     return templates
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.report.charts_reward import fidelity_chart, proxy_chart, reliability_chart
 from experiments.report.drawing import (
+    ANSWERS,
     COLOURS,
     HUMAN_COLOUR,
     SIZE_COLOURS,
@@ -83,13 +84,12 @@ def _held_out(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart |
     table, trained = figures["levels"], figures["trained_levels"]["rl"]
     inside = [i for i, lv in enumerate(table["levels"]) if lv in trained]
     human = [v["value"] for i in inside if (v := table["demonstrator"][i]) is not None]
+    ends = [0.0, 1e-6 * max(x for c in curves.values() for s in c.values() for x in s["tokens"] if x is not None)]
     if human:
-        axes.axhline(np.mean(human), color=HUMAN_COLOUR, linestyle="--", linewidth=1.2)
-        axes.text(0, np.mean(human) + 0.015, "demonstrator", fontsize=8.5, color=HUMAN_COLOUR)
+        axes.plot(ends, [np.mean(human)] * 2, color=HUMAN_COLOUR, linestyle="--", linewidth=1.2, label="demonstrator")
     if inside:
         start = np.mean([table[START]["sampled"][i]["value"] for i in inside])
-        axes.axhline(start, color=START_COLOUR, linestyle="--", linewidth=1.2)
-        axes.text(0, start + 0.015, START, fontsize=8.5, color=START_COLOUR)
+        axes.plot(ends, [start] * 2, color=START_COLOUR, linestyle="--", linewidth=1.2, label=START)
     axes.set_xlabel("sampled tokens (millions)")
     axes.set_ylabel("step-verified accuracy")
     axes.set_ylim(-0.03, 1.05)
@@ -110,7 +110,8 @@ def _step_sizes(figures: Mapping[str, Any]) -> Chart | None:
         shares = [[sizes.get(key, 0.0) for sizes in curve["step_sizes"]] for key in SIZE_COLOURS]
         axes.stackplot(curve["step"], shares, colors=list(SIZE_COLOURS.values()), labels=list(SIZE_COLOURS))
         for key, share in zip(SIZE_COLOURS, shares):  # invisible: what the areas stand for, for words and CSV
-            axes.plot(curve["step"], share, alpha=0, label=_size_name(key), scalex=False, scaley=False)
+            colour = SIZE_COLOURS[key]
+            axes.plot(curve["step"], share, alpha=0, color=colour, label=_size_name(key), scalex=False, scaley=False)
         axes.set_xlabel("optimiser step")
         axes.set_ylim(0, 1)
         axes.margins(x=0)
@@ -134,7 +135,8 @@ def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | 
         for name, colour in colours.items():
             if name in curves:
                 axes.plot(ks, curves[name]["solution"], color=colour, label=figures["labels"][name], marker="o", ms=3)
-                axes.plot(ks, curves[name]["answer"], color=colour, linestyle=":", linewidth=1.2)
+                label = f"{figures['labels'][name]}{ANSWERS}"
+                axes.plot(ks, curves[name]["answer"], color=colour, linestyle=":", linewidth=1.2, label=label)
         axes.set_xscale("log", base=2)
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.set_ylim(-0.03, 1.05)

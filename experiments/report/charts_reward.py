@@ -38,7 +38,7 @@ def reliability_chart(figures: Mapping[str, Any]) -> Chart | None:
     if not card or not card.get("calibration"):
         return None
     figure, (bins, levels) = make_axes(2, "held-out pairs: sure, and right?", "held-out pairs, by level")
-    bins.plot([0.5, 1], [0.5, 1], color=GUESS_COLOUR, linewidth=1)
+    bins.plot([0.5, 1], [0.5, 1], color=GUESS_COLOUR, linewidth=1, label="as right as it is sure")
     for key, label, colour in (
         ("calibration", "the labels", COLOURS[1]),
         ("gold_calibration", "gold (decisive pairs)", COLOURS[0]),
@@ -47,9 +47,8 @@ def reliability_chart(figures: Mapping[str, Any]) -> Chart | None:
         if not found:
             continue
         largest = max(b["num_pairs"] for b in found["bins"])
-        bins.plot(
-            [b["confidence"] for b in found["bins"]], [b["accuracy"] for b in found["bins"]], color=colour, alpha=0.5
-        )
+        confidence, accuracy = ([b[key] for b in found["bins"]] for key in ("confidence", "accuracy"))
+        bins.plot(confidence, accuracy, color=colour, alpha=0.5, label=label)
         for b in found["bins"]:
             size = 2 + 7 * (b["num_pairs"] / largest) ** 0.5
             bins.plot(b["confidence"], b["accuracy"], "o", color=colour, markersize=size)

@@ -97,6 +97,9 @@ def _passing_claim(results: StudyResults, name: str, human: PolicyResults, kind:
     if len(levels) > 1:
         parts, where = (over, *by_level.values()), f"at each of {span(levels)}, and in their mean,"
         measured += f"; weakest at level {weakest}: {_signed(by_level[weakest])}"
+    under = [lv for lv in results.trained if policy.mean(kind, levels=lv) < human.mean(levels=lv)]
+    if under:  # also outside the headline: what the pictures show is said
+        measured += f"; under its demonstrator at {span(under)}"
     how = "samples" if kind == "sampled" else "decodes greedily"
     return Claim(f"{name} passes the demonstrator {where} when it {how}", measured, parts)
 

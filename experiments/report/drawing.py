@@ -13,12 +13,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.report.live import live_data
+
 COLOURS = (
     *("#1a7f5a", "#c2410c", "#6d4bb8", "#0b6fa4", "#a1620a", "#b02a5b", "#4d6b1f", "#555f6d"),
     *("#2aa198", "#e07b39", "#9b7fd4", "#56a3d9", "#d4a017", "#e07fa8", "#8fae4b"),  # for studies of many arms
 )
 START_COLOUR, HUMAN_COLOUR, GUESS_COLOUR = "#6b7280", "#111827", "#c4c9d1"
 SIZE_COLOURS = {"0": "#d1d5db", "1": "#1a7f5a", "2": "#7fb88f", "3": "#e9b35f", "4+": "#c2410c"}
+ANSWERS = ", answer alone"  # of a policy's second, dotted line: its colour says whose, and the legend names it once
 PAGE_COLOURS = {  # of the charts -> variables of the page, which has them for light and dark
     "#111827": "--ink",
     "#374151": "--chart-label",
@@ -102,7 +105,8 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 def legend(figure: Figure, axes: Axes) -> None:
     """One legend above all panels."""
-    handles, labels = axes.get_legend_handles_labels()
+    named = [(line, label) for line, label in zip(*axes.get_legend_handles_labels()) if not label.endswith(ANSWERS)]
+    handles, labels = zip(*named)
     figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), fontsize=9)
 
 
@@ -114,11 +118,13 @@ class Chart:
         svg: an <svg> element that names itself to readers who cannot see it; colours follow the page.
         sentence: where every line begins and ends, panel by panel.
         rows: (panel, line, x, y) of every point that is drawn.
+        live: what the page's script draws it from.
     """
 
     svg: str
     sentence: str
     rows: tuple[tuple[str, str, float, float], ...]
+    live: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def csv(self) -> str:
@@ -143,7 +149,8 @@ def chart(figure: Figure, name: str) -> Chart:
         text = text.replace(colour, f"var({variable}, {colour})")
     rows = tuple(_points(figure))
     sentence = f"{name}. {_in_words(rows)}"
-    return Chart(text.replace("<svg", f'<svg role="img" aria-label="{html.escape(sentence)}"', 1), sentence, rows)
+    named = text.replace("<svg", f'<svg role="img" aria-label="{html.escape(sentence)}"', 1)
+    return Chart(named, sentence, rows, tuple(live_data(figure)))
 
 
 def _points(figure: Figure) -> Iterator[tuple[str, str, float, float]]:

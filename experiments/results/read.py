@@ -146,6 +146,7 @@ class StudyResults:
     study: dict[str, Any]
     policies: dict[str, PolicyResults]
     demonstrators: list[list[dict[str, Any]]] = field(default_factory=list)
+    _read: dict[tuple[str, str, int], Any] = field(default_factory=dict, repr=False, compare=False)  # read once
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -227,7 +228,11 @@ class StudyResults:
 
     def metrics(self, arm: str, seed: int) -> list[dict[str, Any]]:
         """Rows of an arm's metrics.jsonl."""
-        return RunFolder(self.folder / f"seed-{seed}" / arm).read_metrics()
+        key = ("metrics", arm, seed)
+        if key not in self._read:
+            self._read[key] = RunFolder(self.folder / f"seed-{seed}" / arm).read_metrics()
+        rows: list[dict[str, Any]] = self._read[key]
+        return rows
 
     def curve(self, arm: str, metric: str, seed: int) -> list[tuple[float, float]]:
         """(step, value) of a metric where it was recorded."""
@@ -275,8 +280,12 @@ class StudyResults:
 
     def validation_rows(self, arm: str, seed: int) -> dict[int, dict[str, Any]]:
         """step -> the evaluation of validation problems after it; the latest, where a resumed run repeated a step."""
-        rows = read_jsonl(self.folder / f"seed-{seed}" / arm / "evals.jsonl")
-        return {row["step"]: row for row in rows if row["split"] == "validation" and row["step"] is not None}
+        key = ("validation", arm, seed)
+        if key not in self._read:
+            rows = read_jsonl(self.folder / f"seed-{seed}" / arm / "evals.jsonl")
+            self._read[key] = {r["step"]: r for r in rows if r["split"] == "validation" and r["step"] is not None}
+        found: dict[int, dict[str, Any]] = self._read[key]
+        return found
 
     def validation_levels(self, arm: str) -> list[int]:
         """The level of each validation problem that an arm was asked during training."""

@@ -6,15 +6,9 @@ import os
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 EXIT_INTERRUPTED = 130
-
-
-class Stop(Protocol):
-    """Whether a stop was requested."""
-
-    requested: bool
 
 
 class StopSwitch:

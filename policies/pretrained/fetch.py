@@ -16,6 +16,7 @@ from policies.pretrained.catalogue import CATALOGUE, KnownModel
 from policies.pretrained.gguf import cache_folder, convert, converted, is_gguf
 
 CHUNK = 1 << 20
+SHIPPED = Path(__file__).parent / "shipped"  # small policies that come with this package, a folder each
 
 
 def folder_of(name: str) -> Path:
@@ -28,8 +29,15 @@ def is_fetched(name: str) -> bool:
     return (folder_of(name) / "config.json").exists()
 
 
+def shipped(name: str) -> Path | None:
+    """The folder of a policy that comes with this package; None where none has that name, or a path here has it."""
+    folder = SHIPPED / name
+    is_ours = folder.parent == SHIPPED and (folder / "config.json").exists() and not Path(name).exists()
+    return folder if is_ours else None
+
+
 def located(path_or_id: str | Path) -> str:
-    """What transformers is to load for a `policy.path`: a known model's folder, a GGUF file's, or the path itself.
+    """What transformers is to load for a `policy.path`: a known or shipped model's folder, a GGUF file's, or itself.
 
     Raises:
         ValueError: a known model that was not fetched yet, with the command that does.
@@ -39,6 +47,8 @@ def located(path_or_id: str | Path) -> str:
         if not is_fetched(text):
             raise ValueError(f"{text!r} is not on this machine yet: beyond models fetch {text}")
         return str(folder_of(text))
+    if (folder := shipped(text)) is not None:
+        return str(folder)
     if is_gguf(text):
         return str(converted(text))
     return text

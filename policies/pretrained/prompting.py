@@ -10,7 +10,7 @@ from typing import Any
 import transformers
 
 from policies.pretrained.adapters import adapter_of
-from policies.pretrained.fetch import located
+from policies.pretrained.fetch import located, shipped
 
 
 def has_chat_template(path_or_id: str | Path, *, trust_remote_code: bool = False) -> bool:
@@ -39,7 +39,7 @@ def is_tiny(path_or_id: str | Path) -> bool:
     Raises:
         ValueError: its tokenizer cannot be read.
     """
-    file = Path(path_or_id) / "tokenizer.json"
+    file = (shipped(str(path_or_id)) or Path(path_or_id)) / "tokenizer.json"
     try:
         return file.is_file() and json.loads(file.read_text(encoding="utf-8"))["model"]["type"] == "WordLevel"
     except (ValueError, KeyError, TypeError) as error:

@@ -14,13 +14,13 @@ HUMAN = {1: 0.9, 2: 0.9, 3: 0.9, 4: 0.9}
 
 
 def make_study(folder, accuracies, *, seeds=(0,), overrides=(), temperature=1.0, human=HUMAN, costs=None):
-    """Writes a study of the mini config whose policies have these accuracies {policy: {level: share}}.
+    """Writes a study of the smoke config whose policies have these accuracies {policy: {level: share}}.
 
     Args:
         costs: {arm: TrainingCost as a dictionary}.
     """
     experiment = load_experiment(
-        ["mini"], ["name=made", "evaluation.headline_level=null", f"seeds=[{','.join(map(str, seeds))}]", *overrides]
+        ["smoke"], ["name=made", "evaluation.headline_level=null", f"seeds=[{','.join(map(str, seeds))}]", *overrides]
     )
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(experiment))

@@ -27,7 +27,7 @@ APART = {"provenance.json", "status.json", "manifest.json", "study.json", ".lock
 def command(folder: Path, settings: Sequence[str], *, resume: bool = False, verb: str = "study") -> list[str]:
     """The words of `beyond study` for a small study, without the program's name."""
     words = [word for setting in (*SMALL, *settings) for word in ("-s", setting)]
-    return [verb, "mini", "-o", str(folder), "--quiet", *words, *(["--resume"] if resume else [])]
+    return [verb, "smoke", "-o", str(folder), "--quiet", *words, *(["--resume"] if resume else [])]
 
 
 def start(folder: Path, settings: Sequence[str], *, resume: bool = False) -> subprocess.Popen[str]:

@@ -8,7 +8,7 @@ MINE = f"{Path(__file__).parent / 'mine.py'}:Mine"
 
 
 def test_a_config_may_name_it() -> None:
-    experiment = load_experiment(["mini"], [f"arms.mine={{method: '{MINE}', other: rl, share: 0.25}}"])
+    experiment = load_experiment(["smoke"], [f"arms.mine={{method: '{MINE}', other: rl, share: 0.25}}"])
     method = methods_of_study(experiment)["mine"]
     method.check(make("addition"))
     assert "25%" in method.plan()

@@ -38,19 +38,19 @@ def test_the_list_of_verbs_says_what_each_verb_says_of_itself():
     [
         (("study", "demoo"), "no config file 'demoo'; did you mean 'demo'?"),
         (("study", "demo", "-s", "rl.stpes=1"), "unknown key 'rl.stpes'; did you mean 'steps'?"),
-        (("check", "mini", "-s", "env=leap"), "no environment is called 'leap'"),
-        (("check", "mini", "-s", "env.moduls=7"), "moduls"),
-        (("check", "mini", "-s", "rl.algorithm=gropo"), "did you mean 'grpo'"),
-        (("check", "mini", "-s", "rl.algorithm.clop=1"), "no setting 'clop'"),
-        (("check", "mini", "-s", "preference.annotator=grumpy"), "expected panel or one of perfect"),
-        (("check", "mini", "-s", "arms.rl.reward=money"), "expected one of"),
-        (("check", "mini", "-s", "evaluation.headline_level=9"), "headline_level is 9"),
-        (("run", "mini", "--arm", "rll"), "no arm 'rll'; did you mean 'rl'?"),
+        (("check", "smoke", "-s", "env=leap"), "no environment is called 'leap'"),
+        (("check", "smoke", "-s", "env.moduls=7"), "moduls"),
+        (("check", "smoke", "-s", "rl.algorithm=gropo"), "did you mean 'grpo'"),
+        (("check", "smoke", "-s", "rl.algorithm.clop=1"), "no setting 'clop'"),
+        (("check", "smoke", "-s", "preference.annotator=grumpy"), "expected panel or one of perfect"),
+        (("check", "smoke", "-s", "arms.rl.reward=money"), "expected one of"),
+        (("check", "smoke", "-s", "evaluation.headline_level=9"), "headline_level is 9"),
+        (("run", "smoke", "--arm", "rll"), "no arm 'rll'; did you mean 'rl'?"),
         (("compare", "nowhere"), "nowhere"),
         (("verify", "nofile.jsonl"), "is not a file"),
         (("env", "show", "leapss"), "did you mean"),
         (("export", "nowhere", "-o", "x"), "holds no trained policy"),
-        (("sweep", "mini", "--grid", "rl.steps"), "is not of the form key=v1,v2"),
+        (("sweep", "smoke", "--grid", "rl.steps"), "is not of the form key=v1,v2"),
     ],
 )
 def test_a_users_mistake_is_one_or_two_lines_and_exit_code_2(tmp_path, arguments, told):
@@ -63,14 +63,14 @@ def test_a_users_mistake_is_one_or_two_lines_and_exit_code_2(tmp_path, arguments
 
 def test_a_cluster_that_does_not_answer_is_told_at_once(tmp_path):
     settings = ["workers.executor=ray", "workers.address=127.0.0.1:9", "imitation=null"]
-    done = beyond("study", "mini", "--quiet", *[a for s in settings for a in ("-s", s)], cwd=tmp_path, timeout=100)
+    done = beyond("study", "smoke", "--quiet", *[a for s in settings for a in ("-s", s)], cwd=tmp_path, timeout=100)
     assert done.returncode == 2, done.stderr
     assert "workers.address: nothing answers at '127.0.0.1:9'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_check_prints_the_plan_and_trains_nothing(tmp_path):
-    done = beyond("check", "mini", cwd=tmp_path)
+    done = beyond("check", "smoke", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 steps x 8 problems x 4 = 128 completions" in done.stdout
     assert not list(tmp_path.iterdir())

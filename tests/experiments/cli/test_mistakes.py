@@ -34,20 +34,20 @@ def beyond(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("study mini --seeds=", "--seeds is '', expected whole numbers separated by commas, e.g. 0,1,2"),
-        ("study mini --seeds 0,a", "--seeds is '0,a'"),
-        ("study mini -s rl.steps=", "rl.steps: input should be a valid integer (got null)"),
-        ("study mini -o empty", "empty is a file, expected a folder"),
-        ("study mini -o used", "used exists already: add --resume"),
-        ("study mini -o used --resume", "used holds no study"),
-        ("check mini -s imitation.demonstrator.error_rat=1", "no setting 'error_rat'; did you mean 'error_rate'?"),
-        ("check mini -s rl.curriculum.flor=1", "rl.curriculum: no setting 'flor'"),
+        ("study smoke --seeds=", "--seeds is '', expected whole numbers separated by commas, e.g. 0,1,2"),
+        ("study smoke --seeds 0,a", "--seeds is '0,a'"),
+        ("study smoke -s rl.steps=", "rl.steps: input should be a valid integer (got null)"),
+        ("study smoke -o empty", "empty is a file, expected a folder"),
+        ("study smoke -o used", "used exists already: add --resume"),
+        ("study smoke -o used --resume", "used holds no study"),
+        ("check smoke -s imitation.demonstrator.error_rat=1", "no setting 'error_rat'; did you mean 'error_rate'?"),
+        ("check smoke -s rl.curriculum.flor=1", "rl.curriculum: no setting 'flor'"),
         (
-            "check mini -s arms.rl.reward.weights.verifed=1",
+            "check smoke -s arms.rl.reward.weights.verifed=1",
             "weight 'verifed' measures nothing in environment 'leaps'",
         ),
-        ("check mini -s evaluation.levels=[77]", "evaluation.levels has 77, and environment 'leaps' has levels"),
-        ("check mini -s env.levels=[]", "'leaps' has no training levels"),
+        ("check smoke -s evaluation.levels=[77]", "evaluation.levels has 77, and environment 'leaps' has levels"),
+        ("check smoke -s env.levels=[]", "'leaps' has no training levels"),
         ("configs -s rl.steps=3", "-s goes with a config"),
         ("configs nosuch", "no config file 'nosuch'"),
         ("compare used", "used holds no final evaluation (evals.jsonl): give the folder of a study"),
@@ -66,16 +66,16 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("eval nowhere --env leaps -o folder", "folder is a folder"),
         ("eval runs/demo/seed-0/rl --env leaps", "runs/demo/seed-0/rl is not a folder, nor a hub id (owner/name)"),
         (
-            "study mini -o folder -s policy.tiny.context=40",
+            "study smoke -o folder -s policy.tiny.context=40",
             "evaluation.sampling.max_new_tokens is 32, and the model's context is 40",
         ),
         (
-            "check mini -s rl.group_size=1",
+            "check smoke -s rl.group_size=1",
             "rl.algorithm grpo with rl.group_size 1: every group has a single completion",
         ),
-        ("check mini -s rl.algorithm=sft", "rl.algorithm 'sft' reads no rewards: use method imitation"),
-        ("check mini -s env=mixture", "env: it needs 'parts'"),
-        ("study mini -o folder -s policy.device=gpu", "policy.device 'gpu' cannot be used"),
+        ("check smoke -s rl.algorithm=sft", "rl.algorithm 'sft' reads no rewards: use method imitation"),
+        ("check smoke -s env=mixture", "env: it needs 'parts'"),
+        ("study smoke -o folder -s policy.device=gpu", "policy.device 'gpu' cannot be used"),
         ("env show leaps -n 0", "Input should be greater than or equal to 1"),
         ("env check leaps -n 0", "Input should be greater than or equal to 2"),
         ("env play leaps --level 99", "environment 'leaps' has no level 99"),
@@ -105,31 +105,31 @@ def test_a_mistake_is_told_and_nothing_is_done(beyond, tmp_path, command, told):
     ],
 )
 def test_a_process_reward_is_built_by_a_check_like_any_other(beyond, settings, told):
-    code, _, complaint = beyond("check", "mini", "-s", f"arms.rl.reward={{name: process, {settings}}}")
+    code, _, complaint = beyond("check", "smoke", "-s", f"arms.rl.reward={{name: process, {settings}}}")
     assert code == 2, complaint
     assert told in complaint
 
 
 @pytest.mark.parametrize("settings", ["", ", weights: {solution: 1.0}, wrong: 0.5", ", weights: {}, right: 0.2"])
 def test_a_process_reward_takes_what_a_verifiers_takes(beyond, settings):
-    code, _, complaint = beyond("check", "mini", "-s", f"arms.rl.reward={{name: process{settings}}}")
+    code, _, complaint = beyond("check", "smoke", "-s", f"arms.rl.reward={{name: process{settings}}}")
     assert code == 0, complaint
 
 
 def test_a_folder_is_still_free_after_a_mistake_in_the_config(beyond, tmp_path):
-    code, _, complaint = beyond("study", "mini", "-s", "env.moduls=7")
+    code, _, complaint = beyond("study", "smoke", "-s", "env.moduls=7")
     assert code == 2, complaint
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_tracker_that_is_not_installed_is_told_before_the_run(beyond, monkeypatch):
     monkeypatch.setattr("experiments.run.trackers.find_spec", lambda name: None)
-    code, _, complaint = beyond("check", "mini", "-s", "trackers=[tensorboard]")
+    code, _, complaint = beyond("check", "smoke", "-s", "trackers=[tensorboard]")
     assert code == 2
     assert "tensorboard is not installed" in complaint
-    code, _, complaint = beyond("check", "mini", "-s", "trackers=[tensorbord]")
+    code, _, complaint = beyond("check", "smoke", "-s", "trackers=[tensorbord]")
     assert (code, "did you mean" in complaint) == (2, True)
-    code, _, complaint = beyond("check", "mini", "-s", "tensorboard=true")
+    code, _, complaint = beyond("check", "smoke", "-s", "tensorboard=true")
     assert (code, "tensorboard is called trackers: [tensorboard] now" in complaint) == (2, True)
 
 
@@ -149,7 +149,7 @@ def test_the_folder_of_an_output_is_made_before_the_work(beyond, tmp_path):
 def test_a_config_is_printed_whole_and_read_again_is_the_same(beyond, tmp_path):
     from experiments.config.loading import load_experiment
 
-    code, printed, complaint = beyond("configs", "mini", "-s", "rl.steps=7")
+    code, printed, complaint = beyond("configs", "smoke", "-s", "rl.steps=7")
     assert code == 0, complaint
     (tmp_path / "mine.yaml").write_text(printed)
-    assert load_experiment([tmp_path / "mine.yaml"]) == load_experiment(["mini"], ["rl.steps=7"])
+    assert load_experiment([tmp_path / "mine.yaml"]) == load_experiment(["smoke"], ["rl.steps=7"])

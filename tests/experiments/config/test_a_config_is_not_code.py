@@ -13,7 +13,7 @@ OWN = "class Own:\n    name = 'own'\n    def price(self, groups):\n        retur
 
 
 def check(*settings, cwd, **environment):
-    command = [sys.executable, "-m", "experiments", "check", "mini", *(p for s in settings for p in ("-s", s))]
+    command = [sys.executable, "-m", "experiments", "check", "smoke", *(p for s in settings for p in ("-s", s))]
     root = str(Path(__file__).parents[3])
     path = {"PATH": "/usr/bin:/bin", "PYTHONPATH": root, "HOME": str(cwd), **environment}
     return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=path)

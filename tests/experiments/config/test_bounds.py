@@ -24,7 +24,7 @@ SMALL = ["arms={rlhf: null, dpo: null}", "rl.steps=2", "imitation.steps=4", "imi
 )
 def test_a_config_is_refused(setting, told):
     with pytest.raises(UserError, match=told):
-        load_experiment(["mini"], [setting])
+        load_experiment(["smoke"], [setting])
 
 
 @pytest.mark.parametrize("name", [LONG, "nul\0"])
@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_is_refused_in_a_line(tmp_path, name):
 def test_what_a_killed_writer_left_is_swept_when_its_stage_goes_on(tmp_path):
     left = RunFolder(tmp_path / "run" / "seed-0" / "rl").path / ".step-00000009.jsonl.gz.24082.tmp"
     left.write_bytes(b"half")
-    experiment = load_experiment(["mini"], SMALL)
+    experiment = load_experiment(["smoke"], SMALL)
     (tmp_path / "run" / "config.yaml").write_text(to_yaml(with_prompts(experiment)))
     run_study(experiment, tmp_path / "run", resume=True, quiet=True)
     assert not left.exists()

@@ -336,7 +336,7 @@ def outcome(overrides: list[str], easy_file: Path, folder: Path, calls: list[Any
 
     calls.clear()
     try:
-        experiment = load_experiment(["mini"], [text.replace("EASY_FILE", str(easy_file)) for text in overrides])
+        experiment = load_experiment(["smoke"], [text.replace("EASY_FILE", str(easy_file)) for text in overrides])
         run_study(experiment, folder, quiet=True)
     except UserError as error:
         return f"refused: {error}"

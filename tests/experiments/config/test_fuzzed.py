@@ -161,7 +161,7 @@ def test_strange_files_are_refused(tmp_path, content):
 )
 def test_strange_overrides_are_refused(override):
     with pytest.raises(UserError) as caught:
-        check_components(load_experiment(["mini"], [override]))
+        check_components(load_experiment(["smoke"], [override]))
     assert str(caught.value).strip()
 
 

@@ -38,7 +38,7 @@ def test_built_in_names_are_no_files():
 
 
 def test_a_stage_that_was_made_with_another_version_is_refused_by_name(own, tmp_path):
-    experiment = load_experiment(["mini"], [f"arms.rl.reward={own}/own.py:Own"])
+    experiment = load_experiment(["smoke"], [f"arms.rl.reward={own}/own.py:Own"])
     before = stage_identity(experiment, 0, "rl")
     assert "code" not in stage_identity(experiment, 0, "sft"), "the start does not depend on an arm's reward"
     folder = tmp_path / "stage"

@@ -51,7 +51,7 @@ def test_the_written_config_means_the_same_from_anywhere(project, tmp_path, monk
 
 def test_an_override_is_relative_to_the_current_folder(project, monkeypatch):
     monkeypatch.chdir(project)
-    experiment = load_experiment(["mini"], ["arms.rl.reward=own.py:Own", "env=jsonl:rows.jsonl"])
+    experiment = load_experiment(["smoke"], ["arms.rl.reward=own.py:Own", "env=jsonl:rows.jsonl"])
     assert experiment.arms["rl"].reward.name == f"{project}/own.py:Own"
     assert experiment.env.name == f"jsonl:{project}/rows.jsonl"
 
@@ -60,7 +60,7 @@ def test_names_that_are_no_paths_stay(project, monkeypatch):
     (project / "grpo").mkdir()
     (project / "leaps").mkdir()
     monkeypatch.chdir(project)
-    experiment = load_experiment(["mini"], ["rl.algorithm=grpo", "policy={tiny: null, path: some/hub-id}"])
+    experiment = load_experiment(["smoke"], ["rl.algorithm=grpo", "policy={tiny: null, path: some/hub-id}"])
     assert (experiment.rl.algorithm.name, experiment.env.name) == ("grpo", "leaps")
     assert experiment.policy.path == "some/hub-id"
-    assert load_experiment(["mini"], ["env=hf:owner/name"]).env.name == "hf:owner/name"
+    assert load_experiment(["smoke"], ["env=hf:owner/name"]).env.name == "hf:owner/name"

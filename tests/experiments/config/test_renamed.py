@@ -37,15 +37,15 @@ def test_a_setting_of_before_is_told_what_to_write(key):
 )
 def test_the_loops_settings_of_before_are_told_what_to_write(setting, told):
     with pytest.raises(UserError, match=told):
-        load_experiment(["mini"], [setting])
+        load_experiment(["smoke"], [setting])
 
 
 @pytest.mark.parametrize("old", FOLDERS)
 def test_a_folder_of_before_is_refused_by_readers_and_resume(tmp_path, old):
-    experiment = load_experiment(["mini"])
+    experiment = load_experiment(["smoke"])
     (tmp_path / "seed-0" / old.replace("*", "rlhf")).mkdir(parents=True)
     write_json(tmp_path / "study.json", {"state": "done", "seeds": [0], "stages": [], "problems": {}})
-    (tmp_path / "config.yaml").write_text("name: mini\n")
+    (tmp_path / "config.yaml").write_text("name: smoke\n")
     told = f"is called {FOLDERS[old]} now"
     with pytest.raises(UserError, match=told):
         load_study(tmp_path)

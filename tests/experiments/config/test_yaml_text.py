@@ -36,7 +36,7 @@ def test_a_key_that_stands_twice_is_told_with_both_lines(text):
 
 def test_a_time_is_no_number_of_steps():
     with pytest.raises(UserError, match=r"rl.steps.*1:30"):
-        load_experiment(["mini"], ["rl.steps=1:30"])
+        load_experiment(["smoke"], ["rl.steps=1:30"])
 
 
 def test_an_anchor_bomb_is_refused_at_once():

@@ -46,7 +46,7 @@ ONE = ["seeds=[0]"]
 def config(tmp_path):
     """A study in seconds, with hypotheses."""
     (tmp_path / "mine.yaml").write_text(
-        f"base: {STUDY_FOLDER.parent}/configs/mini.yaml\nname: mine\nseeds: [0, 1, 2]\n"
+        f"base: {STUDY_FOLDER.parent}/configs/smoke.yaml\nname: mine\nseeds: [0, 1, 2]\n"
         "imitation: {steps: 4}\nrl: {steps: 1}\narms: {rlhf: null, dpo: null}\n"
     )
     (tmp_path / "mine.hypotheses.yaml").write_text(yaml.safe_dump(DESIGN))

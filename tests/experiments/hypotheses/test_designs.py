@@ -49,7 +49,7 @@ def study(tmp_path):
 
     def made(change=lambda design: None, seeds="[0, 1, 2]"):
         (tmp_path / "mine.yaml").write_text(
-            f"base: {STUDY_FOLDER.parent}/configs/mini.yaml\nname: mine\nseeds: {seeds}\n"
+            f"base: {STUDY_FOLDER.parent}/configs/smoke.yaml\nname: mine\nseeds: {seeds}\n"
         )
         design = yaml.safe_load(yaml.safe_dump(GIVEN))
         change(design)

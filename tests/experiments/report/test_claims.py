@@ -35,6 +35,7 @@ def test_one_trained_level_below_the_demonstrator_is_enough_to_fail(tmp_path):
     passing = the(claims, "when it samples")
     assert passing["verdict"] == "not held"
     assert "weakest at level 3" in passing["measured"]
+    assert passing["measured"].endswith("; under its demonstrator at level 3")
 
 
 def test_a_level_as_good_as_the_demonstrator_leaves_the_claim_open_or_denied(tmp_path):
@@ -46,6 +47,18 @@ def test_a_level_as_good_as_the_demonstrator_leaves_the_claim_open_or_denied(tmp
         for i in range(6)
     }
     assert "held" not in verdicts
+
+
+def test_a_trained_level_outside_the_headline_at_which_it_is_under_the_demonstrator_is_named(tmp_path):
+    study = make_study(
+        tmp_path / "a",
+        {"sft": START, "rl": {**PAST, 3: 0.1}},
+        overrides=["evaluation.headline_level=2"],
+        human=HUMAN,
+    )
+    passing = the(claims_of(study), "when it samples")
+    assert passing["verdict"] == "held"
+    assert passing["measured"].endswith("; under its demonstrator at level 3")
 
 
 def test_longer_problems_are_no_part_of_the_headline(tmp_path):

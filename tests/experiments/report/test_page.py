@@ -2,14 +2,20 @@
 
 import base64
 import csv
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import pytest
+from browser import Browser, needs_browser
 from made_studies import add_proxy, make_study, write
 
 from experiments.report import write_report
+from experiments.report.drawing import STYLE, make_axes
+from experiments.report.live import live_data
+from experiments.report.scripts import script_json
 from verifiers.types import Outcome, Verdict
 
 START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
@@ -57,11 +63,86 @@ def page(folder):
 def test_no_script_runs_and_nothing_is_fetched(folder, page):
     text = (folder / "report.html").read_text()
     assert "&lt;script&gt;alert(1)" in text
-    assert page.all("script") == page.all("img") == page.all("link") == []
+    assert page.all("img") == page.all("link") == []
+    inline = [body for attrs, body in scripts(text) if "json" not in attrs]
+    (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    hashes = {base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() for body in inline}
+    assert set(re.findall(r"'sha256-([^']+)'", policy)) == hashes  # these run, and no other
+    assert len(inline) == 2
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2]
+    assert policy.startswith("default-src 'none'")
     for tag, attrs in page.tags:
         assert not [name for name in attrs if name.startswith("on")], tag
         for name in ("src", "href", "xlink:href"):
             assert re.match(r"#|data:text/csv;base64,|$", attrs.get(name) or ""), (tag, attrs)
+
+
+def scripts(text):
+    """(attributes, content) of every script element, as a browser reads them."""
+    return re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
+
+
+def test_data_of_the_charts_cannot_end_their_element():
+    text = script_json({"label": "</script><script>alert(1)</script>", "x": 1})
+    assert "<" not in text
+    assert json.loads(text)["label"].startswith("</script>")
+
+
+def test_the_script_draws_the_lines_and_bands_of_the_picture(folder):
+    figures = json.loads((folder / "report.json").read_text())
+    data = {
+        re.search('id="([^"]+)"', attrs)[1]: json.loads(body) for attrs, body in scripts_of(folder) if "json" in attrs
+    }
+    sampled, greedy = data["data-levels"]
+    (rl,) = [line for line in sampled["lines"] if line["label"] == "rl"]
+    rows = figures["levels"]["rl"]["sampled"]
+    assert rl["x"] == figures["levels"]["levels"]
+    for key, name in (("y", "value"), ("low", "low"), ("high", "high")):
+        assert rl[key] == pytest.approx([row[name] for row in rows], abs=1e-6)
+    assert sampled["grey"] == min(figures["longer_levels"]) - 0.5
+    assert greedy["title"] == "greedy"
+
+
+def test_a_measure_on_the_right_belongs_to_the_panel_that_it_stands_in():
+    with mpl.rc_context(STYLE):
+        figure, (left, _) = make_axes(2, "one", "two")
+    left.plot([1, 2], [0.1, 0.2], label="gold")
+    left.set_ylabel("share")
+    right = left.twinx()
+    right.plot([1, 2], [3.0, 5.0], label="proxy")
+    right.set_ylabel("score")
+    (panel,) = live_data(figure)  # the empty one is left out
+    assert (panel["title"], panel["y"], panel["right"]) == ("one", "share", "score")
+    assert [(line["label"], line["side"], line["y"]) for line in panel["lines"]] == [
+        ("gold", "left", [0.1, 0.2]),
+        ("proxy", "right", [3.0, 5.0]),
+    ]
+
+
+def scripts_of(folder):
+    return scripts((folder / "report.html").read_text())
+
+
+@needs_browser
+def test_in_a_browser_charts_are_live_in_every_width_and_hostile_texts_do_nothing(folder, tmp_path):
+    address = (folder / "report.html").as_uri()
+    with Browser(tmp_path) as browser:
+        for width in (390, 1024, 1440):
+            browser.look(width, dark=width == 1024)
+            browser.open(address, until="document.querySelector('.live canvas')")
+            assert browser.overflow() == 0, width
+            assert browser.run("getComputedStyle(document.querySelector('.still')).display") == "none"
+        assert browser.run("document.title") == "made: imitation, RL and RLHF from one start"
+        assert browser.run("document.querySelector('main').textContent.includes('<script>alert(1)')")
+        assert browser.run("document.querySelectorAll('img, [onerror]').length") == 0
+        # a line is hidden and shown by keyboard
+        name = "[...document.querySelectorAll('.u-legend th[role=button]')].find((th) => th.textContent.includes('rl'))"
+        browser.run(f"{name}.focus()")
+        assert browser.run(f"{name}.getAttribute('aria-pressed')") == "true"
+        browser.press("Enter")
+        assert browser.run(f"{name}.getAttribute('aria-pressed')") == "false"
+        assert browser.errors == []
+        assert set(browser.requests) == {address}
 
 
 def test_every_header_says_what_it_heads(page):

@@ -33,7 +33,7 @@ def test_alike_within_a_twentieth_or_not():
 
 def test_prompts_and_completions_are_counted_from_the_steps(made):
     found = made({**TRAINING, "verdicts": 0, "labels": 60}, (["p", "q"], ["p", "q"]))
-    # two steps of 8 groups; the mini config samples 4 completions of each
+    # two steps of 8 groups; the smoke config samples 4 completions of each
     assert (found["arms"]["rl"]["prompts"], found["arms"]["rl"]["completions"]) == (16, 64)
     assert found["unmatched"] == ["labels", "ground-truth verdicts"]
     assert "optimizer steps" in found["matched"]

@@ -11,13 +11,13 @@ START = {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}
 
 def test_date_duration_headline_and_changed_settings(tmp_path, capsys):
     study = make_study(tmp_path / "a", {"sft": START, "rl": START}, seeds=(0, 1), overrides=["rl.steps=9"])
-    (study / "study.json").write_text((study / "study.json").read_text().replace('"name": "made"', '"name": "mini"'))
+    (study / "study.json").write_text((study / "study.json").read_text().replace('"name": "made"', '"name": "smoke"'))
     print_runs(tmp_path)
     told = capsys.readouterr().out
     assert f"{study}  done" in told.replace("\n", "")
     assert "2026-01-01 00:00  took 0:04  seeds 0, 1" in told  # two stages of two seeds, a second each
     assert "over levels 1 to 3: sft 0.3" in told
-    assert "mini with rl.steps=9, evaluation.headline_level=None" in told
+    assert "smoke with rl.steps=9, evaluation.headline_level=None" in told
 
 
 def test_a_study_of_ones_own_config_has_no_changes_to_tell(tmp_path):

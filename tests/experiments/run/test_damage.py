@@ -29,7 +29,7 @@ READ = ["study.json", "config.yaml", "provenance.json"]
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damage") / "whole"
-    run_study(load_experiment(["mini"], SETTINGS), folder, quiet=True)
+    run_study(load_experiment(["smoke"], SETTINGS), folder, quiet=True)
     return folder
 
 
@@ -83,6 +83,6 @@ def test_a_torn_file_that_a_resume_writes_anew_does_not_stop_it(study, tmp_path,
     shutil.copytree(study, folder)
     for name in ("study.json", "provenance.json"):
         (folder / name).write_bytes((folder / name).read_bytes()[:20])
-    run_study(load_experiment(["mini"], SETTINGS), folder, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"], SETTINGS), folder, resume=True, quiet=True)
     assert "written anew" in capsys.readouterr().err
     assert read_json(folder / "study.json")["state"] == "done"

@@ -44,7 +44,7 @@ def test_a_loss_that_is_not_finite_ends_in_the_state_failed(tmp_path, monkeypatc
     ended = TrainResult(1, 10, 1.0, "non_finite_loss", {})
     monkeypatch.setattr(Training, "run", lambda self: ended)
     with pytest.raises(UserError, match="rl: the loss was not finite after step 1") as told:
-        run_study(load_experiment(["mini"], SMALL), tmp_path / "run", quiet=True)
+        run_study(load_experiment(["smoke"], SMALL), tmp_path / "run", quiet=True)
     assert told.value.exit_code == EXIT_RUN_FAILED
     assert read_json(tmp_path / "run" / "study.json")["state"] == "failed"
     assert read_json(tmp_path / "run" / "seed-0" / "rl" / "status.json")["state"] == "failed"
@@ -63,7 +63,7 @@ def test_a_reward_that_raises_ends_in_one_line(tmp_path):
         "-m",
         "experiments",
         "study",
-        "mini",
+        "smoke",
         "-o",
         "run",
         *(a for s in settings for a in ("-s", s)),
@@ -79,13 +79,13 @@ def test_a_resume_that_computes_differently_says_so(tmp_path, monkeypatch, capsy
     from experiments.study import run as stages
 
     folder = tmp_path / "run"
-    run_study(load_experiment(["mini"], SMALL), folder, quiet=True)
+    run_study(load_experiment(["smoke"], SMALL), folder, quiet=True)
     first = read_json(folder / "provenance.json")["arithmetic"]
     capsys.readouterr()
-    run_study(load_experiment(["mini"], SMALL), folder, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"], SMALL), folder, resume=True, quiet=True)
     assert "goes on with" not in capsys.readouterr().err
     other = {"kernels": None if first["kernels"] else "a" * 16, "compiler": None, "arch": None}
     monkeypatch.setattr(stages, "describe_kernels", lambda: other)
-    run_study(load_experiment(["mini"], SMALL), folder, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"], SMALL), folder, resume=True, quiet=True)
     assert "goes on with" in capsys.readouterr().err
     assert read_json(folder / "provenance.json")["resumed"][-1]["arithmetic"] == other

@@ -21,7 +21,7 @@ def study(folder: Path, *options: str, file_bytes: int | None = None) -> subproc
     settings = [word for setting in SMALL for word in ("-s", setting)]
     limits = (file_bytes, file_bytes)
     return subprocess.run(
-        [sys.executable, "-m", "experiments", "study", "mini", "-o", str(folder), "--quiet", *settings, *options],
+        [sys.executable, "-m", "experiments", "study", "smoke", "-o", str(folder), "--quiet", *settings, *options],
         cwd=folder.parent,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         preexec_fn=None if file_bytes is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),

@@ -30,7 +30,7 @@ CASES = {
 
 def start(folder: Path, case: str, *, resume: bool = False) -> subprocess.Popen:
     settings = [word for setting in (*SMALL, *CASES[case]) for word in ("-s", setting)]
-    command = [sys.executable, "-m", "experiments", "study", "mini", "-o", str(folder), "--quiet", *settings]
+    command = [sys.executable, "-m", "experiments", "study", "smoke", "-o", str(folder), "--quiet", *settings]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [*command, *(["--resume"] if resume else [])],

@@ -48,7 +48,7 @@ def test_a_study_is_refused_before_it_reads_or_writes_anything(held, resume):
     folder, process = held
     (folder / "config.yaml").write_text("whatever\n")
     with pytest.raises(UserError, match=f"in use by process {process.pid}"):
-        run_study(load_experiment(["mini"]), folder, resume=resume, quiet=True)
+        run_study(load_experiment(["smoke"]), folder, resume=resume, quiet=True)
     assert (folder / "config.yaml").read_text() == "whatever\n"
 
 
@@ -82,7 +82,7 @@ def test_ls_knows_a_running_study_from_a_killed_one(held, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "240")
     folder, process = held
     write_json(folder / "study.json", {"state": "running", "seeds": [0], "stages": [], "problems": {}})
-    (folder / "config.yaml").write_text("name: mini\nenv: leaps\npolicy: {tiny: {}}\n")
+    (folder / "config.yaml").write_text("name: smoke\nenv: leaps\npolicy: {tiny: {}}\n")
     print_runs(folder)
     assert f"running, process {process.pid}" in " ".join(capsys.readouterr().out.split())
     process.kill()

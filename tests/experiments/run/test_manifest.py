@@ -89,7 +89,7 @@ def test_sealing_again_does_not_take_a_changed_file_for_right(sealed):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("manifest") / "run"
-    run_study(load_experiment(["mini"], SETTINGS), folder, quiet=True)
+    run_study(load_experiment(["smoke"], SETTINGS), folder, quiet=True)
     return folder
 
 
@@ -137,7 +137,7 @@ def test_a_resume_refuses_by_name(study, tmp_path, damage):
     spoil, told = DAMAGE[damage]
     spoil(folder)
     with pytest.raises(UserError, match=told):
-        run_study(load_experiment(["mini"], SETTINGS), folder, resume=True, quiet=True)
+        run_study(load_experiment(["smoke"], SETTINGS), folder, resume=True, quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -160,21 +160,21 @@ def test_no_arm_vanishes_from_what_is_read(study, tmp_path, name, how):
 
 def test_checkpoints_of_another_config_of_the_same_shape_are_refused(study, tmp_path):
     folder, other = tmp_path / "run", tmp_path / "other"
-    run_study(load_experiment(["mini"], [*SETTINGS, "rl.optimizer.lr=1e-3"]), other, quiet=True)
+    run_study(load_experiment(["smoke"], [*SETTINGS, "rl.optimizer.lr=1e-3"]), other, quiet=True)
     shutil.copytree(study, folder)
     status = read_json(folder / "seed-0/rl/status.json")
     write_json(folder / "seed-0/rl/status.json", {**status, "state": "running"})
     shutil.rmtree(folder / "seed-0/rl/checkpoints")
     shutil.copytree(other / "seed-0/rl/checkpoints", folder / "seed-0/rl/checkpoints")
     with pytest.raises(UserError, match=r"is of config .* it was copied from another stage or run"):
-        run_study(load_experiment(["mini"], SETTINGS), folder, resume=True, quiet=True)
+        run_study(load_experiment(["smoke"], SETTINGS), folder, resume=True, quiet=True)
 
 
 def test_a_stage_that_is_removed_is_run_again_and_comes_to_the_same(study, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(study, folder)
     shutil.rmtree(folder / "seed-0/rl")
-    run_study(load_experiment(["mini"], SETTINGS), folder, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"], SETTINGS), folder, resume=True, quiet=True)
     for name in ("rl", "rlhf"):
         path = f"seed-0/{name}/policy/model.safetensors"
         assert (folder / path).read_bytes() == (study / path).read_bytes()

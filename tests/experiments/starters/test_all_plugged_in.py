@@ -66,7 +66,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_study_of_nothing_but_ones_own_parts(folder):
     with trusting_only([folder]):  # as the commands do
-        run_study(load_experiment(["mini", folder / "own.yaml"]), folder / "run", quiet=True)
+        run_study(load_experiment(["smoke", folder / "own.yaml"]), folder / "run", quiet=True)
     arm = folder / "run/seed-0"
     rows = [json.loads(line) for line in (arm / "rl/metrics.jsonl").read_text().splitlines()]
     assert any("own/equations_per_completion" in row for row in rows)

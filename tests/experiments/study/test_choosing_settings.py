@@ -37,15 +37,15 @@ def test_a_sweep_is_judged_on_validation_problems_unless_told_otherwise(monkeypa
     monkeypatch.setattr("experiments.study.sweep.run_study", run_study)
     for on_test in (False, True):
         with pytest.raises(Ran):
-            run_sweep(["mini"], [], ["rl.steps=1,2"], on_test=on_test)
+            run_sweep(["smoke"], [], ["rl.steps=1,2"], on_test=on_test)
     assert splits == ["validation", "test"]
-    assert load_experiment(["mini"], []).evaluation.split == "test"
+    assert load_experiment(["smoke"], []).evaluation.split == "test"
 
 
 def test_a_sweep_ends_in_a_table_of_what_its_validation_problems_say(tmp_path, capsys):
     small = ["arms={rlhf: null, dpo: null}", "imitation=null", "rl.steps=1", "rl.problems_per_step=2"]
     small += ["evaluation.problems_per_level=1", "evaluation.num_samples=2", "evaluation.validation_problems=2"]
-    run_sweep(["mini"], small, ["rl.optimizer.lr=1e-3,1e-4"], output=tmp_path / "sweep", quiet=True)
+    run_sweep(["smoke"], small, ["rl.optimizer.lr=1e-3,1e-4"], output=tmp_path / "sweep", quiet=True)
     table = capsys.readouterr().out.rpartition("on validation problems")[2]
     assert all(column in table for column in ("rl.optimizer.lr", "1e-3", "1e-4", "sft"))
 
@@ -65,10 +65,10 @@ def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to
         "evaluation={problems_per_level: 3, num_samples: 2, validation_problems: 4, validation_samples: 2}",
         "workers.executor=inline",
     ]
-    run_sweep(["mini"], settings, ["rl.optimizer.lr=1e-3,1e-2", "imitation.steps=3,4"], output=tmp_path / "sweep")
+    run_sweep(["smoke"], settings, ["rl.optimizer.lr=1e-3,1e-2", "imitation.steps=3,4"], output=tmp_path / "sweep")
     assert len(trained) == 2  # one for each number of steps of imitation
     alone = load_experiment(
-        ["mini"], [*settings, "evaluation.split=validation", "rl.optimizer.lr=1e-2", "imitation.steps=4"]
+        ["smoke"], [*settings, "evaluation.split=validation", "rl.optimizer.lr=1e-2", "imitation.steps=4"]
     )
     run_study(alone, tmp_path / "alone", quiet=True)
     for part in ("sft", "rl"):
@@ -88,7 +88,7 @@ def test_a_sweep_keeps_what_the_annotator_of_each_combination_preferred(tmp_path
         "evaluation={problems_per_level: 2, num_samples: 2, validation_problems: 4, validation_samples: 2}",
         "arms={rl: null, dpo: null, rlhf: {method: rl, reward: proxy, judgements: 2, rl: {evaluate_every: 1}}}",
     ]
-    run_sweep(["mini"], small, ["arms.rlhf.rl.algorithm.kl.beta=0.01,0.2"], output=tmp_path, quiet=True)
+    run_sweep(["smoke"], small, ["arms.rlhf.rl.algorithm.kl.beta=0.01,0.2"], output=tmp_path, quiet=True)
     rows = json.loads((tmp_path / "sweep.json").read_text())
     for row in rows:
         choice = row["annotators_choice"]["rlhf"]

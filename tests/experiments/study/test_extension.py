@@ -15,15 +15,15 @@ SMALL = [
 ]
 
 
-def mini(*settings):
-    return load_experiment(["mini"], [*SMALL, *settings])
+def smoke(*settings):
+    return load_experiment(["smoke"], [*SMALL, *settings])
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     root = tmp_path_factory.mktemp("studies")
-    run_study(mini("rl.steps=3"), root / "whole", quiet=True)
-    run_study(mini("rl.steps=2"), root / "extended", quiet=True, same_start=root / "whole")
+    run_study(smoke("rl.steps=3"), root / "whole", quiet=True)
+    run_study(smoke("rl.steps=2"), root / "extended", quiet=True, same_start=root / "whole")
     return root
 
 
@@ -41,7 +41,7 @@ def learned(folder):
 def test_an_extended_study_is_the_one_that_had_the_steps_from_the_beginning(studies, capsys):
     whole, extended = studies / "whole", studies / "extended"
     before = (extended / "config.yaml").read_text()
-    run_study(mini("rl.steps=3"), extended, resume=True, quiet=True)
+    run_study(smoke("rl.steps=3"), extended, resume=True, quiet=True)
     assert f"{extended} is extended: rl from 2 to 3 steps" in capsys.readouterr().err
     policies = [folder / "seed-0" / "rl" / "policy" / "model.safetensors" for folder in (whole, extended)]
     assert policies[0].read_bytes() == policies[1].read_bytes()
@@ -55,9 +55,9 @@ def test_an_extended_study_is_the_one_that_had_the_steps_from_the_beginning(stud
 @pytest.mark.slow
 def test_other_changes_are_refused(studies):
     with pytest.raises(UserError, match=r"differs from .* in more than rl\.steps"):
-        run_study(mini("rl.steps=4", "rl.group_size=5"), studies / "whole", resume=True, quiet=True)
+        run_study(smoke("rl.steps=4", "rl.group_size=5"), studies / "whole", resume=True, quiet=True)
     with pytest.raises(UserError, match="steps are only added"):
-        run_study(mini("rl.steps=1"), studies / "whole", resume=True, quiet=True)
+        run_study(smoke("rl.steps=1"), studies / "whole", resume=True, quiet=True)
 
 
 def test_arms_that_spend_steps_otherwise_or_build_on_the_extended_are_named(tmp_path):

@@ -32,7 +32,7 @@ ARMS = [
 
 
 def folders(overrides: list[str]) -> dict[str, tuple[str, str]]:
-    experiment = load_experiment(["mini"], overrides)
+    experiment = load_experiment(["smoke"], overrides)
     found = labels_of_arms(experiment, experiment.arms)
     return {arm: (labels.pairs, labels.reward_model) for arm, labels in found.items()}
 
@@ -58,7 +58,7 @@ def test_an_arm_that_spells_out_the_shared_settings_shares_them() -> None:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder = tmp_path_factory.mktemp("labels") / "run"
-    run_study(load_experiment(["mini"], [*SMALL, *ARMS]), folder, quiet=True)
+    run_study(load_experiment(["smoke"], [*SMALL, *ARMS]), folder, quiet=True)
     return load_study(folder)
 
 
@@ -130,22 +130,22 @@ def test_agreement_is_pooled_over_seeds_by_the_number_of_pairs() -> None:
 )
 def test_mistakes_are_told(override: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        check_components(load_experiment(["mini"], [override]))
+        check_components(load_experiment(["smoke"], [override]))
 
 
 def test_labels_without_a_preference_are_refused_with_what_to_do(tmp_path: Path) -> None:
     perfect = "preference.annotator=perfect"  # of a start that solves nothing: every pair is a tie
     with pytest.raises(UserError, match="all 40 answers of perfect are ties"):
-        run_study(load_experiment(["mini"], [*SMALL, perfect, "arms={rl: null, rlhf: null}"]), tmp_path / "run")
+        run_study(load_experiment(["smoke"], [*SMALL, perfect, "arms={rl: null, rlhf: null}"]), tmp_path / "run")
 
 
 def test_a_curriculum_by_reward_may_choose_for_any_arm() -> None:
-    check_components(load_experiment(["mini"], ["rl.curriculum={name: learnability, by: reward}"]))
-    check_components(load_experiment(["mini"], ["arms={rlhf: null}", "rl.curriculum=learnability"]))
+    check_components(load_experiment(["smoke"], ["rl.curriculum={name: learnability, by: reward}"]))
+    check_components(load_experiment(["smoke"], ["arms={rlhf: null}", "rl.curriculum=learnability"]))
 
 
 def test_the_plan_tells_every_set_of_labels(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    print_plan(load_experiment(["mini"], ARMS))
+    print_plan(load_experiment(["smoke"], ARMS))
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "preferences 60 judgements by careful on pairs of the start" in told
     assert "preferences-verbose 60 judgements by verbose on pairs of the start" in told

@@ -39,7 +39,7 @@ def labels(tmp_path):
 
 def test_a_study_learns_from_recorded_labels(labels, tmp_path):
     folder = tmp_path / "run"
-    run_study(load_experiment(["mini"], [*SMALL, f"preference.comparisons={labels}"]), folder, quiet=True)
+    run_study(load_experiment(["smoke"], [*SMALL, f"preference.comparisons={labels}"]), folder, quiet=True)
     results = load_study(folder)
     report = results.card("preferences/label_report.json", 0)
     assert (report["annotator"], report["num_labels"]) == ("people", 24)
@@ -62,10 +62,10 @@ def test_a_file_without_labels_is_told_before_anything_is_trained(tmp_path, cont
     if content is not None:
         path.write_text(content)
     with pytest.raises(UserError, match=told):
-        check_components(load_experiment(["mini"], [f"preference.comparisons={path}"]))
+        check_components(load_experiment(["smoke"], [f"preference.comparisons={path}"]))
 
 
 @pytest.mark.parametrize("arm", ["online: online_dpo", "thumbs: kto"])
 def test_methods_that_need_somebody_to_ask_are_refused(labels, arm):
     with pytest.raises(UserError, match=r"somebody to ask|nobody is there"):
-        check_components(load_experiment(["mini"], [f"preference.comparisons={labels}", f"arms={{{arm}}}"]))
+        check_components(load_experiment(["smoke"], [f"preference.comparisons={labels}", f"arms={{{arm}}}"]))

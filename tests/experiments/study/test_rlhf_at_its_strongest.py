@@ -25,7 +25,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder = tmp_path_factory.mktemp("strong") / "run"
-    run_study(load_experiment(["mini"], SMALL), folder, quiet=True)
+    run_study(load_experiment(["smoke"], SMALL), folder, quiet=True)
     return load_study(folder)
 
 
@@ -80,7 +80,7 @@ def test_stopped_between_the_fits_it_ends_as_undisturbed(results: StudyResults, 
         if checkpoint.name > "step-00000001":
             shutil.rmtree(checkpoint)
     shutil.rmtree(arm / "refit-1")
-    run_study(load_experiment(["mini"], SMALL), broken, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"], SMALL), broken, resume=True, quiet=True)
     assert (arm / "policy/model.safetensors").read_bytes() == (
         whole / "seed-0/rlhf/policy/model.safetensors"
     ).read_bytes()

@@ -13,14 +13,14 @@ from experiments.study.starts import GIVEN, has_starts
 RL = "arms={rl: {method: rl, reward: verifier}, rlhf: null, dpo: null}"
 
 
-def mini(*overrides):
-    return load_experiment(["mini"], ["name=made", "rl.steps=1", "imitation.steps=4", RL, *overrides])
+def smoke(*overrides):
+    return load_experiment(["smoke"], ["name=made", "rl.steps=1", "imitation.steps=4", RL, *overrides])
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("starts") / "source"
-    run_study(mini(), folder, quiet=True)
+    run_study(smoke(), folder, quiet=True)
     return folder
 
 
@@ -30,7 +30,7 @@ def weights(folder):
 
 def test_the_weights_are_taken_over_and_tested_as_the_new_study_tests(source, tmp_path):
     folder = tmp_path / "new"
-    experiment = mini("evaluation.num_samples=6", "evaluation.support_samples=2", "evaluation.levels=[1, 2]")
+    experiment = smoke("evaluation.num_samples=6", "evaluation.support_samples=2", "evaluation.levels=[1, 2]")
     assert has_starts(experiment, source)
     run_study(experiment, folder, quiet=True, same_start=source)
     assert weights(folder) == weights(source)
@@ -48,7 +48,7 @@ def test_the_weights_are_taken_over_and_tested_as_the_new_study_tests(source, tm
 
 def test_a_start_that_was_tested_alike_is_copied_whole(source, tmp_path):
     folder = tmp_path / "new"
-    run_study(mini("rl.steps=2"), folder, quiet=True, same_start=source)
+    run_study(smoke("rl.steps=2"), folder, quiet=True, same_start=source)
     kept = [list(read_jsonl(root / "seed-0" / "sft" / "metrics.jsonl")) for root in (source, folder)]
     assert kept[0] == kept[1] != []
 
@@ -58,7 +58,7 @@ def test_a_start_that_was_tested_alike_is_copied_whole(source, tmp_path):
     [("imitation.steps=5", "other settings of imitation"), ("seeds=[0, 1]", "seed 1 has none that is finished")],
 )
 def test_a_start_of_another_making_is_refused_before_anything_is_written(source, tmp_path, override, told):
-    experiment = mini(override)
+    experiment = smoke(override)
     assert not has_starts(experiment, source)
     with pytest.raises(UserError, match=told):
         run_study(experiment, tmp_path / "new", quiet=True, same_start=source)
@@ -67,8 +67,8 @@ def test_a_start_of_another_making_is_refused_before_anything_is_written(source,
 
 def test_a_start_that_was_changed_since_is_refused(source, tmp_path):
     copy = tmp_path / "copy"
-    run_study(mini(), copy, quiet=True, same_start=source)
+    run_study(smoke(), copy, quiet=True, same_start=source)
     path = copy / "seed-0" / "sft" / "policy" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedArtefactError, match="was changed"):
-        run_study(mini("evaluation.num_samples=2"), tmp_path / "new", quiet=True, same_start=copy)
+        run_study(smoke("evaluation.num_samples=2"), tmp_path / "new", quiet=True, same_start=copy)

@@ -17,8 +17,8 @@ RL_ONLY = "arms={rl: {reward: {name: verifier, weights: {format: 1.0, solution: 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "mini"
-    run_study(load_experiment(["mini"]), folder, quiet=True)
+    folder = tmp_path_factory.mktemp("study") / "smoke"
+    run_study(load_experiment(["smoke"]), folder, quiet=True)
     return folder
 
 
@@ -91,14 +91,14 @@ def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(st
 
 def test_a_used_folder_is_refused_unless_resuming(study):
     with pytest.raises(UserError, match="add --resume"):
-        run_study(load_experiment(["mini"]), study, quiet=True)
+        run_study(load_experiment(["smoke"]), study, quiet=True)
     with pytest.raises(UserError, match="the config differs"):
-        run_study(load_experiment(["mini"], ["rl.group_size=2"]), study, resume=True, quiet=True)
+        run_study(load_experiment(["smoke"], ["rl.group_size=2"]), study, resume=True, quiet=True)
 
 
 def test_resuming_a_finished_study_changes_nothing(study):
     before = (study / "report.json").read_text()
-    run_study(load_experiment(["mini"]), study, resume=True, quiet=True)
+    run_study(load_experiment(["smoke"]), study, resume=True, quiet=True)
     after = (study / "report.json").read_text()
     assert json.loads(before)["headline"] == json.loads(after)["headline"]
 
@@ -118,7 +118,7 @@ class StopAfter(Display):
 
 @pytest.mark.parametrize(("stage", "step"), [("sft", 31), ("rl", 3)])
 def test_interrupted_and_resumed_is_the_undisturbed_run_bit_for_bit(tmp_path, stage, step):
-    experiment = load_experiment(["mini"], [RL_ONLY, "imitation.steps=50"])
+    experiment = load_experiment(["smoke"], [RL_ONLY, "imitation.steps=50"])
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_study(experiment, whole, quiet=True)
     with pytest.raises(SystemExit) as stopped:
@@ -186,7 +186,17 @@ def test_the_same_study_runs_on_gsm8k_files_with_a_hugging_face_model(gsm8k_like
 def test_ray_and_inline_give_the_same_study(tmp_path):
     tables = []
     for executor in ("inline", "ray"):
-        experiment = load_experiment(["mini"], [RL_ONLY, "imitation.steps=20", f"workers.executor={executor}"])
+        experiment = load_experiment(["smoke"], [RL_ONLY, "imitation.steps=20", f"workers.executor={executor}"])
         run_study(experiment, tmp_path / executor, quiet=True)
         tables.append((tmp_path / executor / "seed-0/rl/policy/model.safetensors").read_bytes())
     assert tables[0] == tables[1]
+
+
+@pytest.mark.slow
+@pytest.mark.learning
+def test_the_first_look_shows_rl_above_its_start(tmp_path):
+    run_study(load_experiment(["mini"]), tmp_path / "mini", quiet=True)
+    results = load_study(tmp_path / "mini")
+    gain = results.policies["rl"].minus(results.policies["sft"])
+    assert gain.low > 0
+    assert results.policies["sft"].mean() > 0.3

@@ -12,6 +12,7 @@ from policies.causal import load_policy
 from policies.pretrained import fetch as fetching
 from policies.pretrained.catalogue import KnownModel
 from policies.pretrained.gguf import converted, is_gguf
+from policies.pretrained.prompting import is_tiny
 from policies.tiny import TinyConfig, build_tiny
 
 WIDTH, INNER, LAYERS, HEADS = 32, 64, 2, 2
@@ -188,3 +189,15 @@ def test_adapters_that_do_not_fit_are_told(adapted):
     (folder / "adapter" / "adapter_config.json").write_text("{")
     with pytest.raises(ValueError, match="not the config of a LoRA adapter"):
         load_policy(folder / "adapter")
+
+
+def test_a_shipped_policy_is_loaded_by_its_name_and_read_as_a_tiny_one(tmp_path, monkeypatch):
+    folder = fetching.shipped("leaps-imitator")
+    assert fetching.located("leaps-imitator") == str(folder)
+    assert is_tiny("leaps-imitator")
+    assert load_policy("leaps-imitator").num_parameters == 209_984
+    for name in ("leaps-imitator/..", "../shipped/leaps-imitator", "", ".", "nothing"):
+        assert fetching.shipped(name) is None, name
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaps-imitator").mkdir()  # a folder here is meant by its own name
+    assert fetching.located("leaps-imitator") == "leaps-imitator"
