@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group
@@ -14,8 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from experiments.run.schedule import Schedule
+from experiments.run.terminal import printable
+from rl.types import Trajectory
+
 SPARKS = "▁▂▃▄▅▆▇█"
 PLAIN_SECONDS = 10.0  # between two lines in a pipe
+SAMPLE_SECONDS = 60.0  # between two completions in a pipe
+SAMPLE_CHARACTERS = 300  # of prompt, and of completion
 SHOWN = (  # metric, label, format
     ("reward/mean", "reward", "{:.3f}"),
     ("gold/correct", "gold", "{:.3f}"),
@@ -62,9 +68,15 @@ class _Stage:
     rewards: list[float] = field(default_factory=list)
     gold: list[float] = field(default_factory=list)
 
+    def seconds_left(self) -> float | None:
+        """By the pace so far; None: not known."""
+        if self.ended or not self.done:
+            return None
+        return (time.time() - self.began) / self.done * max(0, self.total - self.done)
+
 
 class Display:
-    """Stages with progress and time left; reward beside gold accuracy; the last warnings."""
+    """The study's name, its stages, the time left in all; reward beside gold accuracy; a completion; warnings."""
 
     def __init__(self, console: Console | None = None, *, live: bool | None = None, quiet: bool = False) -> None:
         self.console = console or Console(file=sys.stderr)
@@ -73,7 +85,11 @@ class Display:
         self._stages: dict[str, _Stage] = {}
         self._warnings: deque[str] = deque(maxlen=4)
         self._live: Live | None = None
-        self._printed = 0.0
+        self._printed = self._sampled = 0.0
+        self._name = ""
+        self._schedule = Schedule()
+        self._sample = ""
+        self._began = time.time()
 
     def __enter__(self) -> Display:
         if self.is_live and not self.quiet:
@@ -85,22 +101,39 @@ class Display:
         if self._live:
             self._live.stop()
 
+    def study(self, name: str, stages: Sequence[str], seeds: Sequence[int]) -> None:
+        """What is going to be done: the stages of each seed."""
+        self._name, self._schedule = printable(name), Schedule(stages, seeds)
+        each = f" for each of {len(seeds)} seeds" if len(seeds) > 1 else ""
+        self._say(f"{self._name}: {len(stages)} stages{each}: {', '.join(stages)}", at_once=True)
+
+    def seed(self, seed: int) -> None:
+        """The stages of a seed begin; those of the last one leave the screen."""
+        self._schedule.seed = seed
+        self._stages.clear()
+
+    def skip(self, stage: str, seconds: float) -> None:
+        """A stage was done before this run went on, in so many seconds."""
+        self._schedule.took[self._schedule.seed, stage] = seconds
+
     def begin(self, stage: str) -> None:
         """A stage starts."""
         self._stages[stage] = _Stage()
-        self._say(f"{stage}: begins", at_once=True)
+        number, total = self._schedule.count(stage)
+        self._say(f"{stage}: begins" + (f" (stage {number} of {total})" if self._name else ""), at_once=True)
 
     def end(self, stage: str, note: str = "") -> None:
         """A stage ended; `note` is what it came to."""
         state = self._stages.setdefault(stage, _Stage())
         state.ended, state.note = time.time(), note or state.note
+        self._schedule.took[self._schedule.seed, stage] = state.ended - state.began
         self._say(f"{stage}: done in {clock(state.ended - state.began)}  {note}", at_once=True)
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """How far a stage is."""
         state = self._stages.setdefault(stage, _Stage())
         state.done, state.total, state.note = done, total, note
-        self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}")
+        self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}{self._time_left(', ')}")
 
     def metrics(self, stage: str, values: Mapping[str, float]) -> None:
         """The numbers of a step."""
@@ -110,6 +143,15 @@ class Display:
             state.rewards.append(values["reward/mean"])
         if "gold/correct" in values:
             state.gold.append(values["gold/correct"])
+
+    def sample(self, stage: str, step: int, trajectory: Trajectory) -> None:
+        """A completion of a step, as it came: always the first of the first group."""
+        verdict = "right" if trajectory.verdict.solution_share >= 1 else "wrong"
+        texts = (_one_line(text) for text in (trajectory.problem.text, trajectory.completion.text))
+        self._sample = f"{stage} step {step}, {verdict}, reward {trajectory.reward:.2f}: {' -> '.join(texts)}"
+        if time.time() - self._sampled >= SAMPLE_SECONDS:
+            self._sampled = time.time()
+            self._say(f"sample: {self._sample}", at_once=True)
 
     def warn(self, stage: str, message: str) -> None:
         """A warning, kept on screen."""
@@ -123,6 +165,14 @@ class Display:
             self._printed = time.time()
             self.console.print(line.rstrip(), highlight=False, soft_wrap=True, markup=False)
 
+    def _time_left(self, before: str) -> str:
+        """`about 3:10 left in all`, once anything is known; over: some stages to come are of no kind that was done."""
+        if not self._name:
+            return ""
+        name = next((name for name, state in self._stages.items() if not state.ended), None)
+        seconds, unknown = self._schedule.seconds_left(name, self._stages[name].seconds_left() if name else None)
+        return f"{before}{'over' if unknown else 'about'} {clock(seconds)} left in all" if seconds else ""
+
     def _numbers(self, state: _Stage) -> str:
         found = [(label, form, state.values[name]) for name, label, form in SHOWN if name in state.values]
         parts = [f"{label} {form.format(value)}" for label, form, value in found]
@@ -135,18 +185,44 @@ class Display:
     def __rich__(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for name, state in self._stages.items():
-            elapsed = (state.ended or time.time()) - state.began
-            left = elapsed / state.done * (state.total - state.done) if state.done and not state.ended else None
+            elapsed, left = (state.ended or time.time()) - state.began, state.seconds_left()
             bar = ProgressBar(total=max(state.total, 1), completed=state.total if state.ended else state.done, width=20)
             count = "done" if state.ended else f"{state.done}/{state.total}"
             times = clock(elapsed) if state.ended else f"{clock(elapsed)} left {clock(left)}"
             table.add_row(Text(name, style="bold"), bar, count, times, Text(state.note, overflow="ellipsis"))
-        parts: list[object] = [table]
+        parts: list[object] = [*self._head(), table, *self._next()]
         running = [s for s in self._stages.values() if not s.ended]
         if running:
             state = running[-1]
             parts.append(Text(self._numbers(state)))
             if state.rewards:
                 parts.append(Text(f"reward {sparkline(state.rewards)}   gold {sparkline(state.gold)}"))
+        if self._sample:
+            parts.append(Text(self._sample, style="dim"))
         parts += [Text(f"! {w}", style="yellow") for w in self._warnings]
         return Group(*parts)  # type: ignore[arg-type]
+
+    def _head(self) -> list[Text]:
+        """Name, seed, number of the stage, time gone and left."""
+        if not self._name:
+            return []
+        running = next((name for name, state in self._stages.items() if not state.ended), None)
+        number, total = self._schedule.count(running)
+        seeds = self._schedule.seeds
+        seed = f"  seed {self._schedule.seed}" if len(seeds) > 1 else ""
+        gone = clock(time.time() - self._began)
+        return [
+            Text(f"{self._name}{seed}  stage {number} of {total}  {gone} gone{self._time_left(', ')}", style="bold")
+        ]
+
+    def _next(self) -> list[Text]:
+        """The stages to come."""
+        running = next((name for name, state in self._stages.items() if not state.ended), None)
+        names = [stage for seed, stage in self._schedule.to_come(running) if seed == self._schedule.seed]
+        return [Text(f"to come: {', '.join(names)}", style="dim")] if names else []
+
+
+def _one_line(text: str) -> str:
+    """Text of a problem or a model on one line, nothing in it that a terminal would carry out."""
+    short = text if len(text) <= SAMPLE_CHARACTERS else text[:SAMPLE_CHARACTERS] + " ..."
+    return " / ".join(printable(short).replace("\t", " ").splitlines())

@@ -65,6 +65,8 @@ class RunRecorder:
             for trajectory in group.trajectories[:SAMPLED_TRAJECTORIES]
         ]
         append_jsonl(self.folder.path / "samples.jsonl", rows)
+        if groups and groups[0].trajectories:
+            self.display.sample(stage, step, groups[0].trajectories[0])
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """How far the stage is, on screen and in status.json."""

@@ -34,7 +34,7 @@ from experiments.study.components import build_env
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
 from experiments.study.plan import check_components
-from experiments.study.seed import SeedStages, make_services
+from experiments.study.seed import SeedStages, make_services, planned_stages
 from experiments.study.starts import take_starts, why_not
 from policies.causal import check_device
 from policies.kernels import describe_kernels
@@ -69,7 +69,9 @@ class Study:
         )
         start_executor(self.experiment)
         try:
+            self.display.study(self.experiment.name, planned_stages(self.experiment), self.experiment.seeds)
             for seed in self.experiment.seeds:
+                self.display.seed(seed)
                 root = self.folder / f"seed-{seed}"
                 services = make_services(self.experiment, seed, root, test, validation, self.display, self.stop)
                 try:

@@ -151,7 +151,9 @@ class SeedStages:
                 verify(folder.path, identity, digests)
             else:
                 verify_figures(sealed.path)
-            self.on_stage({**row, **self.before(seed, name)})
+            before = self.before(seed, name)
+            self.display.skip(name, float(before.get("seconds", 0.0)))
+            self.on_stage({**row, **before})
             return
         if self.stop.requested:
             raise StudyInterrupted
@@ -216,6 +218,20 @@ class SeedStages:
             seal(folder.path, identity, parents)
         else:
             seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
+
+
+def planned_stages(experiment: Experiment) -> list[str]:
+    """Names of a seed's stages in their order, as far as they are known before: tests of earlier policies are not."""
+    found = [START, f"test {START}"]
+    labels = labels_of_arms(experiment, experiment.arms)
+    for name, arm in experiment.arms.items():
+        if arm.uses_comparisons:
+            pairs, model = labels[name].pairs, Path(labels[name].reward_model).name
+            found.append(pairs)
+            if arm.uses_reward_model:
+                found.append(model if pairs == PREFERENCES else f"{pairs}/{model}")
+    arms = [stage for name in experiment.arms for stage in (name, f"test {name}")]
+    return list(dict.fromkeys([*found, *arms]))
 
 
 def _collect(preferences: Preferences, _: RunRecorder) -> None:
