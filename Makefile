@@ -40,7 +40,7 @@ slow: $(READY)
 
 # The pages as a site, in site/: search, and pages of the Python interface. Needs no network once installed.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict 
 
 # The versions of this environment, as the ones to install from now on.
 lock: $(READY)
