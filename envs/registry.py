@@ -192,12 +192,10 @@ def _read_value(text: str) -> Any:
 
 def parse_levels(value: Any) -> tuple[int, ...]:
     """Levels from a sequence, one number, or text such as "1-4" or "1,3,5"."""
-    if isinstance(value, int):
-        return (value,)
     if not isinstance(value, str):
-        levels = list(value)
-        if not all(isinstance(level, int) for level in levels):
-            raise ValueError(f"levels are {value!r}, expected whole numbers")
+        levels = list(value) if isinstance(value, Sequence) else [value]
+        if not all(isinstance(level, int) and not isinstance(level, bool) and level >= 0 for level in levels):
+            raise ValueError(f'levels are {value!r}, expected whole numbers from 0 on, or text such as "1-4"')
         return tuple(levels)
     levels = []
     for part in value.split(","):
@@ -215,8 +213,14 @@ def _parameters(cls: type[Environment]) -> list[str]:
     """Names of an environment's settings; holds VARIADIC when it takes any."""
     if issubclass(cls, FunctionEnvironment):
         return list(inspect.signature(cls.function).parameters)[2:]
-    parameters = inspect.signature(cls).parameters.values()
-    return [VARIADIC if p.kind is p.VAR_KEYWORD else p.name for p in parameters]
+    names: list[str] = []
+    makers = [base for base in cls.__mro__ if base is not object and "__init__" in vars(base)]
+    for base in makers:  # a constructor that hands its further settings on is followed to the next one
+        own = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names += [p.name for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in names]
+        if not any(p.kind is p.VAR_KEYWORD for p in own):
+            return names
+    return [*names, VARIADIC] if makers else []
 
 
 _PLAIN: Mapping[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}

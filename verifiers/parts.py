@@ -75,7 +75,7 @@ def find_part(kind: str, name: str, built_in: Mapping[str, Any]) -> Any:
     names = [*built_in, *plugged_in(kind)]
     known = f"one of {', '.join(names)}, or " if names else ""
     raise ValueError(
-        f"unknown {kind} {name!r}{suggest(name, names, most=1)}; expected {known}one of your own: "
+        f"unknown {kind} {name!r}{suggest(name, names, most=2)}; expected {known}one of your own: "
         "package.module:attribute or path/to/file.py:attribute"
     )
 

@@ -35,7 +35,7 @@ class BestOfN(Method[BestOfNArm]):
     def check(self, env: Environment) -> None:
         """Builds what picks."""
         super().check(env)
-        check_reward(self.arm.reward, env)
+        check_reward(self.arm.reward, env, where=f"arms.{self.name}.reward")
 
     def plan(self) -> str:
         """n, whose completions, and what picks; that nothing is trained."""

@@ -45,7 +45,7 @@ class Rl(Method[RlArm]):
         train_settings(self.rl, self.shared.workers.shard_size)
         self._check_proxy()
         curriculum = curriculum_of(self.rl, env, 0, where=f"{self.name}: rl.curriculum")
-        check_reward(self.arm.reward, env)
+        check_reward(self.arm.reward, env, where=f"arms.{self.name}.reward")
         if getattr(curriculum, "reads_gold", False) and reads_gold(self.arm.reward) is False:
             raise UserError(
                 f"{self.name}: rl.curriculum {self.rl.curriculum.name} chooses problems by ground truth, to which an "

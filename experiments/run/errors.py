@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 
 from verifiers import plugins
@@ -24,6 +25,13 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, else `; known: a, b, c`."""
     names = sorted(set(known))
     return plugins.suggest(given, names, most=1) or (f"; known: {', '.join(names)}" if names else "")
+
+
+def with_place(error: BaseException) -> str:
+    """An error that nobody foresaw, of somebody's own code or of a library: what it says, and where it was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    where = f" ({frame.filename}:{frame.lineno}, in {frame.name})" if frame else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"
 
 
 def in_words(error: Exception) -> str:

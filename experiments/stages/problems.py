@@ -10,7 +10,7 @@ from envs.distinct import distinct_problems
 from envs.environment import Environment
 from envs.types import Problem
 from experiments.config.sections import EvaluationSection
-from experiments.run.errors import UserError
+from experiments.run.errors import UserError, with_place
 from experiments.run.terminal import tell
 from rl.records.evaluate import problem_set_hash
 
@@ -30,6 +30,8 @@ def final_problems(env: Environment, section: EvaluationSection) -> list[Problem
         )
     except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
+    except Exception as error:  # whatever an environment's own code raises is told in the same way
+        raise UserError(f"env: a problem could not be drawn: {with_place(error)}") from error
     _tell(missing)
     return problems
 
@@ -50,6 +52,8 @@ def validation_problems(env: Environment, section: EvaluationSection) -> list[Pr
                 break
     except (ValueError, OSError) as error:  # OSError: a data set that cannot be had
         raise UserError(f"evaluation: {error}") from error
+    except Exception as error:  # whatever an environment's own code raises is told in the same way
+        raise UserError(f"env: a problem could not be drawn: {with_place(error)}") from error
     if len(seen) < section.validation_problems:
         _tell(
             [f"there are {len(seen)} different validation problems, where {section.validation_problems} were asked for"]

@@ -29,7 +29,7 @@ def build_reward(reward: Component, start_policy: Path, reward_model: Path | Non
     return build("reward", reward, lambda name, **settings: _reward(name, settings, start_policy, reward_model, device))
 
 
-def check_reward(reward: Component, env: Environment | None = None) -> None:
+def check_reward(reward: Component, env: Environment | None = None, *, where: str = "reward") -> None:
     """Builds a reward function as far as that needs no model.
 
     Raises:
@@ -37,11 +37,11 @@ def check_reward(reward: Component, env: Environment | None = None) -> None:
     """
     for source in reward_sources(reward):
         if source.name == PROXY:
-            build("reward", source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
+            build(where, source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
             continue
-        made = build("reward", source, _without_a_model)
+        made = build(where, source, _without_a_model)
         if isinstance(made, VerifierReward) and env is not None:
-            _check_weights(made, env)
+            _check_weights(made, env, where)
 
 
 def _without_a_model(name: str, **settings: Any) -> RewardFunction:
@@ -58,7 +58,7 @@ def reads_gold(reward: Component) -> bool | None:
     return True if True in said else None if None in said else False
 
 
-def _check_weights(reward: VerifierReward, env: Environment) -> None:
+def _check_weights(reward: VerifierReward, env: Environment, where: str) -> None:
     """Refuses a weight that names nothing in the verdicts on the environment's own solutions.
 
     Where a verdict needs a conversation, or there are no solutions, the first step of training is the one to tell.
@@ -82,7 +82,8 @@ def _check_weights(reward: VerifierReward, env: Environment) -> None:
     wrong = next((name for name in reward.weights if name not in known), None)
     if wrong is not None:
         raise UserError(
-            f"reward: weight {wrong!r} measures nothing in environment {env.name!r}, expected one of {', '.join(known)}"
+            f"{where}: weight {wrong!r} measures nothing in environment {env.name!r}, expected one of "
+            f"{', '.join(known)}"
         )
 
 

@@ -15,7 +15,7 @@ from envs.environment import Environment
 from envs.registry import make, parse_reference
 from envs.types import EnvSpec
 from experiments.config.sections import Component, SamplingSection
-from experiments.run.errors import UserError, did_you_mean, in_words
+from experiments.run.errors import UserError, did_you_mean, in_words, with_place
 from experiments.run.terminal import tell
 from policies.types import Sampling
 
@@ -32,6 +32,8 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
         return factory(component.name, **component.settings)
     except (ValueError, TypeError, ArithmeticError, LookupError, OSError, ImportError) as error:
         raise UserError(f"{what}: {in_words(error)}") from error
+    except Exception as error:  # whatever the constructor of somebody's own part raises
+        raise UserError(f"{what}: {with_place(error)}") from error
 
 
 def find_named(where: str, find: Callable[[Any], T], names: Any) -> T:

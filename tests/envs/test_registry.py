@@ -191,3 +191,9 @@ def test_the_salt_of_a_run_travels_with_its_grader():
         "assert seeded(x, x).random() != before"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_setting_that_a_data_file_has_not_is_told_with_those_that_it_has(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "1 + 1?", "answer": "2", "split": "train"}\n')
+    with pytest.raises(TypeError, match=r"no setting 'verfy'; did you mean 'verify'\?; it has path, prompt"):
+        make(f"jsonl:{tmp_path}/rows.jsonl?verfy=numeric")

@@ -272,6 +272,16 @@ def test_the_linear_equation_example_is_at_most_ten_lines_and_passes():
     assert report.is_ok, report.text()
 
 
+@pytest.mark.parametrize("name", ["certificate:factors", "reach:Reach", "postage:Postage"])
+def test_the_examples_of_the_page_stand_in_it_and_pass(name):
+    file, _, attribute = name.partition(":")
+    path = Path(__file__).parents[3] / f"examples/{file}.py"
+    page = (path.parents[1] / "docs/writing-environments.md").read_text()
+    assert f"```python\n{path.read_text()}```" in page
+    report = check_environment(f"{path}:{attribute}", num=40)
+    assert report.is_ok, report.text()
+
+
 def test_the_environment_of_the_readme_is_at_most_ten_lines_and_passes(tmp_path):
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     (source,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "@environment" in block]
