@@ -9,21 +9,24 @@ from typing import Annotated
 import typer
 
 from envs.distinct import distinct_problems
+from envs.environment import Environment
 from envs.registry import parse_levels
-from envs.types import Problem
+from envs.types import EnvSpec, Problem
 from experiments.cli.outputs import output_file
 from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
-from experiments.run.errors import UserError
+from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.folders import write_json
 from experiments.run.manifest import verify_model
 from experiments.run.terminal import tell
-from experiments.stages.prompting import prompted
+from experiments.stages.prompting import CHAT, prompted
 from experiments.study.components import build_env
+from policies.endpoint import Endpoint, EndpointError
 from policies.types import Sampling
 from rl.records.evaluate import Evaluation
 from rl.records.evaluate import evaluate as evaluate_policy
 from rl.workers import PolicySpec, WorkerSpec
+from rl.workers.endpoint import EndpointWorkers
 from rl.workers.engine import RolloutEngine
 from rl.workers.inline import InlineWorkers
 from verifiers.types import Outcome
@@ -33,7 +36,7 @@ MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
 
 def evaluate(
-    policy: Annotated[str, typer.Argument(help="A policy folder, a run folder, or a hub id.")],
+    policy: Annotated[str, typer.Argument(help="A policy folder, a run folder, a hub id, or an API's URL.")],
     env: Annotated[str, typer.Option("--env", help="Environment, e.g. leaps or 'jsonl:file.jsonl'.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     levels: Annotated[str, typer.Option(help="e.g. 1-4 or 1,3; default: all of the environment.")] = "",
@@ -49,12 +52,29 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of problems and sampling.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1")] = "cpu",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+    model: Annotated[str, typer.Option(help="With an API's URL as POLICY: the model's name there.")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time, to an API.")] = 8,
+    prices: Annotated[
+        str, typer.Option(help="Of a million tokens read and written, to show what an API's answers cost: 0.15,0.6")
+    ] = "",
 ) -> None:
     """Evaluate a policy on fresh problems, by level.
 
     Greedy, mean@k with its interval, unbiased pass@k, and maj@k.
     """
     output_file(output)
+    if policy.startswith(("http://", "https://")):
+        asked_of = _endpoint(policy, model, concurrency, prices)
+        spec, made = build_env(Component(name=env) if "template" in env else _as_chat(env))
+        asked = _problems(made, levels, problems, split, seed)
+        sampling = Sampling(max_new_tokens=max_new_tokens or MAX_NEW_TOKENS, temperature=temperature or 1.0)
+        evaluation = _evaluate_endpoint(asked_of, spec, asked, samples if temperature else 0, sampling, seed)
+        print_evaluation(evaluation, title=f"{model} on {env} ({split})")
+        if output is not None:
+            write_json(output, evaluation.to_json())
+        return
+    if model:
+        raise UserError(f"--model goes with the URL of an API, and the policy is {policy!r}")
     folder = Path(policy)
     if (folder / "policy").is_dir():
         folder = folder / "policy"
@@ -64,13 +84,7 @@ def evaluate(
     if not folder.exists() and (policy.count("/") != 1 or policy.startswith((".", "/", "~"))) and "/" in policy:
         raise UserError(f"{policy} is not a folder, nor a hub id (owner/name)")
     spec, made = build_env(prompted(Component(name=env), location))
-    try:
-        wanted = parse_levels(levels) if levels else (*made.levels, *made.ood_levels)
-        asked, missing = distinct_problems(made, wanted, problems, split=split, seed=seed)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    for sentence in missing:
-        tell(f"warning: {sentence}")
+    asked = _problems(made, levels, problems, split, seed)
     try:
         workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:
@@ -89,6 +103,56 @@ def evaluate(
     print_evaluation(evaluation, title=f"{policy} on {env} ({split})")
     if output is not None:
         write_json(output, evaluation.to_json())
+
+
+def _problems(env: Environment, levels: str, num: int, split: str, seed: int) -> list[Problem]:
+    """Distinct problems of every level; where a level has too few, that is told."""
+    try:
+        wanted = parse_levels(levels) if levels else (*env.levels, *env.ood_levels)
+        asked, missing = distinct_problems(env, wanted, num, split=split, seed=seed)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    for sentence in missing:
+        tell(f"warning: {sentence}")
+    return list(asked)
+
+
+def _as_chat(env: str) -> Component:
+    """The environment with messages for prompts: what is behind an API is a chat model, unless `template=` says more.
+
+    An environment whose problems are messages already is left as it is.
+    """
+    plain = Component(name=env)
+    is_text = isinstance(build_env(plain)[1].problem(0).prompt, str)
+    return Component(name=env, settings={"template": CHAT}) if is_text else plain
+
+
+def _endpoint(url: str, model: str, concurrency: int, prices: str) -> Endpoint:
+    """Where the model is, and what it costs."""
+    try:
+        price_in, price_out = (float(part) for part in prices.split(",")) if prices else (0.0, 0.0)
+        return Endpoint(url, model, concurrency=concurrency, price_in=price_in, price_out=price_out)
+    except ValueError as error:
+        told = f"--prices is {prices!r}, expected two numbers such as 0.15,0.6" if model and prices else str(error)
+        raise UserError(told.replace("`model`", "--model")) from error
+
+
+def _evaluate_endpoint(
+    endpoint: Endpoint, spec: EnvSpec, problems: Sequence[Problem], samples: int, sampling: Sampling, seed: int
+) -> Evaluation:
+    """An evaluation of the model behind an API; what it took is printed."""
+    try:
+        workers = EndpointWorkers(endpoint, spec, seed=seed)
+    except (ValueError, ImportError) as error:
+        raise UserError(str(error)) from error
+    try:
+        evaluation = evaluate_policy(workers, problems, num_samples=samples, sampling=sampling)
+    except EndpointError as error:
+        raise UserError(str(error), EXIT_RUN_FAILED) from error
+    finally:
+        workers.close()
+        print(workers.client.spent.told(endpoint))
+    return evaluation
 
 
 def _warn_of_silence(evaluation: Evaluation, prompt: str, mark: str) -> None:

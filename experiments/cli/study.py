@@ -1,4 +1,4 @@
-"""`beyond study`, `run`, `sweep`, `check`, `configs`: the verbs that read a config."""
+"""`beyond study`, `run`, `sweep`, `check`, `plan`, `configs`: the verbs that read a config."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ Start = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in its folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but the result.")]
+Parallel = Annotated[
+    int, typer.Option("--parallel", min=1, help="Seeds at a time, each in a process of this machine or of the cluster.")
+]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="Comma-separated seeds, e.g. 0,1,2.")]
 
 
@@ -39,6 +42,7 @@ def study(
     start: Start = None,
     resume: Resume = False,
     quiet: Quiet = False,
+    parallel: Parallel = 1,
 ) -> None:
     """Run every arm of a config from one start, compare, report.
 
@@ -49,7 +53,15 @@ def study(
     folder = output or Path("runs") / experiment.name
     from experiments.study.run import run_study  # torch: after the config was found valid
 
-    run_study(experiment, folder, resume=resume, quiet=quiet, same_start=start, hypotheses=_hypotheses(config))
+    run_study(
+        experiment,
+        folder,
+        resume=resume,
+        quiet=quiet,
+        same_start=start,
+        hypotheses=_hypotheses(config),
+        parallel=parallel,
+    )
 
 
 def run(
@@ -147,6 +159,46 @@ def check(config: Configs, override: Overrides = None) -> None:
         print_plan(variant)
     roles = [hypothesis.role for hypothesis in design.hypotheses.values()]
     print(f"  hypotheses     {roles.count('primary')} primary, {roles.count('exploratory')} exploratory ({path.name})")
+
+
+def plan(
+    config: Configs,
+    override: Overrides = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Rollout workers; default: those of the config.")] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=1, help="GPUs in all: one for each worker, the others learn; few: in turn.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a finished run whose rates are taken.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="a100, h100, h200 or l40s: rates by its data sheet, where it is not here.")
+    ] = None,
+    parameters: Annotated[
+        float | None, typer.Option(min=1, help="Of the model, e.g. 7.6e9; needed with --device.")
+    ] = None,
+    tokens: Annotated[
+        float | None, typer.Option(min=1, help="Mean length of a completion; default: as measured.")
+    ] = None,
+    price: Annotated[float, typer.Option(min=0, help="Of one GPU (or of this machine) per hour.")] = 0.0,
+) -> None:
+    """Predict what a config's RL will take: step time, hours, cost, and the bottleneck.
+
+    Rates are measured here with some steps of the config, read from a finished run, or estimated from a data sheet.
+    Every assumption is printed.
+    """
+    from experiments.study.forecast.command import forecast  # torch: after the config was found valid
+
+    forecast(
+        load_experiment(config, override or []),
+        workers=workers,
+        gpus=gpus,
+        source=source,
+        device=device,
+        parameters=parameters,
+        tokens=tokens,
+        price=price,
+    )
 
 
 def configs(

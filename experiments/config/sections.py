@@ -205,7 +205,7 @@ class DPOSection(Section):
 class PreferenceSection(Section):
     """Who prefers what, and what is fitted to it."""
 
-    annotator: Component = Component(name="careful")  # perfect, careful, concise, verbose, panel
+    annotator: Component = Component(name="careful")  # perfect, careful, concise, verbose, panel, model
     num_pairs: Positive = 4000  # label budget, judgements
     selector: Component = Component(name="uniform")  # which pairs are shown; contrasting: see docs/preference.md
     comparisons: str | None = None  # JSON lines of recorded labels, in place of sampling and labelling

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.run.display import Display
 from experiments.run.folders import RunFolder, append_jsonl
-from experiments.run.stop import StopSwitch
+from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers
 from rl.types import Group, Trajectory
 
@@ -27,7 +27,7 @@ class RunRecorder:
         self,
         folder: RunFolder,
         display: Display,
-        stop: StopSwitch,
+        stop: Stop,
         *,
         on_progress: Callable[[int, int, str], None],
         trackers: StageTrackers | None = None,

@@ -6,9 +6,15 @@ import os
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 EXIT_INTERRUPTED = 130
+
+
+class Stop(Protocol):
+    """Whether a stop was requested."""
+
+    requested: bool
 
 
 class StopSwitch:

@@ -61,13 +61,13 @@ def told_ends(folder: Path, write_state: Callable[[str], None]) -> Iterator[None
         raise
     except OF_THE_MACHINE as error:
         write_state("failed")
-        raise UserError(f"{type(error).__name__}: {error}", EXIT_RUN_FAILED) from error
+        raise UserError(f"{type(error).__name__}: {error}; go on with: {go_on}", EXIT_RUN_FAILED) from error
     except Exception as error:  # of a disk, a library or a user's own code: all are told in the same way
         write_state("failed")
-        raise UserError(f"{_told(error, folder)}; after that: {go_on}", EXIT_RUN_FAILED) from error
+        raise UserError(f"{describe_failure(error, folder)}; after that: {go_on}", EXIT_RUN_FAILED) from error
 
 
-def _told(error: Exception, folder: Path) -> str:
+def describe_failure(error: Exception, folder: Path) -> str:
     """What happened, in a line; the traceback of an error that nobody foresaw goes into a file."""
     if isinstance(error, OSError) and error.errno in ADVICE:
         where = f" ({error.filename})" if error.filename else ""

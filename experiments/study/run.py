@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from envs.procedural.tool_use import sandbox_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
@@ -33,8 +35,10 @@ from experiments.stages.sft import check_room, validation_single_steps
 from experiments.study.components import build_env
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
+from experiments.study.parallel.jobs import Job, Rows, run_seed
+from experiments.study.parallel.running import Running, launcher, run_jobs
 from experiments.study.plan import check_components
-from experiments.study.seed import SeedStages, make_services, planned_stages
+from experiments.study.seed import planned_stages
 from experiments.study.starts import take_starts, why_not
 from policies.causal import check_device
 from policies.kernels import describe_kernels
@@ -52,6 +56,7 @@ class Study:
     folder: Path
     display: Display
     stop: StopSwitch
+    parallel: int = 1  # seeds at a time
     stages: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     levels: dict[str, list[int]] = field(default_factory=dict)
@@ -67,17 +72,48 @@ class Study:
             (name, save_problems(self.folder / "problems", name, problems))
             for name, problems in (("test", test), ("validation", validation))
         )
+        if min(self.parallel, len(self.experiment.seeds)) > 1:
+            self._run_side_by_side()
+            return
         start_executor(self.experiment)
         try:
             self.display.study(self.experiment.name, planned_stages(self.experiment), self.experiment.seeds)
             for seed in self.experiment.seeds:
                 self.display.seed(seed)
-                root = self.folder / f"seed-{seed}"
-                services = make_services(self.experiment, seed, root, test, validation, self.display, self.stop)
-                try:
-                    SeedStages(self.experiment, services, self.display, self.stop, self._note, self._taken_before).run()
-                finally:
-                    services.server.close()
+                run_seed(
+                    self.experiment,
+                    seed,
+                    self.folder,
+                    (test, validation),
+                    display=self.display,
+                    stop=self.stop,
+                    on_stage=self._note,
+                    before=self.before.get("stages", []),
+                )
+        finally:
+            stop_executor(self.experiment)
+
+    def _run_side_by_side(self) -> None:
+        """Every seed in a process of its own; study.json lists their stages in the order of the seeds."""
+        seeds, before = self.experiment.seeds, tuple(self.before.get("stages", ()))
+        jobs = [Job(str(self.folder.resolve()), seed, before, torch.get_num_threads()) for seed in seeds]
+        found: dict[int, Rows] = {}
+
+        def note(job: Job, rows: Rows) -> None:
+            """A seed is done."""
+            found[job.seed] = rows
+            self.stages[:] = [row for seed in seeds for row in found.get(seed, [])]
+            self.write("running")
+            self.display.end(job.label)
+
+        def start(job: Job) -> Running:
+            """A seed begins."""
+            self.display.begin(job.label)
+            return start_job(job)
+
+        start_job = launcher(self.experiment)
+        try:
+            run_jobs(jobs, self.parallel, start, self.stop, on_rows=note)
         finally:
             stop_executor(self.experiment)
 
@@ -85,12 +121,6 @@ class Study:
         """A stage is done."""
         self.stages.append(row)
         self.write("running")
-
-    def _taken_before(self, seed: int, name: str) -> dict[str, float]:
-        """What a stage took when it was run, by the study.json of before the resume."""
-        rows = [r for r in self.before.get("stages", []) if (r["seed"], r["stage"]) == (seed, name)]
-        taken = {key: float(rows[0][key]) for key in ("seconds", "cpu_seconds") if rows and key in rows[0]}
-        return {"seconds": 0.0, **taken}
 
     def write(self, state: str) -> None:
         """Writes study.json."""
@@ -118,10 +148,12 @@ def run_study(
     display: Display | None = None,
     same_start: Path | None = None,
     hypotheses: str | None = None,
+    parallel: int = 1,
 ) -> Path:
     """Runs (or resumes) a study into `folder` and returns the path of its report.
 
     Args:
+        parallel: seeds that run side by side, each in a process of its own.
         same_start: folder of a study whose starts are those of this one; they are taken over, not trained again.
         hypotheses: text of the file beside the config; kept in the folder as it is when the study begins.
         quiet: print the tables and nothing else.
@@ -169,7 +201,7 @@ def run_study(
         _write_provenance(folder / "provenance.json", facts)
         display = display or Display(quiet=quiet)
         with StopSwitch() as stop:
-            study = Study(experiment, folder, display, stop, before=before)
+            study = Study(experiment, folder, display, stop, parallel, before=before)
             with told_ends(folder, study.write), display:
                 study.run()
         study.write("done")

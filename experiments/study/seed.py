@@ -25,7 +25,7 @@ from experiments.run.folders import RunFolder
 from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, verify_figures
 from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
-from experiments.run.stop import StopSwitch
+from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
 from experiments.stages.evaluation import Evaluator
 from experiments.stages.preferences import Preferences
@@ -53,7 +53,7 @@ class SeedStages:
     experiment: Experiment
     services: Services
     display: Display
-    stop: StopSwitch
+    stop: Stop
     on_stage: Callable[[dict[str, Any]], None]
     before: Callable[[int, str], dict[str, float]]
 
@@ -245,7 +245,7 @@ def make_services(
     test: Sequence[Problem],
     validation: Sequence[Problem],
     display: Display,
-    stop: StopSwitch,
+    stop: Stop,
 ) -> Services:
     """What the stages of a seed share.
 

@@ -20,11 +20,11 @@ from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
 from rl.workers.cluster import cluster_address, start_ray
-from rl.workers.placement import Demand, Reservation, actor_resources
+from rl.workers.nodes.placement import Demand, Reservation, actor_resources
+from rl.workers.nodes.watch import NodeWatch
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers
 from rl.workers.types import WorkerSpec
-from rl.workers.watch import NodeWatch
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,17 +18,10 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
+from rl.preference.labels.choice import Choice
 from rl.preference.labels.features import SolutionFeatures
+from rl.preference.labels.model_judge import ModelJudge
 from verifiers.parts import check_methods, find_part, is_own
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Probabilities that the first is preferred, that the second is, and that the annotator calls it a tie."""
-
-    first: float
-    second: float
-    tie: float = 0.0
 
 
 class Annotator(Protocol):
@@ -310,7 +303,8 @@ ANNOTATOR_METHODS = ("choice", "perceives_right", "utility", "approves")
 
 
 def make_annotator(preset: str, **changes: Any) -> Annotator:
-    """The annotator of a preset (perfect, careful, concise, verbose) with some of its fields changed; or a `panel`.
+    """The annotator of a preset (perfect, careful, concise, verbose) with some of its fields changed; a `panel`, or a
+    language `model` (rl/preference/labels/model_judge.py).
 
     Perception and style may be given as mappings of their fields. A panel takes `annotators`, each a preset or a
     mapping with `name` and changes, and `vote`. One of your own is named as in verifiers/parts.py.
@@ -321,11 +315,13 @@ def make_annotator(preset: str, **changes: Any) -> Annotator:
     if preset == "panel":
         members = [{"name": one} if isinstance(one, str) else dict(one) for one in changes.pop("annotators", ())]
         return Panel(tuple(make_annotator(one.pop("name"), **one) for one in members), **changes)
+    if preset == "model":
+        return ModelJudge(**changes)
     if is_own("annotator", preset, PRESETS):
         made: Annotator = find_part("annotator", preset, {})(**changes)
         check_methods("annotator", preset, made, ANNOTATOR_METHODS, attributes=("name", "judgements_per_pair"))
         return made
-    find_part("annotator", preset, {**PRESETS, "panel": Panel})
+    find_part("annotator", preset, {**PRESETS, "panel": Panel, "model": None})
     for field_name, kind in (("perception", LimitedPerception), ("style", StylePreference)):
         if isinstance(changes.get(field_name), Mapping):
             if "leap_law" in changes[field_name]:

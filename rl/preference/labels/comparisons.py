@@ -148,6 +148,8 @@ def collect_comparisons(
     pairs = choose_pairs(groups, annotator, budget, rng, selector=selector, max_per_problem=max_per_problem)
     if not pairs:
         raise ValueError(f"{len(groups)} groups hold no two different completions of one problem: nothing to compare")
+    if prepare := getattr(annotator, "prepare", None):  # one that is asked over a network answers many at a time
+        prepare([(features_of(pair.first), features_of(pair.second)) for pair in pairs])
     judgements = [judge(pair, annotator, rng) for pair in pairs]
     card = label_report(judgements, annotator.name, judgements_per_pair=annotator.judgements_per_pair)
     labelled = [comparison(pair, j, annotator.name) for pair, j in zip(pairs, judgements) if j.answer != "tie"]

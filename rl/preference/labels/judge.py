@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from rl.preference.labels.annotators import Choice
+from rl.preference.labels.choice import Choice
 from rl.preference.labels.features import SolutionFeatures
 
 

@@ -12,7 +12,7 @@ import pytest
 from experiments.config.sections import Component
 from experiments.stages.luggage import gather
 from rl.workers.cluster import cluster_address, start_ray
-from rl.workers.watch import NodeWatch, is_running, listener
+from rl.workers.nodes.watch import NodeWatch, is_running, listener
 
 LISTEN = """
 import socket, sys, time

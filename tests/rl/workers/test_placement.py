@@ -101,7 +101,7 @@ def test_workers_run_where_they_are_placed_with_what_they_ask_for_and_sample_the
 
 
 def test_what_the_cluster_does_not_have_is_told_with_what_it_has(cluster):
-    from rl.workers.placement import Demand, Reservation
+    from rl.workers.nodes.placement import Demand, Reservation
 
     for demand, told in (
         (Demand(1, gpus=1), r"3 workers with 1 CPU, 1 GPU each: the 3 node\(s\) of the cluster have 6 CPU, 2 GPU"),
