@@ -1,4 +1,4 @@
-"""Branches taken apart: every combination of signs, and branches that both sides share given a name."""
+"""Branches taken apart: every combination of signs; branches, or irrational parts, that both sides share as symbols."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Agrees = Callable[[Expr, Expr], bool]
 _CHOICES = frozenset(("abs", "norm", "sgn", "min", "max"))
 _NAMED = frozenset(("sqrt", "root", "cbrt", "floor", "ceil", "arcsin", "arccos", "arctan", "arccot", "arcsec",
                     "arccsc", "abs", "norm", "sgn", "min", "max"))  # fmt: skip
+_RATIONAL = frozenset(("add", "mul", "neg", "div", "percent"))
 _MAX_SIGNS = 5  # critical parts whose signs are tried in every combination
 _DIGITS = 30
 _POINTS = 3
@@ -203,3 +204,26 @@ def _same_branch(first: Expr, second: Expr, agrees: Agrees) -> bool:
     else:
         is_alike = isinstance(first, Op) and isinstance(second, Op) and first.op == second.op
     return is_alike and all(agrees(a, b) for a, b in zip(first.children, second.children))
+
+
+def with_parts_named(answer: Expr, reference: Expr) -> tuple[Expr, Expr] | None:
+    """Both sides as rational functions: each part that is none (pi, a root, a power, a sine) as a symbol of its own.
+
+    None: the answer has a part that the reference has not, or there is none.
+    """
+    names: dict[Expr, Sym] = {}
+
+    def named(node: Expr) -> Expr | None:
+        """The symbol of a part that is no rational function of its own parts; None leaves the node as it is."""
+        if isinstance(node, Op) and node.op == "pow":
+            is_part = not (isinstance(node.args[1], Num) and node.args[1].value.denominator == 1)
+        else:
+            is_part = not isinstance(node, Num | Sym) and not (isinstance(node, Op) and node.op in _RATIONAL)
+        return names.setdefault(node, Sym(f"#{len(names)}")) if is_part else None
+
+    other = transform(reference, named)
+    count = len(names)
+    if not count:
+        return None
+    changed = transform(answer, named)
+    return (changed, other) if len(names) == count else None

@@ -93,6 +93,8 @@ class Numeric:
     def value(self, expr: Expr) -> Any:
         """The value of a sub-expression."""
         ctx = self.ctx
+        if isinstance(expr, Op):
+            return self._within(self._op(expr))
         if isinstance(expr, Num):
             fraction = expr.value
             if fraction.denominator == 1:
@@ -104,8 +106,6 @@ class Numeric:
             return self.values[expr.name]
         if isinstance(expr, Const):
             return self._constant(expr.name)
-        if isinstance(expr, Op):
-            return self._within(self._op(expr))
         if isinstance(expr, Call):
             return self._within(self._call(expr))
         if isinstance(expr, BaseNum):
@@ -118,7 +118,9 @@ class Numeric:
 
     def _within(self, value: Any) -> Any:
         if value:
-            self.size = max(self.size, abs(int(self.ctx.mag(value))))
+            size = abs(_log2(self.ctx, value))
+            if size > self.size:
+                self.size = size
         if self.real and isinstance(value, self.ctx.mpc):
             raise UndefinedError("not a real number")
         return value
@@ -169,7 +171,7 @@ class Numeric:
 
     def _sized(self, value: Any) -> Any:
         """`value`, unless it is absurdly large or small."""
-        if value and not -_MAX_EXPONENT * 4 < self.ctx.mag(value) < _MAX_EXPONENT * 4:
+        if value and not -_MAX_EXPONENT * 4 < _log2(self.ctx, value) < _MAX_EXPONENT * 4:
             raise OverBudgetError("number out of range")
         return value
 
@@ -266,6 +268,15 @@ class Numeric:
         if len(expr.rows) != len(expr.rows[0]) or len(expr.rows) > 12:
             raise InexactError("determinant")
         return self.ctx.det(self.ctx.matrix([[self.value(entry) for entry in row] for row in expr.rows]))
+
+
+def _log2(ctx: Any, value: Any) -> int:
+    """The size of a value that is not zero, as `ctx.mag` says it; read off the parts of a finite real number."""
+    if isinstance(value, ctx.mpf):
+        _, mantissa, exponent, bits = value._mpf_
+        if mantissa:
+            return int(exponent + bits)
+    return int(ctx.mag(value))
 
 
 _SATURATING = frozenset(("sinh", "cosh", "tanh", "coth", "sech", "csch"))  # they hide a term of size e^-x

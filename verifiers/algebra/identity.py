@@ -1,7 +1,8 @@
 """Do two expressions agree everywhere? What is proved, and what is evidence.
 
 Proved: rational numbers (exact arithmetic); rational functions (random points of a field with 2^61 - 1 elements, wrong
-once in 10^17), also with square roots if they agree whichever sign the roots have; expressions that agree in every
+once in 10^17), of symbols and of any other parts that stand in both; also with square roots if they agree whichever
+sign these have; expressions that agree in every
 combination of signs of what stands under |.|, sgn, max and min, or whatever their roots, roundings and arcs are (both
 reduced to agreements without branches).
 
@@ -30,7 +31,13 @@ from verifiers.algebra.breakpoints import (
     may_break,
     on_line,
 )
-from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named
+from verifiers.algebra.cases import (
+    agree_in_cases,
+    has_choices,
+    same_up_to_sign,
+    with_branches_named,
+    with_parts_named,
+)
 from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
 from verifiers.algebra.high_precision import numeric, sized
 from verifiers.algebra.radicals import agree_with_roots
@@ -45,6 +52,7 @@ _MAX_PLACES = 90  # points around breakpoints of one line
 _LINES = 3
 _ALL = 1000  # more points than are ever tried
 _LARGEST_INTEGER = 10**40
+_LOOK = 2  # points that are looked at before a proof is tried
 _WHOLE = 8  # agreeing integers that count where nothing else is defined
 
 
@@ -91,6 +99,8 @@ def agree(left: Expr, right: Expr, sampling: Sampling = Sampling()) -> Agreement
         return agree_as_constants(left, right, sampling)
     rng = seeded(left, right)
     as_rational = agree_in_field(left, right, names, rng, sampling)
+    if as_rational is None and _agree_in_parts(left, right, sampling):
+        return SAME_PARTS
     return as_rational or _Pair(left, right, names, rng, sampling).agreement()
 
 
@@ -101,6 +111,8 @@ def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = Sampling())
         return Agreement(same, "equal rational numbers" if same else "different rational numbers", "exact")
     except InexactError:
         pass
+    if _agree_in_parts(left, right, sampling):
+        return SAME_PARTS
     digits = sampling.digits
     (mine, lost), (theirs, lost_too) = (sized(side, None, digits) for side in (left, right))
     if not close(mine, theirs, digits):
@@ -108,6 +120,21 @@ def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = Sampling())
     if _close_with_more_digits(left, right, None, max(lost, lost_too), digits, hidden=True):
         return Agreement(True, f"equal to at least {digits * 3 - 10} digits", "numeric")
     return Agreement(False, f"different beyond {digits} digits", "numeric")
+
+
+SAME_PARTS = Agreement(True, "the same rational function of its roots, powers and other parts", "modular")
+
+
+def _agree_in_parts(left: Expr, right: Expr, sampling: Sampling) -> bool:
+    """Whether both are one rational function of parts that stand in both, and so equal whatever these are."""
+    named = with_parts_named(left, right)
+    if named is None:
+        return False
+    names = sorted(free_symbols(named[0]) | free_symbols(named[1]))
+    try:
+        return bool(agree_in_field(*named, names, seeded(*named), sampling))
+    except UndefinedError:
+        return False
 
 
 def _close_with_more_digits(
@@ -172,6 +199,12 @@ class _Pair:
     def agreement(self) -> Agreement:
         """The verdict, by the arguments named in the module's text."""
         is_complex = any("Const:i" in marks(side) for side in (self.left, self.right))
+        self.has_branches = may_break(self.left) or may_break(self.right)
+        if self.has_branches and not is_complex:
+            if self._agree_at(islice(real_points(self.names, self._other_rng()), _LOOK)) is None:
+                return Agreement(False, "different values at a random real point", "numeric")
+            if (proved := self._proved()) is not None:
+                return proved
         agreed = 0 if is_complex else self._real_points()
         if agreed is None:
             return Agreement(False, "different values at a random real point", "numeric")
@@ -182,9 +215,7 @@ class _Pair:
             digits = self.sampling.digits
             if not _close_with_more_digits(self.left, self.right, point, part, digits, hidden=True):
                 return Agreement(False, "different values in distant digits", "numeric")
-        if may_break(self.left) or may_break(self.right):
-            return self._over_branches(agreed)
-        return self._evidence(agreed)
+        return self._over_branches(agreed) if self.has_branches else self._evidence(agreed)
 
     def _evidence(self, agreed: int) -> Agreement:
         digits = self.sampling.digits - 10
@@ -194,8 +225,7 @@ class _Pair:
     def _real_points(self) -> int | None:
         """At how many real points both are defined and equal; None: they differ at one."""
         # without branches both are analytic, and what few points say holds everywhere
-        has_branches = may_break(self.left) or may_break(self.right)
-        enough = _ALL if has_branches else self.sampling.points
+        enough = _ALL if self.has_branches else self.sampling.points
         agreed = self._agree_at(real_points(self.names, self.rng), enough=enough)
         if agreed is not None and agreed < self.sampling.points:
             further = self._agree_at(more_points(self.names, self.rng, 24), enough=2 * self.sampling.points)
@@ -256,14 +286,22 @@ class _Pair:
             return Agreement(False, "undecided: only the answer has branches", "numeric")
         return Agreement(True, f"equal at {agreed} random points", "numeric")
 
-    def _over_branches(self, agreed: int) -> Agreement:
-        if agree_with_roots(self.left, self.right, self.rng):
+    def _other_rng(self) -> random.Random:
+        """Randomness beside that of the points, so that a proof that is tried moves none of them."""
+        return random.Random(f"proof {self.rng.getstate()[1][0]}")
+
+    def _proved(self) -> Agreement | None:
+        """Equality by an argument that needs no points; None where none applies."""
+        if agree_with_roots(self.left, self.right, self._other_rng()):
             return Agreement(True, "equal whichever sign their square roots have", "modular")
         named = with_branches_named(self.left, self.right, self._agrees)
         if named is not None and self._agrees(*named):
             return Agreement(True, "equal whatever their roots and branches are", "cases")
         if has_choices(self.left, self.right) and agree_in_cases(self.left, self.right, self._agrees):
             return Agreement(True, "equal in every combination of signs", "cases")
+        return None
+
+    def _over_branches(self, agreed: int) -> Agreement:
         mine, theirs = critical_parts(self.left), critical_parts(self.right)
         if not is_tractable([*mine, *theirs]):
             return Agreement(False, "undecided: too many branches", "numeric")

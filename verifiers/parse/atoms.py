@@ -90,7 +90,7 @@ class AtomParser(NotationParser):
                 if self.ahead(marks + 1).kind == "'":
                     continue  # seconds without minutes
                 found[index] = literal(self.take().value, self.limits.bits).value
-                self.position += marks
+                self.seek(self.position + marks)
         return (found[0], found[1]) if self.position > start else None
 
     def _feet(self, base: Num) -> Expr | None:
@@ -100,9 +100,9 @@ class AtomParser(NotationParser):
         token = self.token
         if token.kind == "num" and self.ahead().kind == self.ahead(2).kind == "'":
             inches = literal(self.take().value, self.limits.bits).value
-            self.position += 2
+            self.seek(self.position + 2)
             return Quantity(num(base.value * 12 + inches), "inch")
-        self.position = start
+        self.seek(start)
         return None
 
     def _raised(self, base: Expr) -> Expr:
@@ -110,7 +110,7 @@ class AtomParser(NotationParser):
         if self.accept("degree"):
             return self._degrees(base)
         if self.token.kind == "{" and self.ahead().kind == "degree" and self.ahead(2).kind == "}":
-            self.position += 3
+            self.seek(self.position + 3)
             return self._degrees(base)
         if (
             self.token.kind == "{"
@@ -118,7 +118,7 @@ class AtomParser(NotationParser):
             and self.ahead().value in ("'", "th", "st", "nd", "rd")
         ):
             mark = self.ahead().value
-            self.position += 2
+            self.seek(self.position + 2)
             while self.accept("'"):
                 mark += "'"
             self.expect("}")

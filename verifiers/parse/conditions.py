@@ -18,7 +18,7 @@ class ConditionParser(TermParser):
 
     def whole(self) -> Expr:
         """The whole text as one answer."""
-        self.tokens = [token for token in self.tokens if token.kind != "skip"]
+        self.restart([token for token in self.tokens if token.kind != "skip"])
         value = self.answer(("end",))
         while self.token.kind in (".", "?", "!"):
             self.take()
@@ -36,7 +36,7 @@ class ConditionParser(TermParser):
                 raise ParseError("a condition inside brackets")
         if any(token.kind == "where" and token.value in _CASES for token in rest[1:]):
             raise ParseError("several conditions")  # 5 if n is even, 6 if n is odd: no single value
-        self.position = len(self.tokens) - 1
+        self.seek(len(self.tokens) - 1)
         names = [token.value for token in rest if token.kind == "sym"]
         words = " ".join(token.value for token in rest if token.kind not in ("end", "where", ",", "forall"))
         declared = any(

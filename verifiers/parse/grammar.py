@@ -112,7 +112,7 @@ class Parser(ConditionParser):
             self.take()
             return self.clause()
         if token.kind == "func" and token.value in ("max", "min") and self.ahead().value in ("=", ":"):
-            self.position += 2
+            self.seek(self.position + 2)
             return Rel(("=",), (Sym(token.value), self.expression()))  # \max = 5
         label = self._function_label()
         if label is not None:
@@ -141,7 +141,7 @@ class Parser(ConditionParser):
                         return Apply(name, tuple(args))
                     break
                 self.take()
-        self.position = start
+        self.seek(start)
         return self._event_label()
 
     def _event_label(self) -> Expr | None:
@@ -160,7 +160,7 @@ class Parser(ConditionParser):
         ):
             return None
         name = "".join(self.ahead(at).value for at in range(distance + 1))
-        self.position += distance + 1
+        self.seek(self.position + distance + 1)
         return Sym(name)
 
     def _relation(self, left: Expr) -> Expr:
@@ -194,7 +194,7 @@ class Parser(ConditionParser):
             self.take()
             return "in"
         if token.kind == "!" and self.ahead() == Token("rel", "=", False):
-            self.position += 2
+            self.seek(self.position + 2)
             return "!="
         return None
 
@@ -264,7 +264,7 @@ class Parser(ConditionParser):
             condition = self.answer((closer,))
             self.expect(closer)
             return Builder(head, condition)
-        self.position = start
+        self.seek(start)
         inner = self.answer((closer,))
         self.expect(closer)
         if isinstance(inner, Builder):

@@ -7,15 +7,14 @@ space came before it, because `2 1/2` is a mixed number and `21/2` is not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from verifiers.parse import words
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
 from verifiers.text import units
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """kind: num, sym, func, const, op, rel, open, close, cmd, text, unit, word, sep, and, or, end ..."""
 
     kind: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import OverBudgetError, ParseError
@@ -167,12 +168,14 @@ class LiteralParser(TokenStream):
             # two tokens from now on, so that reading these tokens again gives the same
             digit, rest = (Token("num", part, False, token.in_text) for part in (token.value[0], token.value[1:]))
             self.tokens[self.position : self.position + 1] = [digit, rest]
+            self.seek(self.position)
             return num(int(self.take().value))
         if token.kind in ("-", "+"):
             return self.signed()
         return self.atom()
 
 
+@lru_cache(maxsize=4096)
 def literal(text: str, bits: int) -> Num:
     """The exact value of a number literal.
 

@@ -219,7 +219,7 @@ class NotationParser(CallParser):
             distance += 1
         found = parity(" ".join(words)) if token.kind in ("&", "row", "endenv", ".") else None
         if found is not None:
-            self.position += distance + (token.kind == ".")
+            self.seek(self.position + distance + (token.kind == "."))
         return found
 
     def cell(self) -> Expr:

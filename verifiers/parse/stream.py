@@ -13,19 +13,23 @@ class TokenStream:
     """Looks at and takes tokens; counts nesting so that no text can exhaust the interpreter's stack."""
 
     def __init__(self, tokens: list[Token], limits: Limits) -> None:
-        self.tokens = tokens
         self.limits = limits
-        self.position = 0
+        self.restart(tokens)
         self.depth = 0
         self.bars = 0  # open |...|: a further bar closes
         self.norms = 0  # open ||...||, likewise
         self.integrals = 0  # open integrals: `d x` ends the integrand
         self.heads = 0  # open set heads: `:` and `|` end the head
 
-    @property
-    def token(self) -> Token:
-        """The next token."""
-        return self.tokens[self.position]
+    def restart(self, tokens: list[Token]) -> None:
+        """Begins with the first of `tokens`."""
+        self.tokens = tokens
+        self.seek(0)
+
+    def seek(self, position: int) -> None:
+        """Makes the token at `position` the next one."""
+        self.position = position
+        self.token = self.tokens[position]
 
     def ahead(self, distance: int = 1) -> Token:
         """The token `distance` further on; the end token past the end."""
@@ -33,14 +37,15 @@ class TokenStream:
 
     def take(self) -> Token:
         """The next token, consumed."""
-        token = self.tokens[self.position]
+        token = self.token
         if token.kind != "end":
             self.position += 1
+            self.token = self.tokens[self.position]
         return token
 
     def accept(self, kind: str, value: str | None = None) -> Token | None:
         """The next token, consumed, if it is of this kind (and value); else None."""
-        token = self.tokens[self.position]
+        token = self.token
         if token.kind == kind and (value is None or token.value == value):
             return self.take()
         return None

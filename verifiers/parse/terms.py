@@ -158,7 +158,7 @@ class TermParser(QuantityParser):
         ):
             part = Fraction(int(self.token.value), int(bottom.value) or 1)
             if 0 < part < 1:
-                self.position += 3
+                self.seek(self.position + 3)
                 assert isinstance(left, Num)
                 value = num(left.value + (part if left.value >= 0 else -part))
                 return self.postfixed(value) if self.token.kind in _AFTER_MIXED else value
