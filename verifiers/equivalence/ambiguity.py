@@ -41,6 +41,7 @@ _ONE_DECIMAL = re.compile(r"[\s$*-]*\d{1,12},\d{1,6}\s*(?:\\?%)?[\s$*.]*")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
 _LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,])")  # 12,34,567
 _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
+_COUNTS = ("A_", "C_", "P_")
 _LOGS = frozenset(("ln", "log"))
 _SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
 _TEXT = re.compile(rf"{TEXT}\s*\{{[^{{}}]*\}}")
@@ -189,6 +190,8 @@ def _with_named_sets(tree: Expr, other: Expr) -> Expr | None:
 
 def _with_counts(tree: Expr, _: str) -> Expr | None:
     """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None without such."""
+    if "Op:pow" not in marks(tree) or not any(name.startswith(_COUNTS) for name in free_symbols(tree)):
+        return None
 
     def change(node: Expr) -> Expr | None:
         """`node` as a count where it is a subscripted C, A or P to a power; None leaves it as it is."""
@@ -234,7 +237,7 @@ def _try_read(text: str, *, thousands: bool = True, letters: bool = False) -> Ex
 
 def _with_common_logs(tree: Expr, _: str) -> Expr | None:
     """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
-    if not any(isinstance(node, Call) and node.name == "log" and len(node.args) == 1 for node in walk(tree)):
+    if "Call:log" not in marks(tree):
         return None
 
     def change(node: Expr) -> Expr | None:
@@ -243,7 +246,8 @@ def _with_common_logs(tree: Expr, _: str) -> Expr | None:
             return Call("log", (transform(node.args[0], change), num(10)))
         return None
 
-    return transform(tree, change)
+    changed = transform(tree, change)
+    return changed if changed is not tree else None
 
 
 def _with_power_inside(tree: Expr, text: str) -> Expr | None:

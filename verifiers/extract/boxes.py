@@ -80,6 +80,7 @@ _NAMED_BEFORE = re.compile(r"([A-Za-z](?:_\{?\w{1,8}\}?)?)\s*(?:=|:)[\s$\\(\[]*\
 _PART_LABEL = re.compile(
     r"(?:^|[\n.;:,*]\s*|\s)(?:\(([a-h]|\d|i{1,3}|iv|v)\)|(?i:part|question|case)\s+\(?([a-h]|\d|i{1,3}|iv|v)\b)"
 )
+_BETWEEN = re.compile(r"\\(?:quad|qquad|[,;:!()\[\] ])|\\text\s*\{([^{}]*)\}|[$\s]+|\\\\")
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
 _TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
 _OTHER_MARKS = ("%", "phantom", "\\tag", "\\label", "~~")
@@ -197,9 +198,7 @@ def _parts(text: str, filled: list[tuple[int, int, str]]) -> tuple[str, ...]:
 
 
 def _words_between(text: str) -> str:
-    return re.sub(
-        r"\\(?:quad|qquad|[,;:!()\[\] ])|\\text\s*\{([^{}]*)\}|[$\s]+|\\\\", lambda piece: f" {piece[1] or ''} ", text
-    ).strip()
+    return _BETWEEN.sub(lambda piece: f" {piece[1] or ''} ", text).strip()
 
 
 def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:

@@ -68,6 +68,8 @@ _RESTATED = re.compile(
 )
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
+_COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
+_EQUALS = re.compile(r"(?:=|≈|\\approx)\s*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
     r"(?<![\w.⁄/^√π*_])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
@@ -150,7 +152,7 @@ def reduced(payload: str) -> tuple[str, ...]:
     bold = BOLD.findall(payload)
     if bold:
         found.append(undecorated(bold[-1]))
-    copula = re.split(r"\b(?:is|are|equals|be)\b\s*:?", payload)
+    copula = _COPULA.split(payload)
     if len(copula) > 1 and copula[-1].strip():
         found.append(undecorated(copula[-1]))
     inner = formulas(payload)
@@ -159,6 +161,15 @@ def reduced(payload: str) -> tuple[str, ...]:
     matches = list(NUMBER.finditer(payload))
     if matches:
         number = matches[-1][0].strip().rstrip(",")
-        if len(matches) == 1 or re.search(r"(?:=|≈|\\approx)\s*\S*" + re.escape(number), payload):
+        if len(matches) == 1 or _is_worked_out(payload, number):
             found.append(picked(payload, matches[-1]) or "")
     return tuple(dict.fromkeys(piece for piece in found if piece))
+
+
+def _is_worked_out(payload: str, number: str) -> bool:
+    """Whether the number stands behind a sign of equality, with no space before it."""
+    for sign in _EQUALS.finditer(payload):
+        at = payload.find(number, sign.end())
+        if at >= 0 and not any(map(str.isspace, payload[sign.end() : at])):
+            return True
+    return False

@@ -71,6 +71,7 @@ class Extraction:
 MATH = re.compile(r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _SPECIAL = re.compile(r"<\|[A-Za-z_]{1,24}\|>")
 _MARKS_BEFORE = re.compile(r"\A(?:[*`]|_(?!\s?\{|\w{1,9}\s?[CP]_))+\s*")  # _{10}C_3 begins with no mark
+_DELIMITERS = re.compile(r"\\[()]|\\\[(?![\d.]*(?:pt|em|ex)\])|\\\]")
 _COPULA_AFTER = re.compile(r"(?<=[0-9A-Za-z$)}%])\s*(?:입니다|이다|예요|です|である|だ|है|हैं|হয়|dir|dır)\s*[.。।]?$")
 
 
@@ -90,7 +91,7 @@ def undecorated(text: str) -> str:
             inner = text[len(opening) : -len(closing)]
             if opening not in inner:
                 return inner.strip()
-    return re.sub(r"\\[()]|\\\[(?![\d.]*(?:pt|em|ex)\])|\\\]", " ", text) if "\\(" in text or "\\[" in text else text
+    return _DELIMITERS.sub(" ", text) if "\\(" in text or "\\[" in text else text
 
 
 @lru_cache(maxsize=4)

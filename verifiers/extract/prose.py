@@ -33,6 +33,9 @@ _SAID_AFTER = re.compile(
 )
 _EQUATION_LINE = re.compile(r"(?![=\\])(?:(?!\\(?:text|begin))[^=\n]){1,60}=(?!=)(?:(?!\\(?:text|begin))[^\n]){1,120}")
 _TEXT_GROUP = re.compile(r"\\text\{[^{}]*\}")
+_COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_COMMAND = re.compile(r"\\[a-zA-Z]")
 _MAX_STEPS = 12
 _LAST_WORD = re.compile(
     r"(?:(?<![\\\w])(?!sin|cos|tan|log|exp|sqrt|det|gcd|max|min|lim)[A-Za-z]{3,}|\bis|[\u4e00-\u9fff])\s*"
@@ -79,7 +82,7 @@ def _is_prose(text: str) -> bool:
     if not _has_formulas(text):
         return False
     outside, count = MATH.subn(" ", text)
-    return count > 0 and any(word.lower() not in _JOINING_WORDS for word in re.findall(r"[^\W\d_]{2,}", outside))
+    return count > 0 and any(word.lower() not in _JOINING_WORDS for word in _WORDS.findall(outside))
 
 
 def _formula_fallbacks(text: str) -> tuple[str, ...]:
@@ -135,7 +138,7 @@ def _conclusion(text: str) -> list[str]:
     lead = _YES_NO.match(sentence)
     if lead:
         return [lead[1]]
-    copula = re.split(r"\b(?:is|are|was|were|equals)\b", sentence)
+    copula = _COPULA.split(sentence)
     if len(copula) < 2 or not copula[-1].strip(" ."):
         return []
     return list(dict.fromkeys((undecorated(copula[-1]), undecorated(without_remark(copula[-1].strip())))))
@@ -156,7 +159,7 @@ def last(text: str) -> Extraction | None:
             return None
         if _DIGIT.search(plain := without_remark(line)):
             line = plain
-        if re.search(r"\\[a-zA-Z]", MATH.sub(" ", line)) and not bold:
+        if _COMMAND.search(MATH.sub(" ", line)) and not bold:
             return None  # a formula that could not be read is no place to pick numbers from
         numbers = [picked(line, match) for match in NUMBER.finditer(line)]
         candidates: list[str] = []

@@ -19,6 +19,7 @@ from verifiers.text.normalize import canonical_words, normalize, trim
 
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
+_LETTERS = re.compile(r"[^\W\d_]{2}")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _DEEP = 20  # brackets from which a look for superfluous ones is worth its time
 _MAX_UNCLOSED = 3  # braces that are closed where a text breaks off
@@ -69,7 +70,7 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True,
             except (ParseError, ValueError):
                 pass  # the braces were not all that is wrong with it
         words = canonical_words(cleaned)
-        if re.search(r"[^\W\d_]{2}", words):
+        if _LETTERS.search(words):
             return Text(words)
         raise ParseError(str(error)) from error
 

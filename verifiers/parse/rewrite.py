@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import cache
 
 from verifiers.parse.tree import Apply, Const, Expr, Sym, marks
 
@@ -16,20 +18,25 @@ def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     if not expr.children:
         return expr
     updates = {}
-    for spec in fields(expr):  # type: ignore[arg-type]  # every node type is a dataclass; their base is not
-        value = getattr(expr, spec.name)
+    for name in _fields(type(expr)):
+        value = getattr(expr, name)
         rebuilt = _rebuilt(value, change)
         if rebuilt is not value:
-            updates[spec.name] = rebuilt
+            updates[name] = rebuilt
     return replace(expr, **updates) if updates else expr  # type: ignore[type-var]
+
+
+@cache
+def _fields(kind: type[Expr]) -> tuple[str, ...]:
+    return tuple(spec.name for spec in fields(kind))  # type: ignore[arg-type]  # every node type is a dataclass
 
 
 def _rebuilt(value: object, change: Callable[[Expr], Expr | None]) -> object:
     if isinstance(value, Expr):
         return transform(value, change)
     if isinstance(value, tuple):
-        parts = tuple(_rebuilt(part, change) for part in value)
-        return parts if any(new is not old for new, old in zip(parts, value)) else value
+        parts = tuple([_rebuilt(part, change) for part in value])
+        return value if all(map(operator.is_, parts, value)) else parts
     return value
 
 

@@ -106,6 +106,7 @@ _EQUATION_BODY = re.compile(
     re.DOTALL,
 )
 _PARTS = ("(1)", "(a)", "(i)", "1)", "a)", "i)")
+_DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]")
 _DOLLARS = re.compile(r"^\s*([-+−]?)\$(?=\d)")
 _FIRST_PART = r"\s*\(?(?:1|a|i)\)(?:\s+|\\ |~|(?=\$))"
 _ENUMERATED = re.compile(
@@ -161,7 +162,7 @@ def _equations(found: re.Match[str]) -> str:
 def trim(text: str) -> str:
     """Without white space, formula signs and the full stop of the sentence around an answer."""
     if "\\(" in text or "\\[" in text or "\\)" in text:
-        text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
+        text = _DELIMITERS.sub(" ", text)
     if text.count("$") == 1:
         text = _DOLLARS.sub(r"\1\\$", text)  # $25 is money; $25$ is a formula
     text = text.strip(" \t\n$")
@@ -251,14 +252,15 @@ def chinese_number(text: str) -> int | None:
 
 def canonical_words(text: str) -> str:
     """Words for comparison: no LaTeX font commands, case, punctuation or articles."""
-    text = re.sub(TEXT, " ", text)
-    text = re.sub(r"\\[,;:! ]|~", " ", text)
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = re.sub(r"[{}$\\\"'`*.,;:!?()\[\]]", " ", text)
-    words = [word for word in re.split(r"[\s_]+", text) if word and word not in _ARTICLES]
+    if "\\" in text or "~" in text:
+        text = _WORD_SPACES.sub(" ", _TEXT_COMMANDS.sub(" ", text))
+    text = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    words = [word for word in text.translate(_PUNCTUATION).split() if word not in _ARTICLES]
     if len(words) > 1 and words[0] == "a" and len(words[1]) > 2:
         words = words[1:]
     return " ".join(words)
 
 
+_TEXT_COMMANDS, _WORD_SPACES = re.compile(TEXT), re.compile(r"\\[,;:! ]|~")
+_PUNCTUATION = dict.fromkeys(map(ord, "{}$\\\"'`*.,;:!?()[]_"), " ")
 _ARTICLES = frozenset(("the", "an"))

@@ -112,7 +112,7 @@ def _same_family(
 ) -> bool | None:
     """Whether both are the same affine space of functions; None if one is not linear in its constants."""
     columns: list[tuple[Vector, Vector]] = []
-    same = None
+    same, few = None, len(reference[1]) + 2
     for part in _points(answer[0], reference[0], variables, settings):  # the plain points first: most differ there
         for point in part:
             try:
@@ -121,6 +121,8 @@ def _same_family(
                 continue
             except _NotLinearError:
                 return None
+            if len(columns) == few and not _may_be_alike(columns):
+                return False  # further points only add to a rank
         if len(columns) >= _POINTS:
             same = _span_alike(columns)
             if not same:
@@ -130,15 +132,25 @@ def _same_family(
 
 def _span_alike(columns: Sequence[tuple[Vector, Vector]]) -> bool:
     """Whether the functions with these values, those for zero constants first, make up the same affine space."""
+    basis, basis_other, gap = _rows(columns)
+    rank = _rank(basis)
+    if rank != len(basis) or _rank(basis_other) != rank:
+        return False
+    return _rank([*basis, *basis_other, gap]) == rank
+
+
+def _may_be_alike(columns: Sequence[tuple[Vector, Vector]]) -> bool:
+    basis, basis_other, gap = _rows(columns)
+    return _rank([*basis, *basis_other, gap]) <= len(basis)
+
+
+def _rows(columns: Sequence[tuple[Vector, Vector]]) -> tuple[list[Vector], list[Vector], Vector]:
+    """The functions that the constants of each side multiply, and the difference of both without constants."""
     # a column over its largest entry: e^{2x} at 1000 would dwarf all other points
     sizes = [max(map(abs, (*mine, *theirs))) or 1 for mine, theirs in columns]
     origin, *basis = zip(*([entry / size for entry in mine] for (mine, _), size in zip(columns, sizes)))
     other, *basis_other = zip(*([entry / size for entry in theirs] for (_, theirs), size in zip(columns, sizes)))
-    rank = _rank(basis)
-    if rank != len(basis) or _rank(basis_other) != rank:
-        return False
-    gap = [a - b for a, b in zip(origin, other)]
-    return _rank([*basis, *basis_other, gap]) == rank
+    return basis, basis_other, [a - b for a, b in zip(origin, other)]
 
 
 class _NotLinearError(ValueError):
