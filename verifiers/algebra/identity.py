@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
+from verifiers.algebra.agreement import Agreement, Sampling, agree_in_field, close_with_more_digits
 from verifiers.algebra.breakpoints import (
     STEPS,
     around,
@@ -38,16 +38,15 @@ from verifiers.algebra.cases import (
     with_branches_named,
     with_parts_named,
 )
-from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
-from verifiers.algebra.high_precision import numeric, sized
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import sized
 from verifiers.algebra.radicals import agree_with_roots
 from verifiers.algebra.sampling import Point, close, integer_points, is_real, more_points, real_points, seeded
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Expr, Num, Sym, free_symbols, marks, walk
 
 MAX_DECIMALS = 30  # a longer decimal could pass for an irrational at this tolerance
-_PRIMES = (PRIME, (1 << 89) - 1, (1 << 107) - 1, (1 << 127) - 1)
-_MAX_DIGITS = 3_000  # of a comparison of constants
+USUAL = Sampling()
 _MAX_PLACES = 90  # points around breakpoints of one line
 _LINES = 3
 _ALL = 1000  # more points than are ever tried
@@ -56,37 +55,12 @@ _LOOK = 2  # points that are looked at before a proof is tried
 _WHOLE = 8  # agreeing integers that count where nothing else is defined
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How two expressions are compared at points.
-
-    Attributes:
-        digits: working precision in decimal digits; values must agree in all but the last ten.
-        points: real points at which both must be defined.
-    """
-
-    digits: int = 40
-    points: int = 4
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Whether two expressions agree, why, and by which argument: exact, modular, cases, numeric."""
-
-    equal: bool
-    detail: str
-    method: str
-
-    def __bool__(self) -> bool:
-        return self.equal
-
-
 def has_long_decimals(expr: Expr) -> bool:
     """True when a number is written with so many decimals that it could pass for an irrational."""
     return any(isinstance(node, Num) and (node.places or 0) > MAX_DECIMALS for node in walk(expr))
 
 
-def agree(left: Expr, right: Expr, sampling: Sampling = Sampling()) -> Agreement:
+def agree(left: Expr, right: Expr, sampling: Sampling = USUAL) -> Agreement:
     """Whether left = right wherever both are real.
 
     Raises:
@@ -104,7 +78,7 @@ def agree(left: Expr, right: Expr, sampling: Sampling = Sampling()) -> Agreement
     return as_rational or _Pair(left, right, names, rng, sampling).agreement()
 
 
-def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = Sampling()) -> Agreement:
+def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = USUAL) -> Agreement:
     """Whether two numbers are equal; errors as in `agree`."""
     try:
         same = exact(left) == exact(right)
@@ -117,7 +91,7 @@ def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = Sampling())
     (mine, lost), (theirs, lost_too) = (sized(side, None, digits) for side in (left, right))
     if not close(mine, theirs, digits):
         return Agreement(False, "different numbers", "numeric")
-    if _close_with_more_digits(left, right, None, max(lost, lost_too), digits, hidden=True):
+    if close_with_more_digits(left, right, None, max(lost, lost_too), digits, hidden=True):
         return Agreement(True, f"equal to at least {digits * 3 - 10} digits", "numeric")
     return Agreement(False, f"different beyond {digits} digits", "numeric")
 
@@ -135,56 +109,6 @@ def _agree_in_parts(left: Expr, right: Expr, sampling: Sampling) -> bool:
         return bool(agree_in_field(*named, names, seeded(*named), sampling))
     except UndefinedError:
         return False
-
-
-def _close_with_more_digits(
-    left: Expr, right: Expr, values: Point | None, part: int, digits: int, *, hidden: bool
-) -> bool | None:
-    """Whether both agree when they are worked out to as many digits as their largest and smallest parts call for.
-
-    Args:
-        part: decimal digits of the largest or smallest part.
-        hidden: all digits must agree, those of the smallest part too (tanh(200) is not 1); else so many as `digits`,
-            because the others may have been lost to cancellation (1 - cos(x)^2 near zero).
-    Returns:
-        None when more digits would be needed than are worked out, or one has no value.
-    """
-    high = part + 3 * digits
-    if high > _MAX_DIGITS:
-        return None
-    try:
-        return close(numeric(left, values, high), numeric(right, values, high), high if hidden else digits)
-    except (UndefinedError, OverBudgetError, InexactError):
-        return None
-
-
-def agree_in_field(
-    left: Expr, right: Expr, names: Sequence[str], rng: random.Random, sampling: Sampling
-) -> Agreement | None:
-    """Agreement of rational functions at random points of a finite field; None: they are none.
-
-    Raises:
-        UndefinedError: a denominator vanishes everywhere.
-    """
-    points = sampling.points if names else 2
-    agreed = 0
-    for attempt in range(1, points + 4):
-        values = {name: rng.randrange(2, PRIME) for name in names}
-        prime = PRIME if names else _PRIMES[attempt % len(_PRIMES)]
-        try:
-            if modular(left, values, prime) != modular(right, values, prime):
-                return Agreement(False, "different values at a random point of a finite field", "modular")
-        except UndefinedError:
-            continue
-        except (InexactError, OverBudgetError):
-            return None
-        agreed += 1
-        if agreed == points:
-            break
-    if not agreed:
-        raise UndefinedError("a denominator vanishes everywhere")
-    detail = f"the same rational function (equal at {agreed} random points of a finite field)"
-    return Agreement(True, detail, "modular")
 
 
 class _Pair:
@@ -213,7 +137,7 @@ class _Pair:
         if self.anchor is not None and not self.is_rational:
             point, part = self.anchor
             digits = self.sampling.digits
-            if not _close_with_more_digits(self.left, self.right, point, part, digits, hidden=True):
+            if not close_with_more_digits(self.left, self.right, point, part, digits, hidden=True):
                 return Agreement(False, "different values in distant digits", "numeric")
         return self._over_branches(agreed) if self.has_branches else self._evidence(agreed)
 
@@ -270,7 +194,7 @@ class _Pair:
                 return True
             if abs(left - right) * 10 ** (digits - 5) > 10**part:  # more than rounding of the largest part can do
                 return False
-            return _close_with_more_digits(self.left, self.right, point, part, digits, hidden=False)
+            return close_with_more_digits(self.left, self.right, point, part, digits, hidden=False)
         except (UndefinedError, OverBudgetError):
             return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from verifiers.algebra.identity import Sampling
+from verifiers.algebra.agreement import Sampling
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits
 from verifiers.parse.tree import Expr
 from verifiers.types import Reason

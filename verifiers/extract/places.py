@@ -99,3 +99,11 @@ def lower_case(text: str) -> str:
     """The text in lower case, sign for sign; as it is where a letter's lower case is longer, which shifts positions."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else text
+
+
+def holds_mark(text: str) -> bool:
+    """Whether a tag or special token may stand in the text: `<think>`, `</s>`, `<|im_end|>`, and no `<<2+3=5>>`."""
+    return "<" in text and _MARK.search(text) is not None
+
+
+_MARK = re.compile(r"<[|｜/A-Za-z]")

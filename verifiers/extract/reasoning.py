@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from verifiers.extract.places import holds_mark
+
 _NAMES = (
     r"think(?:ing)?|thoughts?|reason(?:ing)?|scratch_?pad|analysis|reflection|deliberation|monologue|rationale"
     r"|chain[_-]of[_-]thought|cot"
@@ -49,7 +51,7 @@ _FIRST = re.compile(r"\s*(?:analysis|thought\n|#{1,4} Th|Here is my thought)")
 
 def may_reason(response: str) -> bool:
     """Whether a response may hold a mark of reasoning; cheap, and True too often rather than too rarely."""
-    return "<" in response or any(hint in response for hint in _HINTS) or _FIRST.match(response) is not None
+    return holds_mark(response) or any(hint in response for hint in _HINTS) or _FIRST.match(response) is not None
 
 
 def strip_reasoning(response: str) -> str:

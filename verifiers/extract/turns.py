@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from verifiers.extract.languages import LANGUAGES
+from verifiers.extract.places import holds_mark
 
 _ENDS = frozenset(
     ("im_end", "endoftext", "end_of_text", "eot_id", "eom_id", "eot", "eos", "eod", "end", "return", "call", "pad",
@@ -44,14 +45,14 @@ _LINE = re.compile(
     rf"|Nouvelle|Nueva|下一|新|{_ASKING})",
     re.IGNORECASE,
 )
-_HINTS = ("<", "[INST]", "[|", "USER:")
+_HINTS = ("[INST]", "[|", "USER:")
 _MAX_SHORT = 80  # characters of a text that is its answer, unannounced
 _MAX_EQUATION = 400
 
 
 def may_go_on(response: str) -> bool:
     """Whether a response may hold a mark after which another turn begins; cheap, True too often."""
-    return any(hint in response for hint in _HINTS) or ("\n" in response and _LINE.search(response) is not None)
+    return _is_marked(response) or ("\n" in response and _LINE.search(response) is not None)
 
 
 def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
@@ -63,7 +64,8 @@ def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
     if not may_go_on(text):
         return text
     first = len(text) - len(text.lstrip()) + 1  # a mark at the very beginning is what decoding left of the prompt
-    ends = [found for found in (_token(text, first), _first(_TAG, text, first), _first(_DIALOGUE, text, 1)) if found]
+    marks = (_token(text, first), _first(_TAG, text, first)) if _is_marked(text) else ()
+    ends = [found for found in (*marks, _first(_DIALOGUE, text, 1)) if found]
     text = text[: min(ends)] if ends else text
     for problem in _PROBLEM.finditer(text, 1):
         before = text[: problem.start()]
@@ -72,6 +74,10 @@ def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
         if before.strip() and (_is_answer(before) or has_announced(before)):
             return before
     return text
+
+
+def _is_marked(text: str) -> bool:
+    return holds_mark(text) or any(hint in text for hint in _HINTS)
 
 
 def _first(pattern: re.Pattern[str], text: str, start: int) -> int | None:

@@ -14,34 +14,23 @@ from verifiers.equivalence import DATES, PROPOSITIONS, Equivalence, Settings, eq
 from verifiers.equivalence.ambiguity import other_readings
 from verifiers.equivalence.extras.logic import same_proposition
 from verifiers.equivalence.types import no, yes
-from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, announcements, extract_answer
+from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, extract_answer
+from verifiers.judges.explaining import explained
 from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.english.spoken import in_words
-from verifiers.parse.show import show
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.text import dates as moments
 from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.text.normalize import canonical_words, restored, trim
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.text.reference import Reference, read, read_reference, squeezed_text, words_for_mathematics
+from verifiers.text.reference import Reference, read, read_reference, squeezed_text
 from verifiers.types import Outcome, Reason, Verdict
 
-_PLACE_NAMES = {
-    Place.TAG: "an answer tag",
-    Place.BOXED: "the last box",
-    Place.HASHES: "what follows ####",
-    Place.ANNOUNCED: "the last announcement in words",
-    Place.SOLE: "the whole response, one expression",
-    Place.BARE: "the whole response",
-    Place.FORMULA: "the last formula",
-    Place.LAST: "the last number, equation or bold words",
-}
 _TEXT_RULES = (  # name, comparison of two texts (None: they are no such thing), whether it is an extra, its object
     (DATES, moments.same_moment, False, "moment"),
     (PROPOSITIONS, same_proposition, True, "truth table"),
 )
-_MAX_OTHERS = 5  # other announcements that an explanation quotes
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 _MAX_OPTION = 200  # characters of an option with its words
 
@@ -171,22 +160,7 @@ class SymbolicVerifier(AnswerVerifier):
         Raises:
             ValueError: the reference is empty or cannot be read.
         """
-        reference = read_reference(answer)
-        told = {"reference read as": show(reference.tree)}
-        if (doubt := words_for_mathematics(answer)) is not None:
-            told["doubt about the reference"] = doubt
-        extraction = extract_answer(response, self.places)
-        if extraction.answer is None or extraction.place is None:
-            looked = ", ".join(Place(place).value for place in self.places)
-            return told | {"looked in": looked}
-        told["found in"] = _PLACE_NAMES[extraction.place]
-        told["answer read as"] = _shown(extraction.answer)
-        explicit = [place for place in self.places if Place(place) in EXPLICIT_PLACES]
-        every = [text for found in announcements(response, explicit) for text in (*found.others, found.answer or "")]
-        others = [text for text in dict.fromkeys(every) if text not in (extraction.answer, "")]
-        if others:
-            told["also announced"] = "; ".join(others[:_MAX_OTHERS]) + (" ..." if len(others) > _MAX_OTHERS else "")
-        return told
+        return explained(self.places, response, answer)
 
     def _judge_candidates(
         self, extraction: Extraction, reference: Reference, response: str
@@ -295,14 +269,6 @@ class SymbolicVerifier(AnswerVerifier):
             if judged:
                 return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
         return first
-
-
-def _shown(text: str) -> str:
-    """How a text was read, or why it could not be."""
-    try:
-        return show(read(text))
-    except ParseError as error:
-        return f"nothing: {error}"
 
 
 def _readings(extraction: Extraction) -> Iterator[str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from verifiers.algebra.agreement import Agreement
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
-from verifiers.algebra.identity import Agreement, agree, agree_as_constants
+from verifiers.algebra.identity import agree, agree_as_constants
 from verifiers.algebra.sampling import is_real
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.operators import agree_at_integers, has_calculus, is_about_integers, worked_operators
