@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from verifiers.algebra.breakpoints import is_root_power
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.high_precision import KNOWN_CALLS, numeric
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Call, Expr, Num, Op, Sym, free_symbols, marks, num
@@ -19,6 +19,11 @@ Agrees = Callable[[Expr, Expr], bool]
 _CHOICES = frozenset(("abs", "norm", "sgn", "min", "max"))
 _NAMED = frozenset(("sqrt", "root", "cbrt", "floor", "ceil", "arcsin", "arccos", "arctan", "arccot", "arcsec",
                     "arccsc", "abs", "norm", "sgn", "min", "max"))  # fmt: skip
+_VALUES = frozenset(
+    ("Num", "Sym", "Op", "Call", "Const", "Const:pi", "Const:e", "Const:i", "Call:binomial",
+     *(f"Op:{op}" for op in ("add", "mul", "neg", "div", "percent", "pow", "degree", "fact")),
+     *(f"Call:{name}" for name in KNOWN_CALLS))
+)  # fmt: skip
 _RATIONAL = frozenset(("add", "mul", "neg", "div", "percent"))
 _MAX_SIGNS = 5  # critical parts whose signs are tried in every combination
 _DIGITS = 30
@@ -209,7 +214,7 @@ def _same_branch(first: Expr, second: Expr, agrees: Agrees) -> bool:
 def with_parts_named(answer: Expr, reference: Expr) -> tuple[Expr, Expr] | None:
     """Both sides as rational functions: each part that is none (pi, a root, a power, a sine) as a symbol of its own.
 
-    None: the answer has a part that the reference has not, or there is none.
+    None: the answer has a part that the reference has not, there is none, or something in them has no value.
     """
     names: dict[Expr, Sym] = {}
 
@@ -219,8 +224,10 @@ def with_parts_named(answer: Expr, reference: Expr) -> tuple[Expr, Expr] | None:
             is_part = not (isinstance(node.args[1], Num) and node.args[1].value.denominator == 1)
         else:
             is_part = not isinstance(node, Num | Sym) and not (isinstance(node, Op) and node.op in _RATIONAL)
-        return names.setdefault(node, Sym(f"#{len(names)}")) if is_part else None
+        return names.setdefault(node, Sym(f"@{len(names)}")) if is_part else None  # "#" names branches
 
+    if not all(_VALUES.issuperset(marks(side)) for side in (answer, reference)):
+        return None
     other = transform(reference, named)
     count = len(names)
     if not count:

@@ -346,3 +346,4 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "min": lambda ctx, *values: min(_real(ctx, value) for value in values),
     "max": lambda ctx, *values: max(_real(ctx, value) for value in values),
 }  # fmt: skip
+KNOWN_CALLS = frozenset(_CALLS)
