@@ -6,23 +6,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from verifiers.equivalence.conventions import SETS
+from verifiers.equivalence.extras.readings import as_point, as_sets, with_digit_letters, with_power_inside
 from verifiers.equivalence.types import Settings
-from verifiers.parse import ParseError, parse
-from verifiers.parse.limits import DEFAULT_LIMITS
+from verifiers.parse.reading import try_parse
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import (
-    BaseNum,
     Call,
-    Const,
     Expr,
     Group,
-    Matrix,
     Num,
     Op,
     Quantity,
     Rel,
-    SetOp,
     Sym,
     free_symbols,
     marks,
@@ -40,17 +35,13 @@ _BRACKETED = re.compile(r"[(\[]|\\\{")  # what stands in brackets is a list, a p
 _ONE_DECIMAL = re.compile(r"[\s$*-]*\d{1,12},\d{1,6}\s*(?:\\?%)?[\s$*.]*")
 _POINT_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)(?![\d.,])")
 _LAKHS = re.compile(r"(?<![\d.,])\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?![\d,])")  # 12,34,567
-_LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name
 _COUNTS = ("A_", "C_", "P_")
-_LOGS = frozenset(("ln", "log"))
 _SHORT_RUN = re.compile(r"(?<![A-Za-z\\])[a-z]{2,3}(?![A-Za-z])")
 _TEXT = re.compile(rf"{TEXT}\s*\{{[^{{}}]*\}}")
-_POINT = re.compile(r"[$\s]*[A-Z]\s*(?:\\left)?(\([^()]{1,80}\))[$\s.]*")
 _ROMAN = re.compile(r"\\mathrm\s*\{\s*([A-Za-z]{1,3})\s*\}")  # \mathrm{gt}^{2}
 _LETTERED = re.compile(r"[\d+*/^=\\_(]")  # something that words alone do not hold
 _COUNTED = frozenset(("Num", "Sym", "Op", "Op:add", "Op:neg", "Op:mul"))  # what a number of things looks like
 _FRACTION = frozenset(("Num", "Op", "Op:div", "Op:neg", "Op:percent"))
-_SET_MARKS = frozenset((*(f"Const:{name}" for name in SETS), "Interval", "SetOp"))
 
 
 Pairs = Iterator[tuple[Expr, Expr]]
@@ -72,22 +63,6 @@ def other_readings(tree: Expr, text: str, reference: Reference, settings: Settin
             yield from reading.pairs(tree, text, reference)
 
 
-def _with_digit_letters(tree: Expr, text: str, reference: Reference) -> Pairs:
-    if isinstance(reference.tree, BaseNum) and reference.tree.base > 10 and text.isascii():
-        digits = _try_read(text.upper())  # 2a_{16}, where the digits are letters
-        if digits is not None:
-            yield digits, reference.tree
-
-
-def _as_point(tree: Expr, text: str, reference: Reference) -> Pairs:
-    if not _has_two_entries(reference.tree):
-        return
-    if (point := _POINT.fullmatch(text)) and (read := _try_read(point[1])) is not None:
-        yield read, reference.tree  # P(2, 3) is a point where one is asked for
-    if isinstance(tree, Call) and tree.name == "binomial":
-        yield Matrix(tuple((entry,) for entry in tree.args)), reference.tree  # \binom{3}{-2}, a column
-
-
 def _changed(change: Callable[[Expr, str], Expr | None]) -> Callable[[Expr, str, Reference], Pairs]:
     def pairs(tree: Expr, text: str, reference: Reference) -> Pairs:
         """Both sides with the change, where it changes one of them."""
@@ -98,18 +73,12 @@ def _changed(change: Callable[[Expr, str], Expr | None]) -> Callable[[Expr, str,
     return pairs
 
 
-def _as_sets(tree: Expr, text: str, reference: Reference) -> Pairs:
-    mine, theirs = _with_named_sets(tree, reference.tree), _with_named_sets(reference.tree, tree)
-    if mine is not None or theirs is not None:
-        yield mine or tree, theirs or reference.tree
-
-
 def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr, Expr]]:
     """Other meanings of the commas and points between digits."""
     is_point = isinstance(reference.tree, Group) and reference.tree.kind == "tuple"
     are_amounts = _is_amount(tree) and _is_amount(reference.tree)  # $5,500 is not $5 and 500 euros
     if not are_amounts and (_GROUPING.search(reference.text) or (_GROUPING.search(text) and not is_point)):
-        lists = _try_read(text, thousands=False), _try_read(reference.text, thousands=False)
+        lists = try_parse(text, thousands=False), try_parse(reference.text, thousands=False)
         if lists[0] is not None and lists[1] is not None:
             yield lists[0], lists[1]
     if (
@@ -121,17 +90,17 @@ def _regrouped(tree: Expr, text: str, reference: Reference) -> Iterator[tuple[Ex
     ):
         is_fraction = marks(reference.tree) <= _FRACTION and _ONE_DECIMAL.fullmatch(text) is not None
         decimal = (
-            _try_read(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
+            try_parse(_DECIMAL_COMMA.sub(r"\1.\2", text)) if is_fraction or _has_decimals(reference.tree) else None
         )
         if decimal is not None:
             yield decimal, reference.tree
     if _POINT_GROUPED.search(text):
-        grouped = _try_read(_POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text))
+        grouped = try_parse(_POINT_GROUPED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text))
         if grouped is not None:
             yield grouped, reference.tree
     if _LAKHS.search(text) or _LAKHS.search(reference.text):
         joined = [
-            _try_read(_LAKHS.sub(lambda found: found[0].replace(",", ""), side)) for side in (text, reference.text)
+            try_parse(_LAKHS.sub(lambda found: found[0].replace(",", ""), side)) for side in (text, reference.text)
         ]
         if joined[0] is not None and joined[1] is not None:
             yield joined[0], joined[1]
@@ -146,7 +115,7 @@ def _as_letters(_: Expr, text: str, reference: Reference) -> Iterator[tuple[Expr
         return
     if (plain, wanted) == (text, reference.text) and not (_has_short_words(text) or _has_short_words(wanted)):
         return
-    mine, theirs = _try_read(plain, letters=True), _try_read(wanted, letters=True)
+    mine, theirs = try_parse(plain, letters=True), try_parse(wanted, letters=True)
     if mine is not None and theirs is not None and free_symbols(theirs):
         yield mine, theirs
 
@@ -161,33 +130,6 @@ def _has_short_words(text: str) -> bool:
     return any(is_short(run) for run in _SHORT_RUN.findall(plain))
 
 
-def _has_two_entries(expr: Expr) -> bool:
-    if isinstance(expr, Matrix):
-        return len(expr.rows) == 2 and len(expr.rows[0]) == 1
-    return isinstance(expr, Group) and expr.kind == "tuple" and len(expr.items) == 2
-
-
-def _with_named_sets(tree: Expr, other: Expr) -> Expr | None:
-    """`tree` with a plain letter R, Z, N, Q or C read as the set, where only a set can stand; None without such."""
-    is_beside_set = not _SET_MARKS.isdisjoint(marks(other))
-
-    def named(node: Expr) -> Expr:
-        """The set that a letter names; other nodes as they are."""
-        return Const(node.name) if isinstance(node, Sym) and node.name in SETS else node
-
-    def change(node: Expr) -> Expr | None:
-        """What `in`, and beside a set its operations, make of letters; None leaves the node as it is."""
-        if isinstance(node, Rel) and node.ops == ("in",):
-            return Rel(node.ops, (transform(node.sides[0], change), named(node.sides[1])))
-        if isinstance(node, SetOp) and is_beside_set:
-            return SetOp(node.op, tuple(named(transform(arg, change)) for arg in node.args))
-        return None
-
-    changed = named(tree) if is_beside_set else tree
-    changed = transform(changed, change)
-    return changed if changed != tree else None
-
-
 def _with_counts(tree: Expr, _: str) -> Expr | None:
     """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None without such."""
     if "Op:pow" not in marks(tree) or not any(name.startswith(_COUNTS) for name in free_symbols(tree)):
@@ -198,7 +140,7 @@ def _with_counts(tree: Expr, _: str) -> Expr | None:
         if not (isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Sym)):
             return None
         letter, _, top = node.args[0].name.partition("_")
-        whole = _try_read(top) if letter in ("A", "C", "P") and top else None
+        whole = try_parse(top) if letter in ("A", "C", "P") and top else None
         if whole is None or not marks(whole) <= _COUNTED:
             return None
         part = node.args[1]
@@ -228,13 +170,6 @@ def _has_decimals(tree: Expr) -> bool:
     return any(isinstance(node, Num) and node.places for node in walk(tree))
 
 
-def _try_read(text: str, *, thousands: bool = True, letters: bool = False) -> Expr | None:
-    try:
-        return parse(text, DEFAULT_LIMITS, thousands=thousands, letters=letters)
-    except ParseError:
-        return None
-
-
 def _with_common_logs(tree: Expr, _: str) -> Expr | None:
     """`tree` with `log` to base 10 where no base is written; None if there is no such log."""
     if "Call:log" not in marks(tree):
@@ -250,30 +185,14 @@ def _with_common_logs(tree: Expr, _: str) -> Expr | None:
     return changed if changed is not tree else None
 
 
-def _with_power_inside(tree: Expr, text: str) -> Expr | None:
-    r"""`\ln (x + 1)^2` read as the logarithm of the square; None where no such power stands."""
-    if not _LOG_POWER.search(text):
-        return None
-
-    def change(node: Expr) -> Expr | None:
-        """A power of a logarithm as the logarithm of a power; None leaves the node as it is."""
-        if isinstance(node, Op) and node.op == "pow" and isinstance(node.args[0], Call) and node.args[0].name in _LOGS:
-            call, exponent = node.args[0], transform(node.args[1], change)
-            return Call(call.name, (Op("pow", (transform(call.args[0], change), exponent)), *call.args[1:]))
-        return None
-
-    changed = transform(tree, change)
-    return changed if changed != tree else None
-
-
 READINGS = (
     Reading("commas between digits", _regrouped),
-    Reading("letters as digits", _with_digit_letters, is_extra=True),
+    Reading("letters as digits", with_digit_letters, is_extra=True),
     Reading("short words as products", _as_letters),
-    Reading("named points", _as_point, is_extra=True),
+    Reading("named points", as_point, is_extra=True),
     Reading("numbers of combinations", _changed(_with_counts)),
-    Reading("powers inside logarithms", _changed(_with_power_inside), is_extra=True),
+    Reading("powers inside logarithms", _changed(with_power_inside), is_extra=True),
     Reading("common logarithms", _changed(_with_common_logs)),
     Reading("unit letters in formulas", _changed(_with_unit_letters)),
-    Reading("letters for sets", _as_sets, is_extra=True),
+    Reading("letters for sets", as_sets, is_extra=True),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.equivalence.extras.builders import compare_builders
+from verifiers.equivalence.extras.named_numbers import asks_for_number, states_number
 from verifiers.equivalence.extras.restated import compare_restated
 from verifiers.equivalence.extras.setalgebra import compare_set_expressions
 from verifiers.equivalence.rules import Rule, always, both, either
@@ -29,7 +30,7 @@ from verifiers.equivalence.values.measures import compare_scalars
 from verifiers.equivalence.values.relations import compare_relations
 from verifiers.equivalence.values.scalars import leaves_operation
 from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled
-from verifiers.equivalence.words.naming import asks_for_number, same_function, states_number
+from verifiers.equivalence.words.naming import same_function
 from verifiers.equivalence.words.solved import leaves_equations
 from verifiers.equivalence.words.wording import compare_words
 from verifiers.parse.limits import OverBudgetError

@@ -75,6 +75,14 @@ def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True,
         raise ParseError(str(error)) from error
 
 
+def try_parse(text: str, *, thousands: bool = True, letters: bool = False) -> Expr | None:
+    """The tree as in `parse`; None where there is none."""
+    try:
+        return parse(text, DEFAULT_LIMITS, thousands=thousands, letters=letters)
+    except ParseError:
+        return None
+
+
 def without_doubled_brackets(text: str) -> str:
     """`text` with one pair left of brackets that directly enclose each other: ((5)) as (5), {{5}} as {5}."""
     opened: list[int] = []

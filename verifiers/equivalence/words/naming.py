@@ -1,14 +1,12 @@
-"""What a name before a value stands for: a function and its variable, a derivative, a number that is asked for."""
+"""What a name before a value stands for: a function and its variable, a derivative."""
 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
-from verifiers.equivalence.conventions import COUNTED
-from verifiers.equivalence.words.labels import Labelled, is_quantity_label
+from verifiers.equivalence.words.labels import Labelled
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols
+from verifiers.parse.tree import Apply, Expr, Sym, free_symbols
 
 
 def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
@@ -51,23 +49,3 @@ def _derivative(label: Expr | None) -> tuple[str, int] | None:
 
 _LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
 _Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
-
-
-def asks_for_number(equation: Rel) -> bool:
-    """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
-    left = equation.sides[0]
-    return (
-        states_number(equation)
-        and isinstance(left, Op)
-        and left.op == "add"
-        and all(isinstance(arg, Sym) and arg.name in COUNTED for arg in left.args)
-        and isinstance(equation.sides[1], Num)
-        and equation.sides[1].value.denominator == 1
-    )
-
-
-def states_number(equation: Rel) -> bool:
-    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
-    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
-        return False
-    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))

@@ -1,0 +1,29 @@
+"""A number behind the sum that is asked for: `37` for `m + n = 37`, and the other way round."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from verifiers.equivalence.conventions import COUNTED
+from verifiers.equivalence.words.labels import is_quantity_label
+from verifiers.parse.tree import Num, Op, Rel, Sym, free_symbols
+
+
+def asks_for_number(equation: Rel) -> bool:
+    """Whether a reference such as m + n = 37 is a number with its name, and no line in the plane."""
+    left = equation.sides[0]
+    return (
+        states_number(equation)
+        and isinstance(left, Op)
+        and left.op == "add"
+        and all(isinstance(arg, Sym) and arg.name in COUNTED for arg in left.args)
+        and isinstance(equation.sides[1], Num)
+        and equation.sides[1].value.denominator == 1
+    )
+
+
+def states_number(equation: Rel) -> bool:
+    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
+    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
+        return False
+    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
