@@ -220,3 +220,27 @@ def test_options_are_cut_off_alike() -> None:
     choice = ChoiceVerifier()
     assert choice.verify("The answer is B.\n\nQuestion: next?\nAnswer: C", "B").is_correct
     assert not choice.verify("<think>The answer is B.", "B").is_correct
+
+
+BEHIND = [  # what stands behind the box, the number that it makes of it, and the one in the box
+    (r"\boxed{64} hundred dollars.", "6400", "64"),
+    (r"$\boxed{5}$ million people", "5000000", "5"),
+    (r"\boxed{12} dozen", "144", "12"),
+    (r"$\boxed{5}\times 10^3$", "5000", "5"),
+    (r"$\boxed{3}^2$", "9", "3"),
+    (r"$\boxed{5}!$", "120", "5"),
+    (r"$\boxed{123}_5$", "123_5", "123"),
+    (r"答案是\boxed{5}万。", "50000", "5"),
+    (r"\boxed{5} hundredths", "", "5"),
+]
+
+
+@pytest.mark.parametrize(("response", "right", "wrong"), BEHIND)
+def test_what_stands_behind_a_box_is_part_of_the_number(response: str, right: str, wrong: str) -> None:
+    assert not right or LENIENT.verify(response, right).is_correct
+    assert not LENIENT.verify(response, wrong).is_correct
+
+
+@pytest.mark.parametrize("response", [r"\boxed{5}!", r"\boxed{5}-year-old", r"\boxed{5} is 2 + 3", r"\boxed{5}. 10^3"])
+def test_what_only_follows_a_box_is_not(response: str) -> None:
+    assert LENIENT.verify(response, "5").is_correct

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 from verifiers.algebra.breakpoints import breaks, critical_parts
+from verifiers.algebra.cases import with_parts_named
 from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import real_points, salt_points, seeded
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
+from verifiers.parse.tree import free_symbols
 
 VERIFIER = SymbolicVerifier(mode="evaluation")
 
@@ -108,3 +110,25 @@ def test_breakpoints_of_other_functions_are_searched_for() -> None:
     for text, place in ((r"|e^x-3|", 1.098612289), (r"\sqrt{(\ln x-2)^2}", 7.389056099)):
         found = breaks(critical_parts(parse(text)), "x")
         assert min(abs(float(one) - place) for one in found.places) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        (r"\frac{R^2}{2}(\pi+\sqrt3)", r"\frac{R^2\pi+\sqrt3R^2}{2}"),
+        ("2e^{-t}-e^{-4t}", "-e^{-4t}+2e^{-t}"),
+        (r"(\sin x+1)^2", r"\sin^2 x+2\sin x+1"),
+    ],
+)
+def test_parts_that_both_sides_share_prove_an_equality(answer: str, reference: str) -> None:
+    assert agree(parse(answer), parse(reference)).method == "modular"
+    assert not agree(parse(f"{answer}+1"), parse(reference))
+
+
+def test_parts_are_named_only_where_the_reference_has_them_and_they_have_a_value() -> None:
+    assert with_parts_named(parse(r"2\pi"), parse(r"\pi+\pi")) is not None
+    assert with_parts_named(parse(r"x+0\ln x"), parse(r"x+0\pi")) is None
+    assert with_parts_named(parse("x=2"), parse("x=2")) is None
+    shared = with_parts_named(parse(r"\sin x"), parse(r"\sin x+1"))
+    assert shared is not None
+    assert not {name for side in shared for name in free_symbols(side)} & {"#0", "#t"}  # names of branches and lines

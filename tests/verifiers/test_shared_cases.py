@@ -50,6 +50,16 @@ def test_core_cases_reach_the_accuracy_and_hold_the_false_positives() -> None:
     assert 1 - len(wrong) / len(core) >= 0.99
 
 
+def test_training_is_within_two_points_of_evaluation() -> None:
+    core = [row for row in rows(CASES) if not set(row["flags"]) - {"llm-labelled"}]
+    shares = []
+    for verifier in (SymbolicVerifier(mode="evaluation"), SymbolicVerifier()):
+        texts = [f"\\boxed{{{r['answer']}}}" if r["extraction"] == "expression" else r["answer"] for r in core]
+        right = [accepts(verifier, text, row["gold"]) == row["expected"] for text, row in zip(texts, core)]
+        shares.append(100 * sum(right) / len(core))
+    assert shares[1] > shares[0] - 2
+
+
 def test_stated_precision_decides_the_cases_that_ask_for_it() -> None:
     cases = {row["id"]: row for row in rows(CASES)}
     for key, tolerance in (("3fcd15b68e06", 0.005), ("bd0fbf111931", 0.001)):
@@ -57,8 +67,9 @@ def test_stated_precision_decides_the_cases_that_ask_for_it() -> None:
         assert SymbolicVerifier(mode="evaluation", tolerance=tolerance).verify(row["answer"], row["gold"]).is_correct
 
 
-def test_no_hostile_input_is_rewarded_and_no_control_rejected() -> None:
-    verifier = SymbolicVerifier(mode="evaluation")
+@pytest.mark.parametrize("mode", ["evaluation", "training"])
+def test_no_hostile_input_is_rewarded_and_no_control_rejected(mode: str) -> None:
+    verifier = SymbolicVerifier(mode=mode)
     for row in rows(HOSTILE):
         text = row["answer"] if "answer" in row else "".join(piece * count for piece, count in row["answer_parts"])
         verdict = accepts(verifier, text, row["gold"])
