@@ -103,13 +103,14 @@ def sceptics(row: Mapping[str, Any]) -> str:
 def origin(finding: Mapping[str, Any], *, is_changed: bool) -> str:
     """Seeds, commit, config, cost, and whether the hypotheses are those of the run."""
     name = finding["name"]
+    with_ = "".join(f" -s {override}" for override in finding["overrides"])
     changed = " **The hypotheses were changed after this run.**" if is_changed else ""
     dirty = " with uncommitted changes" if finding["uncommitted"] else ""
     return (
         f"Seeds {', '.join(map(str, finding['seeds']))}; commit {finding['commit'][:10]}{dirty}; "
         f"[config](../experiments/studies/{name}.yaml), [hypotheses](../experiments/studies/{name}{HYPOTHESES}), "
         f"[result](../results/findings/{name}.json); {finding['seconds'] / 60:.0f} minutes of stages on "
-        f"{finding['machine'].get('cores', '?')} cores that had other work too; `beyond reproduce {name}`.{changed}"
+        f"{finding['machine'].get('cores', '?')} cores; `beyond reproduce {name}{with_}`.{changed}"
     )
 
 

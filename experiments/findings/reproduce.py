@@ -101,8 +101,7 @@ def reproduce(
         root: folder of its runs; None: runs/NAME. What is in it already is not run again.
         results: folder for NAME.json and NAME.svg.
         starts: folders of studies whose starts may be taken over.
-        overrides: of the config, in every variant; a result of other settings says so by its commit alone, so that
-            they are for trying a study in small.
+        overrides: of the config, in every variant; the result names them.
         only_price: say what it will take, and stop.
     Raises:
         UserError: no such study, or hypotheses that do not fit it.
@@ -122,10 +121,10 @@ def reproduce(
             source = sources_of(experiments, folders, starts)[variant]  # anew: an earlier variant may have them by now
             begun = is_used(folder)
             run_study(experiment, folder, resume=begun, quiet=quiet, same_start=source, hypotheses=text)
-    return write_finding(config.stem, folders, results)
+    return write_finding(config.stem, folders, results, overrides)
 
 
-def write_finding(name: str, folders: Mapping[str, Path], results: Path) -> Path:
+def write_finding(name: str, folders: Mapping[str, Path], results: Path, overrides: Sequence[str] = ()) -> Path:
     """Writes NAME.json and NAME.svg from the folders of a study that was run."""
     studies: dict[str, StudyResults] = {
         variant: load_study(folder) for variant, folder in folders.items() if (folder / "study.json").exists()
@@ -135,7 +134,7 @@ def write_finding(name: str, folders: Mapping[str, Path], results: Path) -> Path
     kept = kept_hypotheses(next(iter(studies.values())).folder)
     if kept is None:
         raise UserError(f"{name} began without hypotheses: begin it in a new folder")
-    finding = finding_of(name, kept, studies)
+    finding = finding_of(name, kept, studies, overrides)
     results.mkdir(parents=True, exist_ok=True)
     write_json(results / f"{name}.json", finding)
     write_whole(results / f"{name}.svg", (draw(finding["figure"], finding["question"]) + "\n").encode())

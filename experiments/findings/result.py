@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from experiments.run.folders import finite
 from experiments.run.sealed import read_sealed
 
 
-def finding_of(name: str, kept: Kept, studies: Studies) -> dict[str, Any]:
+def finding_of(name: str, kept: Kept, studies: Studies, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the page says about a study, as plain JSON values.
 
     Args:
         kept: the hypotheses as they were when the first of the studies began.
         studies: results of every variant that was run.
+        overrides: of the config, in every variant.
     """
     some = next(iter(studies.values()))
     provenance = read_sealed(some.folder / "provenance.json", "commit", "machine")
@@ -33,6 +35,7 @@ def finding_of(name: str, kept: Kept, studies: Studies) -> dict[str, Any]:
             "name": name,
             "question": design.question,
             "seeds": list(some.seeds),
+            "overrides": list(overrides),
             "commit": provenance["commit"],
             "uncommitted": provenance.get("uncommitted", False),
             "machine": provenance["machine"],

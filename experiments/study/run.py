@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from envs.procedural.tool_use import sandbox_of
+from experiments.config.arms import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
 from experiments.config.own_code import changed_files, own_code
@@ -39,7 +40,7 @@ from experiments.study.parallel.jobs import Job, Rows, run_seed
 from experiments.study.parallel.running import Running, launcher, run_jobs
 from experiments.study.plan import check_components
 from experiments.study.seed import planned_stages
-from experiments.study.starts import take_starts, why_not
+from experiments.study.starts import take_arms, take_starts, why_not
 from policies.causal import check_device
 from policies.kernels import describe_kernels
 from policies.tiny import TinyConfig, build_tiny
@@ -192,6 +193,10 @@ def run_study(
         write_whole(config_file, resolved.encode())
         if same_start is not None:
             take_starts(experiment, same_start, folder)
+            if taken := take_arms(experiment, same_start, folder):
+                print(f"taken over from {same_start}: {', '.join(taken)}", file=sys.stderr)
+                rows = read_sealed(same_start / "study.json", "stages")["stages"]
+                before = before or {"stages": [row for row in rows if row["stage"] in (*taken, START)]}
         facts: dict[str, Any] = {"own_code": own_code(experiment.model_dump(mode="json"))}
         if hypotheses is not None:
             facts["hypotheses"] = keep_hypotheses(folder, hypotheses)

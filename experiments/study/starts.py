@@ -15,8 +15,8 @@ from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.run.errors import UserError
 from experiments.run.folders import STATUS, read_json, read_object, write_json
-from experiments.run.manifest import read_manifest, verify_files
-from experiments.study.identity import start_settings
+from experiments.run.manifest import MANIFEST, artefact_digest, read_manifest, verify_files
+from experiments.study.identity import stage_identity, start_settings
 
 GIVEN = "given"  # folder within sft: weights that were taken over and not yet tested
 TESTED = ("evaluation", "workers")  # sections that decide how a start is tested, and not what it is
@@ -72,6 +72,49 @@ def take_starts(experiment: Experiment, source: Path, target: Path) -> None:
         else:
             _take_weights(theirs, part)
         part.rename(whole)
+
+
+def take_arms(experiment: Experiment, source: Path, target: Path) -> list[str]:
+    """Copies arms that the source has with the same settings, from the same start, with their tests; says which.
+
+    Only such as read no labels and build on no other arm. An arm is taken for all seeds or for none.
+
+    Raises:
+        DamagedArtefactError: the manifest of one is damaged; its files are compared when the study comes to it.
+    """
+    other = load_resolved(source / "config.yaml")
+    if start_settings(other) != start_settings(experiment):
+        return []  # another test, or a start of another making
+    taken = []
+    for name, arm in experiment.arms.items():
+        if name not in other.arms or arm.reads_preference or arm.builds_on:
+            continue
+        steps = [each.arms[name].rl_over(each).steps for each in (other, experiment)]  # no part of the identity
+        if steps[0] != steps[1] or not _is_the_same(experiment, name, source, target):
+            continue
+        taken.append(name)
+        for seed in experiment.seeds:
+            whole, part = (target / f"seed-{seed}" / folder for folder in (name, f"{name}.part"))
+            if not whole.exists():
+                shutil.rmtree(part, ignore_errors=True)
+                shutil.copytree(source / f"seed-{seed}" / name, part)
+                part.rename(whole)
+    return taken
+
+
+def _is_the_same(experiment: Experiment, arm: str, source: Path, target: Path) -> bool:
+    """Whether the finished, tested arm of another study is the one that this study would make, for every seed."""
+    for seed in experiment.seeds:
+        folder = source / f"seed-{seed}" / arm
+        if not ((folder / MANIFEST).exists() and (folder / "test" / STATUS).exists()):
+            return False
+        manifest = read_manifest(folder)
+        starts = [artefact_digest(root / f"seed-{seed}" / START) for root in (source, target)]
+        if manifest["identity"] != stage_identity(experiment, seed, arm) or manifest["parents"] != {START: starts[0]}:
+            return False
+        if starts[0] != starts[1]:
+            return False
+    return True
 
 
 def _take_weights(source: Path, part: Path) -> None:

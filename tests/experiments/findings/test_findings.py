@@ -181,12 +181,14 @@ def test_hypotheses_changed_after_the_run_are_told():
         "seeds": [0],
         "commit": "c" * 40,
         "uncommitted": True,
+        "overrides": ["a=1"],
         "machine": {"cores": 2},
         "seconds": 60,
     }
     told = origin(finding, is_changed=True)
     assert "changed after this run" in told
     assert "with uncommitted changes" in told
+    assert "`beyond reproduce distil -s a=1`" in told
     assert "changed" not in origin({**finding, "uncommitted": False}, is_changed=False)
 
 

@@ -72,3 +72,20 @@ def test_a_start_that_was_changed_since_is_refused(source, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedArtefactError, match="was changed"):
         run_study(smoke("evaluation.num_samples=2"), tmp_path / "new", quiet=True, same_start=copy)
+
+
+def test_an_arm_that_is_there_already_is_taken_over_with_its_test(source, tmp_path, capsys):
+    folder = tmp_path / "new"
+    more = "arms={rl: {method: rl, reward: verifier}, rlhf: null, dpo: null, coin: {method: rl, reward: coin_flip}}"
+    run_study(smoke(more), folder, quiet=True, same_start=source)
+    assert "taken over from" in capsys.readouterr().err
+    rows = [list(read_jsonl(root / "seed-0" / "rl" / "metrics.jsonl")) for root in (source, folder)]
+    assert rows[0] == rows[1] != []  # wall seconds too: it was copied
+    assert set(load_study(folder).arms) == {"rl", "coin"}
+    seconds = {row["stage"]: row["seconds"] for row in read_json(folder / "study.json")["stages"]}
+    assert seconds["rl"] == {r["stage"]: r["seconds"] for r in read_json(source / "study.json")["stages"]}["rl"] > 0
+
+
+def test_an_arm_of_other_settings_is_run_again(source, tmp_path, capsys):
+    run_study(smoke("rl.optimizer.lr=1e-5"), tmp_path / "new", quiet=True, same_start=source)
+    assert "taken over" not in capsys.readouterr().err
