@@ -110,10 +110,10 @@ class PolicySection(ModelSection):
 
 
 class OptimizerSection(Section):
-    """AdamW and its schedule, counted in optimizer steps."""
+    """The optimizer and its schedule, counted in optimizer steps."""
 
-    kind: NonEmpty = "adamw"  # or a function of your own that makes a torch optimizer
-    lr: Rate = 2e-4  # the largest of the schedule
+    kind: NonEmpty = "adamw"  # or muon, or a function of your own that makes a torch optimizer
+    lr: Rate = 2e-4  # the largest of the schedule; of muon, which needs a tenfold, that of the inner matrices
     betas: tuple[Probability, Probability] = (0.9, 0.95)  # of the running means of gradient and square
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # decoupled, per step: lr x weight_decay x weight
     clip_norm: Annotated[float, Field(ge=0)] = 1.0  # global gradient norm; 0: off

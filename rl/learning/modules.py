@@ -83,13 +83,13 @@ def shard(module: nn.Module, layer_names: Collection[str], device: torch.device)
 
 def whole(tensor: Tensor) -> Tensor:
     """A sharded tensor put together, on every process that calls; any other as it is."""
-    return cast(Any, tensor).full_tensor() if _is_sharded(tensor) else tensor
+    return cast(Any, tensor).full_tensor() if is_sharded(tensor) else tensor
 
 
 def share_of(tensor: Tensor, like: Tensor) -> Tensor:
     """`tensor` spread as `like` is; a copy on the device of `like` where that is not sharded."""
     tensor = tensor.to(like.device, copy=True)
-    if not _is_sharded(like) or not tensor.dim():
+    if not is_sharded(like) or not tensor.dim():
         return tensor
     from torch.distributed.tensor import distribute_tensor
 
@@ -97,6 +97,6 @@ def share_of(tensor: Tensor, like: Tensor) -> Tensor:
     return distribute_tensor(tensor, sharded.device_mesh, sharded.placements)
 
 
-def _is_sharded(tensor: Tensor) -> bool:
+def is_sharded(tensor: Tensor) -> bool:
     """True for a DTensor; importing their class would cost a second where there are none."""
     return hasattr(tensor, "full_tensor")

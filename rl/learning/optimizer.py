@@ -1,10 +1,12 @@
-"""AdamW, or an optimizer of one's own. Its schedule is a pure function of the number of optimizer steps: nothing of it
-needs saving."""
+"""AdamW, Muon, or an optimizer of one's own.
+
+The schedule is a pure function of the number of optimizer steps: nothing of it needs saving.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rl.learning.modules import share_of, whole
+from rl.learning.muon import Muon
 from verifiers.parts import find_part
 
 SCHEDULES = ("constant", "cosine", "linear")
@@ -23,9 +26,9 @@ class NonFiniteLossError(RuntimeError):
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """AdamW, gradient clipping and the learning-rate schedule, counted in optimizer steps."""
+    """The optimizer, gradient clipping and the learning-rate schedule, counted in optimizer steps."""
 
-    lr: float  # peak learning rate
+    lr: float  # peak learning rate; of muon a tenfold of AdamW's
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-8
     weight_decay: float = 0.0  # on matrices only: biases and norms are not decayed
@@ -34,7 +37,7 @@ class OptimizerSettings:
     schedule: str = "constant"  # constant, cosine or linear
     total_steps: int | None = None  # optimizer steps until the end of a cosine or linear schedule
     final_fraction: float = 0.0  # share of lr at the end of the schedule, in [0, 1]
-    kind: str = "adamw"  # or one of your own, named as in verifiers/parts.py
+    kind: str = "adamw"  # or "muon", or one of your own, named as in verifiers/parts.py
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
@@ -58,7 +61,7 @@ class OptimizerSettings:
         return self.lr * (self.final_fraction + (1 - self.final_fraction) * left)
 
 
-ParameterGroups = list[dict[str, Any]]  # {"params": [...], "weight_decay": ...}
+ParameterGroups = list[dict[str, Any]]  # {"params": [...], "weight_decay": ..., "is_inner": matrix within the network}
 OptimizerFunction = Callable[[ParameterGroups, OptimizerSettings], torch.optim.Optimizer]
 
 
@@ -67,7 +70,12 @@ def adamw(groups: ParameterGroups, settings: OptimizerSettings) -> torch.optim.O
     return torch.optim.AdamW(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
 
 
-OPTIMIZERS: Mapping[str, OptimizerFunction] = {"adamw": adamw}
+def muon(groups: ParameterGroups, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Muon for the matrices within the network, AdamW for the rest (rl/learning/muon.py)."""
+    return Muon(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps)
+
+
+OPTIMIZERS: Mapping[str, OptimizerFunction] = {"adamw": adamw, "muon": muon}
 
 
 def find_optimizer(kind: str) -> OptimizerFunction:
@@ -91,10 +99,7 @@ class Optimizer:
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         if not self.parameters:
             raise ValueError(f"{type(module).__name__} has no trainable parameter")
-        matrices = [parameter for parameter in self.parameters if parameter.dim() >= 2]
-        others = [parameter for parameter in self.parameters if parameter.dim() < 2]
-        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.inner = find_optimizer(settings.kind)(groups, settings)
+        self.inner = find_optimizer(settings.kind)(_groups(module, self.parameters, settings), settings)
         if not isinstance(self.inner, torch.optim.Optimizer):
             raise ValueError(f"optimizer {settings.kind!r} gave {self.inner!r:.60}, expected a torch.optim.Optimizer")
 
@@ -149,6 +154,22 @@ class Optimizer:
         for name, parameter in zip(self.names, self.parameters):
             if name in state:
                 self.inner.state[parameter] = {key: share_of(value, parameter) for key, value in state[name].items()}
+
+
+def _groups(module: nn.Module, parameters: Sequence[Tensor], settings: OptimizerSettings) -> ParameterGroups:
+    """Inner matrices, those at the model's ends (embeddings, output), and vectors, which are not decayed."""
+    ends = {p for child in module.modules() if isinstance(child, nn.Embedding) for p in child.parameters()}
+    output = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    ends.update(output.parameters() if output is not None else ())
+    matrices = [p for p in parameters if p.dim() >= 2]
+    inner = [p for p in matrices if p.dim() == 2 and min(p.shape) > 1 and p not in ends]
+    kept = set(inner)
+    groups = [
+        {"params": inner, "weight_decay": settings.weight_decay, "is_inner": True},
+        {"params": [p for p in matrices if p not in kept], "weight_decay": settings.weight_decay, "is_inner": False},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0, "is_inner": False},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def _saved(value: Any) -> Tensor:
