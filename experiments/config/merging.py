@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 HAVE_PATHS = ("policy", "student")  # sections whose short form is a path; that of others is a name
+OTHER_MODEL = {"path": "tiny", "tiny": "path"}  # of such a section: the key that a new model takes the place of
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> dict[str, Any]:
@@ -13,7 +14,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> 
 
     A nested mapping that names another component (`name`) or kind of arm (`method`) replaces the old one, whose
     settings would not fit. A setting laid over a short form (`curriculum: learnability`) joins it, and so it joins the
-    settings of a component that was read already (`{name: ..., settings: {...}}`).
+    settings of a component that was read already (`{name: ..., settings: {...}}`). A model by path takes the place of
+    a tiny one, and the other way round.
 
     Args:
         place: the key under which both stand.
@@ -29,6 +31,10 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], place: str = "") -> 
             out[key] = dict(value) if _names_another(old, value) else merge(old, value, key)
         else:
             out[key] = value
+    if place in HAVE_PATHS:
+        for key, other in OTHER_MODEL.items():
+            if over.get(key) is not None and other not in over:
+                out.pop(other, None)
     return out
 
 

@@ -67,7 +67,7 @@ def test_resolved_config_rebuilds_the_experiment():
         ("arms={x: {rl: {optimizer: {lrr: 1}}}}", "arms.x.rl: unknown key 'optimizer.lrr'; did you mean 'lr'?"),
         ("arms={x: {method: dpo, dpo: {bta: 1}}}", "arms.x.dpo: unknown key 'bta'; did you mean 'beta'?"),
         ("policy.tiny.heads=3", "policy.tiny: hidden 64 over heads 3 is not an even number"),
-        ("policy.path=somewhere", "exactly one of `path`"),
+        ("policy={path: somewhere, tiny: {}}", "exactly one of `path`"),
         ("rl.steps", "is not of the form key=value"),
         ("arms={}", "arms is empty"),
     ],
@@ -76,6 +76,15 @@ def test_a_mistake_is_told_with_its_place_and_what_was_expected(minimal, overrid
     with pytest.raises(UserError) as caught:
         load_experiment([minimal], [override])
     assert told in str(caught.value)
+
+
+def test_a_model_takes_the_place_of_the_model_of_the_file_below(minimal):
+    other = load_experiment([minimal], ["policy.path=somewhere"]).policy
+    assert (other.path, other.tiny) == ("somewhere", None)
+    back = load_experiment([minimal], ["policy.path=somewhere", "policy.tiny.hidden=32"]).policy
+    assert back.path is None
+    assert back.tiny is not None
+    assert back.tiny.hidden == 32
 
 
 def test_every_mistake_of_a_config_is_told_at_once(minimal):
