@@ -19,6 +19,7 @@ from experiments.run.folders import RunFolder, write_json
 from experiments.run.recording import RunRecorder
 from experiments.stages.training import make_imitator, resume_fit
 from experiments.study.components import build_demonstrator, sampling_of
+from experiments.study.disk import check_disk
 from experiments.study.identity import stage_identity
 from experiments.study.services import Services
 from experiments.study.starts import GIVEN
@@ -46,6 +47,8 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     folder, evaluator = services.folders.start, services.evaluator
     policy = services.server.untrained(experiment.policy, services.env)
     check_room(experiment, policy, evaluator.test, evaluator.validation)
+    trainable = sum(p.numel() for p in policy.model.parameters() if p.requires_grad)
+    check_disk(experiment, policy.num_parameters, trainable, services.folders.root)
     policy.save(services.folders.untrained_policy)
     section = experiment.imitation
     identity = stage_identity(experiment, services.seed, START)
