@@ -17,23 +17,28 @@ _CODE = re.compile(r"([^\s:?&=,]+\.py)(?=:[A-Za-z_])")  # file.py:attribute, als
 _DATA = re.compile(r"^(jsonl|hf|gsm8k|math):([^?]+)")  # environments whose main setting is a path
 
 
-def anchored(value: Any, folder: Path, key: str = "") -> Any:
+def anchored(value: Any, folder: Path, place: tuple[str, ...] = ()) -> Any:
     """A config's value with the paths in it absolute.
 
     Args:
         folder: of the config.
-        key: under which the value stands.
+        place: keys under which the value stands.
     """
     if isinstance(value, Mapping):
-        return {name: anchored(item, folder, str(name)) for name, item in value.items()}
+        return {name: anchored(item, folder, (*place, str(name))) for name, item in value.items()}
     if isinstance(value, list):
-        return [anchored(item, folder, key) for item in value]
-    if not isinstance(value, str) or "\0" in value:
+        return [anchored(item, folder, place) for item in value]
+    if not isinstance(value, str) or "\0" in value or _names_an_arm(place):
         return value
-    if key in PATH_KEYS:
+    if place and place[-1] in PATH_KEYS:
         return _found(value, folder)
     text = _CODE.sub(lambda match: _found(match[1], folder), value)
     return _DATA.sub(lambda match: f"{match[1]}:{_found(match[2], folder)}", text)
+
+
+def _names_an_arm(place: tuple[str, ...]) -> bool:
+    """`arms.NAME.policy`, unlike the policy of the study."""
+    return len(place) == 3 and place[0] == "arms" and place[2] == "policy"
 
 
 def _found(text: str, folder: Path) -> str:

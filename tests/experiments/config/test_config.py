@@ -198,3 +198,13 @@ def test_an_arm_changes_single_settings_of_a_component():
     changed = dict(experiment.rl.algorithm.settings) | {"kl": {"beta": 0.2}}
     assert arm.rl_over(experiment).algorithm.settings == changed
     assert arm.preference_over(experiment).annotator.settings == {"flip": 0.2}
+
+
+def test_the_arm_that_another_builds_on_is_no_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "rl").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "name: mine\nenv: leaps\npolicy: {tiny: {}}\narms: {rl: {method: rl}, more: {method: best_of_n, policy: rl}}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(text)
+    assert load_experiment([tmp_path / "mine.yaml"]).arms["more"].policy == "rl"
