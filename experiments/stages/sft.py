@@ -17,9 +17,9 @@ from experiments.config.sections import ImitationSection, OptimizerSection
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder, write_json
 from experiments.run.recording import RunRecorder
+from experiments.stages.disk import check_disk
 from experiments.stages.training import make_imitator, resume_fit
 from experiments.study.components import build_demonstrator, sampling_of
-from experiments.study.disk import check_disk
 from experiments.study.identity import stage_identity
 from experiments.study.services import Services
 from experiments.study.starts import GIVEN

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config.loading import load_experiment
 from experiments.run.errors import UserError
-from experiments.study import disk
+from experiments.stages import disk
 
 MILLIONS = 135_000_000
 
