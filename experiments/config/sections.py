@@ -241,7 +241,7 @@ class WorkersSection(Section):
     placement: Literal["any", "colocated", "apart"] = "any"  # on the learner's machine, or on the others
     address: str | None = None  # of a Ray cluster; null: that of RAY_ADDRESS, else a local Ray
     shard_size: Positive = 8  # problems per unit of work
-    backend: NonEmpty = "engine"  # sampler: engine, generate or continuous (transformers'), or one of your own
+    backend: NonEmpty = "engine"  # sampler: engine, vllm (an extra), transformers' generate or continuous, or your own
     deadline_seconds: Rate = 2.0  # per verification; the process is killed
     memory_megabytes: Positive = 1024  # per verifier process
 

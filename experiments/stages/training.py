@@ -20,6 +20,8 @@ from experiments.study.endings import TrainingFailed
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
+from rl.algorithms.policy_gradient import PolicyGradient
+from rl.algorithms.settings import Correction
 from rl.curriculum import make_curriculum
 from rl.imitation.sft import NOTHING_DONE, FitProgress
 from rl.learning.checkpoint import Checkpoints
@@ -135,6 +137,16 @@ def algorithm_of(component: Component) -> Algorithm:
         UserError: it cannot be built.
     """
     return build("rl.algorithm", component, make_algorithm)
+
+
+def corrected(algorithm: Algorithm, backend: str) -> Algorithm:
+    """The algorithm with bounded importance ratios where another library samples, unless it has a correction already.
+
+    The sampler's and the learner's probabilities then differ by more than rounding (`mismatch/...`).
+    """
+    if backend != "vllm" or not isinstance(algorithm, PolicyGradient) or algorithm.correction is not None:
+        return algorithm
+    return replace(algorithm, correction=Correction())
 
 
 def check_algorithm(section: RLSection, arm: str) -> Algorithm:

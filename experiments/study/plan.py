@@ -19,6 +19,7 @@ from experiments.study.components import build, build_demonstrator, build_env, f
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf
+from policies.sampling.vllm_engine import INSTALL
 from rl.preference.labels.annotators import make_annotator
 from rl.preference.labels.comparisons import make_selector
 from rl.records.own_metrics import find_metrics
@@ -45,6 +46,8 @@ def check_components(experiment: Experiment) -> None:
     else:
         read_recorded(Path(recorded))
     find_named("workers.backend", find_backend, experiment.workers.backend)
+    if experiment.workers.backend == "vllm" and find_spec("vllm") is None:
+        raise UserError(f"workers.backend is vllm, and vLLM is not installed: {INSTALL}")
     find_named("metrics", find_metrics, experiment.metrics)
     find_named("report_sections", find_sections, experiment.report_sections)
     for method in methods_of_study(experiment).values():

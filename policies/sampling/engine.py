@@ -24,9 +24,10 @@ from policies.sampling.decoders.native import NativeDecoder, why_not_native
 from policies.sampling.randomness import row_keys
 from policies.sampling.references import SAMPLERS, Sampler, sample_with
 from policies.sampling.stopping import StopTexts
+from policies.sampling.vllm_engine import VllmSampler
 from policies.types import Completion, FinishReason, Request, Sampling
 
-BACKENDS = ("engine", *SAMPLERS)
+BACKENDS = ("engine", *SAMPLERS, "vllm")
 DECODERS = ("auto", "native", "lean", "generic")
 PREFILL_TOKENS = 1 << 14  # padded prompt tokens in one prefill batch
 
@@ -56,12 +57,14 @@ class SamplingEngine:
 
     Args:
         backend: "engine" (this module), or a reference: "generate" (transformers' generate) or "continuous"
-            (transformers' continuous batching), or a function like theirs (policies/sampling/references.py). All give
-            the same greedy tokens; the references draw from torch's generator, so their samples depend on the batch.
+            (transformers' continuous batching), or a function like theirs (policies/sampling/references.py), or
+            "vllm" (policies/sampling/vllm_engine.py). All give the same greedy tokens; the references draw from
+            torch's generator, so their samples depend on the batch.
         max_rows: completions decoded at once; bounds the memory of the cache.
         dtype: name of the dtype to decode in; None: that of the weights.
         decoder: "native" (compiled kernels: Llama-shaped, float32, CPU), "lean" (plain torch: Llama-shaped, any dtype
             and device, CUDA graphs), "generic" (the model's own forward) or "auto", the first that serves the model.
+        folder: of the policy, from which vLLM loads it; the other backends use the policy as it is.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class SamplingEngine:
         max_rows: int = 512,
         dtype: str | None = None,
         decoder: str = "auto",
+        folder: str | None = None,
     ) -> None:
         if isinstance(backend, str) and backend not in BACKENDS:
             raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
@@ -82,7 +86,17 @@ class SamplingEngine:
         self.policy, self.backend, self.max_rows, self.decoder = policy, backend, max_rows, decoder
         self.dtype = None if dtype is None else torch_dtype(dtype)
         self.num_passes = 0  # of the engine's own loop, over all calls: a watcher sees that sampling moves
+        self._vllm: VllmSampler | None = None
+        if backend == "vllm":
+            if folder is None:
+                raise ValueError("backend 'vllm' loads a policy from its folder: give `folder`")
+            self._vllm = VllmSampler(folder, policy, max_rows=max_rows)
         self._lean: LeanDecoder | None = None  # kept between calls for its captured graphs
+
+    def refresh(self) -> None:
+        """To be called when the policy's weights were changed: a backend with weights of its own takes them over."""
+        if self._vllm is not None:
+            self._vllm.refresh(self.policy.weights())
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, *, seed: int, version: int = 0
@@ -108,6 +122,8 @@ class SamplingEngine:
         self, requests: Sequence[Request], sampling: Sampling, seed: int
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Tokens and log-probabilities of every rollout, in the flat order of requests and uids."""
+        if self._vllm is not None:
+            return self._vllm.sample(self.policy, requests, sampling, seed=seed)
         if self.backend != "engine":
             with torch.no_grad():
                 return sample_with(self.backend, self.policy, requests, sampling, seed=seed)

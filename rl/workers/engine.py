@@ -64,7 +64,12 @@ class RolloutEngine:
                 device=spec.policy.device,
                 trust_remote_code=spec.policy.trust_remote_code,
             )
-            self.sampler = SamplingEngine(self.policy, backend=find_backend(spec.backend), max_rows=spec.max_rows)
+            self.sampler = SamplingEngine(
+                self.policy,
+                backend=find_backend(spec.backend),
+                max_rows=spec.max_rows,
+                folder=spec.policy.folder,
+            )
         self.pool = VerifierPool(
             EnvGrader(spec.env, salt=f"run {spec.seed}"),
             workers=spec.grader_workers,
@@ -81,6 +86,7 @@ class RolloutEngine:
     def load_weights(self, weights: Mapping[str, Tensor], version: int) -> None:
         """Takes the weights of `version`: shards that start from now on are sampled by them, and say so."""
         self.policy.load_weights(weights)
+        self.sampler.refresh()
         self.version = version
 
     def start(self, shard: Shard) -> PendingShard:

@@ -42,7 +42,7 @@ class WorkerSpec:
     env: EnvSpec
     seed: int = 0  # keys all sampling, together with the rollout's uid
     threads: int = 1  # torch threads of the sampler; part of the result, since it can change the last bit of a sum
-    backend: str = "engine"  # sampling backend: engine, generate, continuous, or one of your own
+    backend: str = "engine"  # sampling backend: engine, generate, continuous, vllm, or one of your own
     max_rows: int = 512  # most completions in one forward pass of the sampler
     deadline_seconds: float = 2.0  # for one verification; longer ones end as Verdict TIMEOUT
     memory_bytes: int = 1 << 30  # address space of a verifier process
