@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -190,10 +190,18 @@ def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
         "uncommitted": bool(git("status", "--porcelain", "--untracked-files=no")),
         "command": list(argv) or [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _version(package: str) -> str | None:
+    """None for one that is not installed: a benchmark runs without ray and trl."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 class RunFolder:
