@@ -54,8 +54,8 @@ def _lines(axes: Axes, side: str) -> Iterator[dict[str, Any]]:
         xs, ys = (np.asarray(data, float) for data in (line.get_xdata(), line.get_ydata()))
         if label.startswith("_"):
             continue
-        found = {"label": label, "colour": colour, "side": side, "dashed": line.get_linestyle() not in ("-", "None")}
-        found |= {"x": _plain(xs), "y": _plain(ys)}
+        found: dict[str, Any] = {"label": label, "colour": colour, "side": side, "dashed": line.get_linestyle() not in ("-", "None")}
+        found |= {"x": _plain(xs.tolist()), "y": _plain(ys.tolist())}
         low, high = bands.get(colour, ({}, {}))
         if low and set(low) >= set(found["x"]):
             found |= {"low": [low[x] for x in found["x"]], "high": [high[x] for x in found["x"]]}
@@ -72,7 +72,7 @@ def _bands(axes: Axes) -> Iterator[tuple[str, dict[float, float], dict[float, fl
         for x, y in np.asarray(area.get_paths()[0].vertices, float):
             key = round(float(x), 6)
             low[key], high[key] = min(low.get(key, y), float(y)), max(high.get(key, y), float(y))
-        yield to_hex(area.get_facecolor()[0]), low, high
+        yield to_hex(np.asarray(area.get_facecolor())[0].tolist()), low, high
 
 
 def _plain(values: Sequence[float]) -> list[float]:
