@@ -54,7 +54,12 @@ def _lines(axes: Axes, side: str) -> Iterator[dict[str, Any]]:
         xs, ys = (np.asarray(data, float) for data in (line.get_xdata(), line.get_ydata()))
         if label.startswith("_"):
             continue
-        found: dict[str, Any] = {"label": label, "colour": colour, "side": side, "dashed": line.get_linestyle() not in ("-", "None")}
+        found: dict[str, Any] = {
+            "label": label,
+            "colour": colour,
+            "side": side,
+            "dashed": line.get_linestyle() not in ("-", "None"),
+        }
         found |= {"x": _plain(xs.tolist()), "y": _plain(ys.tolist())}
         low, high = bands.get(colour, ({}, {}))
         if low and set(low) >= set(found["x"]):
