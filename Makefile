@@ -12,7 +12,7 @@ AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 BEYOND_KERNEL_ARCH=x86-
 AVX2 := $(if $(filter x86_64,$(shell uname -m)),$(AVX2))
 PACKAGES := verifiers envs policies rl experiments
 
-.PHONY: demo smollm vllm test lint types slow docs lock clean
+.PHONY: demo smollm vllm test lint types slow attack docs lock clean
 
 demo: $(RUN)
 	$(BIN)/beyond study demo
@@ -52,6 +52,10 @@ types: $(READY)
 slow: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow"
 	OMP_NUM_THREADS=1 $(AVX2) $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile
+
+# Forty kills and every file damaged in nine ways: an hour of one processor; also among the slow tests.
+attack: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m experiments.bench.reliability
 
 # The pages as a site, in site/: search, and pages of the Python interface. Needs no network once installed.
 docs: $(READY)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from policies.pretrained.adapters import adapter_of, load_adapter
 from policies.pretrained.fetch import located
+from policies.pretrained.foreign import check_model_config, render, told_as_value_error
 from policies.saving import quiet, saving
 
 Messages = Sequence[Mapping[str, str]]
@@ -92,9 +93,15 @@ class CausalPolicy:
         return ids
 
     def _through_template(self, prompt: Messages, tools: Sequence[Mapping[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(
-            list(prompt), tools=list(tools) or None, tokenize=False, add_generation_prompt=True
-        )
+        def write() -> str:
+            """The template's text, by code that came with the model."""
+            return str(
+                self.tokenizer.apply_chat_template(
+                    list(prompt), tools=list(tools) or None, tokenize=False, add_generation_prompt=True
+                )
+            )
+
+        return render(write)
 
     def encode_completion(self, text: str) -> tuple[int, ...]:
         """Token ids of a completion, closed by the tokenizer's end token."""
@@ -153,6 +160,8 @@ def check_device(device: str | torch.device) -> None:
     Raises:
         ValueError: with what torch says.
     """
+    if torch.device(device).type == "meta" if isinstance(device, torch.device) else str(device).startswith("meta"):
+        raise ValueError(f"device {str(device)!r} holds no values; expected cpu, cuda or cuda:N")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: this torch was built without CUDA
@@ -185,7 +194,9 @@ def load_policy(
     check_device(device)
     adapter = adapter_of(path_or_id)
     where = located(path_or_id if adapter is None else adapter.base)
-    with quiet():
+    if Path(where).is_dir():
+        check_model_config(Path(where))
+    with quiet(), told_as_value_error(f"the weights in {where} cannot be loaded"):
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             where, dtype=torch_dtype(dtype), trust_remote_code=trust_remote_code
         )
@@ -197,7 +208,8 @@ def load_policy(
             from peft import LoraConfig, get_peft_model
 
             model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
-    tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
+    with told_as_value_error(f"the tokenizer in {where} cannot be loaded"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
     return CausalPolicy(model.to(device).eval(), tokenizer)
 
 

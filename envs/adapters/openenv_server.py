@@ -20,6 +20,7 @@ from openenv.core.env_server.interfaces import Environment as OpenEnvironment
 from openenv.core.env_server.types import Action, ConcurrencyConfig, EnvironmentMetadata, Observation, State
 from pydantic import Field
 
+from envs.adapters.openenv_door import Door
 from envs.environment import Environment
 from envs.graders import EnvGrader
 from envs.grading import MAX_RESPONSE_CHARACTERS
@@ -29,6 +30,7 @@ from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Verdict
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MOST = 1 << 62  # of seeds, indices and levels
 IDLE_SECONDS = 600.0  # a session that says nothing for so long is closed
 
 
@@ -88,6 +90,9 @@ class ServedEnvironment(OpenEnvironment[TurnAction, TurnObservation, EpisodeStat
         **_: Any,
     ) -> TurnObservation:
         """The prompt of a problem: problem `index` of (split, seed), or problem `seed` of the split."""
+        for name, value in (("seed", seed), ("index", index), ("level", level)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or abs(value) > MOST):
+                raise ValueError(f"{name} is {str(value)[:40]!r}, expected a whole number")
         with self.source.lock:
             if index is None:
                 self._problem = self.source.env.problem(seed or 0, split=split, level=level)
@@ -143,7 +148,7 @@ def make_app(source: Source, *, sessions: int = 64, idle_seconds: float = IDLE_S
         sessions: episodes at a time.
         idle_seconds: a session that says nothing for so long is closed.
     """
-    return create_fastapi_app(
+    app = create_fastapi_app(
         lambda: ServedEnvironment(source),
         TurnAction,
         TurnObservation,
@@ -151,6 +156,8 @@ def make_app(source: Source, *, sessions: int = 64, idle_seconds: float = IDLE_S
         env_name=source.env.name,
         state_cls=EpisodeState,
     )
+    app.add_middleware(Door)
+    return app
 
 
 class Server:

@@ -48,17 +48,25 @@ def write_report(folder: Path) -> Path:
     )
     html = folder / "report.html"
     write_whole(html, page.encode())
-    write_whole(folder / "report.md", templates.get_template("report.md.j2").render(**figures).encode())
+    write_whole(
+        folder / "report.md", _templates(finalize=_unmarked).get_template("report.md.j2").render(**figures).encode()
+    )
     return html
 
 
-def _templates() -> Templates:
+def _unmarked(value: Any) -> Any:
+    """A text of which Markdown makes no markup: raw HTML would pass through it."""
+    return value.replace("&", "&amp;").replace("<", "&lt;") if isinstance(value, str) else value
+
+
+def _templates(**settings: Any) -> Templates:
     templates = Templates(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html", "html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        **settings,
     )
     templates.filters["share"] = _share
     templates.filters["signed"] = _signed

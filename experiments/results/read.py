@@ -405,25 +405,26 @@ def _check_files(folder: Path, study: Mapping[str, Any]) -> None:
     Raises:
         DamagedFileError, DamagedArtefactError: a file is missing, was cut short or changed.
     """
-    check_config(folder, study)
+    check_own_files(folder, study)
     tested = {Path(row["folder"]).parent for row in study["stages"] if row["stage"].startswith("test ")}
     others = {Path(row["folder"]) for row in study["stages"] if not row["stage"].startswith("test ")}
     for place in sorted(tested | {other for other in others if (folder / other / MANIFEST).exists()} - {Path()}):
         verify_figures(folder / place)
 
 
-def check_config(folder: Path, study: Mapping[str, Any]) -> None:
-    """Compares config.yaml with the checksum that study.json has of it; studies before had none.
+def check_own_files(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares config.yaml and provenance.json with the checksums that study.json has of them; studies before had none.
 
     Raises:
-        DamagedFileError: it was changed.
+        DamagedFileError: one was changed.
     """
-    config = folder / "config.yaml"
-    if "config" in study and config.is_file() and digest_of_file(config) != study["config"]:
-        raise DamagedFileError(
-            f"{config} is damaged: it is not the one that the study ran with. Go on with the original one "
-            "and --resume, which writes it anew"
-        )
+    for key, name in (("config", "config.yaml"), ("provenance", "provenance.json")):
+        path = folder / name
+        if key in study and path.is_file() and digest_of_file(path) != study[key]:
+            raise DamagedFileError(
+                f"{path} is damaged: it is not the one that the study ran with. Restore it, or go on with --resume and "
+                "the config that the study ran with, which writes it anew"
+            )
 
 
 def further_policies(arm: Path) -> list[str]:

@@ -130,13 +130,14 @@ class Study:
             "state": state,
             "seeds": list(self.experiment.seeds),
             "arms": {name: arm.model_dump() for name, arm in self.experiment.arms.items()},
-            "config": digest_of_file(self.folder / "config.yaml"),
             "problems": self.hashes,
             "levels": self.levels,
             "stages": self.stages,
         }
         # a failure has its own error to tell, which one of the disk must not hide
         with contextlib.suppress(OSError) if state == "failed" else contextlib.nullcontext():
+            row["config"] = digest_of_file(self.folder / "config.yaml")
+            row["provenance"] = digest_of_file(self.folder / "provenance.json")
             write_sealed(self.folder / "study.json", row)
 
 

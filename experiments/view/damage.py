@@ -8,10 +8,10 @@ from typing import Any
 
 from envs.types import Problem
 from experiments.config.loading import load_resolved
-from experiments.results.read import check_config
+from experiments.results.read import check_own_files
 from experiments.run.errors import UserError
-from experiments.run.folders import damage_told, read_jsonl, read_object
-from experiments.run.manifest import LISTED, MANIFEST, figures_of, read_manifest, verify_files, verify_listed
+from experiments.run.folders import STATUS, damage_told, read_jsonl, read_object
+from experiments.run.manifest import LISTED, LOGS, MANIFEST, figures_of, read_manifest, verify_files, verify_listed
 from experiments.run.sealed import read_sealed
 from rl.records.evaluate import problem_set_hash
 
@@ -34,7 +34,7 @@ def damage_of(study: Path) -> list[str]:
     state = look(read_sealed, study / "study.json") if (study / "study.json").exists() else {}
     look(load_resolved, study / "config.yaml")
     if state:
-        look(check_config, study, state)
+        look(check_own_files, study, state)
         for name, expected in dict(state.get("problems") or {}).items():
             look(_check_problems, study / "problems" / f"{name}.jsonl", expected)
     if (study / "provenance.json").exists():
@@ -48,7 +48,10 @@ def damage_of(study: Path) -> list[str]:
             look(verify_files, folder, {name: entry})
         if manifest and manifest.get(LISTED):
             look(verify_listed, folder, manifest[LISTED])
-    for path in sorted(study.rglob("status.json")):
+    for log in sorted(path for path in study.rglob("*.jsonl") if path.name in LOGS):
+        look(lambda path: [None for _ in read_jsonl(path)], log)  # what was appended since it was sealed, too
+    told = {study / row["folder"] / STATUS for row in (state or {}).get("stages", ()) if row.get("folder")}
+    for path in sorted({*told, *study.rglob(STATUS)}):
         look(read_object, path, "state")
     return list(dict.fromkeys(found))
 

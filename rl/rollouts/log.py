@@ -23,6 +23,8 @@ from rl.types import Group, Trajectory
 from verifiers.types import Verdict
 
 FORMAT = 1
+MOST_INFLATED = 64 << 20  # bytes of a step, or
+MOST_RATIO = 100  # times its compressed size: token lists shrink to about a third, a file of one letter to a thousandth
 COMPRESSION = 1  # fastest; token lists shrink to about a third
 _NAME = re.compile(r"step-(\d{8})\.jsonl\.gz")
 
@@ -90,17 +92,22 @@ class RolloutLog:
         """
         path = self._path(step)
         try:
-            content = gzip.decompress(path.read_bytes())
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            content = _inflated(path.read_bytes())
+        except (EOFError, zlib.error) as error:
             raise DamagedLogError(f"{path} is damaged ({error})") from error
         *lines, footer = content.splitlines(keepends=True) or [b""]
         digest = hashlib.sha256(b"".join(lines)).hexdigest()
         if footer.decode(errors="replace").strip() != json.dumps({"sha256": digest}):
             raise DamagedLogError(f"{path} does not match its checksum")
-        header, *rows = map(json.loads, lines)
-        if header["format"] != FORMAT:
-            raise DamagedLogError(f"{path} has format {header['format']}, this version reads {FORMAT}")
-        return StepRecord(header["step"], header["version"], tuple(map(group_from_json, rows)), header["facts"])
+        try:
+            header, *rows = map(json.loads, lines)
+            if header["format"] != FORMAT:
+                raise DamagedLogError(f"{path} has format {header['format']}, this version reads {FORMAT}")
+            return StepRecord(header["step"], header["version"], tuple(map(group_from_json, rows)), header["facts"])
+        except DamagedLogError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise DamagedLogError(f"{path} holds a row that is no rollout ({type(error).__name__}: {error})") from error
 
     def groups(self, steps: Sequence[int] | None = None) -> Iterator[Group]:
         """All groups of the given steps (default: of all), in order."""
@@ -114,6 +121,22 @@ class RolloutLog:
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.jsonl.gz"
+
+
+def _inflated(content: bytes) -> bytes:
+    """The text of a step, which may not be larger by far than what is stored of it.
+
+    Raises:
+        EOFError, zlib.error: it is cut short, no gzip, or larger.
+    """
+    inflater = zlib.decompressobj(wbits=31)
+    most = max(MOST_INFLATED, MOST_RATIO * len(content))
+    found = inflater.decompress(content, most)
+    if inflater.unconsumed_tail or inflater.unused_data:
+        raise zlib.error(f"it inflates to more than {most:,} bytes, or something follows its end")
+    if not inflater.eof:
+        raise EOFError("it is cut short")
+    return found
 
 
 def group_to_json(group: Group) -> dict[str, Any]:

@@ -92,10 +92,10 @@ def damage_matrix(
         subject.restore()
         expected[verb] = _in_child(subject, verb, "", None)
         if expected[verb]["code"] != 0:
-            raise RuntimeError(f"{verb} of the undamaged study: {expected[verb]}")
+            raise RuntimeError(f"{verb} of the undamaged study: {expected[verb]['text'][-500:]}")
         subject.restore()
         if (again := _in_child(subject, verb, "", expected[verb]))["outcome"] != "same":
-            raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again}")
+            raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again['text'][-500:]}")
     cells = []
     for number, name in enumerate(files):
         for verb, fault in itertools.product(verbs, FAULTS):

@@ -145,9 +145,17 @@ def view(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
                 page.close()
     except (Exception, _Late):
         return Answer(None, traceback.format_exc(), None)
-    return Answer(0, json.dumps(answers), answers)
+    return Answer(0, json.dumps(answers), _timeless(answers))
 
 
+def _timeless(value: Any) -> Any:
+    """A JSON value without what a status.json says of times and processes: no result of a study is in there."""
+    if isinstance(value, dict):
+        return {key: _timeless(item) for key, item in value.items() if key not in OF_A_PROCESS}
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
+
+
+OF_A_PROCESS = ("pid", "seconds", "seconds_left", "heartbeat", "progressed", "silent")
 ROUTES = ("overview", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
 QUERIES = {
     "rollout": {"id": "1"},

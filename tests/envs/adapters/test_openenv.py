@@ -1,6 +1,7 @@
 """OpenEnv, with the library itself: their environments here, in process and over a connection, and ours served."""
 
 import contextlib
+import http.client
 import random
 import socket
 import threading
@@ -295,6 +296,53 @@ def test_hostile_turns_get_an_answer_and_the_server_lives_on(server):
         with pytest.raises(RuntimeError, match="split is 'nowhere'"):
             session.reset(split="nowhere")
         assert session.reset(seed=2).observation["text"]
+
+
+def ask(server, path, body=b"{}", headers=()):
+    """(status, text) of an HTTP request."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    try:
+        connection.request("POST", path, body=body, headers={"Content-Type": "application/json", **dict(headers)})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"split": "x"}', '{"level": 99999}', '{"level": "a"}', '{"seed": 1.5}', '{"index": 1e308}', '{"seed": NaN}'],
+)
+def test_mistakes_over_http_are_answered_with_a_sentence(server, body):
+    status, text = ask(server, "/reset", body.encode())
+    assert 400 <= status < 500, text
+    assert "detail" in text
+    assert ask(server, "/step", b'{"action": {"message": "x"}}')[0] == 400  # no episode is running
+    assert ask(server, "/reset")[0] == 200
+
+
+def test_bodies_are_bounded_with_and_without_a_stated_length(server):
+    assert ask(server, "/reset", b" " * (2 << 20) + b"{}")[0] == 413
+    chunks = (b" " * (1 << 16) for _ in range(64))
+    try:
+        status, _ = ask(server, "/reset", chunks, {"Transfer-Encoding": "chunked"})
+    except (BrokenPipeError, ConnectionError):
+        status = 413  # it hung up on us meanwhile
+    assert status in (400, 413)
+    assert ask(server, "/reset")[0] == 200
+
+
+def test_pages_of_the_web_are_not_let_in(server):
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    assert ask(server, "/reset", headers={"Origin": "http://evil.example"})[0] == 403
+    assert ask(server, "/reset", headers={"Origin": server.url})[0] == 200
+    address = server.url.replace("http", "ws") + "/ws"
+    with connect(address, origin=server.url):
+        pass
+    with pytest.raises(InvalidStatus), connect(address, origin="http://evil.example"):
+        pass
 
 
 def test_our_served_environment_comes_back_through_our_client(server):

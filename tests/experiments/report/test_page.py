@@ -51,6 +51,8 @@ def folder(tmp_path_factory):
     row = {"problem": "1-0", "level": 1, "prompt": HOSTILE, "answer": HOSTILE, "completion": HOSTILE, "finish": "stop"}
     write(study / "seed-0" / "sft" / "test_samples.jsonl", [{**row, "verdict": verdict}])
     (study / "seed-0" / "rl" / "warnings.jsonl").write_text(json.dumps({"message": HOSTILE}) + "\n")
+    provenance = json.loads((study / "provenance.json").read_text())
+    (study / "provenance.json").write_text(json.dumps({**provenance, "commit": HOSTILE}))
     write_report(study)
     return study
 
@@ -63,6 +65,9 @@ def page(folder):
 def test_no_script_runs_and_nothing_is_fetched(folder, page):
     text = (folder / "report.html").read_text()
     assert "&lt;script&gt;alert(1)" in text
+    markdown = (folder / "report.md").read_text()
+    assert "&lt;script>alert(1)" in markdown
+    assert "<" not in markdown
     assert page.all("img") == page.all("link") == []
     inline = [body for attrs, body in scripts(text) if "json" not in attrs]
     (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]

@@ -1,6 +1,9 @@
 """The rollout log: equal groups come back, damage is noticed, stored responses are judged again."""
 
 import gzip
+import hashlib
+import json
+import tracemalloc
 
 import pytest
 
@@ -153,3 +156,33 @@ def test_another_verifier_judges_stored_responses_by_their_reference_answers(tmp
     agreement = rescore_run(tmp_path, AnswerGrader("symbolic"))
     assert agreement.agreement == pytest.approx(2 / 3)
     assert agreement.table[Outcome.WRONG, Outcome.CORRECT] == 1  # 8/2 is 4
+
+
+def written(folder, lines):
+    """A step file of these lines, with a sound checksum."""
+    body = "".join(f"{line}\n" for line in lines).encode()
+    footer = json.dumps({"sha256": hashlib.sha256(body).hexdigest()}) + "\n"
+    folder.mkdir(exist_ok=True)
+    (folder / "step-00000000.jsonl.gz").write_bytes(gzip.compress(body + footer.encode()))
+    return RolloutLog(folder)
+
+
+@pytest.mark.parametrize("row", ["{}", "[]", "3", "null", '{"problem": {}}', "[" * 100_000, "not JSON"])
+def test_a_row_that_is_no_rollout_is_told(tmp_path, row):
+    header = json.dumps({"format": 1, "step": 0, "version": 0, "groups": 1, "facts": {}})
+    with pytest.raises(DamagedLogError, match="a row that is no rollout"):
+        written(tmp_path / "log", [header, row]).read(0)
+    with pytest.raises(DamagedLogError, match="a row that is no rollout"):
+        written(tmp_path / "log", [row]).read(0)
+
+
+def test_a_file_that_inflates_beyond_measure_is_refused_before_it_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr("rl.rollouts.log.MOST_INFLATED", 1 << 20)
+    log = written(tmp_path / "log", ["a" * (64 << 20)])
+    assert log._path(0).stat().st_size < 100_000
+    tracemalloc.start()
+    with pytest.raises(DamagedLogError, match="inflates to more than"):
+        log.read(0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 << 20
