@@ -64,7 +64,7 @@ def load_contenders(folders: Sequence[Path]) -> dict[str, Contender]:
     Raises:
         UserError: a folder twice, fewer than two policies, evaluations on different problems or numbers of seeds.
     """
-    labels = short_labels([folder for folder in folders if (folder / "study.json").exists()])
+    labels = short_labels([folder for folder in folders if is_study(folder)])
     found: dict[str, Contender] = {}
     for folder in folders:
         if folder in labels:
@@ -85,6 +85,11 @@ def load_contenders(folders: Sequence[Path]) -> dict[str, Contender]:
     if len(counts) > 1:
         raise UserError(f"the policies have {sorted(counts)} seeds: a paired comparison needs the same number")
     return {label: _by_seed(contender) for label, contender in found.items()}
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder is a study's, though one of its files may be missing."""
+    return (folder / "study.json").exists() or (folder / "provenance.json").exists()
 
 
 def short_labels(folders: Sequence[Path]) -> dict[Path, str]:

@@ -21,6 +21,7 @@ from experiments.run.lock import holder_of, is_locked
 from experiments.run.sealed import read_sealed
 from experiments.run.terminal import printable
 
+OF_STUDIES = ("study.json", "provenance.json")  # one of them may be missing
 OF_EVERY_RUN = ("name", "seeds", "threads")  # settings that say nothing about what was changed
 
 
@@ -55,7 +56,7 @@ def listed(root: Path) -> list[dict[str, Any]]:
     Raises:
         UserError: there is none.
     """
-    folders = sorted(path.parent for path in root.rglob("study.json"))
+    folders = sorted({path.parent for name in OF_STUDIES for path in root.rglob(name)})
     if not folders:
         raise UserError(f"no study below {root}: run one with `beyond study demo`")
     return [asdict(_look(folder)) for folder in folders]

@@ -96,7 +96,9 @@ def test_damage_to_a_finished_study_is_told_by_every_verb(subject):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("mode", [mode if mode != "ray" else pytest.param(mode, marks=pytest.mark.ray) for mode in MODES])
+@pytest.mark.parametrize(
+    "mode", [mode if mode != "ray" else pytest.param(mode, marks=pytest.mark.ray) for mode in MODES]
+)
 def test_a_study_killed_ten_times_ends_as_the_undisturbed_one(tmp_path, mode):
     (row,) = kill_matrix(tmp_path, [mode], print)
     assert sum(kill["end"] == "killed" for kill in row["kills"]) >= 9
