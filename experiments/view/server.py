@@ -72,7 +72,7 @@ class Page:
         """The studies, and what occurs in each."""
         return [
             {
-                "name": str(folder),
+                "name": _short(folder),
                 **self.indexes[i].choices(),
                 "damage": damage_of(folder),
                 "tested": studies.tested_policies(folder),
@@ -187,6 +187,12 @@ def rollout_json(study: Path, row: Any, group: Group, trajectory: Trajectory) ->
         "reward_above_group": trajectory.reward - sum(rewards) / len(rewards),
         "version": completion.version,
     }
+
+
+def _short(folder: Path) -> str:
+    """The folder as a person at this prompt would write it."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) and folder != here else str(folder)
 
 
 def _integer(text: str) -> int:

@@ -127,7 +127,11 @@ def flips(left: tuple[Path, str, str], right: tuple[Path, str, str], *, limit: i
 
     Args:
         left, right: (study, arm, seed) of each policy; problems are paired by their identity.
+    Returns:
+        `shared` and `differing` problems as counts, and `rows` with each share and, where it was kept, the greedy
+        completion of each side.
     """
+    texts = [_greedy_texts(*side) for side in (left, right)]
     one, two = final_rows(*left), final_rows(*right)
     prompts = _prompts(left[0]) | _prompts(right[0])
     rows: list[dict[str, Any]] = []
@@ -137,7 +141,8 @@ def flips(left: tuple[Path, str, str], right: tuple[Path, str, str], *, limit: i
         shares = [_solved(row) for row in (one[name], two[name])]
         if shares[0] != shares[1]:
             facts = {"problem": name, "level": one[name].get("level"), "prompt": prompts.get(name, "")}
-            rows.append({**facts, "left": shares[0], "right": shares[1]})
+            greedy = {"left_text": texts[0].get(name), "right_text": texts[1].get(name)}
+            rows.append({**facts, "left": shares[0], "right": shares[1], **greedy})
     rows.sort(key=lambda row: (-abs(row["right"] - row["left"]), row["problem"]))
     return {"shared": len(one.keys() & two.keys()), "differing": len(rows), "rows": rows[:limit]}
 
@@ -157,6 +162,13 @@ def tested_policies(study: Path) -> list[dict[str, str]]:
 def _solved(row: Mapping[str, Any]) -> float:
     """Share of a problem's samples whose whole solution holds."""
     return float(row.get("c_solution", row.get("c_verified", 0)) / row["n"])
+
+
+def _greedy_texts(study: Path, arm: str, seed: str) -> dict[str, str]:
+    """Problem -> greedy completion, of the test problems whose completions were kept."""
+    folder = study / (f"seed-{seed}" if seed else "") / arm
+    rows = _rows(folder / "test_samples.jsonl")
+    return {row["problem"]: str(row["completion"]) for row in rows if "problem" in row and "completion" in row}
 
 
 def _prompts(study: Path) -> dict[str, str]:

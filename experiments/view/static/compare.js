@@ -6,7 +6,10 @@ const form = document.getElementById("sides");
 export async function startCompare(overview, listStep) {
   const policies = overview.flatMap((study, i) => study.tested.map(({ arm, seed }) => [JSON.stringify([i, `${arm}@${seed}`]), `${study.name} · ${arm} · seed ${seed}`]));
   for (const side of ["left", "right"]) options(form.elements[side], policies);
-  if (policies.length > 1) form.elements.right.value = policies[1][0];
+  // what most people come for: what RL solved and RLHF lost
+  const named = (arm) => policies.find(([value]) => JSON.parse(value)[1].split("@")[0] === arm)?.[0];
+  if (named("rlhf") && named("rl")) [form.elements.left.value, form.elements.right.value] = [named("rlhf"), named("rl")];
+  else if (policies.length > 1) form.elements.right.value = policies[1][0];
   form.addEventListener("change", draw);
   form.addEventListener("submit", (event) => event.preventDefault());
   if (policies.length) await draw();
@@ -22,6 +25,18 @@ export async function startCompare(overview, listStep) {
     document.getElementById("flip-count").textContent = `${found.differing} of ${found.shared} shared problems are solved unequally often (share of verified samples)`;
     fill(document.getElementById("flips"), table(["level", "left", "right", "problem", ""], found.rows.map((row) => [
       row.level, number(row.left), number(row.right), row.prompt || row.problem,
-      element("button", { class: "link", text: "rollouts", onclick: () => listStep(right[0], { problem: row.problem }) })])));
+      row.left_text || row.right_text ? answers(row) : similar(row, left, right)])));
+  }
+
+  function answers(row) {
+    const side = (name, text) => [element("div", { class: "hint", text: name }), element("pre", { text: text ?? "not kept" })];
+    return element("details", {}, element("summary", { text: "greedy answers" }), ...side("left", row.left_text), ...side("right", row.right_text));
+  }
+
+  // test problems are in no training log: training problems of the level that one solves and the other does not
+  function similar(row, left, right) {
+    const [worse, better] = row.left < row.right ? [left, right] : [right, left];
+    const arm = (policy) => policy[1].split("@")[0].split("/")[0];
+    return element("button", { class: "link", text: `like it in training`, onclick: () => listStep(better[0], { level: row.level, right_in: arm(better), wrong_in: arm(worse) }) });
   }
 }

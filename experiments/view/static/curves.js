@@ -20,22 +20,23 @@ export async function startCurves(studies, jump) {
 
 async function draw() {
   const metrics = [form.elements.metric.value, form.elements.second.value].filter(Boolean);
+  const all = await Promise.all(metrics.map((metric) => get("curves", { metric, axis: form.elements.axis.value })));
   fill(plots);
-  for (const metric of metrics) {
-    const found = await get("curves", { metric, axis: form.elements.axis.value });
-    choices(found);
+  const keys = [...new Set(all.flat().map(keyOf))];
+  choices(keys);
+  for (const [i, metric] of metrics.entries()) {
+    const found = all[i];
     plots.append(element("h2", { text: metric }));
     const holder = element("div", { role: "img", "aria-label": summary(metric, found) });
     plots.append(holder);
-    plot(holder, found);
+    plot(holder, found, (key) => COLOURS[keys.indexOf(key) % COLOURS.length]);  // an arm has one colour in both
   }
 }
 
 const labelOf = (series) => `${overview.length > 1 ? `${overview[series.study].name}: ` : ""}${series.arm}`;
 const keyOf = (series) => form.elements.bands.checked ? labelOf(series) : `${labelOf(series)}, seed ${series.seed}`;
 
-function choices(found) {
-  const keys = [...new Set(found.map(keyOf))];
+function choices(keys) {
   fill(boxes, element("legend", { text: "arms" }), ...keys.map((key) => {
     const box = element("input", { type: "checkbox", onchange: () => { box.checked ? hidden.delete(key) : hidden.add(key); draw(); } });
     box.checked = !hidden.has(key);
@@ -47,20 +48,20 @@ function summary(metric, found) {
   return `${metric}: ` + found.map((s) => `${keyOf(s)} from ${s.y[0]?.toPrecision(3)} to ${s.y[s.y.length - 1]?.toPrecision(3)}`).join("; ");
 }
 
-function plot(holder, found) {
+function plot(holder, found, colourOf) {
   const groups = new Map();
   for (const series of found) if (!hidden.has(keyOf(series))) groups.set(keyOf(series), [...(groups.get(keyOf(series)) ?? []), series]);
   const xs = [...new Set(found.flatMap((series) => series.x))].sort((a, b) => a - b);
   const place = new Map(xs.map((x, i) => [x, i]));
   const data = [xs], series = [{ label: form.elements.axis.value }], bands = [];
-  [...groups].forEach(([key, members], i) => {
+  [...groups].forEach(([key, members]) => {
     const columns = members.map((member) => {
       const column = new Array(xs.length).fill(null);
       member.x.forEach((x, j) => { column[place.get(x)] = member.y[j]; });
       return column;
     });
     const over = (rule) => xs.map((_, j) => { const values = columns.map((c) => c[j]).filter((v) => v !== null); return values.length ? rule(values) : null; });
-    const colour = COLOURS[i % COLOURS.length];
+    const colour = colourOf(key);
     if (columns.length > 1) {
       data.push(over((v) => Math.max(...v)), over((v) => Math.min(...v)));
       for (const end of ["most", "least"]) series.push({ label: `${key} ${end}`, stroke: colour, width: 0.4, spanGaps: true, points: { show: false } });

@@ -1,5 +1,6 @@
 """The page answers those who hold its token, with data alone; in a browser, hostile texts stay texts."""
 
+import json
 import shutil
 import subprocess
 import threading
@@ -92,6 +93,10 @@ def test_flips_and_config_differences(study, tmp_path):
     found = studies.flips((study, "rl", "0"), (study, "rlhf", "0"))
     assert found["shared"] == found["differing"] == 1
     assert (found["rows"][0]["left"], found["rows"][0]["right"]) == (0.75, 0.0)
+    assert found["rows"][0]["left_text"] is None
+    kept = study / "seed-0" / "rl" / "test_samples.jsonl"
+    kept.write_text(json.dumps({"problem": "p", "completion": "1 + 1 = 2"}) + "\n")
+    assert studies.flips((study, "rl", "0"), (study, "rlhf", "0"))["rows"][0]["left_text"] == "1 + 1 = 2"
     other = tmp_path / "other"
     other.mkdir()
     (other / "config.yaml").write_text("name: study\nrl: {steps: 3, algorithm: {name: grpo}, new: 1}\n")

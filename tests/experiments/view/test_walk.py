@@ -1,0 +1,83 @@
+"""The walk of docs/view.md in a browser, with the keyboard alone; three widths, light and dark; hostile texts."""
+
+import socket
+import threading
+
+import pytest
+from browser import Browser, needs_browser
+
+from experiments.view.server import Page, make_app
+
+pytest.importorskip("uvicorn")
+TOKEN = "secret"
+FOCUSED = "document.activeElement"
+
+
+@pytest.fixture
+def address(study):
+    import uvicorn
+
+    page = Page([study])
+    page.refresh()
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(make_app(page, TOKEN), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{place.getsockname()[1]}/?token={TOKEN}"
+        server.should_exit = True
+        thread.join(30)
+    page.close()
+
+
+def tab_to(browser, condition, most=60):
+    """Presses Tab until the focused element fulfils a condition."""
+    for _ in range(most):
+        browser.press("Tab")
+        if browser.run(f"Boolean({condition})"):
+            return
+    raise AssertionError(f"{most} tabs do not lead to {condition}")
+
+
+@needs_browser
+def test_what_rl_solved_and_rlhf_lost_is_found_by_keyboard(address, tmp_path):
+    with Browser(tmp_path) as browser:
+        browser.look(1024)
+        browser.open(address, until="document.querySelectorAll('.row').length")
+        tab_to(browser, f"{FOCUSED}.id === 'tab-rollouts'")
+        browser.press("ArrowRight", "ArrowRight")  # Curves, Compare
+        browser.wait("document.querySelectorAll('#flips tbody tr').length === 1")
+        sides = browser.run("['left', 'right'].map((s) => document.getElementById('sides').elements[s].value)")
+        assert [side.split('"')[1] for side in sides] == ["rlhf@0", "rl@0"]
+        row = browser.run("[...document.querySelectorAll('#flips td')].map((td) => td.textContent)")
+        assert row[:3] == ["1", "0", "0.750"]  # level, share of rlhf, share of rl
+        tab_to(browser, f"{FOCUSED}.textContent === 'like it in training'")
+        browser.press("Enter")
+        browser.wait("document.getElementById('rollouts').hidden === false")
+        browser.wait(
+            "document.querySelectorAll('.row').length === 8"
+        )  # two steps of four wrong ones, of the solved problem
+        assert browser.run("document.getElementById('filters').elements.wrong_in.value") == "rlhf"
+        browser.run("document.getElementById('list').focus()")
+        browser.press("ArrowDown")
+        browser.wait("document.getElementById('detail').textContent.includes('rlhf, seed 0')")
+        assert browser.errors == []
+
+
+@needs_browser
+def test_every_view_fits_and_runs_nothing_that_a_text_says(address, tmp_path):
+    with Browser(tmp_path) as browser:
+        for width in (390, 1024, 1440):
+            for dark in (False, True):
+                browser.look(width, dark=dark)
+                for view in ("rollouts", "curves", "compare", "now"):
+                    browser.open("about:blank")
+                    browser.open(f"{address}#{view}", until=f"document.getElementById('{view}')?.hidden === false")
+                    browser.wait("document.title.startsWith('beyond view')")
+                    assert browser.overflow() <= 0, (width, view)
+        browser.open("about:blank")
+        browser.open(f"{address}#now", until="document.getElementById('now').textContent.includes('<script>')")
+        assert browser.run("document.title") != "paid"
+        assert browser.errors == []
+        own = address.partition("?")[0]
+        assert not [url for url in browser.requests if not url.startswith((own, "about:", "data:"))]
