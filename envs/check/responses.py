@@ -14,7 +14,7 @@ from envs.check.probes import HOSTILE, earned_by, exploit_probes
 from envs.check.report import EnvReport, Finding
 from envs.environment import Environment
 from envs.graders import EnvGrader
-from envs.types import Message, Problem
+from envs.types import EnvSpec, Message, Problem
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -39,7 +39,29 @@ def check_hostile(env: Environment, drawn: dict[int, list[Problem]]) -> Iterator
 
 
 class TurnGrader(EnvGrader):
-    """Lets an environment answer a response as a first turn, if it has several, then grades it."""
+    """Lets an environment answer a response as a first turn, if it has several, then grades it.
+
+    Args:
+        problem: whose own first turn is answered before a deadline runs: tools start their processes at the first call.
+    """
+
+    def __init__(self, spec: EnvSpec, problem: Problem) -> None:
+        super().__init__(spec)
+        self.problem = problem
+
+    def warm_up(self) -> None:
+        """Builds the environment and lets it answer once."""
+        super().warm_up()
+        env = self._ready()
+        if env.max_turns > 1 and env.has_reference:
+            turns = env.turns(self.problem, self.problem.solution, self.problem.answer)
+            env.step(self.problem, tuple(Message("assistant", said) for said, _ in turns[:1]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "problem": self.problem}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["spec"], state["problem"])  # type: ignore[misc]
 
     def __call__(self, item: tuple[Problem, Any]) -> Verdict:
         """The verdict on one response."""
@@ -55,7 +77,7 @@ class TurnGrader(EnvGrader):
 def _grade_hostile(env: Environment, problem: Problem) -> dict[str, Verdict]:
     if env.spec is None:
         return {name: _grade_here(env, problem, text) for name, text in HOSTILE.items()}
-    with VerifierPool(TurnGrader(env.spec), deadline_seconds=HOSTILE_SECONDS) as pool:
+    with VerifierPool(TurnGrader(env.spec, problem), deadline_seconds=HOSTILE_SECONDS) as pool:
         verdicts = pool.grade([(problem, text) for text in HOSTILE.values()])
     return dict(zip(HOSTILE, verdicts))
 
