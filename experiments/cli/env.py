@@ -16,6 +16,7 @@ from envs.check.audit import table
 from envs.check.conformance import check_environment
 from envs.environment import Environment
 from envs.present.export import write_jsonl
+from envs.present.prime import write_module
 from envs.present.show import gallery
 from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
@@ -136,12 +137,12 @@ def play(
 @app.command()
 def export(
     name: Name,
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSONL file to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: JSON lines, or a module (.py).")],
     kind: Annotated[
         str,
         typer.Option(
             help="One of trl's forms (prompt_only, prompt_completion, preference, unpaired_preference, "
-            "stepwise_supervision), or problems."
+            "stepwise_supervision), problems, or verifiers: a module for Prime Intellect's library."
         ),
     ] = "prompt_only",
     num: Annotated[int, typer.Option("--num", "-n", min=1, help="Rows.")] = 1000,
@@ -150,6 +151,12 @@ def export(
 ) -> None:
     """Write problems to a JSONL file, in one of trl's forms or plain."""
     output_file(output)
+    if kind == "verifiers":
+        try:
+            print(write_module(output, name))
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            raise UserError(str(error)) from error
+        return
     try:
         print(f"{write_jsonl(output, _make(name), kind, num=num, split=split, seed=seed)} rows in {output}")
     except (ValueError, OSError) as error:
