@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -159,7 +159,7 @@ class Optimizer:
 def _groups(module: nn.Module, parameters: Sequence[Tensor], settings: OptimizerSettings) -> ParameterGroups:
     """Inner matrices, those at the model's ends (embeddings, output), and vectors, which are not decayed."""
     ends = {p for child in module.modules() if isinstance(child, nn.Embedding) for p in child.parameters()}
-    output = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    output = cast(Any, module).get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
     ends.update(output.parameters() if output is not None else ())
     matrices = [p for p in parameters if p.dim() >= 2]
     inner = [p for p in matrices if p.dim() == 2 and min(p.shape) > 1 and p not in ends]

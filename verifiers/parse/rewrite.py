@@ -18,7 +18,7 @@ def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     if not expr.children:
         return expr
     updates = {}
-    for name in _fields(type(expr)):
+    for name in _fields(type(expr)):  # type: ignore[arg-type]  # mypy takes a type's hash for its instances'
         value = getattr(expr, name)
         rebuilt = _rebuilt(value, change)
         if rebuilt is not value:

@@ -144,7 +144,7 @@ def _may_be_alike(columns: Sequence[tuple[Vector, Vector]]) -> bool:
     return _rank([*basis, *basis_other, gap]) <= len(basis)
 
 
-def _rows(columns: Sequence[tuple[Vector, Vector]]) -> tuple[list[Vector], list[Vector], Vector]:
+def _rows(columns: Sequence[tuple[Vector, Vector]]) -> tuple[Sequence[Vector], Sequence[Vector], Vector]:
     """The functions that the constants of each side multiply, and the difference of both without constants."""
     # a column over its largest entry: e^{2x} at 1000 would dwarf all other points
     sizes = [max(map(abs, (*mine, *theirs))) or 1 for mine, theirs in columns]
