@@ -194,6 +194,10 @@ class Source(Protocol):
         """The gold verdict on a response."""
         ...
 
+    def demonstrator(self, **settings: Any) -> Any:
+        """A writer of solutions (`envs.demonstrators.base.Demonstrator`)."""
+        ...
+
 
 @dataclass(frozen=True)
 class TaskStream:

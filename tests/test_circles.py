@@ -38,6 +38,11 @@ def graph():
     return arrows
 
 
+def folder_of(module):
+    """The folder of a package that a module lies in; a module beside the folders stands for itself."""
+    return ".".join(module.split(".")[:2])
+
+
 def circle(arrows):
     """A circle as a list of modules, or None: depth first, without recursion."""
     state = dict.fromkeys(arrows, "new")
@@ -63,6 +68,15 @@ def test_a_package_has_no_circle(package):
     arrows = {name: others for name, others in graph().items() if name.partition(".")[0] == package}
     own = {name: {other for other in others if other in arrows} for name, others in arrows.items()}
     assert circle(own) is None
+
+
+@pytest.mark.parametrize("package", [name for name in PACKAGES if name != "verifiers"])
+def test_the_folders_of_a_package_form_no_circle(package):
+    folders = {folder_of(name): set() for name in modules() if name.partition(".")[0] == package and "." in name}
+    for name, others in graph().items():
+        if folder_of(name) in folders:
+            folders[folder_of(name)] |= {folder_of(o) for o in others} & folders.keys() - {folder_of(name)}
+    assert circle(folders) is None
 
 
 def test_a_circle_would_be_found():

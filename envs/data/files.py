@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from envs.data.json_lines import JsonLineError, parse_json, read_json_lines
+
 Row = Mapping[str, Any]
 SAVED_DATASET, SAVED_PARTS = "state.json", "dataset_dict.json"  # what `save_to_disk` writes into a folder
 
@@ -47,28 +49,16 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
-    with file.open(encoding="utf-8-sig") as lines:  # a mark of the byte order before the first row is no row
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _object(line, f"{file}:{number}")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{file} is no text in UTF-8: {error}; a table ends in .parquet or .csv") from error
-
-
-def _object(text: str, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"{where}: expected an object, got {type(row).__name__}")
-    return row
+        yield from (row for _, row in read_json_lines(file))
+    except JsonLineError as error:
+        hint = "; a table ends in .parquet or .csv" if isinstance(error.__cause__, UnicodeDecodeError) else ""
+        raise ValueError(f"{error}{hint}") from error
 
 
 def _read_json(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
+        rows = parse_json(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is no text in UTF-8: {error}") from error
     except json.JSONDecodeError:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from envs.procedural.expressions import evaluate
+from verifiers.algebra.arithmetic import evaluate
 
 # Signed only where a sign cannot be a subtraction: subtractions are written with spaces.
 NUMBER = re.compile(r"(?:(?:(?<=[(=,:\s])|^)-)?\d+(?:/\d+)?")

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
-from envs.environment import Environment
-from envs.types import Message, Problem
+from envs.types import Message, Problem, Source
 from verifiers.parts import check_methods, find_part
 
 SHARE_TOLERANCE = 1e-6  # how far from 1 the shares may sum
@@ -40,7 +39,7 @@ class Writers:
         levels: every level that one of them covers.
     """
 
-    def __init__(self, env: Environment, writers: Mapping[str, Demonstrator], shares: Mapping[str, float]) -> None:
+    def __init__(self, env: Source, writers: Mapping[str, Demonstrator], shares: Mapping[str, float]) -> None:
         self.env = env
         self.writers = dict(writers)
         self.shares = dict(shares)
@@ -89,7 +88,7 @@ def who_writes(
 
 
 def make_demonstrator(
-    env: Environment, *, name: str | None = None, writers: Mapping[str, Any] | None = None, **settings: Any
+    env: Source, *, name: str | None = None, writers: Mapping[str, Any] | None = None, **settings: Any
 ) -> Demonstrator:
     """The environment's demonstrator, one of your own, or several with shares.
 
@@ -133,7 +132,7 @@ def make_demonstrator(
     return Writers(env, made, {name: share / total for name, share in shares.items()})
 
 
-def _one(env: Environment, name: str | None, settings: Mapping[str, Any]) -> Demonstrator:
+def _one(env: Source, name: str | None, settings: Mapping[str, Any]) -> Demonstrator:
     """The environment's demonstrator, or the one of this name."""
     if name is None:
         return env.demonstrator(**settings)

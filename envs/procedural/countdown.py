@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from envs.procedural.expressions import evaluate, integers_of
 from envs.registry import environment
 from envs.types import Problem, unordered
+from verifiers.algebra.arithmetic import evaluate, integers_of
 
 MAX_ATTEMPTS = 10_000
 

@@ -6,9 +6,9 @@ import math
 import random
 
 from envs.procedural.answers import read_integer, read_tuple
-from envs.procedural.expressions import evaluate, tokenize
 from envs.registry import environment
 from envs.types import Problem, unordered
+from verifiers.algebra.arithmetic import evaluate, tokenize
 
 PRIMES = tuple(n for n in range(2, 200) if all(n % d for d in range(2, n)))
 TWO_DIGITS = PRIMES[8:25]  # 23 to 97

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from envs.procedural.expressions import evaluate
 from envs.tools.sandbox import run_python
 from envs.tools.schema import tool
+from verifiers.algebra.arithmetic import evaluate
 from verifiers.equivalence.values.proof import to_sympy
 from verifiers.parse import ParseError, parse
 from verifiers.parse.tree import Rel

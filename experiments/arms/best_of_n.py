@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, cost_of_reward_model, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import START, BestOfNArm
+from experiments.config.components import sampling_of
 from experiments.run.evaluations import record_evaluation
 from experiments.run.folders import RunFolder, write_json
 from experiments.stages.evaluation import architecture_of
 from experiments.stages.rewards import build_reward, check_reward
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
-from experiments.study.components import sampling_of
-from experiments.study.cost import TrainingCost, cost_of_reward_model, write_cost
-from experiments.study.services import Services
 from rl.imitation.best_of_n import best_of_n, pick_best, reward_scores
 from rl.records.evaluate import Evaluation, evaluate, problem_row, problem_set_hash, solution_right
 from rl.types import Group, Trajectory

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, cost_of_pairs, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import DirectArm
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
-from experiments.study.cost import TrainingCost, cost_of_pairs, write_cost
-from experiments.study.services import Services
 from rl.preference.direct.base import DirectCard, DirectSettings
 from rl.preference.direct.dpo import DpoSettings, fit_dpo
 

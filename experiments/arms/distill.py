@@ -10,12 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, cost_of_updates, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import DistillArm
+from experiments.config.components import build, sampling_of
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder, read_json, write_json
 from experiments.stages.evaluation import architecture_of
+from experiments.stages.seed_folders import UNTRAINED
+from experiments.stages.services import Services
 from experiments.stages.training import (
     ArmRun,
     curriculum_of,
@@ -24,10 +28,6 @@ from experiments.stages.training import (
     resume_fit,
     train_settings,
 )
-from experiments.study.components import build, sampling_of
-from experiments.study.cost import TrainingCost, cost_of_updates, write_cost
-from experiments.study.folders import UNTRAINED
-from experiments.study.services import Services
 from policies.causal import CausalPolicy
 from rl.algorithms import make as make_algorithm
 from rl.imitation.distill import Cost, check_vocabularies, distill_samples, on_policy_cost

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import ExpertIterationArm
+from experiments.config.components import sampling_of
 from experiments.run.errors import UserError
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun, curriculum_of, make_imitator
-from experiments.study.components import sampling_of
-from experiments.study.cost import TrainingCost, write_cost
-from experiments.study.services import Services
 from rl.imitation import expert_iteration
 from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport
 from rl.learning.checkpoint import Checkpoints

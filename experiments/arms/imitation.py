@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import ImitationArm
+from experiments.config.components import build_demonstrator
 from experiments.run.errors import UserError
+from experiments.stages.services import Services
 from experiments.stages.sft import SAVE_EVERY, demonstrations_of, fit_demonstrations
 from experiments.stages.training import ArmRun
-from experiments.study.components import build_demonstrator
-from experiments.study.cost import TrainingCost, write_cost
-from experiments.study.services import Services
 from rl.imitation.sft import SftSettings
 
 

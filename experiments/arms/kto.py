@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, cost_of_pairs
 from experiments.arms.direct import run_fit
 from experiments.arms.method import Method
 from experiments.config.arms import KtoArm
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
-from experiments.study.cost import TrainingCost, cost_of_pairs
-from experiments.study.services import Services
 from rl.preference.direct.kto import KtoSettings, fit_kto
 from rl.preference.labels.feedback import Feedback, collect_feedback, from_comparisons, load_feedback, save_feedback
 

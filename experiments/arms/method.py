@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 
 from envs.environment import Environment
 from experiments.config.arms import Arm
+from experiments.config.components import build
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder
 from experiments.stages.preferences import read_recorded
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun, check_optimizer
-from experiments.study.components import build
-from experiments.study.services import Services
 from rl.preference.labels.annotators import make_annotator
 from rl.preference.labels.comparisons import make_selector
 

@@ -6,16 +6,16 @@ import shutil
 from pathlib import Path
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.direct import check_dpo
 from experiments.arms.method import Method
 from experiments.config.arms import OnlineDpoArm
+from experiments.config.components import build
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
 from experiments.stages.preferences import pairs_per_problem
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
-from experiments.study.components import build
-from experiments.study.cost import TrainingCost, write_cost
-from experiments.study.services import Services
 from rl.preference.direct.dpo import DpoSettings
 from rl.preference.direct.online_dpo import OnlineRound, fit_online_dpo
 from rl.preference.labels.comparisons import make_selector

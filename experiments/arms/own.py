@@ -15,7 +15,7 @@ class OwnMethod(Method[OwnArm]):
     """Base of an arm of one's own: it defines `plan` and `run`, and says here what it needs.
 
     `run(run, services)` starts from `services.folders.start_policy` (a folder), and leaves a policy in
-    `run.folder.policy` and its cost in `experiments.study.cost.write_cost`.
+    `run.folder.policy` and its cost in `experiments.arms.cost.write_cost`.
     """
 
     own_rl: ClassVar[frozenset[str]] = frozenset()  # fields of `rl` that it reads

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envs.environment import Environment
+from experiments.arms.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
 from experiments.arms.method import Method
 from experiments.config.arms import RlArm
 from experiments.run.errors import UserError
@@ -15,6 +16,7 @@ from experiments.run.folders import RunFolder
 from experiments.stages.overoptimisation import OveroptimisationMonitor, snapshots
 from experiments.stages.preferences import Preferences, refit_folder
 from experiments.stages.rewards import build_reward, check_reward, reads_gold
+from experiments.stages.services import Services
 from experiments.stages.training import (
     ArmRun,
     algorithm_of,
@@ -24,8 +26,6 @@ from experiments.stages.training import (
     make_learner,
     train_settings,
 )
-from experiments.study.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
-from experiments.study.services import Services
 from rl.learning.learner import Learner
 from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction

@@ -13,6 +13,7 @@ from envs.environment import Environment
 from envs.registry import parse_levels
 from envs.types import EnvSpec, Problem
 from experiments.cli.outputs import output_file
+from experiments.config.components import build_env
 from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
@@ -20,7 +21,6 @@ from experiments.run.folders import write_json
 from experiments.run.manifest import verify_model
 from experiments.run.terminal import tell
 from experiments.stages.prompting import CHAT, prompted
-from experiments.study.components import build_env
 from policies.endpoint import Endpoint, EndpointError
 from policies.types import Sampling
 from rl.records.evaluate import Evaluation

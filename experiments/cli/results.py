@@ -11,8 +11,8 @@ import typer
 from experiments.report import write_report
 from experiments.results.compare import comparison
 from experiments.results.compare_output import FORMATS, print_comparison, render
+from experiments.results.export import export_policy
 from experiments.results.listing import listed, print_runs
-from experiments.run.export import export_policy
 from experiments.run.folders import damage_told
 
 

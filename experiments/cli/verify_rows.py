@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from envs.data.json_lines import read_json_lines
 
 TRUE_LABELS = frozenset({"true", "1", "correct", "yes"})
 FALSE_LABELS = frozenset({"false", "0", "incorrect", "wrong", "no"})
@@ -30,7 +31,7 @@ def read_jsonl(path: Path, *, response_field: str, answer_field: str, label_fiel
     Raises:
         ValueError: a line is no JSON object or lacks a field, with file and line.
     """
-    for line, data in _json_lines(path):
+    for line, data in read_json_lines(path):
         response, answer = (str(_dig(data, name, path, line)) for name in (response_field, answer_field))
         label = None if label_field is None else _label(_dig(data, label_field, path, line), path, line)
         yield Row(line, response, answer, label)
@@ -42,7 +43,7 @@ def read_gsm8k_solutions(path: Path) -> Iterator[Row]:
     The answer follows `A:`, in the systems' solutions and in the ground truth
     (github.com/openai/grade-school-math at 3101c7d, example_model_solutions.jsonl).
     """
-    for line, data in _json_lines(path):
+    for line, data in read_json_lines(path):
         truth = str(_dig(data, "ground_truth", path, line))
         answer = truth.rpartition(GSM8K_MARKER)[2].strip()
         systems = [name for name, value in data.items() if isinstance(value, dict) and "solution" in value]
@@ -51,22 +52,6 @@ def read_gsm8k_solutions(path: Path) -> Iterator[Row]:
         for name in systems:
             label = _label(data[name].get("is_correct"), path, line)
             yield Row(line, str(data[name]["solution"]), answer, label, name)
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open("rb") as file:
-        for line, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                data = json.loads(text.decode())
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{line}: not JSON: {error}") from error
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path}:{line}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-            if not isinstance(data, dict):
-                raise ValueError(f"{path}:{line}: expected a JSON object, got {type(data).__name__}")
-            yield line, data
 
 
 def _dig(data: Any, name: str, path: Path, line: int) -> Any:

@@ -44,11 +44,6 @@ def own_code(settings: Any) -> dict[str, str]:
     return rows
 
 
-def changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names of the files that are not what they were, in order."""
-    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-
-
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value

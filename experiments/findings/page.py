@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.config.components import build_env
 from experiments.config.loading import HYPOTHESES, STUDY_FOLDER, load_experiment
 from experiments.findings.figure import draw
 from experiments.findings.price import price_of
@@ -18,7 +19,6 @@ from experiments.hypotheses.verdicts import HELD, NOT_HELD, UNDECIDED
 from experiments.results.spending import WATTS_PER_CORE
 from experiments.results.tables import short
 from experiments.run.folders import read_json
-from experiments.study.components import build_env
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "results" / "findings", ROOT / "docs" / "findings.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.loading import STUDY_FOLDER, find_config
 from experiments.findings.figure import draw
@@ -17,7 +18,6 @@ from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError, did_you_mean
 from experiments.run.folders import is_used, write_json
 from experiments.run.sealed import read_sealed
-from experiments.study.components import build_env
 from experiments.study.run import run_study
 from experiments.study.starts import has_starts, is_start_done
 from rl.learning.files import write_whole

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.config.arms import PROXY, START, RlArm
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.labels import labels_of_arms
 from experiments.config.loading import load_resolved
@@ -26,7 +27,6 @@ from experiments.run.evaluations import SUPPORT, final_evaluations, read_evaluat
 from experiments.run.folders import DamagedFileError, RunFolder, read_json, read_jsonl
 from experiments.run.manifest import MANIFEST, verify_figures
 from experiments.run.sealed import digest_of_file, read_sealed
-from experiments.study.components import build_env
 from rl.functional.estimators import pass_at_k
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from experiments.run.schedule import Schedule
 from experiments.run.terminal import printable
-from experiments.study.schedule import Schedule
 from rl.types import Trajectory
 
 SPARKS = "▁▂▃▄▅▆▇█"

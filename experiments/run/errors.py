@@ -21,6 +21,13 @@ class UserError(Exception):
         self.exit_code = exit_code
 
 
+class TrainingFailed(UserError):
+    """A stage cannot go on; the message says what to change."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, EXIT_RUN_FAILED)
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, else `; known: a, b, c`."""
     names = sorted(set(known))

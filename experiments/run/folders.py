@@ -22,6 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from envs.data.json_lines import JsonLineError, json_fault, parse_json, read_json_lines
 from experiments.run.errors import UserError
 from experiments.run.lock import LOCK
 from rl.learning.files import write_whole
@@ -47,11 +48,11 @@ class DamagedFileError(UserError):
 def read_json(path: Path) -> Any:
     """The JSON value in a file; a UserError names a missing or broken one."""
     try:
-        return json.loads(_in_names_of_today(path.read_text(encoding="utf-8")))
+        return parse_json(_in_names_of_today(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{path} does not exist: is {path.parent} the folder of a run or study?") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedFileError(f"{path} is damaged: {_of_json(error)}") from error
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is damaged: {json_fault(error)}") from error
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:
@@ -67,15 +68,6 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
     if missing:
         raise DamagedFileError(f"{path} is damaged: it has no {missing[0]!r}")
     return found
-
-
-def _of_json(error: Exception) -> str:
-    """Why a text is no JSON, in words."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"it is not valid JSON (line {error.lineno})"
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not valid JSON ({error})"
 
 
 def _kind(value: Any) -> str:
@@ -120,17 +112,10 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """
     if not path.exists():
         return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                row = json.loads(_in_names_of_today(line.decode("utf-8")))
-            except (ValueError, RecursionError) as error:
-                raise DamagedFileError(f"{path} is damaged: line {number}: {_of_json(error)}") from error
-            if not isinstance(row, dict):
-                raise DamagedFileError(f"{path} is damaged: line {number} holds {_kind(row)}, expected an object")
-            yield row
+    try:
+        yield from (row for _, row in read_json_lines(path, may_be_torn=True, spelling=_in_names_of_today))
+    except JsonLineError as error:
+        raise DamagedFileError(f"{path} is damaged: line {error.line}: {error.reason}") from error
 
 
 def _in_names_of_today(text: str) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.config.own_code import changed_files
 from experiments.run.errors import UserError
 from experiments.run.sealed import CHECKSUM, digest_of, read_sealed, write_sealed
 
@@ -81,6 +80,11 @@ def verify(folder: Path, identity: Identity, parents: Mapping[str, str]) -> None
         if manifest["parents"].get(name) != digest:
             raise _refused(folder, f"was made from another {name} than the one that is there now")
     verify_files(folder, manifest["files"])
+
+
+def changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names of the files that are not what they were, in order."""
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def _verify_code(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:

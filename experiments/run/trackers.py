@@ -15,10 +15,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from experiments.config.sections import Component
 from experiments.run.errors import UserError, did_you_mean
 from rl.learning.random_state import load_random_state, random_state
 from verifiers.parts import find_part, is_own
+
+
+class Named(Protocol):
+    """What a config says of a tracker: its name and settings."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
 class Tracker(Protocol):
@@ -138,7 +147,7 @@ class Wandb:
 TRACKERS: Mapping[str, Callable[..., Tracker]] = {"tensorboard": TensorBoard, "trackio": Trackio, "wandb": Wandb}
 
 
-def tracker_class(component: Component) -> Callable[..., Tracker]:
+def tracker_class(component: Named) -> Callable[..., Tracker]:
     """What makes the tracker that a config names: called with a TrackedStage and the component's settings.
 
     Raises:
@@ -176,7 +185,7 @@ class StageTrackers:
 
     def __init__(
         self,
-        components: tuple[Component, ...],
+        components: tuple[Named, ...],
         run: Callable[[int], TrackedStage],
         warn: Callable[[str], None],
     ) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from envs.types import Problem
 from experiments.config.arms import START
+from experiments.config.components import sampling_of
 from experiments.config.sections import EvaluationSection
 from experiments.run.evaluations import SUPPORT, record_evaluation
 from experiments.run.folders import RunFolder, append_jsonl
 from experiments.run.recording import sample_row
+from experiments.stages.seed_folders import UNTRAINED, SeedFolders
 from experiments.stages.serving import PolicyServer
-from experiments.study.components import sampling_of
-from experiments.study.folders import UNTRAINED, SeedFolders
 from rl.records.distance import completion_logprobs, kl_from
 from rl.records.evaluate import Evaluation, evaluate, solution_right
 from rl.rollouts.shards import SHARD_PROBLEMS

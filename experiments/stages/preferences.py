@@ -10,12 +10,12 @@ from pathlib import Path
 from envs.environment import Environment
 from envs.graders import EnvGrader
 from envs.types import EnvSpec, Problem
+from experiments.config.components import build, sampling_of
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
 from experiments.run.recording import RunRecorder
 from experiments.stages.serving import PolicyServer
-from experiments.study.components import build, sampling_of
 from rl.preference.labels.annotators import Annotator, make_annotator
 from rl.preference.labels.comparisons import (
     PairSelector,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
-from experiments.study.components import build_env
 from policies.pretrained.prompting import has_chat_template, is_tiny
 
 CHAT, TEXT = "chat", "instruct"  # names of envs.prompts.TEMPLATES

@@ -8,9 +8,9 @@ from typing import Any
 
 from envs.environment import Environment
 from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
+from experiments.config.components import build
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
-from experiments.study.components import build
 from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction
 from rl.rewards.mixed import MixedReward

@@ -12,17 +12,16 @@ from envs.environment import Environment
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
 from experiments.config.arms import START
+from experiments.config.components import build_demonstrator, sampling_of
 from experiments.config.experiment import Experiment
 from experiments.config.sections import ImitationSection, OptimizerSection
 from experiments.run.errors import UserError
 from experiments.run.folders import RunFolder, write_json
 from experiments.run.recording import RunRecorder
 from experiments.stages.disk import check_disk
+from experiments.stages.seed_folders import GIVEN
+from experiments.stages.services import Services
 from experiments.stages.training import make_imitator, resume_fit
-from experiments.study.components import build_demonstrator, sampling_of
-from experiments.study.identity import stage_identity
-from experiments.study.services import Services
-from experiments.study.starts import GIVEN
 from policies.causal import CausalPolicy
 from rl.imitation.demonstrations import (
     Demonstration,
@@ -42,8 +41,12 @@ PROBE_EVERY = 250  # optimizer steps
 SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
 
-def make_start(experiment: Experiment, services: Services, recorder: RunRecorder) -> bool:
-    """Trains (or copies) the policy that every arm starts from, into sft/policy; False when interrupted."""
+def make_start(experiment: Experiment, services: Services, recorder: RunRecorder, identity: Mapping[str, Any]) -> bool:
+    """Trains (or copies) the policy that every arm starts from, into sft/policy; False when interrupted.
+
+    Args:
+        identity: of the stage: checkpoints of another one are refused.
+    """
     folder, evaluator = services.folders.start, services.evaluator
     policy = services.server.untrained(experiment.policy, services.env)
     check_room(experiment, policy, evaluator.test, evaluator.validation)
@@ -51,7 +54,6 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     check_disk(experiment, policy.num_parameters, trainable, services.folders.root)
     policy.save(services.folders.untrained_policy)
     section = experiment.imitation
-    identity = stage_identity(experiment, services.seed, START)
     if section is not None:
         demonstrator = build_demonstrator(services.env, section.demonstrator)
         repeats = experiment.evaluation.num_samples  # as often as every policy

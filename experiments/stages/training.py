@@ -11,12 +11,11 @@ from typing import Any
 import torch
 
 from envs.environment import Environment
+from experiments.config.components import build, sampling_of
 from experiments.config.sections import Component, OptimizerSection, RLSection
-from experiments.run.errors import UserError, in_words
+from experiments.run.errors import TrainingFailed, UserError, in_words
 from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
-from experiments.study.components import build, sampling_of
-from experiments.study.endings import TrainingFailed
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm

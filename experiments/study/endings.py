@@ -32,13 +32,6 @@ class StudyInterrupted(Exception):
     """A stop was requested; everything up to here is on disk."""
 
 
-class TrainingFailed(UserError):
-    """A stage cannot go on; the message says what to change."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, EXIT_RUN_FAILED)
-
-
 @contextmanager
 def told_ends(folder: Path, write_state: Callable[[str], None]) -> Iterator[None]:
     """Runs a study inside; whatever ends it early is written as its state and told in one line.

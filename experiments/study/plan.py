@@ -7,6 +7,7 @@ from pathlib import Path
 
 from envs.environment import Environment
 from experiments.arms import methods_of_study
+from experiments.config.components import build, build_demonstrator, build_env, find_named
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.report.own import find_sections
@@ -16,7 +17,6 @@ from experiments.stages.preferences import read_recorded
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.prompting import with_prompts
 from experiments.stages.training import check_optimizer
-from experiments.study.components import build, build_demonstrator, build_env, find_named
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf

@@ -16,9 +16,10 @@ import torch
 
 from envs.procedural.tool_use import sandbox_of
 from experiments.config.arms import START
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml
-from experiments.config.own_code import changed_files, own_code
+from experiments.config.own_code import own_code
 from experiments.config.renamed import check_folder_names
 from experiments.hypotheses.keeping import keep_hypotheses
 from experiments.report import write_report
@@ -27,13 +28,13 @@ from experiments.run.display import Display
 from experiments.run.errors import UserError
 from experiments.run.folders import check_folder, make_folder, provenance
 from experiments.run.lock import FolderLock, check_unlocked
+from experiments.run.manifest import changed_files
 from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
 from experiments.run.stop import StopSwitch
 from experiments.stages.problems import final_problems, save_problems, validation_problems
 from experiments.stages.prompting import with_prompts
 from experiments.stages.serving import start_executor, stop_executor
 from experiments.stages.sft import check_room, validation_single_steps
-from experiments.study.components import build_env
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
 from experiments.study.parallel.jobs import Job, Rows, run_seed

@@ -17,6 +17,7 @@ from typing import Any
 from envs.types import Problem
 from experiments.arms import Method, methods_of_study
 from experiments.config.arms import START, RlArm
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
@@ -29,14 +30,13 @@ from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
 from experiments.stages.evaluation import Evaluator
 from experiments.stages.preferences import Preferences
+from experiments.stages.seed_folders import SeedFolders
+from experiments.stages.services import Services
 from experiments.stages.serving import PolicyServer
 from experiments.stages.sft import make_start
 from experiments.stages.training import ArmRun
-from experiments.study.components import build_env
 from experiments.study.endings import StudyInterrupted
-from experiments.study.folders import SeedFolders
 from experiments.study.identity import stage_identity
-from experiments.study.services import Services
 from rl.learning.random_state import seed_global_generators
 from rl.rollouts.wait import WaitStopped
 
@@ -61,7 +61,9 @@ class SeedStages:
         """Start, preferences where an arm needs them, and every arm with its test."""
         folders, evaluator = self.services.folders, self.services.evaluator
         start = folders.start
-        self._stage(START, start, lambda recorder: make_start(self.experiment, self.services, recorder), parents=())
+        identity = stage_identity(self.experiment, self.services.seed, START)
+        make = partial(make_start, self.experiment, self.services, identity=identity)
+        self._stage(START, start, make, parents=())
         self._test(START, start, partial(evaluator.run_test, START, start))
         self._run_preferences()
         for name, method in methods_of_study(self.experiment).items():

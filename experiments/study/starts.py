@@ -16,9 +16,9 @@ from experiments.config.loading import load_resolved
 from experiments.run.errors import UserError
 from experiments.run.folders import STATUS, read_json, read_object, write_json
 from experiments.run.manifest import MANIFEST, artefact_digest, read_manifest, verify_files
+from experiments.stages.seed_folders import GIVEN
 from experiments.study.identity import stage_identity, start_settings
 
-GIVEN = "given"  # folder within sft: weights that were taken over and not yet tested
 TESTED = ("evaluation", "workers")  # sections that decide how a start is tested, and not what it is
 
 

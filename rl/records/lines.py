@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from envs.data.json_lines import JsonLineError, read_json_lines
+
 T = TypeVar("T")
 
 
@@ -36,15 +38,13 @@ def load_records(path: Path | str, from_json: Callable[[Mapping[str, Any]], T], 
         ValueError: a line is no such record; says which, and what was expected.
     """
     records = []
-    with Path(path).open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
+    expected = f"expected an object with {fields}"
+    try:
+        for number, row in read_json_lines(Path(path)):
             try:
-                row = json.loads(line)
-                if not isinstance(row, Mapping):
-                    raise TypeError(f"{type(row).__name__} {line.strip()[:40]}")
                 records.append(from_json(row))
             except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f"{path}:{number}: no {kind} ({error!r}); expected an object with {fields}") from error
+                raise ValueError(f"{path}:{number}: no {kind} ({error!r}); {expected}") from error
+    except JsonLineError as error:
+        raise ValueError(f"{path}:{error.line}: no {kind} ({error.reason}); {expected}") from error
     return records

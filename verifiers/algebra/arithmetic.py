@@ -1,23 +1,74 @@
-"""The exact value of numbers, operators and parentheses, within bounds that no text can break."""
+"""Exact values of arithmetic: integers and decimals, + - * / ^ mod %, parentheses. Nothing is ever executed.
+
+Demonstrators redo the sums of worked steps with it, certificates (countdown) and the calculator read a model's
+expression with it, and claims in running text are judged with it. The text may be hostile: its length, depth, numbers
+and exponents are bounded.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from fractions import Fraction
 
-MAX_DIGITS = 40
-MAX_BITS = 2048
-MAX_DEPTH = 40
+MAX_TOKENS = 400
+MAX_DIGITS = 60
+MAX_DEPTH = 50
 MAX_EXPONENT = 64
+MAX_BITS = 4096  # of numerator and denominator together
+
+_TOKEN = re.compile(r"\s*(\d+|\*\*|mod\b|[-+*/^()×·÷])")
+_SAME = {"×": "*", "·": "*", "÷": "/", "**": "^"}
 
 
-def evaluate(tokens: list[str]) -> Fraction:
-    """The exact value of a list of numbers, operators and parentheses.
+def evaluate(text: str) -> Fraction:
+    """The exact value of an arithmetic expression of integers, whose products are all written with a sign.
 
     Raises:
-        ValueError: no such expression, or over the limits.
-        ZeroDivisionError: a division by zero.
+        ValueError: not an expression of numbers, or over the limits.
+        ZeroDivisionError: a division by zero, or a residue modulo zero.
     """
-    reader = _Reader(tokens)
+    return value_of(tokenize(text), unwritten_products=False)
+
+
+def tokenize(text: str) -> list[str]:
+    """Integers, operators and parentheses of an arithmetic expression.
+
+    Raises:
+        ValueError: something else stands there, or the text is over the limits.
+    """
+    tokens: list[str] = []
+    at = 0
+    text = text.rstrip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise ValueError(f"{text[at : at + 10].strip()!r} is no number, operator or parenthesis")
+        token = match[1]
+        if len(token) > MAX_DIGITS or len(tokens) >= MAX_TOKENS:
+            raise ValueError(f"over {MAX_TOKENS} symbols or {MAX_DIGITS} digits")
+        tokens.append(_SAME.get(token, token))
+        at = match.end()
+    if not all(token.isascii() for token in tokens):
+        raise ValueError("digits other than 0-9")
+    return tokens
+
+
+def integers_of(text: str) -> list[int]:
+    """The numbers written in an arithmetic expression, in order. Raises as `tokenize`."""
+    return [int(token) for token in tokenize(text) if token.isdigit()]
+
+
+def value_of(tokens: Sequence[str], *, unwritten_products: bool = True) -> Fraction:
+    """The exact value of a list of numbers (decimals and thousands among them), operators and parentheses.
+
+    Args:
+        unwritten_products: `2(3 + 4)` is one.
+    Raises:
+        ValueError: no such expression, or over the limits.
+        ZeroDivisionError: a division by zero, or a residue modulo zero.
+    """
+    reader = _Reader(tokens, unwritten_products)
     value = reader.sum(0)
     if reader.peek() != "":
         raise ValueError(f"{reader.peek()!r} is out of place")
@@ -25,11 +76,13 @@ def evaluate(tokens: list[str]) -> Fraction:
 
 
 class _Reader:
-    """Recursive descent over sum, product, sign, power, atom; every value is bounded."""
+    """sum := product (('+' | '-') product)* ['mod' product]; product := signed (('*' | '/') signed)*;
+    signed := ('-' | '+') signed | power; power := atom ['^' signed]; atom := (number | '(' sum ')') '%'*."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, tokens: Sequence[str], unwritten_products: bool) -> None:
         self.tokens = tokens
         self.at = 0
+        self.factors = ("*", "/", "(") if unwritten_products else ("*", "/")
 
     def peek(self) -> str:
         """The next token, left where it is; "" at the end."""
@@ -43,7 +96,7 @@ class _Reader:
     def sum(self, depth: int) -> Fraction:
         """The value of products joined by + and -, from the left; modulo what follows `mod`."""
         if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
+            raise ValueError(f"over {MAX_DEPTH} levels deep")
         value = self.product(depth)
         while self.peek() in ("+", "-"):
             sign = 1 if self.take() == "+" else -1
@@ -56,8 +109,8 @@ class _Reader:
     def product(self, depth: int) -> Fraction:
         """The value of signed factors joined by *, / or an opening parenthesis, from the left."""
         value = self.signed(depth)
-        while self.peek() in ("*", "/", "("):
-            if self.peek() == "(" or self.take() == "*":  # 2(3 + 4) is a product too
+        while self.peek() in self.factors:
+            if self.peek() == "(" or self.take() == "*":
                 value = _bounded(value * self.signed(depth))
             else:
                 value = _bounded(value / self.signed(depth))
@@ -66,20 +119,20 @@ class _Reader:
     def signed(self, depth: int) -> Fraction:
         """The value of a power with any signs before it: -2^2 is -4."""
         if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
+            raise ValueError(f"over {MAX_DEPTH} levels deep")
         if self.peek() in ("-", "+"):
             return (-1 if self.take() == "-" else 1) * self.signed(depth + 1)
         return self.power(depth)
 
     def power(self, depth: int) -> Fraction:
-        """The value of an atom to at most one power, whose exponent is bounded before it is computed."""
+        """The value of an atom to at most one power, whose exponent is bounded before it is computed: 2^3^2 is 2^9."""
         base = self.atom(depth)
         if self.peek() != "^":
             return base
         self.take()
         exponent = self.signed(depth + 1)
         if exponent.denominator != 1 or abs(exponent) > MAX_EXPONENT:
-            raise ValueError(f"exponent {exponent} is not a whole number up to {MAX_EXPONENT}")
+            raise ValueError(f"exponent {exponent} is not an integer up to {MAX_EXPONENT}")
         return _bounded(base ** int(exponent))
 
     def atom(self, depth: int) -> Fraction:
@@ -96,7 +149,7 @@ class _Reader:
                 raise ValueError(f"a number of over {MAX_DIGITS} digits")
             value = Fraction(self.take().replace(",", "").rstrip("."))
         else:
-            raise ValueError(f"expected a number, found {token or 'the end'!r}")
+            raise ValueError(f"{token!r} is out of place" if token else "the expression ends too early")
         while self.peek() == "%":
             self.take()
             value /= 100
@@ -104,6 +157,6 @@ class _Reader:
 
 
 def _bounded(value: Fraction) -> Fraction:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
-        raise ValueError(f"a value of over {MAX_BITS} bits")
+    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+        raise ValueError(f"over {MAX_BITS} bits")
     return value

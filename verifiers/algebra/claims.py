@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from verifiers.algebra.arithmetic import MAX_DIGITS, evaluate
+from verifiers.algebra.arithmetic import MAX_DIGITS, value_of
 
 MAX_TOKENS = 600
 MAX_UNIT_TOKENS = 8
@@ -248,7 +248,7 @@ def _split(run: list[str]) -> list[list[str]]:
 def _side(tokens: list[str]) -> _Side | None:
     """What one side stands for; None when it is no closed expression."""
     try:
-        value = evaluate(tokens)
+        value = value_of(tokens)
     except (ValueError, ZeroDivisionError):
         return None
     values = [value]

@@ -2,9 +2,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.arms import OwnMethod
+from experiments.arms.cost import TrainingCost, write_cost
+from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
-from experiments.study.cost import TrainingCost, write_cost
-from experiments.study.services import Services
 
 
 class Mine(OwnMethod):

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from envs.types import Problem
+from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.run.display import Display
@@ -25,7 +26,6 @@ from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop, StopSwitch
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.serving import start_executor, stop_executor
-from experiments.study.components import build_env
 from experiments.study.endings import StudyInterrupted, describe_failure
 from experiments.study.seed import SeedStages, make_services
 

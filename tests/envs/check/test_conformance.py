@@ -11,8 +11,8 @@ from envs import Environment, Problem, make
 from envs.check.conformance import check_environment
 from envs.check.responses import binomial_tail
 from envs.check.twins import check_twins
-from envs.procedural.expressions import evaluate
 from envs.types import Step
+from verifiers.algebra.arithmetic import evaluate
 from verifiers.types import Outcome, Verdict
 
 OPTIONS = {"num": 40, "hostile": False, "fresh_process": False}

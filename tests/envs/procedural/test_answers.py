@@ -14,9 +14,9 @@ from envs.grading import announced_answer, plain_text
 from envs.procedural import polynomial_writing as poly
 from envs.procedural.answers import read_fraction, read_tuple
 from envs.procedural.equations import read_intervals
-from envs.procedural.expressions import evaluate, integers_of
 from envs.procedural.geometry import read_surd, write_surd
 from envs.procedural.matrices import read_matrix
+from verifiers.algebra.arithmetic import evaluate, integers_of
 
 settings.register_profile("loaded", deadline=None)  # other work may share the machine
 settings.load_profile("loaded")

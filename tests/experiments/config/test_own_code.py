@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from experiments.config.loading import load_experiment
-from experiments.config.own_code import changed_files, own_code
-from experiments.run.manifest import DamagedArtefactError, seal, verify
+from experiments.config.own_code import own_code
+from experiments.run.manifest import DamagedArtefactError, changed_files, seal, verify
 from experiments.study.identity import stage_identity
 from rl.learning.checkpoint import CheckpointError, Checkpoints
 

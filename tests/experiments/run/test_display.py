@@ -8,7 +8,7 @@ from envs.types import Problem
 from experiments.config.loading import load_experiment
 from experiments.run import display as shown
 from experiments.run.display import Display
-from experiments.study.schedule import Schedule
+from experiments.run.schedule import Schedule
 from experiments.study.seed import planned_stages
 from policies.types import Completion, FinishReason
 from rl.types import Trajectory

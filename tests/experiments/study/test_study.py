@@ -72,7 +72,7 @@ def test_report_is_one_file_that_needs_no_network(study):
 def test_a_trained_policy_is_exported_evaluated_and_its_rollouts_judged_again(study, tmp_path, capsys):
     from envs.graders import EnvGrader
     from experiments.cli.evaluate import evaluate
-    from experiments.run.export import export_policy
+    from experiments.results.export import export_policy
     from rl.records.rescore import rescore_run
 
     exported = export_policy(study / "seed-0" / "rl", tmp_path / "exported")

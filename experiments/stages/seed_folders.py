@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.config.arms import START
 from experiments.run.folders import RunFolder
 
+GIVEN = "given"  # folder within sft: weights that were taken over and not yet tested
 UNTRAINED = "untrained"  # folder of a policy before any training, which workers load for its shape
 
 

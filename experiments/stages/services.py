@@ -10,8 +10,8 @@ from experiments.config.sections import Shared
 from experiments.run.display import Display
 from experiments.stages.evaluation import Evaluator
 from experiments.stages.preferences import Preferences
+from experiments.stages.seed_folders import SeedFolders
 from experiments.stages.serving import PolicyServer
-from experiments.study.folders import SeedFolders
 
 
 @dataclass(frozen=True)

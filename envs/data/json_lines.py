@@ -1,0 +1,92 @@
+"""The one reader of JSON lines: objects with their line numbers; what is unusable is told with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MAX_NESTING = 100  # of lists and objects within each other
+
+
+class JsonLineError(ValueError):
+    """A line is no object in JSON.
+
+    Attributes:
+        line: its number, from 1.
+        reason: in words.
+    """
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+def read_json_lines(
+    path: Path, *, may_be_torn: bool = False, spelling: Callable[[str], str] = str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that is not blank. A byte order mark at the beginning is passed over.
+
+    Args:
+        may_be_torn: a last line without its end is that of a writer who was killed, and is left out.
+        spelling: changes the text of a line before it is read.
+    Raises:
+        OSError: the file cannot be read.
+        JsonLineError: a line is not UTF-8, not JSON, nested too deeply, or no object.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if may_be_torn and not line.endswith(b"\n"):
+                return
+            if not line.strip():
+                continue
+            try:
+                row = parse_json(spelling(line.decode("utf-8-sig" if number == 1 else "utf-8")))
+            except ValueError as error:
+                raise JsonLineError(path, number, json_fault(error)) from error
+            if not isinstance(row, dict):
+                kind = "null" if row is None else f"a {type(row).__name__}"
+                raise JsonLineError(path, number, f"it holds {kind}, expected an object")
+            yield number, row
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or nested more deeply than MAX_NESTING.
+    """
+    if _nesting(text) > MAX_NESTING:
+        raise ValueError("nested too deeply")
+    return json.loads(text)
+
+
+def json_fault(error: ValueError) -> str:
+    """Why a text is no JSON, in words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 text (byte {error.start})"
+    return str(error)
+
+
+def _nesting(text: str) -> int:
+    """How deep lists and objects lie within each other; 0 where there are too few brackets to go too deep."""
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    in_string = escaped = False
+    for sign in text:
+        if in_string:
+            in_string = escaped or sign != '"'
+            escaped = sign == "\\" and not escaped
+        elif sign == '"':
+            in_string = True
+        elif sign in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in "]}":
+            depth -= 1
+    return deepest
