@@ -8,8 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +31,21 @@ FLAGS = (
 KEYS = {"Tab": 9, "Enter": 13, "ArrowDown": 40, "ArrowUp": 38, "ArrowRight": 39, "ArrowLeft": 37, " ": 32}
 
 
+@contextmanager
+def serving(app: object) -> Iterator[str]:
+    """The address of an application while it is served on this machine."""
+    import uvicorn
+
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{place.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(30)
+
+
 class Browser:
     """A context manager; one tab.
 
@@ -36,6 +55,7 @@ class Browser:
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         from websockets.sync.client import connect  # comes with trl's dependencies
 
         self._log = (folder / "chromium.log").open("w")

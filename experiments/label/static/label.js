@@ -40,7 +40,7 @@ function show(state) {
 function finish(summary) {
   const share = ([equal, all]) => (all ? `${equal} of ${all} (${Math.round((100 * equal) / all)} %)` : "no pair to tell");
   const lines = [
-    `All pairs are answered: 1 was better ${summary.counts.first} times, 2 ${summary.counts.second} times, ${summary.counts.tie} ties.`,
+    `All pairs are answered: 1 was better ${summary.counts.first} times, 2 ${summary.counts.second} times, ${summary.counts.tie} tie${summary.counts.tie === 1 ? "" : "s"}.`,
     `Where exactly one of the two was right, the right one was chosen in ${share(summary.with_truth)}.`,
     ...Object.entries(summary.with_others).map(([name, counts]) => `Equal answers with ${name}: ${share(counts)}.`),
     `For a study: preference: {comparisons: ${summary.file}}`,

@@ -1,10 +1,7 @@
 """The walk of docs/view.md in a browser, with the keyboard alone; three widths, light and dark; hostile texts."""
 
-import socket
-import threading
-
 import pytest
-from browser import Browser, needs_browser
+from browser import Browser, needs_browser, serving
 
 from experiments.view.server import Page, make_app
 
@@ -15,18 +12,10 @@ FOCUSED = "document.activeElement"
 
 @pytest.fixture
 def address(study):
-    import uvicorn
-
     page = Page([study])
     page.refresh()
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(make_app(page, TOKEN), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{place.getsockname()[1]}/?token={TOKEN}"
-        server.should_exit = True
-        thread.join(30)
+    with serving(make_app(page, TOKEN)) as place:
+        yield f"{place}/?token={TOKEN}"
     page.close()
 
 
