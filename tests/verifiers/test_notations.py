@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from verifiers import verify
 from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
@@ -42,3 +43,26 @@ def test_the_answer_of_a_whole_response_is_found_or_refused(manner: str, verifie
     wrong = [row["response"] for row, paid in zip(labelled, verdicts, strict=True) if paid != row[manner]]
     assert len(labelled) > 60
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("1/2", "\frac{1}{2}"),  # a reference written with single backslashes: \f became a form feed
+        (r"\rho", "\rho"),
+        (r"\forall x", "\forall x"),
+        (r"(1, 2)", "\\left(1, 2\right)"),
+        (r"\rho_1", r"{\rho}_{1}"),
+        (r"{\rho}_{1}", r"\rho_1"),
+        (r"{\alpha}^{2}", r"\alpha^2"),
+        ("431_5", r"431_{\text{base }5}"),
+        (r"431_{\text{base }5}", "(431)_5"),
+    ],
+)
+def test_lost_escapes_in_references_braced_greek_and_bases_in_words(answer: str, reference: str) -> None:
+    assert verify(f"\\boxed{{{answer}}}", reference).is_correct
+
+
+@pytest.mark.parametrize(("answer", "reference"), [(r"{\rho}_{2}", r"\rho_1"), (r"432_{\text{base }5}", "431_5")])
+def test_their_near_misses_are_wrong(answer: str, reference: str) -> None:
+    assert not verify(f"\\boxed{{{answer}}}", reference).is_correct

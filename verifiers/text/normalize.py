@@ -77,7 +77,7 @@ _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]
 
 # A source that was written with unescaped backslashes: "\f" of "\frac" became a form feed, and so on.
 _LOST_ESCAPES = (
-    (re.compile(r"\x0c(?=rac)"), r"\\f"),
+    (re.compile(r"\x0c(?=rac|orall\b|loor\b)"), r"\\f"),
     (re.compile(r"\x08(?=egin|inom|oxed|eta|ar\b|mod)"), r"\\b"),
     (re.compile(r"\x07(?=lpha|pprox|ngle|rc)"), r"\\a"),
     (re.compile(r"\x0b(?=ec|arphi)"), r"\\v"),

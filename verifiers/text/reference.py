@@ -12,7 +12,7 @@ from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.tree import Dots, Text
 from verifiers.text.choices import ChoiceText, read_choice, read_choices
 from verifiers.text.latex import TEXT
-from verifiers.text.normalize import canonical_words
+from verifiers.text.normalize import canonical_words, restored
 from verifiers.text.plain_numbers import Number, read_number
 
 _SPACES = re.compile(r"(?<!\d)(?:\s|\\[,;!: ])+|(?:\s|\\[,;!: ])+(?!\d|\s|\\)")
@@ -88,7 +88,7 @@ def words_for_mathematics(answer: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def _read_reference(answer: str) -> Reference | str:
-    text = answer
+    text = answer = restored(answer)
     if "boxed" in answer or "####" in answer or "<answer>" in answer:
         extraction = extract_answer(answer, _REFERENCE_PLACES)
         if extraction.answer is None and extraction.place is Place.BOXED:

@@ -27,14 +27,18 @@ _BASE_NAMES = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
     "ten": "10", "twelve": "12", "sixteen": "16",
 }  # fmt: skip
-_BASE_IN_TEXT = re.compile(  # 2A_{\text{16}}, 431_{\text{five}}
-    rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s+)?(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}\s*\}}"
+_BASE_IN_TEXT = re.compile(  # 2A_{\text{16}}, 431_{\text{five}}, 431_{\text{base }5}
+    rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s*(?:\}}\s*|\s))?(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}(?:\s*\}})?"
 )
 _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
 )
-_LONE_LETTER = re.compile(r"(?<![A-Za-z}\]^_*])\{\s*([A-Za-z])\s*\}(?=\s*[_^])")  # {x}_{1}
+_GREEK = (
+    "alpha|beta|gamma|delta|(?:var)?epsilon|zeta|eta|(?:var)?theta|iota|kappa|lambda|mu|nu|xi|(?:var)?rho|sigma|tau|"
+    "upsilon|(?:var)?phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
+)
+_LONE_LETTER = re.compile(rf"(?<![A-Za-z}}\]^_*])\{{\s*([A-Za-z]|\\(?:{_GREEK}))\s*\}}(?=\s*[_^])")  # {x}_1, {\rho}_1
 _BASED = re.compile(
     r"(?:(?:\\left\s*\(|(?<![A-Za-z)}_^])\()\s*([0-9A-Za-z]{1,60})\s*(?:\\right\s*)?\)|\\overline\s*\{\s*([0-9A-Za-z]{1,60})\s*\})"
     r"\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))"
