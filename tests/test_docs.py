@@ -285,3 +285,11 @@ def test_every_config_field_is_explained():
         "dpo",
     }
     assert not [key for key, meaning in rows if not meaning.strip() and key not in sections]
+
+
+def test_every_promise_of_the_security_page_names_its_test():
+    text = (ROOT / "docs/security.md").read_text().partition("## What is not")[0]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    promises = [row.rstrip("| ").rpartition("|")[2] for row in rows if not row.endswith("| test |")]
+    assert len(promises) > 15
+    assert not [tests for tests in promises if not re.fullmatch(r"( `(tests/[\w/]+\.py|test_\w+)`,?)+", tests)]
