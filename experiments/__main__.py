@@ -55,6 +55,7 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
 }
 
 
+NO_ROOM = ("failed to map segment", "annot allocate memory")  # as the loader of shared libraries says it
 READ_CONFIGS = {
     "study",
     "run",
@@ -180,6 +181,12 @@ def main() -> None:
         if error.errno not in ADVICE:
             raise
         print(f"error: {disk_advice(error)}" + (f" ({error.filename})" if error.filename else ""), file=sys.stderr)
+        sys.exit(EXIT_RUN_FAILED)
+    except (MemoryError, ImportError) as error:  # where there is no room for it, a library's file cannot be loaded
+        if isinstance(error, ImportError) and not any(words in str(error) for words in NO_ROOM):
+            raise
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".removesuffix(": ")
+        print(f"error: out of memory ({told}): raise the limit (ulimit -v), or free some memory", file=sys.stderr)
         sys.exit(EXIT_RUN_FAILED)
 
 

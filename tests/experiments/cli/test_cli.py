@@ -90,3 +90,15 @@ def test_another_package_called_verifiers_is_told_apart(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "another project of that name" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
+def test_too_little_memory_for_a_library_is_a_sentence():
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)); "
+        "sys.argv = ['beyond', 'check', 'smoke']; from experiments.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: out of memory")
+    assert "Traceback" not in done.stderr
