@@ -14,12 +14,14 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
 from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
+from envs.splits import keyed_rng
 from envs.types import Message, Problem, Source
 
 SizeLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
 FLAT_SIZE_LAW: SizeLaw = ((10**9, (1.0,)),)
 STYLES = ("plain", "numbered", "terse", "wordy")
 MAX_CORRUPTION_ATTEMPTS = 20
+MISTAKE_PROBLEMS = 200  # in which a wrong rule must change something at least once
 
 
 @runtime_checkable
@@ -108,6 +110,19 @@ class StepDemonstrator:
     def covers(self, problem: Problem) -> bool:
         """True for every problem of its levels."""
         return problem.level in self.levels
+
+    def unused_mistakes(self) -> list[str]:
+        """Wrong rules that change nothing in any of MISTAKE_PROBLEMS problems of its levels."""
+        unused = list(self.mistakes)
+        for index in range(MISTAKE_PROBLEMS):
+            if not unused:
+                break
+            problem = self.env.generate(
+                keyed_rng("mistake", self.env.name, index), self.levels[index % len(self.levels)]
+            )
+            right = list(problem.solution), problem.answer
+            unused = [name for name in unused if self._mistaken(name, problem, *right) == right]
+        return unused
 
     def write(self, problem: Problem, rng: random.Random) -> str:
         """A solution of `problem` in the demonstrator's manner."""

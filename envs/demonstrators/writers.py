@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
+from envs.demonstrators.base import ConversationDemonstrator, Demonstrator, StepDemonstrator
 from envs.types import Message, Problem, Source
 from verifiers.parts import check_methods, find_part
 
@@ -85,6 +85,19 @@ def who_writes(
         return prefix, demonstrator
     name, writer = demonstrator.writer_of(problem, rng)
     return "/".join(part for part in (prefix, name) if part), writer
+
+
+def unused_mistakes(demonstrator: Demonstrator) -> list[str]:
+    """Wrong rules among a demonstrator's settings that change no solution, of none of its writers."""
+    if isinstance(demonstrator, StepDemonstrator):
+        return demonstrator.unused_mistakes()
+    used: set[str] = set()
+    unused: dict[str, None] = {}
+    for writer in getattr(demonstrator, "writers", {}).values():
+        idle = unused_mistakes(writer)
+        unused |= dict.fromkeys(idle)
+        used |= set(getattr(writer, "mistakes", ())) - set(idle)
+    return [name for name in unused if name not in used]
 
 
 def make_demonstrator(

@@ -10,6 +10,7 @@ from typing import Any
 
 from envs.builtin import PROCEDURAL
 from envs.check.audit import summary_rows
+from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.environment import Environment
 from envs.registry import get_class, make
 from envs.transcripts import play_episode
@@ -17,8 +18,19 @@ from envs.types import Problem
 from verifiers.types import Verdict
 
 
-def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed: int = 0) -> str:
-    """Sample problems with their worked solutions, and one solution that is wrong, as text."""
+def show(
+    env: Environment | str,
+    *,
+    num: int = 3,
+    level: int | None = None,
+    seed: int = 0,
+    demonstrator: Demonstrator | None = None,
+) -> str:
+    """Sample problems with their worked solutions, and one solution that is wrong, as text.
+
+    Args:
+        demonstrator: what it writes is shown too, with the verdict on it; None: nobody's.
+    """
     env = make(env) if isinstance(env, str) else env
     rng = random.Random(seed)
     blocks = []
@@ -33,8 +45,23 @@ def show(env: Environment | str, *, num: int = 3, level: int | None = None, seed
         ]
         if wrong:
             lines += ["  wrong on purpose:", indent(wrong[0])]
+        if demonstrator is not None:
+            lines += _demonstrated(env, demonstrator, problem, rng)
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _demonstrated(env: Environment, demonstrator: Demonstrator, problem: Problem, rng: random.Random) -> list[str]:
+    if not demonstrator.covers(problem):
+        return ["  the demonstrator writes no solution of such a problem"]
+    if env.max_turns > 1 and isinstance(demonstrator, ConversationDemonstrator):
+        turns = demonstrator.transcript(problem, rng)
+        text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+        verdict = env.grade_transcript(problem, turns)
+    else:
+        text = demonstrator.write(problem, rng)
+        verdict = env.grade(problem, text)
+    return [f"  the demonstrator writes ({verdict.outcome.name.lower()}):", indent(text)]
 
 
 def indent(text: str) -> str:

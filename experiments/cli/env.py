@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
 from envs.registry import list_environments, make
 from experiments.cli.outputs import output_file, output_folder
+from experiments.config.components import build_demonstrator
+from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
 from experiments.run.folders import provenance, read_json, write_json
 from experiments.run.terminal import printable
@@ -45,11 +47,16 @@ def show(
     num: Annotated[int, typer.Option("--num", "-n", min=1, help="Problems.")] = 3,
     level: Level = None,
     seed: Seed = 0,
+    demonstrator: Annotated[
+        str | None,
+        typer.Option(help="Also show what a writer with these settings writes, e.g. '{error_rate: 0.1}' or '{}'."),
+    ] = None,
 ) -> None:
     """Print problems with their worked solutions and a wrong one."""
     env = _make(name)
+    writer = None if demonstrator is None else build_demonstrator(env, _settings(demonstrator))
     try:
-        print(printable(show_text(env, num=num, level=level, seed=seed)))
+        print(printable(show_text(env, num=num, level=level, seed=seed, demonstrator=writer)))
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -211,3 +218,11 @@ def _make(name: str) -> Environment:
         return make(name)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(str(error)) from error
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """The settings of a demonstrator, as they stand in a config."""
+    found = parse_yaml(text, "--demonstrator")
+    if not isinstance(found, dict):
+        raise UserError(f"--demonstrator is {text!r}, expected settings, e.g. '{{error_rate: 0.1}}'")
+    return found

@@ -9,8 +9,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from envs.demonstrators.base import Demonstrator
-from envs.demonstrators.writers import make_demonstrator
+from envs.demonstrators.base import MISTAKE_PROBLEMS, Demonstrator
+from envs.demonstrators.writers import make_demonstrator, unused_mistakes
 from envs.environment import Environment
 from envs.registry import make, parse_reference
 from envs.types import EnvSpec
@@ -69,7 +69,13 @@ def build_demonstrator(env: Environment, settings: Mapping[str, Any]) -> Demonst
         UserError: it has no such setting, or refuses its value.
     """
     try:
-        return make_demonstrator(env, **settings)
+        demonstrator = make_demonstrator(env, **settings)
+        if unused := unused_mistakes(demonstrator):
+            raise ValueError(
+                f"mistake {unused[0]!r} changes no solution in {MISTAKE_PROBLEMS} problems: nobody would make it; "
+                "leave it out, or name one that `beyond env show` lists and that applies to these levels"
+            )
+        return demonstrator
     except (TypeError, ValueError) as error:
         writer = env.demonstrator()
         writers = getattr(writer, "writers", {"": writer}).values()  # of a mixture: one for each part

@@ -224,3 +224,11 @@ def test_the_example_plug_in_works_when_it_is_installed(tmp_path):
         env={"PYTHONPATH": str(tmp_path), "PATH": ""},
     )
     assert done.stdout.strip() == "clock_arithmetic"
+
+
+def test_what_a_demonstrator_writes_is_shown_with_its_verdict():
+    env = make("leaps", levels=(1, 2))
+    text = show(env, num=4, demonstrator=env.demonstrator(error_rate=0.99))
+    assert text.count("the demonstrator writes (wrong):") == 4
+    text = show(env, num=4, level=2, demonstrator=env.demonstrator(max_level=1))
+    assert text.count("the demonstrator writes no solution of such a problem") == 4
