@@ -284,6 +284,22 @@ def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: 
     yield Finding("single-step problem", is_right, f"e.g. {single.text!r}", fix)
 
 
+def check_levels(env: Environment, seed: int) -> Iterator[Finding]:
+    """A level beyond training gives other problems than the last training level does from the same random numbers."""
+
+    def texts(level: int) -> list[str]:
+        """What the level asks, each problem from random numbers of its own."""
+        return [env.generate(random.Random(f"{seed} {index}"), level).text for index in range(FEW)]
+
+    last = max(env.levels)
+    alike = [level for level in env.ood_levels if texts(level) == texts(last)]
+    told = f"levels {', '.join(map(str, env.ood_levels))} differ from level {last}"
+    if alike:
+        told = f"level {', '.join(map(str, alike))} gives the very problems of training level {last}"
+    fix = "generate(rng, level) must read the level, or ood_levels must leave it out"
+    yield Finding("levels beyond training", not alike, told, fix)
+
+
 def check_speed(env: Environment, seed: int, report: EnvReport) -> Iterator[Finding]:
     """Generating a problem takes little time."""
     rng = random.Random(seed)

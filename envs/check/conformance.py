@@ -26,6 +26,7 @@ def check_environment(
     probes: bool = True,
     hostile: bool = True,
     fresh_process: bool = True,
+    say: Callable[[str], None] = lambda name: None,
 ) -> EnvReport:
     """Checks an environment as far as that is possible without a model.
 
@@ -36,10 +37,12 @@ def check_environment(
         probes: run the exploit probes.
         hostile: grade hostile responses, in a process that is killed when it does not come back.
         fresh_process: compare with problems made in a new process (needs `env.spec`).
+        say: told what begins: the drawing of problems, then the name of each check.
     """
     if not isinstance(env, Environment):
         env = make(env)
     report = EnvReport(env.name or type(env).__name__)
+    say("drawing problems")
     try:
         drawn = {level: checks.draw(env, num, seed, level) for level in (*env.levels, *env.ood_levels)}
     except Exception as error:  # whatever an author's generator raises is a finding, not our failure
@@ -58,6 +61,8 @@ def check_environment(
         "splits": lambda: checks.check_splits(env, drawn, num, seed, report),
         "speed": lambda: checks.check_speed(env, seed, report),
     }
+    if env.ood_levels:
+        tests["levels beyond training"] = lambda: checks.check_levels(env, seed)
     if env.has_reference:
         tests["gold is CORRECT"] = lambda: checks.check_gold(env, drawn)
         tests["corrupted solutions"] = lambda: checks.check_corrupted(env, drawn, seed)
@@ -71,6 +76,7 @@ def check_environment(
     if probes:
         tests["exploit probes"] = lambda: check_responses.check_probes(env, drawn, seed, report)
     for name, check in tests.items():
+        say(name)
         try:
             report.findings += check()
         except Exception as error:  # raised by the author's code: it is the finding, and the other checks go on

@@ -72,7 +72,7 @@ def check(
 
     Determinism, gold answers, splits, policies without skill, hostile responses; each failure with its remedy.
     """
-    report = check_environment(_make(name), num=num, seed=seed)
+    report = check_environment(_make(name), num=num, seed=seed, say=_say)
     print(dumps(report.to_json(), indent=1) if json else report.text())
     if not report.is_ok:
         raise typer.Exit(EXIT_CHECK_FAILED)
@@ -226,3 +226,9 @@ def _settings(text: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"--demonstrator is {text!r}, expected settings, e.g. '{{error_rate: 0.1}}'")
     return found
+
+
+def _say(what: str) -> None:
+    """A line on standard error that says what goes on, where a person looks at it."""
+    if sys.stderr.isatty():
+        print(f"  {what} ...", file=sys.stderr, flush=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from envs import Environment, Problem, make
+from envs.check.checks import check_levels
 from envs.check.conformance import check_environment
 from envs.check.responses import binomial_tail
 from envs.check.twins import check_twins
+from envs.registry import environment
 from envs.types import Step
 from verifiers.algebra.arithmetic import evaluate
 from verifiers.types import Outcome, Verdict
@@ -382,3 +384,22 @@ def test_a_problem_of_the_wrong_types_is_refused_at_once():
         Problem("3 + 5?", 8)
     with pytest.raises(TypeError, match="expected a tuple of steps"):
         Problem("3 + 5?", "8", "3 + 5 = 8")
+
+
+@environment("levels_unread", levels=(1, 2), ood_levels=(3,))
+def levels_unread(rng, level):
+    a, b = rng.randint(1, 10**6), rng.randint(1, 10**6)
+    return Problem(f"{a} + {b}", str(a + b), level=level)
+
+
+def test_a_level_beyond_training_that_is_none_is_told_and_checks_say_where_they_are():
+    said: list[str] = []
+    report = check_environment(
+        levels_unread(), num=20, probes=False, hostile=False, fresh_process=False, say=said.append
+    )
+    (found,) = [f for f in report.findings if f.check == "levels beyond training"]
+    assert (found.is_ok, found.detail) == (False, "level 3 gives the very problems of training level 2")
+    assert said[0] == "drawing problems"
+    assert "levels beyond training" in said
+    (found,) = check_levels(make("leaps"), 0)
+    assert found.is_ok
