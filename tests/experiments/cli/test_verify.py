@@ -82,7 +82,7 @@ def test_a_bad_reference_is_found_before_grading_with_file_and_line(tmp_path: Pa
     ("line", "says"),
     [
         ("{", "rows.jsonl:2: not JSON"),
-        ("[1]", "rows.jsonl:2: expected a JSON object, got list"),
+        ("[1]", "rows.jsonl:2: it holds a list, expected an object"),
         ('{"response": "4"}', "rows.jsonl:2: no field 'answer'; fields are: response"),
         ('{"response": "4", "answer": "4", "label": "perhaps"}', "rows.jsonl:2: label 'perhaps'"),
     ],
