@@ -177,6 +177,8 @@ def _compare_collections(
             return _compare(left.items[0].value, reference, settings)
         if left is None and right is not None and _single(reference, right):
             return _compare(answer, right.items[0].value, settings)
+        if left is None and right is not None and _is_one_value(reference, right, settings):
+            return _compare(answer, right.items[0].value, settings)
         once = RESTATED.judge(answer, reference, _compare, settings) if right is None else None
         if once is not None:
             return once
@@ -184,6 +186,14 @@ def _compare_collections(
         expected = "one" if right is None else str(len(right.items))
         return no(f"{count}, expected {expected}")
     return compare_collections(left, right, _compare, settings)
+
+
+def _is_one_value(expr: Expr, items: Collection, settings: Settings) -> bool:
+    """Whether a reference says one number in several forms: `7/2 or 3.5`."""
+    if not isinstance(expr, Group) or expr.kind != "or" or any(free_symbols(entry.value) for entry in items.items):
+        return False
+    first, *others = (entry.value for entry in items.items)
+    return all(other != first and _compare(other, first, settings) for other in others)
 
 
 def _single(expr: Expr, items: Collection) -> bool:

@@ -69,16 +69,18 @@ def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
 
 
 def _retractions(text: str, start: int = 0) -> Iterator[int]:
-    """Where words end, at or after `start`, that begin a sentence and take back what was said."""
+    """Where words end, at or after `start`, that begin a sentence and take back what was said: the last of them."""
     lowered = lower_case(text)
     ends: set[int] = set()
     for word in _ASCII_RETRACTING if text.isascii() else _RETRACTING:
-        position = lowered.find(word, start)
-        while position >= 0:
+        position = lowered.rfind(word, start)
+        for _ in range(2 * _RETRACTIONS_TRIED):
+            if position < 0:
+                break
             for found in _TAKEN_BACK.finditer(text, max(start, position - _AROUND), position + _AROUND):
                 if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start()):
                     ends.add(found.end())
-            position = lowered.find(word, position + 1)
+            position = lowered.rfind(word, start, position)
     yield from sorted(ends)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from verifiers.parse.conditions import ConditionParser, declares, family, with_domain
 from verifiers.parse.joining import is_point, joined
@@ -14,7 +15,10 @@ from verifiers.text.normalize import canonical_words
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _MEASURED = frozenset(("num", "-", "frac", "sqrt", "("))
-_DENIALS = frozenset(("wrong", "incorrect", "false", "not", "never", "cannot"))
+_DENIALS = frozenset(
+    ("wrong", "incorrect", "false", "not", "never", "cannot", "without", "neither", "none", "nothing", "nobody", "if",
+     "unless", "except")
+)  # fmt: skip
 _DENIED = {"in": "notin", "=": "!=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
 _MEASURES = frozenset(
@@ -283,7 +287,9 @@ def _check_label(words: list[str]) -> None:
     Raises:
         ParseError: the words deny what they name, as in "the wrong answer is 5".
     """
-    if not _DENIALS.isdisjoint(word.lower() for word in words):
+    said = [word.lower() for word in words]
+    denies = any(word == "no" and after != "of" for word, after in pairwise([*said, ""]))  # the no of ways is a number
+    if denies or not _DENIALS.isdisjoint(said):
         raise ParseError("a label that denies its value")
 
 

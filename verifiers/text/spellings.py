@@ -61,7 +61,7 @@ _PERCENT_WORDS = re.compile(
 _HAN_UNITS = {
     "千米": "km", "公里": "km", "厘米": "cm", "毫米": "mm", "分米": "dm", "米": "m", "千克": "kg", "公斤": "kg",
     "毫克": "mg", "克": "g", "吨": "tonne", "毫升": "mL", "升": "L", "小时": "hours", "分钟": "minutes",
-    "秒": "seconds", "天": "days", "元": "yuan",
+    "分": "minutes", "秒": "seconds", "天": "days", "元": "yuan",
 }  # fmt: skip
 _HAN_UNIT = rf"\s*(平方|立方)?({'|'.join(_HAN_UNITS)})"
 _HAN_AFTER = re.compile(_HAN_UNIT)

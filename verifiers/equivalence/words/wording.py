@@ -17,8 +17,12 @@ _MEANINGS: dict[str, Expr] = {
     **dict.fromkeys(("all real numbers x", "all real x", "x is any real number", "set of real numbers"), Const("R")),
     **dict.fromkeys(("empty set", "null set", "no solution"), Const("empty")),
     **dict.fromkeys(("diverges to infinity", "tends to infinity", "approaches infinity"), Const("inf")),
-    **dict.fromkeys(("positive infinity", "plus infinity", "infinite", "infinitely many"), Const("inf")),
-    **dict.fromkeys(("negative infinity", "minus infinity"), Op("neg", (Const("inf"),))),
+    **dict.fromkeys(
+        ("positive infinity", "plus infinity", "positive inf", "plus inf", "infinite", "infinitely many"), Const("inf")
+    ),
+    **dict.fromkeys(
+        ("negative infinity", "minus infinity", "negative inf", "minus inf"), Op("neg", (Const("inf"),))
+    ),
     "all integers": Const("Z"), "positive integers": Const("N"), "all positive integers": Const("N"),
 }  # fmt: skip
 _SAME: dict[str, str] = {
@@ -74,7 +78,10 @@ _NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$
 _KIND = re.compile(r"\b(?:series|sequence|integral|function|matrix|number|integer|graph|system|set)\b")
 _LETTERS = {"t": "true", "f": "false"}  # for the words alone, not for what else means them
 _HAN_NOUN = re.compile("(?<=[要分])条件$|(?<=[偶奇增减])函数$")
-_EVERY = re.compile(r"^(?:all|any|their|its|all (?:of )?(?:their|its)|every) (?=(?:cyclic )?permutations?\b)")
+_EVERY = re.compile(
+    r"^(?:all|any|every|their|its|all (?:of )?(?:their|its)) "
+    r"(?=(?:cyclic )?permutations?\b|(?:positive )?(?:odd|even|prime)\b)"
+)
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
