@@ -132,3 +132,15 @@ def test_parts_are_named_only_where_the_reference_has_them_and_they_have_a_value
     shared = with_parts_named(parse(r"\sin x"), parse(r"\sin x+1"))
     assert shared is not None
     assert not {name for side in shared for name in free_symbols(side)} & {"#0", "#t"}  # names of branches and lines
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reference"),
+    [
+        (r"\operatorname{sgn}(\sqrt{(a+11)^{2}})", r"\operatorname{sgn}(a+11)"),
+        (r"-\operatorname{sgn}(\min(-8-x, 0))", r"\operatorname{sgn}(x+8)"),
+        (r"\operatorname{sgn}(\min(u, 7)-7)", r"\operatorname{sgn}(u-7)"),
+    ],
+)
+def test_signs_that_go_together_at_moderate_points_only_prove_nothing(wrong: str, reference: str) -> None:
+    assert not agree(parse(wrong), parse(reference))

@@ -221,11 +221,12 @@ class _Pair:
         named = with_branches_named(self.left, self.right, self._agrees)
         if named is not None and self._agrees(*named):
             return Agreement(True, "equal whatever their roots and branches are", "cases")
-        if has_choices(self.left, self.right) and agree_in_cases(self.left, self.right, self._agrees):
-            return Agreement(True, "equal in every combination of signs", "cases")
         return None
 
     def _over_branches(self, agreed: int) -> Agreement:
+        # only behind points of every scale: which signs go together is told from moderate points
+        if has_choices(self.left, self.right) and agree_in_cases(self.left, self.right, self._agrees):
+            return Agreement(True, "equal in every combination of signs", "cases")
         mine, theirs = critical_parts(self.left), critical_parts(self.right)
         if not is_tractable([*mine, *theirs]):
             return Agreement(False, "undecided: too many branches", "numeric")
