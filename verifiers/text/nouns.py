@@ -24,7 +24,8 @@ _REMARKS = frozenset(
      "its", "his", "versus", "vs", "across", "perhaps", "besides", "unless", "always", "sometimes", "remainders",
      "mods", "moduli", "guess", "guesses", "minuses", "pluses", "places", "digits", "decimals", "powers", "squares of",
      "ths", "works", "fails", "seems", "means", "equals", "gives", "leaves", "exceeds", "divides", "loses", "misses",
-     "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn", "root",
+     "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn",
+     "root",
      "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
 )  # fmt: skip
 _PARTS = frozenset(  # parts and scales of other languages
