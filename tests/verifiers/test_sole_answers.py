@@ -30,6 +30,7 @@ ONE_EXPRESSION = [
     ("x > 2 or x < 1", "x < 1 \\text{ or } x > 2"),
     ("负5", "-5"),
     ("odd $n$", "odd $n$"),  # word for word the reference
+    ("at most 5", "\\text{at most } 5"),
 ]
 NO_EXPRESSION = [
     ("6", "5"),
@@ -60,6 +61,8 @@ NO_EXPRESSION = [
     ("We find that $x = 5$", "5"),
     ("\\text{The sum is } 5", "5"),
     ("even $n$", "odd $n$"),
+    ("at least 5", "\\text{at most } 5"),
+    ("at most 5", "5"),
     ("```python\nprint(5)\n```", "5"),
 ]
 

@@ -122,7 +122,7 @@ class SymbolicVerifier(AnswerVerifier):
         found = extract_answer(response, self.places)
         if reference.choice is not None and found.place not in EXPLICIT_PLACES:
             return chosen_option(response, self.places) or found
-        if found.answer is None and Place.SOLE in self.places and squeezed_text(response) == reference.squeezed:
+        if found.answer is None and Place.SOLE in self.places and _is_said_alike(response, reference):
             return Extraction(reference.text, Place.SOLE)  # word for word, though a sentence: odd $n$
         return found
 
@@ -269,6 +269,14 @@ class SymbolicVerifier(AnswerVerifier):
             if judged:
                 return yes(f"{judged.detail} (in another common reading of the notation)", judged.method)
         return first
+
+
+def _is_said_alike(response: str, reference: Reference) -> bool:
+    """Whether a response is the reference word for word, with or without text commands."""
+    if squeezed_text(response) == reference.squeezed:
+        return True
+    has_decimals = any(sign in response for sign in ".,")  # 2.5 and 2, 5 are the same words
+    return not has_decimals and canonical_words(response) == canonical_words(reference.text)
 
 
 def _readings(extraction: Extraction) -> Iterator[str]:
