@@ -232,7 +232,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
             *_mean_and_interval(part, "solution"),
             _figure(figures.get("greedy_solution"), 2),
             *(_figure(figures[f"pass@{k}_solution"], 2) for k in shown),
-            *(_figure(figures[f"maj@{k}_answer"], 2) for k in shown),
+            *(_figure(figures.get(f"maj@{k}_answer"), 2) for k in shown),
             _figure(figures["tokens"] if evaluation.num_samples else None, 1),
         )
     table.caption = "greedy and pass@k: solution; maj@k: answers by majority, ties drawn; len: tokens"

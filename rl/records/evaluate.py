@@ -24,6 +24,7 @@ from rl.workers.types import Workers
 
 GREEDY_SAMPLE = (1 << SAMPLE_BITS) - 1  # sample index of the greedy completion
 COUNTS = ("answer", "solution")
+MOST_VOTES = 256  # samples of a problem up to which majorities are counted: exact counting takes time like their cube
 
 
 def problem_set_hash(problems: Iterable[Problem]) -> str:
@@ -155,7 +156,7 @@ class Evaluation:
                 if k <= self.num_samples:
                     figures[f"pass@{k}_{of}"] = self.pass_at_k(k, of)
         for k in ks:
-            if 1 < k <= self.num_samples:
+            if 1 < k <= self.num_samples <= MOST_VOTES:
                 figures[f"maj@{k}_answer"] = self.maj_at_k(k)
         figures["tokens"] = _mean([row.mean_tokens for row in self.rows])
         figures["truncated"] = sum(row.truncated for row in self.rows) / total

@@ -94,6 +94,10 @@ def test_a_row_keeps_the_votes_and_maj_at_k_is_the_chance_over_all_subsets():
     assert evaluation([found]).maj_at_k(2) == pytest.approx((1 + 2 * 0.5 + 2 * 1 + 0) / 6)
     assert evaluation([found]).maj_at_k(4) == 1.0
     assert evaluation([found]).summary(ks=(1, 4))["maj@4_answer"] == 1.0
+    many = problem_row(Problem("p", "7"), group(*verdicts * 128), None)  # 512 samples: seconds for each problem
+    figures = evaluation([many], num_samples=512).summary(ks=(1, 512))
+    assert set(figures) >= {"pass@512_solution"}
+    assert "maj@512_answer" not in figures
     nothing = problem_row(Problem("q", "7"), group(*[Verdict(Outcome.NO_ANSWER, 0.0)] * 4), None)
     assert evaluation([nothing]).maj_at_k(4) == 0.0
 
