@@ -81,7 +81,7 @@ def judge(design: Design, studies: Studies) -> list[Judgement]:
             continue
         found[name] = seen
         if seen.num_seeds < hypothesis.seeds_needed:
-            reasons[name] = f"{seen.num_seeds} seeds, and {hypothesis.seeds_needed} are needed"
+            reasons[name] = f"{seen.num_seeds} of {hypothesis.seeds_needed} seeds that are needed"
     held = {name: _p(seen, design.hypotheses[name].predicts) for name, seen in found.items()}
     failed = {name: _p(seen, design.hypotheses[name].falsified) for name, seen in found.items()}
     primary = [name for name, hypothesis in design.hypotheses.items() if hypothesis.role == "primary"]

@@ -124,7 +124,7 @@ def test_reproduce_says_what_it_takes_runs_what_is_missing_and_goes_on(config, t
     found = json.loads(path.read_text())
     assert (found["hypotheses"][0]["verdict"], found["hypotheses"][0]["reason"]) == (
         "undecided",
-        "1 seeds, and 3 are needed",
+        "1 of 3 seeds that are needed",
     )
     capsys.readouterr()
     again = reproduce(str(config), root=root, results=results, quiet=True, overrides=ONE)

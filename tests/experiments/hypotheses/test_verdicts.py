@@ -141,7 +141,7 @@ def test_four_seeds_decide_no_primary_hypothesis(tmp_path):
         four,
     )
     assert verdicts(found) == {"main": "undecided", "more": "held"}
-    assert found[0].reason == "4 seeds, and 5 are needed"
+    assert found[0].reason == "4 of 5 seeds that are needed"
 
 
 def test_what_was_not_run_is_undecided_and_says_why(five):
