@@ -141,6 +141,8 @@ def draw(data: Mapping[str, Any], name: str) -> str:
         axes.set_xlabel(data["x"])
         axes.set_ylabel(data["y"])
         axes.set_ylim(-0.02, 1.02)
+        if data["kind"] == "levels":
+            axes.set_xticks(sorted({point["x"] for points in data["lines"].values() for point in points}))
         if data["scale"] == "log":
             axes.set_xscale("log")
         if right is not None:

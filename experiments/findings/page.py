@@ -107,7 +107,7 @@ def origin(finding: Mapping[str, Any], *, is_changed: bool) -> str:
     changed = " **The hypotheses were changed after this run.**" if is_changed else ""
     dirty = " with uncommitted changes" if finding["uncommitted"] else ""
     return (
-        f"Seeds {', '.join(map(str, finding['seeds']))}; run with the settings of commit {finding['commit'][:10]}{dirty} "
+        f"Seeds {', '.join(map(str, finding['seeds']))}; settings of commit {finding['commit'][:10]}{dirty} "
         f"([today's](../experiments/studies/{name}.yaml)); [hypotheses](../experiments/studies/{name}{HYPOTHESES}), "
         f"[result](../results/findings/{name}.json); {finding['seconds'] / 60:.0f} minutes of stages on "
         f"{finding['machine'].get('cores', '?')} cores; `beyond reproduce {name}{with_}`.{changed}"
