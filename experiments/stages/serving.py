@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from envs.environment import Environment
 from envs.types import EnvSpec
@@ -137,10 +139,14 @@ class PolicyServer:
         )
 
     def serve(self, policy: CausalPolicy, architecture: Path | None = None) -> tuple[Workers, int]:
-        """Workers that serve these weights, and the fresh version under which they do."""
+        """Workers that serve this policy's weights, and the fresh version under which they do."""
+        return self.serve_weights(policy.weights(), architecture)
+
+    def serve_weights(self, weights: Mapping[str, Tensor], architecture: Path | None = None) -> tuple[Workers, int]:
+        """The same for weights alone."""
         workers = self.workers(architecture)
         self._version += 1
-        workers.publish(policy.weights(), self._version)
+        workers.publish(weights, self._version)
         return workers, self._version
 
     def collect(self, workers: Workers, shards: Sequence[Shard], stage: str, note: str) -> list[Group]:

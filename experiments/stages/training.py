@@ -202,18 +202,22 @@ def make_learner(
     seed: int,
     threads: int,
     reference: CausalPolicy | None = None,
+    kind: type[Learner] = Learner,
+    sharding: str = "none",
 ) -> Learner:
     """A learner that trains `policy` in place, with what its algorithm needs beside it.
 
     Args:
         reference: None: the policy as it is now.
+        kind: of the learner: one that leads others where it is one of several processes.
+        sharding: "none", or "fsdp" over those.
     """
     pretraining = section.value_pretraining if algorithm.needs_values else 0
     steps_per_update = algorithm.epochs * algorithm.minibatches
     policy_steps = max(section.steps - pretraining, 1) * steps_per_update  # without the critic's start
     if reference is None and not policy.is_lora:  # a LoRA policy is its own reference without its adapters
         reference = _frozen(policy)
-    return Learner(
+    return kind(
         Models(policy, value_model=make_value_model(algorithm, policy), reference=reference),
         algorithm,
         LearnerSettings(
@@ -226,6 +230,7 @@ def make_learner(
             ),
             value_pretraining=pretraining,
             gradient_checkpointing=section.gradient_checkpointing,
+            sharding=None if sharding == "none" else sharding,
             seed=seed,
             threads=threads,
         ),

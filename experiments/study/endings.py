@@ -22,9 +22,10 @@ from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import EXIT_INTERRUPTED
 from rl.learning.checkpoint import CheckpointError
 from rl.learning.files import ADVICE, disk_advice
+from rl.learning.led import RankLost
 from rl.workers import WorkersLost
 
-OF_THE_MACHINE = (CheckpointError, WorkersLost, TimeoutError)  # their messages say what to do
+OF_THE_MACHINE = (CheckpointError, WorkersLost, RankLost, TimeoutError)  # their messages say what to do
 TRACEBACK = "failure.txt"
 
 

@@ -11,12 +11,17 @@ else:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
 
-from rl.learning.learner import Learner
+from rl.learning.learner import Learner, NonFiniteLossError
 from rl.types import Batch
+
+
+class RankLost(RuntimeError):
+    """A process of the learner ended; the message has its last lines."""
 
 
 class LedLearner(Learner):
@@ -58,7 +63,8 @@ class LedLearner(Learner):
             name, arguments, options = self.processes.receive()
             if name == "close":
                 return
-            getattr(Learner, name)(self, *arguments, **options)
+            with suppress(NonFiniteLossError):  # rank 0 raises it as well, and says so
+                getattr(Learner, name)(self, *arguments, **options)
 
     def close(self) -> None:
         """Lets the other ranks return from `follow`."""

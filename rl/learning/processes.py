@@ -6,15 +6,38 @@ parameters at once: partial sums over one normaliser, so nothing is averaged and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor, nn
 
 from rl.learning.optimizer import Optimizer
+
+RENDEZVOUS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def join(rank: int, world: int, port: int) -> None:
+    """Makes this process one of `world` that meet on this machine: the next learner is built with the others.
+
+    What `accelerate launch` does with a new process, done in one that has lived before.
+    """
+    values = (rank, rank, world, world, "127.0.0.1", port)
+    os.environ.update(zip(RENDEZVOUS, map(str, values), strict=True))
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def leave() -> None:
+    """Makes this process one that is alone again."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    for name in RENDEZVOUS:
+        os.environ.pop(name, None)
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Processes:

@@ -3,9 +3,11 @@
 import pytest
 from typer.testing import CliRunner
 
+from experiments.config.loading import load_experiment
 from experiments.run.errors import UserError
 from experiments.study.forecast.model import Load, Machines, Rates, predict
 from experiments.study.forecast.rates import rates_of_rows, rates_of_sheet
+from experiments.study.plan import print_plan
 
 RATES = Rates(
     sample=0.01, grade=0.05, learn=0.001, publish=0.1, rest=0.02, completion_tokens=10, prompt_tokens=5, source="hand"
@@ -118,3 +120,9 @@ def test_a_plan_is_measured_on_the_spot():
     shown = run("smoke", *small)
     assert shown.exit_code == 0, shown.output
     assert "measured here" in shown.output
+
+
+@pytest.mark.parametrize("name", ["one-gpu", "eight-gpus", "many-nodes"])
+def test_recipes_are_accepted_by_check(name, capsys):
+    print_plan(load_experiment([name]))
+    assert "grpo against verifier" in capsys.readouterr().out
