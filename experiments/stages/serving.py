@@ -16,7 +16,7 @@ from envs.types import EnvSpec
 from experiments.config.sections import ModelSection, Shared, WorkersSection
 from experiments.run.display import Display
 from experiments.run.errors import UserError
-from experiments.run.luggage import gather, relative
+from experiments.stages.luggage.gathering import gather, relative
 from policies.causal import CausalPolicy, load_policy
 from policies.pretrained.prompting import with_template_settings
 from policies.tiny import TinyConfig, build_tiny

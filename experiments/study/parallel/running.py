@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from experiments.config.experiment import Experiment
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
-from experiments.run.luggage import gather
 from experiments.run.stop import Stop
+from experiments.stages.luggage.gathering import gather
 from experiments.study.endings import StudyInterrupted
 from experiments.study.parallel.jobs import Job, Rows, outcome, to_line
 from rl.workers.cluster import cluster_address, start_ray

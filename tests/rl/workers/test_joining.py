@@ -10,7 +10,7 @@ import time
 import pytest
 
 from experiments.config.sections import Component
-from experiments.run.luggage import gather
+from experiments.stages.luggage.gathering import gather
 from rl.workers.cluster import cluster_address, start_ray
 from rl.workers.nodes.watch import NodeWatch, is_running, listener
 

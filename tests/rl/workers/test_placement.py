@@ -8,7 +8,7 @@ import pytest
 
 from envs.types import EnvSpec, Problem
 from experiments.config.sections import Component
-from experiments.run.luggage import gather, relative
+from experiments.stages.luggage.gathering import gather, relative
 from policies.types import Sampling
 from rl.rollouts.shards import make_shards
 from rl.rollouts.wait import run_shards
