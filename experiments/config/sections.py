@@ -277,4 +277,4 @@ class Shared(Section):
     preference: PreferenceSection = PreferenceSection()
     evaluation: EvaluationSection = EvaluationSection()
     workers: WorkersSection = WorkersSection()
-    learner: LearnerSection = LearnerSection()
+    learner: LearnerSection = LearnerSection()  # processes that share the learner of an RL arm
