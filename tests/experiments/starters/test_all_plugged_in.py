@@ -88,9 +88,9 @@ def test_a_study_of_nothing_but_ones_own_parts(folder):
 def test_a_verifier_of_ones_own_grades_a_data_file(folder):
     from envs import make
 
-    row = {"prompt": "Capital of France?", "answer": "Paris", "split": "train"}
-    (folder / "capitals.jsonl").write_text(json.dumps(row) + "\n")
-    env = make("jsonl:capitals.jsonl?verify=verifier.py:Mine&split=split")
+    rows = [{"prompt": f"Capital of France, in {year}?", "answer": "Paris"} for year in range(1900, 1960)]
+    (folder / "capitals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    env = make("jsonl:capitals.jsonl?verify=verifier.py:Mine")
     problem = env.problem(0)
     assert env.grade(problem, "#### paris").is_correct
     assert not env.grade(problem, "#### Lyon").is_correct
