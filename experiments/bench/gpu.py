@@ -77,10 +77,11 @@ class Size:
         )
         torch.manual_seed(SEED)
         with torch.device(device):
-            model = Qwen2ForCausalLM(config).to(dtype)
+            model: Any = Qwen2ForCausalLM(config)
+        model = model.to(dtype)
         tokenizer = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=None, seed=SEED).tokenizer
         policy = CausalPolicy(model, tokenizer)
-        policy.stop_ids = [self.vocabulary - 1]
+        policy.stop_ids = (self.vocabulary - 1,)
         return policy
 
 
