@@ -32,7 +32,10 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     ),
     "sweep": ("experiments.cli.study:sweep", "Run a study for every combination of a grid of settings."),
     "check": ("experiments.cli.study:check", "Validate a config and print its plan; trains nothing."),
-    "plan": ("experiments.cli.study:plan", "Predict step time, hours, cost and bottleneck of a config's RL."),
+    "plan": (
+        "experiments.cli.study:plan",
+        "Predict what a config's RL will take: step time, hours, cost, and the bottleneck.",
+    ),
     "compare": ("experiments.cli.results:compare", "Compare policies on the same problems, with intervals."),
     "eval": ("experiments.cli.evaluate:evaluate", "Evaluate a policy on fresh problems, by level."),
     "report": ("experiments.cli.results:report", "Write report.html, report.md and report.json of a study again."),

@@ -63,7 +63,7 @@ def test_windows_is_told_where_it_works_and_can_import_the_rest():
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     accuracies = {"sft": {1: 0.5, 2: 0.3, 3: 0.2, 4: 0.0}, "rl": {1: 1.0, 2: 0.9, 3: 0.8, 4: 0.1}}
-    folder = make_study(tmp_path_factory.mktemp("notebook") / "runs" / "smoke", accuracies, seeds=(0, 1))
+    folder = make_study(tmp_path_factory.mktemp("notebook") / "runs" / "mini", accuracies, seeds=(0, 1))
     rows = [{"stage": "rl", "step": step, "reward/mean": step / 10} for step in (1, 2)]
     for seed in (0, 1):
         (folder / f"seed-{seed}" / "rl" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -130,7 +130,7 @@ def test_an_environment_of_ones_own(tmp_path, monkeypatch):
     names = run_notebook("your-environment.ipynb", tmp_path, monkeypatch)
     assert names["report"].is_ok, names["report"].text()
     assert (names["right"].score, names["wrong"].score) == (1.0, 0.0)
-    assert names["experiment"].env.name == "lineq.py:lineq"
+    assert names["experiment"].env.name == f"{tmp_path.resolve()}/lineq.py:lineq"
 
 
 def test_a_study_is_read(study, monkeypatch):

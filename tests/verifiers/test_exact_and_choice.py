@@ -23,7 +23,7 @@ from verifiers.judges.exact import ExactVerifier
         ("#### 18%", "18", Outcome.WRONG),
         ("#### x + 1", "1 + x", Outcome.WRONG),
         ("#### Blue", "blue", Outcome.WRONG),
-        ("18", "18", Outcome.NO_ANSWER),
+        ("18", "18", Outcome.CORRECT),
         ("", "18", Outcome.NO_ANSWER),
         ("####", "18", Outcome.NO_ANSWER),
         ("<think>\\boxed{18}</think> I do not know", "18", Outcome.NO_ANSWER),

@@ -30,8 +30,9 @@ _NAMES = frozenset(
 )  # fmt: skip
 _PREDICATE = re.compile(
     rf"(?i)(?<![\w\\])(?:is|are|was|were|am|equals?|gives?|gets?|has|have|had|makes?|becomes?|costs?|must|should"
-    rf"|because|since|answer|maybe|perhaps|think|guess|{column('conclusions')})(?![\w])"
+    rf"|because|since|answer|maybe|perhaps|think|guess|could|might|cannot|know|{column('conclusions')})(?![\w])"
 )
+_SAYS = re.compile(r"[\w\\∞∅√π]")  # signs alone are no answer
 _CALCULATION = re.compile(r"(?:[^A-Za-z\\=]|\\[A-Za-z]+)*=")  # no name on the left: a step, and no answer
 _TEXT_GROUP = re.compile(r"\\(?:text|mathrm|textbf|mbox|operatorname)\w*\s*\{[^{}]*\}")
 
@@ -46,7 +47,7 @@ def sole(text: str) -> Extraction | None:
     if "\n" in stripped and not _ONE_FORMULA.match(stripped):
         return None
     answer = undecorated(stripped)
-    if not answer or _is_sentence(answer) or _CALCULATION.match(answer):
+    if not _SAYS.search(answer) or _is_sentence(answer) or _CALCULATION.match(answer):
         return None
     return Extraction(answer, Place.SOLE)
 

@@ -42,7 +42,7 @@ def test_the_list_of_verbs_says_what_each_verb_says_of_itself():
         (("check", "smoke", "-s", "env.moduls=7"), "moduls"),
         (("check", "smoke", "-s", "rl.algorithm=gropo"), "did you mean 'grpo'"),
         (("check", "smoke", "-s", "rl.algorithm.clop=1"), "no setting 'clop'"),
-        (("check", "smoke", "-s", "preference.annotator=grumpy"), "expected panel or one of perfect"),
+        (("check", "smoke", "-s", "preference.annotator=grumpy"), "expected one of perfect, careful"),
         (("check", "smoke", "-s", "arms.rl.reward=money"), "expected one of"),
         (("check", "smoke", "-s", "evaluation.headline_level=9"), "headline_level is 9"),
         (("run", "smoke", "--arm", "rll"), "no arm 'rll'; did you mean 'rl'?"),

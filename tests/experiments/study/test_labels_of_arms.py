@@ -119,7 +119,7 @@ def test_agreement_is_pooled_over_seeds_by_the_number_of_pairs() -> None:
     [
         ("arms.rl={preference: {annotator: perfect}}", "arms.rl.preference.annotator changes nothing"),
         ("arms.dpo={preference: {reward_model: {members: 2}}}", "arms.dpo.preference.reward_model changes nothing"),
-        ("arms.dpo={preference: {annotator: grumpy}}", "arms.dpo.preference.annotator: annotator is 'grumpy'"),
+        ("arms.dpo={preference: {annotator: grumpy}}", "arms.dpo.preference.annotator: unknown annotator 'grumpy'"),
         ("arms.dpo={preference: {comparisons: none.jsonl}}", "arms.dpo.preference.comparisons: 'none.jsonl'"),
         ("arms.rl={refits: 1}", "arms.rl.refits changes nothing: no reward model"),
         ("arms.rlhf={judgements: 2, rl: {evaluate_every: 0}}", "arms.rlhf.judgements are bought at evaluations"),
