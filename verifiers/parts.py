@@ -12,7 +12,9 @@ and what may be named is said in verifiers/plugins.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -43,12 +45,18 @@ def group_of(kind: str) -> str:
 
 def entry_point(kind: str, name: str) -> EntryPoint | None:
     """The entry point that offers `name`; None where no installed package does."""
-    return next((point for point in entry_points(group=group_of(kind)) if point.name == name), None)
+    return next((point for point in _offered(group_of(kind), tuple(sys.path)) if point.name == name), None)
 
 
 def plugged_in(kind: str) -> list[str]:
     """Names that installed packages offer."""
-    return sorted({point.name for point in entry_points(group=group_of(kind))})
+    return sorted({point.name for point in _offered(group_of(kind), tuple(sys.path))})
+
+
+@lru_cache(maxsize=256)
+def _offered(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of a group: asked once for a search path, since every package's files are read for it."""
+    return tuple(entry_points(group=group))
 
 
 def is_own(kind: str, name: str, built_in: Iterable[str]) -> bool:

@@ -144,7 +144,7 @@ def test_plug_ins_load_only_when_they_are_named(monkeypatch):
         Point(name="plugged", value="envs.leaps.environment:Leaps", group=parts.group_of("environment")),
         Point(name="broken", value="no_such_module:Thing", group=parts.group_of("environment")),
     ]
-    monkeypatch.setattr(parts, "entry_points", lambda group: points)
+    monkeypatch.setattr(parts, "_offered", lambda group, path: points)
     make("countdown")
     assert loaded == []
     assert ("plugged", "plug-in envs.leaps.environment:Leaps") in list_environments()
