@@ -21,6 +21,7 @@ from rl.rollouts.shards import SHARD_PROBLEMS
 from rl.types import Group
 from rl.workers import Workers
 
+TEST_SAMPLES = "test_samples.jsonl"
 SAMPLES_PER_LEVEL = 3  # completions kept as text
 USUAL_SAMPLES = 64  # per problem, up to which a unit of work has its usual number of problems
 
@@ -141,8 +142,8 @@ def save_test_samples(folder: Path, groups: Sequence[Group], num_problems: int) 
         taken[level] = taken.get(level, 0) + 1
         if taken[level] <= SAMPLES_PER_LEVEL:
             rows.append(sample_row(group.trajectories[0]))
-    (folder / "test_samples.jsonl").unlink(missing_ok=True)
-    append_jsonl(folder / "test_samples.jsonl", rows)
+    (folder / TEST_SAMPLES).unlink(missing_ok=True)
+    append_jsonl(folder / TEST_SAMPLES, rows)
 
 
 def architecture_of(folder: RunFolder) -> Path | None:

@@ -28,7 +28,7 @@ from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
-from experiments.stages.evaluation import Evaluator
+from experiments.stages.evaluation import TEST_SAMPLES, Evaluator
 from experiments.stages.preferences import Preferences
 from experiments.stages.seed_folders import SeedFolders
 from experiments.stages.services import Services
@@ -160,7 +160,8 @@ class SeedStages:
         if self.stop.requested:
             raise StudyInterrupted
         if sealed is None:
-            (folder.path / MANIFEST).unlink(missing_ok=True)  # of a stage whose status somebody removed
+            for file in (MANIFEST, TEST_SAMPLES):  # of a stage whose status somebody removed
+                (folder.path / file).unlink(missing_ok=True)
         for leftover in folder.path.rglob(".*.tmp"):  # of a process that was killed while it wrote; the lock is ours
             leftover.unlink()
         self.display.begin(name)
