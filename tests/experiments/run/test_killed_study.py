@@ -3,7 +3,6 @@ the study that nobody disturbed, policies byte for byte, and everything else but
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -11,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-FIRST_VERSION = 1 << 32
+from experiments.bench.reliability.kills import descendants, is_running
+from experiments.bench.reliability.subject import content, differences
+
 ROOT = Path(__file__).resolve().parents[3]
-CLOCKS = {"wall_seconds", "seconds", "speed", "seconds_per_step"}
 SMALL = [
     *("rl.steps=8", "rl.checkpoint_every=2", "rl.evaluate_every=3", "evaluation.problems_per_level=2"),
     *("evaluation.num_samples=2", "imitation.steps=40", "preference.num_pairs=40"),
@@ -48,37 +49,12 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def without_clocks(value):
-    if isinstance(value, dict):
-        return {
-            key: without_clocks(item)
-            for key, item in value.items()
-            if key not in CLOCKS
-            and not key.startswith(("time/", "speed/", "workers/"))
-            # weights that are published outside of training are numbered by the process
-            and not (key == "version" and item >= FIRST_VERSION)
-        }
-    return [without_clocks(item) for item in value] if isinstance(value, list) else value
-
-
-def content(folder: Path) -> dict[str, object]:
-    """What a study came to, by path: bytes of policies and rollouts, and JSON without clocks."""
-    found: dict[str, object] = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.suffix in (".safetensors", ".gz") and "checkpoints" not in name:
-            found[name] = path.read_bytes()
-        elif path.suffix == ".jsonl":
-            found[name] = [without_clocks(json.loads(line)) for line in path.read_text().splitlines()]
-    return found
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """case -> (content, seconds) of the study that runs through."""
-    known: dict[str, tuple[dict[str, object], float]] = {}
+    known: dict[str, tuple[dict[str, Any], float]] = {}
 
-    def of(case: str) -> tuple[dict[str, object], float]:
+    def of(case: str) -> tuple[dict[str, Any], float]:
         if case not in known:
             folder = tmp_path_factory.mktemp("undisturbed") / "study"
             began = time.monotonic()
@@ -87,29 +63,6 @@ def undisturbed(tmp_path_factory):
         return known[case]
 
     return of
-
-
-def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and those that they started."""
-    found, todo = [], [pid]
-    while todo:
-        for path in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-            try:
-                children = [int(child) for child in path.read_text().split()]
-            except OSError:
-                continue
-            found += children
-            todo += children
-    return found
-
-
-def is_running(pid: int) -> bool:
-    """False too for Ray's two agents, which do nothing and take a minute to see that they are alone."""
-    try:
-        is_agent = b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" and not is_agent
-    except OSError:
-        return False
 
 
 @pytest.mark.slow
@@ -139,7 +92,4 @@ def test_a_study_killed_again_and_again_ends_as_the_undisturbed_one(undisturbed,
             finish(process)
             break
     assert kills
-    found = content(folder)
-    assert found.keys() == expected.keys()
-    for name in expected:
-        assert found[name] == expected[name], name
+    assert differences(expected, content(folder)) == []

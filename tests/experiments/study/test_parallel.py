@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from experiments.bench.reliability.subject import content, without_clocks
 from experiments.config.loading import load_experiment
 from experiments.run.errors import UserError
 from experiments.study.endings import StudyInterrupted
@@ -15,8 +16,6 @@ from experiments.study.parallel.jobs import Job
 from experiments.study.parallel.running import run_jobs
 from experiments.study.run import run_study
 
-CLOCKS = {"wall_seconds", "seconds", "speed", "seconds_per_step"}
-FIRST_VERSION = 1 << 32
 TINY = [
     *("rl.steps=2", "rl.evaluate_every=2", "rl.problems_per_step=4", "evaluation.problems_per_level=2"),
     *("evaluation.num_samples=2", "evaluation.validation_problems=4", "imitation.steps=6", "seeds=[0,1,2]"),
@@ -103,43 +102,22 @@ def test_a_requested_stop_reaches_every_job_and_ends_as_an_interruption(play):
     assert (done, log) == ([], ["start 0", "start 1", "stop 0", "stop 1", "close 0", "close 1"])
 
 
-def without_clocks(value):
-    if isinstance(value, dict):
-        return {
-            key: without_clocks(item)
-            for key, item in value.items()
-            if key not in CLOCKS
-            and not key.startswith(("time/", "speed/", "workers/"))
-            and not (key == "version" and item >= FIRST_VERSION)
-        }
-    return [without_clocks(item) for item in value] if isinstance(value, list) else value
-
-
-def content(folder):
-    """What a study came to, by path: bytes of policies, and JSON without clocks."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.suffix in (".safetensors", ".gz") and "checkpoints" not in name:
-            found[name] = path.read_bytes()
-        elif path.suffix == ".jsonl":
-            found[name] = [without_clocks(json.loads(line)) for line in path.read_text().splitlines()]
-    study = json.loads((folder / "study.json").read_text())
-    found["study.json"] = without_clocks(study)
-    return found
+def everything(folder):
+    """What a study came to by path, and study.json without clocks."""
+    return content(folder) | {"study.json": without_clocks(json.loads((folder / "study.json").read_text()))}
 
 
 @pytest.fixture(scope="module")
 def one_after_the_other(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sequential") / "study"
     run_study(load_experiment(["smoke"], TINY), folder, quiet=True)
-    return content(folder)
+    return everything(folder)
 
 
 @pytest.mark.slow
 def test_seeds_in_processes_come_to_the_files_of_seeds_in_turn(one_after_the_other, tmp_path):
     run_study(load_experiment(["smoke"], TINY), tmp_path / "study", quiet=True, parallel=2)
-    assert content(tmp_path / "study") == one_after_the_other
+    assert everything(tmp_path / "study") == one_after_the_other
     assert not list((tmp_path / "study").glob("*.log"))
 
 
@@ -161,4 +139,4 @@ def test_a_study_spread_over_four_nodes_comes_to_the_same_files(one_after_the_ot
     finally:
         stop_ray()
         cluster.shutdown()
-    assert content(tmp_path / "study") == one_after_the_other
+    assert everything(tmp_path / "study") == one_after_the_other
