@@ -163,16 +163,24 @@ class Source(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """As the registry and split keys have it."""
+        ...
 
     @property
-    def levels(self) -> tuple[int, ...]: ...  # noqa: D102
+    def levels(self) -> tuple[int, ...]:
+        """Levels of training."""
+        ...
 
     @property
-    def ood_levels(self) -> tuple[int, ...]: ...  # noqa: D102
+    def ood_levels(self) -> tuple[int, ...]:
+        """Levels for evaluation alone."""
+        ...
 
     @property
-    def mistakes(self) -> Mapping[str, Mistake]: ...  # noqa: D102
+    def mistakes(self) -> Mapping[str, Mistake]:
+        """Name -> what spoils a right solution."""
+        ...
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A fresh problem of `level`, drawn with `rng` alone."""

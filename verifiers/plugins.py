@@ -123,7 +123,7 @@ def load_file(path: str | Path) -> ModuleType:
     sys.modules[name] = module  # before it runs: dataclasses and pickle look their module up here
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # whatever the user's file raised: half a module must not stay
         del sys.modules[name]
         raise
     return module

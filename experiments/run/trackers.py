@@ -24,10 +24,14 @@ class Named(Protocol):
     """What a config says of a tracker: its name and settings."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Built in, an entry point, or `file.py:attribute`."""
+        ...
 
     @property
-    def settings(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def settings(self) -> Mapping[str, Any]:
+        """Arguments of the tracker."""
+        ...
 
 
 class Tracker(Protocol):

@@ -125,7 +125,7 @@ def led_by_this_process(
     join(0, ranks.world, ranks.port)
     try:
         yield LedLearner
-    except Exception as error:
+    except Exception as error:  # any: a lost partner shows as whatever the collective raises
         if isinstance(error, UserError):
             raise
         time.sleep(WATCH_SECONDS)  # a rank's death is seen by its partners first

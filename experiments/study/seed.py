@@ -185,7 +185,7 @@ class SeedStages:
             except WaitStopped:
                 status.end("interrupted")
                 raise StudyInterrupted from None
-            except BaseException:
+            except BaseException:  # told by whoever catches it; the status file says so at once
                 status.end("failed")
                 raise
             recorder.close()
