@@ -220,6 +220,7 @@ class EvaluationSection(Section):
     levels: tuple[int, ...] = ()  # empty: the environment's levels and ood_levels
     problems_per_level: Positive = 100  # of a mixture: for each of its parts
     num_samples: Positive = 16  # completions per problem at sampling.temperature
+    min_per_level: Annotated[int, Field(ge=0)] = 0  # completions; a level of few problems has each answered more often
     support_samples: Annotated[int, Field(ge=0)] = 0  # right ones per problem whose probability under the start is kept
     sampling: SamplingSection = SamplingSection()
     validation_problems: Positive = 64  # per evaluation during training

@@ -78,7 +78,10 @@ def price_of(experiments: Mapping[str, Experiment], *, has_start: Mapping[str, b
 def _of_seed(experiment: Experiment, has_start: bool, levels: int) -> Price:
     scale = max(1.0, weights_of(experiment.policy.tiny) / DEMO_WEIGHTS)
     evaluation = experiment.evaluation
-    tested = (len(evaluation.levels) or levels) * evaluation.problems_per_level * (evaluation.num_samples + 1)
+    problems = evaluation.problems_per_level
+    tested = (len(evaluation.levels) or levels) * (
+        max(problems * evaluation.num_samples, evaluation.min_per_level) + problems  # and a greedy one of each
+    )
     total = Price(completions=tested, seconds=tested * SAMPLED * scale)
     if experiment.imitation is not None and not has_start:
         rows = experiment.imitation.steps * experiment.imitation.batch_size

@@ -225,7 +225,7 @@ def unlike(contenders: Mapping[str, Contender], pairs: Sequence[tuple[str, str]]
     told = []
     for what, values in (
         ("sampling settings", {n: _sampling(c.policy) for n, c in contenders.items()}),
-        ("samples per problem", {n: str(c.policy.evaluations[0]["num_samples"]) for n, c in contenders.items()}),
+        ("samples per problem", {n: _samples(c.policy) for n, c in contenders.items()}),
         ("seeds", {n: ", ".join(seed.removeprefix("seed-") for seed in c.seeds) for n, c in contenders.items()}),
     ):
         if len(set(values.values())) > 1:
@@ -238,6 +238,12 @@ def unlike(contenders: Mapping[str, Contender], pairs: Sequence[tuple[str, str]]
             if unmatched:
                 told.append(f"{a} and {b} had different budgets: {', '.join(unmatched)}")
     return told
+
+
+def _samples(policy: PolicyResults) -> str:
+    """How often the problems were answered, e.g. `16` or `16 to 73`: more often where a level has few of them."""
+    numbers = {row["n"] for row in policy.evaluations[0]["rows"]}
+    return " to ".join(map(str, sorted({min(numbers), max(numbers)})))
 
 
 def _sampling(policy: PolicyResults) -> str:

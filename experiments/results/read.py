@@ -214,7 +214,7 @@ class StudyResults:
         None without one, or where a study noted only its totals.
         """
         evaluations = [
-            {"rows": found, "num_samples": found[0]["n"]}
+            {"rows": found, "num_samples": min(row["n"] for row in found)}
             for lines, evaluation in zip(self.demonstrators, self.policies[START].evaluations)
             if (found := _demonstrator_rows(lines, evaluation))
         ]

@@ -59,6 +59,7 @@ class Evaluator:
             workers,
             self.test,
             num_samples=self.section.num_samples,
+            min_per_level=self.section.min_per_level,
             sampling=sampling_of(self.section.sampling),
             shard_size=max(1, min(SHARD_PROBLEMS, SHARD_PROBLEMS * USUAL_SAMPLES // self.section.num_samples)),
             version=version,

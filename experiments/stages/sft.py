@@ -32,7 +32,7 @@ from rl.imitation.demonstrations import (
     shuffled_epochs,
 )
 from rl.imitation.sft import SftResult, SftSettings, fit_sft
-from rl.records.evaluate import evaluate
+from rl.records.evaluate import evaluate, samples_of_each
 from rl.records.recorder import Recorder
 from rl.workers.conversations import encode_prompt
 
@@ -56,7 +56,8 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     section = experiment.imitation
     if section is not None:
         demonstrator = build_demonstrator(services.env, section.demonstrator)
-        repeats = experiment.evaluation.num_samples  # as often as every policy
+        asked = experiment.evaluation
+        repeats = samples_of_each(evaluator.test, asked.num_samples, asked.min_per_level)  # as often as every policy
         lines = measure_demonstrator(services.env, demonstrator, evaluator.test, repeats=repeats, seed=services.seed)
         write_json(folder.path / "demonstrator.json", [line.to_json() for line in lines])
         given = folder.path / GIVEN

@@ -113,6 +113,7 @@ def print_plan(experiment: Experiment) -> None:
     print(
         f"  test           {evaluation.problems_per_level} problems x {len(streams)} levels x "
         f"{evaluation.num_samples} samples and one greedy, for sft and every arm"
+        + (f"; at least {evaluation.min_per_level} samples a level" if evaluation.min_per_level else "")
     )
     workers = experiment.workers
     print(f"  workers        {workers.num} x {workers.executor}, {workers.threads} thread(s) each")

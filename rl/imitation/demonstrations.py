@@ -217,17 +217,24 @@ class DemonstratorLine:
 
 
 def measure_demonstrator(
-    env: Environment, demonstrator: Demonstrator, problems: Sequence[Problem], *, repeats: int = 1, seed: int = 0
+    env: Environment,
+    demonstrator: Demonstrator,
+    problems: Sequence[Problem],
+    *,
+    repeats: int | Sequence[int] = 1,
+    seed: int = 0,
 ) -> list[DemonstratorLine]:
-    """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times.
+    """The demonstrator line of a report: its accuracy by level on `problems`, each solved `repeats` times
+    (or as often as its own number says).
 
     Of a demonstrator that is several writers: first the lines of all of them together, each writing as often as among
     the demonstrations, then the lines of each writer, who solves every problem alone.
     """
-    lines = _measure(env, demonstrator, problems, repeats, seed)
+    each = [repeats] * len(problems) if isinstance(repeats, int) else repeats
+    lines = _measure(env, demonstrator, problems, each, seed)
     if isinstance(demonstrator, Writers):
         for name, writer in demonstrator.writers.items():
-            lines += _measure(env, writer, problems, repeats, seed, name)
+            lines += _measure(env, writer, problems, each, seed, name)
     return lines
 
 
@@ -235,13 +242,13 @@ def _measure(
     env: Environment,
     demonstrator: Demonstrator,
     problems: Sequence[Problem],
-    repeats: int,
+    repeats: Sequence[int],
     seed: int,
     writer: str | None = None,
 ) -> list[DemonstratorLine]:
     verdicts: dict[int, dict[str, list[Verdict]]] = {}
-    for problem in problems:
-        rngs = (keyed_rng("demonstrator line", seed, problem.id, repeat) for repeat in range(repeats))
+    for problem, times in zip(problems, repeats, strict=True):
+        rngs = (keyed_rng("demonstrator line", seed, problem.id, repeat) for repeat in range(times))
         graded = [grade_solution(env, problem, *_solve(env, demonstrator, problem, rng)) for rng in rngs]
         verdicts.setdefault(problem.level, {}).setdefault(problem.id, []).extend(graded)
     return [_line(level, level in demonstrator.levels, found, writer) for level, found in sorted(verdicts.items())]

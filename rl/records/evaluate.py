@@ -155,8 +155,9 @@ class Evaluation:
             for k in ks:
                 if k <= self.num_samples:
                     figures[f"pass@{k}_{of}"] = self.pass_at_k(k, of)
+        most = max((row.n for row in self.rows), default=0)
         for k in ks:
-            if 1 < k <= self.num_samples <= MOST_VOTES:
+            if 1 < k <= self.num_samples and most <= MOST_VOTES:
                 figures[f"maj@{k}_answer"] = self.maj_at_k(k)
         figures["tokens"] = _mean([row.mean_tokens for row in self.rows])
         figures["truncated"] = sum(row.truncated for row in self.rows) / total
@@ -202,11 +203,22 @@ class Evaluation:
         )
 
 
+def samples_of_each(problems: Sequence[Problem], num_samples: int, min_per_level: int = 0) -> list[int]:
+    """How often each problem is answered: `num_samples` times, and more often at levels that have few problems.
+
+    A level with so few problems that `num_samples` of each come to less than `min_per_level` has each of them answered
+    ceil(min_per_level / problems) times: its rate is then as well known as that of a level with many.
+    """
+    at = Counter(problem.level for problem in problems)
+    return [max(num_samples, -(-min_per_level // at[problem.level])) for problem in problems]
+
+
 def evaluate(
     workers: Workers,
     problems: Sequence[Problem],
     *,
     num_samples: int,
+    min_per_level: int = 0,
     sampling: Sampling,
     include_greedy: bool = True,
     shard_size: int = SHARD_PROBLEMS,
@@ -220,6 +232,7 @@ def evaluate(
 
     Args:
         num_samples: k of mean@k; 0 when only the greedy completion is wanted.
+        min_per_level: see `samples_of_each`.
         sampling: of the samples; the greedy completion has the same length limit.
         version: policy weights that must sample, those published last; None: whatever the workers serve.
         on_groups: given all graded groups (samples, then greedy ones), e.g. to log them.
@@ -235,7 +248,7 @@ def evaluate(
     if num_samples:
         shards += make_shards(
             problems,
-            group_size=num_samples,
+            group_size=samples_of_each(problems, num_samples, min_per_level),
             step=EVALUATION_STEP,
             shard_size=shard_size,
             sampling=sampling,

@@ -41,7 +41,7 @@ def step_of(uid: int) -> int:
 def make_shards(
     problems: Sequence[Problem],
     *,
-    group_size: int,
+    group_size: int | Sequence[int],
     step: int,
     shard_size: int = SHARD_PROBLEMS,
     sampling: Sampling,
@@ -52,20 +52,23 @@ def make_shards(
     """The problems of a step cut into shards of `shard_size` problems, in order.
 
     Args:
-        group_size: G, completions per problem.
+        group_size: G, completions per problem; or of each problem its own number.
         version: see `Shard`.
         first_position: position of the first problem in its step, when a step asks for problems in several rounds.
         first_sample: sample index of the first completion of each problem.
     Raises:
         ValueError: a size below 1, or an index outside the uid's fields.
     """
-    if group_size < 1 or shard_size < 1:
+    sizes = [group_size] * len(problems) if isinstance(group_size, int) else list(group_size)
+    if len(sizes) != len(problems):
+        raise ValueError(f"group_size has {len(sizes)} numbers for {len(problems)} problems, expected one for each")
+    if min(sizes, default=1) < 1 or shard_size < 1:
         raise ValueError(f"group_size is {group_size} and shard_size {shard_size}, expected at least 1 each")
     shards = []
     for start in range(0, len(problems), shard_size):
         part = tuple(problems[start : start + shard_size])
         uids = tuple(
-            tuple(rollout_uid(step, first_position + start + i, first_sample + j) for j in range(group_size))
+            tuple(rollout_uid(step, first_position + start + i, first_sample + j) for j in range(sizes[start + i]))
             for i in range(len(part))
         )
         shards.append(Shard(id=uids[0][0], step=step, problems=part, uids=uids, sampling=sampling, version=version))

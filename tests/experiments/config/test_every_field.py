@@ -129,6 +129,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "evaluation.levels": ([RL], "evaluation={levels: [2, 3]}"),
     "evaluation.problems_per_level": ([RL], "evaluation.problems_per_level=2"),
     "evaluation.num_samples": ([RL], "evaluation.num_samples=1"),
+    "evaluation.min_per_level": ([RL], "evaluation.min_per_level=20"),
     "evaluation.support_samples": ([RL, *EASY], "evaluation.support_samples=2"),
     "evaluation.sampling": ([RL], "evaluation.sampling.temperature=0.3"),
     "evaluation.validation_problems": ([RL], "evaluation.validation_problems=3"),

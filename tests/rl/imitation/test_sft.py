@@ -102,6 +102,8 @@ def test_the_demonstrator_line_is_the_closed_form(leaps_env):
     for line in lines:
         assert line.accuracy == pytest.approx(0.95**line.level, abs=0.06)  # standard error at most .02
         assert line.parts["solution"] <= line.accuracy
+    own = measure_demonstrator(leaps_env, leaps_env.demonstrator(), problems[:3], repeats=[1, 2, 4])
+    assert [line.num_solutions for line in own] == [7]
 
 
 def test_demonstrations_survive_a_file(source, tmp_path):

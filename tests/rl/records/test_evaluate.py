@@ -7,7 +7,7 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason, Sampling
-from rl.records.evaluate import Evaluation, ProblemRow, evaluate, problem_row, problem_set_hash
+from rl.records.evaluate import Evaluation, ProblemRow, evaluate, problem_row, problem_set_hash, samples_of_each
 from rl.rollouts.shards import make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
@@ -147,3 +147,16 @@ def test_nothing_to_evaluate_is_refused(inline_workers, leaps_problems):
         evaluate(inline_workers, [], num_samples=1, sampling=SAMPLING)
     with pytest.raises(ValueError, match="num_samples is 0"):
         evaluate(inline_workers, leaps_problems, num_samples=0, sampling=SAMPLING, include_greedy=False)
+
+
+def test_levels_of_few_problems_have_each_answered_more_often(inline_workers, leaps_env):
+    problems = [leaps_env.problem(i, level=level) for level, count in ((1, 2), (2, 5)) for i in range(count)]
+    # level 1: two problems, so ceil(9 / 2) = 5 of each; level 2: five problems of two come to 10, which is enough
+    assert samples_of_each(problems, 2, 9) == [5, 5, 2, 2, 2, 2, 2]
+    more = evaluate(inline_workers, problems, num_samples=2, min_per_level=9, sampling=SAMPLING, shard_size=3)
+    usual = evaluate(inline_workers, problems, num_samples=2, sampling=SAMPLING, shard_size=3)
+    assert [row.n for row in more.rows] == [5, 5, 2, 2, 2, 2, 2]
+    assert more.rows[2:] == usual.rows[2:]  # the others draw what they drew before
+    assert [row.greedy_answer for row in more.rows] == [row.greedy_answer for row in usual.rows]
+    with pytest.raises(ValueError, match="2 numbers for 7 problems"):
+        make_shards(problems, group_size=[1, 1], step=0, sampling=SAMPLING)
