@@ -17,6 +17,7 @@ from torch import Tensor
 
 from policies.causal import CausalPolicy
 from policies.saving import quiet, saving
+from policies.scoring.packed.packing import trunk_states
 
 BATCH_TOKENS = 1 << 14  # padded tokens in one forward pass
 
@@ -93,14 +94,15 @@ class RewardModel:
         return scores
 
     def _score_rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """[N] float32 scores of non-empty rows; padded on the right, where a causal model cannot see the padding."""
+        """[N] float32 scores of non-empty rows; shared beginnings are passed once where the trunk can be packed."""
         device = self.model.device
         lengths = torch.tensor([len(row) for row in rows], device=device)
         width = max(len(row) for row in rows)
         pad = self.model.config.pad_token_id or 0
         tokens = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
-        hidden = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-        last = hidden[torch.arange(len(rows), device=device), lengths - 1]
+        attention = torch.arange(width, device=device)[None] < lengths[:, None]
+        states, nodes = trunk_states(self.model.base_model, tokens, attention)
+        last = states[nodes[torch.arange(len(rows), device=device), lengths - 1]]
         return self.model.score(last).squeeze(-1).float()
 
 
