@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def _unmarked(value: Any) -> Any:
     return value.replace("&", "&amp;").replace("<", "&lt;") if isinstance(value, str) else value
 
 
+@cache
 def _templates(**settings: Any) -> Templates:
+    """Made once a process: compiling a page takes longer than filling it."""
     templates = Templates(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html", "html.j2"]),

@@ -23,7 +23,8 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,18 @@ class Subject:
     Args:
         folder: holds `master` (as it was left), `other` (a study of another seed, for exchanges; may be missing), and
             `work/study`, which verbs are given.
+        pattern: of the files that are damaged.
     """
 
-    def __init__(self, folder: Path, settings: Sequence[str]) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str], pattern: str = "*") -> None:
         self.master, self.other = folder / "master", folder / "other"
         self.study, self.settings = folder / "work" / "study", tuple(settings)
+        self.pattern = pattern
 
     def files(self) -> list[str]:
-        """Every file of the study, by its path in there."""
-        paths = (path.relative_to(self.master) for path in sorted(self.master.rglob("*")) if path.is_file())
-        return [str(path) for path in paths if str(path) not in NO_FILES]
+        """The files of the study that are damaged, by their paths in there."""
+        paths = (str(path.relative_to(self.master)) for path in sorted(self.master.rglob("*")) if path.is_file())
+        return [path for path in paths if path not in NO_FILES and fnmatch(path, self.pattern)]
 
     def restore(self) -> None:
         """Makes the study what it was."""
@@ -80,37 +83,41 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def damage_matrix(
-    subject: Subject, files: Sequence[str], verbs: Sequence[str], say: Callable[[str], None]
-) -> list[Cell]:
-    """One row per file, fault and verb."""
-    for verb in verbs:  # loads what is heavy, once, before processes are forked
-        subject.restore()
-        VERBS[verb](subject.study, "", subject.settings)
-    expected = {}
-    for verb in verbs:
-        subject.restore()
-        expected[verb] = _in_child(subject, verb, "", None)
-        if expected[verb]["code"] != 0:
-            raise RuntimeError(f"{verb} of the undamaged study: {expected[verb]['text'][-500:]}")
-        subject.restore()
-        if (again := _in_child(subject, verb, "", expected[verb]))["outcome"] != "same":
-            raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again['text'][-500:]}")
-    cells = []
-    for number, name in enumerate(files):
-        for verb, fault in itertools.product(verbs, FAULTS):
-            if not _matters(verb, fault, name, expected[verb]["opened"]):
-                continue
+class DamageMatrix:
+    """The cells of a study's files; what the verbs answer to the undamaged study is asked once.
+
+    Raises:
+        RuntimeError: a verb fails on the undamaged study, or answers it in two ways.
+    """
+
+    def __init__(self, subject: Subject, verbs: Sequence[str]) -> None:
+        self.subject, self.verbs = subject, tuple(verbs)
+        for verb in verbs:  # loads what is heavy, once, before processes are forked
             subject.restore()
-            subject.damage(name, fault)
-            row = _in_child(subject, verb, name, expected[verb])
+            VERBS[verb](subject.study, "", subject.settings)
+        self._expected = {}
+        for verb in verbs:
+            subject.restore()
+            self._expected[verb] = expected = _in_child(subject, verb, "", None)
+            if expected["code"] != 0:
+                raise RuntimeError(f"{verb} of the undamaged study: {expected['text'][-500:]}")
+            subject.restore()
+            if (again := _in_child(subject, verb, "", expected))["outcome"] != "same":
+                raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again['text'][-500:]}")
+
+    def cells(self, name: str) -> list[Cell]:
+        """One row per fault of a file and verb that it may matter to; `text` is what was said, where it failed."""
+        rows = []
+        for verb, fault in itertools.product(self.verbs, FAULTS):
+            if not _matters(verb, fault, name, self._expected[verb]["opened"]):
+                continue
+            self.subject.restore()
+            self.subject.damage(name, fault)
+            row = _in_child(self.subject, verb, name, self._expected[verb])
             if row["outcome"] not in FAILURES:
                 row.pop("text")
-            cells.append({"file": name, "fault": fault, "verb": verb, **row})
-        failed = [c for c in cells if c["file"] == name and c["outcome"] in FAILURES]
-        told = "".join(f"\n    {c['verb']} {c['fault']}: {c['outcome']}: {c['text'][-300:]}" for c in failed)
-        say(f"{number + 1}/{len(files)} {name}: {len(failed)} failures{told}")
-    return cells
+            rows.append({"file": name, "fault": fault, "verb": verb, **row})
+        return rows
 
 
 def _matters(verb: str, fault: str, name: str, opened: Set[str]) -> bool:

@@ -29,14 +29,14 @@ MODES = {
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: `path` (below the seed's folder, or a pattern there) exists and has at least `lines` lines."""
+    """When to kill: `path` (below a seed's folder, or a pattern there) exists and has at least `lines` lines."""
 
     path: str
     lines: int = 0
 
     def has_come(self, study: Path) -> bool:
         """Whether it is now, or past."""
-        for path in (study / "seed-0").glob(self.path):
+        for path in study.glob(f"seed-*/{self.path}"):
             try:
                 if not self.lines or path.read_bytes().count(b"\n") >= self.lines:
                     return True
@@ -95,13 +95,7 @@ def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _kill_at(process: subprocess.Popen[str], moment: Moment, study: Path) -> dict[str, Any]:
     """Kills the process at the moment; says whether it was killed or had ended by itself."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and not moment.has_come(study):
-        if time.monotonic() > until:
-            process.kill()
-            raise TimeoutError(f"{moment} did not come within {PATIENCE_SECONDS:.0f} s")
-        time.sleep(GRAIN_SECONDS)
-    family = descendants(process.pid)
+    family = descendants(process.pid) if wait_for(process, moment, study) else []
     if process.poll() is not None:
         return {"end": "ended", "code": process.returncode, "output": process.communicate()[0], "troubles": []}
     process.send_signal(signal.SIGKILL)
@@ -114,6 +108,23 @@ def _kill_at(process: subprocess.Popen[str], moment: Moment, study: Path) -> dic
     if "Traceback" in output:
         troubles.append(f"a traceback: {output[-600:]}")
     return {"end": "killed", "processes": len(family) + 1, "troubles": troubles}
+
+
+def wait_for(process: subprocess.Popen[str], moment: Moment, study: Path) -> bool:
+    """True once the moment has come, False when the process ended before it.
+
+    Raises:
+        TimeoutError: neither within PATIENCE_SECONDS; the process is killed.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None:
+        if moment.has_come(study):
+            return True
+        if time.monotonic() > until:
+            process.kill()
+            raise TimeoutError(f"{moment} did not come within {PATIENCE_SECONDS:.0f} s")
+        time.sleep(GRAIN_SECONDS)
+    return False
 
 
 def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:

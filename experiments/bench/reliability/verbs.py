@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
 from experiments.__main__ import main
 from experiments.bench.reliability.subject import command, content
+from experiments.report import charts
 
 DEADLINE_SECONDS = 120
 ERROR_LINES = 6  # an error is a sentence or two, folded by nobody
@@ -76,24 +78,16 @@ def _deadline() -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-@contextlib.contextmanager
-def undrawn_charts() -> Iterator[None]:
-    """Charts are made and not drawn: the page holds their points too, and drawing takes most of a report's time."""
-
-    def nothing(_: Figure, file: Any, **settings: Any) -> None:
-        file.write("<svg></svg>")
-
-    former = Figure.savefig
-    Figure.savefig = nothing  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        Figure.savefig = former  # type: ignore[method-assign]
+def _undrawn(_: Figure, file: Any, **settings: Any) -> None:
+    file.write("<svg></svg>")
 
 
 def resume(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
-    """`beyond study --resume`; its results are the files of the study, but for the damaged one."""
-    with undrawn_charts():
+    """`beyond study --resume`; its results are the files of the study, but for the damaged one.
+
+    The charts of its report are left out, which take longer than the rest: `report` is asked for them.
+    """
+    with patch.object(charts, "study_charts", lambda *_: {}):
         code, text = call(command(study, settings, resume=True))
     return Answer(code, text, content(study, without=damaged))
 
@@ -105,8 +99,11 @@ def ls(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
 
 
 def report(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
-    """`beyond report`; its results are the three files."""
-    with undrawn_charts():
+    """`beyond report`; its results are the three files.
+
+    Charts are made and not drawn: the page holds their points too, and drawing takes most of the time.
+    """
+    with patch.object(Figure, "savefig", _undrawn):
         code, text = call(["report", str(study)])
     files = [study / f"report.{kind}" for kind in ("html", "md", "json")]
     return Answer(code, text, [path.read_bytes() for path in files if path.is_file()] if code == 0 else None)

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
-from experiments.bench.reliability.__main__ import STUDIES, make_subject
-from experiments.bench.reliability.damage import FAILURES, Subject, damage_matrix, judge
+from experiments.bench.reliability.__main__ import report_of
+from experiments.bench.reliability.damage import FAILURES, DamageMatrix, Subject, judge
+from experiments.bench.reliability.done import Done
 from experiments.bench.reliability.faults import FAULTS
 from experiments.bench.reliability.kills import MODES, MOMENTS, Moment, kill_matrix
 from experiments.bench.reliability.subject import command, content, differences
+from experiments.bench.reliability.subjects import STUDIES, make_subject
 from experiments.bench.reliability.verbs import VERBS, Answer, call
 
 SMALLEST = ("arms={rlhf: null, dpo: null}", "rl.steps=1", "imitation.steps=4", "imitation.num_demonstrations=40")
@@ -87,7 +89,8 @@ def subject(tmp_path_factory):
 
 
 def test_damage_to_a_finished_study_is_told_by_every_verb(subject):
-    cells = damage_matrix(subject, ["study.json", "seed-0/rl/training.json"], ["ls", "report", "compare"], print)
+    matrix = DamageMatrix(subject, ["ls", "report", "compare"])
+    cells = [cell for name in ("study.json", "seed-0/rl/training.json") for cell in matrix.cells(name)]
     assert len(cells) > 20
     assert not [cell for cell in cells if cell["outcome"] in FAILURES]
     told = {cell["fault"] for cell in cells if cell["verb"] == "report" and cell["outcome"] == "told"}
@@ -109,7 +112,29 @@ def test_a_study_killed_ten_times_ends_as_the_undisturbed_one(tmp_path, mode):
 @pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_file_damaged_in_nine_ways(tmp_path, study):
-    made = make_subject(study, tmp_path / study)
-    cells = damage_matrix(made, made.files(), list(VERBS) if study == "finished" else ["resume"], print)
-    assert len(cells) > 500
+    make_subject(study, tmp_path)
+    made = STUDIES[study].subject(tmp_path)
+    matrix = DamageMatrix(made, STUDIES[study].verbs(list(VERBS)))
+    cells = [cell for name in made.files() for cell in matrix.cells(name)]
+    assert {cell["file"] for cell in cells} == set(made.files())
     assert not [cell for cell in cells if cell["outcome"] in FAILURES]
+
+
+def test_an_attack_goes_on_where_it_was_left_and_does_again_what_failed(tmp_path):
+    cell = {"file": "a", "verb": "ls", "fault": "empty", "outcome": "told"}
+    silent = cell | {"file": "b", "outcome": "silent"}
+    first = Done(tmp_path / "work")
+    first.add("finished", "", {"files": ["a", "b"]}, is_failed=False)
+    first.add("finished", "a", {"cells": [cell], "seconds": 1.0}, is_failed=False)
+    first.add("finished", "b", {"cells": [silent], "seconds": 2.0}, is_failed=True)
+
+    second = Done(tmp_path / "work")
+    assert second.has("finished", "a")
+    assert not second.has("finished", "b")
+    assert not second.has("finished", "c")
+    found = report_of(second)
+    assert (found["num_cells"], found["num_failures"], found["is_complete"]) == (2, 1, False)
+
+    second.add("finished", "b", {"cells": [cell], "seconds": 2.0}, is_failed=False)
+    assert report_of(second)["num_failures"] == 0
+    assert Done(tmp_path / "work", anew=True).rows("finished") == {}
