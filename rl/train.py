@@ -163,8 +163,6 @@ class Training:
         groups, sampled = self.rollouts()
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
-        if batch is None:
-            self.recorder.warn(self.stage, f"step {self.step + 1}: no group was left to train on; nothing was updated")
         self.publish()
         self.keep(sampled, version)
         self.reads.by(self.problems, sampled, self.problems.observe)
@@ -172,6 +170,8 @@ class Training:
         self.step += 1
         self.sampled_tokens += num_tokens(sampled)
         self.record(self.metrics(groups, sampled, batch, update), sampled)
+        if batch is None:
+            self.recorder.warn(self.stage, f"step {self.step}: no group was left to train on; nothing was updated")
         self.evaluate_and_save()
 
     # ------------------------------------------------------------------ the parts of an iteration

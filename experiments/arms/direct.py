@@ -15,6 +15,7 @@ from experiments.stages.services import Services
 from experiments.stages.training import ArmRun
 from rl.preference.direct.base import DirectCard, DirectSettings
 from rl.preference.direct.dpo import DpoSettings, fit_dpo
+from rl.preference.fit_checkpoints import FitCheckpoints
 
 
 class Direct(Method[DirectArm]):
@@ -63,7 +64,7 @@ def run_fit(
         run.folder.policy,
         run.recorder,
         stage=run.stage,
-        checkpoints=run.folder.path / "checkpoints",
+        checkpoints=FitCheckpoints(run.folder.path / "checkpoints", run.identity),
     )
     if card.interrupted:
         return False

@@ -75,6 +75,7 @@ class OnlineDpo(Method[OnlineDpoArm]):
             max_per_problem=pairs_per_problem(run.rl),
             stage=run.stage,
             after_round=lambda policy, found: _validate(run, services, policy, found),
+            identity=run.identity,
         )
         if len(reports) < rounds:
             return False

@@ -178,7 +178,7 @@ class Rl(Method[RlArm]):
         policy = folder / "policy"
         if not (folder / "label_report.json").exists():
             learner.policy.save(policy)
-        is_fitted = preferences.refit(run.folder.path, policy, run.rl, run.recorder, part=part)
+        is_fitted = preferences.refit(run.folder.path, policy, run.rl, run.recorder, part=part, identity=run.identity)
         if is_fitted:
             shutil.rmtree(policy, ignore_errors=True)
         return is_fitted

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -225,15 +226,15 @@ class RunFolder:
         row = {"stage": stage, "step": step, "wall_seconds": time.time() - self._began, **values}
         append_jsonl(self.path / "metrics.jsonl", [row])
 
-    def rewind(self, stage: str, step: int) -> None:
-        """Removes what was recorded of a stage's steps after `step`: a resumed run records them again."""
+    def rewind(self, stage: str, step: int, samples: int) -> None:
+        """Removes what was recorded of a stage's steps after `step`: a resumed run records them again.
 
-        def is_kept(row: dict[str, Any]) -> bool:
-            """True for rows of other stages, and of steps that are not run again."""
-            return row.get("stage") != stage or (row.get("step") or 0) <= step
-
-        for name in ("metrics", "samples", "warnings"):
-            filter_jsonl(self.path / f"{name}.jsonl", is_kept)
+        Args:
+            samples: the last step whose samples are kept.
+        """
+        for name, last in (("metrics", step), ("samples", samples), ("warnings", step)):
+            of_others_or_before = partial(_is_kept, stage=stage, last=last)
+            filter_jsonl(self.path / f"{name}.jsonl", of_others_or_before)
         filter_jsonl(self.path / "evals.jsonl", lambda row: row["policy"] != stage or (row["step"] or 0) <= step)
 
     def read_metrics(self) -> list[dict[str, Any]]:
@@ -242,6 +243,11 @@ class RunFolder:
         for row in read_jsonl(self.path / "metrics.jsonl"):
             rows.setdefault((row["stage"], row["step"]), {}).update(row)
         return list(rows.values())
+
+
+def _is_kept(row: Mapping[str, Any], *, stage: str, last: int) -> bool:
+    """True for rows of other stages, and of steps that are not run again."""
+    return row.get("stage") != stage or (row.get("step") or 0) <= last
 
 
 def check_folder(path: Path, *, resume: bool) -> None:

@@ -44,9 +44,9 @@ class RunRecorder:
         """True after the first Ctrl-C."""
         return self.stop.requested
 
-    def rewind(self, stage: str, step: int) -> None:
+    def rewind(self, stage: str, step: int, *, samples: int | None = None) -> None:
         """What was recorded of later steps is removed from the files."""
-        self.folder.rewind(stage, step)
+        self.folder.rewind(stage, step, step if samples is None else samples)
         self._step = step
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:

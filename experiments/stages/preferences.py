@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from envs.environment import Environment
 from envs.graders import EnvGrader
@@ -120,11 +121,17 @@ class Preferences:
         """The labelled comparisons of this seed."""
         return load_comparisons(self.folder / "comparisons.jsonl")
 
-    def fit_reward_model(self, recorder: RunRecorder) -> bool:
-        """Fits the Bradley-Terry reward model (or ensemble) into its folder; False when interrupted."""
-        return self._fit(self.comparisons(), self.reward_model, recorder)
+    def fit_reward_model(self, recorder: RunRecorder, identity: Mapping[str, Any]) -> bool:
+        """Fits the Bradley-Terry reward model (or ensemble) into its folder; False when interrupted.
 
-    def _fit(self, comparisons: Sequence[Comparison], folder: Path, recorder: RunRecorder) -> bool:
+        Args:
+            identity: of the stage, which checkpoints of the fit must have.
+        """
+        return self._fit(self.comparisons(), self.reward_model, recorder, identity)
+
+    def _fit(
+        self, comparisons: Sequence[Comparison], folder: Path, recorder: RunRecorder, identity: Mapping[str, Any]
+    ) -> bool:
         start = read_json(self.folder / "start_completions.json")
         try:
             card = fit_reward_model(
@@ -134,12 +141,22 @@ class Preferences:
                 folder,
                 recorder,
                 start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],
+                identity=identity,
             )
         except ValueError as error:  # too few labels, more layers than there are, a model that tells nothing apart
             raise UserError(f"preference.reward_model: {error}") from error
         return not card.interrupted
 
-    def refit(self, folder: Path, policy: Path, rl: RLSection, recorder: RunRecorder, *, part: int) -> bool:
+    def refit(
+        self,
+        folder: Path,
+        policy: Path,
+        rl: RLSection,
+        recorder: RunRecorder,
+        *,
+        part: int,
+        identity: Mapping[str, Any],
+    ) -> bool:
         """Labels fresh pairs of a policy and fits the reward model to all labels there are; False when it was stopped.
 
         Gao et al. 2022, arXiv:2210.10760, section 4.3: a proxy is refreshed on what the policy writes by now. What was
@@ -149,6 +166,7 @@ class Preferences:
             folder: of the arm; round k goes into refit-k.
             policy: folder of the policy as it is.
             part: k, from 1.
+            identity: of the arm.
         """
         here = refit_folder(folder, part)
         if not (here / "label_report.json").exists():
@@ -166,7 +184,7 @@ class Preferences:
             write_json(here / "label_report.json", {**card.to_json(), "tokens_sampled": _num_tokens(groups)})
         rounds = [refit_folder(folder, k) / "comparisons.jsonl" for k in range(1, part + 1)]
         labels = [*self.comparisons(), *(c for path in rounds for c in load_comparisons(path))]
-        return self._fit(labels, here / "reward_model", recorder)
+        return self._fit(labels, here / "reward_model", recorder, {**identity, "refit": part})
 
     def _take_recorded(self, path: Path) -> None:
         """Labels that somebody recorded: graded by the environment, so that the card can say what they reward."""

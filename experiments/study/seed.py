@@ -88,13 +88,9 @@ class SeedStages:
             if arm.uses_reward_model and model.path not in done:
                 done.add(model.path)
                 label = "" if folder.path.name == PREFERENCES else f"{folder.path.name}/"
-                self._stage(
-                    f"{label}{model.path.name}",
-                    model,
-                    preferences.fit_reward_model,
-                    logs=folder,
-                    parents=(START, folder.path.name),
-                )
+                stage, parents = f"{label}{model.path.name}", (START, folder.path.name)
+                fit = partial(preferences.fit_reward_model, identity=self._maker(stage, parents))
+                self._stage(stage, model, fit, logs=folder, parents=parents)
 
     def _parents(self, name: str) -> tuple[str, ...]:
         """Folders whose artefacts an arm reads."""
@@ -113,11 +109,20 @@ class SeedStages:
             rl=method.rl,
             stage=method.name,
             seed=self.services.seed,
-            identity=stage_identity(self.experiment, self.services.seed, method.name),
+            identity=self._maker(method.name, self._parents(method.name)),
             own_metrics=self.experiment.metrics,
             target_kl=kl_of_verified_arm(self.experiment, self.services.folders),
         )
         return method.run(run, self.services)
+
+    def _maker(self, stage: str, parents: Sequence[str]) -> dict[str, Any]:
+        """Whose checkpoints those of a stage are: its identity, and the artefacts that it learns from."""
+        identity = stage_identity(self.experiment, self.services.seed, stage)
+        return {**identity, "parents": self._digests(parents)}
+
+    def _digests(self, parents: Sequence[str]) -> dict[str, str]:
+        """Folder -> digest of what its stage wrote."""
+        return {parent: artefact_digest(self.services.folders.root / parent) for parent in parents}
 
     def _test(self, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
         """The frozen test problems, once."""
@@ -145,7 +150,7 @@ class SeedStages:
         """
         seed = self.services.seed
         identity = stage_identity(self.experiment, seed, name)
-        digests = {parent: artefact_digest(self.services.folders.root / parent) for parent in parents}
+        digests = self._digests(parents)
         study = self.services.folders.root.parent
         row = {"seed": seed, "stage": name, "folder": str(folder.path.relative_to(study))}
         if folder.is_done:

@@ -155,7 +155,7 @@ class ExpertIteration:
         """
         start = copy.deepcopy(self.learner.state_dict())  # the optimizer goes on writing into its own state
         self._resume()
-        self.recorder.rewind(self.stage, len(self.reports))
+        self.recorder.rewind(self.stage, self._number, samples=self._number + (self.sampled is not None))
         while len(self.reports) < self.settings.rounds and not self.recorder.stop_requested:
             began = time.perf_counter()
             if self.sampled is None:
@@ -207,9 +207,6 @@ class ExpertIteration:
         """Fits the round's solutions; False when it was stopped before the end."""
         settings, number = self.settings, self._number
         if not self.pooled:
-            self.recorder.warn(
-                self.stage, f"round {number + 1}: the verifier accepted no sample, so there is nothing to learn from"
-            )
             return True
         fit = SftSettings(
             max_steps=max(1, settings.epochs * len(self.pooled) // settings.batch_size),
@@ -248,6 +245,10 @@ class ExpertIteration:
         total = sum(r.tokens_sampled for r in self.reports)
         metrics = {f"expert_iteration/{k}": float(v) for k, v in report.to_json().items()}
         self.recorder.metrics(self.stage, number, {**metrics, "tokens/sampled_total": float(total)})
+        if not self.pooled:
+            self.recorder.warn(
+                self.stage, f"round {number}: the verifier accepted no sample, so there is nothing to learn from"
+            )
         self.recorder.progress(self.stage, number, self.settings.rounds, f"success {report.success:.3f}")
         if self.after_round is not None:
             held_out = self.after_round(report)

@@ -8,7 +8,6 @@ the one before it is used. Nothing is unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,19 +21,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rl.learning.checkpoint_manifest import (
+    CheckpointError,
+    TornCheckpointError,
+    check_identity,
+    newest_whole,
+    read_manifest,
+    torn_where_unreadable,
+    write_manifest,
+)
 from rl.learning.files import ADVICE, disk_advice, flush
 
-FORMAT = 2
-TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
+TENSORS, STATE = "tensors.safetensors", "state.json"
 PREFIX, WRITING = "step-", ".writing-"
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint could not be written or read; the message says what to do."""
-
-
-class TornCheckpointError(CheckpointError):
-    """A checkpoint does not match its manifest: it was cut short or changed after it was written."""
 
 
 @dataclass(frozen=True)
@@ -100,39 +99,11 @@ class Checkpoints:
         Raises:
             CheckpointError: there are checkpoints and every one of them is torn, or one is of another run.
         """
-        paths = self.paths()
-        for path in paths:
-            try:
-                return self._own(read_checkpoint(path))
-            except TornCheckpointError as error:
-                warn(f"{error}; using the checkpoint before it")
-        if paths:
-            raise CheckpointError(
-                f"every checkpoint in {self.folder} is torn ({', '.join(path.name for path in paths)}): "
-                "remove the folder to start this stage anew"
-            )
-        return None
+        return newest_whole(self.folder, self.paths(), self._read, warn)
 
-    def _own(self, found: Checkpoint) -> Checkpoint:
-        """The checkpoint, if it is of this stage and run; those without an identity are anybody's.
-
-        Raises:
-            CheckpointError: it is another's.
-        """
-        for key, value in (self.identity or {}).items():
-            if found.identity is None or found.identity.get(key) == value:
-                continue
-            before = found.identity.get(key)
-            if isinstance(value, Mapping) and isinstance(before, Mapping):  # name -> checksum of a file of one's own
-                names = sorted(name for name in {*before, *value} if before.get(name) != value.get(name))
-                raise CheckpointError(
-                    f"checkpoint {found.path} was made with another version of {', '.join(names)}: put it back, or "
-                    "remove the folder to start this stage anew"
-                )
-            raise CheckpointError(
-                f"checkpoint {found.path} is of {key} {before!r}, expected {value!r}: it was copied from another stage "
-                "or run; remove the folder to start this stage anew"
-            )
+    def _read(self, path: Path) -> Checkpoint:
+        found = read_checkpoint(path)
+        check_identity(path, found.identity, self.identity)
         return found
 
     def paths(self) -> list[Path]:
@@ -154,40 +125,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         TornCheckpointError: a file is missing, cut short or changed.
         CheckpointError: it is of another format, or may not be read.
     """
-    try:
-        manifest = _read_manifest(path)
-        for name, expected in manifest["files"].items():
-            if name not in (TENSORS, STATE):
-                raise TornCheckpointError(f"checkpoint {path.name} lists an unknown file {name!r}")
-            found = _digest(path / name)
-            if found != expected:
-                raise TornCheckpointError(f"checkpoint {path.name} is torn: {name} does not match its checksum")
+    with torn_where_unreadable(path):
+        manifest = read_manifest(path)
+        if unknown := manifest["files"].keys() - {TENSORS, STATE}:
+            raise TornCheckpointError(f"checkpoint {path.name} lists an unknown file {sorted(unknown)[0]!r}")
         state = _join(json.loads((path / STATE).read_text()), load_file(path / TENSORS))
         return Checkpoint(int(manifest["step"]), state, path, manifest.get("identity"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise TornCheckpointError(f"checkpoint {path.name} is torn: {Path(error.filename).name} is missing") from error
-    except OSError as error:
-        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise TornCheckpointError(f"checkpoint {path.name} is torn: {type(error).__name__}: {error}") from error
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    manifest = json.loads((path / MANIFEST).read_text())
-    digest = manifest.pop("sha256", None)
-    if digest is None or digest == _digest_of(manifest):  # format 1 had none
-        if manifest["format"] != FORMAT:
-            raise CheckpointError(
-                f"checkpoint {path} has format {manifest['format']}, this version reads {FORMAT}: "
-                "resume with the version that wrote it"
-            )
-        if digest is not None:
-            return dict(manifest)
-    raise TornCheckpointError(f"checkpoint {path.name} is torn: {MANIFEST} does not match its checksum")
-
-
-def _digest_of(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _write(folder: Path, step: int, state: Mapping[str, Any], identity: Mapping[str, Any] | None = None) -> None:
@@ -196,14 +139,7 @@ def _write(folder: Path, step: int, state: Mapping[str, Any], identity: Mapping[
     plain = _split(state, "", tensors)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS)
     (folder / STATE).write_text(json.dumps(plain))
-    files = {name: _digest(folder / name) for name in (TENSORS, STATE)}
-    manifest: dict[str, Any] = {"format": FORMAT, "step": step, "files": files}
-    if identity is not None:
-        manifest["identity"] = dict(identity)
-    (folder / MANIFEST).write_text(json.dumps({**manifest, "sha256": _digest_of(manifest)}))
-    for name in (TENSORS, STATE, MANIFEST):
-        flush(folder / name)
-    flush(folder)
+    write_manifest(folder, step, (TENSORS, STATE), identity)
 
 
 def _split(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -227,14 +163,6 @@ def _join(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(tree, list):
         return [_join(value, tensors) for value in tree]
     return tree
-
-
-def _digest(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
 @contextmanager

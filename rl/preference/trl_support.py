@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from torch.utils.data import Sampler
 
 from envs.splits import keyed_rng
 from envs.types import Problem
+from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.records.recorder import Recorder
 from rl.types import Comparison, TokenPair
 from rl.workers.conversations import encode_prompt
@@ -122,12 +122,14 @@ def pretokenized(trainer_class: type) -> type:
 
 
 def training_arguments(
-    output_dir: Path | str, *, epochs: float, batch_size: int, lr: float, seed: int, max_steps: int = -1
+    output_dir: Path | str, *, saves: bool, epochs: float, batch_size: int, lr: float, seed: int, max_steps: int = -1
 ) -> dict[str, Any]:
     """Arguments that all trl configs share: no reporting, no progress bar, float32 on a CPU.
 
     Args:
-        output_dir: where checkpoints of the fit go, and are looked for by `train_quietly`.
+        output_dir: where checkpoints of the fit go.
+        saves: also before a stop is asked for. Old ones are removed by whoever seals them, by their steps: trl would
+            go by clocks.
     """
     has_gpu = torch.cuda.is_available()
     return {
@@ -142,9 +144,9 @@ def training_arguments(
         "use_cpu": not has_gpu,
         "bf16": has_gpu and torch.cuda.is_bf16_supported(),
         "activation_checkpointing": False,
-        "save_strategy": "steps",
+        "save_strategy": "steps" if saves else "no",
         "save_steps": SAVE_STEPS,
-        "save_total_limit": 1,
+        "save_total_limit": None,
         "report_to": "none",
         "disable_tqdm": True,
         "logging_steps": 10,
@@ -182,11 +184,11 @@ def dataset_of(columns: Mapping[str, Sequence[Any]]) -> Any:
 
 
 @contextlib.contextmanager
-def contained_trainer(seed: int, checkpoints: Path | None) -> Iterator[Path]:
+def contained_trainer(seed: int, checkpoints: FitCheckpoints | None) -> Iterator[Path]:
     """Keeps what a trl trainer does to the process inside: it seeds every global random state.
 
     Args:
-        checkpoints: folder of the fit's checkpoints, in which a stopped fit goes on; None: a temporary one.
+        checkpoints: None: what the trainer writes is temporary.
     Yields:
         the trainer's output folder.
     """
@@ -201,9 +203,9 @@ def contained_trainer(seed: int, checkpoints: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _output_folder(checkpoints: Path | None) -> Iterator[Path]:
+def _output_folder(checkpoints: FitCheckpoints | None) -> Iterator[Path]:
     if checkpoints is not None:
-        yield checkpoints
+        yield checkpoints.folder
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
@@ -227,29 +229,19 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def steps_done(checkpoints: Path | None) -> int:
-    """Optimizer steps of the checkpoint that a fit will go on from; 0 without one."""
-    last = _last_checkpoint(checkpoints) if checkpoints is not None else None
-    return int(last.name.rpartition("-")[2]) if last else 0
+def train_quietly(trainer: Any, checkpoints: FitCheckpoints | None, begin_at: Path | None) -> tuple[int, bool]:
+    """Runs the trainer without its printed logs; with checkpoints, they are sealed, and removed when all is done.
 
-
-def train_quietly(trainer: Any) -> tuple[int, bool]:
-    """Runs the trainer without its printed logs, or goes on from its last checkpoint.
-
+    Args:
+        begin_at: the checkpoint to go on from.
     Returns:
         optimizer steps taken, those before included, and whether all of them are.
     """
     trainer.remove_callback(transformers.PrinterCallback)
-    folder = Path(trainer.args.output_dir)
-    last = _last_checkpoint(folder)
-    steps = int(trainer.train(resume_from_checkpoint=str(last) if last else None).global_step)
+    if checkpoints is not None:
+        trainer.add_callback(checkpoints.sealing())
+    steps = int(trainer.train(resume_from_checkpoint=str(begin_at) if begin_at else None).global_step)
     finished = steps >= trainer.state.max_steps
-    if finished:
-        shutil.rmtree(folder, ignore_errors=True)
+    if finished and checkpoints is not None:
+        checkpoints.remove()
     return steps, finished
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole: its state is written last, so a killed writer leaves one without."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / transformers.trainer.TRAINER_STATE_NAME).is_file()]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

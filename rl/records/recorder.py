@@ -16,8 +16,12 @@ class Recorder(Protocol):
         """True after the first Ctrl-C: the stage checkpoints at the next step boundary and returns."""
         ...
 
-    def rewind(self, stage: str, step: int) -> None:
-        """The stage goes on from `step`: what was recorded of later steps will be recorded again."""
+    def rewind(self, stage: str, step: int, *, samples: int | None = None) -> None:
+        """The stage goes on from `step`: what was recorded of later steps will be recorded again.
+
+        Args:
+            samples: the step whose samples were the last to be saved with a checkpoint, where it is not `step`.
+        """
         ...
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
@@ -33,7 +37,10 @@ class Recorder(Protocol):
         ...
 
     def warn(self, stage: str, message: str) -> None:
-        """Something a person should see now and in the report."""
+        """Something a person should see now and in the report.
+
+        Of a step, it is told after the step's metrics: a resumed run, which does the step again, tells it again.
+        """
         ...
 
 
@@ -45,7 +52,7 @@ class SilentRecorder:
         self.warnings: list[tuple[str, str]] = []
         self.stop_requested = False
 
-    def rewind(self, stage: str, step: int) -> None:
+    def rewind(self, stage: str, step: int, *, samples: int | None = None) -> None:
         """Forgets the rows of later steps."""
         self.rows = [row for row in self.rows if row[0] != stage or row[1] <= step]
 

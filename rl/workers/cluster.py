@@ -5,6 +5,7 @@ A Ray that we start listens on the loopback interface only, shows no dashboard a
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -15,6 +16,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from rl.workers.session_folder import SessionFolder
+
 OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
 CONNECT_SECONDS = 10.0  # for the first answer of a cluster
@@ -23,6 +26,7 @@ ADDRESS_VARIABLE = "RAY_ADDRESS"
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` runs
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
+_sessions: list[SessionFolder] = []  # of the Ray that this process started
 
 
 def cluster_address(address: str | None) -> str | None:
@@ -97,6 +101,8 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", REPORTED_BY_US)
+    if address is None:
+        atexit.register(_remove_sessions)  # before Ray registers its own end, and so run after it
     import ray
 
     if ray.is_initialized():
@@ -114,17 +120,21 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
             ) from error
         return True
     for attempt in range(1, START_ATTEMPTS + 1):
+        _sessions.append(SessionFolder())
+        place = _sessions[-1].path
         try:
             ray.init(
                 address="local",
                 num_cpus=max(num_cpus or 0, os.cpu_count() or 1),
                 include_dashboard=False,
                 object_store_memory=object_store_bytes,
+                _temp_dir=None if place is None else str(place),
                 **quiet,
             )
             return True
         except Exception as error:  # Ray gives its daemons half a minute, and raises a bare Exception after it
             ray.shutdown()
+            _remove_sessions()
             if attempt == START_ATTEMPTS:
                 raise RuntimeError(
                     f"a local Ray did not start in {START_ATTEMPTS} attempts ({error}); is the machine overloaded? "
@@ -155,7 +165,13 @@ def _check_reachable(address: str, source: str) -> None:
 
 
 def stop_ray() -> None:
-    """Disconnects, and ends a Ray that this process started."""
+    """Disconnects, and ends a Ray that this process started, with what it wrote to the disk."""
     with _lock:
         if "ray" in sys.modules:
             sys.modules["ray"].shutdown()
+        _remove_sessions()
+
+
+def _remove_sessions() -> None:
+    while _sessions:
+        _sessions.pop().remove()

@@ -16,6 +16,7 @@ cannot matter. `eval` is asked of the policies that a file belongs to, and not a
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import multiprocessing
@@ -23,7 +24,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,8 @@ class DamageMatrix:
         for verb in verbs:  # loads what is heavy, once, before processes are forked
             subject.restore()
             VERBS[verb](subject.study, "", subject.settings)
+        gc.collect()
+        gc.freeze()  # a collection in a forked process would copy every page that it looks at
         self._expected = {}
         for verb in verbs:
             subject.restore()
@@ -109,7 +112,7 @@ class DamageMatrix:
         """One row per fault of a file and verb that it may matter to; `text` is what was said, where it failed."""
         rows = []
         for verb, fault in itertools.product(self.verbs, FAULTS):
-            if not _matters(verb, fault, name, self._expected[verb]["opened"]):
+            if not self._matters(verb, fault, name):
                 continue
             self.subject.restore()
             self.subject.damage(name, fault)
@@ -119,12 +122,14 @@ class DamageMatrix:
             rows.append({"file": name, "fault": fault, "verb": verb, **row})
         return rows
 
-
-def _matters(verb: str, fault: str, name: str, opened: Set[str]) -> bool:
-    """Whether a fault of a file may matter to a verb that opened these files of the undamaged study."""
-    if verb == "eval":
-        return "policy" in Path(name).parts or Path(name).name == "manifest.json"
-    return name in opened or fault in OF_ABSENCE or (verb == "resume" and name.endswith(MAPPED))
+    def _matters(self, verb: str, fault: str, name: str) -> bool:
+        """Whether a fault of a file may matter to a verb, by the files of the undamaged study that it opened."""
+        if verb == "eval":
+            path = Path(name)
+            is_beside = path.name == "manifest.json" and (self.subject.master / path.parent / "policy").is_dir()
+            return "policy" in path.parts or is_beside
+        is_opened = name in self._expected[verb]["opened"]
+        return is_opened or fault in OF_ABSENCE or (verb == "resume" and name.endswith(MAPPED))
 
 
 def _in_child(subject: Subject, verb: str, name: str, undamaged: Cell | None) -> Cell:

@@ -20,7 +20,7 @@ GRAIN_SECONDS = 0.003
 PATIENCE_SECONDS = 300.0
 GRACE_SECONDS = 30.0  # for processes of a killed study to end by themselves
 MODES = {
-    "inline": ("arms={online-dpo: {method: online_dpo}}",),
+    "inline": ("arms={online-dpo: {method: online_dpo}, expert: {method: expert_iteration}}"),
     "lora": ("policy.lora_rank=4",),
     "asynchronous": ("rl.max_staleness=2", "rl.algorithm=dapo"),
     "ray": ("workers.executor=ray", "workers.num=2", "rl.max_staleness=1"),
@@ -67,6 +67,11 @@ def kill_matrix(folder: Path, modes: Sequence[str], say: Callable[[str], None]) 
     return [_row(mode, folder / mode, say) for mode in modes]
 
 
+def moments_of(mode: str) -> tuple[Moment, ...]:
+    """When a study of this mode is killed: arms that only one mode has are killed too."""
+    return (*MOMENTS[:-2], *MOMENTS[-1:], Moment("expert/samples.jsonl", 1)) if mode == "inline" else MOMENTS
+
+
 def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     folder.mkdir(parents=True)
     settings = MODES[mode]
@@ -75,7 +80,7 @@ def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
         raise RuntimeError(f"the undisturbed study of {mode} ended with {code}: {output[-2000:]}")
     kills, troubles = [], []
     study = folder / "killed"
-    for moment in MOMENTS:
+    for moment in moments_of(mode):
         process = start(study, settings, resume=(study / "config.yaml").exists())
         row = _kill_at(process, moment, study)
         say(f"{mode}: {moment}: {row['end']}")

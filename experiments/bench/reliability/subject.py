@@ -18,7 +18,7 @@ CLOCK_FAMILIES = ("time/", "speed/", "workers/")
 SMALL = (
     *("rl.steps=6", "rl.checkpoint_every=2", "rl.evaluate_every=3", "rl.problems_per_step=4", "rl.group_size=4"),
     *("evaluation.problems_per_level=2", "evaluation.num_samples=2", "evaluation.validation_problems=4"),
-    *("imitation.steps=40", "imitation.num_demonstrations=200", "preference.num_pairs=40"),
+    *("imitation.steps=40", "imitation.num_demonstrations=200", "imitation.step_accuracy=0", "preference.num_pairs=40"),
 )
 # Files that tell of times, or of how a study came about; the checksums in a manifest are of files with times.
 APART = {"provenance.json", "status.json", "manifest.json", "study.json", ".lock", "failure.txt", "stacks.txt"}

@@ -40,7 +40,8 @@ class Damaged:
 
 
 STUDIES = {
-    "finished": Damaged(("rl.steps=2", "rl.checkpoint_every=1"), "finished"),
+    # the files of an arm `rl` are of the same kinds as those of `rlhf`
+    "finished": Damaged(("rl.steps=2", "rl.checkpoint_every=1", "arms={rl: null}"), "finished"),
     "half-way": Damaged(
         ("rl.steps=4", "rl.checkpoint_every=1", "arms={rl: null, dpo: null}"),
         "killed after the third step of rlhf",

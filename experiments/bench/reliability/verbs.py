@@ -117,7 +117,7 @@ def compare(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
 
 def evaluate(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
     """`beyond eval` of the policy that the damaged file belongs to, or of the first arm's."""
-    arm = next((p for p in (study / damaged).parents if (p / "policy").is_dir()), study / "seed-0" / "rl")
+    arm = next((p for p in (study / damaged).parents if (p / "policy").is_dir()), study / "seed-0" / "rlhf")
     code, text = call(["eval", str(arm), *EVAL])
     return Answer(code, text, text)
 

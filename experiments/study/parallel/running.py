@@ -7,6 +7,7 @@ of threads, whatever else runs. On a cluster the study's folder must be on a dis
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -129,12 +130,17 @@ def launcher(experiment: Experiment) -> Callable[[Job], Running]:
     address = experiment.workers.address
     if cluster_address(address) is None:
         return JobProcess
+    files = None
     try:
-        start_ray(address, files=gather(experiment.env))
+        files = gather(experiment.env)
+        start_ray(address, files=files)
     except ConnectionError as error:
         raise UserError(f"workers.address: {error}") from error
     except ValueError as error:
         raise UserError(str(error)) from error
+    finally:
+        if files is not None:
+            shutil.rmtree(files)  # Ray has its own copy now
     return lambda job: JobOnCluster(job, experiment)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.causal import CausalPolicy
+from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.preference.trl_support import (
     contained_trainer,
     dataset_of,
@@ -72,7 +73,8 @@ def train_direct(
     config_class: type,
     options: Mapping[str, Any],
     callback: Any,
-    checkpoints: Path | None,
+    checkpoints: FitCheckpoints | None,
+    begin_at: Path | None,
 ) -> tuple[int, bool]:
     """Trains `policy` in place; the optimizer steps taken, and whether they are all.
 
@@ -81,11 +83,17 @@ def train_direct(
         trainer_class, config_class: trl's, e.g. DPOTrainer and DPOConfig.
         options: of the config, beside those that all fits share.
         callback: see `report_to`.
-        checkpoints: folder for those of the fit, in which a stopped one goes on; None: it begins anew.
+        checkpoints: of the fit; None: a stopped one begins anew.
+        begin_at: the one to go on from.
     """
     with contained_trainer(settings.seed, checkpoints) as folder:
         arguments = training_arguments(
-            folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=settings.seed
+            folder,
+            saves=checkpoints is not None,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            seed=settings.seed,
         )
         trainer = pretokenized(trainer_class)(
             model=policy.model,
@@ -97,7 +105,7 @@ def train_direct(
             processing_class=policy.tokenizer,
             callbacks=[callback],
         )
-        done = train_quietly(trainer)
+        done = train_quietly(trainer, checkpoints, begin_at)
     for model in (policy.model, reference.model):
         vars(model).pop("forward", None)  # trl replaced it on the object (its fused output head)
         model.eval()

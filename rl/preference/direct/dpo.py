@@ -25,8 +25,9 @@ from envs.splits import keyed_rng
 from policies.causal import CausalPolicy, load_policy
 from rl.preference.direct.base import DirectCard, DirectSettings, save_fit, train_direct
 from rl.preference.direct.log_ratios import completion_log_ratios
+from rl.preference.fit_checkpoints import FitCheckpoints, going_on
 from rl.preference.models.reward_card import PairOfPairs
-from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done, token_pairs
+from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, token_pairs
 from rl.records.recorder import Recorder
 from rl.types import Comparison
 
@@ -81,7 +82,7 @@ def fit_dpo(
     *,
     reference_folder: Path | str | None = None,
     stage: str = "dpo",
-    checkpoints: Path | None = None,
+    checkpoints: FitCheckpoints | None = None,
 ) -> DpoCard:
     """Fits the policy in `policy_folder` to `comparisons` and writes it, with its card, to `out_folder`.
 
@@ -90,12 +91,13 @@ def fit_dpo(
 
     Args:
         reference_folder: the start policy that h is measured from; None: `policy_folder` itself.
-        checkpoints: folder for those of the fit, removed when it is done; None: a stopped fit begins anew.
+        checkpoints: of the fit, removed when it is done; None: a stopped fit begins anew.
     Raises:
+        CheckpointError: no checkpoint is whole, or one is of another fit.
         ValueError: no comparison is left to train on.
     """
     began = time.perf_counter()
-    recorder.rewind(stage, steps_done(checkpoints))
+    begin_at = going_on(checkpoints, recorder, stage)
     with quiet_transformers():
         policy = load_policy(policy_folder)
         reference = load_policy(reference_folder or policy_folder)
@@ -116,6 +118,7 @@ def fit_dpo(
             options={"loss_type": [LOSSES[settings.loss]], "label_smoothing": settings.label_smoothing},
             callback=report_to(recorder, stage, "dpo", LOGS),
             checkpoints=checkpoints,
+            begin_at=begin_at,
         )
         after = log_ratios(policy, reference, sample)
         held_out_after = log_ratios(policy, reference, held_out_pairs)

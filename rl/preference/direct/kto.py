@@ -21,8 +21,9 @@ from policies.causal import CausalPolicy, load_policy
 from rl.imitation.demonstrations import encode_prompt
 from rl.preference.direct.base import DirectCard, DirectSettings, save_fit, train_direct
 from rl.preference.direct.log_ratios import completion_log_ratios
+from rl.preference.fit_checkpoints import FitCheckpoints, going_on
 from rl.preference.labels.feedback import Feedback
-from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem, steps_done
+from rl.preference.trl_support import quiet_transformers, report_to, split_by_problem
 from rl.records.recorder import Recorder
 from rl.types import TokenPair
 
@@ -74,7 +75,7 @@ def fit_kto(
     recorder: Recorder,
     *,
     stage: str = "kto",
-    checkpoints: Path | None = None,
+    checkpoints: FitCheckpoints | None = None,
 ) -> KtoCard:
     """Fits the policy in `policy_folder` to `feedback` and writes it, with its card, to `out_folder`.
 
@@ -82,12 +83,13 @@ def fit_kto(
     `checkpoints`, the fit goes on and ends bit for bit as in one go.
 
     Args:
-        checkpoints: folder for those of the fit, removed when it is done; None: a stopped fit begins anew.
+        checkpoints: of the fit, removed when it is done; None: a stopped fit begins anew.
     Raises:
+        CheckpointError: no checkpoint is whole, or one is of another fit.
         ValueError: no good or no bad completion is left to train on, or all of them belong to one prompt.
     """
     began = time.perf_counter()
-    recorder.rewind(stage, steps_done(checkpoints))
+    begin_at = going_on(checkpoints, recorder, stage)
     with quiet_transformers():
         policy, reference = load_policy(policy_folder), load_policy(policy_folder)
         train, held_out = split_by_problem(feedback, settings.held_out, settings.seed)
@@ -109,6 +111,7 @@ def fit_kto(
             options={"loss_type": "kto", "desirable_weight": weights[0], "undesirable_weight": weights[1]},
             callback=report_to(recorder, stage, "kto", LOGS),
             checkpoints=checkpoints,
+            begin_at=begin_at,
         )
         shifts = completion_log_ratios(policy, reference, [_tokens(row, policy) for row in held_out])
     up = [shift for row, shift in zip(held_out, shifts) if row.is_good]
@@ -146,6 +149,7 @@ def kto_columns(rows: Sequence[tuple[TokenPair, bool]]) -> dict[str, list[Any]]:
     """The trainer's columns; the KL baseline pairs each prompt with a completion of the next different prompt.
 
     Raises:
+        CheckpointError: no checkpoint is whole, or one is of another fit.
         ValueError: all rows have one prompt.
     """
     mismatched = []

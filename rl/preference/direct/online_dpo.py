@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.preference.direct.dpo import DpoCard, DpoSettings, fit_dpo
+from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.preference.labels.annotators import Annotator
 from rl.preference.labels.comparisons import PairSelector, collect_comparisons, load_comparisons, save_comparisons
 from rl.preference.labels.label_report import LabelReport
@@ -60,6 +61,7 @@ def fit_online_dpo(
     max_per_problem: int | None = None,
     stage: str = "online_dpo",
     after_round: Callable[[Path, OnlineRound], None] | None = None,
+    identity: Mapping[str, Any] | None = None,
 ) -> list[OnlineRound]:
     """Runs the rounds; the last policy is in `out_folder`/round_<rounds>/policy, each round's labels beside it.
 
@@ -70,6 +72,7 @@ def fit_online_dpo(
         sample: (folder of the current policy, round from 0) -> graded groups of its completions of fresh problems.
         num_pairs: judgements in all; num_pairs // rounds in each round.
         after_round: told the folder of a finished round's policy and its report, e.g. to evaluate.
+        identity: of this fit, which checkpoints must have.
     Raises:
         ValueError: fewer judgements than rounds, or a round without two different completions of any problem.
     """
@@ -98,7 +101,7 @@ def fit_online_dpo(
                 recorder,
                 reference_folder=policy_folder,
                 stage=f"{stage}_round_{number + 1}",
-                checkpoints=folder / "checkpoints",
+                checkpoints=FitCheckpoints(folder / "checkpoints", identity and {**identity, "round": number + 1}),
             )
             if fit.interrupted:
                 break

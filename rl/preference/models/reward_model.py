@@ -12,7 +12,7 @@ import copy
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import trl
 from envs.splits import keyed_rng
 from policies.causal import CausalPolicy, load_policy
 from policies.scoring.reward_model import RewardModel
+from rl.preference.fit_checkpoints import FitCheckpoints, going_on
 from rl.preference.models.reward_card import PairOfPairs, RewardModelCard, reward_model_card
 from rl.preference.trl_support import (
     contained_trainer,
@@ -30,7 +31,6 @@ from rl.preference.trl_support import (
     quiet_transformers,
     report_to,
     split_by_problem,
-    steps_done,
     token_pairs,
     train_quietly,
     training_arguments,
@@ -81,6 +81,7 @@ def fit_reward_model(
     *,
     start_completions: Sequence[TokenPair] = (),
     stage: str = "reward_model",
+    identity: Mapping[str, Any] | None = None,
 ) -> RewardModelCard:
     """Fits reward models to `comparisons` and writes them, their normalisers and the card to `out_folder`.
 
@@ -91,7 +92,9 @@ def fit_reward_model(
         policy_folder: the start policy, in Hugging Face form; every member starts from its trunk.
         start_completions: (prompt tokens, completion tokens) sampled by the start policy, for normalisation; a
             thousand are plenty. Without them, a sample of the compared completions serves.
+        identity: of this fit, which checkpoints must have.
     Raises:
+        CheckpointError: no checkpoint of the member that was being fitted is whole, or one is of another fit.
         ValueError: no comparison is left to train on.
     """
     began = time.perf_counter()
@@ -101,7 +104,7 @@ def fit_reward_model(
         if not train:
             raise ValueError(f"{len(comparisons)} comparisons, {len(held_out)} held out: none is left to train on")
         pairs = [token_pairs(c, policy) for c in train]
-        members, finished = _fit_members(policy, pairs, settings, Path(out_folder), recorder, stage)
+        members, finished = _fit_members(policy, pairs, settings, Path(out_folder), recorder, stage, identity)
         sample = keyed_rng("reward sample", settings.seed).sample(pairs, min(len(pairs), SAMPLE_PAIRS))
         reference = list(start_completions) or [side for pair in sample for side in pair]
         reward = ProxyReward(
@@ -133,6 +136,7 @@ def _fit_members(
     folder: Path,
     recorder: Recorder,
     stage: str,
+    identity: Mapping[str, Any] | None,
 ) -> tuple[list[RewardModel], bool]:
     """The members, saved as they are done and read back when they are there; and whether they are all done."""
     members: list[RewardModel] = []
@@ -143,10 +147,10 @@ def _fit_members(
             continue
         if recorder.stop_requested and members:
             return members, False
-        seed, checkpoints = settings.seed + index, folder / f"checkpoints_{index}"
+        seed, whose = settings.seed + index, None if identity is None else {**identity, "member": index}
         own_stage = f"{stage}_{index}" if settings.members > 1 else stage
         members.append(RewardModel.from_policy(policy, seed, settings.layers))
-        recorder.rewind(own_stage, steps_done(checkpoints))
+        checkpoints = FitCheckpoints(folder / f"checkpoints_{index}", whose)
         if not fit_bradley_terry(
             members[-1], pairs, settings, recorder, seed=seed, stage=own_stage, checkpoints=checkpoints
         ):
@@ -163,20 +167,28 @@ def fit_bradley_terry(
     *,
     seed: int,
     stage: str = "reward_model",
-    checkpoints: Path | None = None,
+    checkpoints: FitCheckpoints | None = None,
 ) -> bool:
     """Trains `model` in place on (chosen, rejected) token pairs with trl's RewardTrainer; False when it was stopped.
 
     Args:
-        checkpoints: folder for those of the fit, in which a stopped one goes on; None: it begins anew.
+        checkpoints: of the fit; None: a stopped one begins anew.
+    Raises:
+        CheckpointError: no checkpoint is whole, or one is of another fit.
     """
+    begin_at = going_on(checkpoints, recorder, stage)
     chosen, rejected = ([[*pair[side][0], *pair[side][1]] for pair in pairs] for side in (0, 1))
     lengths = [max(len(c), len(r)) for c, r in zip(chosen, rejected)]
     dataset = dataset_of({"chosen_ids": chosen, "rejected_ids": rejected, "length": lengths})
     tokenizer = _padded_tokenizer(model, [*chosen, *rejected])
     with contained_trainer(seed, checkpoints) as folder:
         arguments = training_arguments(
-            folder, epochs=settings.epochs, batch_size=settings.batch_size, lr=settings.lr, seed=seed
+            folder,
+            saves=checkpoints is not None,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            lr=settings.lr,
+            seed=seed,
         )
         trainer = pretokenized(trl.RewardTrainer)(
             model=model.model,
@@ -185,7 +197,7 @@ def fit_bradley_terry(
             processing_class=tokenizer,
             callbacks=[report_to(recorder, stage, "reward_model", LOGS)],
         )
-        _, finished = train_quietly(trainer)
+        _, finished = train_quietly(trainer, checkpoints, begin_at)
     model.model.eval()
     return finished
 

@@ -59,13 +59,13 @@ def test_rewinding_removes_what_will_be_recorded_again_and_nothing_else(tmp_path
         append_jsonl(tmp_path / "warnings.jsonl", [{"stage": "rl", "step": step, "message": "m"}])
         append_jsonl(tmp_path / "evals.jsonl", [{"policy": "rl", "step": step}])
     append_jsonl(tmp_path / "evals.jsonl", [{"policy": "rl", "step": None}])  # the test of an earlier stage
-    folder.rewind("rl", 3)
+    folder.rewind("rl", 3, samples=4)
     rows = [(row["stage"], row["step"]) for row in read_jsonl(tmp_path / "metrics.jsonl")]
     assert rows.count(("rl", 3)) == 1
     assert max(step for stage, step in rows if stage == "rl") == 3
     assert max(step for stage, step in rows if stage == "other") == 5
-    for name in ("samples", "warnings"):
-        assert [row["step"] for row in read_jsonl(tmp_path / f"{name}.jsonl")] == [1, 2, 3]
+    for name, kept in (("samples", [1, 2, 3, 4]), ("warnings", [1, 2, 3])):
+        assert [row["step"] for row in read_jsonl(tmp_path / f"{name}.jsonl")] == kept
     assert [row["step"] for row in read_jsonl(tmp_path / "evals.jsonl")] == [1, 2, 3, None]
 
 

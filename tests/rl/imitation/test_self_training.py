@@ -208,11 +208,24 @@ class Killed(BaseException):
 
 
 class StopsAt(SilentRecorder):
-    """Requests a stop, or dies, when a stage has made so many steps."""
+    """Requests a stop, or dies, when a stage has made so many steps.
 
-    def __init__(self, stage, step, *, kill):
+    Attributes:
+        sampled: rounds whose samples are in the file, which outlives a run.
+    """
+
+    def __init__(self, stage=None, step=None, *, kill=False, sampled=None):
         super().__init__()
         self.at, self.kill = (stage, step), kill
+        self.sampled = [] if sampled is None else sampled
+
+    def rewind(self, stage, step, *, samples=None):
+        super().rewind(stage, step, samples=samples)
+        if stage == "expert_iteration":
+            self.sampled[:] = [number for number in self.sampled if number <= (step if samples is None else samples)]
+
+    def samples(self, stage, step, groups):
+        self.sampled.append(step)
 
     def progress(self, stage, done, total, note=""):
         if (stage, done) == self.at:
@@ -245,12 +258,14 @@ def test_stopped_or_killed_in_any_round_it_ends_bit_for_bit_as_in_one_go(
         return learner, [replace(report, seconds=0.0) for report in reports]
 
     whole, reports = go(SilentRecorder())
+    ended = StopsAt(stage, step, kill=kill)
     if kill:
         with pytest.raises(Killed):
-            go(StopsAt(stage, step, kill=True), tmp_path)
+            go(ended, tmp_path)
     else:
-        assert len(go(StopsAt(stage, step, kill=False), tmp_path)[1]) < 2
-    resumed, after = go(SilentRecorder(), tmp_path)
+        assert len(go(ended, tmp_path)[1]) < 2
+    resumed, after = go(StopsAt(sampled=ended.sampled), tmp_path)
+    assert ended.sampled == [1, 2]
     assert after == reports
     assert all(torch.equal(a, b) for a, b in zip(whole.weights().values(), resumed.weights().values()))
     assert RolloutLog(tmp_path / "rollouts").steps() == [0, 1]

@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import rl.learning.checkpoint
+import rl.learning.checkpoint_manifest
 from rl.learning.checkpoint import CheckpointError, Checkpoints, TornCheckpointError, read_checkpoint
 
 STATE = {
@@ -135,7 +135,7 @@ def test_when_every_checkpoint_is_torn_nothing_is_made_up(tmp_path):
 
 @pytest.mark.parametrize("number", [1, 99])
 def test_another_format_is_refused_by_name_and_not_skipped(tmp_path, monkeypatch, number):
-    monkeypatch.setattr(rl.learning.checkpoint, "FORMAT", number)
+    monkeypatch.setattr(rl.learning.checkpoint_manifest, "FORMAT", number)
     path = Checkpoints(tmp_path).save(1, STATE)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match=f"format {number}"):
@@ -154,7 +154,7 @@ def test_a_checkpoint_that_may_not_be_read_is_an_error_that_says_so(tmp_path, mo
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(rl.learning.checkpoint, "_digest", refuse)
+    monkeypatch.setattr(rl.learning.checkpoint_manifest, "_digest", refuse)
     with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*: Permission denied"):
         Checkpoints(tmp_path).latest(lambda message: None)
 
@@ -188,7 +188,7 @@ def test_a_disk_that_refuses_is_explained_and_the_last_checkpoint_is_intact(tmp_
     def refuse(path):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(rl.learning.checkpoint, "flush", refuse)
+    monkeypatch.setattr(rl.learning.checkpoint_manifest, "flush", refuse)
     with pytest.raises(CheckpointError, match=rf"(?i){words}.*last good checkpoint is intact"):
         checkpoints.save(2, STATE)
     monkeypatch.undo()
@@ -212,18 +212,19 @@ def test_a_real_limit_on_file_size_is_explained(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("point", ["_digest", "flush", "save_file"])
+@pytest.mark.parametrize("point", ["checkpoint_manifest._digest", "checkpoint_manifest.flush", "checkpoint.save_file"])
 def test_a_process_killed_while_it_writes_leaves_the_checkpoint_before(tmp_path, point):
     code = f"""
-        import os, torch, rl.learning.checkpoint as module
+        import os, torch, rl.learning.checkpoint, rl.learning.checkpoint_manifest
+        from rl import learning
         from rl.learning.checkpoint import Checkpoints
         checkpoints = Checkpoints({str(tmp_path)!r})
         checkpoints.save(1, {{"w": torch.ones(3)}})
-        original, calls = module.{point}, []
+        original, calls = learning.{point}, []
         def dies(*arguments):
             original(*arguments)
             os.kill(os.getpid(), 9)
-        module.{point} = dies
+        learning.{point} = dies
         checkpoints.save(2, {{"w": torch.zeros(3)}})
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, timeout=120)

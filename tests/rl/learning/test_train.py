@@ -155,7 +155,8 @@ def test_a_step_without_any_group_left_changes_no_weight_and_is_told(world):
     learner, recorder, result = run(world, algorithm=KeepsNone(), settings=replace(SETTINGS, steps=2))
     assert learner.updates == 0
     assert result.steps == 2
-    assert any("no group was left" in message for _, message in recorder.warnings)
+    told = [message for _, message in recorder.warnings if "no group was left" in message]
+    assert [message.partition(":")[0] for message in told] == ["step 1", "step 2"]
 
 
 class StopAfter(SilentRecorder):

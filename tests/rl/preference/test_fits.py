@@ -11,6 +11,7 @@ from envs.types import Problem
 from rl.preference.direct.dpo import DpoSettings, fit_dpo, log_ratios
 from rl.preference.direct.kto import KtoSettings, balanced_weights, fit_kto
 from rl.preference.direct.log_ratios import completion_log_ratios
+from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.preference.labels.feedback import from_comparisons
 from rl.preference.models.reward_card import ranking_accuracy
 from rl.preference.models.reward_model import (
@@ -283,14 +284,15 @@ class StopsAtStep(SilentRecorder):
 @pytest.mark.parametrize("step", [3, 8])  # in the first and in the second of two epochs of 6 or 5 steps
 def test_a_stopped_fit_goes_on_and_ends_bit_for_bit_as_in_one_go(start, tmp_path, kind, step):
     def fit(name, recorder):
-        out, checkpoints = tmp_path / name, tmp_path / f"{name} checkpoints"
+        out, kept = tmp_path / name, tmp_path / f"{name} checkpoints"
+        checkpoints = FitCheckpoints(kept)
         if kind == "dpo":
-            return fit_dpo(start, planted(), DPO, out, recorder, checkpoints=checkpoints), out, checkpoints
+            return fit_dpo(start, planted(), DPO, out, recorder, checkpoints=checkpoints), out, kept
         if kind == "kto":
             return (
                 fit_kto(start, from_comparisons(planted()), KTO, out, recorder, checkpoints=checkpoints),
                 out,
-                checkpoints,
+                kept,
             )
         return fit_reward_model(start, planted(), RM, out, recorder), out / "member_0", out / "checkpoints_0"
 
@@ -305,6 +307,25 @@ def test_a_stopped_fit_goes_on_and_ends_bit_for_bit_as_in_one_go(start, tmp_path
     assert (folder / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     assert {**resumed.to_json(), "seconds": 0} == {**whole.to_json(), "seconds": 0}
     assert not kept.exists()  # done: nothing is left to go on from
+
+
+def test_a_torn_checkpoint_of_a_fit_is_named_and_the_one_before_it_used(start, tmp_path):
+    def fit(name, recorder):
+        return fit_dpo(
+            start, planted(), DPO, tmp_path / name, recorder, checkpoints=FitCheckpoints(tmp_path / f"{name} kept")
+        )
+
+    fit("whole", SilentRecorder())
+    fit("broken", StopsAtStep(3))
+    fit("broken", StopsAtStep(8))
+    torn = tmp_path / "broken kept" / "checkpoint-8" / "optimizer.pt"
+    torn.write_bytes(torn.read_bytes()[:-1])
+    again = SilentRecorder()
+    assert not fit("broken", again).interrupted
+    (warning,) = again.warnings
+    assert "checkpoint-8 is torn: optimizer.pt" in str(warning)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "broken")]
+    assert weights[0] == weights[1]
 
 
 def test_a_stop_asked_for_at_the_last_step_comes_too_late_to_interrupt(start, tmp_path):

@@ -1,0 +1,74 @@
+"""Where a Ray that this process started keeps its sockets and logs: a folder that goes when that Ray does.
+
+Ray's own choice is /tmp/ray, where every session stays for ever. A folder of a process that was killed is removed by
+the next that makes one: its lock, which is the operating system's, is free then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TextIO
+
+PREFIX = "beyond-ray-"
+LOCK = ".lock"
+LONGEST = 40  # characters of the folder's path: below it, paths of sockets have up to 64 more, and 103 are allowed
+PATIENCE_SECONDS = 5.0  # for Ray's processes to end, which write there until then
+
+
+class SessionFolder:
+    """A new folder, in the first temporary directory that is short enough; without one, Ray's own choice stands.
+
+    Attributes:
+        path: None: Ray's own choice.
+    """
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self._lock: TextIO | None = None
+        places = [Path(name) for name in (os.environ.get("RAY_TMPDIR"), tempfile.gettempdir(), "/tmp") if name]
+        place = next((p for p in places if p.is_dir() and len(str(p)) + len(PREFIX) + 9 <= LONGEST), None)
+        if place is None:
+            return
+        _sweep(place)
+        while self._lock is None:  # a sweep may come between
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+            self._lock = _locked(self.path)
+
+    def remove(self) -> None:
+        """Removes it, after Ray has ended."""
+        if self.path is None:
+            return
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self.path.exists() and time.monotonic() < until:
+            shutil.rmtree(self.path, ignore_errors=True)  # a process that is ending may write meanwhile
+            time.sleep(0.01)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _sweep(place: Path) -> None:
+    """Removes folders whose process is gone."""
+    for lock_file in place.glob(f"{PREFIX}*/{LOCK}"):
+        folder = lock_file.parent
+        if (lock := _locked(folder)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)  # of another user: theirs to remove
+            lock.close()
+
+
+def _locked(folder: Path) -> TextIO | None:
+    """The folder's lock, held until it is closed or this process ends; None where another has it."""
+    try:
+        file = (folder / LOCK).open("a")
+    except OSError:  # another user's, or gone
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file

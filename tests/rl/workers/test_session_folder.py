@@ -1,0 +1,70 @@
+"""What a Ray of our own writes to the disk goes with it."""
+
+import glob
+import subprocess
+import sys
+
+import pytest
+
+from rl.workers import session_folder
+from rl.workers.session_folder import PREFIX, SessionFolder
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(session_folder, "LONGEST", len(str(tmp_path)) + 20)
+    return tmp_path
+
+
+def test_a_folder_is_removed_with_what_is_in_it(place):
+    folder = SessionFolder()
+    (folder.path / "session" / "logs").mkdir(parents=True)
+    folder.remove()
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_a_living_ones_is_not(place):
+    code = f"""
+import os, signal
+from rl.workers import session_folder
+session_folder.LONGEST = {session_folder.LONGEST}
+session_folder.SessionFolder()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (killed,) = place.iterdir()
+    living, next_one = SessionFolder(), SessionFolder()
+    assert set(place.iterdir()) == {living.path, next_one.path}
+    assert killed not in (living.path, next_one.path)
+    living.remove()
+    next_one.remove()
+
+
+def test_a_path_that_is_too_long_for_sockets_is_not_taken(tmp_path, monkeypatch):
+    deep = tmp_path / ("long" * 10)
+    deep.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(deep))
+    folder = SessionFolder()
+    assert folder.path is None or deep not in folder.path.parents
+    folder.remove()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_ray_of_ones_own_leaves_nothing(tmp_path):
+    code = """
+import glob, sys
+from rl.workers.cluster import _sessions, start_ray, stop_ray
+start_ray("local")
+(session,) = _sessions
+assert glob.glob(f"{session.path}/session_2*/logs/*"), "Ray is not there"
+if len(sys.argv) > 1:
+    stop_ray()
+print(session.path)
+"""
+    for how in ([], ["stop"]):  # at the end of the process, or before
+        done = subprocess.run([sys.executable, "-c", code, *how], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert PREFIX in done.stdout
+        assert not glob.glob(done.stdout.strip())
