@@ -11,12 +11,15 @@ from typing import Any, ClassVar
 
 from envs.demonstrators.base import Demonstrator, StepDemonstrator, corrupt_solution
 from envs.grading import grade_response, make_verifier
+from envs.long_prompts import PromptRoom, cut_to_room
 from envs.prompts import present
 from envs.splits import draw_problem
 from envs.types import Check, EnvSpec, Message, Mistake, Problem, Step, StopReason, TaskStream
 from verifiers.types import Verdict, Verifier
 
 TAGS = "<answer> ... </answer>"  # what announces answers of several lines
+MAX_REDRAWS = 100  # draws until a prompt fits, where those that do not are left out
+FAR = 1 << 40  # from an index to the next that is drawn in its place: further than any run counts
 
 
 class Environment:
@@ -43,6 +46,8 @@ class Environment:
     template: str = ""  # name or text of a prompt template (envs/prompts.py); "": the prompt as generated
     system: str = ""  # a system message, before prompts that are messages
     shots: int = 0  # worked examples of the training split, shown before each question
+    long_prompts: str = "refuse"  # of prompts without room in the policy's context: refuse, drop or cut
+    room: PromptRoom | None = None  # of the policy that problems are drawn for; set by `fit`
     verify: ClassVar[str | Mapping[str, Any] | Verifier | Check] = "exact"
     mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})
     spec: EnvSpec | None = None  # what rebuilds this environment in another process; set by the registry
@@ -63,10 +68,47 @@ class Environment:
         """Problem `index` of a split: a pure function of (environment, seed, split, index, level).
 
         Without `level`, levels alternate in the order of `levels`. The prompt is written with `template`, which does
-        not change the problem's identity.
+        not change the problem's identity. Where the policy has no room for the prompt, `long_prompts` says what to do.
+
+        Raises:
+            ValueError: there is no room for the prompt, and `long_prompts` does not mend it.
         """
-        problem = self.draw(index, split=split, seed=seed, level=level)
+        drawn = self.draw(index, split=split, seed=seed, level=level)
+        problem = self.write_prompt(drawn)
+        if self.room is None or self.room.holds(problem):
+            return problem
+        if self.long_prompts == "cut":
+            return cut_to_room(drawn, self.room, self.write_prompt)
+        if self.long_prompts == "drop":
+            for attempt in range(1, MAX_REDRAWS):
+                other = self.write_prompt(self.draw(index + attempt * FAR, split=split, seed=seed, level=level))
+                if self.room.holds(other):
+                    return replace(other, index=index)
+            raise ValueError(
+                f"environment {self.name!r}: in {MAX_REDRAWS} draws from split {split!r} there was no prompt of "
+                f"{self.room.limit(split):,} tokens or fewer, for which the policy has room"
+            )
+        raise ValueError(
+            f"{self.place_of(drawn)}: its prompt has {self.room.count(problem):,} tokens, and the policy has room for "
+            f"{self.room.limit(split):,}; long_prompts=drop leaves such problems out, cut shortens them"
+        )
+
+    def write_prompt(self, problem: Problem) -> Problem:
+        """A problem as it is put to the policy: with `template`, `system` and `shots` around its question."""
         return present(problem, self.template, mark=self.mark, system=self.system, shots=self.worked_examples)
+
+    def fit(self, room: PromptRoom) -> None:
+        """From here on problems are drawn for a policy with this room for prompts.
+
+        Raises:
+            ValueError: `shots` asks for worked examples that there are not.
+        """
+        self.worked_examples  # noqa: B018  # drawn before, since they are no prompts themselves
+        self.room = room
+
+    def place_of(self, problem: Problem) -> str:
+        """Where a problem comes from, in words: a row of a file, or the index of a draw."""
+        return f"environment {self.name!r}, problem {problem.index} of split {problem.split!r}, level {problem.level}"
 
     @cached_property
     def worked_examples(self) -> tuple[tuple[Problem, str], ...]:
@@ -106,6 +148,14 @@ class Environment:
 
     def stream_size(self, stream: TaskStream, split: str) -> int | None:
         """How many problems a task stream has; None: as many as one draws."""
+        return None
+
+    def stream_env(self, stream: TaskStream) -> Environment:
+        """The environment whose problems a task stream has: this one, unless it combines several."""
+        return self
+
+    def all_problems(self, split: str, level: int) -> Sequence[Problem] | None:
+        """Every problem of a split and level before its template; None where they are drawn without end."""
         return None
 
     def notes(self) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def grade_response(judge: Verifier | Check, problem: Problem, response: str) -> 
     """
     if isinstance(judge, Verifier):
         verdict = judge.verify(response, problem.answer)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"{type(judge).__name__}.verify gave {verdict!r:.60}, expected a verifiers.Verdict")
     else:
         verdict = grade_by_check(judge, problem, response)
     return judge_written_steps(verdict, response)

@@ -11,7 +11,8 @@ from typing import Any
 from envs.demonstrators.base import ConversationDemonstrator, Demonstrator
 from envs.demonstrators.writers import make_demonstrator, who_writes
 from envs.environment import Environment
-from envs.registry import environment, make, parse_levels
+from envs.long_prompts import PromptRoom
+from envs.registry import environment, make, parse_levels, parse_reference
 from envs.splits import keyed_rng
 from envs.types import Message, Problem, Step, TaskStream
 from verifiers.types import Verdict
@@ -30,6 +31,7 @@ class Mixture(Environment):
         parts: name of a part -> weight, or -> {weight: ..., env: ..., settings}; the name is the environment's, or any
             other where `env` is given. A sequence of references means equal weights.
         levels: training levels; each part draws from those it has. None: all that any part has.
+        template, system, shots, long_prompts: of the parts that name none of their own.
 
     Example (YAML)::
 
@@ -41,9 +43,19 @@ class Mixture(Environment):
             chains: {env: arithmetic_chain, weight: 1, levels: 1-3}
     """
 
-    def __init__(self, parts: Mapping[str, Any] | Sequence[str], levels: Any = None) -> None:
+    def __init__(
+        self,
+        parts: Mapping[str, Any] | Sequence[str],
+        levels: Any = None,
+        template: str = "",
+        system: str = "",
+        shots: int = 0,
+        long_prompts: str = "refuse",
+    ) -> None:
         entries = parts if isinstance(parts, Mapping) else dict.fromkeys(parts, 1.0)
-        read = {name: _read_part(name, entry) for name, entry in entries.items()}
+        given = {"template": template, "system": system, "shots": shots, "long_prompts": long_prompts}
+        shared = {key: value for key, value in given.items() if value not in ("", 0, "refuse")}
+        read = {name: _read_part(name, entry, shared) for name, entry in entries.items()}
         self.shares = _shares({name: weight for name, (_, weight) in read.items()})
         self.parts = {name: part for name, (part, _) in read.items()}
         every = sorted({level for part in self.parts.values() for level in part.levels})
@@ -77,6 +89,15 @@ class Mixture(Environment):
         """Problem `index` of a part's level, labelled with the part's name."""
         problem = self.parts[stream.part].problem(index, split=split, seed=seed, level=stream.level)
         return _labelled(problem, stream.part)
+
+    def stream_env(self, stream: TaskStream) -> Environment:
+        """The part that a task stream is of."""
+        return self.parts[stream.part]
+
+    def fit(self, room: PromptRoom) -> None:
+        """From here on every part's problems are drawn for a policy with this room for prompts."""
+        for part in self.parts.values():
+            part.fit(room)
 
     def stream_size(self, stream: TaskStream, split: str) -> int | None:
         """How many problems the part has of the level."""
@@ -178,8 +199,12 @@ class MixtureDemonstrator:
         return (Message("assistant", writer.write(problem, rng)),)
 
 
-def _read_part(name: str, entry: Any) -> tuple[Environment, float]:
-    """(environment, weight) of an entry: a weight, or a mapping."""
+def _read_part(name: str, entry: Any, shared: Mapping[str, Any]) -> tuple[Environment, float]:
+    """(environment, weight) of an entry: a weight, or a mapping.
+
+    Args:
+        shared: settings of the mixture, for parts that name none of these.
+    """
     if isinstance(entry, Mapping):
         settings = dict(entry)
         weight, ref = settings.pop("weight", 1.0), settings.pop("env", name)
@@ -187,7 +212,8 @@ def _read_part(name: str, entry: Any) -> tuple[Environment, float]:
         weight, ref, settings = entry, name, {}
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise ValueError(f"part {name!r} has weight {weight!r}, expected a number above 0 (leave out what has none)")
-    part = make(ref, **settings)
+    own = parse_reference(ref).settings
+    part = make(ref, **{**{key: value for key, value in shared.items() if key not in own}, **settings})
     if isinstance(part, Mixture):
         raise ValueError(f"part {name!r} is a mixture: name its parts in this one")
     return part, float(weight)

@@ -27,13 +27,15 @@ from urllib.parse import parse_qsl
 
 from envs.builtin import BUILT_IN
 from envs.environment import Environment
+from envs.long_prompts import ON_LONG
 from envs.prompts import MAX_SHOTS
 from envs.types import Check, EnvSpec, Mistake, Problem
-from verifiers.parts import entry_point, plugged_in
+from verifiers.parts import entry_point, load_entry_point, plugged_in
 from verifiers.plugins import FILE_MODULE_PREFIX, load_attribute, suggest
 from verifiers.types import Verifier
+from verifiers.watching import watched
 
-COMMON_SETTINGS = ("levels", "ood_levels", "template", "system", "shots")  # every environment takes them
+COMMON_SETTINGS = ("levels", "ood_levels", "template", "system", "shots", "long_prompts")  # every one takes them
 VARIADIC = "..."
 MAX_LEVELS = 10_000  # that a span may name
 
@@ -119,7 +121,7 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
         ref: see the module's docstring. A spec gives its own settings.
         settings: override those in the reference. Every environment also takes `levels` and `ood_levels` (a sequence,
             or text such as "1-4" or "1,3"), `template` (a prompt template, see envs/prompts.py), `system` (a system
-            message) and `shots` (worked examples before each question).
+            message), `shots` (worked examples before each question) and `long_prompts` (refuse, drop or cut).
     Raises:
         ValueError: no environment of this name; the message names the nearest ones.
         TypeError: a setting that the environment does not have.
@@ -151,6 +153,8 @@ def _check_prompting(settings: Mapping[str, Any]) -> None:
     shots = settings.get("shots", 0)
     if not isinstance(shots, int) or isinstance(shots, bool) or not 0 <= shots <= MAX_SHOTS:
         raise ValueError(f"shots is {shots!r}, expected a number of worked examples from 0 to {MAX_SHOTS}")
+    if settings.get("long_prompts", "refuse") not in ON_LONG:
+        raise ValueError(f"long_prompts is {settings['long_prompts']!r}, expected one of {', '.join(ON_LONG)}")
     for key in ("template", "system"):
         if not isinstance(settings.get(key, ""), str):
             raise ValueError(f"{key} is {settings[key]!r}, expected text")
@@ -251,12 +255,12 @@ def _resolve(name: str) -> tuple[type[Environment], str | None]:
     head, colon, tail = name.rpartition(":") if name.count(":") == 1 else name.partition(":")
     if colon:
         if head.endswith(".py"):
-            return as_class(load_attribute(name), name), None
+            return watched(as_class(load_attribute(name), name), "environment", name), None
         scheme = _find(head)
         if scheme is not None:
             return scheme, tail
         if "." in head or importlib.util.find_spec(head) is not None:
-            return as_class(load_attribute(name), name), None
+            return watched(as_class(load_attribute(name), name), "environment", name), None
     names = [*BUILT_IN, *_REGISTERED, *plugged_in("environment")]
     raise ValueError(
         f"no environment is called {name!r}{suggest(name, names) or '.'} An environment of your own is named "
@@ -283,7 +287,9 @@ def _find(name: str) -> type[Environment] | None:
     if name in _REGISTERED:
         return _REGISTERED[name]
     point = entry_point("environment", name)
-    return None if point is None else as_class(point.load(), f"entry point {point.name} = {point.value}")
+    if point is None:
+        return None
+    return as_class(load_entry_point("environment", point), f"entry point {point.name} = {point.value}")
 
 
 def get_class(name: str) -> type[Environment]:

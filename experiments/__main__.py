@@ -18,10 +18,12 @@ import typer
 from typer.core import TyperGroup
 
 import verifiers
-from experiments.run.errors import EXIT_RUN_FAILED, UserError
+from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE, UserError, with_place
+from experiments.run.supervision import supervise_own_code
 from experiments.run.terminal import printable
 from rl.learning.files import ADVICE, disk_advice
 from verifiers import plugins
+from verifiers.watching import ENDED, has_begun, own_part_of, tell_phase
 
 VERBS = {  # verb -> where it is, and what the list of verbs says of it
     "study": ("experiments.cli.study:study", "Run every arm of a config from one start, compare, report."),
@@ -174,6 +176,7 @@ def options(
 
 def main() -> None:
     """Entry point: a user's mistake ends in one or two lines and an exit code, never a traceback."""
+    supervise_own_code()
     try:
         _check_packages()
         app()
@@ -191,6 +194,14 @@ def main() -> None:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".removesuffix(": ")
         print(f"error: out of memory ({told}): raise the limit (ulimit -v), or free some memory", file=sys.stderr)
         sys.exit(EXIT_RUN_FAILED)
+    except Exception as error:
+        part = own_part_of(error)
+        if part is None:
+            raise
+        print(f"error: {printable(part + ': ' * bool(part) + with_place(error))}", file=sys.stderr)
+        sys.exit(EXIT_RUN_FAILED if has_begun() else EXIT_USAGE)
+    finally:
+        tell_phase(ENDED)
 
 
 def _check_packages() -> None:

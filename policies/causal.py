@@ -55,6 +55,12 @@ class CausalPolicy:
         """Number of weights, shared ones counted once."""
         return sum(p.numel() for p in self.model.parameters())
 
+    @property
+    def context(self) -> int | None:
+        """Tokens of prompt and completion that the model reads at most; None where its config does not say."""
+        length = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return length if isinstance(length, int) else None
+
     def encode(self, prompt: str | Messages, tools: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
         """Token ids of a prompt; messages go through the tokenizer's chat template up to the assistant's turn.
 
@@ -211,6 +217,32 @@ def load_policy(
     with told_as_value_error(f"the tokenizer in {where} cannot be loaded"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
     return CausalPolicy(model.to(device).eval(), tokenizer)
+
+
+def load_reader(path_or_id: str | Path, *, trust_remote_code: bool = False) -> CausalPolicy:
+    """The policy without its weights: it encodes and decodes, and its config says how long a context is.
+
+    For what is asked before anything is trained, such as the length of prompts.
+
+    Raises:
+        OSError, ValueError: as `load_policy`.
+    """
+    adapter = adapter_of(path_or_id)
+    where = located(path_or_id if adapter is None else adapter.base)
+    if Path(where).is_dir():
+        check_model_config(Path(where))
+    with quiet(), told_as_value_error(f"config and tokenizer in {where} cannot be loaded"):
+        config = transformers.AutoConfig.from_pretrained(where, trust_remote_code=trust_remote_code)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, trust_remote_code=trust_remote_code)
+    return CausalPolicy(_NoWeights(config), tokenizer)
+
+
+class _NoWeights(nn.Module):
+    """Stands where a model would be."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
 
 
 def torch_dtype(name: str) -> torch.dtype:

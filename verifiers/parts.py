@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from verifiers.plugins import ENTRY_POINT_GROUP, load_attribute, suggest
+from verifiers.watching import LOADING_PATIENCE, running, watched
 
 KINDS = {  # kind of part -> what the entry points of its plug-ins are called
     "environment": "environments",
@@ -74,18 +75,25 @@ def find_part(kind: str, name: str, built_in: Mapping[str, Any]) -> Any:
         return built_in[name]
     if ":" in name:
         try:
-            return load_attribute(name)
+            return watched(load_attribute(name), kind, name)
         except ValueError as error:
             raise ValueError(f"{kind} {name!r}: {error}") from error
     point = entry_point(kind, name)
     if point is not None:
-        return point.load()
+        return load_entry_point(kind, point)
     names = [*built_in, *plugged_in(kind)]
     known = f"one of {', '.join(names)}, or " if names else ""
     raise ValueError(
         f"unknown {kind} {name!r}{suggest(name, names, most=2)}; expected {known}one of your own: "
         "package.module:attribute or path/to/file.py:attribute"
     )
+
+
+def load_entry_point(kind: str, point: EntryPoint) -> Any:
+    """What an installed package offers under a name."""
+    with running(f"{kind} {point.name} ({point.value}), while it is loaded", seconds=LOADING_PATIENCE):
+        found = point.load()
+    return watched(found, kind, point.name, point.value)
 
 
 def check_methods(kind: str, name: str, made: Any, methods: Iterable[str], *, attributes: Iterable[str] = ()) -> None:

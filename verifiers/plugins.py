@@ -16,11 +16,13 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from verifiers.watching import LOADING_PATIENCE, running
 
 FILE_MODULE_PREFIX = "beyond_imitation_file_"
 ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
@@ -48,8 +50,10 @@ def load_attribute(name: str) -> Any:
     if not colon:
         raise ValueError(f"{name!r} is neither package.module:attribute nor path/to/file.py:attribute")
     check_trusted(location)
+    is_ours = location.partition(".")[0] in OURS and not location.endswith(".py")
     try:
-        value: Any = load_module(location)
+        with nullcontext() if is_ours else running(f"{name}, while it is loaded", seconds=LOADING_PATIENCE):
+            value: Any = load_module(location)
     except (ImportError, FileNotFoundError) as error:
         raise ValueError(f"cannot import {location!r}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever stands at the top of somebody's file

@@ -23,6 +23,14 @@ _SIGNS = r"[-+*/^()\[\]|=<>.,;\d\s]*"
 _FORMULA = re.compile(rf"{_SIGNS}(?:(?:[xyzuvktn]|sin|cos|exp|log|sqrt){_SIGNS})*")
 _COMMAND = re.compile(r"^[A-Z][a-z]+ (?:the \w+ (?:of|between) )?")
 MANY = 20  # frequent answers, small numbers, places of a prompt's numbers that are tried
+UNWORKED = (  # probes that write an operation and do not carry it out
+    "copied prompt",
+    "the prompt without its command",
+    "longest formula",
+    "formula",
+    "sum, not",
+    "product, not",
+)
 CONSTANTS = {
     "0": "0",
     "1": "1",

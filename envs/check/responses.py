@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envs.check.probes import HOSTILE, earned_by, exploit_probes
+from envs.check.probes import HOSTILE, UNWORKED, earned_by, exploit_probes
 from envs.check.report import EnvReport, Finding
 from envs.environment import Environment
 from envs.graders import EnvGrader
@@ -21,6 +21,7 @@ from verifiers.types import Outcome, Verdict
 PROBE_LIMIT = 0.05  # a probe may earn this, or the most frequent answer's rate where that is more
 PROBE_SIGNIFICANCE = 1e-4  # of about a hundred probes and several levels: what chance alone must not explain
 HOSTILE_SECONDS = 2.0
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 MAX_CONSTANT = 0.6  # of the most frequent answer: yes or no with a bias may be asked, a constant may not
 
 
@@ -117,12 +118,21 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
     if best["allowed"] > PROBE_LIMIT:
         detail += f", where the most frequent answer has {best['most_frequent_answer']:.1%}"
     fix = "no partial credit for containing the answer; one announced answer; more different answers"
+    if any(text.startswith(UNWORKED) for text in paid) and _are_numbers(drawn):
+        fix = (
+            "what the prompt asks to be worked out is paid as it stands there: verify=numeric takes "
+            "worked-out numbers alone"
+        )
     constant = max(best["most_frequent_answer"] for best in levels.values())
     if env.has_reference:
         many = "a policy that always gives it is nearly done" if constant > MAX_CONSTANT else "no constant gets far"
         detail_of = f"the most frequent answer is right in {constant:.1%} of the problems of a level: {many}"
         yield Finding("answers differ", constant <= MAX_CONSTANT, detail_of, "draw problems of more different answers")
     yield Finding("exploit probes", not paid, "; ".join(paid[:4]) or detail, fix)
+
+
+def _are_numbers(drawn: Mapping[int, Sequence[Problem]]) -> bool:
+    return all(NUMBER.fullmatch(problem.answer) for problems in drawn.values() for problem in problems)
 
 
 def _is_in_prompt(problem: Problem) -> bool:

@@ -79,6 +79,7 @@ class TableEnvironment(RowsEnvironment):
     @cached_property
     def _loaded(self) -> tuple[Problem, ...]:
         problems, refused = [], []
+        self._places: dict[str, str] = {}  # id of a problem -> where its row stands
         for row, source in self.read():
             try:
                 problems.append(self._problem(row, source))
@@ -152,7 +153,7 @@ class TableEnvironment(RowsEnvironment):
         info.pop("_split", None)
         if len(answers) > 1:
             info["answers"] = list(answers)
-        return Problem(
+        problem = Problem(
             prompt=read_prompt(values["prompt"], where["prompt"]),
             answer=answers[0],
             solution=read_steps(values.get("solution"), where["solution"]),
@@ -160,6 +161,12 @@ class TableEnvironment(RowsEnvironment):
             split=read_split(values["split"], where["split"]) if "split" in values else "",
             info=info,
         )
+        self._places.setdefault(problem.id, source)
+        return problem
+
+    def place_of(self, problem: Problem) -> str:
+        """The row of the file or data set that a problem stands in."""
+        return self._places.get(problem.id) or super().place_of(problem)
 
     def _check_reference(self, answer: str, where: str) -> None:
         """Lets one of our verifiers read the reference; a user's own is not called outside the grading processes.

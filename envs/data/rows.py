@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from envs.environment import Environment
+from envs.long_prompts import PromptRoom
 from envs.splits import keyed_rng, split_of
 from envs.types import SPLITS, Problem, TaskStream
 
@@ -75,9 +76,28 @@ class RowsEnvironment(Environment):
                 groups.setdefault((split, problem.level), []).append(problem)
         return {key: tuple(group) for key, group in groups.items()}
 
+    def all_problems(self, split: str, level: int) -> Sequence[Problem]:
+        """Every problem of a split and level, those too that have no room in a policy's context."""
+        return self._by_level.get((split, level), ())
+
+    def _asked(self, split: str, level: int | None) -> tuple[Problem, ...]:
+        """The problems that are drawn from: all, or those for whose prompts the policy has room."""
+        every = self._by_level.get((split, level), ())
+        if self.room is None or self.long_prompts != "drop":
+            return every
+        key = (split, level)
+        if key not in self._fitting:
+            self._fitting[key] = tuple(p for p in every if self.room.holds(self.write_prompt(p)))
+        return self._fitting[key]
+
+    def fit(self, room: PromptRoom) -> None:
+        """From here on problems are drawn for a policy with this room for prompts."""
+        super().fit(room)
+        self._fitting: dict[tuple[str, int | None], tuple[Problem, ...]] = {}
+
     def num_problems(self, split: str, level: int | None = None) -> int:
         """How many different problems a split holds, of one level or of all training levels."""
-        return len(self._by_level.get((split, level), ()))
+        return len(self._asked(split, level))
 
     def stream_size(self, stream: TaskStream, split: str) -> int | None:
         """How many different problems a task stream has."""
@@ -91,7 +111,13 @@ class RowsEnvironment(Environment):
         """
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
-        problems = self._by_level.get((split, level), ())
+        problems = self._asked(split, level)
+        if not problems and self._by_level.get((split, level)):
+            assert self.room is not None
+            raise ValueError(
+                f"environment {self.name!r}: no prompt of split {split!r} has {self.room.limit(split):,} tokens or "
+                "fewer, for which the policy has room"
+            )
         if not problems:
             sizes = ", ".join(f"{name} {len(rows):,}" for name, rows in self.rows.items())
             where = "" if level is None else f" and level {level}"
@@ -115,7 +141,7 @@ class RowsEnvironment(Environment):
 
     def generate(self, rng: random.Random, level: int) -> Problem:
         """A training problem of `level`, drawn with `rng`."""
-        problems = self._by_level.get(("train", level), ())
+        problems = self._asked("train", level)
         if not problems:
             raise ValueError(f"environment {self.name!r} has no training problem of level {level}")
         return rng.choice(problems)

@@ -207,7 +207,11 @@ class StepDemonstrator:
 
 
 def slipped(steps: Sequence[str], answer: str, error_rate: float, rng: random.Random) -> tuple[list[str], str]:
-    """Steps and answer with independent slips: accuracy (1 - error_rate) ** steps (answers alone count as one step)."""
+    """Steps and answer with independent slips: accuracy (1 - error_rate) ** steps (answers alone count as one step).
+
+    A slip in a sum is a wrong value, in any other line a wrong number; both are carried into the lines after it. One
+    that would not reach the answer is made in the last line too, which states it: no solution contradicts its end.
+    """
     wrong = {i for i in range(max(1, len(steps))) if rng.random() < error_rate} if error_rate else set()
     if not wrong:
         return list(steps), answer
@@ -216,11 +220,35 @@ def slipped(steps: Sequence[str], answer: str, error_rate: float, rng: random.Ra
         """The step's value, another one where the slip is."""
         return perturb(value, rng) if index in wrong else value
 
-    redone, new = redo(steps, answer, change)
+    def misread(index: int, step: str) -> tuple[str, str] | None:
+        """A number of a line that is no sum, and the one that is written instead; one that is used later, if any is."""
+        numbers = NUMBER.findall(step) if index in wrong else []
+        if not numbers:
+            return None
+        later = set(NUMBER.findall("\n".join([*steps[index + 1 :], answer])))
+        old = rng.choice([number for number in numbers if number in later] or numbers)
+        return old, perturb_text(old, rng)
+
+    redone, new = redo(steps, answer, change, misread)
     for index in wrong:
-        if index < len(redone) and split_step(redone[index]) is None:
+        if index < len(redone) and not NUMBER.search(redone[index]):
             redone[index] = perturb_text(redone[index], rng)
-    return redone, new if new != answer else perturb_text(answer, rng)
+    if new != answer:
+        return redone, new
+    stated = [number for number in NUMBER.findall(answer) if redone and number in NUMBER.findall(redone[-1])]
+    if not stated:
+        return redone, perturb_text(answer, rng)
+    last = rng.choice(stated)
+    replaced = {last: perturb_text(last, rng)}
+    return [*redone[:-1], _restated(redone[-1], replaced)], substitute(answer, replaced)
+
+
+def _restated(step: str, replaced: Mapping[str, str]) -> str:
+    """The last line with another value; of a sum the value alone is another, and not what it is worked out from."""
+    parts = split_step(step)
+    if parts is None or parts[2] not in replaced:
+        return substitute(step, replaced)
+    return f"{parts[0]}{parts[1]} = {replaced[parts[2]]}"
 
 
 def _stated_value(step: str) -> str | None:

@@ -17,6 +17,7 @@ from verifiers.algebra.arithmetic import evaluate
 NUMBER = re.compile(r"(?:(?:(?<=[(=,:\s])|^)-)?\d+(?:/\d+)?")
 
 Change = Callable[[int, str, Fraction], Fraction]  # (step, expression, its value) -> the value that is written
+Misreading = Callable[[int, str], tuple[str, str] | None]  # (step, a line that is no sum) -> (number, another) in it
 
 
 def split_step(step: str) -> tuple[str, str, str] | None:
@@ -39,16 +40,21 @@ def split_step(step: str) -> tuple[str, str, str] | None:
     return body[: start + lead], expression.strip(), stated.strip()
 
 
-def redo(steps: Sequence[str], answer: str, change: Change) -> tuple[list[str], str]:
+def redo(
+    steps: Sequence[str], answer: str, change: Change, misread: Misreading = lambda index, step: None
+) -> tuple[list[str], str]:
     """The steps and the answer with every sum worked out again, its value passed through `change`.
 
-    A value that comes out otherwise than it was written replaces the old one in all later steps and in the answer.
+    A value that comes out otherwise than it was written replaces the old one in all later steps and in the answer; so
+    does a number that is `misread` in a line that is no sum.
     """
     replaced: dict[str, str] = {}
     redone = []
     for index, step in enumerate(steps):
         before = split_step(step)
         if before is None:
+            if (other := misread(index, step)) is not None:
+                replaced[other[0]] = other[1]
             redone.append(substitute(step, replaced))
             continue
         head, expression, stated = before

@@ -10,8 +10,9 @@ import typer
 
 from envs.distinct import distinct_problems
 from envs.environment import Environment
+from envs.long_prompts import PromptRoom
 from envs.registry import parse_levels
-from envs.types import EnvSpec, Problem
+from envs.types import SPLITS, EnvSpec, Problem
 from experiments.cli.outputs import output_file
 from experiments.config.components import build_env
 from experiments.config.sections import Component
@@ -21,11 +22,13 @@ from experiments.run.folders import write_json
 from experiments.run.manifest import verify_model
 from experiments.run.terminal import tell
 from experiments.stages.prompting import CHAT, prompted
+from policies.causal import CausalPolicy, load_reader
 from policies.endpoint import Endpoint, EndpointError
 from policies.types import Sampling
 from rl.records.evaluate import Evaluation
 from rl.records.evaluate import evaluate as evaluate_policy
 from rl.workers import PolicySpec, WorkerSpec
+from rl.workers.conversations import encode_prompt
 from rl.workers.endpoint import EndpointWorkers
 from rl.workers.engine import RolloutEngine
 from rl.workers.inline import InlineWorkers
@@ -84,8 +87,9 @@ def evaluate(
     if not folder.exists() and (policy.count("/") != 1 or policy.startswith((".", "/", "~"))) and "/" in policy:
         raise UserError(f"{policy} is not a folder, nor a hub id (owner/name)")
     spec, made = build_env(prompted(Component(name=env), location))
-    asked = _problems(made, levels, problems, split, seed)
     try:
+        _fit(made, load_reader(location), max_new_tokens)
+        asked = _problems(made, levels, problems, split, seed)
         workers = InlineWorkers(WorkerSpec(policy=PolicySpec(folder=location, device=device), env=spec, seed=seed))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -170,9 +174,23 @@ def _warn_of_silence(evaluation: Evaluation, prompt: str, mark: str) -> None:
     )
 
 
+def _fit(env: Environment, reader: CausalPolicy, max_new_tokens: int | None) -> None:
+    """Has the environment leave out, cut or refuse prompts behind which no completion has room."""
+    context = reader.context
+    if context is None:
+        return
+    left = context - (max_new_tokens or min(MAX_NEW_TOKENS, context // 2))
+    if left < 1:
+        raise UserError(f"--max-new-tokens is {max_new_tokens}, and the model's context is {context}: lower it")
+    try:
+        env.fit(PromptRoom(lambda problem: len(encode_prompt(reader, problem)), dict.fromkeys(SPLITS, left)))
+    except ValueError as error:
+        raise UserError(f"--env: {error}") from error
+
+
 def _room(engine: RolloutEngine, problems: Sequence[Problem]) -> int:
     """Tokens that the model's context leaves after the longest prompt, at most MAX_NEW_TOKENS."""
-    context = getattr(engine.policy.model.config, "max_position_embeddings", None)
+    context = engine.policy.context
     if context is None:
         return MAX_NEW_TOKENS
     return max(1, min(MAX_NEW_TOKENS, context - max(len(engine.encode(problem)) for problem in problems)))

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable
 
 from verifiers import plugins
+from verifiers.watching import OwnCodeExited
 
 EXIT_USAGE = 2  # the command line or a config is wrong
 EXIT_RUN_FAILED = 3
@@ -36,6 +37,8 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
 
 def with_place(error: BaseException) -> str:
     """An error that nobody foresaw, of somebody's own code or of a library: what it says, and where it was raised."""
+    if isinstance(error, OwnCodeExited):
+        return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
     where = f" ({frame.filename}:{frame.lineno}, in {frame.name})" if frame else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{where}"

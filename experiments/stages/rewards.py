@@ -10,7 +10,7 @@ from envs.environment import Environment
 from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
 from experiments.config.components import build
 from experiments.config.sections import Component
-from experiments.run.errors import UserError
+from experiments.run.errors import UserError, with_place
 from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction
 from rl.rewards.mixed import MixedReward
@@ -71,6 +71,8 @@ def _check_weights(reward: VerifierReward, env: Environment, where: str) -> None
             problem = env.stream_problem(stream, 0, split="train", seed=0)
         except ValueError as error:
             raise UserError(f"env: {error}") from error
+        except Exception as error:  # whatever an environment's own code raises is told in the same way
+            raise UserError(f"env: a problem could not be drawn: {with_place(error)}") from error
         source = env.source_env(problem)
         if source.max_turns > 1 or not source.has_reference:
             return
@@ -78,6 +80,8 @@ def _check_weights(reward: VerifierReward, env: Environment, where: str) -> None
             verdict = source.grade(problem, source.render_solution(problem.solution, problem.answer))
         except (ValueError, TypeError) as error:  # a verifier that cannot be made
             raise UserError(f"env: {error}") from error
+        except Exception as error:  # whatever somebody's verifier raises is told in the same way
+            raise UserError(f"env: grading its own solution: {with_place(error)}") from error
         known |= dict.fromkeys(verdict.parts)
     wrong = next((name for name in reward.weights if name not in known), None)
     if wrong is not None:

@@ -34,7 +34,6 @@ from rl.imitation.demonstrations import (
 from rl.imitation.sft import SftResult, SftSettings, fit_sft
 from rl.records.evaluate import evaluate, samples_of_each
 from rl.records.recorder import Recorder
-from rl.workers.conversations import encode_prompt
 
 PROBE_PROBLEMS = 256  # single-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
@@ -49,7 +48,6 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     """
     folder, evaluator = services.folders.start, services.evaluator
     policy = services.server.untrained(experiment.policy, services.env)
-    check_room(experiment, policy, evaluator.test, evaluator.validation)
     trainable = sum(p.numel() for p in policy.model.parameters() if p.requires_grad)
     check_disk(experiment, policy.num_parameters, trainable, services.folders.root)
     policy.save(services.folders.untrained_policy)
@@ -68,30 +66,6 @@ def make_start(experiment: Experiment, services: Services, recorder: RunRecorder
     policy.save(folder.policy)
     shutil.rmtree(folder.path / GIVEN, ignore_errors=True)
     return True
-
-
-def check_room(
-    experiment: Experiment, policy: CausalPolicy, test: Sequence[Problem], validation: Sequence[Problem]
-) -> None:
-    """Compares the model's context with the longest of these prompts and the length limits.
-
-    Args:
-        validation: problems of the training levels, for which `rl.sampling` must have room.
-    Raises:
-        UserError: a completion of the allowed length would not fit behind a prompt.
-    """
-    room = getattr(policy.model.config, "max_position_embeddings", None)
-    asked = {"evaluation": (experiment.evaluation.sampling, [*test, *validation])}
-    arms = experiment.arms.values()
-    if experiment.imitation is not None or any("sampling" in arm.uses_rl or arm.uses_comparisons for arm in arms):
-        asked["rl"] = (experiment.rl.sampling, list(validation))
-    for where, (sampling, problems) in asked.items():
-        longest = max(len(encode_prompt(policy, problem)) for problem in problems)
-        if room is not None and longest + sampling.max_new_tokens > room:
-            raise UserError(
-                f"a prompt has {longest} tokens, {where}.sampling.max_new_tokens is {sampling.max_new_tokens}, and the "
-                f"model's context is {room}: lower the limit, or raise policy.tiny.context"
-            )
 
 
 def _imitate(

@@ -13,9 +13,11 @@ from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.report.own import find_sections
 from experiments.run.errors import UserError
 from experiments.run.trackers import tracker_class
+from experiments.stages.lengths import check_lengths
 from experiments.stages.preferences import read_recorded
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.prompting import with_prompts
+from experiments.stages.rehearsal import rehearse
 from experiments.stages.training import check_optimizer
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
@@ -93,6 +95,8 @@ def print_plan(experiment: Experiment) -> None:
     """Checks the components, then prints stages, sizes and what will be sampled."""
     check_components(experiment)
     experiment = with_prompts(experiment)
+    check_lengths(experiment)
+    rehearse(experiment)
     env = build_env(experiment.env)[1]
     policy = experiment.policy
     shape = f"tiny {policy.tiny.layers} x {policy.tiny.hidden}" if policy.tiny else policy.path

@@ -31,10 +31,12 @@ from experiments.run.lock import FolderLock, check_unlocked
 from experiments.run.manifest import changed_files
 from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
 from experiments.run.stop import StopSwitch
+from experiments.stages.lengths import check_lengths, fitted_env
 from experiments.stages.problems import final_problems, save_problems, validation_problems
 from experiments.stages.prompting import with_prompts
+from experiments.stages.rehearsal import rehearse
 from experiments.stages.serving import start_executor, stop_executor
-from experiments.stages.sft import check_room, validation_single_steps
+from experiments.stages.sft import validation_single_steps
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
 from experiments.study.parallel.jobs import Job, Rows, run_seed
@@ -44,10 +46,8 @@ from experiments.study.seed import planned_stages
 from experiments.study.starts import take_arms, take_starts, why_not
 from policies.causal import check_device
 from policies.kernels import describe_kernels
-from policies.tiny import TinyConfig, build_tiny
 from rl.learning.files import write_whole
-
-SAMPLED_PROMPTS = 8  # of each level, encoded before the folder is made
+from verifiers.watching import CHECKING, RUNNING, tell_phase
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Study:
     def run(self) -> None:
         """All stages of all seeds."""
         section = self.experiment.evaluation
-        env = build_env(self.experiment.env)[1]
+        env = fitted_env(self.experiment)[1]
         self.levels.update(trained=list(env.levels), beyond=list(env.ood_levels))
         test, validation = final_problems(env, section), validation_problems(env, section)
         self.hashes.update(
@@ -185,7 +185,9 @@ def run_study(
             )
     if same_start is not None and (reason := why_not(experiment, same_start)) is not None:
         raise UserError(f"the starts of {same_start} cannot be taken over: {reason}")
+    tell_phase(CHECKING)
     _check(experiment)  # before anything is written: after a mistake, or when killed here, the folder is still free
+    tell_phase(RUNNING)
     make_folder(folder)
     with FolderLock(folder):
         check_folder(folder, resume=resume)  # once more: another process may have begun and ended meanwhile
@@ -219,7 +221,7 @@ def run_study(
 
 
 def _check(experiment: Experiment) -> None:
-    """Builds what the config names, a tiny policy too; unlike `beyond check`, asks this machine for the device."""
+    """What `beyond check` does, and asks this machine for the device."""
     check_components(experiment)
     try:
         check_device(experiment.policy.device)
@@ -228,11 +230,8 @@ def _check(experiment: Experiment) -> None:
     env = build_env(experiment.env)[1]
     if experiment.imitation is not None and experiment.imitation.step_accuracy:
         validation_single_steps(env)
-    tiny = experiment.policy.tiny
-    if tiny is not None:
-        policy = build_tiny(TinyConfig(**tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
-        few = experiment.evaluation.model_copy(update={"problems_per_level": SAMPLED_PROMPTS})
-        check_room(experiment, policy, final_problems(env, few), validation_problems(env, few))
+    check_lengths(experiment)
+    rehearse(experiment)
 
 
 def _write_provenance(path: Path, more: Mapping[str, Any]) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 from envs.types import Problem
 from experiments.arms import Method, methods_of_study
 from experiments.config.arms import START, RlArm
-from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
@@ -29,6 +28,7 @@ from experiments.run.status import StageStatus
 from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
 from experiments.stages.evaluation import TEST_SAMPLES, Evaluator
+from experiments.stages.lengths import fitted_env
 from experiments.stages.preferences import Preferences
 from experiments.stages.seed_folders import SeedFolders
 from experiments.stages.services import Services
@@ -261,7 +261,7 @@ def make_services(
         root: folder of the seed.
         test, validation: frozen problems.
     """
-    env_spec, env = build_env(experiment.env)
+    env_spec, env = fitted_env(experiment)
     folders = SeedFolders(root)
     server = PolicyServer(experiment, seed, env_spec, folders.untrained_policy, display, lambda: stop.requested)
     return Services(

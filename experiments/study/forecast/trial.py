@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.run.display import Display
+from experiments.stages.lengths import fitted_env
 from experiments.stages.serving import PolicyServer, start_executor, stop_executor
 from experiments.stages.training import algorithm_of, curriculum_of, make_learner, train_settings
 from experiments.study.forecast.model import Rates
@@ -28,7 +28,7 @@ def trial_rows(experiment: Experiment, scratch: Path, steps: int) -> list[Mappin
     Args:
         scratch: an empty folder, for the policy that the workers load.
     """
-    env_spec, env = build_env(experiment.env)
+    env_spec, env = fitted_env(experiment)
     seed = experiment.seeds[0]
     server = PolicyServer(experiment, seed, env_spec, scratch / "policy", Display(quiet=True), lambda: False)
     start_executor(experiment)

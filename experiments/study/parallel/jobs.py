@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from envs.types import Problem
-from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.run.display import Display
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop, StopSwitch
+from experiments.stages.lengths import fitted_env
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.serving import start_executor, stop_executor
 from experiments.study.endings import StudyInterrupted, describe_failure
@@ -93,7 +93,7 @@ def perform(job: Job, stop: Stop, *, owns_executor: bool = True) -> Rows:
     torch.set_num_threads(job.threads)
     folder = Path(job.folder)
     experiment = load_resolved(folder / "config.yaml")
-    env = build_env(experiment.env)[1]
+    env = fitted_env(experiment)[1]
     section = experiment.evaluation
     problems = final_problems(env, section), validation_problems(env, section)
     rows: Rows = []

@@ -1,8 +1,10 @@
 """The checker finds what is wrong with broken environments, and says so."""
 
+import json
 import random
 import re
 from dataclasses import replace
+from math import gcd
 from pathlib import Path
 
 import pytest
@@ -316,6 +318,42 @@ def test_twins_nonces_and_renamed_problems_are_found():
     assert not twins_of(chains, renamed).is_ok
     assert twins_of(train, others).is_ok
     assert "of 15 test problems" in twins_of(train, swapped).detail
+
+
+NONCES = {
+    "a task number": lambda i, text: f"Task {83121 + 7 * i}: {text}",
+    "an id of letters and digits": lambda i, text: f"[{i * 7919 % 65521:x}] {text}",
+    "a name": lambda i, text: f"{['Ann', 'Bob', 'Eve', 'Tom', 'Zoe'][i % 5]} asks: {text}",
+    "a remark at the end": lambda i, text: f"{text} (worth {i % 9} points)",
+}
+
+
+@pytest.mark.parametrize("write", NONCES.values(), ids=NONCES)
+def test_words_that_change_nothing_are_found_without_worked_steps(write):
+    sums = [(a, b) for a in range(3, 12) for b in range(3, 8)]  # 45 problems, asked again and again
+    asked = [Problem(write(i, f"What is {a} + {b} ?"), str(a + b)) for i, (a, b) in enumerate(sums * 6)]
+    assert not twins_of(asked[:200], asked[200:]).is_ok
+
+
+def test_numbers_that_matter_are_no_nonces():
+    divisors = [
+        Problem(f"gcd of {a} and {b} ?", str(gcd(a, b)), canonical=str((a, b)))
+        for a in range(40, 80)
+        for b in range(2, 40)
+    ]
+    random.Random(0).shuffle(divisors)
+    assert twins_of(divisors[:1400], divisors[1400:]).is_ok
+
+
+def test_sums_that_are_paid_as_they_stand_are_told_to_be_judged_by_numeric(tmp_path):
+    rows = [{"prompt": f"What is {a} + {b}?", "answer": a + b} for a in range(11, 60) for b in range(13, 40)]
+    file = tmp_path / "sums.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = {f.check: f for f in check_environment(make(f"jsonl:{file}"), **OPTIONS).findings}
+    assert not found["exploit probes"].is_ok
+    assert "verify=numeric" in found["exploit probes"].fix
+    again = {f.check: f for f in check_environment(make(f"jsonl:{file}?verify=numeric"), **OPTIONS).findings}
+    assert again["exploit probes"].is_ok
 
 
 class GradedSoftly(Environment):

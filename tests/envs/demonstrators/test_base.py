@@ -1,6 +1,7 @@
 """Demonstrators are limited as their settings say; corrupted solutions are wrong."""
 
 import random
+import re
 from fractions import Fraction
 
 import pytest
@@ -50,6 +51,42 @@ def test_a_slip_always_reaches_the_answer():
     for problem in make("multiplication").problems(100):
         _, answer = slipped(problem.solution, problem.answer, 0.999999, rng)
         assert answer != problem.answer
+
+
+def test_a_slip_in_any_line_is_carried_on():
+    steps, answer = ["XL = 40", "XCV = 95", "40 + 95 = 135"], "135"
+    for seed in range(200):
+        written, said = slipped(steps, answer, 0.3, random.Random(seed))
+        left, right = (line.rpartition(" = ")[2] for line in written[:2])
+        total = written[2].rpartition(" = ")[2]
+        assert written[2].startswith(f"{left} + {right} = ")
+        assert said == total
+        if written != steps:
+            assert said != answer
+
+
+PAIRS = ["3 * 4 + 5 * 1 = 17", "so x = 4, y = 1"]
+SETS = ["of 12 the divisors up to 3 are 1, 2, 3", "their partners are 12, 6, 4"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "answer"),
+    [(PAIRS, "(4, 1)"), (SETS, "{1, 2, 3, 4, 6, 12}"), (["13 mod 5 leaves 3", "the rest is 3"], "3")],
+)
+def test_no_slip_contradicts_the_last_line(steps, answer):
+    def numbers(text):
+        return re.findall(r"\d+", text)
+
+    same = [
+        (i, j)
+        for i, stated in enumerate(numbers(steps[-1]))
+        for j, given in enumerate(numbers(answer))
+        if stated == given
+    ]
+    for seed in range(300):
+        written, said = slipped(steps, answer, 0.4, random.Random(seed))
+        assert (written == steps) == (said == answer)
+        assert all(numbers(written[-1])[i] == numbers(said)[j] for i, j in same)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Own parts tried on a right solution and a wrong one before anything is trained: what raises there is told here.
+
+The verifier grades both; rewards, metrics, annotators and selectors of one's own get the two as the completions of a
+group, in the policy's own tokens.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from envs.environment import Environment
+from envs.types import Problem
+from experiments.arms import methods_of_study
+from experiments.config.arms import reward_sources
+from experiments.config.components import build
+from experiments.config.experiment import Experiment
+from experiments.config.sections import Component, PreferenceSection
+from experiments.run.errors import UserError, with_place
+from experiments.run.terminal import tell
+from experiments.stages.lengths import fitted_env, reader_of
+from experiments.stages.training import curriculum_of
+from policies.causal import CausalPolicy
+from policies.types import Completion, FinishReason
+from rl.curriculum import CURRICULA
+from rl.preference.labels.annotators import PRESETS, make_annotator
+from rl.preference.labels.comparisons import SELECTORS, collect_comparisons, make_selector
+from rl.records.own_metrics import find_metrics, own_metrics
+from rl.rewards.checked import checked_rewards
+from rl.rewards.registry import REWARDS, make_reward
+from rl.types import Group, Trajectory
+from rl.workers.conversations import encode_prompt
+from verifiers.parts import is_own
+from verifiers.types import Verdict
+
+BUILT_IN_ANNOTATORS = (*PRESETS, "panel", "model")
+
+
+def rehearse(experiment: Experiment) -> None:
+    """Has every own part that judges completions judge two of the first problem of each training stream.
+
+    Where a problem takes several turns, or has no solution, there is nothing to judge before the first rollout.
+
+    Raises:
+        UserError: one of them raises, or gives something else back than it should.
+    """
+    env = fitted_env(experiment)[1]
+    reader = reader_of(experiment, env)
+    groups = [group for stream in env.task_streams(env.levels) if (group := _graded(env, reader, stream)) is not None]
+    _try_curricula(experiment, env)
+    if not groups:
+        return
+    own_metrics_of = find_metrics(experiment.metrics)
+    _tried("metrics", lambda: own_metrics(own_metrics_of, groups))
+    for name, method in methods_of_study(experiment).items():
+        for reward in (
+            reward_sources(method.arm.reward) if isinstance(getattr(method.arm, "reward", None), Component) else ()
+        ):
+            if is_own("reward", reward.name, REWARDS):
+                _try_reward(f"arms.{name}.reward", reward, groups)
+        if method.arm.uses_comparisons and method.preference.comparisons is None:
+            _try_labels(f"arms.{name}", method.preference, groups)
+
+
+def _graded(env: Environment, reader: CausalPolicy, stream: Any) -> Group | None:
+    """The worked solution and a wrong one of a stream's first problem; None where they would say nothing."""
+    problem = _tried("env", lambda: env.stream_problem(stream, 0, split="train", seed=0))
+    source = env.source_env(problem)
+    if source.max_turns > 1 or not source.has_reference or not problem.answer:
+        return None
+    right = _tried("env", lambda: source.render_solution(problem.solution, problem.answer))
+    wrong = _tried("env", lambda: next(iter(source.corrupt(problem, random.Random(0))), ""))
+    rows = [_row(source, reader, problem, text, uid) for uid, text in enumerate((right, wrong))]
+    if not rows[0].verdict.is_correct:
+        verdict = rows[0].verdict
+        tell(
+            f"warning: env: the verifier calls the worked solution of {source.place_of(problem)} {verdict.outcome}"
+            f"{f' ({verdict.detail})' if verdict.detail else ''}: no answer like it can be rewarded"
+        )
+    return Group(problem, tuple(rows))
+
+
+def _row(source: Environment, reader: CausalPolicy, problem: Problem, text: str, uid: int) -> Trajectory:
+    verdict = _tried("env: grading a solution", lambda: source.grade(problem, text))
+    if not isinstance(verdict, Verdict):
+        raise UserError(f"env: grading a solution gave {verdict!r:.60} ({type(verdict).__name__}), expected a Verdict")
+    tokens = reader.encode_completion(text)
+    completion = Completion(tokens, (0.0,) * len(tokens), text, FinishReason.STOP)
+    return Trajectory(uid, problem, encode_prompt(reader, problem), verdict=verdict, completion=completion)
+
+
+def _try_reward(where: str, reward: Component, groups: Sequence[Group]) -> None:
+    made = build(where, reward, make_reward)
+    _tried(where, lambda: checked_rewards(reward.name, made.compute_rewards, groups))
+
+
+def _try_labels(where: str, section: PreferenceSection, groups: Sequence[Group]) -> None:
+    """Has an own annotator or selector label a pair of every group."""
+    own = {
+        "annotator": is_own("annotator", section.annotator.name, BUILT_IN_ANNOTATORS),
+        "selector": is_own("selector", section.selector.name, SELECTORS),
+    }
+    if not any(own.values()) or (section.annotator.name == "model" and not own["annotator"]):
+        return
+    annotator = build(f"{where}.preference.annotator", section.annotator, make_annotator)
+    selector = build(f"{where}.preference.selector", section.selector, make_selector)
+    budget = len(groups) * annotator.judgements_per_pair
+    told = " and ".join(f"preference.{part}" for part, is_mine in own.items() if is_mine)
+    _tried(
+        f"{where}: {told}",
+        lambda: collect_comparisons(groups, annotator, budget, random.Random(0), selector=selector),
+    )
+
+
+def _try_curricula(experiment: Experiment, env: Environment) -> None:
+    for name, method in methods_of_study(experiment).items():
+        section = method.rl
+        if "curriculum" in method.reads_rl and is_own("curriculum", section.curriculum.name, CURRICULA):
+            _tried(
+                f"arms.{name}: rl.curriculum",
+                lambda: curriculum_of(section, env, experiment.seeds[0]).problems(0, section.problems_per_step),  # noqa: B023
+            )
+
+
+def _tried(where: str, work: Callable[[], Any]) -> Any:
+    """What own code gives back.
+
+    Raises:
+        UserError: it raised.
+    """
+    try:
+        return work()
+    except UserError:
+        raise
+    except ValueError as error:  # of the project's own checks: the message says where
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # whatever somebody's own code raises is told in the same way
+        raise UserError(f"{where}: {with_place(error)}") from error

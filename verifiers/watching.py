@@ -1,0 +1,191 @@
+"""Somebody's own code, watched while it runs: which part is running, and until when it may, stands on a shared page.
+
+Code of one's own runs in the grading processes of a pool under a deadline; an environment, a reward and what a check
+tries also run in the process that was asked to do something, where they may hang, crash or end it. The command line
+therefore watches itself: `begin` (experiments/run/supervision.py) splits the process in two before the first own code
+is loaded; one goes on, the other reads the page and says what became of it. Where nobody asked, nothing is watched.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from mmap import mmap
+from typing import Any
+
+PATIENCE = "BEYOND_PATIENCE"  # variable: seconds that a call of own code may take while a config is checked
+DEFAULT_PATIENCE = 30.0
+LOADING_PATIENCE = 120.0  # a file may import torch
+RUN_PATIENCE = 600.0  # seconds of a call once training has begun: a judge over a network takes its time
+PATIENT = ("arm", "backend", "optimizer", "algorithm", "tracker", "section")  # a call may be a whole training
+STAMP = struct.Struct("=dB1000s")  # until (0: for ever), a phase below, what runs (empty: nothing of one's own)
+PAGE_BYTES = 4096
+CHECKING, RUNNING, ENDED = 0, 1, 2  # phases
+
+_begin: Callable[[], mmap] | None = None
+_page: mmap | None = None
+_phase = CHECKING
+_watched_classes: set[type] = set()
+_raised_in: dict[int, tuple[str, BaseException]] = {}  # id of an error -> where, and the error, which is kept
+
+
+class OwnCodeExited(RuntimeError):
+    """Own code called sys.exit."""
+
+
+def begin_watching_with(begin: Callable[[], mmap]) -> None:
+    """Has `begin` called before the first own code is loaded; it gives the page that is written from then on."""
+    global _begin
+    _begin = begin
+
+
+def tell_phase(phase: int) -> None:
+    """A run begins after its checks, or the process is about to end as it should."""
+    global _phase
+    _phase = phase
+    if _page is not None:
+        until, _, what = STAMP.unpack_from(_page)
+        STAMP.pack_into(_page, 0, until, phase, what)
+
+
+def has_begun() -> bool:
+    """Whether a run is past its checks."""
+    return _phase == RUNNING
+
+
+@contextmanager
+def running(what: str, kind: str = "", seconds: float | None = None) -> Iterator[None]:
+    """Inside, own code runs; within each other the innermost is told.
+
+    Args:
+        what: in words, e.g. "reward own.py:Mine, in compute_rewards".
+        kind: of part, which decides how long it may take.
+        seconds: that it may take at most; None: as is usual for the kind and the phase.
+    Raises:
+        OwnCodeExited: it called sys.exit.
+    """
+    global _page
+    if _page is None and _begin is not None:
+        _page = _begin()
+    if _page is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, limit = _page[: STAMP.size], _limit(kind) if seconds is None else seconds
+    until = time.monotonic() + limit if limit else 0.0
+    STAMP.pack_into(_page, 0, until, _phase, what.encode()[:1000])
+    try:
+        yield
+    except SystemExit as error:
+        raise OwnCodeExited(f"{what}: it called sys.exit({error.code!r})") from error
+    finally:
+        _page[: STAMP.size] = before
+
+
+def _limit(kind: str) -> float:
+    """Seconds of a call; 0: as many as it likes."""
+    if _phase == CHECKING:
+        return patience()
+    return 0.0 if kind in PATIENT else RUN_PATIENCE
+
+
+def patience() -> float:
+    """Seconds that a call may take while a config is checked."""
+    try:
+        return float(os.environ.get(PATIENCE, DEFAULT_PATIENCE))
+    except ValueError:
+        return DEFAULT_PATIENCE
+
+
+def watched(value: Any, kind: str, name: str, location: str = "") -> Any:
+    """`value`, a class, function or object that `name` means, whose own calls are watched from here on.
+
+    Of a class the methods that its own package, or a file beside it, defines are; what it inherits from libraries is
+    left alone. Where nobody watches, nothing is changed.
+
+    Args:
+        location: `package.module:attribute` or `file.py:attribute`; that of `name` unless given.
+    """
+    if _page is None:
+        return value
+    own = _Own(location or name)
+    if inspect.isfunction(value):
+        return _wrapped(value, kind, f"{kind} {name}") if own.has(value.__module__) else value
+    for cls in (value if isinstance(value, type) else type(value)).__mro__:
+        if cls in _watched_classes or not own.has(cls.__module__):
+            continue
+        _watched_classes.add(cls)
+        for attribute, found in list(vars(cls).items()):
+            told = f"{kind} {name}, in {'its constructor' if attribute == '__init__' else attribute}"
+            new = _wrapped_member(found, kind, told)
+            if new is not found:
+                setattr(cls, attribute, new)
+    return value
+
+
+class _Own:
+    """What belongs to the code at a location: its module, and those of its package or folder."""
+
+    def __init__(self, location: str) -> None:
+        place = location.rpartition(":")[0]
+        self.top = "" if place.endswith(".py") else place.partition(".")[0]
+        self.folder = os.path.dirname(os.path.realpath(os.path.expanduser(place))) if place.endswith(".py") else ""
+
+    def has(self, module: str) -> bool:
+        """Whether a module is of it."""
+        if self.top:
+            return module.partition(".")[0] == self.top
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return file is not None and os.path.dirname(os.path.realpath(file)) == self.folder
+
+
+def _wrapped_member(found: Any, kind: str, what: str) -> Any:
+    """What stands in a class under a name, watched where it is called; other values as they are."""
+    if isinstance(found, staticmethod | classmethod) and inspect.isfunction(found.__func__):
+        return type(found)(_wrapped(found.__func__, kind, what))
+    if isinstance(found, property) and inspect.isfunction(found.fget):
+        return property(_wrapped(found.fget, kind, what), found.fset, found.fdel, found.__doc__)
+    if isinstance(found, functools.cached_property):
+        found.func = _wrapped(found.func, kind, what)
+    return _wrapped(found, kind, what) if inspect.isfunction(found) else found
+
+
+def _wrapped(function: Callable[..., Any], kind: str, what: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        """The function, watched; an exception remembers where it was raised."""
+        with running(what, kind):
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                _raised_in.setdefault(id(error), (what, error))
+                raise
+
+    module = sys.modules.get(function.__module__)
+    if getattr(module, function.__qualname__, None) is function:  # pickle looks for the very same object there
+        setattr(module, function.__qualname__, call)
+    return call
+
+
+def own_part_of(error: BaseException) -> str | None:
+    """The own part that an error, or one that led to it, was raised in; None where it was raised elsewhere."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OwnCodeExited):
+            return ""
+        if id(seen) in _raised_in:
+            return _raised_in[id(seen)][0]
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def read_stamp(page: mmap) -> tuple[float, int, str]:
+    """(until when on the monotonic clock, phase, what is running) of a page."""
+    until, phase, what = STAMP.unpack_from(page)
+    return until, phase, what.rstrip(b"\0").decode(errors="replace")
