@@ -67,7 +67,7 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("eval runs/demo/seed-0/rl --env leaps", "runs/demo/seed-0/rl is not a folder, nor a hub id (owner/name)"),
         (
             "study smoke -o folder -s policy.tiny.context=40",
-            "evaluation.sampling.max_new_tokens is 32, and the model's context is 40",
+            "rl.sampling.max_new_tokens is 32, and the model's context is 40",
         ),
         (
             "check smoke -s rl.group_size=1",
