@@ -19,8 +19,8 @@ from typer.core import TyperGroup
 
 import verifiers
 from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE, UserError, with_place
-from experiments.run.supervision import supervise_own_code
 from experiments.run.terminal import printable
+from experiments.supervision import supervise_own_code
 from rl.learning.files import ADVICE, disk_advice
 from verifiers import plugins
 from verifiers.watching import ENDED, has_begun, own_part_of, tell_phase

@@ -2,7 +2,7 @@
 
 Code of one's own runs in the grading processes of a pool under a deadline; an environment, a reward and what a check
 tries also run in the process that was asked to do something, where they may hang, crash or end it. The command line
-therefore watches itself: `begin` (experiments/run/supervision.py) splits the process in two before the first own code
+therefore watches itself: `begin` (experiments/supervision.py) splits the process in two before the first own code
 is loaded; one goes on, the other reads the page and says what became of it. Where nobody asked, nothing is watched.
 """
 

@@ -27,8 +27,8 @@ from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
+from experiments.stages.before.lengths import fitted_env
 from experiments.stages.evaluation import TEST_SAMPLES, Evaluator
-from experiments.stages.lengths import fitted_env
 from experiments.stages.preferences import Preferences
 from experiments.stages.seed_folders import SeedFolders
 from experiments.stages.services import Services

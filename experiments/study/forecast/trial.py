@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.config.experiment import Experiment
 from experiments.run.display import Display
-from experiments.stages.lengths import fitted_env
+from experiments.stages.before.lengths import fitted_env
 from experiments.stages.serving import PolicyServer, start_executor, stop_executor
 from experiments.stages.training import algorithm_of, curriculum_of, make_learner, train_settings
 from experiments.study.forecast.model import Rates
