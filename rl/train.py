@@ -28,7 +28,7 @@ from rl.rollouts.replay import Replay
 from rl.rollouts.stream import ProblemSource, RolloutSettings, RolloutSource, RolloutStream
 from rl.rollouts.wait import WaitStopped
 from rl.types import Batch, Group
-from rl.workers.types import ShardFailed, Workers, WorkersLost
+from rl.workers.types import ShardFailed, ShardResult, Workers, WorkersLost
 
 HELD_OUT_GOLD = "eval/mean_answer"  # the environment's own outcome, on problems that are never trained on
 
@@ -182,16 +182,24 @@ class Training:
         kept: list[Group] = []
         sampled: list[Group] = []
         for _ in range(1 + algorithm.max_resamples):
+            asked, answered = wanted - len(kept), 0
+
+            def note(result: ShardResult, asked: int = asked) -> None:
+                nonlocal answered
+                answered += len(result.groups)
+                self.clock.add_worker(result.worker, result.seconds)
+                self.recorder.doing(self.stage, f"sampled {answered} of {asked} problems")
+
             with self.clock.phase("rollout"):
                 graded = self.source.groups(
                     self.step,
-                    wanted - len(kept),
+                    asked,
                     first=len(sampled),
                     version=self.learner.updates,
                     timeout_seconds=self.settings.rollout_timeout_seconds,
                     on_wait=lambda message: self.recorder.warn(self.stage, message),
                     is_stopped=lambda: self.recorder.stop_requested,
-                    on_result=lambda result: self.clock.add_worker(result.worker, result.seconds),
+                    on_result=note,
                 )
             with self.clock.phase("reward"):
                 rewarded = self.reads.compute_rewards(self.reward, graded)
@@ -209,6 +217,7 @@ class Training:
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Fill, advantages, epochs x minibatches of optimizer steps."""
+        self.recorder.doing(self.stage, f"updating on {batch.num_rows} completions")
         with self.clock.phase("update"):
             return self.learner.update(batch, max_tokens=self.settings.rollouts.sampling.max_new_tokens)
 

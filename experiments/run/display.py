@@ -63,6 +63,7 @@ class _Stage:
     done: int = 0
     total: int = 0
     note: str = ""
+    doing: str = ""
     ended: float | None = None
     values: dict[str, float] = field(default_factory=dict)
     rewards: list[float] = field(default_factory=list)
@@ -132,8 +133,15 @@ class Display:
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
         """How far a stage is."""
         state = self._stages.setdefault(stage, _Stage())
-        state.done, state.total, state.note = done, total, note
+        state.done, state.total, state.note, state.doing = done, total, note, ""
         self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}{self._time_left(', ')}")
+
+    def doing(self, stage: str, what: str) -> None:
+        """What a step is at just now; in a pipe only where the step itself has been silent for long."""
+        state = self._stages.setdefault(stage, _Stage())
+        state.doing = what
+        if time.time() - self._printed >= 2 * PLAIN_SECONDS:
+            self._say(f"{stage}: {state.done}/{state.total}  {what}")
 
     def metrics(self, stage: str, values: Mapping[str, float]) -> None:
         """The numbers of a step."""
@@ -195,6 +203,8 @@ class Display:
         if running:
             state = running[-1]
             parts.append(Text(self._numbers(state)))
+            if state.doing:
+                parts.append(Text(state.doing, style="dim"))
             if state.rewards:
                 parts.append(Text(f"reward {sparkline(state.rewards)}   gold {sparkline(state.gold)}"))
         if self._sample:

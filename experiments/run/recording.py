@@ -73,6 +73,10 @@ class RunRecorder:
         self.display.progress(stage, done, total, note)
         self._on_progress(done, total, note)
 
+    def doing(self, stage: str, what: str) -> None:
+        """What a step is at just now, on screen."""
+        self.display.doing(stage, what)
+
     def warn(self, stage: str, message: str) -> None:
         """A line in warnings.jsonl and on screen."""
         self.display.warn(stage, message)

@@ -65,6 +65,7 @@ class Evaluator:
             version=version,
             is_stopped=self.server.is_stopped,
             on_groups=look,
+            on_progress=lambda done, asked: self.server.display.progress(f"test {name}", done, asked),
         )
         is_start = folder.path == self.folders.start.path
         facts = {
@@ -116,11 +117,22 @@ class Evaluator:
         on_groups: OnGroups | None = None,
     ) -> dict[str, float]:
         """Evaluates the served policy on the validation problems during training, and returns the summary."""
-        found = self._sample_validation(workers or self.server.workers(), version, on_groups)
+        found = self._sample_validation(
+            workers or self.server.workers(),
+            version,
+            on_groups,
+            lambda done, asked: self.server.display.doing(name, f"evaluating: {done} of {asked} completions"),
+        )
         record_evaluation(folder, found, policy=name, split="validation", step=step)
         return found.summary()
 
-    def _sample_validation(self, workers: Workers, version: int, on_groups: OnGroups | None) -> Evaluation:
+    def _sample_validation(
+        self,
+        workers: Workers,
+        version: int,
+        on_groups: OnGroups | None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Evaluation:
         """The served policy's samples of the validation problems; no greedy completions."""
         return evaluate(
             workers,
@@ -131,6 +143,7 @@ class Evaluator:
             version=version,
             is_stopped=self.server.is_stopped,
             on_groups=on_groups,
+            on_progress=on_progress,
         )
 
 

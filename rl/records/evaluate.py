@@ -20,7 +20,7 @@ from rl.functional import estimators
 from rl.rollouts.shards import EVALUATION_STEP, SAMPLE_BITS, SHARD_PROBLEMS, make_shards
 from rl.rollouts.wait import run_shards
 from rl.types import Group, Trajectory
-from rl.workers.types import Workers
+from rl.workers.types import ShardResult, Workers
 
 GREEDY_SAMPLE = (1 << SAMPLE_BITS) - 1  # sample index of the greedy completion
 COUNTS = ("answer", "solution")
@@ -226,6 +226,7 @@ def evaluate(
     timeout_seconds: float = 3600.0,
     on_groups: Callable[[Sequence[Group]], None] | None = None,
     on_wait: Callable[[str], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     is_stopped: Callable[[], bool] | None = None,
 ) -> Evaluation:
     """Asks the workers' current policy all problems: `num_samples` completions each, and a greedy one.
@@ -236,6 +237,7 @@ def evaluate(
         sampling: of the samples; the greedy completion has the same length limit.
         version: policy weights that must sample, those published last; None: whatever the workers serve.
         on_groups: given all graded groups (samples, then greedy ones), e.g. to log them.
+        on_progress: told how many completions have been judged, of how many.
         on_wait, is_stopped: see `rl.rollouts.wait.wait_for`.
     Raises:
         ValueError: no problems, or neither samples nor a greedy completion.
@@ -265,13 +267,22 @@ def evaluate(
             first_sample=GREEDY_SAMPLE,
         )
     seconds: Counter[str] = Counter()
+    judged, asked = 0, sum(len(uids) for shard in shards for uids in shard.uids)
+
+    def note(result: ShardResult) -> None:
+        nonlocal judged
+        seconds.update(result.seconds)
+        judged += sum(len(group.trajectories) for group in result.groups)
+        if on_progress is not None:
+            on_progress(judged, asked)
+
     groups = run_shards(
         workers,
         shards,
         timeout_seconds=timeout_seconds,
         on_wait=on_wait,
         is_stopped=is_stopped,
-        on_result=lambda result: seconds.update(result.seconds),
+        on_result=note,
     )
     if on_groups:
         on_groups(groups)

@@ -36,6 +36,10 @@ class Recorder(Protocol):
         """How far the stage is."""
         ...
 
+    def doing(self, stage: str, what: str) -> None:
+        """What a step is at just now, e.g. `sampled 24 of 48 problems`: for a person who waits for a long one."""
+        ...
+
     def warn(self, stage: str, message: str) -> None:
         """Something a person should see now and in the report.
 
@@ -64,6 +68,9 @@ class SilentRecorder:
         """Ignored."""
 
     def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Ignored."""
+
+    def doing(self, stage: str, what: str) -> None:
         """Ignored."""
 
     def warn(self, stage: str, message: str) -> None:

@@ -73,3 +73,21 @@ def test_a_terminal_is_told_the_same(monkeypatch):
     assert "to come: dpo" in text
     assert "two / lines \\x1b[2J and \\u202emore" in text
     assert "\x1b[2J" not in text.replace("\\x1b[2J", "")
+
+
+def test_a_long_step_says_what_it_is_at(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(shown.time, "time", lambda: now[0])
+    text = io.StringIO()
+    with Display(Console(file=text, width=100), live=False) as display:
+        display.progress("rl", 3, 40)
+        now[0] += shown.PLAIN_SECONDS + 1
+        display.doing("rl", "sampled 2 of 12 problems")  # a step of this length is told when it ends
+        assert "sampled" not in text.getvalue()
+        now[0] += shown.PLAIN_SECONDS
+        display.doing("rl", "sampled 9 of 12 problems")
+        assert "rl: 3/40  sampled 9 of 12 problems" in text.getvalue()
+    screen = io.StringIO()
+    with Display(Console(file=screen, width=100, force_terminal=True), live=True) as display:
+        display.doing("rl", "updating on 96 completions")
+    assert "updating on 96 completions" in screen.getvalue()

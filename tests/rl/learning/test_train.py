@@ -50,6 +50,18 @@ LEARNING = replace(
 )  # one token: right by chance 1 in 8
 
 
+def test_a_step_says_what_it_is_at(world):
+    class Told(SilentRecorder):
+        told = ()
+
+        def doing(self, stage, what):
+            self.told = (*self.told, what)
+
+    recorder = Told()
+    run(world, settings=replace(SETTINGS, steps=1), recorder=recorder)
+    assert recorder.told[-2:] == ("sampled 8 of 8 problems", "updating on 64 completions")
+
+
 @pytest.mark.parametrize("algorithm", ["grpo", "dr_grpo", "rloo", "reinforce", "ppo"])
 def test_the_policy_learns_to_repeat_a_letter(world, algorithm):
     lr = 3e-3 if algorithm == "ppo" else 1e-2  # PPO takes four optimizer steps per update
