@@ -3,36 +3,20 @@
 `import policies` loads nothing else; the first use of a name below loads what all of them need (policies/api.py).
 """
 
-# ruff: noqa: F405 - the names are those of policies/api.py
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policies.api import *  # noqa: F403
 
-__all__ = (
-    "CausalPolicy",
-    "Completion",
-    "FinishReason",
-    "Request",
-    "RewardModel",
-    "Sampling",
-    "SamplingEngine",
-    "TinyConfig",
-    "build_tiny",
-    "load_policy",
-    "score_tokens",
-)
-
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name.startswith("_") and name != "__all__":  # what tools look for in any module loads nothing
         raise AttributeError(f"module 'policies' has no attribute {name!r}")
-    from policies import api  # torch: when a name is used
-
-    return getattr(api, name)
+    return getattr(import_module("policies.api"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *import_module("policies.api").__all__})

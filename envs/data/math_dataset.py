@@ -3,18 +3,14 @@ r"""Competition mathematics (Hendrycks et al. 2021, arXiv:2103.03874): LaTeX sol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from envs.data.files import read_hugging_face, read_jsonl
-from envs.data.rows import RowsEnvironment
+from envs.data.published import PublishedRows
 from envs.data.values import column
 from envs.registry import environment
 from envs.types import Problem
 
-DATASET = "EleutherAI/hendrycks_math"
 SUBJECTS = (
     "algebra",
     "counting_and_probability",
@@ -28,7 +24,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\])|\n+")
 
 
 @environment("math", levels=(1, 2, 3, 4, 5), verify="symbolic")
-class MathDataset(RowsEnvironment):
+class MathDataset(PublishedRows):
     r"""MATH competition problems from local JSONL files or the Hugging Face data set.
 
     Args:
@@ -38,36 +34,26 @@ class MathDataset(RowsEnvironment):
         validation: share of the training rows, chosen by content, that become the validation split.
     """
 
+    dataset = "EleutherAI/hendrycks_math"
+
     def __init__(
         self, folder: str | None = None, subjects: Sequence[str] | None = None, validation: float = 0.05
     ) -> None:
         for subject in subjects or ():
             if subject not in SUBJECTS:
                 raise ValueError(f"subject is {subject!r}, expected one of {', '.join(SUBJECTS)}")
-        self.folder = folder
-        self.subjects = tuple(subjects or SUBJECTS)
-        self.validation = validation
+        super().__init__(folder, validation)
+        self.configs = tuple(subjects or SUBJECTS)
 
-    def load(self) -> Iterable[Problem]:
-        """All rows of the chosen subjects; rows whose level is unknown ("Level ?") have level 5."""
-        for split in ("test", "train"):
-            for row in self._read(split):
-                problem = self._problem(row, split)
-                if split == "train" and int(problem.id[:8], 16) / 16**8 < self.validation:
-                    problem = replace(problem, split="validation")
-                yield problem
-
-    def _read(self, split: str) -> Iterator[dict[str, Any]]:
-        if self.folder is None:
-            for subject in self.subjects:
-                yield from read_hugging_face(DATASET, subject, split)
-            return
-        for row in read_jsonl(Path(self.folder).expanduser() / f"{split}.jsonl"):
+    def read(self, split: str) -> Iterator[dict[str, Any]]:
+        """The rows of the chosen subjects, and those that name none."""
+        for row in super().read(split):
             subject = str(row.get("type", row.get("subject", ""))).lower().replace(" & ", "_and_").replace(" ", "_")
-            if not subject or subject in self.subjects:
+            if self.folder is None or not subject or subject in self.configs:
                 yield row
 
-    def _problem(self, row: dict[str, Any], split: str) -> Problem:
+    def to_problem(self, row: dict[str, Any], split: str) -> Problem:
+        """The problem; its solution, a sentence a step; rows whose level is unknown ("Level ?") have level 5."""
         solution = str(column(row, "solution", f"math {split}"))
         answer = row.get("answer") or last_boxed(solution)
         if answer is None:

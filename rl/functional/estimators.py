@@ -24,17 +24,6 @@ def pass_at_k(num_samples: int, num_correct: int, k: int) -> float:
     return 1.0 - comb(num_samples - num_correct, k) / comb(num_samples, k)
 
 
-def mean_at_k(correct: Sequence[bool | float]) -> float:
-    """Mean correctness of the samples: unbiased for the success probability, whatever their number.
-
-    Raises:
-        ValueError: no samples.
-    """
-    if not correct:
-        raise ValueError("mean_at_k of no samples")
-    return sum(float(c) for c in correct) / len(correct)
-
-
 def maj_at_k(answers: Sequence[Hashable | None], correct: Sequence[bool], k: int) -> float:
     """Expected correctness of the majority answer of k samples drawn without replacement from the n seen.
 

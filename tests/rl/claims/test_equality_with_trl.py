@@ -6,35 +6,19 @@ is the mathematics: no model, no sampling. Differences in convention are stated 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from trl_stand_in import trainer_stand_in
 
 from rl.algorithms import Algorithm, Scores, make
 from rl.types import Batch, Totals
 
 LIMIT = 9  # length limit of the completions
 GROUP = 3
-
-
-class FakeAccelerator:
-    """One process."""
-
-    device = torch.device("cpu")
-    num_processes = 1
-    sync_gradients = True
-
-    def gather(self, tensor: Tensor) -> Tensor:
-        return tensor
-
-    gather_for_metrics = gather
-
-    def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
-        return tensor
 
 
 def frozen_batch(seed: int = 0) -> tuple[Batch, Tensor]:
@@ -71,7 +55,6 @@ def ours(algorithm: Algorithm, batch: Batch, current: Tensor, entropy: Tensor | 
 def trl_stub(logprobs: Tensor, **settings: Any) -> Any:
     """What GRPOTrainer._compute_loss and RLOOTrainer._compute_loss read from the trainer."""
     defaults = {
-        "accelerator": FakeAccelerator(),
         "aux_loss_enabled": False,
         "beta": 0.0,
         "current_gradient_accumulation_steps": 1,
@@ -87,7 +70,6 @@ def trl_stub(logprobs: Tensor, **settings: Any) -> Any:
         "vllm_importance_sampling_correction": False,
         "entropy_coef": 0.0,
         "_entropy_bonus_enabled": False,
-        "_metrics": {"train": defaultdict(list)},
         "args": SimpleNamespace(
             delta=None,
             use_bias_correction_kl=False,
@@ -96,7 +78,7 @@ def trl_stub(logprobs: Tensor, **settings: Any) -> Any:
             sapo_temperature_neg=1.05,
         ),
     }
-    stub = SimpleNamespace(**{**defaults, **settings})
+    stub = trainer_stand_in(**{**defaults, **settings})
     stub._get_per_token_logps_and_entropies = lambda *_, **__: (logprobs, torch.ones_like(logprobs), None)
     return stub
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,22 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
-
-
-class FakeAccelerator:
-    """One process."""
-
-    device = torch.device("cpu")
-    num_processes = 1
-    sync_gradients = True
-
-    def gather(self, tensor: Tensor) -> Tensor:
-        return tensor
-
-    gather_for_metrics = gather
-
-    def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
-        return tensor
+from trl_stand_in import trainer_stand_in
 
 
 def bradley_terry_loss(
@@ -148,9 +132,8 @@ def pairs(seed: int = 3, rows: int = 8, width: int = 7) -> tuple[Tensor, Tensor,
 
 
 def preference_stub(model: FakeModel, reference: FakeModel, **settings: Any) -> Any:
-    return SimpleNamespace(
+    return trainer_stand_in(
         **{
-            "accelerator": FakeAccelerator(),
             "args": SimpleNamespace(gradient_checkpointing_kwargs=None),
             "aux_loss_enabled": False,
             "beta": 0.3,
@@ -162,7 +145,6 @@ def preference_stub(model: FakeModel, reference: FakeModel, **settings: Any) -> 
             "precompute_ref_logps": False,
             "ref_model": reference,
             "use_weighting": False,
-            "_metrics": {"train": defaultdict(list)},
             "_total_train_tokens": 0,
             "_tp_size": 1,
             **settings,
@@ -275,11 +257,9 @@ def test_reward_model(margin: float | None, centering: float) -> None:
     from trl.trainer.reward_trainer import RewardTrainer
 
     scores = torch.randn(8, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
-    stub: Any = SimpleNamespace(
-        accelerator=FakeAccelerator(),
+    stub = trainer_stand_in(
         args=SimpleNamespace(center_rewards_coefficient=centering or None),
         model=SimpleNamespace(training=True),
-        _metrics={"train": defaultdict(list)},
         _total_train_tokens=0,
         _tp_size=1,
     )

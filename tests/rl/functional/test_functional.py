@@ -17,7 +17,7 @@ from rl.algorithms.dapo import soft_overlong_penalty
 from rl.functional import advantages as adv
 from rl.functional.distillation import divergence, sampled_reverse_kl
 from rl.functional.entropy import adapt_entropy_coefficient, entropy
-from rl.functional.estimators import maj_at_k, mean_at_k, pass_at_k
+from rl.functional.estimators import maj_at_k, pass_at_k
 from rl.functional.kl import adapt_beta, kl_k3
 from rl.functional.masked import clean, masked_mean, whiten
 from rl.functional.objectives import cispo, clipped, geometric_ratio, sequence_ratio, soft_gate
@@ -314,10 +314,7 @@ def test_maj_at_k_refuses_an_answer_judged_both_ways() -> None:
         maj_at_k(["1", "1"], [True, False], 1)
 
 
-def test_mean_at_k_and_bad_arguments() -> None:
-    assert mean_at_k([True, False, True, True]) == 0.75
-    with pytest.raises(ValueError, match="no samples"):
-        mean_at_k([])
+def test_pass_at_k_refuses_counts_out_of_range() -> None:
     with pytest.raises(ValueError, match="1 <= k <= samples"):
         pass_at_k(4, 2, 5)
     with pytest.raises(ValueError, match="num_correct"):
