@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 import verifiers
+from experiments.collector import collector_paused
 from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE, UserError, with_place
 from experiments.run.terminal import printable
 from experiments.supervision import supervise_own_code
@@ -89,7 +90,8 @@ def _trusting_the_current_folder(verb: Callable[..., None]) -> Callable[..., Non
 def load_verb(name: str) -> Any:
     """The click command of a verb."""
     module, _, attribute = VERBS[name][0].partition(":")
-    found = getattr(import_module(module), attribute)
+    with collector_paused():
+        found = getattr(import_module(module), attribute)
     if name in READ_CONFIGS:
         found = _trusting_the_current_folder(found)
     if not isinstance(found, typer.Typer):

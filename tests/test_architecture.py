@@ -128,6 +128,7 @@ def test_nothing_evaluates_text():
         ("verifiers.pool.worker", {"torch", "transformers", "ray", "trl", "envs"}),
         ("rl.train", {"ray", "trl", "pydantic"}),
         ("rl.workers.inline", {"ray", "trl", "pydantic"}),
+        ("experiments.cli.results, experiments.report.charts", {"torch", "transformers", "ray", "trl"}),
     ],
 )
 def test_light_modules_load_nothing_heavy(module, forbidden):

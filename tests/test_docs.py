@@ -15,13 +15,13 @@ import yaml
 from pydantic import BaseModel
 
 from experiments.__main__ import app
-from experiments.config.arms import arm_kinds, methods_of
+from experiments.config.arms.kinds import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.reference import pages
 from experiments.config.sections import Component
 from experiments.hypotheses.vocabulary import Design
 from rl.algorithms.registry import ALGORITHMS
-from rl.records.metrics import METRICS, is_known
+from rl.records.names import METRICS, is_known
 from verifiers.registry import BUILT_IN
 
 ROOT = Path(__file__).parent.parent

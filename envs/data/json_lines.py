@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 MAX_NESTING = 100  # of lists and objects within each other
+STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # the last may lack its end
+NO_BRACKET = re.compile(r"[^\[\]{}]+")
 
 
 class JsonLineError(ValueError):
@@ -76,17 +80,5 @@ def _nesting(text: str) -> int:
     """How deep lists and objects lie within each other; 0 where there are too few brackets to go too deep."""
     if text.count("[") + text.count("{") <= MAX_NESTING:
         return 0
-    depth = deepest = 0
-    in_string = escaped = False
-    for sign in text:
-        if in_string:
-            in_string = escaped or sign != '"'
-            escaped = sign == "\\" and not escaped
-        elif sign == '"':
-            in_string = True
-        elif sign in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif sign in "]}":
-            depth -= 1
-    return deepest
+    brackets = NO_BRACKET.sub("", STRING.sub("", text))
+    return max(accumulate(1 if sign in "[{" else -1 for sign in brackets), default=0)

@@ -1,6 +1,6 @@
 """Kinds of arms: what may be done with the shared start. One file is one kind; this is their registry.
 
-Their settings are in `experiments/config/arms.py`.
+Their settings are in `experiments/config/arms`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from experiments.arms.method import Method
 from experiments.arms.online_dpo import OnlineDpo
 from experiments.arms.own import OwnMethod
 from experiments.arms.rl import Rl
-from experiments.config import arms as settings
-from experiments.config.arms import Arm
+from experiments.config.arms import kinds as settings
+from experiments.config.arms.base import Arm
 from experiments.config.experiment import Experiment
 from experiments.config.sections import Shared
 

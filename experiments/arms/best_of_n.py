@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, cost_of_reward_model, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import START, BestOfNArm
+from experiments.config.arms.base import START
+from experiments.config.arms.kinds import BestOfNArm
 from experiments.config.components import sampling_of
 from experiments.run.evaluations import record_evaluation
 from experiments.run.folders import RunFolder, write_json

@@ -8,7 +8,7 @@ from typing import Any
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, cost_of_pairs, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import DirectArm
+from experiments.config.arms.kinds import DirectArm
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError
 from experiments.stages.services import Services

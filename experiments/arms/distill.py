@@ -12,7 +12,7 @@ from typing import Any
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, cost_of_updates, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import DistillArm
+from experiments.config.arms.kinds import DistillArm
 from experiments.config.components import build, sampling_of
 from experiments.config.sections import Component
 from experiments.run.errors import UserError

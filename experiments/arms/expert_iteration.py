@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import ExpertIterationArm
+from experiments.config.arms.kinds import ExpertIterationArm
 from experiments.config.components import sampling_of
 from experiments.run.errors import UserError
 from experiments.stages.services import Services

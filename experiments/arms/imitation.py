@@ -5,7 +5,7 @@ from __future__ import annotations
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import ImitationArm
+from experiments.config.arms.kinds import ImitationArm
 from experiments.config.components import build_demonstrator
 from experiments.run.errors import UserError
 from experiments.stages.services import Services

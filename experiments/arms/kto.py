@@ -8,7 +8,7 @@ from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, cost_of_pairs
 from experiments.arms.direct import run_fit
 from experiments.arms.method import Method
-from experiments.config.arms import KtoArm
+from experiments.config.arms.kinds import KtoArm
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, write_json
 from experiments.stages.services import Services

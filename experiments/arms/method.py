@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from envs.environment import Environment
-from experiments.config.arms import Arm
+from experiments.config.arms.base import Arm
 from experiments.config.components import build
 from experiments.config.sections import PreferenceSection, RLSection, Shared
 from experiments.run.errors import UserError

@@ -9,7 +9,7 @@ from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, write_cost
 from experiments.arms.direct import check_dpo
 from experiments.arms.method import Method
-from experiments.config.arms import OnlineDpoArm
+from experiments.config.arms.kinds import OnlineDpoArm
 from experiments.config.components import build
 from experiments.config.sections import DPOSection
 from experiments.run.errors import UserError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from experiments.arms.method import Method
-from experiments.config.arms import OwnArm
+from experiments.config.arms.kinds import OwnArm
 
 
 @dataclass(frozen=True)

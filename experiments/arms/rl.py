@@ -9,7 +9,7 @@ from pathlib import Path
 from envs.environment import Environment
 from experiments.arms.cost import TrainingCost, cost_of_reward_model, cost_of_updates, write_cost
 from experiments.arms.method import Method
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.run.errors import UserError
 from experiments.run.evaluations import is_evaluated
 from experiments.run.folders import RunFolder

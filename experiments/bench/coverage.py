@@ -30,7 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.bench.measuring import write_report
-from experiments.results.stats import ALPHA, mean_interval, paired_difference, paired_p
+from experiments.results.statistics.intervals import mean_interval, paired_difference
+from experiments.results.statistics.significance import paired_p
+from experiments.results.statistics.spread import ALPHA
 
 EFFECTS = (0.05, 0.4, 1.0)  # standard deviation of the seeds' effect, log-odds
 SEEDS = (1, 2, 3, 5, 10)

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from experiments.config.arms import START, AnyArm, RlArm, spell_out_own
+from experiments.config.arms.base import START
+from experiments.config.arms.kinds import AnyArm, RlArm, spell_out_own
 from experiments.config.labels import PREFERENCES
 from experiments.config.sections import Shared
 

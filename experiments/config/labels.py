@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from experiments.config.arms import LABELS, Arm
+from experiments.config.arms.base import Arm
+from experiments.config.arms.kinds import LABELS
 from experiments.config.sections import PreferenceSection, Shared
 
 PREFERENCES, REWARD_MODEL = "preferences", "reward_model"

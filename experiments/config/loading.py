@@ -12,7 +12,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from experiments.config.arms import OwnArm, arm_kinds, methods_of
+from experiments.config.arms.kinds import OwnArm, arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.merging import merge
 from experiments.config.paths import anchored

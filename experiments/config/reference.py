@@ -14,7 +14,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from experiments.config.arms import Arm, arm_kinds, methods_of
+from experiments.config.arms.base import Arm
+from experiments.config.arms.kinds import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.reference_settings import (
     Row,
@@ -28,8 +29,7 @@ from experiments.config.reference_settings import (
     verifiers,
 )
 from experiments.config.sections import Component, RLSection, Section
-from rl.algorithms.base import METRICS as ALGORITHM_METRICS
-from rl.records.metrics import METRICS
+from rl.records.names import METRICS
 
 PAGES = Path("docs")
 WRITTEN = "Written from the code by `python -m experiments.config.reference`; a test keeps it true."
@@ -208,9 +208,8 @@ they mean together, is in [reading-results.md](reading-results.md).
 def metrics_page() -> str:
     """Every metric that a run records, by family."""
     families: dict[str, dict[str, str]] = {}
-    ordered = [name for name in METRICS if name not in ALGORITHM_METRICS] + list(ALGORITHM_METRICS)
-    for name in ordered:
-        families.setdefault(name.partition("/")[0], {})[name] = METRICS[name]
+    for name, told in METRICS.items():
+        families.setdefault(name.partition("/")[0], {})[name] = told
     lines = [METRICS_INTRO.format(written=WRITTEN).rstrip()]
     for family, metrics in families.items():
         lines += ["", f"## {family}", "", "| metric | what it is |", "| --- | --- |"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.hypotheses.measuring import NotMeasured, Side, Studies, of_table, side_of
 from experiments.hypotheses.vocabulary import Figure, split_reference
-from experiments.results.stats import Interval
+from experiments.results.statistics.intervals import Interval
 
 LARGEST_K = 1024
 

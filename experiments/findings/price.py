@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.config.arms import (
-    Arm,
+from experiments.config.arms.base import Arm
+from experiments.config.arms.kinds import (
     BestOfNArm,
     DirectArm,
     DistillArm,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.findings.figure import figure_data
 from experiments.hypotheses.keeping import Kept
 from experiments.hypotheses.measuring import NotMeasured, Studies, estimate

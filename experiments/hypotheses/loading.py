@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import HYPOTHESES, load_experiment
 from experiments.config.sections import EvaluationSection
@@ -24,7 +24,7 @@ from experiments.hypotheses.vocabulary import (
 )
 from experiments.results.read import DEMONSTRATOR
 from experiments.run.errors import UserError, did_you_mean
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 
 KEPT = "hypotheses.yaml"  # in the folder of a study: the text as it was when the study began
 

@@ -1,6 +1,6 @@
 """What a measure comes to in finished studies: an estimate with its interval, and how surely it lies somewhere else.
 
-Shares and their differences are tables over seeds and problems, with the variance of both (`results.stats.spread_of`).
+Shares and their differences are tables over seeds and problems, with the variance of both (`spread_of`).
 Everything else is a figure for each seed, with the t interval of their mean.
 """
 
@@ -29,10 +29,12 @@ from experiments.hypotheses.vocabulary import (
 )
 from experiments.hypotheses.vocabulary import Levels as LevelChoice
 from experiments.results.fits import overoptimisation, power_law, slope
-from experiments.results.read import DEMONSTRATOR, PolicyResults, StudyResults, mean_over_levels
+from experiments.results.policy import PolicyResults, mean_over_levels
+from experiments.results.read import DEMONSTRATOR, StudyResults
 from experiments.results.spending import training_flop
-from experiments.results.stats import ALPHA, Interval, Spread, spread_of
-from experiments.results.student_t import SMALLEST_P, quantile, two_sided_p
+from experiments.results.statistics.intervals import Interval
+from experiments.results.statistics.spread import ALPHA, Spread, spread_of
+from experiments.results.statistics.student_t import SMALLEST_P, quantile, two_sided_p
 from rl.functional.estimators import pass_at_k
 
 Studies = Mapping[str, StudyResults]  # by variant; "" where the study has none

@@ -15,7 +15,8 @@ from typing import Any
 
 from experiments.hypotheses.measuring import Estimate, NotMeasured, Studies, estimate
 from experiments.hypotheses.vocabulary import Design, Hypothesis, Region
-from experiments.results.stats import ALPHA, holm
+from experiments.results.statistics.significance import holm
+from experiments.results.statistics.spread import ALPHA
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 
+from experiments.collector import collector_paused
 from experiments.report.contents import GLOSSARY, contents
 from experiments.report.figures import study_figures
 from experiments.report.own import own_sections
@@ -29,6 +30,11 @@ def write_report(folder: Path) -> Path:
     Raises:
         UserError: the folder holds no evaluated study.
     """
+    with collector_paused():
+        return _write(folder)
+
+
+def _write(folder: Path) -> Path:
     from experiments.report.charts import study_charts  # matplotlib
     from experiments.report.drawing import PAGE_COLOURS
 

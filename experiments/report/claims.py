@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.config.arms import RlArm
-from experiments.results.read import START, PolicyResults, StudyResults, span
-from experiments.results.stats import ALPHA, Difference, Interval, holm, paired_difference
+from experiments.config.arms.kinds import RlArm
+from experiments.results.policy import PolicyResults
+from experiments.results.read import START, StudyResults, span
+from experiments.results.statistics.intervals import Difference, Interval, paired_difference
+from experiments.results.statistics.significance import holm
+from experiments.results.statistics.spread import ALPHA
 from experiments.run.evaluations import BEST_BY_VERIFIER
 
 

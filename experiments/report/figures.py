@@ -13,8 +13,10 @@ from experiments.report.claims import study_claims
 from experiments.report.samples import side_by_side
 from experiments.results.budgets import budgets, sentence
 from experiments.results.compare import MARGIN
-from experiments.results.read import START, Levels, StudyResults
-from experiments.results.stats import Interval, mean_interval, paired_difference
+from experiments.results.policy import Levels
+from experiments.results.read import START, StudyResults
+from experiments.results.statistics.intervals import Interval, mean_interval
+from experiments.results.statistics.spread import spread_of
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.evaluations import PASS_AT
 from experiments.run.folders import read_json
@@ -124,8 +126,9 @@ def validation_curve(results: StudyResults, arm: str) -> dict[str, list[Any]]:
         curve["solution"].append(plain(mean_interval(shares, levels)))
         if all(step in found for found in scores):
             values = np.array([found[step] for found in scores])
-            proxy = paired_difference(values, np.zeros_like(values), levels, is_bounded=False)
-            curve["proxy"].append({"value": proxy.value, "low": proxy.low, "high": proxy.high})
+            proxy = spread_of(values, levels, kind="difference")
+            half = proxy.half_width()
+            curve["proxy"].append({"value": proxy.mean, "low": proxy.mean - half, "high": proxy.mean + half})
         else:
             curve["proxy"].append(None)
     return curve

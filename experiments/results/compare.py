@@ -14,15 +14,11 @@ from typing import Any
 
 from experiments.config.loading import load_resolved
 from experiments.results.budgets import compare_budgets
-from experiments.results.read import Levels, PolicyResults, check_comparable, load_study, span
-from experiments.results.stats import (
-    ALPHA,
-    holm,
-    is_equivalent,
-    paired_difference,
-    paired_p,
-    probability_of_improvement,
-)
+from experiments.results.policy import Levels, PolicyResults
+from experiments.results.read import check_comparable, load_study, span
+from experiments.results.statistics.intervals import is_equivalent, paired_difference
+from experiments.results.statistics.significance import holm, paired_p, probability_of_improvement
+from experiments.results.statistics.spread import ALPHA
 from experiments.run.errors import UserError
 from experiments.run.evaluations import read_evaluation
 from experiments.run.folders import read_json

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.results.compare import MARGIN
-from experiments.results.stats import Interval
+from experiments.results.statistics.intervals import Interval
 from experiments.run.errors import UserError
 
 FORMATS = ("table", "csv", "latex", "html", "json")

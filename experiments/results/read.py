@@ -13,122 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.config.arms import PROXY, START, RlArm
+from experiments.config.arms.base import START
+from experiments.config.arms.kinds import RlArm
+from experiments.config.arms.rewards import PROXY
 from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.labels import labels_of_arms
 from experiments.config.loading import load_resolved
 from experiments.config.renamed import check_folder_names
 from experiments.results.labels import Agreement, agreement_of
+from experiments.results.policy import PolicyResults
 from experiments.results.records import as_frame, check_kind, policy_row, problem_rows
-from experiments.results.stats import Difference, Interval, mean_interval, paired_difference
 from experiments.run.errors import UserError
-from experiments.run.evaluations import SUPPORT, final_evaluations, read_evaluation
-from experiments.run.folders import DamagedFileError, RunFolder, read_json, read_jsonl
-from experiments.run.manifest import MANIFEST, verify_figures
-from experiments.run.sealed import digest_of_file, read_sealed
-from rl.functional.estimators import pass_at_k
+from experiments.run.evaluations import SUPPORT
+from experiments.run.folders import RunFolder, read_json, read_jsonl
+from experiments.run.manifest import check_study_files
+from experiments.run.sealed import read_sealed
 
 if TYPE_CHECKING:
     import pandas
 
 DEMONSTRATOR = "demonstrator"
-Levels = int | Sequence[int] | None  # which problems of an evaluation: one level, several, or all
-
-
-@dataclass(frozen=True)
-class PolicyResults:
-    """A policy's frozen-test results over the seeds of a study.
-
-    Attributes:
-        name: the arm, an earlier policy of it (arm/part), or "sft", the policy that all start from.
-        folders: one run folder per seed.
-        evaluations: one row of evals.jsonl per seed; the problems are the same in all.
-    """
-
-    name: str
-    folders: tuple[Path, ...]
-    evaluations: tuple[dict[str, Any], ...]
-
-    @property
-    def has_greedy(self) -> bool:
-        """False for a policy that chooses among samples: it has no greedy completion."""
-        return self.evaluations[0]["rows"][0]["greedy_solution"] is not None
-
-    def fact(self, name: str) -> float | None:
-        """The mean over seeds of what was noted beside the evaluations; None where nothing was."""
-        values = [e[name] for e in self.evaluations if e.get(name) is not None]
-        return float(np.mean(values)) if values else None
-
-    @property
-    def flop_per_answer(self) -> float | None:
-        """2 N floating-point operations for every token read or written; None for evaluations that did not note N."""
-        parameters, read = self.fact("parameters"), self.fact("prompt_tokens")
-        written = self.fact("tokens_per_answer")
-        if parameters is None or read is None or written is None:
-            return None
-        return 2.0 * parameters * (read + written)
-
-    def levels(self) -> list[int]:
-        """Levels of the test problems, ascending."""
-        return sorted({row["level"] for row in self.evaluations[0]["rows"]})
-
-    def by_part(self) -> dict[str, float]:
-        """Verified share of the sampled completions for each part of a mixture, over all seeds; {} for others."""
-        found: dict[str, list[float]] = {}
-        for row in (row for evaluation in self.evaluations for row in evaluation["rows"] if row.get("part")):
-            found.setdefault(row["part"], []).append(row["c_solution"] / row["n"])
-        return {part: float(np.mean(shares)) for part, shares in found.items()}
-
-    def rows(self, levels: Levels = None) -> list[list[dict[str, Any]]]:
-        """For each seed the rows of the problems of these levels, in order."""
-        wanted = None if levels is None else {levels} if isinstance(levels, int) else set(levels)
-        return [[r for r in e["rows"] if wanted is None or r["level"] in wanted] for e in self.evaluations]
-
-    def strata(self, levels: Levels = None) -> list[int]:
-        """[problems]: the level of each problem of these levels."""
-        return [row["level"] for row in self.rows(levels)[0]]
-
-    def values(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> np.ndarray:
-        """[seeds, problems] of the share of right completions (sampled) or 0/1 (greedy).
-
-        Args:
-            kind: "sampled" or "greedy".
-            of: "solution" or "answer".
-        """
-
-        def value(row: Mapping[str, Any]) -> float:
-            """The figure of one problem."""
-            return float(row[f"greedy_{of}"]) if kind == "greedy" else row[f"c_{of}"] / row["n"]
-
-        return np.array([[value(row) for row in rows] for rows in self.rows(levels)])
-
-    def interval(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> Interval:
-        """Mean over levels of the mean over seeds and problems, with its 95 % interval."""
-        return mean_interval(self.values(kind, of, levels), self.strata(levels))
-
-    def mean(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> float:
-        """The mean of the levels' means."""
-        return mean_over_levels(self.values(kind, of, levels).mean(0), self.strata(levels))
-
-    def minus(self, other: PolicyResults, kind: str = "sampled", levels: Levels = None) -> Difference:
-        """This policy's verified share minus the other's, paired by seed and problem."""
-        ours, theirs = (policy.values(kind, "solution", levels) for policy in (self, other))
-        return paired_difference(ours, theirs, self.strata(levels))
-
-    def pass_at(self, k: int, of: str = "solution", levels: Levels = None) -> float:
-        """Unbiased pass@k: the mean of the levels' means over problems and seeds."""
-        rows = self.rows(levels)
-        values = [np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in same]) for same in zip(*rows)]
-        return mean_over_levels(np.array(values), self.strata(levels))
-
-    def step_sizes(self, levels: Levels = None) -> dict[int, int]:
-        """How many steps of the sampled solutions carried out 1, 2, ... operations (0: malformed)."""
-        found: dict[int, int] = {}
-        for row in (row for rows in self.rows(levels) for row in rows):
-            for size, count in row.get("step_sizes", {}).items():
-                found[int(size)] = found.get(int(size), 0) + count
-        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)
@@ -280,11 +185,7 @@ class StudyResults:
 
     def validation_rows(self, arm: str, seed: int) -> dict[int, dict[str, Any]]:
         """step -> the evaluation of validation problems after it; the latest, where a resumed run repeated a step."""
-        key = ("validation", arm, seed)
-        if key not in self._read:
-            rows = read_jsonl(self.folder / f"seed-{seed}" / arm / "evals.jsonl")
-            self._read[key] = {r["step"]: r for r in rows if r["split"] == "validation" and r["step"] is not None}
-        found: dict[int, dict[str, Any]] = self._read[key]
+        found: dict[int, dict[str, Any]] = self._read[("validation", arm, seed)]
         return found
 
     def validation_levels(self, arm: str) -> list[int]:
@@ -349,24 +250,33 @@ def load_study(folder: str | Path) -> StudyResults:
     folder = Path(folder)
     study = read_sealed(folder / "study.json", "state", "seeds", "stages", "problems")
     check_folder_names(folder)
-    _check_files(folder, study)
+    check_study_files(folder, study)
     experiment = load_resolved(folder / "config.yaml")
     seeds = [seed for seed in experiment.seeds if (folder / f"seed-{seed}" / START / "evals.jsonl").exists()]
     if not seeds:
         raise NotEvaluatedError(f"{folder}: no seed of this study was evaluated yet (state: {study['state']})")
     experiment = experiment.model_copy(update={"seeds": tuple(seeds)})
-    policies = {}
+    policies: dict[str, PolicyResults] = {}
+    asked: dict[tuple[str, str, int], Any] = {}
     for arm in (START, *experiment.arms):
         for name in (arm, *further_policies(folder / f"seed-{seeds[0]}" / arm)):
             folders = tuple(folder / f"seed-{seed}" / name for seed in seeds)
-            if all(final_evaluations(path) for path in folders):
-                evaluations = tuple(read_evaluation(path) for path in folders)
+            rows = [list(read_jsonl(path / "evals.jsonl")) for path in folders]
+            asked |= {("validation", name, seed): _by_step(found) for seed, found in zip(seeds, rows)}
+            tests = [[row for row in found if row["step"] is None] for found in rows]
+            if all(tests):
+                evaluations = tuple(found[-1] for found in tests)
                 check_comparable(evaluations)
                 policies[name] = PolicyResults(name, folders, evaluations)
     demonstrators = [
         read_json(path) for seed in seeds if (path := folder / f"seed-{seed}" / START / "demonstrator.json").exists()
     ]
-    return StudyResults(folder, experiment, study, policies, demonstrators)
+    return StudyResults(folder, experiment, study, policies, demonstrators, asked)
+
+
+def _by_step(rows: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """step -> the evaluation of validation problems after it; the latest, where a resumed run repeated a step."""
+    return {row["step"]: row for row in rows if row["split"] == "validation" and row["step"] is not None}
 
 
 def _demonstrator_rows(lines: Sequence[Mapping[str, Any]], evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -384,12 +294,6 @@ def _demonstrator_rows(lines: Sequence[Mapping[str, Any]], evaluation: Mapping[s
     return found
 
 
-def mean_over_levels(values: np.ndarray, strata: Sequence[int]) -> float:
-    """The mean of the levels' means of `values` [problems]."""
-    labels = np.asarray(strata)
-    return float(np.mean([values[labels == level].mean() for level in sorted(set(strata))]))
-
-
 def span(levels: Sequence[int]) -> str:
     """Levels in words: level 4, levels 1 to 6, levels 1, 3, 4."""
     if len(levels) == 1:
@@ -397,34 +301,6 @@ def span(levels: Sequence[int]) -> str:
     if list(levels) == list(range(levels[0], levels[-1] + 1)):
         return f"levels {levels[0]} to {levels[-1]}"
     return f"levels {', '.join(map(str, levels))}"
-
-
-def _check_files(folder: Path, study: Mapping[str, Any]) -> None:
-    """Compares what tables and reports are made from with its checksums, so that no arm or figure vanishes.
-
-    Raises:
-        DamagedFileError, DamagedArtefactError: a file is missing, was cut short or changed.
-    """
-    check_own_files(folder, study)
-    tested = {Path(row["folder"]).parent for row in study["stages"] if row["stage"].startswith("test ")}
-    others = {Path(row["folder"]) for row in study["stages"] if not row["stage"].startswith("test ")}
-    for place in sorted(tested | {other for other in others if (folder / other / MANIFEST).exists()} - {Path()}):
-        verify_figures(folder / place)
-
-
-def check_own_files(folder: Path, study: Mapping[str, Any]) -> None:
-    """Compares config.yaml and provenance.json with the checksums that study.json has of them; studies before had none.
-
-    Raises:
-        DamagedFileError: one was changed.
-    """
-    for key, name in (("config", "config.yaml"), ("provenance", "provenance.json")):
-        path = folder / name
-        if key in study and path.is_file() and digest_of_file(path) != study[key]:
-            raise DamagedFileError(
-                f"{path} is damaged: it is not the one that the study ran with. Restore it, or go on with --resume and "
-                "the config that the study ran with, which writes it anew"
-            )
 
 
 def further_policies(arm: Path) -> list[str]:

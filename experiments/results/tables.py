@@ -10,8 +10,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from experiments.results.read import START, Levels, StudyResults, load_study
-from experiments.results.stats import mean_interval, paired_p
+from experiments.results.policy import Levels
+from experiments.results.read import START, StudyResults, load_study
+from experiments.results.statistics.intervals import mean_interval
+from experiments.results.statistics.significance import paired_p
 from experiments.run.display import clock
 from experiments.run.evaluations import PASS_AT
 

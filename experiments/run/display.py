@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,7 +17,9 @@ from rich.text import Text
 
 from experiments.run.schedule import Schedule
 from experiments.run.terminal import printable
-from rl.types import Trajectory
+
+if TYPE_CHECKING:  # torch, which a report does without
+    from rl.types import Trajectory
 
 SPARKS = "▁▂▃▄▅▆▇█"
 PLAIN_SECONDS = 10.0  # between two lines in a pipe

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.run.errors import UserError
-from experiments.run.sealed import CHECKSUM, digest_of, read_sealed, write_sealed
+from experiments.run.folders import DamagedFileError
+from experiments.run.sealed import CHECKSUM, digest_of, digest_of_file, read_sealed, write_sealed
 
 MANIFEST = "manifest.json"
 LISTED = "rollouts"
@@ -121,6 +122,34 @@ def figures_of(files: Mapping[str, Any]) -> dict[str, Any]:
     """The files of a manifest that tables, reports and pages read: all but those of models."""
     models = {Path(name).parent for name in files if name.endswith(".safetensors")}
     return {name: entry for name, entry in files.items() if Path(name).parent not in models}
+
+
+def check_study_files(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares what tables and reports are made from with its checksums, so that no arm or figure vanishes.
+
+    Raises:
+        DamagedFileError, DamagedArtefactError: a file is missing, was cut short or changed.
+    """
+    check_study_settings(folder, study)
+    tested = {Path(row["folder"]).parent for row in study["stages"] if row["stage"].startswith("test ")}
+    others = {Path(row["folder"]) for row in study["stages"] if not row["stage"].startswith("test ")}
+    for place in sorted(tested | {other for other in others if (folder / other / MANIFEST).exists()} - {Path()}):
+        verify_figures(folder / place)
+
+
+def check_study_settings(folder: Path, study: Mapping[str, Any]) -> None:
+    """Compares config.yaml and provenance.json with the checksums that study.json has of them; studies before had none.
+
+    Raises:
+        DamagedFileError: one was changed.
+    """
+    for key, name in (("config", "config.yaml"), ("provenance", "provenance.json")):
+        path = folder / name
+        if key in study and path.is_file() and digest_of_file(path) != study[key]:
+            raise DamagedFileError(
+                f"{path} is damaged: it is not the one that the study ran with. Restore it, or go on with --resume and "
+                "the config that the study ran with, which writes it anew"
+            )
 
 
 def verify_listed(folder: Path, sizes: Mapping[str, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envs.types import Problem
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.components import sampling_of
 from experiments.config.sections import EvaluationSection
 from experiments.run.evaluations import SUPPORT, record_evaluation

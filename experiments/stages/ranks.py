@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.config.loading import load_resolved
 from experiments.config.sections import LearnerSection
 from experiments.run.errors import EXIT_RUN_FAILED, UserError

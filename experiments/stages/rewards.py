@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.environment import Environment
-from experiments.config.arms import MIXED, PROCESS, PROXY, reward_sources
+from experiments.config.arms.rewards import MIXED, PROCESS, PROXY, reward_sources
 from experiments.config.components import build
 from experiments.config.sections import Component
 from experiments.run.errors import UserError, with_place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.run.folders import RunFolder
 
 GIVEN = "given"  # folder within sft: weights that were taken over and not yet tested

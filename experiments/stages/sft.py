@@ -11,7 +11,7 @@ from envs.demonstrators.base import Demonstrator
 from envs.environment import Environment
 from envs.splits import keyed_rng, split_of
 from envs.types import Problem
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.components import build_demonstrator, sampling_of
 from experiments.config.experiment import Experiment
 from experiments.config.sections import ImitationSection, OptimizerSection

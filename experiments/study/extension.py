@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
 from experiments.run.evaluations import BEST_BY_VERIFIER, KL_MATCHED

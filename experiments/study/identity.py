@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.experiment import Experiment
 from experiments.config.own_code import own_code
 from experiments.run.sealed import digest_of

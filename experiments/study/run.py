@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from envs.procedural.tool_use import sandbox_of
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.components import build_env
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved, to_yaml

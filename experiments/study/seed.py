@@ -16,7 +16,8 @@ from typing import Any
 
 from envs.types import Problem
 from experiments.arms import Method, methods_of_study
-from experiments.config.arms import START, RlArm
+from experiments.config.arms.base import START
+from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display

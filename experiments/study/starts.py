@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from experiments.config.arms import START
+from experiments.config.arms.base import START
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_resolved
 from experiments.run.errors import UserError

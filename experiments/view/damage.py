@@ -8,10 +8,18 @@ from typing import Any
 
 from envs.types import Problem
 from experiments.config.loading import load_resolved
-from experiments.results.read import check_own_files
 from experiments.run.errors import UserError
 from experiments.run.folders import STATUS, damage_told, read_jsonl, read_object
-from experiments.run.manifest import LISTED, LOGS, MANIFEST, figures_of, read_manifest, verify_files, verify_listed
+from experiments.run.manifest import (
+    LISTED,
+    LOGS,
+    MANIFEST,
+    check_study_settings,
+    figures_of,
+    read_manifest,
+    verify_files,
+    verify_listed,
+)
 from experiments.run.sealed import read_sealed
 from rl.records.evaluate import problem_set_hash
 
@@ -34,7 +42,7 @@ def damage_of(study: Path) -> list[str]:
     state = look(read_sealed, study / "study.json") if (study / "study.json").exists() else {}
     look(load_resolved, study / "config.yaml")
     if state:
-        look(check_own_files, study, state)
+        look(check_study_settings, study, state)
         for name, expected in dict(state.get("problems") or {}).items():
             look(_check_problems, study / "problems" / f"{name}.jsonl", expected)
     if (study / "provenance.json").exists():

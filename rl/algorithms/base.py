@@ -18,45 +18,6 @@ from rl.types import Batch, Group, Totals
 
 Self = TypeVar("Self", bound="Algorithm")
 
-# Every key that LossParts.sums, LossParts.maxima, derived_metrics and advantage_metrics can produce.
-METRICS: Mapping[str, str] = {
-    "policy/loss": "policy part of the loss, per sampled token or completion as the algorithm aggregates",
-    "policy/entropy": "mean entropy of the next-token distribution at sampled positions, nats",
-    "policy/entropy_coefficient": "weight of the entropy bonus in force",
-    "policy/ratio_mean": "mean of pi / pi_old over sampled tokens",
-    "policy/ratio_max": "largest pi / pi_old of a sampled token",
-    "policy/kl_old": "KL(pi_old || pi) since the start of the update, k3 estimate, nats per token",
-    "policy/clip_fraction_low": "share of sampled tokens whose gradient the lower clip removed",
-    "policy/clip_fraction_high": "share of sampled tokens whose gradient (CISPO: weight) the upper clip cut",
-    "policy/clip_fraction_dual": "share of sampled tokens held by dual clip",
-    "policy/kl_reference": "KL(pi || reference), k3 estimate, nats per token",
-    "policy/kl_reference_k1": "KL(pi || reference), k1 estimate, nats per token: differs from k3 off policy",
-    "policy/kl_coefficient": "beta in force",
-    "policy/kl_loss": "KL part of the loss before beta",
-    "policy/imitation_loss": "negative log-likelihood of correct completions (VAPO)",
-    "value/loss": "value part of the loss before its coefficient",
-    "value/clip_fraction": "share of sampled tokens where value clipping won",
-    "value/mean": "mean predicted value",
-    "value/return_mean": "mean return target",
-    "value/return_square": "mean squared return target",
-    "value/error_mean": "mean of return minus value",
-    "value/error_square": "mean squared return minus value",
-    "value/explained_variance": "1 - Var(return - value) / Var(return)",
-    "mismatch/logprob_abs_diff": "mean |log pi_learner - log pi_sampler| of sampled tokens at the start of the update",
-    "mismatch/logprob_abs_diff_max": "largest |log pi_learner - log pi_sampler|",
-    "mismatch/kl": "KL(sampler || learner) at the start of the update, k3 estimate, nats per token",
-    "importance/weight_mean": "mean importance weight after its bound",
-    "importance/weight_square": "mean squared importance weight",
-    "importance/weight_max": "largest importance weight before its bound",
-    "importance/clip_fraction": "share of sampled tokens whose weight was truncated or masked",
-    "importance/effective_sample_size": "(sum w)^2 / (n sum w^2): share of tokens that still counts",
-    "advantage/mean": "mean advantage over sampled tokens",
-    "advantage/std": "standard deviation of the advantages over sampled tokens",
-    "advantage/abs_max": "largest |advantage|",
-    "advantage/zero_rows": "share of completions whose every advantage is 0",
-    "imitation/loss": "negative log-likelihood per demonstrated token, nats",
-}
-
 
 @dataclass(frozen=True)
 class Scores:

@@ -25,7 +25,7 @@ class Recorder(Protocol):
         ...
 
     def metrics(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """One row of numbers; names are those of rl/records/metrics.py."""
+        """One row of numbers; names are those of rl/records/names.py."""
         ...
 
     def samples(self, stage: str, step: int, groups: Sequence[Group]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from envs.environment import Environment
 from envs.types import Problem
 from experiments.arms import methods_of_study
-from experiments.config.arms import reward_sources
+from experiments.config.arms.rewards import reward_sources
 from experiments.config.components import build
 from experiments.config.experiment import Experiment
 from experiments.config.sections import Component, PreferenceSection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
 from experiments.study.forecast.model import Load, Machines, Prediction, Rates, predict

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from experiments.config.arms import arm_kinds, methods_of
+from experiments.config.arms.kinds import arm_kinds, methods_of
 from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
 from experiments.config.sections import Component, OptimizerSection, SamplingSection

@@ -7,13 +7,13 @@ import signal
 import pytest
 
 from experiments.arms import methods_of_study
-from experiments.config.arms import arm_kinds, methods_of
+from experiments.config.arms.kinds import arm_kinds, methods_of
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.results.tables import arm_rows, cheapest_that_will_do, cost_rows
 from experiments.run.display import Display
 from experiments.study.run import run_study
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 
 LABELS = 40  # preference.num_pairs of the config
 COMPLETIONS = 2 * 6 * 4  # steps x problems x group size

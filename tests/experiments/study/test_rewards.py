@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.config.arms import RlArm
+from experiments.config.arms.kinds import RlArm
 from experiments.config.sections import Component
 from experiments.run.errors import UserError
 from experiments.stages.rewards import check_reward

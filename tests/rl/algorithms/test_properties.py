@@ -182,7 +182,8 @@ def test_masked_positions_are_never_read_and_get_zero_gradient(name: str, option
 @quick
 @given(case=batches())
 def test_metrics_are_finite_and_in_the_list(name: str, options: dict, case) -> None:
-    from rl.algorithms.base import METRICS, advantage_metrics, derived_metrics
+    from rl.algorithms.base import advantage_metrics, derived_metrics
+    from rl.records.names import METRICS
 
     batch, scores = case
     algorithm = make(name, **options)

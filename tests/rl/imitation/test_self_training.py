@@ -26,7 +26,7 @@ from rl.learning.checkpoint import Checkpoints
 from rl.learning.collate import collate_examples
 from rl.learning.learner import Learner, LearnerSettings, Models
 from rl.learning.optimizer import OptimizerSettings
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.verifier import VerifierReward
 from rl.rollouts.log import RolloutLog

@@ -12,7 +12,7 @@ import torch
 from rl.algorithms import ALGORITHMS, make
 from rl.learning.collate import collate
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 
 EXTRAS: dict[str, dict[str, Any]] = {
     name: {"kl": {"beta": 0.1}, "correction": {}, "entropy_coefficient": 0.01}

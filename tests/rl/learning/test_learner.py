@@ -13,7 +13,7 @@ from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
 from rl.learning.collate import collate, collate_examples, minibatches
 from rl.learning.learner import Learner, LearnerSettings, Models, NonFiniteLossError, OptimizerSettings
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 
 pytestmark = pytest.mark.learning
 

@@ -12,7 +12,7 @@ from rl.algorithms import make
 from rl.algorithms.grpo import Grpo
 from rl.learning.checkpoint import Checkpoints
 from rl.learning.learner import Learner, LearnerSettings, Models, OptimizerSettings, make_value_model
-from rl.records.metrics import is_known
+from rl.records.names import is_known
 from rl.records.recorder import SilentRecorder
 from rl.rewards.verifier import VerifierReward
 from rl.rollouts.stream import RolloutSettings

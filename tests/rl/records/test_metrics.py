@@ -6,7 +6,8 @@ import pytest
 
 from envs.types import Problem
 from policies.types import Completion, FinishReason
-from rl.records.metrics import is_known, rollout_metrics
+from rl.records.metrics import rollout_metrics
+from rl.records.names import is_known
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome, Verdict
 

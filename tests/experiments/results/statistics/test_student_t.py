@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from experiments.results.student_t import density, quantile, two_sided_p
+from experiments.results.statistics.student_t import density, quantile, two_sided_p
 
 
 @given(st.floats(0, 1e3), st.floats(0.5, 1e6))

@@ -16,6 +16,7 @@ SMALLEST_P = 1e-100  # below it a quantile may be no number any more
 NORMAL_FROM = 1e7  # degrees of freedom above which t and normal agree to seven digits of a quantile
 
 
+@lru_cache(maxsize=4096)  # quantiles of one df are looked for along the same points
 def two_sided_p(t: float, df: float) -> float:
     """P(|T| >= |t|) for Student's t with `df` > 0 degrees of freedom (infinite: the normal distribution).
 
@@ -79,20 +80,19 @@ def _incomplete_beta(a: float, b: float, t_squared: float) -> float:
 
 def _continued_fraction(a: float, b: float, x: float) -> float:
     """The fraction of I_x(a, b) by Lentz's method (Press et al., Numerical Recipes, 3rd edition, section 6.4)."""
-    c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
+    c, d = 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > TINY else TINY)
     value = d
     for m in range(1, MAX_TERMS):
         for term in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
-            d = 1 / _not_zero(1 + term * d)
-            c = _not_zero(1 + term / c)
+            d = 1 + term * d
+            d = 1 / (d if abs(d) > TINY else TINY)
+            c = 1 + term / c
+            c = c if abs(c) > TINY else TINY
             value *= d * c
         if abs(d * c - 1) < PRECISION:
             return value
     raise ArithmeticError(f"the continued fraction of I_x({a}, {b}) did not converge at x = {x}")
-
-
-def _not_zero(value: float) -> float:
-    return value if abs(value) > TINY else TINY

@@ -1,8 +1,4 @@
-"""Settings of the kinds of arms: what may be done with the shared start.
-
-Data alone, so that a config is read without torch; what a study does with each kind is in `experiments/arms`, one file
-a kind.
-"""
+"""Settings of each kind of arm."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from experiments.config.merging import merge
+from experiments.config.arms.base import START, Arm
+from experiments.config.arms.rewards import PROXY, needs_reward_model
 from experiments.config.sections import (
     Component,
     DPOSection,
@@ -23,16 +20,9 @@ from experiments.config.sections import (
     Probability,
     Rate,
     RLSection,
-    Section,
     Shared,
 )
-from experiments.run.errors import UserError
 from verifiers.parts import find_part, is_own
-
-START = "sft"  # the policy that every arm starts from: a name like those of arms, in settings, folders and tables
-PROXY = "proxy"  # the reward model of a seed
-PROCESS = "process"  # reads the start policy's tokens
-MIXED = "mixed"  # the sum of several; YAML: {name: mixed, sources: [verifier, {name: proxy, weight: 0.1}]}
 
 # fields of `rl` that several kinds read
 SAMPLED = frozenset({"steps", "problems_per_step", "group_size", "sampling", "curriculum"})  # the budget, the prompts
@@ -42,53 +32,6 @@ LABELS = frozenset({"annotator", "num_pairs", "selector", "comparisons"})
 MODELLED = LABELS | {"reward_model"}
 
 Weight = Annotated[float, Field(gt=0)]
-
-
-class Arm(Section):
-    """One thing that may be done with the shared start; a subclass is a kind."""
-
-    method: str
-    rl: dict[str, Any] = Field(default_factory=dict)  # settings of `rl` that this arm alone changes
-    preference: dict[str, Any] = Field(default_factory=dict)  # settings of `preference` that this arm alone changes
-
-    has_policy: ClassVar[bool] = True  # it trains one, which other arms may build on
-    uses_rl: ClassVar[frozenset[str]] = frozenset()  # fields of `rl` that this kind reads; others are refused in `rl`
-
-    uses_preference: ClassVar[frozenset[str]] = frozenset()  # fields of `preference` that this kind reads
-
-    @property
-    def builds_on(self) -> tuple[str, ...]:
-        """Arms whose trained policy this one needs."""
-        return ()
-
-    @property
-    def uses_comparisons(self) -> bool:
-        """True when it learns from the labelled pairs of the start."""
-        return self.uses_reward_model
-
-    @property
-    def uses_reward_model(self) -> bool:
-        """True when it needs the reward model that is fitted to those pairs."""
-        return False
-
-    def rl_over(self, shared: Shared) -> RLSection:
-        """The `rl` section as this arm sees it."""
-        return RLSection.model_validate(merge(shared.rl.model_dump(), self.rl)) if self.rl else shared.rl
-
-    def preference_over(self, shared: Shared) -> PreferenceSection:
-        """The `preference` section as this arm sees it."""
-        if not self.preference:
-            return shared.preference
-        return PreferenceSection.model_validate(merge(shared.preference.model_dump(), self.preference))
-
-    def offline_preference(self, shared: Shared) -> PreferenceSection:
-        """The same for the pairs of the start alone."""
-        return self.preference_over(shared)
-
-    @property
-    def reads_preference(self) -> frozenset[str]:
-        """The fields of `preference` that this arm reads."""
-        return self.uses_preference
 
 
 class RlArm(Arm):
@@ -338,22 +281,3 @@ def methods_of(kind: type[Arm]) -> tuple[str, ...]:
     """What a config may write in `method` for this kind."""
     methods: tuple[str, ...] = get_args(kind.model_fields["method"].annotation)
     return methods
-
-
-def reward_sources(reward: Component) -> list[Component]:
-    """The reward itself, or those that a mixture adds up.
-
-    Raises:
-        UserError: a mixture without sources.
-    """
-    if reward.name != MIXED:
-        return [reward]
-    sources = reward.settings.get("sources")
-    if not isinstance(sources, list) or not sources or set(reward.settings) != {"sources"}:
-        raise UserError("reward mixed takes one setting, sources: [verifier, {name: proxy, weight: 0.1}]")
-    return [Component.model_validate(source) for source in sources]
-
-
-def needs_reward_model(reward: Component) -> bool:
-    """True when the reward, or a part of it, is the learned proxy."""
-    return any(source.name == PROXY for source in reward_sources(reward))

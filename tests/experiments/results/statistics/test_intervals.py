@@ -1,4 +1,4 @@
-"""Statistics against published values, closed forms, scipy and brute force."""
+"""Intervals against published values, closed forms, scipy and brute force."""
 
 import math
 from itertools import product
@@ -10,19 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
-from experiments.results.stats import (
+from experiments.results.statistics.intervals import (
     Difference,
-    holm,
     is_equivalent,
-    mcnemar_exact,
     mean_interval,
     paired_difference,
-    paired_p,
-    probability_of_improvement,
-    satterthwaite,
-    spread_of,
     wilson,
 )
+from experiments.results.statistics.spread import spread_of
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 8))
 
@@ -42,15 +37,6 @@ def test_wilson_interval_equals_scipy(successes, trials):
 def test_wilson_refuses_what_is_no_proportion():
     with pytest.raises(ValueError, match="5 successes in 4"):
         wilson(5, 4)
-
-
-@pytest.mark.parametrize(("only_a", "only_b", "both"), [(0, 0, 3), (1, 6, 2), (5, 5, 0), (12, 3, 7)])
-def test_mcnemar_equals_the_two_sided_sign_test(only_a, only_b, both):
-    a = [True] * only_a + [False] * only_b + [True] * both
-    b = [False] * only_a + [True] * only_b + [True] * both
-    n = only_a + only_b
-    expected = scipy_stats.binomtest(only_a, n, 0.5).pvalue if n else 1.0
-    assert mcnemar_exact(a, b) == pytest.approx(expected, abs=1e-12)
 
 
 # one seed
@@ -99,17 +85,6 @@ def _floor(spread):
     return spread.floor * scipy_stats.t.isf(0.025, spread.df_problems) ** 2
 
 
-def test_variance_components_by_hand():
-    # rows are seeds: means 1/4, 3/4 (seeds' variance 1/8, over 2 seeds 1/16); problem means 0, 1/2, 1/2, 1 around 1/2:
-    # MSB = 2 (1/4 + 0 + 0 + 1/4) / 3 = 1/3; residuals +-1/4 each, MSE = 8/16 / 3 = 1/6
-    values = np.array([[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
-    spread = spread_of(values)
-    assert spread.seeds == pytest.approx(1 / 16)
-    assert spread.problems == pytest.approx((1 / 3 - 1 / 6) / 8)
-    assert spread.rest == pytest.approx(1 / 6 / 8)
-    assert (spread.df_seeds, spread.df_problems, spread.df_rest) == (1, 3, 3)
-
-
 def test_seeds_that_disagree_widen_the_interval():
     agree = np.tile([0.0, 1.0], (4, 50))
     disagree = np.repeat([[0.0], [0.0], [1.0], [1.0]], 100, axis=1)
@@ -154,16 +129,6 @@ def test_the_mean_is_that_of_the_levels_means():
     assert paired_difference(values, np.zeros((1, 4)), [1, 1, 1, 2]).value == 0.5
 
 
-def test_satterthwaite_by_hand():
-    # v = 1, 2 with 4, 9 degrees of freedom: (1 + 2)^2 / (1/4 + 4/9) = 9 / (25/36) = 12.96
-    assert satterthwaite([1.0, 2.0], [4, 9]) == pytest.approx(12.96)
-
-
-def test_strata_must_name_every_problem():
-    with pytest.raises(ValueError, match="3 strata for 2 problems"):
-        mean_interval(np.zeros((1, 2)), [1, 1, 2])
-
-
 # what must never happen
 
 
@@ -201,30 +166,9 @@ def test_all_right_of_six_leaves_much_open():
     assert mean_interval(np.ones((3, 6))).low == pytest.approx(0.6097, abs=1e-4)  # the same six problems
 
 
-def test_one_seed_of_greedy_answers_is_mcnemars_test_and_several_are_not_pooled():
-    a = np.array([[1.0] * 12 + [0.0] * 8])
-    b = np.array([[0.0] * 9 + [1.0] * 3 + [0.0] * 8])
-    assert paired_p(a, b) == pytest.approx(2 / 2**9)  # 9 discordant pairs, all one way
-    seeds = np.array([[1.0] * 20, [0.0] * 20, [1.0] * 20, [0.0] * 20])  # methods alike, seeds apart
-    others = seeds[[1, 0, 2, 3]]
-    others[0, :] = 1.0
-    assert mcnemar_exact(list(others.ravel() > 0), list(seeds.ravel() > 0)) < 1e-4
-    assert paired_p(others, seeds) > 0.3
-
-
 def test_paired_difference_refuses_different_problems():
     with pytest.raises(ValueError, match="same seeds and problems"):
         paired_difference(np.zeros((1, 3)), np.zeros((1, 4)))
-
-
-def test_probability_of_improvement_by_hand():
-    # pairs (2,1) win, (2,3) lose, (3,1) win, (3,3) tie -> 2.5 of 4
-    assert probability_of_improvement([2, 3], [1, 3]) == 0.625
-
-
-def test_holm_by_hand():
-    # sorted .01 .02 .04 -> 3*.01, max(.03, 2*.02), max(.04, .04)
-    assert holm({"a": 0.04, "b": 0.01, "c": 0.02}) == pytest.approx({"b": 0.03, "c": 0.04, "a": 0.04})
 
 
 @pytest.mark.parametrize(("low", "high"), product((-0.05, -0.01), (0.01, 0.05)))
