@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
 from verifiers.extract.places import formulas, undecorated
+from verifiers.parse.english.spoken import digits
 from verifiers.text import units
 from verifiers.text.nouns import is_part
 from verifiers.text.spellings import han_unit
@@ -72,14 +73,16 @@ _COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
 _EQUALS = re.compile(r"(?:=|≈|\\approx)\s*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
-    r"(?<![\w.⁄/^√π*_])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
+    r"(?<![\w.⁄/^√π*_])(?<!\d['’])(?:(?<=[\s(=:：$是为])|^)?-?\$?\d(?:[\d,]|['’](?=\d{3}(?!\d)))*(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?(?:\s*\\?%)?|(?<=[^\x00-\x7f⁄√π×·÷±−])-?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?"
 )
 
 
 def restated(payload: str) -> str:
     """`payload` with "3/4, i.e. 75 %" as an equation, so that both of its sides must hold."""
-    said = _RESTATED.split(payload)
-    return " = ".join(undecorated(side).strip(" $)") for side in said) if len(said) > 1 else payload
+    said = [undecorated(side).strip(" $)") for side in _RESTATED.split(payload)]
+    if len(said) == 1:
+        return payload
+    return said[-1] if digits(said[0]) == said[-1] else " = ".join(said)  # minus three, i.e. -3
 
 
 def without_remark(text: str) -> str:

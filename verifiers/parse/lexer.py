@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
 
 # A group separator needs exactly three digits after it; inside brackets only the unmistakable `{,}` and `,\!` count.
-_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,)\d{3})+(?!\d)(?![.]\d*,\d)"
+_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,|')\d{3})+(?!\d)(?![.]\d*,\d)"
 _SPACE_GROUPED = r"\d{1,3}(?:[ ~\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?![\d.,]|\s*[/\\])"  # 1 234/567 is a mixed number
 _BASED = (
     r"0[bB][01]{1,400}(?![0-9A-Za-z])|0[xX][0-9A-Fa-f]{1,400}(?![0-9A-Za-z])"

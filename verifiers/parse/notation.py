@@ -165,6 +165,8 @@ class NotationParser(CallParser):
         r"""\angle ABC, \triangle ABC: a name."""
         name = self.take().value
         letters = ""
+        if self.token.kind == "{":
+            letters = self.raw_group()
         while self.token.kind in ("sym", "word"):
             letters += self.take().value
         if not letters:

@@ -43,6 +43,7 @@ _NO_TEXT = re.compile(
     r"[*/^_+!'|<>≤≥&]|\\(?:cdot|times|cap|cup|circ|le|ge|in|perp|parallel)\b"
     r"|(?:or|and)\b|\(?[A-J]\)?(?![A-Za-z]\w)"
 )
+_FURTHER = re.compile(r"(?:or|and)\b|[/,&]")  # (C) or ... offers more than one
 _WRITTEN = re.compile(  # what stands before the words of an option, with the commands around it
     rf"(?:{TEXT} ?\{{)?\(? ?[A-J] ?[).:]{{0,2}}\}}?[\s$*.:)]{{0,6}}"
     r"(?:\\[ ,;]|~|\\q?quad\b){0,3}\s{0,3}(?=[^}\s])"
@@ -76,6 +77,11 @@ _FORCED = re.compile(
     r"(?i)\b(?:it|this|that|the (?:answer|option|choice)|which) (?:must|has to|can only) be\s*"
     r"(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)(?=\s*(?:[.!,;]|$))"
 )
+_LEFT = re.compile(  # what elimination leaves; what was eliminated stands before it
+    r"(?i)(?:\b(?:leav(?:es|ing)|left with)\s+(?:us\s+with\s+)?(?:only\s+)?(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)"
+    r"|\bonly\s+(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)\s+(?:is left|remains|survives|fits|works))"
+    r"(?=\s*(?:[.!,;]|$|as\b))"
+)
 _ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
 _NO_LETTER = re.compile(r"\bI(?=\s+[a-z'’])|\bI['’]|\bA(?=\s+[a-z]{2})")  # the pronoun and the article
 _LAST_LETTER = re.compile(r"(?<!\w)\(?([A-J])\)?(?:['’][a-zçğıöşü]{2,4})?\s*[.!。।]?\s*$")  # Doğru cevap C'dir.
@@ -86,7 +92,7 @@ _REASON = re.compile(
     r"|\)?\s*[,;.]\s*(?:the (?:other|rest)|all other|others)\b).*",
     re.DOTALL,
 )
-_SEVERAL = re.compile(r"\b[A-J]\b\W*(?:,|/|or|and|&)\W*(?:(?:maybe|perhaps|possibly|even|either)\s+)?\b[A-J]\b")
+_SEVERAL = re.compile(r"\(?\s*\b[A-J]\b\W*(?:,|/|or|and|&)\W*(?:(?:maybe|perhaps|possibly|even|either)\s+)?\b[A-J]\b")
 _RUN = re.compile(r"[A-H]{2,6}")
 _LETTERS = re.compile(r"[A-H]")
 _LIST = re.compile(r"\(?[A-H]\)?(?:\s*(?:,|;|、|and|&|,\s*and)\s*\(?[A-H]\)?){1,5}")
@@ -144,7 +150,7 @@ def _plain(text: str) -> str:
 def _leading(plain: str) -> tuple[str, str] | None:
     """The letter and the words of its option: `(B) 12`, `B. 12`, `B: 12`, `B 12`."""
     found = _LEADING.fullmatch(plain)
-    if found is None or _JUDGED.match(found[4]):
+    if found is None or _JUDGED.match(found[4]) or _FURTHER.match(found[4]):
         return None
     if found[3] and not _OPTION_TEXT.match(found[4]):
         return None  # the article, the beginning of a sentence, or a factor: A cos x
@@ -181,6 +187,8 @@ def find_choice(text: str) -> str | None:
     settled = read_choice(line)
     if settled is not None and not settled.words:
         return settled.letter
+    if left := _left(line):
+        return left
     for pattern in (_PRAISED, _CHOSEN, _FINAL, _NAMED):
         found = [(match[1], match.start(1)) for match in pattern.finditer(line)]
         if not found:
@@ -210,9 +218,19 @@ def chosen_letters(text: str) -> tuple[str, ...]:
     letters: list[str] = []
     for sentence in _SENTENCES.split(text[-_MAX_CHARACTERS:]):
         line = NOT_THAT.sub("", without_denied(_plain(sentence))).strip()
+        if left := _left(line):
+            letters.append(left)
+            continue
         for pattern in (_PRAISED, _CHOSEN, _FORCED):
             found = pattern.search(line)
             if found and not _DENIED.search(line[max(0, found.start(1) - 30) : found.start(1)]):
                 letters.append(found[1])
                 break
     return tuple(letters)
+
+
+def _left(line: str) -> str | None:
+    """The letter that a sentence leaves after it has ruled out the others; None if it leaves none, or several."""
+    found = list(_LEFT.finditer(line))
+    letters = {match[1] or match[2] for match in found}
+    return letters.pop() if len(letters) == 1 and not _DENIED.search(line[found[-1].end() :]) else None

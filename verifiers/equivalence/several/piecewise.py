@@ -16,7 +16,7 @@ from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Cases, Expr, Rel, Text, free_symbols, marks, walk
+from verifiers.parse.tree import Cases, Expr, Num, Rel, Sym, Text, free_symbols, marks, walk
 
 _DIGITS = 40
 _MIN_POINTS = 6  # of agreement
@@ -36,9 +36,11 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Equi
     if name is None:
         return None
     try:
-        if _is_by_parity(answer) or _is_by_parity(reference):
+        begins = [first for side in (answer, reference) if (first := _first_index(side, name)) is not None]
+        if begins or _is_by_parity(answer) or _is_by_parity(reference):
+            before = min(begins, default=1) - 1
             points: Iterable[Any] = (
-                point[name] for point in integer_points([name], seeded(answer, reference), largest=10**6)
+                point[name] + before for point in integer_points([name], seeded(answer, reference), largest=10**6)
             )
         else:
             ends = {end for side in (answer, reference) for end in _ends(side, name)}
@@ -91,6 +93,27 @@ def _ends(expr: Expr, name: str) -> list[Any]:
             if name not in free_symbols(side):
                 found.append(numeric(side, None, _DIGITS).real)
     return found
+
+
+def _first_index(expr: Expr, name: str) -> int | None:
+    """The first index of a sequence given by single values, then a formula: 1 for `n = 1`, `n >= 2`; None else.
+
+    Between the two nothing is defined, so the variable runs through integers.
+    """
+    if not isinstance(expr, Cases):
+        return None
+    single, begins = [], []
+    for _, condition in expr.branches:
+        if not (isinstance(condition, Rel) and len(condition.ops) == 1 and condition.sides[0] == Sym(name)):
+            return None
+        op, end = condition.ops[0], condition.sides[1]
+        if not isinstance(end, Num) or end.value.denominator != 1 or op not in ("=", ">=", ">"):
+            return None
+        (single if op == "=" else begins).append(int(end.value) + (op == ">"))
+    first = min(single, default=-1)
+    if len(begins) != 1 or first < 0 or sorted(single) != list(range(first, begins[0])):
+        return None
+    return first
 
 
 def _points(ends: Iterable[Any], answer: Expr, reference: Expr, name: str) -> Iterator[Any]:

@@ -15,14 +15,11 @@ from verifiers.parse.tree import Cases, Expr, Rel
 from verifiers.text.latex import TEXT
 
 _GAP = r"(?:\s|~|\\[ ,;:])*"
-_OPEN = rf"(?:{TEXT}\s*\{{)?"
 _SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
-    rf"(?:a\s+)?(\d{{1,9}}){_GAP}{_OPEN}\s+(?:out\s+of|in)\s(?:every\s+)?(?:\s|~|\\ |\}})*(\d{{1,9}})"
-    rf"(?:\s*{_OPEN}\s*(?:chance|odds)\s*\}}?)?"
+    rf"(?:a\s+)?(\d{{1,9}}){_GAP}\s(?:out\s+of|in)\s(?:every\s+)?(?:\s|~|\\ )*(\d{{1,9}})(?:\s*(?:chance|odds)\s*)?"
 )
 _BASE = re.compile(
-    r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\\(?:text|mathrm|mbox)\s*\{|\(|\\left\()*(?:in\s+)?base"
-    r"(?:\s|~|-|\\ |[{}$])*(\w+)[\s})]*"
+    r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\(|\\left\()*(?:in\s+)?base(?:\s|~|-|\\ |[{$])*(\w+)[\s})$]*"
 )
 _HINT = re.compile(
     r"(?i)\b(?:similar|congruent|parallel|perpendicular|divisible|multiple|divides|prime|coprime|for|every)\b"
@@ -77,9 +74,10 @@ def as_notation(text: str) -> str:
         return text
     if "roughly" in text or "approx" in text or "about" in text or "≈" in text:
         text = _OR_ABOUT.sub(r" \\approx \1", text)
-    if (share := _SHARE.fullmatch(text)) is not None:
+    plain = _TEXT.sub(r" \1 ", text).strip() if "\\" in text else text
+    if (share := _SHARE.fullmatch(plain)) is not None:
         return f"{share[1]}/{share[2]}"
-    if "base" in text and (based := _BASE.fullmatch(text)):
+    if "base" in text and (based := _BASE.fullmatch(plain)):
         return f"{based[1].upper()}_{{{based[2]}}}"
     if not _HINT.search(text):
         return text
