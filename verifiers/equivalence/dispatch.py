@@ -14,15 +14,16 @@ from verifiers.equivalence.sets.realsets import NotARealSetError, compare_sets, 
 from verifiers.equivalence.several.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
 from verifiers.equivalence.several.collections import (
     Collection,
+    as_curve,
     chained,
     collection,
     compare_collections,
     compare_entries,
-    has_signs,
 )
+from verifiers.equivalence.several.expanding import has_signs
 from verifiers.equivalence.several.families import as_family, compare_families
 from verifiers.equivalence.several.lines import compare_lines
-from verifiers.equivalence.several.piecewise import compare_piecewise
+from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.constants import compare_general
@@ -92,7 +93,7 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
         return yes("the same expression", "text")
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
-    answer, reference = as_family(worked(answer)), as_family(worked(reference))
+    answer, reference = (as_family(worked(as_sequence(side))) for side in (answer, reference))
     for rule in KINDS:
         judged = rule.judge(answer, reference, _compare, settings)
         if judged is not None:
@@ -179,6 +180,10 @@ def _compare_collections(
             return _compare(answer, right.items[0].value, settings)
         if left is None and right is not None and _is_one_value(reference, right, settings):
             return _compare(answer, right.items[0].value, settings)
+        curve = as_curve(left) if left is not None and isinstance(reference, Rel) else None
+        if curve is not None:  # y = \pm 2\sqrt{2x} for y^2 = 8x
+            assert isinstance(reference, Rel)
+            return compare_relations(curve, reference, settings)
         once = RESTATED.judge(answer, reference, _compare, settings) if right is None else None
         if once is not None:
             return once

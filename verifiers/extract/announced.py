@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 
 from verifiers.extract.boxes import sole_box
-from verifiers.extract.doubt import NOT_THAT, reduced, restated
+from verifiers.extract.doubt import NOT_THAT, SUPPOSED, reduced, restated
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
 from verifiers.extract.places import Extraction, Place, lower_case, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
 
-_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|(?=\$|\\\(|\\\[))"
+_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|→|(?=\$|\\\(|\\\[))"
 _ENGLISH = (
     r"(?<!wrong )(?<!incorrect )"
     rf"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:{'|'.join(ENGLISH.answers)})\b"
@@ -59,6 +59,9 @@ _DENIED_LATER = re.compile(
     r"(?:this|that|(?:the|this|that|my) (?:above|answer))"
     r"(?: is|['’]s| was) (?:wrong|incorrect|not (?:right|correct))\b"
 )
+_MAX_CONDITION = 200  # characters before an announcement in which its condition stands
+_ASKS = re.compile(r"[?？](?=[$*)\s]*(?:\Z|[A-Z]))")
+_CONDITION = re.compile(r"(?i)\b(?:if|were|had|unless|otherwise|without)\b")
 _DIGIT = re.compile(r"\d")
 _OPENING = re.compile(r"\$\$|\\\[|\$|\\\(")
 _CLOSING = {
@@ -83,9 +86,13 @@ def hashes(text: str) -> Extraction | None:
 def announced(text: str) -> Extraction | None:
     """The rest of the sentence after the last announcement."""
     payloads: list[tuple[int, str]] = []
-    past = 0
+    past = put_aside = 0
     for start, end in sorted(_starts(text))[-_MAX_ANNOUNCEMENTS:]:
-        payload = restated(NOT_THAT.sub("", _sentence(text, end)))
+        said = _sentence(text, end)
+        if _is_put_aside(text, start, end, said):
+            put_aside = end
+            continue
+        payload = restated(NOT_THAT.sub("", said))
         if payload:
             payloads.append((start, payload))
             past = end
@@ -94,8 +101,9 @@ def announced(text: str) -> Extraction | None:
             payloads.append((match.start(), match[1].strip()))
     if " answer" in text:
         payloads.extend((found.start(1), found[1]) for found in list(_SAID_BEFORE.finditer(text))[-_MAX_ANNOUNCEMENTS:])
-    if not payloads:
-        return None
+    if not payloads or put_aside > max(payloads)[0]:
+        detail = "the announcement is a question, or about another case"
+        return Extraction(None, Place.ANNOUNCED, detail=detail) if put_aside else None
     payloads.sort()
     start, payload = payloads[-1]
     if start < past and _DENIED_LATER.search(text, past):
@@ -120,6 +128,15 @@ def _starts(text: str) -> Iterator[tuple[int, int]]:
             if position >= past and (found := pattern.match(text, position)):
                 past = found.end()
                 yield position, past
+
+
+def _is_put_aside(text: str, start: int, end: int, said: str) -> bool:
+    """Whether an announcement is a question, somebody else's, or about a case that is not the one asked about."""
+    before = text[max(0, start - _MAX_CONDITION) : end]
+    sentence = re.split(r"[.!?\n。]", before)[-1]
+    if _ASKS.search(said) or SUPPOSED.search(before):
+        return True
+    return "would" in text[start:end] and _CONDITION.search(f"{sentence} {said}") is not None
 
 
 def _sentence(text: str, start: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from verifiers.extract.doubt import reduced, without_denied
+from verifiers.extract.doubt import SUPPOSED, reduced, without_denied
 from verifiers.extract.places import Extraction, Place
 from verifiers.extract.reasoning import may_reason
 from verifiers.extract.settled import may_settle, may_take_back
@@ -47,17 +47,6 @@ _DENIED_BEFORE = re.compile(
     r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?"
     r"|\b(?:wrong|incorrect|false|naive|tempting) (?:answer|option|choice|value|result|guess))"
     r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
-)
-_SUPPOSED = re.compile(  # the box of an assumption, of somebody else, of what is only thinkable
-    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if|say)(?: that)?(?: (?:the|our|my|this|that))?"
-    r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
-    r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
-    r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"
-    r"|(?:one|you|someone|somebody) (?:might|may|could|would) (?:be tempted to )?(?:think|say|answer|guess)"
-    r"[^.\n$]{0,30}"
-    r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
-    r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
-    r"[\s:$*(\\\[]*\Z"
 )
 _TRIED = re.compile(  # only a try, where another box comes later
     r"(?i)\b(?:tried|try(?:ing)?|attempt(?:ed)?|test(?:ed|ing)?|guess(?:ed)?"
@@ -119,7 +108,7 @@ def _is_denied(text: str, start: int, end: int) -> bool:
     """Whether the words before a box deny it ("it cannot be"), or those after it take it back."""
     return bool(
         _DENIED_BEFORE.search(text, max(0, start - _NEAR), start)
-        or _SUPPOSED.search(text, max(0, start - 2 * _NEAR), start)
+        or SUPPOSED.search(text, max(0, start - 2 * _NEAR), start)
         or _DENIED_AFTER.match(text, end)
         or _TAKEN_BACK.search(text, end)
     )
@@ -170,7 +159,10 @@ def _is_put_aside(text: str, box: tuple[int, int, str], after: tuple[int, int, s
     """Whether a box before the last one is denied, supposed or only tried where it stands: alone, not with the next."""
     near = max(0, box[0] - 2 * _NEAR)
     put_aside = (
-        _DENIED_AFTER.match(text, box[1]) or _SUPPOSED.search(text, near, box[0]) or _TRIED.search(text, near, box[0])
+        _DENIED_AFTER.match(text, box[1])
+        or _DENIED_BEFORE.search(text, near, box[0])
+        or SUPPOSED.search(text, near, box[0])
+        or _TRIED.search(text, near, box[0])
     )
     return put_aside is not None and not _are_joined(text, box, after)
 

@@ -9,32 +9,46 @@ from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, c
 from verifiers.extract.places import formulas, undecorated
 from verifiers.parse.english.spoken import digits
 from verifiers.text import units
-from verifiers.text.nouns import is_part
+from verifiers.text.latex import TEXT
+from verifiers.text.nouns import changes_number
 from verifiers.text.spellings import han_unit
 
 NEGATED = re.compile(rf"(?i){column('negations')}|≠|\\neq?\b")
 _OFFERED = column("alternatives")
 _SECOND = rf"[\d$}})][^.\n]{{0,40}}?{column('doubts')}\W{{0,3}}[\d$\\(]"
 HEDGED = re.compile(rf"(?i){_OFFERED}|{_SECOND}|\bbetween\s+\W{{0,3}}[\d\\]|(?<=\d)\s+[ae]\s+(?=\d)")
+SUPPOSED = re.compile(  # the answer of an assumption, of somebody else, of what is only thinkable
+    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if|say)(?: that)?(?: (?:the|our|my|this|that))?"
+    r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
+    r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
+    r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"
+    r"|(?:one|you|someone|somebody) (?:might|may|could|would) (?:be tempted to )?(?:think|say|answer|guess)"
+    r"[^.\n$]{0,30}"
+    r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
+    r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
+    r"[\s:$*(\\\[]*\Z"
+)
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
     r"|up to|nearly|almost|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
     r"|\d\s+(?:at (?:minimum|maximum|least|most|best|worst)|minimum|maximum)\b"
 )
-_VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|[^\s,;.$，。；]{1,30})"
+_VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[^\s,;.$，。；]{1,30})"
 NOT_THAT = re.compile(
     rf"(?i)\s*(?:[,;，]\s*(?:and |but |而)?{column('negations')}\s?\W{{0,3}}{_VALUE}\W{{0,3}}$"
     rf"|\s(?:rather than|instead of) \W{{0,3}}{_VALUE}\W{{0,3}}$"
     rf"|\((?:and |but )?(?:not|no|pas|nicht|não|non|niet|nie|не)\s\W{{0,3}}(?:[\d$\\][^()\n]{{0,60}}|[A-Z])\))"
 )
 _UNIT_AFTER = re.compile(r"[ ~]?([A-Za-z]{2,20})(?![A-Za-z])(?!\s*(?:\^|/|\d|per\b|squared\b|cubed\b|of\b))")
+_TEXT_AFTER = re.compile(rf"[\s~]*{TEXT}\s*\{{")
 _NEXT_WORD = re.compile(r"\s*([^\W\d_]+)")
 _NEAR = 30  # characters around a number in which words say what becomes of it
 _PRIMES, _QUOTES = frozenset("'′″"), frozenset("'‘\"“")
 _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "dozen"))
 _NEGATIVE = re.compile(r"(?i)(?:\b(?:minus|negative|moins|menos|meno)\s+|负|マイナス|마이너스\s*)$")
 _CHANGED_BEFORE = re.compile(
-    r"(?i)\b(?:twice|thrice|double|triple|half|quarter|plus|times|over|divided by|multiplied by|\d\s+minus"
+    r"(?i)\b(?:twice|thrice|double|triple|half|quarter|plus|times|over|divided by|multiplied by"
+    r"|\d\s+(?:minus|remainder)"
     r"|(?:(?:square|cube|\w{1,9}th) roots?|factorial|logarithm|log|square|cube|reciprocal|inverse|opposite"
     r"|absolute value|multiple|power|half|third) of)"
     r"\s+\W{0,2}$"
@@ -67,6 +81,7 @@ _MAX_DENIED = 600  # characters at the end of a text in which "not 42 but 43" is
 _RESTATED = re.compile(
     r"(?i)\s*[,;(]\s*(?:i\.\s?e\.,?|that is,?|in other words,?|(?:or )?equivalently,?|d\.\s?h\.|c['’]est-à-dire|即)\s*"
 )
+_IN_DIGITS = re.compile(r"([A-Za-z][A-Za-z -]{1,60}?)\s*\(([-\d/]{1,20})\)[\s.]*")  # one hundred (100)
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
@@ -80,6 +95,8 @@ NUMBER = re.compile(
 def restated(payload: str) -> str:
     """`payload` with "3/4, i.e. 75 %" as an equation, so that both of its sides must hold."""
     said = [undecorated(side).strip(" $)") for side in _RESTATED.split(payload)]
+    if len(said) == 1 and (twice := _IN_DIGITS.fullmatch(payload)) is not None and twice[2] == digits(twice[1]):
+        return twice[2]
     if len(said) == 1:
         return payload
     return said[-1] if digits(said[0]) == said[-1] else " = ".join(said)  # minus three, i.e. -3
@@ -106,15 +123,19 @@ def picked(text: str, number: re.Match[str]) -> str | None:
         return None
     if after[:1] in _PRIMES and not after[1:2].isalpha() and before[-1:] not in _QUOTES:
         return None  # 90' is minutes or feet; '90' is quoted, 42'dir is a Turkish suffix
+    word = _UNIT_AFTER.match(after)
+    is_measured = word is not None and (units.is_unit(word[1]) or word[1].lower() in _SCALES)
+    in_formula = "$" in after and text.count("$", 0, number.end()) % 2 == 1 and _NEXT_WORD.match(after) is not None
+    if _TEXT_AFTER.match(after) or (in_formula and not is_measured):
+        return None  # words within a formula were read with it, or are no unit
+    if (follows := _NEXT_WORD.match(after)) is not None and changes_number(follows[1].lower()):
+        return None  # 5 dixièmes, 5 hundreds
     if _NEGATIVE.search(before) and plain[:1] not in "-−":
         plain = f"-{plain}"
     if "%" in plain or "$" in plain or "," in number[0][-1:]:
         return plain
-    word = _UNIT_AFTER.match(after)
-    if word and (units.is_unit(word[1]) or word[1].lower() in _SCALES):
+    if word is not None and is_measured:
         return f"{plain} {word[1]}"
-    if (follows := _NEXT_WORD.match(after)) is not None and is_part(follows[1].lower()):
-        return None  # 5 dixièmes
     han = None if text.isascii() else han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain
 

@@ -61,7 +61,9 @@ ENGLISH = Language(
     alternatives=("or", "either"),
     doubts=("maybe", "perhaps", "possibly", "probably", "might be", "could be"),
     instead=("but(?: rather| actually| instead)?(?: is)?", "rather", "instead(?: it is)?", "it is", "it['’]s"),
-    options=("(?:correct|right|best|final|my|our|chosen|selected) (?:answer )?(?:option|choice|letter|alternative)",),
+    options=(
+        "(?:correct|right|best|final|my|our|chosen|selected) (?:answer )?(?:option|choice|letter|alternative|answer)s?",
+    ),
     conclusions=(
         "so", "thus", "hence", "therefore", "then", "consequently", "in conclusion", "finally", "we conclude that",
     ),
@@ -77,7 +79,8 @@ ENGLISH = Language(
 LANGUAGES: tuple[Language, ...] = (
     ENGLISH,
     Language(
-        "Chinese", answers=("答案(?:应该|应当)?", "结果(?:应该|应当)?", "答(?:应该|应当)?"),
+        "Chinese", answers=("答案(?:应该|应当)?", "结果(?:应该|应当)?", "答(?:应该|应当)?",
+        "正确(?:的)?(?:命题|说法|结论|判断)(?:的?序号|的?编号)?"),
         copulas=("是", "为", "為", "等于", "等於", "就是"), needs_copula=True, finals=("最终答案", "最後答案",
         "最终结果"),
         negations=("不是", "错误", "不对", "没有", "並非", "并非"), alternatives=("或者", "或", "还是"),
@@ -195,7 +198,7 @@ LANGUAGES: tuple[Language, ...] = (
         conclusions=("dolayısıyla", "öyleyse"), questions=("soru", "problem"),
     ),
     Language(
-        "Vietnamese", answers=("đáp án(?: đúng)?", "câu trả lời"), copulas=("là",), negations=("không",),
+        "Vietnamese", answers=("đáp án(?: đúng)?", "đáp số", "câu trả lời"), copulas=("là",), negations=("không",),
         alternatives=("hoặc",),
         instead=("mà là",), conclusions=("vậy", "do đó"), questions=("câu hỏi", "bài toán"),
     ),
@@ -267,7 +270,8 @@ def announcing(language: Language, nouns: tuple[str, ...], *, needs_copula: bool
     """A pattern of one of `nouns` with the qualifiers and copula of the language behind it."""
     qualifiers = rf"(?:\s+(?:{_longest_first(language.qualifiers)}))*" if language.qualifiers else ""
     end, optional = ("(?!\\w)" if language.spaced else ""), ("" if needs_copula else "?")
-    words = f"(?:{_longest_first(language.copulas)}){end}(?:\\s*[:：])?|" if language.copulas else ""
+    so = f"(?:\\s+(?:{_longest_first(language.conclusions)}){end})?" if language.conclusions else ""  # is dus 250
+    words = f"(?:{_longest_first(language.copulas)}){end}{so}(?:\\s*[:：])?|" if language.copulas else ""
     start = r"(?<!\w)" if language.spaced else ""
     return rf"{start}(?:{_longest_first(nouns)}){end}{qualifiers}\s*(?:{words}[:：]){optional}"
 

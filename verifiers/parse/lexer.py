@@ -23,9 +23,9 @@ class Token(NamedTuple):
     in_text: bool = False
 
 
-# A group separator needs exactly three digits after it; inside brackets only the unmistakable `{,}` and `,\!` count.
-_GROUPED = r"\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,|')\d{3})+(?!\d)(?![.]\d*,\d)"
-_SPACE_GROUPED = r"\d{1,3}(?:[ ~\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?![\d.,]|\s*[/\\])"  # 1 234/567 is a mixed number
+# Three digits after a group separator, and no zero first; inside brackets only the unmistakable `{,}` and `,\!` count.
+_GROUPED = r"(?!0)\d{1,3}(?:(?:\{,\}|,\\!|\\!,|\\,|\\;|\\:|\\\ |,|')\d{3})+(?!\d)(?![.]\d*,\d)"
+_SPACE_GROUPED = r"(?!0)\d{1,3}(?:[ ~\u00a0\u202f]\d{3})+(?:[.,]\d+)?(?![\d.,]|\s*[/\\])"  # 1 234/567 is a mixed number
 _BASED = (
     r"0[bB][01]{1,400}(?![0-9A-Za-z])|0[xX][0-9A-Fa-f]{1,400}(?![0-9A-Za-z])"
     r"|(?:\d[0-9A-Z]*[A-Z][0-9A-Z]*|[A-F][0-9A-F]+)(?=_\{?(?:1[1-9]|[23]\d)(?!\d))"  # 2A_{16}; letters are digits
@@ -39,7 +39,7 @@ _LEXER = re.compile(
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
     | (?P<spacegrouped>{_SPACE_GROUPED})
     | (?P<num>\d+\.(?=\s*\\(?:overline|bar|dot)(?![a-zA-Z])|\(\d+\))
-          |\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
+          |\d+(?:\.\d+|\{{,\}}\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
     | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
     | (?P<word>[A-Za-z]+)
     | (?P<rel><=>|=>|<=|>=|!=|==|<>|:=|=<|->|<|>|=)
@@ -115,7 +115,7 @@ class Lexer:
             if kind in ("grouped", "groupedfraction", "spacegrouped"):
                 position = self._grouped(found, spaced)
             elif kind == "num":
-                self._number(value, spaced)
+                self._number(value.replace("{,}", "."), spaced)  # 0{,}5
             elif kind == "based":
                 self._emit("based", value, spaced)
             elif kind == "cmd":

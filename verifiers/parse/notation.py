@@ -15,6 +15,7 @@ from verifiers.parse.tree import (
     Const,
     Dots,
     Expr,
+    Family,
     Group,
     Matrix,
     Num,
@@ -196,7 +197,7 @@ class NotationParser(CallParser):
                 raise ParseError("rows of a matrix differ in length")
             return Matrix(tuple(tuple(row) for row in rows), "det" if name == "vmatrix" else "matrix")
         if name in ("cases", "dcases", "rcases"):
-            return Cases(tuple((row[0], row[1] if len(row) > 1 else None) for row in rows))
+            return Cases(tuple(_branch(row) for row in rows))
         flat = tuple(cell for row in rows for cell in row)
         return flat[0] if len(flat) == 1 else Group("list", flat)
 
@@ -237,6 +238,20 @@ class NotationParser(CallParser):
         """An ellipsis."""
         self.take()
         return Dots()
+
+
+def _branch(row: list[Expr]) -> tuple[Expr, Expr | None]:
+    """The value and condition of a row of cases: `5 & n = 1`, `5, n = 1`, `2n + 1, n >= 2, n in N`."""
+    value, condition = row[0], row[1] if len(row) > 1 else None
+    if condition is None and isinstance(value, Family) and isinstance(value.where, Rel) and not value.parameters:
+        value, condition = value.body, value.where
+    elif condition is None and isinstance(value, Group) and value.kind == "list" and len(value.items) == 2:
+        first, last = value.items
+        if isinstance(last, Rel | Family) and not isinstance(first, Rel | Family):
+            value, condition = first, last
+    if isinstance(condition, Family) and isinstance(condition.body, Rel) and condition.where is None:
+        condition = condition.body  # in which set the variable lies is said by the conditions together
+    return value, condition
 
 
 _PARITY = re.compile(

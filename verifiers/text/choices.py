@@ -78,7 +78,8 @@ _FORCED = re.compile(
     r"(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)(?=\s*(?:[.!,;]|$))"
 )
 _LEFT = re.compile(  # what elimination leaves; what was eliminated stands before it
-    r"(?i)(?:\b(?:leav(?:es|ing)|left with)\s+(?:us\s+with\s+)?(?:only\s+)?(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)"
+    r"(?i)(?:\b(?:leav(?:es|ing)|left with)\s+(?:us\s+with\s+)?(?:only\s+)?(?:option|choice|answer)?\s*"
+    r"(?-i:\(?([A-J])\)?)"
     r"|\bonly\s+(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)\s+(?:is left|remains|survives|fits|works))"
     r"(?=\s*(?:[.!,;]|$|as\b))"
 )

@@ -28,6 +28,11 @@ _REMARKS = frozenset(
      "root",
      "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
 )  # fmt: skip
+_CHANGING = frozenset(
+    ("tens", "hundreds", "thousands", "millions", "billions", "trillions", "lakhs", "crores", "dozens", "scores",
+     "halves", "thirds", "quarters", "doubles", "triples", "less", "fewer", "bn", "mn", "remainder", "rem", "mod",
+     "root", "roots")
+)  # fmt: skip
 _PARTS = frozenset(  # parts and scales of other languages
     ("demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
      "douzaine", "douzaines", "moins", "medio", "medios", "tercio", "cuarto", "quinto", "quintas", "séptimo",
@@ -71,6 +76,11 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
 def is_remark(word: str) -> bool:
     """Whether a word in lower case says something about the number before it: `fewer`, `tens`, `Zehntel`."""
     return word in _REMARKS or is_part(word)
+
+
+def changes_number(word: str) -> bool:
+    """Whether a word in lower case, right after a number in a sentence, makes another number of it: `5 hundreds`."""
+    return word in _CHANGING or is_part(word)
 
 
 def is_part(word: str) -> bool:

@@ -15,9 +15,11 @@ from verifiers.text.normalize import chinese_number
 _MAX_CHARACTERS = 900
 _PLAIN = re.compile(r"([+-]?)(\d{0,400})(?:\.(\d{1,400}))?(?<=\d)")
 _FRACTION = re.compile(r"([+-]?\d{1,400})\s*/\s*(\d{1,400})|([+-]?)\\[dt]?frac\{([+-]?\d{1,400})\}\{([+-]?\d{1,400})\}")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
-_POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?:\.\d{3}){2,}(?:(?:,|\{,\})\d{1,400})?|\.\d{3}(?:,|\{,\})\d{1,400})")
-_SPACE_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,400})?")
+_GROUPED = re.compile(r"[+-]?(?!0)\d{1,3}(?:(?:,|\{,\}|,\\!|\\,)\d{3})+(?:\.\d{1,400})?")
+_POINT_GROUPED = re.compile(
+    r"[+-]?(?!0)\d{1,3}(?:(?:\.\d{3}){2,}(?:(?:,|\{,\})\d{1,400})?|\.\d{3}(?:,|\{,\})\d{1,400})"
+)
+_SPACE_GROUPED = re.compile(r"[+-]?(?!0)\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,400})?")
 _SEPARATORS = re.compile(r"[^\d.+-]")
 _AROUND = " \t\n$*"
 _CURRENCY = re.compile(r"^([+-]?)\s*(?:\\?\$|€|£|¥)\s*|\s*(?:\\?\$|€|£|¥|dollars?|usd|euros?)$", re.IGNORECASE)

@@ -117,6 +117,7 @@ _TABLE: tuple[tuple[str, str, Fraction, str], ...] = (
     ("peso", "pesos", _F(1), "peso"),
 )
 MONEY = frozenset(("dollar", "cent", "euro", "pound_sterling", "yen", "yuan", "rupee", "peso"))
+SCALE_LETTERS = frozenset("KT")  # kelvin and tesla only where the reference has them: else a thousand, a trillion
 _PREFIXES = {
     "T": _F(10**12), "G": _F(10**9), "M": _F(10**6), "k": _F(1000), "h": _F(100), "d": _F(1, 10), "c": _F(1, 100),
     "m": _F(1, 1000), "u": _F(1, 10**6), "n": _F(1, 10**9), "p": _F(1, 10**12), "f": _F(1, 10**15),

@@ -4,9 +4,9 @@
 
 Two wrong neighbours for every right rewriting. What is right and what is wrong is known from how a text was made, or
 decided by exact arithmetic on trees that the search built itself (`answers`, `intervals`, `structures`,
-`trees`); the verifier's own reader has no part in it. References are drawn, taken from the environments of this
-project, and, with `--cases`, from a file of other projects' references: those that a small reader of its own, below,
-understands as a whole.
+`trees`), or by the text that the answer is put into (`places`); the verifier's own reader has no part in it. References
+are drawn, taken from the environments of this project, and, with `--cases`, from a file of other projects' references:
+those that a small reader of its own, below, understands as a whole.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 
 from envs.builtin import PROCEDURAL
 from envs.registry import make
+from experiments.bench.attack import places
 from experiments.bench.attack.answers import Family, Functions, Numbers, Surds
 from experiments.bench.attack.intervals import Interval, Intervals
 from experiments.bench.attack.structures import Amounts, Bases, Collections, Lines, Matrices, Options, Words
@@ -44,6 +45,7 @@ MANNERS = {
 }
 WRONG_SHARE = 2 / 3
 ALONE_SHARE = 1 / 5
+PLACED_SHARE = 1 / 4  # of the trials are about where the answer stands
 DEBATED = frozenset(("rounding",))  # an exact answer that rounds to a decimal reference: a setting decides
 MAX_EXAMPLES = 5
 PROBLEMS_PER_ENVIRONMENT = 25
@@ -60,10 +62,13 @@ class Trial:
     answer: str
     is_right: bool
     is_alone: bool = False  # the whole response, and not in a box behind some words
+    text: str = ""  # the response, where it is about the place of the answer
 
     @property
     def response(self) -> str:
         """What the verifier sees."""
+        if self.text:
+            return self.text
         return self.answer if self.is_alone else f"so the answer is \\boxed{{{self.answer}}}"
 
 
@@ -80,11 +85,29 @@ def trials(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> I
             value = FAMILIES[name].draw(rng)
         family = FAMILIES[name]
         is_right = rng.random() >= WRONG_SHARE
+        if rng.random() < PLACED_SHARE:
+            placed = _placed(family, value, rng, is_right=is_right)
+            if placed is not None:
+                made += 1
+                yield Trial(source, name, placed[0], family.write(value, rng), placed[1], is_right, text=placed[1])
+            continue
         change = family.right(value, rng) if is_right else family.wrong(value, rng)
         if change is not None:
             made += 1
             is_alone = rng.random() < ALONE_SHARE
             yield Trial(source, name, change[0], family.write(value, rng), change[1], is_right, is_alone)
+
+
+def _placed(family: Family, value: Any, rng: random.Random, *, is_right: bool) -> tuple[str, str] | None:
+    """(kind, response) with a right and a wrong answer in it; None where no certainly wrong one was made."""
+    change = family.wrong(value, rng)
+    if change is None or change[0] in DEBATED:
+        return None
+    written = family.write(value, rng)
+    kind, text = (
+        places.right(written, change[1], rng) if is_right else places.wrong(written, change[1], family.name, rng)
+    )
+    return f"place: {kind}", text
 
 
 def run(num: int, seed: int, known: Sequence[tuple[str, str, Any]] = ()) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def _inequality(left: Expr, op: str, right: Expr) -> RealSet:
         return _half_line(right.name, FLIP[op], left)
     if isinstance(left, Call) and left.name == "abs" and op in ("<", "<=", ">", ">="):
         return _absolute(left.args[0], op, right)
+    if isinstance(right, Call) and right.name == "abs" and op in ("<", "<=", ">", ">="):
+        return _absolute(right.args[0], FLIP[op], left)
     names = free_symbols(left) | free_symbols(right)
     if len(names) != 1:
         raise NotARealSetError("not an inequality in one variable")

@@ -15,7 +15,7 @@ from typing import Any
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.conventions import PERIOD_PARAMETERS, PERIODIC_UNKNOWNS
-from verifiers.equivalence.several.collections import expand_signs, has_signs
+from verifiers.equivalence.several.expanding import expand_signs, has_signs
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import is_label
 from verifiers.parse.limits import OverBudgetError

@@ -18,7 +18,7 @@ from verifiers.equivalence.sets.pieces import (
     normal,
     number,
 )
-from verifiers.equivalence.several.collections import expand_signs, has_signs
+from verifiers.equivalence.several.expanding import expand_signs, has_signs
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Interval, Num, Op, Rel, SetOp, Sym, walk

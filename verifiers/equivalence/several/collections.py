@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TypeAlias
 
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.conventions import COORDINATES
+from verifiers.equivalence.several.expanding import all_orders, expand_signs, has_signs
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import Labelled, label_chain, labelled
 from verifiers.parse.joining import is_assignment
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Cases, Dots, Expr, Group, Interval, Matrix, Num, Op, Rel, Sym, marks, walk
+from verifiers.parse.tree import (
+    Cases,
+    Dots,
+    Expr,
+    Group,
+    Interval,
+    Matrix,
+    Num,
+    Op,
+    Rel,
+    Sym,
+    Text,
+    free_symbols,
+    marks,
+    num,
+)
 
-_MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _MAX_ITEMS = 400
+_TWO_SIGNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +44,6 @@ class Collection:
     explicit_set: bool
     ranked: bool = False  # a bare list whose labels name its places
     alternatives: bool = False  # ... joined by `or`: x = 2 or y = 3
-
-
-def has_signs(expr: Expr) -> bool:
-    """Whether a plus-minus sign stands in the expression."""
-    found = marks(expr)
-    return "Op:pm" in found or "Op:mp" in found
-
-
-def expand_signs(expr: Expr, *, independent: bool) -> tuple[Expr, ...]:
-    """Every reading of the ± and ∓ signs: all together (upper or lower), or each on its own."""
-    count = sum(1 for node in walk(expr) if isinstance(node, Op) and node.op in ("pm", "mp"))
-    if independent and count > _MAX_SIGNS:
-        return ()
-    choices = product((1, -1), repeat=count) if independent else ((1,) * count, (-1,) * count)
-    return tuple(_with_signs(expr, list(choice)) for choice in choices)
-
-
-def _with_signs(expr: Expr, signs: list[int]) -> Expr:
-    def change(node: Expr) -> Expr | None:
-        """A ± b as a sum or a difference, by the next sign; None leaves the node as it is."""
-        if not (isinstance(node, Op) and node.op in ("pm", "mp")):
-            return None
-        sign = signs.pop() * (1 if node.op == "pm" else -1)
-        left, right = (transform(arg, change) for arg in node.args)
-        return Op("add", (left, right if sign > 0 else Op("neg", (right,))))
-
-    return transform(expr, change)
 
 
 def collection(expr: Expr, *, independent_signs: bool = False) -> Collection | None:
@@ -114,11 +101,26 @@ def _flattened(group: Group, independent_signs: bool) -> list[Expr]:
             items.extend(expand_signs(item, independent=independent_signs))
         elif is_assignment(item):
             items.append(item)
+        elif isinstance(item, Text) and (orders := all_orders(item.words, items)):
+            items = orders
         elif isinstance(item, Group) and item.kind in ("list", "and", "or") and group.kind in ("list", "and", "or"):
             items.extend(_flattened(item, independent_signs))
         else:
             items.append(item)
     return items
+
+
+def as_curve(items: Collection) -> Rel | None:
+    """`y = a or y = b` as the one equation (y - a)(y - b) = 0; None where the values are of no one name."""
+    labels = {entry.label for entry in items.items}
+    if not items.explicit_set or len(labels) != 1 or len(items.items) != _TWO_SIGNS or None in labels:
+        return None
+    if not all(free_symbols(entry.value) for entry in items.items):
+        return None
+    (label,) = labels
+    assert label is not None
+    factors = tuple(Op("add", (label, Op("neg", (entry.value,)))) for entry in items.items)
+    return Rel(("=",), (Op("mul", factors), num(0)))
 
 
 def _from_items(items: Sequence[Expr], *, ordered: bool, explicit_set: bool) -> Collection:

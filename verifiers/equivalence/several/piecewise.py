@@ -16,7 +16,7 @@ from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Cases, Expr, Num, Rel, Sym, Text, free_symbols, marks, walk
+from verifiers.parse.tree import Cases, Expr, Family, Group, Num, Rel, Sym, Text, free_symbols, marks, num, walk
 
 _DIGITS = 40
 _MIN_POINTS = 6  # of agreement
@@ -50,6 +50,33 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Equi
         return _compare_at(points, answer, reference, name)
     except (_NotPiecewiseError, InexactError, OverBudgetError):
         return None
+
+
+def as_sequence(expr: Expr) -> Expr:
+    """`a_1 = 1, a_n = 2^{n-2} (n >= 2)` as the sequence a_n in cases; anything else as it is."""
+    whole = expr.body if isinstance(expr, Family) and not expr.parameters else expr
+    if not isinstance(whole, Group) or whole.kind not in ("list", "and"):
+        return expr
+    first: list[tuple[int, Expr]] = []
+    general: list[tuple[str, str, Expr, Expr]] = []
+    for item in whole.items:
+        where = item.where if isinstance(item, Family) else None
+        said = item.body if isinstance(item, Family) else item
+        if not (isinstance(said, Rel) and said.ops == ("=",) and isinstance(said.sides[0], Sym)):
+            return expr
+        letter, _, index = said.sides[0].name.partition("_")
+        if index.isdecimal():
+            first.append((int(index), said.sides[1]))
+        else:
+            where = where or (expr.where if isinstance(expr, Family) else None)
+            if len(index) != 1 or not isinstance(where, Rel):
+                return expr
+            general.append((letter, index, said.sides[1], where))
+    if len(general) != 1 or not first:
+        return expr
+    letter, index, value, where = general[0]
+    known = tuple((item, Rel(("=",), (Sym(index), num(place)))) for place, item in first)
+    return Rel(("=",), (Sym(f"{letter}_{index}"), Cases((*known, (value, where)))))
 
 
 class _NotPiecewiseError(ValueError):

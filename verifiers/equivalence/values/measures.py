@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from math import gcd
 
@@ -138,11 +139,13 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Eq
     if not isinstance(reference, Quantity):
         if _other_measure(reference, answer):
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
-        if answer.unit in _SCALE_LETTERS:
+        if answer.unit in units.SCALE_LETTERS:
             return no(f"{answer.unit} after a number may stand for a thousand or a trillion", Reason.FORMAT)
         if not answer.known and not names_a_count(answer.unit, _rational(answer.value)):
             return no(f"{answer.unit!r} after a number is no unit", Reason.FORMAT)
         return compare_scalars(answer.value, reference, settings)
+    if _of_other_power(answer.unit, reference.unit):
+        return no(f"unit {answer.unit}, expected {reference.unit}", Reason.UNITS)
     if answer.unit == reference.unit or {answer.unit, reference.unit} in _SAME_UNITS:
         return compare_scalars(answer.value, reference.value, settings)
     if answer.unit in _SCALES and reference.unit in _SCALES:
@@ -164,6 +167,14 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Eq
     return judged if judged else no(f"{judged.detail} ({answer.unit} against {reference.unit})", Reason.UNITS)
 
 
+def _of_other_power(first: str, second: str) -> bool:
+    """Whether one is "units" of a figure to a power, and the other a length to another: units for square units."""
+    powers = [_LENGTH.fullmatch(unit) for unit in (first, second)]
+    if not all(powers) or not any(found and found[1] == "unit" for found in powers):
+        return False
+    return len({int(found[2] or 1) for found in powers if found}) > 1
+
+
 def _rational(expr: Expr) -> Fraction | None:
     try:
         return exact(expr)
@@ -179,7 +190,7 @@ def _scaled(value: Expr, factor: Fraction) -> Expr:
 
 
 _WRITTEN = frozenset(("Num", "Op", "Op:add", "Op:mul", "Op:neg"))
-_SCALE_LETTERS = frozenset("KT")  # kelvin and tesla only where the reference has them
+_LENGTH = re.compile(r"(unit|[dckmnu]?m|inch|ft|yd|mi)(?:\^(\d))?")
 _SAME_UNITS = ({"celsius", "C"}, {"fahrenheit", "F"})  # "25 C" is no charge beside 25 degrees
 # scale -> size of its degree in kelvins, and its zero in degrees of its own below that of the scale
 _SCALES = {

@@ -21,6 +21,7 @@ from verifiers.parse.tree import (
     Const,
     Expr,
     Group,
+    Interval,
     Num,
     Op,
     Quantity,
@@ -31,6 +32,8 @@ from verifiers.parse.tree import (
     free_symbols,
     marks,
 )
+from verifiers.text.nouns import names_a_count
+from verifiers.text.units import SCALE_LETTERS
 
 _EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
 _MAX_MEMBERS = 12  # of a chain with symbols whose members are compared
@@ -216,11 +219,14 @@ def check_chain(expr: Rel) -> None:
         raise ContradictionError("a chain of more than 40 equalities")
     constants: list[tuple[Expr, Fraction]] = []
     approximate = False
+    is_no_number = next((why for side in expr.sides if (why := _no_number(side, is_last=side is expr.sides[-1]))), "")
     for index, side in enumerate(expr.sides):
         approximate = approximate or (index > 0 and expr.ops[index - 1] == "approx")
         value = _constant(side)
         if value is None:
             continue
+        if is_no_number:
+            raise ContradictionError(f"the chain says that {is_no_number} is a number")
         for other, known in constants:
             gap = abs(value - known)
             allowed = max(abs(value), abs(known)) * (_APPROXIMATION if approximate else _EXACT)
@@ -229,6 +235,21 @@ def check_chain(expr: Rel) -> None:
             ):
                 raise ContradictionError("the chain says that two different numbers are equal")
         constants.append((side, value))
+
+
+def _no_number(side: Expr, *, is_last: bool) -> str:
+    """What a side is that equals no plain number: a set, two numbers, an amount of something; "" for any other.
+
+    Words behind the last side may be those of the sentence.
+    """
+    if isinstance(side, Interval | SetOp) or (isinstance(side, Group) and side.kind in ("tuple", "set")):
+        return "a point or set"
+    if isinstance(side, Quantity) and not is_last:
+        counts = side.known or names_a_count(side.unit, _constant(side.value))
+        if side.unit in SCALE_LETTERS or not counts:
+            return f"an amount in {side.unit!r}"
+    found = marks(side)
+    return "a number of either sign" if ("Op:pm" in found or "Op:mp" in found) and not free_symbols(side) else ""
 
 
 def _rounds(first: Expr, second: Expr, gap: Fraction, approximate: bool) -> bool:

@@ -25,7 +25,7 @@ def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
     if _name_one_derivative(_derivative(left), _derivative(right)):
         return Labelled(right, mine.value, mine.alternatives)
     function, other = (left, right) if isinstance(left, Apply) else (right, left)
-    if isinstance(function, Apply) and len(function.args) == 1 and other in (Sym("y"), Sym(function.name)):
+    if isinstance(function, Apply) and (other == Sym(function.name) or (other == Sym("y") and len(function.args) == 1)):
         return Labelled(right, mine.value, mine.alternatives)
     return None
 

@@ -21,6 +21,7 @@ _SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
 _BASE = re.compile(
     r"(\d[0-9A-Za-z]*|[A-F][0-9A-F]+)(?:\s|~|\\[ ,;:]|\(|\\left\()*(?:in\s+)?base(?:\s|~|-|\\ |[{$])*(\w+)[\s})$]*"
 )
+_BINARY = re.compile(r"(?i)([01]{1,400})[\s(]*(?:in\s+)?binary[\s)]*")
 _HINT = re.compile(
     r"(?i)\b(?:similar|congruent|parallel|perpendicular|divisible|multiple|divides|prime|coprime|for|every)\b"
 )
@@ -77,6 +78,8 @@ def as_notation(text: str) -> str:
     plain = _TEXT.sub(r" \1 ", text).strip() if "\\" in text else text
     if (share := _SHARE.fullmatch(plain)) is not None:
         return f"{share[1]}/{share[2]}"
+    if "inary" in text and (binary := _BINARY.fullmatch(plain)):
+        return f"{binary[1]}_{{2}}"
     if "base" in text and (based := _BASE.fullmatch(plain)):
         return f"{based[1].upper()}_{{{based[2]}}}"
     if not _HINT.search(text):

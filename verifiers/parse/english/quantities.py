@@ -134,7 +134,11 @@ class QuantityParser(AtomParser):
                     name = units.canonical(token.value) if is_known else lowered
                     parts.append(sign + name + (self._unit_power() or exponent))
                     sign, exponent = "", ""
-            elif token.kind == "/" and parts and self.ahead().kind in ("unit", "sym", "word"):
+            elif (
+                token.kind == "/"
+                and parts
+                and (self.ahead().kind in ("unit", "sym", "word") or self.ahead().value == "min")
+            ):
                 self.take()
                 sign = "/"
             elif token.kind in ("*", ".") and (parts or exponent) and self._unit_follows():
