@@ -31,6 +31,11 @@ _GOES_ON = re.compile(  # what stands behind a box and makes another number of t
     r"|(?P<scale>(?:hundred|thousand|million|billion|trillion|dozen|lakh|crore)(?:s|ths?)?(?![\w-])|tenths?\b|(?:万亿|[万亿]|[百千](?![克米])))"
     r"|(?<=[}\s])(?P<rest>(?:[\^_]|!(?=\s*[$\\])|\\(?:times|cdot|div)(?![a-zA-Z])|/\s*\d)[^$\n]{0,60}?)(?=\$|\\\)|\\\]|\n|\Z))"
 )
+_COUNTS_IN = re.compile(  # what stands before a box and makes another number of it: -\boxed{5}, P = 1 - \boxed{5}
+    r"(?:(?:[=$(\[]|\\[(\[]|\bis)[ \t]*[-−][ \t]*|(?:\A|:)[ \t]*[-−]"
+    r"|(?:\A|[\s$(\[{])[A-Za-z](?:_\{?\w{1,6}\}?|\([^()]{1,9}\))?[ \t]*=[ \t]*"
+    r"(?P<operand>\d[\d./]{0,12}[ \t]*[-+])[ \t]*)\Z"
+)
 _PLAIN = re.compile(r"[\w.]+")
 _ANSWER = r"(?:(?:(?:the|this|that|my) )?(?:above|answer|result|value|box(?:ed)? (?:answer|value)))"
 _TAKEN_BACK = re.compile(
@@ -90,6 +95,8 @@ def sole_box(response: str) -> str | None:
     if found is not None and not start and found.end() == len(response) and response.isascii():
         content = found[1].strip()  # nothing but the box
         return content if content and not _BLANK.fullmatch(content) else None
+    if _COUNTS_IN.search(response, max(0, start - _NEAR), start):
+        return None
     if found is None or _GOES_ON.match(response, found.end()) or _is_denied(response, start, found.end()):
         return None
     if (
@@ -143,6 +150,8 @@ def boxed(text: str) -> Extraction | None:
         return Extraction(content, Place.BOXED, lambda: reduced(content), others)  # a sentence of another language
     if (after := _GOES_ON.match(text, run[0][1])) is not None:
         content = _with_rest(content, after)
+    if (before := _COUNTS_IN.search(text, max(0, run[0][0] - _NEAR), run[0][0])) is not None:
+        content = f"{before['operand'] or '-'}({content})"
     return Extraction(content, Place.BOXED, others=others, parts=_parts(text, filled))
 
 

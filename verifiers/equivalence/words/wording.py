@@ -74,7 +74,7 @@ _NONE_AT_ALL = re.compile(
     r"(?:there (?:is|are) )?no (?:such |real )*(?:x|y|n|values?|numbers?|integers?|reals?)(?: of [a-z])?"
     r"(?: (?:exists?|works?|satisf(?:y|ies|ying)(?: [a-z]+)*|(?:is|are) possible))?"
 )
-_NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence)$")  # an even function is even
+_NOUN = re.compile(r"(?<=\S) (?:function|number|integer|matrix|series|sequence|triangle)$")  # an even function is even
 _KIND = re.compile(r"\b(?:series|sequence|integral|function|matrix|number|integer|graph|system|set)\b")
 _LETTERS = {"t": "true", "f": "false"}  # for the words alone, not for what else means them
 _HAN_NOUN = re.compile("(?<=[要分])条件$|(?<=[偶奇增减])函数$")

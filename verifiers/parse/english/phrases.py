@@ -64,6 +64,9 @@ _OR_ABOUT = re.compile(
     r"(?<=\S)(?:\s*,\s*|\s+)(?:or|which is|i\.e\.)[\s$]*(?:roughly|approximately|about|around|≈|\\approx)"
     r"[\s$]*([-\d.][^,;]*)$"
 )
+_ABOUT_IN_BRACKETS = re.compile(  # 2/3 (about 66.7%)
+    r"(?<=\S)\s*\((?:or |which is |i\.e\.\s*)?(?:roughly|approximately|approx\.?|about|around)\s+([-\d.][^()]{0,40})\)$"
+)
 _QUANTIFIED = re.compile(r"(?i)^(?:it\s+holds\s+)?for\s+(?:all|every|each|any)\s+")
 _CASE_WORD = re.compile(r"(?i),?\s*\b(if|for|when|otherwise|elsewhere|else)\b\s*")
 _SEPARATOR = re.compile(r"(?i)(?:;|,\s*and\b|,|\band\b)\s*")
@@ -73,6 +76,8 @@ def as_notation(text: str) -> str:
     """`text` with the phrase that it consists of in notation."""
     if len(text) > MAX_PHRASE:
         return text
+    if text.endswith(")"):
+        text = _ABOUT_IN_BRACKETS.sub(r" \\approx \1", text)
     if "roughly" in text or "approx" in text or "about" in text or "≈" in text:
         text = _OR_ABOUT.sub(r" \\approx \1", text)
     plain = _TEXT.sub(r" \1 ", text).strip() if "\\" in text else text
