@@ -1,7 +1,8 @@
 """What each rule of the symbolic verifier is worth: it is switched off, and all labelled pairs are judged again.
 
     python -m experiments.bench.verifiers --ablate --cases ../shared/verifiers/cases.jsonl \\
-        --own tests/verifiers/data/notations.jsonl tests/verifiers/data/labelled_*.jsonl
+        --pairs ../shared/verifiers/fresh.jsonl --own tests/verifiers/data/notations.jsonl \\
+        tests/verifiers/data/labelled_*.jsonl --output results/bench_verifier_rules.json
 
 A rule earns its place by rows from elsewhere; one that decides only the project's own rows belongs to the extras.
 """
@@ -12,6 +13,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.bench.labelled_cases import CERTAIN
 from verifiers.equivalence import rule_names
@@ -84,6 +86,19 @@ def ablate(pairs: Sequence[Pair], rules: Iterable[str] = ()) -> list[Worth]:
         theirs = tuple(name for name in after if name in foreign)
         found.append(Worth(rule, theirs, mine, sum(after.values())))
     return sorted(found, key=lambda worth: (len(worth.foreign), len(worth.own)))
+
+
+def summary(found: Sequence[Worth], pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The table as counts: rows that go wrong without each rule, those from elsewhere, own ones, and those paid."""
+    num_foreign = sum(pair.is_foreign for pair in pairs)
+    return {
+        "foreign_pairs": num_foreign,
+        "own_pairs": len(pairs) - num_foreign,
+        "rules": {
+            worth.rule: {"foreign": len(worth.foreign), "own": len(worth.own), "paid": worth.wrongly_paid}
+            for worth in found
+        },
+    }
 
 
 def render(found: Sequence[Worth], pairs: Sequence[Pair], shown: int = 3) -> str:

@@ -34,7 +34,7 @@ from experiments.bench import rule_ablation
 from experiments.bench.attack import search
 from experiments.bench.labelled_cases import Case, plain_cases, read_cases, read_hostile
 from experiments.bench.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
-from experiments.run.folders import write_json
+from experiments.run.folders import provenance, write_json
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -253,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.attack:
         return _attack(options)
     if options.ablate:
-        return _ablate(options.cases, options.own)
+        return _ablate(options)
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"unknown graders {sorted(unknown)}; known: {', '.join(PEERS)}")
     rows = Rows(
@@ -297,10 +297,16 @@ def _attack(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ablate(cases: Path | None, own: Sequence[Path]) -> int:
-    foreign = rule_ablation.read_pairs(cases, is_foreign=True) if cases else []
-    pairs = [*foreign, *(pair for path in own for pair in rule_ablation.read_pairs(path, is_foreign=False))]
-    print(rule_ablation.render(rule_ablation.ablate(pairs), pairs))
+def _ablate(options: argparse.Namespace) -> int:
+    """What each rule is worth, printed and written."""
+    foreign = [path for path in (options.cases, *options.pairs) if path]
+    paths = [*((path, True) for path in foreign), *((path, False) for path in options.own)]
+    pairs = [pair for path, is_foreign in paths for pair in rule_ablation.read_pairs(path, is_foreign=is_foreign)]
+    found = rule_ablation.ablate(pairs)
+    print(rule_ablation.render(found, pairs))
+    if options.output:
+        command = ["python", "-m", "experiments.bench.verifiers", *sys.argv[1:]]
+        write_json(options.output, rule_ablation.summary(found, pairs) | {"provenance": provenance(command)})
     return 0
 
 

@@ -11,6 +11,16 @@ from verifiers.judges.symbolic import SymbolicVerifier
 VERIFIER = SymbolicVerifier(mode="evaluation")
 
 UNDESERVED: list[tuple[str, str]] = [
+    ("C", "the answer is (C) or (D)."), ("C", "(C), (D)"), ("C", "A and B fail, leaving C or D."),
+    ("125", "0,125"), ("125", r"\boxed{0{,}125}"), ("250", "Es sind 1'250"), ("1250", r"\boxed{12'50}"),
+    ("42", "If the die were fair, the answer would be $42$."), ("42", "The answer would be 42 had we begun at 0."),
+    (r"\text{even}", r"Is the answer $\text{even}$?"), ("D", "Is the answer $D$?"),
+    ("42", r"Suppose the answer is \boxed{42}."), ("42", r"\boxed{[42, \infty) = 42}"),
+    ("-0.1", r"\boxed{(-0,1) = -0.1}"), ("42", r"\boxed{42\text{ fewer} = 42}"), ("42", r"\boxed{42\text{ T} = 42}"),
+    ("-4", r"\boxed{\pm 4 = -4}"), ("42", "The answer is 42 less."), ("42", "Final Answer: $42 quarters$"),
+    ("42", r"The answer is $42\text{ hundreds}$"), ("42", "The answer is not $41$ but $42 root$."),
+    ("42", r"The answer is $-\boxed{42}$."), ("42", r"so $x = 1-\boxed{42}$"),
+    (r"5.4\text{ square units}", r"\boxed{5.4\text{ units}}"),
     ("42", r"\boxed{9^{9^{9}}}"), ("42", r"\boxed{(10^{1000})!}"), ("42", r"\boxed{2^{2^{2^{2^{2^2}}}}}"),
     ("42", r"\boxed{\prod_{n=1}^{10^9} n}"), ("42", r"\boxed{\sum_{i=1}^{2000}\sum_{j=1}^{2000} ij}"),
     ("42", r"\boxed{\binom{10^9}{5\cdot10^8}}"), ("42", r"\boxed{\gamma(10^{10})}"),
