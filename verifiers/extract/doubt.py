@@ -119,7 +119,7 @@ def picked(text: str, number: re.Match[str]) -> str | None:
     """
     plain = number[0].strip().rstrip(",")
     before, after = text[max(0, number.start() - _NEAR) : number.start()], text[number.end() : number.end() + _NEAR]
-    if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after):
+    if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after.lstrip("$")):
         return None
     if after[:1] in _PRIMES and not after[1:2].isalpha() and before[-1:] not in _QUOTES:
         return None  # 90' is minutes or feet; '90' is quoted, 42'dir is a Turkish suffix
@@ -180,7 +180,7 @@ def reduced(payload: str) -> tuple[str, ...]:
     if len(copula) > 1 and copula[-1].strip():
         found.append(undecorated(copula[-1]))
     inner = formulas(payload)
-    if len(inner) == 1:
+    if len(inner) == 1 and not _is_changed(payload, inner[0]):
         found.append(inner[0])
     matches = list(NUMBER.finditer(payload))
     if matches:
@@ -188,6 +188,13 @@ def reduced(payload: str) -> tuple[str, ...]:
         if len(matches) == 1 or _is_worked_out(payload, number):
             found.append(picked(payload, matches[-1]) or "")
     return tuple(dict.fromkeys(piece for piece in found if piece))
+
+
+def _is_changed(payload: str, formula: str) -> bool:
+    """Whether the words around the one formula of a sentence make another value of it: half of $5$, $5$ plus one."""
+    start = payload.find(formula)
+    before, after = payload[:start].rstrip(" $\\(["), payload[start + len(formula) :].lstrip(" $\\)]*")
+    return bool(_CHANGED_BEFORE.search(f"{before} ") or _CHANGED_AFTER.match(after))
 
 
 def _is_worked_out(payload: str, number: str) -> bool:
