@@ -89,7 +89,7 @@ class Environment:
                 f"{self.room.limit(split):,} tokens or fewer, for which the policy has room"
             )
         raise ValueError(
-            f"{self.place_of(drawn)}: its prompt has {self.room.count(problem):,} tokens, and the policy has room for "
+            f"{self.place_of(drawn)}: its prompt has {self.room.tokens(problem):,} tokens, and the policy has room for "
             f"{self.room.limit(split):,}; long_prompts=drop leaves such problems out, cut shortens them"
         )
 
@@ -104,7 +104,7 @@ class Environment:
             ValueError: `shots` asks for worked examples that there are not.
         """
         self.worked_examples  # noqa: B018  # drawn before, since they are no prompts themselves
-        self.room = room
+        self.room = replace(room, source=self)
 
     def place_of(self, problem: Problem) -> str:
         """Where a problem comes from, in words: a row of a file, or the index of a draw."""

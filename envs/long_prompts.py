@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from envs.types import Message, Problem
 
@@ -19,20 +20,26 @@ class PromptRoom:
     """How many tokens a prompt may have for a policy, and how they are counted.
 
     Attributes:
-        count: tokens of a problem's prompt as the policy reads it.
+        count: (problem, its environment) -> tokens of its prompt as the policy reads it, and what else needs room.
         limits: split -> most tokens: the policy's context without the longest completion that is asked for.
+        source: the environment whose problems are counted; set by its `fit`.
     """
 
-    count: Callable[[Problem], int]
+    count: Callable[[Problem, Any], int]
     limits: Mapping[str, int]
+    source: Any = None
 
     def limit(self, split: str) -> int:
         """Tokens that a prompt of a split may have; of a split that nobody named, those of the narrowest."""
         return self.limits.get(split, min(self.limits.values()))
 
+    def tokens(self, problem: Problem) -> int:
+        """What the problem's prompt needs."""
+        return self.count(problem, self.source)
+
     def holds(self, problem: Problem) -> bool:
         """Whether there is room for the problem's prompt."""
-        return self.count(problem) <= self.limit(problem.split)
+        return self.tokens(problem) <= self.limit(problem.split)
 
 
 def cut_to_room(problem: Problem, room: PromptRoom, write: Callable[[Problem], Problem]) -> Problem:
@@ -50,7 +57,7 @@ def cut_to_room(problem: Problem, room: PromptRoom, write: Callable[[Problem], P
     if most < 1 or not room.holds(write(_without(problem, most))):
         raise ValueError(
             f"there is no room for what stands around the question of problem {problem.id}: its prompt has "
-            f"{room.count(write(problem)):,} tokens, {room.limit(problem.split):,} are left for it"
+            f"{room.tokens(write(problem)):,} tokens, {room.limit(problem.split):,} are left for it"
         )
     while least < most:
         middle = (least + most) // 2
@@ -74,6 +81,6 @@ def _without(problem: Problem, num: int) -> Problem:
     canonical = problem.canonical or problem.text
     if isinstance(problem.prompt, str):
         return replace(problem, prompt=kept, canonical=canonical)
-    at = max(range(len(problem.prompt)), key=lambda i: len(problem.prompt[i].content))
-    messages = [Message(m.role, kept) if i == at else m for i, m in enumerate(problem.prompt)]
+    longest = max(problem.prompt, key=lambda message: len(message.content))
+    messages = [Message(m.role, kept) if m is longest else m for m in problem.prompt]
     return replace(problem, prompt=tuple(messages), canonical=canonical)

@@ -29,9 +29,13 @@ FROM_ABOVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SI_USER = 0  # code of a signal that a process sent; the terminal's reach the child by themselves
 
 
-def supervise_own_code() -> None:
-    """Has this process fork before it loads own code, if it is the command itself and nobody who imported it."""
-    if _is_the_command():
+def supervise_own_code(*, is_the_process: bool = False) -> None:
+    """Has this process fork before it loads own code, if it is the command itself and nobody who imported it.
+
+    Args:
+        is_the_process: the caller knows that the process is its own.
+    """
+    if is_the_process or _is_the_command():
         begin_watching_with(_fork)
 
 

@@ -22,9 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from verifiers.watching import LOADING_PATIENCE, running
+from verifiers.watching import FILE_MODULE_PREFIX, LOADING_PATIENCE, running
 
-FILE_MODULE_PREFIX = "beyond_imitation_file_"
 ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
 OURS = ("verifiers", "envs", "policies", "rl", "experiments")  # packages of this project
 TRUST = "BEYOND_TRUST"  # folders and packages, separated like those of PATH

@@ -15,11 +15,13 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from mmap import mmap
 from typing import Any
 
+FILE_MODULE_PREFIX = "beyond_imitation_file_"  # names of modules that are loaded from a file of one's own
 PATIENCE = "BEYOND_PATIENCE"  # variable: seconds that a call of own code may take while a config is checked
 DEFAULT_PATIENCE = 30.0
 LOADING_PATIENCE = 120.0  # a file may import torch
@@ -116,7 +118,14 @@ def watched(value: Any, kind: str, name: str, location: str = "") -> Any:
         return value
     own = _Own(location or name)
     if inspect.isfunction(value):
-        return _wrapped(value, kind, f"{kind} {name}") if own.has(value.__module__) else value
+        made = functools.partial(_watch_class, own=own, kind=kind, name=name)
+        return _wrapped(value, kind, f"{kind} {name}", made) if own.has(value.__module__) else value
+    _watch_class(value, own=own, kind=kind, name=name)
+    return value
+
+
+def _watch_class(value: Any, *, own: _Own, kind: str, name: str) -> None:
+    """Watches the methods of a class, or of an object's."""
     for cls in (value if isinstance(value, type) else type(value)).__mro__:
         if cls in _watched_classes or not own.has(cls.__module__):
             continue
@@ -126,7 +135,6 @@ def watched(value: Any, kind: str, name: str, location: str = "") -> Any:
             new = _wrapped_member(found, kind, told)
             if new is not found:
                 setattr(cls, attribute, new)
-    return value
 
 
 class _Own:
@@ -156,16 +164,20 @@ def _wrapped_member(found: Any, kind: str, what: str) -> Any:
     return _wrapped(found, kind, what) if inspect.isfunction(found) else found
 
 
-def _wrapped(function: Callable[..., Any], kind: str, what: str) -> Callable[..., Any]:
+def _wrapped(
+    function: Callable[..., Any], kind: str, what: str, on_result: Callable[[Any], None] = lambda result: None
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         """The function, watched; an exception remembers where it was raised."""
         with running(what, kind):
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
             except Exception as error:
                 _raised_in.setdefault(id(error), (what, error))
                 raise
+        on_result(result)
+        return result
 
     module = sys.modules.get(function.__module__)
     if getattr(module, function.__qualname__, None) is function:  # pickle looks for the very same object there
@@ -181,7 +193,17 @@ def own_part_of(error: BaseException) -> str | None:
             return ""
         if id(seen) in _raised_in:
             return _raised_in[id(seen)][0]
+        if (file := _own_file(seen)) is not None:
+            return file
         seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _own_file(error: BaseException) -> str | None:
+    """The file of one's own that an error was raised in or went through; None where there is none."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).startswith(FILE_MODULE_PREFIX):
+            return frame.f_code.co_filename
     return None
 
 

@@ -15,6 +15,7 @@ from envs.adapters.episodes import EpisodeEnvironment, Frame, SessionFault
 from envs.registry import environment
 from envs.types import Message, Problem
 from verifiers.types import Verdict
+from verifiers.watching import running
 
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 
@@ -66,7 +67,9 @@ class GymnasiumText(EpisodeEnvironment):
 
     def open(self) -> GymnasiumSession:
         """A new instance of the environment."""
-        return GymnasiumSession(need("gymnasium", extra="envs").make(self.id, **self.options), self.render)
+        with running(f"environment gym:{self.id}, while it is made", "environment"):
+            made = need("gymnasium", extra="envs").make(self.id, **self.options)
+        return GymnasiumSession(made, self.render)
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """Grades a response whose lines are the actions of a whole episode."""
@@ -83,14 +86,16 @@ class GymnasiumSession:
 
     def reset(self, seed: int) -> Frame:
         """Begins the episode of a seed."""
-        observation, _ = self.env.reset(seed=seed)
+        with running(f"environment {self.env}, in reset", "environment"):
+            observation, _ = self.env.reset(seed=seed)
         return Frame(self.render(observation))
 
     def act(self, turn: str) -> Frame:
         """Does the action that a turn writes."""
         action = read_action(self.env.action_space, turn)
         try:
-            observation, reward, terminated, truncated, _ = self.env.step(action)
+            with running(f"environment {self.env}, in step", "environment"):
+                observation, reward, terminated, truncated, _ = self.env.step(action)
         except Exception as error:  # foreign code: whatever it raises at an action ends this episode only
             raise SessionFault(f"{type(error).__name__}: {error}") from error
         return Frame(self.render(observation), float(reward), bool(terminated or truncated))

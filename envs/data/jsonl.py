@@ -31,6 +31,7 @@ from verifiers.types import Verdict, Verifier
 
 ON_INVALID = ("refuse", "drop")
 READ_AS_MATHEMATICS = ("symbolic", "numeric")  # verifiers whose references are expressions, or else words
+FEW_WORDS = 0.1  # share of references of several words, below which they look like mistakes among mathematics
 _MATHEMATICAL = frozenset("\\^_{}=<>+*/|0123456789")  # signs that hardly stand in an answer of plain words
 
 
@@ -131,6 +132,12 @@ class TableEnvironment(RowsEnvironment):
             yield (
                 f"{len(unread):,} references are no mathematics that the verifier reads and are compared as words, "
                 f"e.g. {unread[0][:80]!r}"
+            )
+        words = [answer for answer in every if _MATHEMATICAL.isdisjoint(answer) and len(answer.split()) > 1]
+        if words and len(words) < FEW_WORDS * len(every):
+            yield (
+                f"{len(words):,} of {len(every):,} references are words where the others are mathematics, "
+                f"e.g. {words[0][:80]!r}"
             )
 
     def grade(self, problem: Problem, response: str) -> Verdict:

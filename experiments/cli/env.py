@@ -20,7 +20,7 @@ from envs.present.prime import write_module
 from envs.present.show import gallery
 from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
-from envs.registry import list_environments, make
+from envs.registry import list_environments, make, parse_levels
 from experiments.cli.outputs import output_file, output_folder
 from experiments.config.components import build_demonstrator
 from experiments.config.yaml_text import parse_yaml
@@ -154,6 +154,7 @@ def export(
     ] = "prompt_only",
     num: Annotated[int, typer.Option("--num", "-n", min=1, help="Rows.")] = 1000,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    levels: Annotated[str, typer.Option(help="e.g. 1-4 or 1,3; default: the training levels.")] = "",
     seed: Seed = 0,
 ) -> None:
     """Write problems to a JSONL file, in one of trl's forms or plain."""
@@ -165,7 +166,9 @@ def export(
             raise UserError(str(error)) from error
         return
     try:
-        print(f"{write_jsonl(output, _make(name), kind, num=num, split=split, seed=seed)} rows in {output}")
+        chosen = parse_levels(levels) if levels else None
+        written = write_jsonl(output, _make(name), kind, num=num, split=split, seed=seed, levels=chosen)
+        print(f"{written} rows in {output}")
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
 

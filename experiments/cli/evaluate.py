@@ -183,7 +183,7 @@ def _fit(env: Environment, reader: CausalPolicy, max_new_tokens: int | None) -> 
     if left < 1:
         raise UserError(f"--max-new-tokens is {max_new_tokens}, and the model's context is {context}: lower it")
     try:
-        env.fit(PromptRoom(lambda problem: len(encode_prompt(reader, problem)), dict.fromkeys(SPLITS, left)))
+        env.fit(PromptRoom(lambda problem, _: len(encode_prompt(reader, problem)), dict.fromkeys(SPLITS, left)))
     except ValueError as error:
         raise UserError(f"--env: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from rl.preference.labels.annotators import make_annotator
 from rl.preference.labels.comparisons import make_selector
 from rl.records.own_metrics import find_metrics
 from rl.workers.engine import find_backend
+
+PATIENCE_SECONDS = 10.0  # for the drawing of all test problems; where it takes longer, the run is the one to count them
 
 
 def check_components(experiment: Experiment) -> None:
@@ -87,8 +90,12 @@ def _check_problems(experiment: Experiment, env: Environment) -> None:
             "null for all trained levels"
         )
     few = section.model_copy(update={"problems_per_level": 1, "validation_problems": len(env.task_streams(env.levels))})
+    began = time.perf_counter()
     final_problems(env, few)
     validation_problems(env, few)
+    if (time.perf_counter() - began) * section.problems_per_level < PATIENCE_SECONDS:
+        final_problems(env, section)  # says where there are fewer than asked for
+        validation_problems(env, section)
 
 
 def print_plan(experiment: Experiment) -> None:

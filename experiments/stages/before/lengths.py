@@ -7,7 +7,7 @@ counted; of environments that draw without end, some problems of every level are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envs.environment import Environment
 from envs.long_prompts import PromptRoom, cut_to_room
@@ -36,7 +36,7 @@ class _Limit:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A problem and the tokens of its prompt.
+    """A problem and the tokens that its prompt, and a solution that is imitated, need.
 
     Attributes:
         drawn: the problem before its template.
@@ -99,10 +99,15 @@ def room_of(experiment: Experiment, reader: CausalPolicy) -> PromptRoom | None:
                 f"{limit.setting} is {limit.tokens}, and the model's context is {context}: there is no room for a "
                 f"prompt; {_remedy(experiment)}"
             )
-    return PromptRoom(
-        lambda problem: len(encode_prompt(reader, problem)),
-        {split: context - limit.tokens for split, limit in limits.items()},
-    )
+
+    def count(problem: Problem, source: Environment) -> int:
+        """Tokens of the prompt, and those by which a solution that is imitated is longer than completions may be."""
+        tokens = len(encode_prompt(reader, problem))
+        if experiment.imitation is not None and problem.split == "train":
+            tokens += max(0, _solution_tokens(reader, source, problem) - limits["train"].tokens)
+        return tokens
+
+    return PromptRoom(count, {split: context - limit.tokens for split, limit in limits.items()})
 
 
 def check_lengths(experiment: Experiment) -> None:
@@ -128,7 +133,7 @@ def _check_prompts(
 ) -> None:
     long: dict[str, list[_Measured]] = {}
     for split, problems in drawn.items():
-        measured = [_Measured(p, env, room.count(env.write_prompt(p))) for env, p in problems]
+        measured = [_Measured(p, env, room.count(env.write_prompt(p), env)) for env, p in problems]
         long[split] = [each for each in measured if each.tokens > room.limit(split)]
     every = [each for found in long.values() for each in found]
     refused = [each for each in every if each.env.long_prompts == "refuse"]
@@ -150,7 +155,7 @@ def _check_prompts(
     for each in every:
         if each.env.long_prompts == "cut":
             try:
-                cut_to_room(each.drawn, room, each.env.write_prompt)
+                cut_to_room(each.drawn, replace(room, source=each.env), each.env.write_prompt)
             except ValueError as error:
                 raise UserError(f"env: {each.place}: {error}") from error
     for split, found in long.items():
@@ -170,11 +175,14 @@ def _refusal(
     more = ""
     if len(refused) > 1:
         more = f"; {len(refused)} of {num:,} counted prompts are too long, up to {worst.tokens:,} ({worst.place})"
+    prompt = len(encode_prompt(reader, first.env.write_prompt(first.drawn)))
+    what = f"its prompt has {prompt:,} tokens"
+    if prompt <= room.limit(first.drawn.split):
+        what += f", and with the worked solution that is imitated it needs room for {first.tokens:,}"
     return (
-        f"env: {first.place}: its prompt has {first.tokens:,} tokens, {limit.setting} is {limit.tokens}, and the "
-        f"model's context is {reader.context}: there is room for {room.limit(first.drawn.split):,}{more}. Shorten "
-        f"it, {_remedy(experiment)}, or say what to do about it: env.long_prompts=drop leaves such problems out, cut "
-        "leaves out the beginning of their questions"
+        f"env: {first.place}: {what}, {limit.setting} is {limit.tokens}, and the model's context is {reader.context}: "
+        f"there is room for {room.limit(first.drawn.split):,}{more}. Shorten it, {_remedy(experiment)}, or say what to "
+        "do about it: env.long_prompts=drop leaves such problems out, cut leaves out the beginning of their questions"
     )
 
 

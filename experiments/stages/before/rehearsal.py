@@ -14,9 +14,9 @@ from envs.environment import Environment
 from envs.types import Problem
 from experiments.arms import methods_of_study
 from experiments.config.arms.rewards import reward_sources
-from experiments.config.components import build
+from experiments.config.components import build, build_demonstrator
 from experiments.config.experiment import Experiment
-from experiments.config.sections import Component, PreferenceSection
+from experiments.config.sections import Component, ImitationSection, PreferenceSection
 from experiments.run.errors import UserError, with_place
 from experiments.run.terminal import tell
 from experiments.stages.before.lengths import fitted_env, reader_of
@@ -49,6 +49,8 @@ def rehearse(experiment: Experiment) -> None:
     reader = reader_of(experiment, env)
     groups = [group for stream in env.task_streams(env.levels) if (group := _graded(env, reader, stream)) is not None]
     _try_curricula(experiment, env)
+    if experiment.imitation is not None:
+        _try_demonstrator(experiment.imitation, env)
     if not groups:
         return
     own_metrics_of = find_metrics(experiment.metrics)
@@ -111,6 +113,17 @@ def _try_labels(where: str, section: PreferenceSection, groups: Sequence[Group])
         f"{where}: {told}",
         lambda: collect_comparisons(groups, annotator, budget, random.Random(0), selector=selector),
     )
+
+
+def _try_demonstrator(section: ImitationSection, env: Environment) -> None:
+    """Has the writers write a solution of each training stream."""
+    where, writer = "imitation.demonstrator", build_demonstrator(env, section.demonstrator)
+    for stream in env.task_streams(env.levels):
+        problem = env.stream_problem(stream, 0, split="train", seed=0)
+        if env.max_turns == 1 and _tried(where, lambda: writer.covers(problem)):  # noqa: B023  # called at once
+            text = _tried(where, lambda: writer.write(problem, random.Random(0)))  # noqa: B023
+            if not isinstance(text, str):
+                raise UserError(f"{where}: write gave {text!r:.60} ({type(text).__name__}), expected text")
 
 
 def _try_curricula(experiment: Experiment, env: Environment) -> None:

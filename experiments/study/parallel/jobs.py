@@ -28,6 +28,8 @@ from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.serving import start_executor, stop_executor
 from experiments.study.endings import StudyInterrupted, describe_failure
 from experiments.study.seed import SeedStages, make_services
+from experiments.supervision import supervise_own_code
+from verifiers.watching import ENDED, RUNNING, tell_phase
 
 Rows = list[dict[str, Any]]
 
@@ -141,8 +143,11 @@ def main() -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_the_giver, daemon=True).start()
+    supervise_own_code(is_the_process=True)
+    tell_phase(RUNNING)
     with StopSwitch() as stop:
         print(json.dumps(outcome(job, stop)), file=channel, flush=True)
+    tell_phase(ENDED)
 
 
 def to_line(job: Job) -> str:

@@ -304,3 +304,11 @@ def test_evaluation_asks_different_problems_and_tells_where_there_are_fewer(tmp_
     problems, missing = distinct_problems(small, (1,), 50, split="test", seed=0)
     assert len({p.id for p in problems}) == len(problems) == 8
     assert missing
+
+
+def test_a_few_words_among_numbers_are_told(tmp_path):
+    rows = [{"prompt": f"{i}?", "answer": str(i)} for i in range(40)]
+    file = write(tmp_path / "rows.jsonl", [*rows, {"prompt": "How long is AB?", "answer": "see the figure"}])
+    assert "1 of 41 references are words" in " ".join(make(f"jsonl:{file}").notes())
+    words = [{"prompt": f"{i}?", "answer": f"number {'abcdefghij'[i % 10]} of all"} for i in range(40)]
+    assert not make(f"jsonl:{write(tmp_path / 'words.jsonl', words)}").notes()
