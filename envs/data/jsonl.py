@@ -62,6 +62,12 @@ class TableEnvironment(RowsEnvironment):
     ) -> None:
         if invalid not in ON_INVALID:
             raise ValueError(f"invalid is {invalid!r}, expected one of {', '.join(ON_INVALID)}")
+        for key, name in {"prompt": prompt, "answer": answer}.items():
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"{key} is {name!r}, expected the name of a column")
+        for key, name in {"solution": solution, "level": level, "split": split}.items():
+            if name is not None and not isinstance(name, str):
+                raise ValueError(f"{key} is {name!r}, expected the name of a column, or null for none")
         self.columns = {"prompt": prompt, "answer": answer, "solution": solution, "level": level, "split": split}
         named = {"name": verify} if isinstance(verify, str) else dict(verify)
         if not isinstance(named.get("name"), str):

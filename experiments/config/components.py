@@ -30,7 +30,7 @@ def build(what: str, component: Component, factory: Callable[..., T]) -> T:
     """
     try:
         return factory(component.name, **component.settings)
-    except (ValueError, TypeError, ArithmeticError, LookupError, OSError, ImportError) as error:
+    except (ValueError, TypeError, ArithmeticError, OSError, ImportError) as error:
         raise UserError(f"{what}: {in_words(error)}") from error
     except Exception as error:  # whatever the constructor of somebody's own part raises
         raise UserError(f"{what}: {with_place(error)}") from error

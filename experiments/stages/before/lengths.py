@@ -158,10 +158,11 @@ def _check_prompts(
                 cut_to_room(each.drawn, replace(room, source=each.env), each.env.write_prompt)
             except ValueError as error:
                 raise UserError(f"env: {each.place}: {error}") from error
-    for split, found in long.items():
-        if found and len(found) == len(drawn[split]) and all(each.env.long_prompts == "drop" for each in found):
+    for split, too_long in long.items():
+        is_dropped = [each.env.long_prompts == "drop" for each in too_long]
+        if is_dropped and len(is_dropped) == len(drawn[split]) and all(is_dropped):
             raise UserError(
-                f"env: all {len(found)} {split} prompts are longer than {room.limit(split)} tokens, for which the "
+                f"env: all {len(is_dropped)} {split} prompts are longer than {room.limit(split)} tokens, for which the "
                 f"policy has room, and env.long_prompts is drop: nothing is left; {_remedy(experiment)}"
             )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from envs.environment import Environment
@@ -47,15 +48,16 @@ def rehearse(experiment: Experiment) -> None:
     """
     env = fitted_env(experiment)[1]
     reader = reader_of(experiment, env)
-    groups = [group for stream in env.task_streams(env.levels) if (group := _graded(env, reader, stream)) is not None]
+    pairs = [group for stream in env.task_streams(env.levels) if (group := _graded(env, reader, stream)) is not None]
     _try_curricula(experiment, env)
     if experiment.imitation is not None:
         _try_demonstrator(experiment.imitation, env)
-    if not groups:
+    if not pairs:
         return
     own_metrics_of = find_metrics(experiment.metrics)
-    _tried("metrics", lambda: own_metrics(own_metrics_of, groups))
+    _tried("metrics", lambda: own_metrics(own_metrics_of, pairs))
     for name, method in methods_of_study(experiment).items():
+        groups = [_of_size(group, method.rl.group_size, number) for number, group in enumerate(pairs)]
         for reward in (
             reward_sources(method.arm.reward) if isinstance(getattr(method.arm, "reward", None), Component) else ()
         ):
@@ -83,6 +85,12 @@ def _graded(env: Environment, reader: CausalPolicy, stream: Any) -> Group | None
     return Group(problem, tuple(rows))
 
 
+def _of_size(pair: Group, size: int, number: int) -> Group:
+    """A group as large as those of the run: the right solution and the wrong one in turn."""
+    rows = (replace(pair.trajectories[i % 2], uid=number * size + i) for i in range(max(2, size)))
+    return Group(pair.problem, tuple(rows))
+
+
 def _row(source: Environment, reader: CausalPolicy, problem: Problem, text: str, uid: int) -> Trajectory:
     verdict = _tried("env: grading a solution", lambda: source.grade(problem, text))
     if not isinstance(verdict, Verdict):
@@ -107,7 +115,7 @@ def _try_labels(where: str, section: PreferenceSection, groups: Sequence[Group])
         return
     annotator = build(f"{where}.preference.annotator", section.annotator, make_annotator)
     selector = build(f"{where}.preference.selector", section.selector, make_selector)
-    budget = len(groups) * annotator.judgements_per_pair
+    budget = 2 * len(groups) * annotator.judgements_per_pair
     told = " and ".join(f"preference.{part}" for part, is_mine in own.items() if is_mine)
     _tried(
         f"{where}: {told}",
