@@ -100,7 +100,7 @@ def _signed(value: Any) -> str:
     """A difference with its sign and interval."""
     if value is None:
         return "–"
-    return f"{value['value']:+.2f} [{value['low']:+.2f}, {value['high']:+.2f}]"
+    return f"{value['value']:+z.2f} [{value['low']:+z.2f}, {value['high']:+z.2f}]"
 
 
 def estimate_in_words(row: Mapping[str, Any]) -> str:

@@ -141,7 +141,7 @@ def _pass_at(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | 
         axes.set_xticks(ks, [str(k) for k in ks])
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("k")
-    panels[0].set_ylabel("pass@k: solution (solid), answer (dotted)")
+    panels[0].set_ylabel("pass@k")
     legend(figure, panels[0])
     return chart(figure, "Chance that one of k samples is right")
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
-from experiments.report.drawing import COLOURS, GUESS_COLOUR, HUMAN_COLOUR, Chart, band, chart, legend, make_axes
+from experiments.report.drawing import (
+    COLOURS,
+    GUESS_COLOUR,
+    HUMAN_COLOUR,
+    START_COLOUR,
+    Chart,
+    band,
+    chart,
+    legend,
+    make_axes,
+)
 
 
 def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
@@ -73,12 +84,12 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Ch
     figure, panels = make_axes(2, "over training", "over distance from the start")
     for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
         axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
-        for name, seeds in shown.items():
+        for (name, seeds), shade in zip(shown.items(), cycle((HUMAN_COLOUR, START_COLOUR, GUESS_COLOUR))):
             band(axes, seeds, x, "gold", colours[name], f"{name}: as gold")
             band(axes, seeds, x, "labels", colours[name], f"{name}: as the annotator", style=":")
-            band(axes, seeds, x, "misled", HUMAN_COLOUR, f"{name}: annotator misled", style="--")
+            band(axes, seeds, x, "misled", shade, f"{name}: annotator misled", style="--")
         axes.set_xlabel(label)
         axes.set_ylim(-0.03, 1.05)
-    panels[0].set_ylabel("share of pairs (of wrong solutions)")
+    panels[0].set_ylabel("share of pairs")
     legend(figure, panels[0])
     return chart(figure, "Agreement of the reward model on fresh pairs of the policy")

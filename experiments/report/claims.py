@@ -172,4 +172,4 @@ def _show(interval: Interval) -> str:
 
 
 def _signed(interval: Interval) -> str:
-    return f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+    return f"{interval.value:+z.2f} [{interval.low:+z.2f}, {interval.high:+z.2f}]"

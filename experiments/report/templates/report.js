@@ -31,7 +31,7 @@
       data.push(spread(line, line.y));
       series.push({
         label: line.label, scale, stroke, width: rises(line.x) ? 2 : 0, dash: line.dashed ? [5, 4] : undefined,
-        spanGaps: true, points: { show: !rises(line.x) || line.x.length <= 25, size: 6, fill: stroke },
+        spanGaps: true, points: { show: !rises(line.x) || line.x.length <= 25, size: 6, fill: line.dashed ? shade("--paper") : stroke },
         value: (_, v) => (v === null || v === undefined ? "–" : Math.abs(v) < 10 ? v.toFixed(3) : v.toPrecision(4)),
       });
     }
