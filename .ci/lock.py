@@ -1,11 +1,15 @@
 """Prints requirements.lock: the installed version of everything that this project needs, extras included.
 
 python .ci/lock.py > requirements.lock          in the environment of `make test`
+
+What setup.cfg asks for and this environment lacks (an extra that was not installed) is named on standard error: the lock
+would lose it.
 """
 
 from __future__ import annotations
 
 import configparser
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -39,12 +43,15 @@ def closure(waiting: list[Requirement]) -> dict[str, str]:
         try:
             there = distribution(asked.name)
         except PackageNotFoundError:
-            continue  # an extra that is not installed here
+            if asked.marker is None or asked.marker.evaluate():
+                print(f"not installed here, and so not in the lock: {asked.name}", file=sys.stderr)
+            continue
         found[key[0]] = there.version.partition("+")[0]  # a build's own suffix names no version of an index
         for text in there.requires or ():
             further = Requirement(text)
             extras = ("", *asked.extras)
             if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                further.marker = None  # it held
                 waiting.append(further)
     return {name: version for name, version in found.items() if name not in OF_THE_ENVIRONMENT}
 
