@@ -2,8 +2,8 @@
 
 python .ci/lock.py > requirements.lock          in the environment of `make test`
 
-What setup.cfg asks for and this environment lacks (an extra that was not installed) is named on standard error: the lock
-would lose it.
+What setup.cfg asks for and this environment lacks (an extra that was not installed) is named on standard error:
+the lock would lose it.
 """
 
 from __future__ import annotations

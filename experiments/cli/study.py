@@ -130,6 +130,9 @@ def sweep(
     on_test: Annotated[
         bool, typer.Option(help="Judge on the test problems; by default on validation problems.")
     ] = False,
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, help="Studies at a time, each in a process of this machine.")
+    ] = 1,
 ) -> None:
     """Run a study for every combination of a grid of settings.
 
@@ -137,7 +140,16 @@ def sweep(
     """
     from experiments.study.sweep import run_sweep  # torch
 
-    run_sweep(config, override or [], grid, output=output, resume=resume, quiet=quiet, on_test=on_test)
+    run_sweep(
+        config,
+        override or [],
+        grid,
+        output=output,
+        resume=resume,
+        quiet=quiet,
+        on_test=on_test,
+        parallel=parallel,
+    )
 
 
 def check(config: Configs, override: Overrides = None) -> None:

@@ -8,6 +8,7 @@ to their beginning. Checkpoints and rollouts have checksums of their own.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ class DamagedArtefactError(UserError):
     """A file of a finished stage is missing, was changed, or is another stage's or run's."""
 
 
-def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = None) -> None:
+def seal(
+    folder: Path, identity: Identity, parents: Mapping[str, str] | None = None, *, logs: Path | None = None
+) -> None:
     """Writes manifest.json: what is in the folder now, by whom and from what.
 
     Sealed again, files that were listed keep their checksum (they are not looked at, and so not taken for right), new
@@ -39,10 +42,12 @@ def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = N
 
     Args:
         parents: None: those of the manifest that is there.
+        logs: another folder above this one that the stage's logs are in.
     """
     before = read_manifest(folder) if (folder / MANIFEST).exists() else {"files": {}, "identity": identity}
     known = {name: entry for name, entry in before["files"].items() if Path(name).name not in LOGS}
-    files = {name: known.get(name) or _entry(folder / name) for name in _names(folder)}
+    above = [] if logs is None else [os.path.relpath(logs / name, folder) for name in LOGS if (logs / name).is_file()]
+    files = {name: known.get(name) or _entry(folder / name) for name in (*_names(folder), *sorted(above))}
     row = {
         "identity": dict(before["identity"]),
         "parents": dict(before.get("parents", {}) if parents is None else parents),
@@ -171,7 +176,7 @@ def verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         DamagedArtefactError: one is missing, was cut short or changed.
     """
     for name, entry in files.items():
-        path = folder / name
+        path = Path(os.path.normpath(folder / name))
         if not path.is_file():
             raise _refused(path, "is missing")
         size, is_log = path.stat().st_size, path.name in LOGS

@@ -30,7 +30,7 @@ from experiments.run.folders import check_folder, make_folder, provenance
 from experiments.run.lock import FolderLock, check_unlocked
 from experiments.run.manifest import changed_files
 from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
-from experiments.run.stop import StopSwitch
+from experiments.run.stop import Stop, StopSwitch
 from experiments.stages.before.lengths import check_lengths, fitted_env
 from experiments.stages.before.rehearsal import rehearse
 from experiments.stages.problems import final_problems, save_problems, validation_problems
@@ -57,7 +57,7 @@ class Study:
     experiment: Experiment
     folder: Path
     display: Display
-    stop: StopSwitch
+    stop: Stop
     parallel: int = 1  # seeds at a time
     stages: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -152,6 +152,7 @@ def run_study(
     same_start: Path | None = None,
     hypotheses: str | None = None,
     parallel: int = 1,
+    stop: Stop | None = None,
 ) -> Path:
     """Runs (or resumes) a study into `folder` and returns the path of its report.
 
@@ -161,6 +162,7 @@ def run_study(
         hypotheses: text of the file beside the config; kept in the folder as it is when the study begins.
         quiet: print the tables and nothing else.
         display: where progress is shown; None: the terminal.
+        stop: says when to stop; None: SIGINT and SIGTERM do.
     Raises:
         UserError: the folder is in use, the config does not fit the one resumed, or a component cannot be built.
     """
@@ -209,8 +211,8 @@ def run_study(
             print(f"programs that a policy writes are run behind: {sandbox}", file=sys.stderr)
         _write_provenance(folder / "provenance.json", facts)
         display = display or Display(quiet=quiet)
-        with StopSwitch() as stop:
-            study = Study(experiment, folder, display, stop, parallel, before=before)
+        with StopSwitch() if stop is None else contextlib.nullcontext(stop) as switch:
+            study = Study(experiment, folder, display, switch, parallel, before=before)
             with told_ends(folder, study.write), display:
                 study.run()
         study.write("done")

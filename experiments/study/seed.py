@@ -196,7 +196,10 @@ class SeedStages:
                 raise
             recorder.close()
             if finished:
-                self._seal(name, folder, sealed, identity, digests)
+                if sealed is None:
+                    seal(folder.path, identity, digests, logs=None if logs is None else logs.path)
+                else:  # a test: in the manifest of the policy that it tested
+                    seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
             status.end("done" if finished else "interrupted")
         if not finished:
             raise StudyInterrupted
@@ -213,20 +216,6 @@ class SeedStages:
             return TrackedStage(study, self.services.seed, name, folder.path, config, first_step)
 
         return StageTrackers(self.experiment.trackers, run, lambda message: self.display.warn(name, message))
-
-    def _seal(
-        self,
-        name: str,
-        folder: RunFolder,
-        sealed: RunFolder | None,
-        identity: Mapping[str, Any],
-        parents: Mapping[str, str],
-    ) -> None:
-        """Lists what the stage wrote; of a test, in the manifest of the policy that it tested."""
-        if sealed is None:
-            seal(folder.path, identity, parents)
-        else:
-            seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
 
 
 def planned_stages(experiment: Experiment) -> list[str]:

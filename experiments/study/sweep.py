@@ -6,21 +6,27 @@ the choice is made. Combinations that leave from the same start share it: it is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
+from experiments.config.experiment import Experiment
 from experiments.config.loading import load_experiment
 from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError
 from experiments.run.evaluations import BEST_BY_ANNOTATOR
 from experiments.run.folders import is_used, write_json
+from experiments.run.sealed import digest_of
+from experiments.run.stop import EXIT_INTERRUPTED, StopSwitch
+from experiments.study.endings import StudyInterrupted
 from experiments.study.identity import start_settings
+from experiments.study.parallel.studies import StudyJob, run_studies
 from experiments.study.run import run_study
 
 
@@ -51,33 +57,80 @@ def run_sweep(
     resume: bool = False,
     quiet: bool = False,
     on_test: bool = False,
+    parallel: int = 1,
 ) -> None:
-    """Runs the combinations one after the other; a resumed sweep skips those that are done.
+    """Runs the combinations; a resumed sweep skips those that are done.
 
     Args:
         on_test: judge on the split that the config names, by default the test.
+        parallel: combinations that run side by side, each in a process of its own; what they come to is the same.
 
     Raises:
         UserError: a broken grid, or a combination that is no valid config (all are checked before the first runs).
     """
     points = parse_grid(grid)
     overrides = [*overrides, *([] if on_test else ["evaluation.split=validation"])]
-    experiments = [load_experiment(config, [*overrides, *(f"{k}={v}" for k, v in p.items())]) for p in points]
+    settings = [[*overrides, *(f"{key}={value}" for key, value in point.items())] for point in points]
+    experiments = [load_experiment(config, each) for each in settings]
     root = output or Path("runs") / f"{experiments[0].name}-sweep"
     folders = [root / "_".join(f"{k.rpartition('.')[2]}={v}" for k, v in p.items()).replace("/", "-") for p in points]
-    starts: list[tuple[dict[str, Any], Path]] = []
-    for experiment, folder in zip(experiments, folders):
-        is_begun = is_used(folder)
-        cause = {"seeds": experiment.seeds, **start_settings(experiment)}
-        same = next((other for known, other in starts if known == cause), None)
-        run_study(experiment, folder, resume=resume and is_begun, quiet=quiet, same_start=same)
-        starts.append((cause, folder))
+    sources = _sources(experiments, folders)
+    if parallel == 1:
+        for experiment, folder, source in zip(experiments, folders, sources):
+            run_study(experiment, folder, resume=resume and is_used(folder), quiet=quiet, same_start=source)
+    else:
+        jobs = [
+            StudyJob(
+                config=tuple(config),
+                overrides=tuple(each),
+                folder=str(folder),
+                resume=resume and is_used(folder),
+                same_start=None if source is None else str(source),
+                threads=torch.get_num_threads(),
+            )
+            for each, folder, source in zip(settings, folders, sources)
+        ]
+        _run_side_by_side(jobs, parallel, quiet=quiet)
     rows = [
         {"settings": p, "folder": f.name, "annotators_choice": annotators_choice(load_study(f))}
         for p, f in zip(points, folders)
     ]
     write_json(root / "sweep.json", rows)
     _print(points, folders)
+
+
+def _sources(experiments: Sequence[Experiment], folders: Sequence[Path]) -> list[Path | None]:
+    """For each study, the first that has the same start and trains it; None for that one."""
+    first: dict[str, Path] = {}
+    sources: list[Path | None] = []
+    for experiment, folder in zip(experiments, folders):
+        cause = digest_of({"seeds": experiment.seeds, **start_settings(experiment)})
+        sources.append(first.get(cause))
+        first.setdefault(cause, folder)
+    return sources
+
+
+def _run_side_by_side(jobs: Sequence[StudyJob], num: int, *, quiet: bool) -> None:
+    """First the studies that train a start, then those that take one over."""
+
+    def tell(text: str) -> None:
+        """A line on standard error."""
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    with StopSwitch() as stop:
+        try:
+            for wave in ([j for j in jobs if j.same_start is None], [j for j in jobs if j.same_start is not None]):
+                run_studies(
+                    wave,
+                    num,
+                    stop,
+                    on_begin=lambda label: tell(f"{label}: begins"),
+                    on_end=lambda label: tell(f"{label}: done"),
+                )
+        except StudyInterrupted:
+            print("stopped; go on with the same command and --resume", file=sys.stderr)
+            raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def annotators_choice(results: StudyResults) -> dict[str, dict[str, float]]:

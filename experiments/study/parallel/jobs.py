@@ -1,4 +1,4 @@
-"""Pieces of work that other processes do: one seed of a study, or one study of a sweep.
+"""A seed of a study, done by another process. (A study of a sweep: studies.py.)
 
 A job says everything that its results depend on, and writes them into the study's folder; so where and beside what it
 runs changes nothing. Its process holds no lock: whoever gave out the jobs holds that of the folder.
@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +131,15 @@ def outcome(job: Job, stop: Stop, *, owns_executor: bool = True) -> dict[str, An
 
 
 def main() -> None:
+    """A process for one seed."""
+    serve(lambda raw, stop: outcome(Job(**{**raw, "before": tuple(raw["before"])}), stop))
+
+
+def serve(work: Callable[[dict[str, Any], Stop], dict[str, Any]]) -> None:
     """A process for one job: a line of JSON on standard input, one on standard output. It ends when its input does."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed goes to the log
     raw = json.loads(sys.stdin.readline())
-    job = Job(**{**raw, "before": tuple(raw["before"])})
 
     def end_with_the_giver() -> None:
         """Ends this process when the one that holds the other end of its input is gone."""
@@ -146,13 +150,8 @@ def main() -> None:
     supervise_own_code(is_the_process=True)
     tell_phase(RUNNING)
     with StopSwitch() as stop:
-        print(json.dumps(outcome(job, stop)), file=channel, flush=True)
+        print(json.dumps(work(raw, stop)), file=channel, flush=True)
     tell_phase(ENDED)
-
-
-def to_line(job: Job) -> str:
-    """The job as `main` reads it."""
-    return json.dumps(asdict(job)) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Seeds of a study side by side: in processes of this machine, or spread over the Ray cluster that the config names.
+"""Jobs side by side: seeds of a study in processes of this machine, or spread over the Ray cluster that the config
+names; studies of a sweep in processes of this machine.
 
 The results are those of one seed after the other, bit for bit: a seed is computed by one process with the same number
 of threads, whatever else runs. On a cluster the study's folder must be on a disk that every machine reads and writes.
@@ -13,24 +14,38 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from experiments.config.experiment import Experiment
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop
 from experiments.stages.luggage.gathering import gather
 from experiments.study.endings import StudyInterrupted
-from experiments.study.parallel.jobs import Job, Rows, outcome, to_line
+from experiments.study.parallel.jobs import Job, Rows, outcome
 from rl.workers.cluster import cluster_address, start_ray
 
 POLL_SECONDS = 0.2
+SomeJob = TypeVar("SomeJob")
+
+
+class AnyJob(Protocol):
+    """A seed, or a study of a sweep."""
+
+    @property
+    def label(self) -> str:
+        """Its name for a person."""
+        ...
 
 
 class Running(Protocol):
     """A job in progress."""
 
-    job: Job
+    @property
+    def job(self) -> AnyJob:
+        """What is done."""
+        ...
 
     def outcome(self) -> Mapping[str, Any] | None:
         """What it came to, see `experiments.study.parallel.jobs.outcome`; None while it goes on."""
@@ -46,22 +61,27 @@ class Running(Protocol):
 
 
 class JobProcess:
-    """A job in a process of this machine. Implements `Running`."""
+    """A job in a process of this machine. Implements `Running`.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: a dataclass of JSON values, which `module`'s main reads.
+        log: what the process prints; removed when that is nothing.
+    """
+
+    def __init__(self, job: Any, log: Path, module: str = "experiments.study.parallel.jobs") -> None:
         self.job = job
-        self.log = Path(job.folder) / f"seed-{job.seed}.log"
-        with self.log.open("ab") as log:
+        self.log = log
+        with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "experiments.study.parallel.jobs"],
+                [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=file,
                 start_new_session=True,  # a Ctrl-C is for the giver, who passes it on
                 text=True,
             )
         assert self._process.stdin is not None
-        self._process.stdin.write(to_line(job))
+        self._process.stdin.write(json.dumps(asdict(job)) + "\n")
         self._process.stdin.flush()
 
     def outcome(self) -> Mapping[str, Any] | None:
@@ -129,7 +149,7 @@ def launcher(experiment: Experiment) -> Callable[[Job], Running]:
     """
     address = experiment.workers.address
     if cluster_address(address) is None:
-        return JobProcess
+        return lambda job: JobProcess(job, Path(job.folder) / f"seed-{job.seed}.log")
     files = None
     try:
         files = gather(experiment.env)
@@ -145,12 +165,12 @@ def launcher(experiment: Experiment) -> Callable[[Job], Running]:
 
 
 def run_jobs(
-    jobs: Sequence[Job],
+    jobs: Sequence[SomeJob],
     num: int,
-    start: Callable[[Job], Running],
+    start: Callable[[SomeJob], Running],
     stop: Stop,
     *,
-    on_rows: Callable[[Job, Rows], None],
+    on_rows: Callable[[Any, Rows], None],
 ) -> None:
     """Does all jobs, `num` at a time. When one fails, the others are asked to stop with a checkpoint.
 

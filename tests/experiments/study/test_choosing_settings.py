@@ -6,8 +6,10 @@ import pytest
 
 from envs.registry import make
 from envs.splits import split_of
+from experiments.bench.reliability.subject import content, differences
 from experiments.config.loading import load_experiment
 from experiments.config.sections import EvaluationSection
+from experiments.run.errors import UserError
 from experiments.run.evaluations import read_evaluation
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.study.run import run_study
@@ -78,6 +80,24 @@ def test_combinations_with_one_start_train_it_once_and_come_to_what_they_come_to
         assert read_evaluation(one)["rows"] == read_evaluation(two)["rows"]
     points = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert [point["folder"] for point in points][3] == "lr=1e-2_steps=4"
+
+
+@pytest.mark.slow
+def test_combinations_side_by_side_come_to_the_files_of_combinations_in_turn(tmp_path):
+    small = ["arms={rlhf: null, dpo: null}", "imitation={num_demonstrations: 40, steps: 3}", "workers.executor=inline"]
+    small += ["rl.steps=1", "rl.problems_per_step=2", "evaluation={problems_per_level: 1, num_samples: 2}"]
+    grid = ["rl.optimizer.lr=1e-3,1e-4", "imitation.steps=3,4"]
+    for name, parallel in (("in turn", 1), ("side by side", 2)):
+        run_sweep(["smoke"], small, grid, output=tmp_path / name, quiet=True, parallel=parallel)
+    assert differences(content(tmp_path / "in turn"), content(tmp_path / "side by side")) == []
+    assert not list((tmp_path / "side by side").rglob("*.log"))
+
+
+def test_a_combination_that_fails_beside_others_is_told_by_name(tmp_path):
+    small = ["arms={rlhf: null, dpo: null}", "imitation={num_demonstrations: 40, steps: 3}"]
+    (tmp_path / "lr=1e-3").write_text("no folder")
+    with pytest.raises(UserError, match=r"lr=1e-3: .*lr=1e-3"):
+        run_sweep(["smoke"], small, ["rl.optimizer.lr=1e-3"], output=tmp_path, quiet=True, parallel=2)
 
 
 def test_a_sweep_keeps_what_the_annotator_of_each_combination_preferred(tmp_path):
