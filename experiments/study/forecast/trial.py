@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,6 +21,7 @@ from rl.rewards.verifier import VerifierReward
 from rl.train import Training
 
 MEASURED_STEPS = 4
+BUSY_LOAD = 0.5  # processes that want a CPU, before the steps begin
 
 
 def trial_rows(experiment: Experiment, scratch: Path, steps: int) -> list[Mapping[str, Any]]:
@@ -54,8 +56,13 @@ def trial_rows(experiment: Experiment, scratch: Path, steps: int) -> list[Mappin
 
 
 def measure(experiment: Experiment, steps: int = MEASURED_STEPS) -> Rates:
-    """Rates of this machine: some steps of RL from the policy before any training, without evaluation or checkpoint."""
+    """Rates of this machine as it is now: some steps of RL from the untrained policy, without evaluation or checkpoint.
+
+    Other work on the machine slows them; a run on a quiet one is faster than they say.
+    """
+    load = os.getloadavg()[0]
+    beside = f"; other work ran beside them (load {load:.1f} on {os.cpu_count()} CPUs)" if load > BUSY_LOAD else ""
     with tempfile.TemporaryDirectory(prefix="beyond-plan-") as scratch:
         rows = trial_rows(experiment, Path(scratch), WARM_UP_STEPS + steps)
     completions = experiment.rl.problems_per_step * experiment.rl.group_size
-    return rates_of_rows(rows, completions, f"measured here in {steps} steps of the untrained policy")
+    return rates_of_rows(rows, completions, f"measured here in {steps} steps of the untrained policy{beside}")
