@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.run.errors import UserError
-from experiments.run.folders import append_jsonl, read_jsonl
+from experiments.run.folders import append_jsonl, filter_jsonl, read_jsonl
 
 BEST_BY_VERIFIER, KL_MATCHED = (
     "best-by-verifier",
@@ -49,6 +49,11 @@ def record_evaluation(
 def final_evaluations(folder: Path) -> list[dict[str, Any]]:
     """Rows of evals.jsonl that belong to no step of training: the policy's answers to the frozen problems."""
     return [row for row in read_jsonl(folder / "evals.jsonl") if row["step"] is None]
+
+
+def forget_final_evaluation(folder: Path, policy: str) -> None:
+    """Removes a policy's answers to the frozen problems: it is about to answer them again."""
+    filter_jsonl(folder / "evals.jsonl", lambda row: row["policy"] != policy or row["step"] is not None)
 
 
 def is_evaluated(folder: Path, split: str) -> bool:

@@ -7,6 +7,7 @@ seed-S/<arm>         training and evaluation of an arm
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
 from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.run.display import Display
-from experiments.run.evaluations import final_evaluations
+from experiments.run.evaluations import final_evaluations, forget_final_evaluation
 from experiments.run.folders import RunFolder
 from experiments.run.manifest import MANIFEST, artefact_digest, seal, verify, verify_figures
 from experiments.run.recording import RunRecorder
@@ -40,6 +41,8 @@ from experiments.study.endings import StudyInterrupted
 from experiments.study.identity import stage_identity
 from rl.learning.random_state import seed_global_generators
 from rl.rollouts.wait import WaitStopped
+
+TEST = "test"  # folder of a stage's test
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,13 @@ class SeedStages:
 
     def _test(self, name: str, folder: RunFolder, work: Callable[[], None]) -> None:
         """The frozen test problems, once."""
-        self._stage(f"test {name}", RunFolder(folder.path / "test"), lambda _: work(), logs=folder, sealed=folder)
+
+        def test(_: RunRecorder) -> None:
+            """Takes the place of a test that was not finished, or whose policy was made again."""
+            forget_final_evaluation(folder.path, name)
+            work()
+
+        self._stage(f"test {name}", RunFolder(folder.path / TEST), test, logs=folder, sealed=folder)
 
     def _stage(
         self,
@@ -168,6 +177,7 @@ class SeedStages:
         if sealed is None:
             for file in (MANIFEST, TEST_SAMPLES):  # of a stage whose status somebody removed
                 (folder.path / file).unlink(missing_ok=True)
+            shutil.rmtree(folder.path / TEST, ignore_errors=True)  # its policy is tested again
         for leftover in folder.path.rglob(".*.tmp"):  # of a process that was killed while it wrote; the lock is ours
             leftover.unlink()
         self.display.begin(name)

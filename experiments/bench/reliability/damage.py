@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.reliability.faults import FAULTS
-from experiments.bench.reliability.verbs import VERBS, Answer
+from experiments.bench.reliability.verbs import VERBS, Answer, policy_of
 
 OF_ABSENCE = ("deleted", "folder")  # faults that matter to a verb that only looks whether a file is there
 MAPPED = (".safetensors", "tokenizer.json")  # opened by libraries, which Python does not see
@@ -98,15 +98,23 @@ class DamageMatrix:
             VERBS[verb](subject.study, "", subject.settings)
         gc.collect()
         gc.freeze()  # a collection in a forked process would copy every page that it looks at
-        self._expected = {}
+        self._expected: dict[tuple[str, str], Cell] = {}
         for verb in verbs:
-            subject.restore()
-            self._expected[verb] = expected = _in_child(subject, verb, "", None)
+            self._undamaged(verb, "")
+
+    def _undamaged(self, verb: str, name: str) -> Cell:
+        """The verb's answer to the undamaged study, or to the policy that a file of it belongs to."""
+        key = verb, policy_of(self.subject.master, name) if verb == "eval" else ""
+        if key not in self._expected:
+            self.subject.restore()
+            expected = _in_child(self.subject, verb, name, None)
             if expected["code"] != 0:
                 raise RuntimeError(f"{verb} of the undamaged study: {expected['text'][-500:]}")
-            subject.restore()
-            if (again := _in_child(subject, verb, "", expected))["outcome"] != "same":
+            self.subject.restore()
+            if (again := _in_child(self.subject, verb, name, expected))["outcome"] != "same":
                 raise RuntimeError(f"{verb} answers the undamaged study in two ways: {again['text'][-500:]}")
+            self._expected[key] = expected
+        return self._expected[key]
 
     def cells(self, name: str) -> list[Cell]:
         """One row per fault of a file and verb that it may matter to; `text` is what was said, where it failed."""
@@ -114,9 +122,10 @@ class DamageMatrix:
         for verb, fault in itertools.product(self.verbs, FAULTS):
             if not self._matters(verb, fault, name):
                 continue
+            expected = self._undamaged(verb, name)
             self.subject.restore()
             self.subject.damage(name, fault)
-            row = _in_child(self.subject, verb, name, self._expected[verb])
+            row = _in_child(self.subject, verb, name, expected)
             if row["outcome"] not in FAILURES:
                 row.pop("text")
             rows.append({"file": name, "fault": fault, "verb": verb, **row})
@@ -128,7 +137,7 @@ class DamageMatrix:
             path = Path(name)
             is_beside = path.name == "manifest.json" and (self.subject.master / path.parent / "policy").is_dir()
             return "policy" in path.parts or is_beside
-        is_opened = name in self._expected[verb]["opened"]
+        is_opened = name in self._undamaged(verb, name)["opened"]
         return is_opened or fault in OF_ABSENCE or (verb == "resume" and name.endswith(MAPPED))
 
 

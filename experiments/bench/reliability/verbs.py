@@ -7,6 +7,7 @@ import io
 import json
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,12 @@ from unittest.mock import patch
 from matplotlib.figure import Figure
 
 from experiments.__main__ import main
-from experiments.bench.reliability.subject import command, content
+from experiments.bench.reliability.subject import command, content, without_clocks
 from experiments.report import charts
 
 DEADLINE_SECONDS = 120
 ERROR_LINES = 6  # an error is a sentence or two, folded by nobody
-EVAL = ("--env", "leaps?modulus=11&levels=1-2", "-n", "2", "-k", "1", "--max-new-tokens", "12")
+EVAL = ("--env", "leaps?modulus=11&levels=1-2", "-n", "2", "-k", "4", "--max-new-tokens", "24")
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,16 @@ def compare(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
 
 def evaluate(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
     """`beyond eval` of the policy that the damaged file belongs to, or of the first arm's."""
-    arm = next((p for p in (study / damaged).parents if (p / "policy").is_dir()), study / "seed-0" / "rlhf")
-    code, text = call(["eval", str(arm), *EVAL])
-    return Answer(code, text, text)
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found.json"
+        code, text = call(["eval", str(study / policy_of(study, damaged)), *EVAL, "-o", str(found)])
+        return Answer(code, text, without_clocks(json.loads(found.read_text())) if code == 0 else None)
+
+
+def policy_of(study: Path, damaged: str) -> str:
+    """The folder of the policy that a file belongs to, or of the first arm's."""
+    found = (p for p in Path(damaged).parents if p.parts and (study / p / "policy").is_dir())
+    return str(next(found, Path("seed-0") / "rlhf"))
 
 
 def view(study: Path, damaged: str, settings: Sequence[str]) -> Answer:

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from experiments.bench.reliability.subject import content, differences
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.run.errors import UserError
@@ -191,3 +192,12 @@ def test_a_stage_that_is_removed_is_run_again_and_comes_to_the_same(study, tmp_p
     for name in ("rl", "rlhf"):
         path = f"seed-0/{name}/policy/model.safetensors"
         assert (folder / path).read_bytes() == (study / path).read_bytes()
+
+
+def test_a_stage_whose_status_is_removed_is_run_and_tested_again_to_the_same_files(study, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(study, folder)
+    for stage in ("sft", "rl", "preferences"):
+        (folder / "seed-0" / stage / "status.json").unlink()
+    run_study(load_experiment(["smoke"], SETTINGS), folder, resume=True, quiet=True)
+    assert differences(content(study), content(folder)) == []
