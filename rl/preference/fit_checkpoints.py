@@ -48,9 +48,8 @@ class FitCheckpoints:
             if not (path / MANIFEST).exists():  # of a process that was killed while it wrote
                 shutil.rmtree(path)
         found = newest_whole(self.folder, self._paths(), self._read, lambda message: recorder.warn(stage, message))
-        step, path = found if found is not None else (0, None)
-        recorder.rewind(stage, step)
-        return path
+        recorder.rewind(stage, 0 if found is None else found[0])
+        return None if found is None else found[1]
 
     def _read(self, path: Path) -> tuple[int, Path]:
         with torn_where_unreadable(path):
