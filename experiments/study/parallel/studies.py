@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +68,11 @@ def outcome(job: StudyJob, stop: Stop) -> dict[str, Any]:
     """What a study came to, as JSON: `rows`, or `interrupted`, or `error` and the exit code that it means."""
     torch.set_num_threads(job.threads)
     folder = Path(job.folder)
+    source = Path(job.same_start) if job.same_start is not None else None
     try:
-        run_study(
-            load_experiment(job.config, job.overrides),
-            folder,
-            resume=job.resume,
-            quiet=True,
-            same_start=Path(job.same_start) if job.same_start is not None else None,
-            stop=stop,
-        )
+        experiment = load_experiment(job.config, job.overrides)
+        with contextlib.redirect_stdout(io.StringIO()):  # its own tables: the sweep ends in one
+            run_study(experiment, folder, resume=job.resume, quiet=True, same_start=source, stop=stop)
     except SystemExit:  # the study wrote that it was interrupted
         return {"interrupted": True}
     except UserError as error:
