@@ -41,21 +41,21 @@ def walk(study: Path, folder: Path) -> None:
         tempfile.TemporaryDirectory() as profile,
         Browser(Path(profile)) as tab,
     ):
-        tab.look(1200, 860)
+        tab.look(1200, 1050)
         tab.open(f"{place}/?token=walk#curves", until="document.querySelectorAll('#series input').length")
         tab.run("document.querySelector('#axes [name=bands]').click()")
         tab.run(set_field("axes", "second", "eval/proxy"))
-        tab.wait("document.querySelectorAll('#plots canvas').length === 2")
-        shown = f"/^({ARM}|{BETTER}), seed {SEED}$/"
-        hide = (
-            "[...document.querySelectorAll('#series label')]"
-            f".find((label) => label.firstChild.checked && !{shown}.test(label.textContent.trim()))"
+        others = (
+            f"[...document.querySelectorAll('#series label')].filter((l) => !/seed {SEED}$/.test(l.textContent.trim()))"
         )
-        while tab.run(f"Boolean({hide})"):
-            tab.run(f"{hide}.firstChild.click()")
-            tab.wait("document.querySelectorAll('#plots canvas').length === 2")
+        tab.run(f"{others}.forEach((label) => label.firstChild.click())")
+        tab.wait(
+            "document.querySelectorAll('#plots canvas').length === 2 && [...document.querySelectorAll('#plots th')]"
+            f".every((name) => /^step|seed {SEED}$/.test(name.textContent.trim()))"
+        )
         tab.picture(folder / "walk-curves.png")
 
+        tab.look(1200, 860)
         tab.open("about:blank")
         tab.open(f"{place}/?token=walk#rollouts", until="document.querySelectorAll('.row').length")
         for name, value in {"arm": ARM, "seed": SEED, "step_from": peak + 2, "step_to": peak + 2}.items():
