@@ -23,7 +23,7 @@ from experiments.report import charts
 
 DEADLINE_SECONDS = 120
 ERROR_LINES = 6  # an error is a sentence or two, folded by nobody
-EVAL = ("--env", "leaps?modulus=11&levels=1-2", "-n", "2", "-k", "4", "--max-new-tokens", "20")
+EVAL = ("--env", "leaps?modulus=11&levels=1-2&ood_levels=3", "-n", "2", "-k", "4", "--max-new-tokens", "20")
 
 
 @dataclass(frozen=True)
