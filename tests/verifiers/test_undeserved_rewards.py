@@ -11,6 +11,10 @@ from verifiers.judges.symbolic import SymbolicVerifier
 VERIFIER = SymbolicVerifier(mode="evaluation")
 
 UNDESERVED: list[tuple[str, str]] = [
+    ("|x|", r"\boxed{\begin{cases}x&x\text{ even}\\x&x\text{ odd}\end{cases}}"),
+    (r"\lfloor x\rfloor", r"\boxed{\begin{cases}x&x\text{ even}\\x&x\text{ odd}\end{cases}}"),
+    ("|x|", r"\boxed{\begin{cases}1&x=1\\x&x\ge2\end{cases}}"),
+    ("2n-1", r"\boxed{\begin{cases}9&n=5\\2n-1&n\ge6\end{cases}}"), ("A", "Eliminating C and D leaves A, B."),
     ("C", "the answer is (C) or (D)."), ("C", "(C), (D)"), ("C", "A and B fail, leaving C or D."),
     ("125", "0,125"), ("125", r"\boxed{0{,}125}"), ("250", "Es sind 1'250"), ("1250", r"\boxed{12'50}"),
     ("42", "If the die were fair, the answer would be $42$."), ("42", "The answer would be 42 had we begun at 0."),

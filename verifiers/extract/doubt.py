@@ -18,7 +18,8 @@ _OFFERED = column("alternatives")
 _SECOND = rf"[\d$}})][^.\n]{{0,40}}?{column('doubts')}\W{{0,3}}[\d$\\(]"
 HEDGED = re.compile(rf"(?i){_OFFERED}|{_SECOND}|\bbetween\s+\W{{0,3}}[\d\\]|(?<=\d)\s+[ae]\s+(?=\d)")
 SUPPOSED = re.compile(  # the answer of an assumption, of somebody else, of what is only thinkable
-    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if|say)(?: that)?(?: (?:the|our|my|this|that))?"
+    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if"
+    r"|(?<!\bI )(?<!['’]d )(?<!would )(?<!can )(?<!to )(?<!\bwe )say)(?: that)?(?: (?:the|our|my|this|that))?"
     r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
     r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
     r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"

@@ -81,7 +81,7 @@ _LEFT = re.compile(  # what elimination leaves; what was eliminated stands befor
     r"(?i)(?:\b(?:leav(?:es|ing)|left with)\s+(?:us\s+with\s+)?(?:only\s+)?(?:option|choice|answer)?\s*"
     r"(?-i:\(?([A-J])\)?)"
     r"|\bonly\s+(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)\s+(?:is left|remains|survives|fits|works))"
-    r"(?=\s*(?:[.!,;]|$|as\b))"
+    r"(?=\s*(?:[.!,;]|$|as\b))(?!\s*,\s*(?:(?:or|and)\s+)?(?-i:\(?[A-J]\b))"
 )
 _ALONE = re.compile(r"(?<!\w)[A-J](?!\w)")
 _NO_LETTER = re.compile(r"\bI(?=\s+[a-z'’])|\bI['’]|\bA(?=\s+[a-z]{2})")  # the pronoun and the article

@@ -14,6 +14,7 @@ from verifiers.algebra.breakpoints import Breaks, around, breaks, critical_parts
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
+from verifiers.equivalence.conventions import INTEGERS
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Cases, Expr, Family, Group, Num, Rel, Sym, Text, free_symbols, marks, num, walk
@@ -36,11 +37,10 @@ def compare_piecewise(answer: Expr, reference: Expr, settings: Settings) -> Equi
     if name is None:
         return None
     try:
-        begins = [first for side in (answer, reference) if (first := _first_index(side, name)) is not None]
-        if begins or _is_by_parity(answer) or _is_by_parity(reference):
-            before = min(begins, default=1) - 1
+        first = _first_integer(answer, reference, name)
+        if first is not None:
             points: Iterable[Any] = (
-                point[name] + before for point in integer_points([name], seeded(answer, reference), largest=10**6)
+                point[name] + first - 1 for point in integer_points([name], seeded(answer, reference), largest=10**6)
             )
         else:
             ends = {end for side in (answer, reference) for end in _ends(side, name)}
@@ -120,6 +120,21 @@ def _ends(expr: Expr, name: str) -> list[Any]:
             if name not in free_symbols(side):
                 found.append(numeric(side, None, _DIGITS).real)
     return found
+
+
+def _first_integer(answer: Expr, reference: Expr, name: str) -> int | None:
+    """The first of the integers that the two are about; None where they are about real numbers.
+
+    The reference says so, by parity or by its first values. An answer may only where a letter such as n stands for
+    integers: else it would choose the points at which it is compared.
+    """
+    begins = _first_index(reference, name)
+    if begins is not None or _is_by_parity(reference):
+        return 1 if begins is None else begins
+    if name not in INTEGERS:
+        return None
+    begins = _first_index(answer, name)
+    return begins if begins in (0, 1) else 1 if _is_by_parity(answer) else None
 
 
 def _first_index(expr: Expr, name: str) -> int | None:
