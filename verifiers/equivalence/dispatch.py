@@ -258,7 +258,7 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
         return compare_relations(mine.value, theirs.value, settings)
     if isinstance(mine.value, Rel):
         equation, value, label = mine.value, theirs.value, theirs.label
-        states = settings.uses(NAMED_NUMBERS, is_extra=True) and states_number(equation)
+        states = settings.uses(NAMED_NUMBERS) and states_number(equation)
         if label is None and states and not free_symbols(value):
             return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
     else:

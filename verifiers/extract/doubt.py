@@ -31,7 +31,7 @@ SUPPOSED = re.compile(  # the answer of an assumption, of somebody else, of what
 )
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
-    r"|up to|nearly|almost|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
+    r"|up to|nearly|almost|close to|below|above|under|beyond|mod(?:ulo)?|anything but)\s+\W{0,3}[\d\\]|\d\W{0,3}\?"
     r"|\d\s+(?:at (?:minimum|maximum|least|most|best|worst)|minimum|maximum)\b"
 )
 _VALUE = r"(?:\\f?boxed\{[^{}]{1,60}\}|\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[^\s,;.$，。；]{1,30})"
@@ -49,14 +49,16 @@ _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "d
 _NEGATIVE = re.compile(r"(?i)(?:\b(?:minus|negative|moins|menos|meno)\s+|负|マイナス|마이너스\s*)$")
 _CHANGED_BEFORE = re.compile(
     r"(?i)\b(?:twice|thrice|double|triple|half|quarter|plus|times|over|divided by|multiplied by"
-    r"|\d\s+(?:minus|remainder)"
+    r"|before|after|preceding|following|\d\s+(?:minus|remainder)"
     r"|(?:(?:square|cube|\w{1,9}th) roots?|factorial|logarithm|log|square|cube|reciprocal|inverse|opposite"
     r"|absolute value|multiple|power|half|third) of)"
     r"\s+\W{0,2}$"
 )
 _CHANGED_AFTER = re.compile(
     r"(?i)\s*(?:squared|cubed|factorial|(?:ten|hundred|thousand|million)ths?|halves|thirds|fourths|fifths|th root"
-    r"|lakhs?|crores?|(?:degrees )?below|more than|less than|plus|minus|times|divided by)\b|[₀-₉⁰-⁹²³]|_\d|\^"
+    r"|(?:st|nd|rd|th) (?:smallest |largest |positive )?(?:prime|power|root|multiple|square|cube|triangular|odd|even)"
+    r"|if|unless|lakhs?|crores?|(?:degrees )?below|more than|less than|plus|minus|times|divided by)\b"
+    r"|[₀-₉⁰-⁹²³]|_\d|\^|\+(?=\W*$)"
 )
 
 
@@ -131,7 +133,7 @@ def picked(text: str, number: re.Match[str]) -> str | None:
         return None  # words within a formula were read with it, or are no unit
     if (follows := _NEXT_WORD.match(after)) is not None and changes_number(follows[1].lower()):
         return None  # 5 dixièmes, 5 hundreds
-    if _NEGATIVE.search(before) and plain[:1] not in "-−":
+    if _NEGATIVE.search(before.rstrip("$")) and plain[:1] not in "-−":
         plain = f"-{plain}"
     if "%" in plain or "$" in plain or "," in number[0][-1:]:
         return plain
@@ -195,7 +197,8 @@ def _is_changed(payload: str, formula: str) -> bool:
     """Whether the words around the one formula of a sentence make another value of it: half of $5$, $5$ plus one."""
     start = payload.find(formula)
     before, after = payload[:start].rstrip(" $\\(["), payload[start + len(formula) :].lstrip(" $\\)]*")
-    return bool(_CHANGED_BEFORE.search(f"{before} ") or _CHANGED_AFTER.match(after))
+    before = f"{before} "
+    return bool(_CHANGED_BEFORE.search(before) or _NEGATIVE.search(before) or _CHANGED_AFTER.match(after))
 
 
 def _is_worked_out(payload: str, number: str) -> bool:

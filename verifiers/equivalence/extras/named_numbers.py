@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from verifiers.equivalence.conventions import COUNTED
 from verifiers.equivalence.words.labels import is_quantity_label
-from verifiers.parse.tree import Num, Op, Rel, Sym, free_symbols
+from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols
 
 
 def asks_for_number(equation: Rel) -> bool:
@@ -24,6 +24,14 @@ def asks_for_number(equation: Rel) -> bool:
 
 def states_number(equation: Rel) -> bool:
     """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
-    if equation.ops != ("=",) or not is_quantity_label(equation.sides[0]) or free_symbols(equation.sides[1]):
+    left = equation.sides[0]
+    if len(free_symbols(left)) < 2 or any(isinstance(node, Num) for node in _terms(left)):
+        return False  # x + 5 = 10 and 2x = 10 say what x is
+    if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(equation.sides[1]):
         return False
     return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
+
+
+def _terms(expr: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum; the expression itself where it is none."""
+    return expr.args if isinstance(expr, Op) and expr.op == "add" else (expr,)
