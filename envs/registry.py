@@ -276,7 +276,8 @@ def as_class(value: Any, ref: str) -> type[Environment]:
     """
     if isinstance(value, type) and issubclass(value, Environment):
         return value
-    raise ValueError(f"{ref} is {value!r}, expected an Environment class or a function decorated with @environment")
+    found = f"the function {value.__name__}" if inspect.isfunction(value) else f"{value!r:.60}"
+    raise ValueError(f"{ref} is {found}, expected an Environment class or a function decorated with @environment")
 
 
 def _find(name: str) -> type[Environment] | None:

@@ -106,6 +106,11 @@ def check_methods(kind: str, name: str, made: Any, methods: Iterable[str], *, at
     lacking += [a for a in attributes if not hasattr(made, a)]
     if lacking:
         raise ValueError(
-            f"{kind} {name!r} gave {made!r:.60} ({type(made).__name__}), expected an object with {', '.join(lacking)} "
-            "(docs/plugins.md)"
+            f"{kind} {name!r} gave {_shown(made)}, expected an object with {', '.join(lacking)} (docs/plugins.md)"
         )
+
+
+def _shown(value: Any) -> str:
+    """A value as a person would write it; of an object without a form of its own, its class."""
+    text = repr(value)
+    return f"an object of class {type(value).__name__}" if " at 0x" in text else f"{text:.60} ({type(value).__name__})"

@@ -28,6 +28,7 @@ FEW = 20  # problems per level for the slower checks
 SLOW_MILLISECONDS = 5.0
 MIN_SPACE = 300  # problems of a level, of which one in twenty is for testing
 MIN_PAIRS = 3  # equal problems among those drawn, from which on the estimate of the space is taken seriously
+CLOSE_SHARE = 0.9  # of the problems: so many take both neighbours of their answer where it is hardly compared
 MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
 
 
@@ -166,13 +167,16 @@ def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
 def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:
     """Solutions that were spoiled on purpose exist, and are not CORRECT."""
     rng = random.Random(seed)
-    tried = found = paid = scored = 0
+    tried = found = paid = scored = numbers = close = 0
     for problems in drawn.values():
         for problem in problems[:FEW]:
             tried += 1
             wrong = env.corrupt(problem, rng)
             found += bool(wrong)
-            verdicts = [env.grade(problem, text) for text in (*wrong, *_near_misses(env, problem))]
+            near = _near_misses(env, problem)
+            verdicts = [env.grade(problem, text) for text in (*wrong, *near)]
+            numbers += bool(near)
+            close += bool(near) and all(verdict.is_correct for verdict in verdicts[len(wrong) :][:2])
             paid += sum(verdict.is_correct for verdict in verdicts[: len(wrong)])
             scored += sum(verdict.score > 0 and not verdict.is_correct for verdict in verdicts)
     is_ok = paid == 0 and found >= MIN_CORRUPTED * tried
@@ -182,14 +186,18 @@ def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int
     detail = f"{scored} wrong answers have a score above 0"
     fix = "a score is 1 for what is right and 0 else; partial credit goes into Verdict.parts"
     yield Finding("wrong answers have no score", scored == 0, detail, fix)
+    if numbers:
+        detail = f"of {numbers} whole numbers {close} may be one larger or one smaller and are still CORRECT"
+        fix = "compare numbers exactly, or to a tolerance below 1"
+        yield Finding("numbers next to the answer are not CORRECT", close < CLOSE_SHARE * numbers, detail, fix)
 
 
 def _near_misses(env: Environment, problem: Problem) -> list[str]:
-    """Answers close to an integer reference: one more, and the same last digit."""
+    """Answers close to an integer reference: one more, one less, and the same last digit."""
     if not re.fullmatch(r"-?\d{1,15}", problem.answer) or env.max_turns > 1:
         return []
     source = env.source_env(problem)
-    return [source.render_solution((), str(int(problem.answer) + shift)) for shift in (1, 10)]
+    return [source.render_solution((), str(int(problem.answer) + shift)) for shift in (1, -1, 10)]
 
 
 def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:

@@ -120,6 +120,8 @@ def _between(problem: Problem, rng: random.Random) -> str:
 def _copies(known: Sequence[Problem], rng: random.Random) -> dict[str, Probe]:
     """The prompt, its numbers and its formulas; operations that are written down and not carried out."""
     places: list[Probe] = [lambda problem, i=i: _at(_numbers(problem), i) for i in range(-MANY, MANY)]  # type: ignore
+    mirrored: list[Probe] = [lambda problem, place=place: place(problem)[::-1] for place in places]  # type: ignore
+    best_mirror = max(mirrored, key=lambda make: sum(make(problem) == problem.answer for problem in known))
     best_place = max(places, key=lambda make: sum(make(problem) == problem.answer for problem in known))
     return {
         "copied prompt as answer": lambda problem: problem.text.replace("\n", " "),
@@ -140,6 +142,7 @@ def _copies(known: Sequence[Problem], rng: random.Random) -> dict[str, Probe]:
         "largest number of the prompt": lambda p: max(_numbers(p), key=_size),
         "smallest number of the prompt": lambda p: min(_numbers(p), key=_size),
         "best place among the prompt's numbers": best_place,
+        "best place among the prompt's numbers, read backwards": best_mirror,
         "how many numbers the prompt has": lambda p: str(len(_numbers(p))),
     }
 

@@ -118,7 +118,7 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
     if best["allowed"] > PROBE_LIMIT:
         detail += f", where the most frequent answer has {best['most_frequent_answer']:.1%}"
     fix = "no partial credit for containing the answer; one announced answer; more different answers"
-    if any(text.startswith(UNWORKED) for text in paid) and _are_numbers(drawn):
+    if paid and all(text.startswith(UNWORKED) for text in paid) and _are_numbers(drawn):
         fix = (
             "what the prompt asks to be worked out is paid as it stands there: verify=numeric takes "
             "worked-out numbers alone"

@@ -69,7 +69,7 @@ class TableEnvironment(RowsEnvironment):
             if name is not None and not isinstance(name, str):
                 raise ValueError(f"{key} is {name!r}, expected the name of a column, or null for none")
         self.columns = {"prompt": prompt, "answer": answer, "solution": solution, "level": level, "split": split}
-        named = {"name": verify} if isinstance(verify, str) else dict(verify)
+        named = {"name": verify} if isinstance(verify, str) else dict(verify) if isinstance(verify, Mapping) else {}
         if not isinstance(named.get("name"), str):
             raise ValueError(f"verify is {verify!r}, expected a verifier's name, or {{name: ..., settings}}")
         self.verify_settings = named
@@ -96,7 +96,10 @@ class TableEnvironment(RowsEnvironment):
                 refused.append(str(error))
         self._told = [f"{len(refused):,} rows were dropped, e.g. {refused[0]}"] if refused else []
         if not problems:
-            raise ValueError(f"environment {self.name!r} read no rows" + (f": {refused[0]}" if refused else ""))
+            where = getattr(self, "path", "") or getattr(self, "dataset", "")
+            raise ValueError(
+                f"no row of {where} makes a problem, e.g. {refused[0]}" if refused else f"{where} holds no rows"
+            )
         return tuple(self._split_off(problems))
 
     def _split_off(self, problems: Sequence[Problem]) -> Iterator[Problem]:

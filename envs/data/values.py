@@ -49,6 +49,8 @@ def read_text(value: Any, what: str) -> str:
         return str(value)
     if isinstance(value, Mapping):
         fields = ", ".join(map(repr, value))
+        if not value:
+            raise ValueError(f"{what} is an empty object, expected text or a number")
         raise ValueError(f"{what} has the fields {fields}; name one of them as COLUMN.FIELD")
     if value is None:
         raise ValueError(f"{what} is missing (null)")

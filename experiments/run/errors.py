@@ -47,5 +47,7 @@ def with_place(error: BaseException) -> str:
 def in_words(error: Exception) -> str:
     """An error's message; where Python says that a call got an unknown argument or lacks one, that of a setting."""
     unknown = re.search(r"got an unexpected keyword argument '(\w+)'", str(error))
+    if re.search(r"\w+\(\) takes no arguments", str(error)):
+        return "it takes no settings"
     missing = re.search(r"missing \d+ required [\w -]*arguments?: (.+)", str(error))
     return f"no setting {unknown[1]!r}" if unknown else f"it needs {missing[1]}" if missing else str(error)

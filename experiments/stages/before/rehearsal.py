@@ -34,6 +34,7 @@ from rl.types import Group, Trajectory
 from rl.workers.conversations import encode_prompt
 from verifiers.parts import is_own
 from verifiers.types import Verdict
+from verifiers.watching import own_part_of
 
 BUILT_IN_ANNOTATORS = (*PRESETS, "panel", "model")
 
@@ -154,7 +155,9 @@ def _tried(where: str, work: Callable[[], Any]) -> Any:
         return work()
     except UserError:
         raise
-    except ValueError as error:  # of the project's own checks: the message says where
+    except (ValueError, TypeError) as error:  # of the project's own checks: the message says where
+        if isinstance(error, TypeError) and own_part_of(error) is not None:
+            raise UserError(f"{where}: {with_place(error)}") from error
         raise UserError(f"{where}: {' '.join(str(error).split())}") from error
     except Exception as error:  # whatever somebody's own code raises is told in the same way
         raise UserError(f"{where}: {with_place(error)}") from error

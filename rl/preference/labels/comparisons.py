@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from envs.types import Problem
 from rl.preference.labels.annotators import Annotator, draw
+from rl.preference.labels.choice import Choice
 from rl.preference.labels.features import features_of, features_of_response
 from rl.preference.labels.label_report import Judgement, LabelReport, label_report
 from rl.records.lines import load_records, save_records
@@ -116,7 +117,9 @@ def choose_pairs(
 ) -> list[Pair]:
     """At most `num_pairs` pairs: the best of every problem, then the second best of every problem, and so on."""
     selector = selector or UniformPairs()
-    columns = [selector.select(group, annotator, rng)[:max_per_problem] for group in groups]
+    columns = [list(selector.select(group, annotator, rng))[:max_per_problem] for group in groups]
+    if wrong := next((pair for column in columns for pair in column if not isinstance(pair, Pair)), None):
+        raise TypeError(f"selector {type(selector).__name__}: select gave {wrong!r:.60}, expected Pairs")
     rng.shuffle(columns)
     in_turn = (pair for row in zip_longest(*columns) for pair in row if pair is not None)
     return [pair for _, pair in zip(range(num_pairs), in_turn)]
@@ -159,7 +162,10 @@ def collect_comparisons(
 def judge(pair: Pair, annotator: Annotator, rng: random.Random) -> Judgement:
     """The annotator's answer to one pair."""
     first, second = features_of(pair.first), features_of(pair.second)
-    answer = draw(annotator.choice(first, second), rng)
+    choice = annotator.choice(first, second)
+    if not isinstance(choice, Choice):
+        raise TypeError(f"annotator {annotator.name!r}: choice gave {choice!r:.60}, expected a Choice")
+    answer = draw(choice, rng)
     return Judgement(first, second, answer, annotator.perceives_right(first), annotator.perceives_right(second))
 
 

@@ -441,3 +441,22 @@ def test_a_level_beyond_training_that_is_none_is_told_and_checks_say_where_they_
     assert "levels beyond training" in said
     (found,) = check_levels(make("leaps"), 0)
     assert found.is_ok
+
+
+class Mirrored(Sound):
+    """The answer stands backwards in the prompt."""
+
+    def generate(self, rng, level):
+        problem = super().generate(rng, level)
+        return replace(problem, prompt=f"{problem.prompt} ({problem.answer[::-1]})")
+
+
+class Close(Sound):
+    """Takes every number within fifty of the answer."""
+
+    verify = staticmethod(lambda problem, answer: abs(int(answer) - int(problem.answer)) < 50)
+
+
+def test_answers_that_stand_backwards_and_neighbours_that_are_paid_are_found():
+    assert failed(Mirrored()) == ["exploit probes"]
+    assert failed(Close()) == ["numbers next to the answer are not CORRECT"]

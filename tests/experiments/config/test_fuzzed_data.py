@@ -102,9 +102,6 @@ ARMS = (
     "{dpo: {method: dpo}}",
 )
 OTHERS: tuple[tuple[str, ...], ...] = (
-    (),
-    (),
-    (),
     ("metrics=['own.py:bad_metric']",),
     ("rl.curriculum='own.py:Nothing'",),
     ("preference.annotator='own.py:Reader'", "arms={dpo: {method: dpo}}"),
@@ -207,7 +204,7 @@ def rows(rng: random.Random) -> list[dict[str, Any]]:
             "steps": [f"{i} + {i % 7} = {i + i % 7}"],
             "meta": {"gold": i + i % 7, "question": f"{i} + {i % 7}?"},
         }
-        for i in range(rng.choice((3, 40, 40, 40)))
+        for i in range(rng.choice((3, 40, 40, 40, 40, 40)))
     ]
     for _ in range(rng.choice((0, 0, 1, 1, 3))):
         row, key = rng.choice(made), rng.choice(list(made[0]))
@@ -221,16 +218,17 @@ def rows(rng: random.Random) -> list[dict[str, Any]]:
 def brought(seed: int, folder: Path) -> list[str]:
     """The overrides of a case; its files are written into the folder."""
     rng = random.Random(seed)
-    file = folder / f"data{rng.choice(ENDINGS) if rng.random() < 0.2 else '.jsonl'}"
-    if rng.random() < 0.2:
+    file = folder / f"data{rng.choice(ENDINGS) if rng.random() < 0.1 else '.jsonl'}"
+    if rng.random() < 0.1:
         file.write_bytes(rng.choice(list(FILES.values())))
     else:
         file.write_bytes("".join(json.dumps(row) + "\n" for row in rows(rng)).encode())
     settings: dict[str, Any] = {"prompt": "question"}
-    for name in rng.sample(list(SETTINGS), rng.choice((0, 1, 1, 2, 3))):
+    for name in rng.sample(list(SETTINGS), rng.choice((0, 0, 1, 1, 2))):
         settings[name] = rng.choice(SETTINGS[name])
     env = json.dumps({"name": "jsonl", "path": str(file), **settings})
-    return [f"env={env}", f"arms={rng.choice(ARMS)}", *rng.choice(OTHERS)]
+    others = rng.choice(OTHERS) if rng.random() < 0.4 else ()
+    return [f"env={env}", f"arms={rng.choice(ARMS) if rng.random() < 0.4 else ARMS[0]}", *others]
 
 
 def outcome(overrides: list[str], folder: Path) -> str:
