@@ -12,6 +12,8 @@ from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict, Verifier
 
+ANSWER_COLUMNS = ("solution", "answer")  # of trl's own data sets, and of `beyond env export`
+
 
 def text_of(completion: str | Sequence[Mapping[str, Any]]) -> str:
     """The text of a completion: itself, or the last assistant turn of a conversation."""
@@ -26,7 +28,8 @@ class RewardFunc:
 
     Args:
         verifier: a registered name with its settings, or a verifier (it must pickle).
-        answer_column: the data set's column that holds the reference answers.
+        answer_column: the data set's column that holds the reference answers; the first of ANSWER_COLUMNS that it has
+            unless given.
         workers, deadline_seconds, memory_bytes: of the pool, started at the first call.
     """
 
@@ -34,7 +37,7 @@ class RewardFunc:
         self,
         verifier: str | Verifier = "symbolic",
         *,
-        answer_column: str = "solution",
+        answer_column: str | None = None,
         workers: int = 1,
         deadline_seconds: float = 2.0,
         memory_bytes: int = 1 << 30,
@@ -59,12 +62,16 @@ class RewardFunc:
         """One score per completion; None (the sample is skipped) where the verifier itself failed.
 
         Raises:
-            KeyError: the data set has no column `answer_column`.
+            KeyError: the data set has no such column.
+            TypeError: a reference is neither text nor a number.
         """
-        if self.answer_column not in columns:
-            raise KeyError(f"no column {self.answer_column!r} with reference answers; columns are {sorted(columns)}")
-        answers = columns[self.answer_column]
-        items = [(text_of(completion), str(answer)) for completion, answer in zip(completions, answers, strict=True)]
+        wanted = ANSWER_COLUMNS if self.answer_column is None else (self.answer_column,)
+        column = next((name for name in wanted if name in columns), None)
+        if column is None:
+            names = " or ".join(map(repr, wanted))
+            raise KeyError(f"no column {names} with reference answers (answer_column); columns are {sorted(columns)}")
+        answers = [_reference(answer, column) for answer in columns[column]]
+        items = [(text_of(completion), answer) for completion, answer in zip(completions, answers, strict=True)]
         return [None if verdict.outcome is Outcome.ERROR else verdict.score for verdict in self.verdicts(items)]
 
     def verdicts(self, items: Sequence[tuple[str, str]]) -> list[Verdict]:
@@ -81,6 +88,14 @@ class RewardFunc:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_pool": None}
+
+
+def _reference(value: Any, column: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"column {column!r} holds the reference {value!r:.60}, expected text or a number")
+    return str(value)
 
 
 def reward_func(verifier: str | Verifier = "symbolic", **settings: Any) -> RewardFunc:

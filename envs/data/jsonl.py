@@ -169,10 +169,14 @@ class TableEnvironment(RowsEnvironment):
         info.pop("_split", None)
         if len(answers) > 1:
             info["answers"] = list(answers)
+        steps = read_steps(values.get("solution"), where["solution"])
+        if "\n#### " in answers[0]:  # a worked solution that ends in its answer, as those of GSM8K
+            worked, _, answer = answers[0].rpartition("\n#### ")
+            answers, steps = (answer.strip(), *answers[1:]), steps or read_steps(worked, where["answer"])
         problem = Problem(
             prompt=read_prompt(values["prompt"], where["prompt"]),
             answer=answers[0],
-            solution=read_steps(values.get("solution"), where["solution"]),
+            solution=steps,
             level=read_level(values["level"], where["level"]) if "level" in values else 1,
             split=read_split(values["split"], where["split"]) if "split" in values else "",
             info=info,

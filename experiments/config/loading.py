@@ -125,9 +125,13 @@ def read_config(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not isinstance(base, str) or "\0" in base:
         raise UserError(f"{path}: base is {base!r}, expected a path relative to {path.parent}")
     target = (path.parent / base).resolve()
+    if not target.is_file() and (shipped := CONFIG_FOLDER / f"{base}.yaml").is_file():  # a name of `beyond configs`
+        target = shipped.resolve()
     if target in seen or not target.is_file():
         problem = "includes itself" if target in seen else "is not a file"
-        raise UserError(f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}")
+        raise UserError(
+            f"{path}: base {base!r} {problem}; `base` is a path relative to {path.parent}, or a shipped config's name"
+        )
     return merge(read_config(target, (*seen, path.resolve())), raw)
 
 

@@ -48,3 +48,16 @@ def test_it_has_a_name_and_pickles_while_its_pool_runs(func: RewardFunc) -> None
     copy = pickle.loads(pickle.dumps(func))
     assert copy(completions=["4"], solution=["4"]) == [1.0]
     copy.close()
+
+
+def test_references_are_found_in_the_columns_of_trl_and_of_our_exports():
+    func = reward_func("symbolic")
+    try:
+        assert func(completions=["\\boxed{3}", "\\boxed{4}"], answer=["3", 3]) == [1.0, 0.0]
+        assert func(completions=["\\boxed{3}"], answer=["4"], solution=["3"]) == [1.0]
+        with pytest.raises(KeyError, match="no column 'solution' or 'answer'"):
+            func(completions=["\\boxed{3}"], gold=["3"])
+        with pytest.raises(TypeError, match="expected text or a number"):
+            func(completions=["\\boxed{3}"], answer=[["3"]])
+    finally:
+        func.close()

@@ -312,3 +312,23 @@ def test_a_few_words_among_numbers_are_told(tmp_path):
     assert "1 of 41 references are words" in " ".join(make(f"jsonl:{file}").notes())
     words = [{"prompt": f"{i}?", "answer": f"number {'abcdefghij'[i % 10]} of all"} for i in range(40)]
     assert not make(f"jsonl:{write(tmp_path / 'words.jsonl', words)}").notes()
+
+
+def test_a_worked_solution_in_the_column_of_answers_is_taken_apart(tmp_path):
+    rows = [{"prompt": f"{i}?", "answer": f"We add 1.\nThat is {i} + 1 = {i + 1}.\n#### {i + 1}"} for i in range(40)]
+    env = make(f"jsonl:{write(tmp_path / 'rows.jsonl', rows)}")
+    problem = next(p for rows in env.rows.values() for p in rows if p.prompt == "7?")
+    assert (problem.answer, problem.solution) == ("8", ("We add 1.", "That is 7 + 1 = 8."))
+    assert env.render_solution(problem.solution, problem.answer) == "We add 1.\nThat is 7 + 1 = 8.\n#### 8"
+    assert env.grade(problem, "#### 8").is_correct
+
+
+def test_columns_are_named_by_text(tmp_path):
+    file = write(tmp_path / "rows.jsonl", [{"prompt": "1?", "answer": "1"}])
+    for settings, told in (
+        ({"prompt": ""}, "prompt is ''"),
+        ({"level": 3}, "level is 3"),
+        ({"verify": 3}, "verify is 3"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            make(f"jsonl:{file}", **settings)
