@@ -29,6 +29,11 @@ def checked_rewards(name: str, compute: Compute, groups: Sequence[Group]) -> lis
         rewarded = list(compute(groups))
     except Exception as error:  # whatever somebody's reward raises is told in the same way
         raise RewardError(f"reward {name}: {_told(error)}{_where(compute, groups)}") from error
+    if odd := [group for group in rewarded if not isinstance(group, Group)]:
+        raise RewardError(
+            f"reward {name}: it gave back {odd[0]!r:.60} ({type(odd[0]).__name__}), expected the groups that it was "
+            "given, with their completions rewarded"
+        )
     if [_identity(group) for group in rewarded] != [_identity(group) for group in groups]:
         raise RewardError(
             f"reward {name}: it was given {len(groups)} groups and gave back {len(rewarded)} with other rows, expected "

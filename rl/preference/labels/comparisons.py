@@ -118,8 +118,8 @@ def choose_pairs(
     """At most `num_pairs` pairs: the best of every problem, then the second best of every problem, and so on."""
     selector = selector or UniformPairs()
     columns = [list(selector.select(group, annotator, rng))[:max_per_problem] for group in groups]
-    if wrong := next((pair for column in columns for pair in column if not isinstance(pair, Pair)), None):
-        raise TypeError(f"selector {type(selector).__name__}: select gave {wrong!r:.60}, expected Pairs")
+    if wrong := [pair for column in columns for pair in column if not isinstance(pair, Pair)]:
+        raise TypeError(f"selector {type(selector).__name__}: select gave {wrong[0]!r:.60}, expected Pairs")
     rng.shuffle(columns)
     in_turn = (pair for row in zip_longest(*columns) for pair in row if pair is not None)
     return [pair for _, pair in zip(range(num_pairs), in_turn)]

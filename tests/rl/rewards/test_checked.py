@@ -114,3 +114,9 @@ def test_single_completions_with_an_advantage_are_no_silent_groups():
 def test_a_callable_that_makes_no_reward_is_refused():
     with pytest.raises(ValueError, match=r"reward 'os:getcwd' gave '.*' \(str\), expected an object with"):
         make_reward("os:getcwd")
+
+
+@pytest.mark.parametrize("given_back", ["good", None, 0, [1.0, 2.0]], ids=repr)
+def test_what_is_no_group_is_told(given_back):
+    with pytest.raises(RewardError, match=r"reward mine: it gave back .*, expected the groups that it was given"):
+        checked_rewards("mine", lambda given: [given_back for _ in given], groups())
