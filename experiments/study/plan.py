@@ -14,12 +14,12 @@ from experiments.config.labels import PREFERENCES, labels_of_arms
 from experiments.report.own import find_sections
 from experiments.run.errors import UserError
 from experiments.run.trackers import tracker_class
-from experiments.stages.before.lengths import check_lengths
-from experiments.stages.before.rehearsal import rehearse
 from experiments.stages.preferences import read_recorded
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.prompting import with_prompts
 from experiments.stages.training import check_optimizer
+from experiments.study.before.lengths import check_lengths
+from experiments.study.before.rehearsal import rehearse
 from policies.pretrained.catalogue import CATALOGUE
 from policies.pretrained.fetch import is_fetched
 from policies.pretrained.gguf import is_gguf

@@ -31,12 +31,12 @@ from experiments.run.lock import FolderLock, check_unlocked
 from experiments.run.manifest import changed_files
 from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
 from experiments.run.stop import Stop, StopSwitch
-from experiments.stages.before.lengths import check_lengths, fitted_env
-from experiments.stages.before.rehearsal import rehearse
 from experiments.stages.problems import final_problems, save_problems, validation_problems
 from experiments.stages.prompting import with_prompts
 from experiments.stages.serving import start_executor, stop_executor
 from experiments.stages.sft import validation_single_steps
+from experiments.study.before.lengths import check_lengths, fitted_env
+from experiments.study.before.rehearsal import rehearse
 from experiments.study.endings import told_ends
 from experiments.study.extension import Extension
 from experiments.study.parallel.jobs import Job, Rows, run_seed

@@ -29,7 +29,6 @@ from experiments.run.recording import RunRecorder
 from experiments.run.status import StageStatus
 from experiments.run.stop import Stop
 from experiments.run.trackers import StageTrackers, TrackedStage
-from experiments.stages.before.lengths import fitted_env
 from experiments.stages.evaluation import TEST_SAMPLES, Evaluator
 from experiments.stages.preferences import Preferences
 from experiments.stages.seed_folders import SeedFolders
@@ -37,6 +36,7 @@ from experiments.stages.services import Services
 from experiments.stages.serving import PolicyServer
 from experiments.stages.sft import make_start
 from experiments.stages.training import ArmRun
+from experiments.study.before.lengths import fitted_env
 from experiments.study.endings import StudyInterrupted
 from experiments.study.identity import stage_identity
 from rl.learning.random_state import seed_global_generators

@@ -11,9 +11,9 @@ from typing import Any
 
 from experiments.config.experiment import Experiment
 from experiments.run.display import Display
-from experiments.stages.before.lengths import fitted_env
 from experiments.stages.serving import PolicyServer, start_executor, stop_executor
 from experiments.stages.training import algorithm_of, curriculum_of, make_learner, train_settings
+from experiments.study.before.lengths import fitted_env
 from experiments.study.forecast.model import Rates
 from experiments.study.forecast.rates import WARM_UP_STEPS, rates_of_rows
 from rl.records.recorder import SilentRecorder

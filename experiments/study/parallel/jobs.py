@@ -23,9 +23,9 @@ from experiments.config.loading import load_resolved
 from experiments.run.display import Display
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop, StopSwitch
-from experiments.stages.before.lengths import fitted_env
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.stages.serving import start_executor, stop_executor
+from experiments.study.before.lengths import fitted_env
 from experiments.study.endings import StudyInterrupted, describe_failure
 from experiments.study.seed import SeedStages, make_services
 from experiments.supervision import supervise_own_code

@@ -20,8 +20,8 @@ from experiments.config.experiment import Experiment
 from experiments.config.sections import Component, ImitationSection, PreferenceSection
 from experiments.run.errors import UserError, with_place
 from experiments.run.terminal import tell
-from experiments.stages.before.lengths import fitted_env, reader_of
 from experiments.stages.training import curriculum_of
+from experiments.study.before.lengths import fitted_env, reader_of
 from policies.causal import CausalPolicy
 from policies.types import Completion, FinishReason
 from rl.curriculum import CURRICULA

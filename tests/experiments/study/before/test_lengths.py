@@ -12,8 +12,8 @@ from envs import make
 from experiments.config.loading import load_experiment
 from experiments.run.errors import UserError
 from experiments.run.terminal import tell
-from experiments.stages.before.lengths import check_lengths, fitted_env
 from experiments.stages.problems import final_problems, validation_problems
+from experiments.study.before.lengths import check_lengths, fitted_env
 from rl.curriculum.base import Curriculum
 
 ROOM = 48
