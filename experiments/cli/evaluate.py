@@ -35,6 +35,7 @@ from rl.workers.inline import InlineWorkers
 from verifiers.types import Outcome
 
 SILENT_SHARE = 0.9  # of completions without an answer, from which on the prompt is told
+KEPT_FOR_COMPLETIONS = 8  # an eighth of the context at least, where no limit is given: prompts may have the rest
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
 
@@ -179,7 +180,7 @@ def _fit(env: Environment, reader: CausalPolicy, max_new_tokens: int | None) -> 
     context = reader.context
     if context is None:
         return
-    left = context - (max_new_tokens or min(MAX_NEW_TOKENS, context // 2))
+    left = context - (max_new_tokens or min(MAX_NEW_TOKENS, max(1, context // KEPT_FOR_COMPLETIONS)))
     if left < 1:
         raise UserError(f"--max-new-tokens is {max_new_tokens}, and the model's context is {context}: lower it")
     try:
