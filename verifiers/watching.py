@@ -27,6 +27,7 @@ DEFAULT_PATIENCE = 30.0
 LOADING_PATIENCE = 120.0  # a file may import torch
 RUN_PATIENCE = 600.0  # seconds of a call once training has begun: a judge over a network takes its time
 PATIENT = ("arm", "backend", "optimizer", "algorithm", "tracker", "section")  # a call may be a whole training
+UNWATCHED = ("__del__", "__getattribute__", "__getattr__")  # called by Python itself, at any time
 STAMP = struct.Struct("=dB1000s")  # until (0: for ever), a phase below, what runs (empty: nothing of one's own)
 PAGE_BYTES = 4096
 CHECKING, RUNNING, ENDED = 0, 1, 2  # phases
@@ -131,6 +132,8 @@ def _watch_class(value: Any, *, own: _Own, kind: str, name: str) -> None:
             continue
         _watched_classes.add(cls)
         for attribute, found in list(vars(cls).items()):
+            if attribute in UNWATCHED:
+                continue
             told = f"{kind} {name}, in {'its constructor' if attribute == '__init__' else attribute}"
             new = _wrapped_member(found, kind, told)
             if new is not found:
