@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from mmap import mmap
 from typing import Any
 
@@ -137,7 +137,8 @@ def _watch_class(value: Any, *, own: _Own, kind: str, name: str) -> None:
             told = f"{kind} {name}, in {'its constructor' if attribute == '__init__' else attribute}"
             new = _wrapped_member(found, kind, told)
             if new is not found:
-                setattr(cls, attribute, new)
+                with suppress(AttributeError, TypeError):  # of a class that cannot be changed: its calls go unwatched
+                    setattr(cls, attribute, new)
 
 
 class _Own:
