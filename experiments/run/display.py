@@ -144,7 +144,8 @@ class Display:
         state = self._stages.setdefault(stage, _Stage())
         state.doing = what
         if time.time() - self._printed >= 2 * PLAIN_SECONDS:
-            self._say(f"{stage}: {state.done}/{state.total}  {what}")
+            count = f"{state.done}/{state.total}  " if state.total else ""
+            self._say(f"{stage}: {count}{what}")
 
     def metrics(self, stage: str, values: Mapping[str, float]) -> None:
         """The numbers of a step."""
