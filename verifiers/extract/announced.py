@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 
 from verifiers.extract.boxes import sole_box
-from verifiers.extract.doubt import NOT_THAT, SUPPOSED, reduced, restated
+from verifiers.extract.doubt import NOT_THAT, SUPPOSED, reduced, restated, without_reason
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
 from verifiers.extract.places import Extraction, Place, lower_case, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
 
-_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|→|(?=\$|\\\(|\\\[))"
+_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|→|—|(?=\$|\\\(|\\\[))"
 _ENGLISH = (
     r"(?<!wrong )(?<!incorrect )"
     rf"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:{'|'.join(ENGLISH.answers)})\b"
@@ -92,7 +92,7 @@ def announced(text: str) -> Extraction | None:
         if _is_put_aside(text, start, end, said):
             put_aside = end
             continue
-        payload = restated(NOT_THAT.sub("", said))
+        payload = restated(NOT_THAT.sub("", without_reason(said)))
         if payload:
             payloads.append((start, payload))
             past = end

@@ -85,6 +85,8 @@ _RESTATED = re.compile(
     r"(?i)\s*[,;(]\s*(?:i\.\s?e\.,?|that is,?|in other words,?|(?:or )?equivalently,?|d\.\s?h\.|c['’]est-à-dire|即)\s*"
 )
 _IN_DIGITS = re.compile(r"([A-Za-z][A-Za-z -]{1,60}?)\s*\(([-\d/]{1,20})\)[\s.]*")  # one hundred (100)
+_REASON = re.compile(r"(?:,?\s+(?:since|because)|,\s+which\s+(?:is|equals))\s[^$]*(?:\$[^$]*\$[^$]*)*\Z")
+_DIGIT = re.compile(r"\d")
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
@@ -103,6 +105,14 @@ def restated(payload: str) -> str:
     if len(said) == 1:
         return payload
     return said[-1] if digits(said[0]) == said[-1] else " = ".join(said)  # minus three, i.e. -3
+
+
+def without_reason(payload: str) -> str:
+    """`payload` without the clause that gives its reason, where that neither denies nor offers a value."""
+    reason = _REASON.search(payload)
+    if reason is None or is_doubtful(payload[reason.start() :]) or not _DIGIT.search(payload, 0, reason.start()):
+        return payload
+    return payload[: reason.start()]
 
 
 def without_remark(text: str) -> str:
