@@ -57,7 +57,7 @@ slow: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow"
 	OMP_NUM_THREADS=1 $(AVX2) $(BIN)/python -m pytest -m "not slow and not gpu and not ray" -n 2 --dist loadfile
 
-# Forty kills, and every file damaged in nine ways: twenty minutes of one processor; stopped, it goes on where it was
+# Forty kills, and every file damaged in nine ways: about twenty minutes of one quiet processor; stopped, it goes on where it was
 # (build/attack, `--minutes N`). Also among the slow tests.
 attack: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m experiments.bench.reliability

@@ -46,6 +46,7 @@ STUDIES = {
         ("rl.steps=4", "rl.checkpoint_every=1", "arms={rl: null, dpo: null}"),
         "killed after the third step of rlhf",
         Moment("rlhf/metrics.jsonl", 3),
+        pattern="seed-0/rlhf/*",  # those of the stages that are done are damaged in the finished study
     ),
     "fitting": Damaged(
         ("rl.steps=1", "arms={rlhf: null}", "preference.dpo={batch_size: 2, epochs: 4}"),
