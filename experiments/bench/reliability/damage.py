@@ -203,10 +203,13 @@ def judge(answer: Answer, is_same: bool, name: str, before: str) -> str:
         return "traceback"
     if answer.code == 0 and is_same:
         return "same"
-    is_named = any(answer.text.count(part) > before.count(part) for part in named_by(name))
-    if answer.code == 0:
-        return "warned" if is_named else "silent"
-    return "told" if is_named else "vague"
+    parts = named_by(name)
+    if answer.code != 0:
+        return "told" if any(part in answer.text for part in parts) else "vague"
+    is_named = any(
+        answer.text.count(part) > before.count(part) for part in parts
+    )  # an answer may name what it is about
+    return "warned" if is_named else "silent"
 
 
 def named_by(name: str) -> list[str]:

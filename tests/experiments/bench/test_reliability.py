@@ -39,6 +39,8 @@ def test_a_flipped_digit_is_another_digit(tmp_path):
         (0, "done", True, "same"),
         (0, "warning: seed-0/rl/evals.jsonl is damaged", False, "warned"),
         (0, "done", False, "silent"),
+        (0, "seed-0/rl on leaps: .5", False, "silent"),
+        (2, "error: seed-0/rl/policy/config.json is damaged", False, "told"),
         (2, "error: seed-0/rl/evals.jsonl is damaged", False, "told"),
         (2, "error: something is wrong", False, "vague"),
         (None, "KeyError: 'x'", False, "traceback"),
@@ -46,7 +48,7 @@ def test_a_flipped_digit_is_another_digit(tmp_path):
     ],
 )
 def test_an_answer_is_judged_by_what_it_says_and_whether_it_differs(code, text, is_same, outcome):
-    assert judge(Answer(code, text, None), is_same, "seed-0/rl/evals.jsonl", "done") == outcome
+    assert judge(Answer(code, text, None), is_same, "seed-0/rl/evals.jsonl", "seed-0/rl on leaps: .4") == outcome
 
 
 def test_contents_are_compared_without_times(tmp_path):
