@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from verifiers import verify
+from verifiers import make, verify
 from verifiers.judges.symbolic import SymbolicVerifier
 
 DATA = Path(__file__).parent / "data"
@@ -66,3 +66,19 @@ def test_lost_escapes_in_references_braced_greek_and_bases_in_words(answer: str,
 @pytest.mark.parametrize(("answer", "reference"), [(r"{\rho}_{2}", r"\rho_1"), (r"432_{\text{base }5}", "431_5")])
 def test_their_near_misses_are_wrong(answer: str, reference: str) -> None:
     assert not verify(f"\\boxed{{{answer}}}", reference).is_correct
+
+
+@pytest.mark.parametrize("written", [r"\text{431 base 5}", r"\text{431 in base five}", r"\mathrm{431 base 5}"])
+def test_a_number_and_its_base_in_a_text_font(written):
+    verifier = make("symbolic")
+    assert verifier.verify(rf"\boxed{{{written}}}", "431_5").is_correct
+    assert verifier.verify(r"\boxed{431_5}", written).is_correct
+    assert not verifier.verify(rf"\boxed{{{written}}}", "431_6").is_correct
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [("\\boxed{\theta}", r"\theta"), ("\\boxed{\text{yes}}", "yes"), ("\\boxed{\neq 1}", r"\neq 1")],
+)
+def test_a_backslash_lost_right_after_a_brace_is_restored(response, answer):
+    assert make("symbolic").verify(response, answer).is_correct

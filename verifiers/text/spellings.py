@@ -30,6 +30,9 @@ _BASE_NAMES = {
 _BASE_IN_TEXT = re.compile(  # 2A_{\text{16}}, 431_{\text{five}}, 431_{\text{base }5}
     rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s*(?:\}}\s*|\s))?(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}(?:\s*\}})?"
 )
+_NUMBER_WITH_BASE = re.compile(  # \text{431 base 5}, \text{1F in base sixteen}
+    rf"{_FONT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s+(?:in\s+)?base\s+(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}"
+)
 _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
     rf"|({_FONT}\s*\{{)\s*mod(?=\s)){_SPACE}((?:[^(){{}}\\]|\\(?!right)){{1,60}}?)(?(1)\}}){_SPACE}(?:\\right\s*)?\)"
@@ -127,6 +130,9 @@ def _latex(text: str) -> str:
     if "_" in text or "^" in text:
         text = _LONE_LETTER.sub(r"\1", text)
         text = _BASE_IN_TEXT.sub(lambda base: f"_{{{_BASE_NAMES.get(base[1], base[1])}}}", text)
+        text = _BASED.sub(_based, text)
+    if "base" in text:
+        text = _NUMBER_WITH_BASE.sub(lambda found: f"({found[1]})_{{{_BASE_NAMES.get(found[2], found[2])}}}", text)
         text = _BASED.sub(_based, text)
     if "_" in text:
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font
