@@ -56,7 +56,7 @@ def kill(done: Done, modes: Sequence[str], until: float) -> None:
             continue
         _check(until)
         began = time.monotonic()
-        (row,) = kill_matrix(done.fresh_folder("kills"), [mode], say)
+        (row,) = kill_matrix(done.fresh_folder(f"kills-{mode}"), [mode], say)
         done.add("kills", mode, row | {"seconds": round(time.monotonic() - began)}, is_failed=bool(row["troubles"]))
 
 

@@ -20,7 +20,7 @@ GRAIN_SECONDS = 0.003
 PATIENCE_SECONDS = 300.0
 GRACE_SECONDS = 30.0  # for processes of a killed study to end by themselves
 MODES = {
-    "inline": ("arms={online-dpo: {method: online_dpo}, expert: {method: expert_iteration}}"),
+    "inline": ("arms={online-dpo: {method: online_dpo}, expert: {method: expert_iteration}}",),
     "lora": ("policy.lora_rank=4",),
     "asynchronous": ("rl.max_staleness=2", "rl.algorithm=dapo"),
     "ray": ("workers.executor=ray", "workers.num=2", "rl.max_staleness=1"),
@@ -109,7 +109,7 @@ def _kill_at(process: subprocess.Popen[str], moment: Moment, study: Path) -> dic
     while (alive := [pid for pid in family if is_running(pid)]) and time.monotonic() < until:
         time.sleep(0.05)
     output = process.communicate()[0] if not alive else ""
-    troubles = [f"{len(alive)} processes go on"] if alive else []
+    troubles = [f"a process goes on: {command_of(pid)}" for pid in alive]
     if "Traceback" in output:
         troubles.append(f"a traceback: {output[-600:]}")
     return {"end": "killed", "processes": len(family) + 1, "troubles": troubles}
@@ -149,6 +149,14 @@ def descendants(pid: int) -> list[int]:
             found += children
             todo += children
     return found
+
+
+def command_of(pid: int) -> str:
+    """The beginning of a process's command; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:120]
+    except OSError:
+        return ""
 
 
 def is_running(pid: int) -> bool:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -91,5 +92,15 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
     """Paths at which two contents differ, each with how."""
     told = [f"{name} is missing" for name in expected.keys() - found.keys()]
     told += [f"{name} is left over" for name in found.keys() - expected.keys()]
-    told += [f"{name} differs" for name in expected.keys() & found.keys() if expected[name] != found[name]]
+    for name in expected.keys() & found.keys():
+        if expected[name] != found[name]:
+            told.append(f"{name} differs{_where(expected[name], found[name])}")
     return sorted(told)
+
+
+def _where(expected: Any, found: Any) -> str:
+    """The first of a file's rows that differ; nothing for other files."""
+    if not isinstance(expected, list) or not isinstance(found, list):
+        return ""
+    one, other = next((pair for pair in zip_longest(expected, found) if pair[0] != pair[1]), (None, None))
+    return f": {json.dumps(one)[:200]} was expected, {json.dumps(other)[:200]} found"

@@ -58,7 +58,10 @@ def test_contents_are_compared_without_times(tmp_path):
         (tmp_path / name / "seed-0" / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     first, second, third = (content(tmp_path / name) for name in "abc")
     assert differences(first, second) == []
-    assert differences(first, third) == ["seed-0/metrics.jsonl differs"]
+    (told,) = differences(first, third)
+    assert told.startswith("seed-0/metrics.jsonl differs: ")
+    assert '"reward/mean": 0.5' in told
+    assert '"reward/mean": 0.25' in told
     assert differences(first, {}) == ["seed-0/metrics.jsonl is missing"]
     assert differences({}, first) == ["seed-0/metrics.jsonl is left over"]
 
@@ -76,6 +79,7 @@ def test_a_moment_has_come_when_its_log_is_long_enough(tmp_path):
 
 def test_there_are_forty_kills_and_nine_faults():
     assert sum(len(moments_of(mode)) for mode in MODES) == 40
+    assert all(isinstance(settings, tuple) for settings in MODES.values())
     assert len(FAULTS) == 9
 
 
