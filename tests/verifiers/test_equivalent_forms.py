@@ -134,6 +134,7 @@ SAME: list[tuple[str, str]] = [
     ("7.0", "7"), ("1e-3", "0.001"), (r"2.5\times10^{-4}", "0.00025"), ("6.02e23", r"6.02\times10^{23}"),
     (r"1\,000", "1000"), ("10^{6}", "1,000,000"), ("1 million", "1000000"), (r"2.5 \text{ million}", "2,500,000"),
     ("3 dozen", "36"), (r"\frac{22}{7}", r"3\frac{1}{7}"), ("22/7", "3 1/7"), (r"x=\log_2 3", r"\log_2 3"),
+    (r"\log_{10} 2", r"\log 2"),
     (r"\log_3 2", r"\frac{\log 2}{\log 3}"), (r"1-\ln2", r"1-\log 2"), (r"\frac{\ln 3}{\ln 2}", r"\log_{2}{3}"),
     (r"\begin{vmatrix}1&2\\3&4\end{vmatrix}", "-2"),
     (r"\begin{bmatrix}1\\2\\3\end{bmatrix}", r"\begin{pmatrix}1\\2\\3\end{pmatrix}"),
