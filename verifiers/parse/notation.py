@@ -244,7 +244,7 @@ def _branch(row: list[Expr]) -> tuple[Expr, Expr | None]:
     """The value and condition of a row of cases: `5 & n = 1`, `5, n = 1`, `2n + 1, n >= 2, n in N`."""
     value, condition = row[0], row[1] if len(row) > 1 else None
     if condition is None and isinstance(value, Family) and isinstance(value.where, Rel) and not value.parameters:
-        value, condition = value.body, value.where
+        condition, value = value.where, value.body
     elif condition is None and isinstance(value, Group) and value.kind == "list" and len(value.items) == 2:
         first, last = value.items
         if isinstance(last, Rel | Family) and not isinstance(first, Rel | Family):

@@ -144,7 +144,8 @@ def _first_index(expr: Expr, name: str) -> int | None:
     """
     if not isinstance(expr, Cases):
         return None
-    single, begins = [], []
+    single: list[int] = []
+    begins: list[int] = []
     for _, condition in expr.branches:
         if not (isinstance(condition, Rel) and len(condition.ops) == 1 and condition.sides[0] == Sym(name)):
             return None
