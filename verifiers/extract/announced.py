@@ -148,18 +148,23 @@ def _sentence(text: str, start: int) -> str:
     stripped = rest.lstrip("*_ \t\n:：")
     if not stripped:
         return ""
-    sentence = _up_to_end(stripped) if "\\boxed{" in stripped else ""
-    if sentence and not _DIGIT.search(sentence[: sentence.find("\\boxed")]):
-        content = sole_box(sentence)
-        if content is not None:
-            return content  # the answer is \boxed{5}, and nothing before the box
+    content = _only_box(_up_to_end(stripped)) if "\\boxed{" in stripped else None
+    if content is not None:
+        return content
     opening = _OPENING.match(stripped)
     if opening:
         closing = _CLOSING[opening[0]].search(stripped, len(opening[0]))
         if closing:
             tail = _SENTENCE_END.search(stripped, closing.end())
-            return stripped[: tail.start() if tail else len(stripped)].strip()
+            said = stripped[: tail.start() if tail else len(stripped)].strip()
+            return _only_box(said) or said
     return _up_to_end(stripped)
+
+
+def _only_box(sentence: str) -> str | None:
+    """The content of the one box of a sentence, where no number stands before it: the answer is \\boxed{5}."""
+    start = sentence.find("\\boxed{")
+    return sole_box(sentence) if start >= 0 and not _DIGIT.search(sentence[:start]) else None
 
 
 def _up_to_end(text: str) -> str:

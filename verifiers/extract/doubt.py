@@ -58,7 +58,7 @@ _CHANGED_AFTER = re.compile(
     r"(?i)\s*(?:squared|cubed|factorial|(?:ten|hundred|thousand|million)ths?|halves|thirds|fourths|fifths|th root"
     r"|(?:st|nd|rd|th) (?:smallest |largest |positive )?(?:prime|power|root|multiple|square|cube|triangular|odd|even)"
     r"|if|unless|lakhs?|crores?|(?:degrees )?below|more than|less than|plus|minus|times|divided by)\b"
-    r"|[₀-₉⁰-⁹²³]|_\d|\^|\+(?=\W*$)"
+    r"|[₀-₉⁰-⁹²³]|_\d|\^|\+(?=\W*$)|\s*more(?=\W*$)"
 )
 
 

@@ -52,6 +52,7 @@ _LEXER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_NEXT_VALUE = re.compile(r"\d|[A-Za-z](?:_(?:\w|\{\w{1,6}\}))?\s*=")
 _ENDS_AMOUNT = re.compile(r"[\s}]*(?:$|[,.;:)]|\\(?:text|quad))")
 _OPERANDS = frozenset(("num", "sym", "const", "based", ")", "}", "]", "close", "percent"))
 _MAX_FACTORS = 3  # letters before a power that are a product, whatever word they spell: Be^x
@@ -111,6 +112,8 @@ class Lexer:
             position = found.end()
             if kind == "space":
                 spaced = True
+                if "quad" in value and self._ends_operand() and _NEXT_VALUE.match(text, position):
+                    self._emit(",", ",", spaced)  # \sqrt{2} \quad 1 are two values, and no product
                 continue
             if kind in ("grouped", "groupedfraction", "spacegrouped"):
                 position = self._grouped(found, spaced)
@@ -125,6 +128,10 @@ class Lexer:
             else:
                 self._sign(kind, value, spaced, in_text, following=text[position : position + 1])
             spaced = False
+
+    def _ends_operand(self) -> bool:
+        """Whether the text so far ends with a value."""
+        return bool(self.tokens) and self.tokens[-1].kind in _OPERANDS
 
     def _grouped(self, found: re.Match[str], spaced: bool) -> int:
         whole = found[0]

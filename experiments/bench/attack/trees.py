@@ -119,10 +119,18 @@ def differ(first: Tree, second: Tree, rng: random.Random) -> bool:
     differing, names = 0, names_of(first) | names_of(second)
     for point in points(names, rng):
         mine, theirs = value_at(first, point), value_at(second, point)
-        differing += mine is not None and theirs is not None and mine != theirs
+        if mine is not None and theirs is not None and mine != theirs:
+            differing += len(names) < 2 or not _agree_nearby(first, second, point, rng)
         if differing > (1 if len(names) < 2 else 7):
             return True
     return False
+
+
+def _agree_nearby(first: Tree, second: Tree, point: dict[str, Fraction], rng: random.Random) -> bool:
+    """Whether the two are equal right beside a point: they differ only on a line through it."""
+    near = {name: value + Fraction(rng.choice((-1, 1)), 10**6) for name, value in point.items()}
+    mine, theirs = value_at(first, near), value_at(second, near)
+    return mine is not None and mine == theirs
 
 
 # --- LaTeX ---------------------------------------------------------------------------------------------------------
