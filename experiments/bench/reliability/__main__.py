@@ -77,6 +77,9 @@ def damage(done: Done, study: str, pattern: str, until: float) -> None:
         began = time.monotonic()
         matrix = matrix or DamageMatrix(subject, STUDIES[study].verbs(list(VERBS)))
         cells = matrix.cells(name)
+        for cell in cells:
+            if "text" in cell:
+                cell["text"] = cell["text"].replace(f"{done.folder}/", "")  # of this machine
         failed = [c for c in cells if c["outcome"] in FAILURES]
         told = "".join(f"\n    {c['verb']} {c['fault']}: {c['outcome']}: {c['text'][-300:]}" for c in failed)
         say(f"{study} {number + 1}/{len(subject.files())} {name}: {len(failed)} failures{told}")
