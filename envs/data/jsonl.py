@@ -65,9 +65,9 @@ class TableEnvironment(RowsEnvironment):
         for key, name in {"prompt": prompt, "answer": answer}.items():
             if not isinstance(name, str) or not name:
                 raise ValueError(f"{key} is {name!r}, expected the name of a column")
-        for key, name in {"solution": solution, "level": level, "split": split}.items():
-            if name is not None and not isinstance(name, str):
-                raise ValueError(f"{key} is {name!r}, expected the name of a column, or null for none")
+        for key, other in {"solution": solution, "level": level, "split": split}.items():
+            if other is not None and not isinstance(other, str):
+                raise ValueError(f"{key} is {other!r}, expected the name of a column, or null for none")
         self.columns = {"prompt": prompt, "answer": answer, "solution": solution, "level": level, "split": split}
         named = {"name": verify} if isinstance(verify, str) else dict(verify) if isinstance(verify, Mapping) else {}
         if not isinstance(named.get("name"), str):
