@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 FIRST_VERSION = 1 << 32  # weights that are published outside of training are numbered by the process
 CLOCKS = {"wall_seconds", "seconds", "cpu_seconds", "speed", "seconds_per_step"}
-CLOCK_FAMILIES = ("time/", "speed/", "workers/")
+CLOCK_FAMILIES = ("time/", "speed/", "workers/", "expert_iteration/seconds")
 SMALL = (
     *("rl.steps=6", "rl.checkpoint_every=2", "rl.evaluate_every=3", "rl.problems_per_step=4", "rl.group_size=4"),
     *("evaluation.problems_per_level=2", "evaluation.num_samples=2", "evaluation.validation_problems=4"),
