@@ -134,19 +134,21 @@ class TableEnvironment(RowsEnvironment):
         """A sentence where references that look like mathematics could not be read as such."""
         if self.verify_settings["name"] not in READ_AS_MATHEMATICS:
             return
-        every = [answer for problem in self._loaded for answer in problem.info.get("answers", (problem.answer,))]
+        standing = [(answer, p) for p in self._loaded for answer in p.info.get("answers", (p.answer,))]
+        every = [answer for answer, _ in standing]
+        place = {answer: self.place_of(problem) for answer, problem in reversed(standing)}
         looking = [answer for answer in dict.fromkeys(every) if not _MATHEMATICAL.isdisjoint(answer)]
         unread = [answer for answer in looking if isinstance(read_reference(answer).tree, Text)]
         if unread:
             yield (
                 f"{len(unread):,} references are no mathematics that the verifier reads and are compared as words, "
-                f"e.g. {unread[0][:80]!r}"
+                f"e.g. {unread[0][:80]!r} ({place[unread[0]]})"
             )
         words = [answer for answer in every if _MATHEMATICAL.isdisjoint(answer) and len(answer.split()) > 1]
         if words and len(words) < FEW_WORDS * len(every):
             yield (
                 f"{len(words):,} of {len(every):,} references are words where the others are mathematics, "
-                f"e.g. {words[0][:80]!r}"
+                f"e.g. {words[0][:80]!r} ({place[words[0]]})"
             )
 
     def grade(self, problem: Problem, response: str) -> Verdict:
