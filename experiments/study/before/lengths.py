@@ -6,8 +6,10 @@ counted; of environments that draw without end, some problems of every level are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from envs.environment import Environment
 from envs.long_prompts import PromptRoom, cut_to_room
@@ -24,6 +26,10 @@ from policies.tiny import TinyConfig, build_tiny
 from rl.workers.conversations import encode_prompt
 
 DRAWN = 32  # problems of a level, part and split, where they are drawn without end
+
+
+class NotAtHandError(UserError):
+    """The tokenizer of a model of a hub, which is not here: a run would fetch it, and a check goes on without."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def reader_of(experiment: Experiment, env: Environment) -> CausalPolicy:
         with_template_settings(reader.tokenizer, section.chat_template_kwargs)
         return reader
     except (OSError, ValueError) as error:
-        raise UserError(f"policy.path: {' '.join(str(error).split())[:300]}") from error
+        kind = NotAtHandError if _is_of_a_hub(section.path) else UserError
+        raise kind(f"policy.path: {' '.join(str(error).split())[:300]}") from error
 
 
 def fitted_env(experiment: Experiment) -> tuple[EnvSpec, Environment]:
@@ -117,12 +124,21 @@ def check_lengths(experiment: Experiment) -> None:
         UserError: there is no room for a prompt, and `env.long_prompts` does not say what to do about it.
     """
     env = build_env(experiment.env)[1]
-    reader = reader_of(experiment, env)
+    try:
+        reader = reader_of(experiment, env)
+    except NotAtHandError as error:
+        tell(f"prompts are not counted, since the tokenizer is not at hand: {error}")  # a run would fetch it
+        return
     room = room_of(experiment, reader)
     drawn = {split: list(_problems(experiment, env, split)) for split in _levels(experiment, env)}
     if room is not None:
         _check_prompts(experiment, reader, room, drawn)
     _compare_solutions(experiment, reader, drawn)
+
+
+def _is_of_a_hub(path: str) -> bool:
+    """Whether a path reads as the id of a model on a hub, `owner/name`, and is no folder here."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", path) is not None and not Path(path).exists()
 
 
 def _check_prompts(

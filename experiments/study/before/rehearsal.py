@@ -21,7 +21,7 @@ from experiments.config.sections import Component, ImitationSection, PreferenceS
 from experiments.run.errors import UserError, with_place
 from experiments.run.terminal import tell
 from experiments.stages.training import curriculum_of
-from experiments.study.before.lengths import fitted_env, reader_of
+from experiments.study.before.lengths import NotAtHandError, fitted_env, reader_of
 from policies.causal import CausalPolicy
 from policies.types import Completion, FinishReason
 from rl.curriculum import CURRICULA
@@ -47,8 +47,11 @@ def rehearse(experiment: Experiment) -> None:
     Raises:
         UserError: one of them raises, or gives something else back than it should.
     """
-    env = fitted_env(experiment)[1]
-    reader = reader_of(experiment, env)
+    try:
+        env = fitted_env(experiment)[1]
+        reader = reader_of(experiment, env)
+    except NotAtHandError:
+        return  # told where lengths are compared
     pairs = [group for stream in env.task_streams(env.levels) if (group := _graded(env, reader, stream)) is not None]
     _try_curricula(experiment, env)
     if experiment.imitation is not None:

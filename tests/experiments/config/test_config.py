@@ -147,7 +147,7 @@ def test_component_short_and_long_forms_are_equal():
 
 
 def test_a_null_arm_is_left_out():
-    assert list(load_experiment(["demo"], ["arms={rlhf: null, dpo: null}"]).arms) == ["rl"]
+    assert list(load_experiment(["demo"], ["arms={rlhf: null, rlhf-loose: null, dpo: null}"]).arms) == ["rl"]
 
 
 def test_an_arms_settings_join_those_of_the_shared_component(minimal):

@@ -53,11 +53,14 @@ def test_a_loss_that_is_not_finite_ends_in_the_state_failed(tmp_path, monkeypatc
 def test_a_reward_that_raises_ends_in_one_line(tmp_path):
     (tmp_path / "own.py").write_text(
         "class Broken:\n"
-        "    name = 'broken'\n"
+        "    name, calls = 'broken', 0\n"
         "    def compute_rewards(self, groups):\n"
-        "        raise KeyError('no such column')\n"
+        "        self.calls += 1\n"
+        "        if self.calls > 4:  # not yet where it is tried before the run\n"
+        "            raise KeyError('no such column')\n"
+        "        return groups\n"
     )
-    settings = [*SMALL, "arms.rl.reward=own.py:Broken"]
+    settings = [*SMALL, "arms.rl.reward=own.py:Broken", "rl.steps=8"]
     command = [
         sys.executable,
         "-m",
@@ -71,7 +74,7 @@ def test_a_reward_that_raises_ends_in_one_line(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == EXIT_RUN_FAILED, done.stderr
     assert "Traceback" not in done.stderr
-    assert "own.py:4" in done.stderr
+    assert "own.py:6" in done.stderr
     assert read_json(tmp_path / "run" / "study.json")["state"] == "failed"
 
 

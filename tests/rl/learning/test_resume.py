@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import rl.learning.checkpoint
+import rl.learning.checkpoint_manifest
 from policies.types import Sampling
 from rl.algorithms import make
 from rl.learning.checkpoint import Checkpoints
@@ -130,7 +131,8 @@ def killed(world, setting, moment, step, folder, monkeypatch):
     else:
         switch = KillSwitch(1 + 4 * (step // 2))  # four flushes per checkpoint, one checkpoint every second step
         flush = rl.learning.checkpoint.flush
-        monkeypatch.setattr(rl.learning.checkpoint, "flush", lambda path: (flush(path), switch()))
+        for module in (rl.learning.checkpoint, rl.learning.checkpoint_manifest):
+            monkeypatch.setattr(module, "flush", lambda path: (flush(path), switch()))
     with pytest.raises(Killed):
         run(world, setting, folder=folder, recorder=recorder, workers=workers, learner=learner)
     monkeypatch.undo()
