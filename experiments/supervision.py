@@ -17,7 +17,6 @@ from mmap import mmap
 from pathlib import Path
 from typing import NoReturn
 
-import experiments
 from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE
 from experiments.run.stop import EXIT_INTERRUPTED
 from experiments.run.terminal import printable
@@ -44,7 +43,7 @@ def _is_the_command() -> bool:
     if file is None:
         return False
     path = Path(file).resolve()
-    return path.stem == "beyond" or path == Path(experiments.__file__).resolve().parent / "__main__.py"
+    return path.stem == "beyond" or path == Path(__file__).resolve().parent / "__main__.py"
 
 
 def _fork() -> mmap:
