@@ -196,7 +196,7 @@ def main() -> None:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}".removesuffix(": ")
         print(f"error: out of memory ({told}): raise the limit (ulimit -v), or free some memory", file=sys.stderr)
         sys.exit(EXIT_RUN_FAILED)
-    except Exception as error:
+    except Exception as error:  # of own code it is told in one sentence; of ours it goes on
         part = own_part_of(error)
         if part is None:
             raise

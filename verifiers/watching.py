@@ -177,7 +177,7 @@ def _wrapped(
         with running(what, kind):
             try:
                 result = function(*args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # whatever own code raises: noted whose it is, and raised on
                 _raised_in.setdefault(id(error), (what, error))
                 raise
         on_result(result)
