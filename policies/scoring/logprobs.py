@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from policies.scoring.packed.packing import can_pack, padded_inputs, trunk_states
+from policies.scoring.packed.packing import can_pack, padded_inputs, row_multiple, trunk_states
 
 CHUNK_LOGITS = 1 << 24  # logits held at once (64 MB in float32) before the vocabulary is worked in chunks of tokens
 # Settings of logits that are not the head's product alone; small weights would hide a soft cap from a look at them.
@@ -182,7 +182,8 @@ def _from_hidden(
     head = model.get_output_embeddings()
     chunk = max(1, CHUNK_LOGITS // model.config.get_text_config().vocab_size)
     if targets.numel() <= chunk:
-        return _from_logits(head(hidden), targets, temperature, with_entropy)
+        more = -len(hidden) % row_multiple(model.base_model, hidden.device)
+        return _from_logits(head(F.pad(hidden, (0, 0, 0, more)))[: len(hidden)], targets, temperature, with_entropy)
 
     def score_chunk(part: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of a part of the tokens, whose logits are made again for the backward pass."""

@@ -35,6 +35,21 @@ class PrefixTree:
     lengths: np.ndarray
     shared: np.ndarray
 
+    def filled(self, multiple: int) -> PrefixTree:
+        """The tree with nodes added that no row reads, each a path of its own, up to a multiple of their number."""
+        count = len(self.tokens)
+        more = -count % multiple
+        paths = np.zeros((more, self.paths.shape[1]), dtype=self.paths.dtype)
+        paths[:, 0] = np.arange(count, count + more)
+        return PrefixTree(
+            tokens=torch.cat([self.tokens, self.tokens[:1].expand(more)]),
+            positions=torch.cat([self.positions, self.positions.new_zeros(more)]),
+            nodes=self.nodes,
+            paths=np.concatenate([self.paths, paths]),
+            lengths=np.concatenate([self.lengths, np.ones(more, dtype=self.lengths.dtype)]),
+            shared=np.concatenate([self.shared, np.zeros(more, dtype=self.shared.dtype)]),
+        )
+
     @functools.cached_property
     def bands(self) -> Bands:
         """The rows cut into bands of similar length."""

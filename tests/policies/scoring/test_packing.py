@@ -56,6 +56,21 @@ def test_the_tree_of_rows_worked_by_hand():
 
 
 @given(rows_of_tokens)
+def test_a_filled_tree_is_the_tree_and_lone_nodes(rows):
+    tree = build_tree(*padded(rows))
+    filled = tree.filled(64)
+    count, used = len(tree.tokens), len(tree.lengths)
+    assert len(filled.tokens) % 64 == 0
+    assert len(filled.tokens) - count < 64
+    assert torch.equal(filled.tokens[:count], tree.tokens)
+    assert torch.equal(filled.nodes, tree.nodes)
+    assert (filled.paths[:used] == tree.paths).all()
+    assert (filled.lengths[used:] == 1).all()
+    assert filled.paths[used:, 0].tolist() == list(range(count, len(filled.tokens)))
+    assert torch.equal(tree.filled(1).tokens, tree.tokens)
+
+
+@given(rows_of_tokens)
 def test_every_distinct_prefix_is_one_node(rows):
     tree = build_tree(*padded(rows))
     prefixes = {tuple(row[: t + 1]) for row in rows for t in range(len(row))}
@@ -84,7 +99,7 @@ def test_packed_states_and_gradients_are_the_padded_ones(rows):
         return states.detach()[attention], torch.cat([p.grad.flatten() for p in trunk.parameters()])
 
     packed, nodes = trunk_states(trunk, tokens, attention)
-    assert packed.shape[0] == len({tuple(row[: t + 1]) for row in rows for t in range(len(row))})
+    assert nodes[attention].unique().numel() == len({tuple(row[: t + 1]) for row in rows for t in range(len(row))})
     states, gradient = run(packed[nodes])
     expected, expected_gradient = run(padded_states(trunk, tokens, attention))
     torch.testing.assert_close(states, expected, atol=1e-5, rtol=1e-4)
@@ -101,7 +116,7 @@ def test_families_that_pack_give_their_padded_states(name):
     with torch.no_grad():
         states, nodes = trunk_states(trunk, tokens, attention)
         expected = padded_states(trunk, tokens, attention)
-    assert len(states) == 9  # 1 5 9, 2, 7 3 2, 4, and 6: the rows have 22 tokens
+    assert nodes[attention].unique().numel() == 9  # 1 5 9, 2, 7 3 2, 4, and 6: the rows have 22 tokens
     torch.testing.assert_close(states[nodes][attention], expected[attention], atol=2e-4, rtol=1e-3)
 
 
