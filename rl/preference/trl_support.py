@@ -161,7 +161,12 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
 
     class Report(transformers.TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            """Record the logs asked for as `prefix/name`; the trainer's others go nowhere."""
+            """Record the logs asked for as `prefix/name`; the trainer's others go nowhere.
+
+            Nor does the summary of a stopped fit: what it is a mean of, the fit that goes on will log.
+            """
+            if "train_loss" in (logs or {}) and state.global_step < state.max_steps:
+                return
             values = {f"{prefix}/{name.split('/')[-1]}": float(logs[name]) for name in names if name in (logs or {})}
             if values:
                 recorder.metrics(stage, state.global_step, values)
@@ -239,7 +244,7 @@ def train_quietly(trainer: Any, checkpoints: FitCheckpoints | None, begin_at: Pa
     """
     trainer.remove_callback(transformers.PrinterCallback)
     if checkpoints is not None:
-        trainer.add_callback(checkpoints.sealing())
+        trainer.add_callback(checkpoints.sealing(trainer, begin_at))
     steps = int(trainer.train(resume_from_checkpoint=str(begin_at) if begin_at else None).global_step)
     finished = steps >= trainer.state.max_steps
     if finished and checkpoints is not None:

@@ -18,6 +18,8 @@ from experiments.bench.reliability.subject import SMALL
 from experiments.bench.reliability.subjects import STUDIES, make_subject
 from experiments.bench.reliability.verbs import VERBS
 
+UNDAMAGED = "undamaged"  # beside the rows of files
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints what failed, writes JSON, and ends with 1 where something did or is still to be done."""
@@ -62,10 +64,14 @@ def kill(done: Done, modes: Sequence[str], until: float) -> None:
 
 def damage(done: Done, study: str, pattern: str, until: float) -> None:
     """The cells of each file that has none yet, or a failed one."""
-    folder = done.fresh_folder(study) if not done.is_current(study) else done.folder / study
-    if not done.is_current(study):
+    is_made = done.is_current(study) and done.has(study, UNDAMAGED)
+    folder = done.folder / study if is_made else done.fresh_folder(study)
+    if not is_made:
         _check(until)
-        make_subject(study, folder)
+        began = time.monotonic()
+        troubles = make_subject(study, folder)
+        say(f"{study}: made in {time.monotonic() - began:.0f} s; resumed undamaged: {troubles or 'no difference'}")
+        done.add(study, UNDAMAGED, {"troubles": troubles}, is_failed=bool(troubles))
         done.set_current(study)
     matrix: DamageMatrix | None = None
     subject = STUDIES[study].subject(folder)
@@ -97,8 +103,9 @@ def report_of(done: Done) -> dict[str, Any]:
     report: dict[str, Any] = {"study": {"config": "smoke", "settings": list(SMALL)}}
     report["kills"] = list(kills.values())
     report["damage"] = {study: _damage_report(done, study) for study in STUDIES}
-    troubles = [trouble for row in kills.values() for trouble in row["troubles"]]
     parts = report["damage"].values()
+    troubles = [trouble for row in kills.values() for trouble in row["troubles"]]
+    troubles += [trouble for part in parts for trouble in part["troubles_undamaged"]]
     return {
         "is_complete": kills.keys() == MODES.keys() and all(0 < p["files"] == p["files_done"] for p in parts),
         "num_kills": sum(k["end"] == "killed" for row in kills.values() for k in row["kills"]),
@@ -111,6 +118,7 @@ def report_of(done: Done) -> dict[str, Any]:
 def _damage_report(done: Done, study: str) -> dict[str, Any]:
     rows = done.rows(study)
     files = rows.pop("", {"files": []})["files"]
+    troubles = rows.pop(UNDAMAGED, {"troubles": []})["troubles"]
     rows = {name: row for name, row in rows.items() if name in files}  # of files that this code writes
     cells = [cell for row in rows.values() for cell in row["cells"]]
     return {
@@ -118,6 +126,7 @@ def _damage_report(done: Done, study: str) -> dict[str, Any]:
         "left": STUDIES[study].left,
         "commits": sorted({row["commit"] for row in rows.values()}),
         "seconds": round(sum(row["seconds"] for row in rows.values())),
+        "troubles_undamaged": troubles,
         "files": len(files),
         "files_done": len(rows),
         "cells": len(cells),

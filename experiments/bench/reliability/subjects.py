@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.bench.reliability.damage import Subject
 from experiments.bench.reliability.kills import Moment, wait_for
-from experiments.bench.reliability.subject import start
+from experiments.bench.reliability.subject import content, differences, start
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,30 @@ STUDIES = {
 }
 
 
-def make_subject(study: str, folder: Path) -> None:
-    """Runs the study that is damaged, and one of another seed, left in the same way."""
+def make_subject(study: str, folder: Path) -> list[str]:
+    """Runs the study that is damaged, and one of another seed, left in the same way.
+
+    Returns:
+        how the first, resumed without any damage, differs from one that nobody ended early: nothing is expected.
+    """
     for name, seeds in (("master", []), ("other", ["seeds=[1]"])):
         place = folder / "work" / "study"  # where it will be damaged: paths are part of what verbs say
         place.parent.mkdir(parents=True, exist_ok=True)
         _run(STUDIES[study], place, [*STUDIES[study].settings, *seeds])
         place.rename(folder / name)
+    if STUDIES[study].moment is None:
+        return []
+    settings, subject = STUDIES[study].settings, STUDIES[study].subject(folder)
+    subject.restore()
+    _finish(start(place, settings, resume=True))
+    _finish(start(folder / "undisturbed", settings))
+    return differences(content(folder / "undisturbed"), content(place))
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    output, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"a study that is to be damaged ended with {process.returncode}: {output[-1000:]}")
 
 
 def _run(damaged: Damaged, place: Path, settings: Sequence[str]) -> None:

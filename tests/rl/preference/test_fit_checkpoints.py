@@ -1,8 +1,10 @@
 """Checkpoints that trl writes are sealed: whose they are, and that they are whole, is known before they are read."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+import torch
 import transformers
 
 from rl.learning.checkpoint_manifest import CheckpointError
@@ -10,6 +12,7 @@ from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.records.recorder import SilentRecorder
 
 IDENTITY = {"seed": 0, "stage": "dpo", "config": "a" * 64, "parents": {"sft": "b" * 64}}
+TRAINER = SimpleNamespace(_globalstep_last_logged=190, _tr_loss=torch.tensor(0.5), _metrics={"train": {"kl": [0.1]}})
 
 
 def write(checkpoints, step, *, sealed=True):
@@ -20,7 +23,7 @@ def write(checkpoints, step, *, sealed=True):
     (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
     if sealed:
         state = transformers.TrainerState(global_step=step)
-        checkpoints.sealing().on_save(None, state, transformers.TrainerControl())
+        checkpoints.sealing(TRAINER, None).on_save(None, state, transformers.TrainerControl())
     return path
 
 

@@ -296,7 +296,8 @@ def test_a_stopped_fit_goes_on_and_ends_bit_for_bit_as_in_one_go(start, tmp_path
             )
         return fit_reward_model(start, planted(), RM, out, recorder), out / "member_0", out / "checkpoints_0"
 
-    whole, folder, _ = fit("whole", SilentRecorder())
+    undisturbed = SilentRecorder()
+    whole, folder, _ = fit("whole", undisturbed)
     stopping = StopsAtStep(step)
     stopped, _, kept = fit("broken", stopping)
     assert stopped.interrupted
@@ -306,6 +307,9 @@ def test_a_stopped_fit_goes_on_and_ends_bit_for_bit_as_in_one_go(start, tmp_path
     assert not resumed.interrupted
     assert (folder / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     assert {**resumed.to_json(), "seconds": 0} == {**whole.to_json(), "seconds": 0}
+    assert stopping.rows == []  # logs are means over ten steps: the one that was stopped within ten is whole below
+    assert undisturbed.rows
+    assert again.rows == undisturbed.rows
     assert not kept.exists()  # done: nothing is left to go on from
 
 
