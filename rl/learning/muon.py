@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from policies.kernels.products import fast_products
 from rl.learning.modules import is_sharded
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan's quintic: singular values come to between .7 and 1.2
@@ -34,7 +35,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if is_tall else x
 
 
@@ -78,9 +79,10 @@ class Muon(torch.optim.Optimizer):
             for own, theirs in zip(self.others, self.adam.param_groups):
                 theirs["lr"] = ADAMW_SHARE * own["lr"]
             self.adam.step()
-        for group in self.inner:
-            for parameters in _by_shape(group["params"]):
-                self._update(parameters, group["lr"], group["weight_decay"])
+        with fast_products():
+            for group in self.inner:
+                for parameters in _by_shape(group["params"]):
+                    self._update(parameters, group["lr"], group["weight_decay"])
         return loss
 
     def _update(self, parameters: list[Tensor], lr: float, weight_decay: float) -> None:
