@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -115,12 +116,20 @@ def _wrong_talk(env: Environment, problem: Problem, rng: random.Random) -> tuple
 
 
 def write_jsonl(path: str | Path, env: Environment | str, kind: str = "prompt_only", **options: Any) -> int:
-    """Writes rows into a JSONL file; returns how many. Options are those of `rows`."""
-    count = 0
-    with Path(path).open("w", encoding="utf-8") as file:
-        for row in rows(env, kind, **options):
-            file.write(json.dumps(row) + "\n")
-            count += 1
+    """Writes rows into a JSONL file; returns how many. Options are those of `rows`.
+
+    The file is written beside its place and renamed: where a row cannot be made, what was there before stays.
+    """
+    count, target = 0, Path(path)
+    writing = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with writing.open("w", encoding="utf-8") as file:
+            for row in rows(env, kind, **options):
+                file.write(json.dumps(row) + "\n")
+                count += 1
+        writing.replace(target)
+    finally:
+        writing.unlink(missing_ok=True)  # there only where something went wrong
     return count
 
 

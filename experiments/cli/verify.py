@@ -20,6 +20,7 @@ from rich.text import Text
 
 from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from experiments.run.terminal import printable
+from rl.learning.files import write_whole
 from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.registry import make
@@ -233,9 +234,9 @@ def _percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
 
 def write_verdicts(path: Path, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> None:
     """One JSON object per row, in the order of the file."""
-    with path.open("w", encoding="utf-8") as file:
-        for row, verdict in zip(rows, verdicts, strict=True):
-            file.write(json.dumps(record(row, verdict), ensure_ascii=False) + "\n")
+    pairs = zip(rows, verdicts, strict=True)
+    text = "".join(json.dumps(record(row, verdict), ensure_ascii=False) + "\n" for row, verdict in pairs)
+    write_whole(path, text.encode(), durable=False)
 
 
 class ExplainingGrader(VerifierGrader):

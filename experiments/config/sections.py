@@ -24,6 +24,19 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_alone_are_of_the_default(cls, value: Any) -> Any:
+        """Settings of a component without a name (`algorithm: {mask_truncated: true}`) are those of the default one."""
+        if not isinstance(value, Mapping):
+            return value
+        named = dict(value)
+        for key, field in cls.model_fields.items():
+            given, default = value.get(key), field.default
+            if isinstance(default, Component) and isinstance(given, Mapping) and given and "name" not in given:
+                named[key] = {"name": default.name, **given}
+        return named
+
 
 class Component(BaseModel):
     """A named component and its settings; YAML: `name`, or `{name: ..., setting: ...}`."""

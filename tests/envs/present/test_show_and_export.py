@@ -133,6 +133,22 @@ def test_the_reward_function_has_the_signature_of_trl(tmp_path):
     assert Problem.from_json(first) == env.problem(0, level=2)
 
 
+def test_an_export_that_fails_midway_leaves_what_was_there_before(tmp_path, monkeypatch):
+    env, file = make("leaps"), tmp_path / "rows.jsonl"
+    file.write_text("of before\n")
+    drawn = env.problem
+
+    def run_out(index, **options):
+        if index == 2:
+            raise ValueError("no problem is left")
+        return drawn(index, **options)
+
+    monkeypatch.setattr(env, "problem", run_out)
+    with pytest.raises(ValueError, match="no problem is left"):
+        write_jsonl(file, env, num=3)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of before\n"]
+
+
 def test_unknown_kinds_are_named():
     with pytest.raises(ValueError, match="prompt_only"):
         list(rows("countdown", "sft", num=1))

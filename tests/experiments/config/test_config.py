@@ -139,6 +139,24 @@ def test_a_setting_joins_the_short_form_that_it_is_laid_over():
     assert merged == {"policy": {"path": "a/b", "device": "cuda"}, "arms": {"x": {"method": "kto", "beta": 1}}}
 
 
+@pytest.mark.parametrize(
+    ("override", "component", "expected"),
+    [
+        ("rl.algorithm.mask_truncated=true", "algorithm", {"name": "grpo", "settings": {"mask_truncated": True}}),
+        ("rl.algorithm={settings: {mask_truncated: true}}", "algorithm", None),
+        ("rl.curriculum={pool: 3}", "curriculum", {"name": "uniform", "settings": {"pool": 3}}),
+    ],
+)
+def test_settings_without_a_name_are_those_of_the_default_component(minimal, override, component, expected):
+    found = getattr(load_experiment([minimal], [override]).rl, component).model_dump()
+    assert found == (expected or {"name": "grpo", "settings": {"mask_truncated": True}})
+
+
+def test_an_arms_settings_without_a_name_are_those_of_its_default_reward(minimal):
+    arms = load_experiment([minimal], ["arms={rl: {method: rl, reward: {weights: {verified: 1.0}}}}"]).arms
+    assert arms["rl"].reward == Component(name="verifier", settings={"weights": {"verified": 1.0}})
+
+
 def test_component_short_and_long_forms_are_equal():
     assert Component.model_validate("leaps") == Component.model_validate({"name": "leaps"})
     long = Component.model_validate({"name": "leaps", "modulus": 7})
