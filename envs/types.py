@@ -27,6 +27,10 @@ class Message:
     role: str
     content: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.content, str):
+            raise TypeError(f"the content of a message is {self.content!r:.80}, expected text")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -58,6 +62,25 @@ class Problem:
             raise TypeError(f"a problem's answer is {self.answer!r}, expected text: write str(...) of it")
         if isinstance(self.solution, str):
             raise TypeError(f"a problem's solution is the text {self.solution[:40]!r}, expected a tuple of steps")
+        for step in self.solution:
+            if not isinstance(step, str):
+                raise TypeError(f"a step of a problem's solution is {step!r:.60}, expected text")
+        if isinstance(self.prompt, str):
+            texts = (self.prompt, self.answer)
+        elif isinstance(self.prompt, tuple) and self.prompt and all(isinstance(m, Message) for m in self.prompt):
+            texts = (*(message.content for message in self.prompt), self.answer)
+        else:
+            raise TypeError(
+                f"a problem's prompt is {self.prompt!r:.80}, expected text, or a tuple of Message(role, content)"
+            )
+        for text in (*texts, *self.solution):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"a problem holds {text[error.start]!r} ({text[max(0, error.start - 20) : error.start + 20]!r}): half "
+                    "a surrogate pair, which is no character"
+                ) from error
 
     @cached_property
     def id(self) -> str:

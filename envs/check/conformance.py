@@ -6,7 +6,7 @@ scorers that pay for nothing, spaces of problems too small to learn from. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from envs.check import checks
 from envs.check import responses as check_responses
@@ -42,6 +42,13 @@ def check_environment(
     if not isinstance(env, Environment):
         env = make(env)
     report = EnvReport(env.name or type(env).__name__)
+    if isinstance(env.verify, str | Mapping):
+        try:
+            env.verifier  # noqa: B018  # made at its first use, and kept
+        except (ValueError, TypeError) as error:
+            fix = "give `verify` the name of a verifier, its settings, a verifier, or a function (problem, answer)"
+            report.findings.append(Finding("the verifier", False, str(error), fix))
+            return report
     say("drawing problems")
     try:
         drawn = {level: checks.draw(env, num, seed, level) for level in (*env.levels, *env.ood_levels)}

@@ -94,7 +94,7 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
     """Responses without any skill earn next to nothing, at every level."""
     rng = random.Random(seed)
     levels: dict[int, dict[str, float]] = {}
-    paid = []
+    paid, no_shares = [], dict[str, float]()
     for level, problems in drawn.items():
         known = problems[: len(problems) // 2]
         seen = {problem.id for problem in known}
@@ -102,12 +102,17 @@ def check_probes(env: Environment, drawn: dict[int, list[Problem]], seed: int, r
         modal = _modal_rate(problems) if env.has_reference else 0.0
         allowed = max(PROBE_LIMIT, modal)
         earned = {name: earned_by(env, probe, asked) for name, probe in exploit_probes(env, known, rng).items()}
+        no_shares |= {name: rate for name, rate in earned.items() if not 0 <= rate <= 1}  # NaN is none either
+        earned = {name: rate if name not in no_shares else 1.0 for name, rate in earned.items()}
         levels[level] = {"most_frequent_answer": modal, "allowed": allowed, "asked": len(asked), **_best(earned)}
         for name, rate in earned.items():
             report.numbers.setdefault("probes", {})[name] = max(report.numbers.get("probes", {}).get(name, 0.0), rate)
             if binomial_tail(round(rate * len(asked)), len(asked), allowed) < PROBE_SIGNIFICANCE:
                 paid.append(f"{name} {rate:.1%} at level {level}, allowed {allowed:.1%}")
     report.numbers["probe_levels"] = levels
+    told = ", ".join(f"{name!r} has {rate:g}" for name, rate in list(no_shares.items())[:3])
+    detail = f"scores lie in [0, 1]{f', and the mean score of the probe {told}' if told else ''}"
+    yield Finding("scores are shares", not no_shares, detail, "a score is 1 for what is right and 0 else, never NaN")
     if env.has_reference:
         share = statistics.mean(_is_in_prompt(problem) for problems in drawn.values() for problem in problems)
         detail = f"it does in {share:.0%} of the problems; what copying it earns is among the probes"

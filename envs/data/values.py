@@ -15,7 +15,9 @@ from envs.types import Message
 SPLIT_NAMES = {"train": "train", "training": "train", "test": "test"}
 SPLIT_NAMES |= dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
 ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant"}
-ROLES |= {"model": "assistant", "tool": "tool"}
+ROLES |= {"model": "assistant", "bot": "assistant", "chatgpt": "assistant", "developer": "system"}
+ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
+TEXT_PARTS = ("text", "input_text", "output_text")
 _LEVEL = re.compile(r"(?:level\s*)?(\d{1,6})(?:\.0)?", re.IGNORECASE)
 _SHOWN = 60  # characters of a value in a message
 
@@ -58,7 +60,17 @@ def read_text(value: Any, what: str) -> str:
         raise ValueError(f"{what} is {_shown(value)}, expected text or a number")
     if not value.strip():
         raise ValueError(f"{what} is empty")
-    return value
+    return _whole_characters(value, what)
+
+
+def _whole_characters(text: str, what: str) -> str:
+    """The text, which can be written down: JSON may hold one half of a surrogate pair, which no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start].encode("unicode_escape", "surrogatepass").decode()
+        raise ValueError(f"{what} holds {half}, half a surrogate pair, which is no character") from error
+    return text
 
 
 def read_answers(value: Any, what: str) -> tuple[str, ...]:
@@ -89,16 +101,16 @@ def _message(value: Any, what: str) -> Message:
     if not isinstance(value, Mapping):
         raise ValueError(f"{what} is {_shown(value)}, expected an object with role and content")
     role, content = value.get("role", value.get("from")), value.get("content", value.get("value"))
-    if not isinstance(role, str) or role not in ROLES:
+    if not isinstance(role, str) or role.lower() not in ROLES:
         raise ValueError(f"{what} has the role {role!r}, expected one of {', '.join(ROLES)}")
     if isinstance(content, Sequence) and not isinstance(content, str):
         kinds = [part.get("type", "text") if isinstance(part, Mapping) else "?" for part in content]
-        if any(kind != "text" for kind in kinds):
+        if any(kind not in TEXT_PARTS for kind in kinds):
             raise ValueError(f"{what} has parts of the types {', '.join(map(str, kinds))}; only text is read")
         content = "\n".join(read_text(part.get("text"), f"{what}, a part") for part in content)
     if not isinstance(content, str):
         raise ValueError(f"{what} has the content {_shown(content)}, expected text")
-    return Message(ROLES[role], content)
+    return Message(ROLES[role.lower()], _whole_characters(content, what))
 
 
 def read_steps(value: Any, what: str) -> tuple[str, ...]:
@@ -106,7 +118,7 @@ def read_steps(value: Any, what: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
-        return tuple(line for line in value.splitlines() if line.strip())
+        return tuple(line for line in _whole_characters(value, what).splitlines() if line.strip())
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return tuple(read_text(item, f"{what}, step {i}") for i, item in enumerate(value, 1))
     raise ValueError(f"{what} is {_shown(value)}, expected text or a list of texts")

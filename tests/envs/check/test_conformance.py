@@ -15,7 +15,7 @@ from envs.check.conformance import check_environment
 from envs.check.responses import binomial_tail
 from envs.check.twins import check_twins
 from envs.registry import environment
-from envs.types import Step
+from envs.types import Message, Step
 from verifiers.algebra.arithmetic import evaluate
 from verifiers.types import Outcome, Verdict
 
@@ -422,6 +422,41 @@ def test_a_problem_of_the_wrong_types_is_refused_at_once():
         Problem("3 + 5?", 8)
     with pytest.raises(TypeError, match="expected a tuple of steps"):
         Problem("3 + 5?", "8", "3 + 5 = 8")
+    with pytest.raises(TypeError, match="a step of a problem's solution is 8, expected text"):
+        Problem("3 + 5?", "8", ("3 + 5", 8))
+    with pytest.raises(TypeError, match="expected text, or a tuple of Message"):
+        Problem(({"role": "user", "content": "3 + 5?"},), "8")
+    with pytest.raises(TypeError, match="expected text, or a tuple of Message"):
+        Problem(None, "8")
+    with pytest.raises(TypeError, match="the content of a message is None, expected text"):
+        Message("user", None)
+    with pytest.raises(ValueError, match="half a surrogate pair"):
+        Problem("3 \ud83d 5?", "8")
+
+
+def test_an_unknown_verifier_is_told_once():
+    class Misnamed(Sound):
+        verify = "numerik"
+
+    (found,) = check_environment(Misnamed(), **OPTIONS).problems
+    assert (found.check, "did you mean 'numeric'?" in found.detail) == ("the verifier", True)
+
+
+class NearIsHalfRight(Sound):
+    def grade(self, problem, response):
+        said = response.rpartition("####")[2].strip()
+        if said == problem.answer:
+            return Verdict(Outcome.CORRECT, 1.0, said)
+        try:
+            return Verdict(Outcome.WRONG, 1 / (1 + abs(float(said) - float(problem.answer))), said)
+        except ValueError:
+            return Verdict(Outcome.NO_ANSWER, 0.0)
+
+
+def test_a_score_that_is_no_number_is_told_with_the_probe_that_has_it():
+    found = {finding.check: finding for finding in check_environment(NearIsHalfRight(), **OPTIONS).problems}
+    assert "has nan" in found["scores are shares"].detail
+    assert "raised" not in found["wrong answers have no score"].detail
 
 
 @environment("levels_unread", levels=(1, 2), ood_levels=(3,))

@@ -184,6 +184,9 @@ def loaded(path, rows, **settings):
         ("answer", [], "at least one accepted answer"),
         ("answer", ["2", None], "item 2 is missing"),
         ("answer", "$$", "holds no answer"),
+        ("answer", "\ud83d", r"holds \\ud83d, half a surrogate pair"),
+        ("prompt", "What is \udc00 + 1?", r"holds \\udc00, half a surrogate pair"),
+        ("prompt", [{"role": "user", "content": "\ud800"}], "half a surrogate pair"),
         ("prompt", None, "expected text or a list of messages"),
         ("prompt", "", "empty"),
         ("prompt", 3, "expected text or a list of messages"),
@@ -248,6 +251,8 @@ def test_columns_within_columns_and_the_others(tmp_path):
         [{"from": "human", "value": "1 + 1?"}, {"from": "gpt", "value": "It is 2."}],
         [{"role": "user", "content": [{"type": "text", "text": "1 + 1?"}]}],
         [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}],
+        [{"role": "User", "content": "1 + 1?"}, {"role": "Assistant", "content": "2"}],
+        [{"role": "user", "content": [{"type": "input_text", "text": "1 + 1?"}]}, {"role": "bot", "content": "2"}],
     ],
 )
 def test_conversations_in_the_common_shapes(tmp_path, messages):
