@@ -77,9 +77,9 @@ class Problem:
             try:
                 text.encode()
             except UnicodeEncodeError as error:
+                around = text[max(0, error.start - 20) : error.start + 20]
                 raise ValueError(
-                    f"a problem holds {text[error.start]!r} ({text[max(0, error.start - 20) : error.start + 20]!r}): half "
-                    "a surrogate pair, which is no character"
+                    f"a problem holds {text[error.start]!r} ({around!r}), half a surrogate pair, which is no character"
                 ) from error
 
     @cached_property

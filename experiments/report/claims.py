@@ -4,6 +4,10 @@ All figures are of the frozen problems (the test, or validation problems while s
 validation problems that were asked during training; none is of training prompts, whose mix of levels a curriculum
 moves. A claim of several parts holds only if every part does: its p-value is the largest of theirs (intersection-union
 test; Berger 1982, Technometrics 24:295). The p-values of all claims of a report are adjusted together (Holm).
+
+Which claims there are follows from the config, before any figure is seen. That an arm is over-optimised (rises, peaks
+and falls) is foretold of the arm that KL holds least. Of others it is claimed only where every part of it was seen, and
+counted in the correction all the same, as if it had always been claimed: looking first buys no smaller p-value.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config.arms.kinds import RlArm
+from experiments.config.arms.rewards import PROXY
 from experiments.results.policy import PolicyResults
 from experiments.results.read import START, StudyResults, span
 from experiments.results.statistics.intervals import Difference, Interval, paired_difference
@@ -24,11 +29,23 @@ from experiments.run.evaluations import BEST_BY_VERIFIER
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence and the differences that must all lie above 0 for it to hold."""
+    """One sentence and the differences that must all lie above 0 for it to hold.
+
+    Attributes:
+        is_foretold: claimed whatever was seen; otherwise only where chance alone hardly shows all of it (p below .05).
+        unclaimed: the sentence where nothing is claimed.
+    """
 
     sentence: str
     measured: str
     parts: tuple[Difference, ...]
+    is_foretold: bool = True
+    unclaimed: str = ""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is claimed; it is corrected for either way."""
+        return self.is_foretold or self.p < ALPHA
 
     @property
     def p(self) -> float:
@@ -36,7 +53,9 @@ class Claim:
         return max(part.p if part.value > 0 else 1.0 for part in self.parts)
 
     def verdict(self, adjusted_p: float) -> str:
-        """The words "held", "not held" where an estimate lies on the other side, else "undecided"."""
+        """The words "held", "not held" where an estimate lies on the other side, else "undecided"; "not claimed"."""
+        if not self.is_made:
+            return "not claimed"
         if any(part.value <= 0 for part in self.parts):
             return "not held"
         return "held" if adjusted_p < ALPHA else "undecided"
@@ -50,14 +69,15 @@ def study_claims(results: StudyResults) -> list[dict[str, Any]]:
     if human is not None:
         claims.append(_imitation_claim(results, human))
         claims += [_passing_claim(results, name, human, kind) for name in trained for kind in ("sampled", "greedy")]
+    least_held = _least_held(results)
     for name in results.proxy_arms:
         if f"{name}/{BEST_BY_VERIFIER}" in results.policies:
-            claims.append(_hump_claim(results, name))
+            claims.append(_hump_claim(results, name, is_foretold=name in least_held))
         claims += [_early_claim(results, other, name) for other in trained[:1]]
     adjusted = holm({str(i): claim.p for i, claim in enumerate(claims)})
     return [
         {
-            "sentence": claim.sentence,
+            "sentence": claim.sentence if claim.is_made else claim.unclaimed,
             "measured": claim.measured,
             "p": claim.p,
             "adjusted_p": adjusted[str(i)],
@@ -120,7 +140,22 @@ def _early_claim(results: StudyResults, trained: str, name: str) -> Claim:
     )
 
 
-def _hump_claim(results: StudyResults, name: str) -> Claim:
+def _least_held(results: StudyResults) -> list[str]:
+    """The arms with a reward model of which over-optimisation is foretold: those that nothing, or KL least, holds.
+
+    Of arms that KL holds alike none is: the coefficient alone does not say what is little.
+    """
+    from rl.algorithms import ALGORITHMS, make  # torch
+
+    held: dict[str, float] = {}
+    for name, arm in results.experiment.arms.items():  # of the config, also where an arm is not done yet
+        component = arm.rl_over(results.experiment).algorithm
+        if isinstance(arm, RlArm) and arm.reward.name == PROXY and component.name in ALGORITHMS:
+            held[name] = getattr(make(component.name, **component.settings), "beta", 0.0)
+    return [name for name, beta in held.items() if beta == 0 or beta == min(held.values()) < max(held.values())]
+
+
+def _hump_claim(results: StudyResults, name: str, *, is_foretold: bool) -> Claim:
     """RLHF helps, then overfits: the peak is chosen on validation problems and confirmed on the frozen ones."""
     levels = results.headline
     start, last = results.policies[START], results.policies[name]
@@ -139,10 +174,13 @@ def _hump_claim(results: StudyResults, name: str) -> Claim:
     steps = sorted({card["step"] for card in cards if card is not None})
     at = f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps != [0] else ""
     while_ = ", while its proxy rises" if proxy is not None else ""
+    who = f"{name}{_labelled_by(results, name)}"
     return Claim(
-        f"{name}{_labelled_by(results, name)} rises, peaks{at} and falls {results.where}{while_}",
+        f"{who} rises, peaks{at} and falls {results.where}{while_}",
         measured,
         tuple(parts),
+        is_foretold,
+        f"{who} was not seen to rise, peak and fall {results.where}{while_}, and nothing of the kind is claimed",
     )
 
 

@@ -46,6 +46,7 @@ GLOSSARY = {
     "over the start": "verified share minus that of the start, paired by seed and problem.",
     "interval": "95 %, over problems, and over seeds where there are several; a difference is settled where 0 is out.",
     "held, not held, undecided": "p below 0.05, corrected for all claims; the estimate on the other side; neither.",
+    "not claimed": "not foretold and not seen; counted in the correction all the same.",
     "KL": "how far a policy has moved from the start, nats per completion.",
     "entropy": "how undecided the policy is about its next token, nats.",
     "verdicts": "ground-truth verdicts that training read; those that were only recorded are not counted.",

@@ -80,14 +80,19 @@ def test_one_level_may_be_the_headline(tmp_path):
 RISES = {0: [0.0] * 30, 8: [1.5] * 30, 20: [3.0] * 30}
 
 
-def rlhf_study(folder, *, peak, last, scores=RISES):
+HELD_BY_NOTHING = "arms.rlhf.rl.algorithm={name: grpo, kl: {beta: 0}}"
+HELD = "arms.rlhf.rl.algorithm={name: grpo, kl: {beta: 0.3}}"
+
+
+def rlhf_study(folder, *, peak, last, scores=RISES, held=HELD_BY_NOTHING):
     accuracies = {"sft": START, "rl": PAST, "rlhf": last, "rlhf/best-by-verifier": peak}
-    study = make_study(folder, accuracies, human=HUMAN)
+    study = make_study(folder, accuracies, human=HUMAN, overrides=[held])
     add_proxy(study, "rlhf", 0, step=8, scores=scores)
     return study
 
 
 PEAK = {1: 0.8, 2: 0.7, 3: 0.5, 4: 0.0}
+RISEN = {1: 0.9, 2: 0.9, 3: 0.8, 4: 0.0}  # above the peak, so that chance draws no fall
 
 
 def test_an_arm_that_rises_peaks_and_falls_is_told_so_with_its_step(tmp_path):
@@ -108,6 +113,37 @@ def test_an_arm_that_rises_peaks_and_falls_is_told_so_with_its_step(tmp_path):
 def test_without_one_of_its_parts_the_hump_is_not_held(tmp_path, peak, last, scores):
     claim = the(claims_of(rlhf_study(tmp_path / "a", peak=peak, last=last, scores=scores)), "peaks at step 8")
     assert claim["verdict"] != "held"
+
+
+@pytest.mark.parametrize("held", [HELD, HELD_BY_NOTHING])
+def test_over_optimisation_of_a_held_arm_is_claimed_only_where_it_was_seen(tmp_path, held):
+    fallen = {**START, 1: 0.1, 2: 0.0}
+    seen = the(claims_of(rlhf_study(tmp_path / "fell", peak=PEAK, last=fallen, held=held)), "falls")
+    assert seen["verdict"] == "held"
+    word, verdict = ("nothing of the kind is claimed", "not claimed") if held == HELD else ("falls", "not held")
+    assert the(claims_of(rlhf_study(tmp_path / "stays", peak=PEAK, last=RISEN, held=held)), word)["verdict"] == verdict
+
+
+def test_what_is_not_claimed_is_corrected_for_all_the_same(tmp_path):
+    told = [
+        claims_of(rlhf_study(tmp_path / held[-4:-2], peak=PEAK, last=RISEN, held=held))
+        for held in (HELD, HELD_BY_NOTHING)
+    ]
+    assert [claim["adjusted_p"] for claim in told[0]] == [claim["adjusted_p"] for claim in told[1]]
+    assert len(told[0]) == 5  # imitation, RL above it twice, the arm's own, RL above the arm
+
+
+def test_the_least_held_of_several_arms_is_foretold_to_be_over_optimised(tmp_path):
+    accuracies = {"sft": START, "rl": PAST}
+    for name in ("rlhf", "loose"):
+        accuracies |= {name: RISEN, f"{name}/best-by-verifier": PEAK}
+    loose = "arms.loose={method: rl, reward: proxy, rl: {algorithm: {name: grpo, kl: {beta: 0.01}}}}"
+    study = make_study(tmp_path / "a", accuracies, human=HUMAN, overrides=[HELD, loose])
+    for name in ("rlhf", "loose"):
+        add_proxy(study, name, 0, step=8, scores=RISES)
+    claims = claims_of(study)
+    assert the(claims, "loose rises, peaks")["verdict"] == "not held"
+    assert the(claims, "rlhf was not seen")["verdict"] == "not claimed"
 
 
 def test_rl_must_beat_rlhf_where_it_was_best_too(tmp_path):
