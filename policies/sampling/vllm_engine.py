@@ -24,6 +24,7 @@ from policies.types import Request, Sampling
 INSTALL = "it wants an environment of its own, which `make vllm` makes (docs/cluster.md)"
 SEEDS = 1 << 62
 CPU_CACHE_GIGABYTES = "2"
+BATCHED_TOKENS = 8192  # of a step, at least
 
 
 class VllmSampler:
@@ -57,6 +58,7 @@ class VllmSampler:
 
         self._vllm: Any = vllm
         context = policy.model.config.get_text_config().max_position_embeddings
+        is_cpu = policy.device.type == "cpu"
         self._llm: Any = vllm.LLM(
             model=str(folder),
             **{
@@ -64,7 +66,10 @@ class VllmSampler:
                 "max_model_len": context,
                 "max_num_seqs": max_rows,
                 "enable_prefix_caching": True,
-                "enforce_eager": policy.device.type == "cpu",
+                "enforce_eager": is_cpu,
+                # a prompt in pieces draws a token too early and sets its seed back, which vLLM cannot do on CPUs
+                "enable_chunked_prefill": not is_cpu,
+                "max_num_batched_tokens": max(context, BATCHED_TOKENS),
                 "logprobs_mode": "processed_logprobs",  # of the distribution that is sampled from
                 "seed": 0,
                 "disable_log_stats": True,
