@@ -17,6 +17,7 @@ from typing import TextIO
 PREFIX = "beyond-ray-"
 LOCK = ".lock"
 LONGEST = 40  # characters of the folder's path: below it, paths of sockets have up to 64 more, and 103 are allowed
+OLD_SECONDS = 600.0  # until a folder without a lock is nobody's
 PATIENCE_SECONDS = 5.0  # for Ray's processes to end, which write there until then
 
 
@@ -52,12 +53,23 @@ class SessionFolder:
 
 
 def _sweep(place: Path) -> None:
-    """Removes folders whose process is gone."""
-    for lock_file in place.glob(f"{PREFIX}*/{LOCK}"):
-        folder = lock_file.parent
+    """Removes folders whose process is gone.
+
+    One without a lock was removed already, and a daemon that was ending wrote there once more.
+    """
+    for folder in place.glob(f"{PREFIX}*"):
+        if not (folder / LOCK).exists() and not _is_old(folder):
+            continue  # it may be another process's, which is about to lock it
         if (lock := _locked(folder)) is not None:
             shutil.rmtree(folder, ignore_errors=True)  # of another user: theirs to remove
             lock.close()
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > OLD_SECONDS
+    except OSError:  # gone
+        return False
 
 
 def _locked(folder: Path) -> TextIO | None:

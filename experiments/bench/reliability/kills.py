@@ -17,7 +17,7 @@ from typing import Any
 from experiments.bench.reliability.subject import content, differences, start
 
 GRAIN_SECONDS = 0.003
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0  # Ray alone takes minutes to start on a machine that does much else
 GRACE_SECONDS = 30.0  # for processes of a killed study to end by themselves
 MODES = {
     "inline": ("arms={online-dpo: {method: online_dpo}, expert: {method: expert_iteration}}",),
@@ -82,7 +82,11 @@ def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     study = folder / "killed"
     for moment in moments_of(mode):
         process = start(study, settings, resume=(study / "config.yaml").exists())
-        row = _kill_at(process, moment, study)
+        try:
+            row = _kill_at(process, moment, study)
+        except TimeoutError as error:
+            troubles.append(str(error))
+            break
         say(f"{mode}: {moment}: {row['end']}")
         kills.append({"at": str(moment), **row})
         if row["end"] == "ended" and row["code"]:
@@ -160,9 +164,13 @@ def command_of(pid: int) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """False too for Ray's two agents, which do nothing and take a minute to see that they are alone."""
+    """False too for Ray's two agents, which do nothing and take a minute to see that they are alone.
+
+    They are called ray::DashboardAgent and ray::RuntimeEnvAgent once they are up, and by their scripts before.
+    """
     try:
-        is_agent = b"Agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        named = Path(f"/proc/{pid}/cmdline").read_bytes()
+        is_agent = any(name in named for name in (b"Agent", b"dashboard/agent.py", b"runtime_env/agent/main.py"))
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" and not is_agent
     except OSError:  # it ended
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FIRST_VERSION = 1 << 32  # weights that are published outside of training are numbered by the process
 CLOCKS = {"wall_seconds", "seconds", "cpu_seconds", "speed", "seconds_per_step"}
 CLOCK_FAMILIES = ("time/", "speed/", "workers/", "expert_iteration/seconds")
+OF_THE_MACHINE = re.compile(r"no result for \d+ s; waiting|step \d+: worker-\d+ (died and was replaced|is given up)")
 SMALL = (
     *("rl.steps=6", "rl.checkpoint_every=2", "rl.evaluate_every=3", "rl.problems_per_step=4", "rl.group_size=4"),
     *("evaluation.problems_per_level=2", "evaluation.num_samples=2", "evaluation.validation_problems=4"),
@@ -67,12 +69,18 @@ def _value(path: Path) -> Any:
     raw = path.read_bytes()
     try:
         if path.suffix == ".jsonl":
-            return [without_clocks(json.loads(line)) for line in raw.decode().splitlines()]
+            rows = [without_clocks(json.loads(line)) for line in raw.decode().splitlines()]
+            return [row for row in rows if not (path.name == "warnings.jsonl" and _is_of_the_machine(row))]
         if path.suffix == ".json":
             return without_clocks(json.loads(raw))
     except ValueError:  # damaged, and left so
         pass
     return hashlib.sha256(raw).hexdigest()
+
+
+def _is_of_the_machine(row: Any) -> bool:
+    """Whether a warning tells of a wait or of a worker's life, which no result depends on."""
+    return isinstance(row, Mapping) and OF_THE_MACHINE.match(str(row.get("message"))) is not None
 
 
 def without_clocks(value: Any) -> Any:

@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from matplotlib.figure import Figure
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from experiments.__main__ import main
 from experiments.bench.reliability.subject import command, content, without_clocks
+from experiments.config.experiment import Experiment
 from experiments.report import charts
+from experiments.study import run
+from experiments.study.before.lengths import check_lengths
 
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 600  # a stage may be trained anew, on a machine that does much else
 ERROR_LINES = 6  # an error is a sentence or two, folded by nobody
+COUNTED: set[str] = set()  # experiments whose prompts were counted; the count depends on the settings alone
 EVAL = ("--env", "leaps?modulus=11&levels=1-2&ood_levels=3", "-n", "2", "-k", "4", "--max-new-tokens", "20")
 
 
@@ -79,16 +83,23 @@ def _deadline() -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def _undrawn(_: Figure, file: Any, **settings: Any) -> None:
+def _undrawn(_: FigureCanvasSVG, file: Any, **settings: Any) -> None:
     file.write("<svg></svg>")
+
+
+def _check_lengths_once(experiment: Experiment) -> None:
+    if repr(experiment) not in COUNTED:
+        check_lengths(experiment)
+        COUNTED.add(repr(experiment))
 
 
 def resume(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
     """`beyond study --resume`; its results are the files of the study, but for the damaged one.
 
-    The charts of its report are left out, which take longer than the rest: `report` is asked for them.
+    The charts of its report are left out, and prompts are counted once, which take longer than the rest: `report` is
+    asked for the charts.
     """
-    with patch.object(charts, "study_charts", lambda *_: {}):
+    with patch.object(charts, "study_charts", lambda *_: {}), patch.object(run, "check_lengths", _check_lengths_once):
         code, text = call(command(study, settings, resume=True))
     return Answer(code, text, content(study, without=damaged))
 
@@ -104,7 +115,7 @@ def report(study: Path, damaged: str, settings: Sequence[str]) -> Answer:
 
     Charts are made and not drawn: the page holds their points too, and drawing takes most of the time.
     """
-    with patch.object(Figure, "savefig", _undrawn):
+    with patch.object(FigureCanvasSVG, "print_svg", _undrawn):
         code, text = call(["report", str(study)])
     files = [study / f"report.{kind}" for kind in ("html", "md", "json")]
     return Answer(code, text, [path.read_bytes() for path in files if path.is_file()] if code == 0 else None)

@@ -66,6 +66,19 @@ def test_contents_are_compared_without_times(tmp_path):
     assert differences({}, first) == ["seed-0/metrics.jsonl is left over"]
 
 
+def test_warnings_of_a_wait_are_of_the_machine_and_others_are_not(tmp_path):
+    waits = "no result for 31 s; waiting for 1 shard(s) [0]; workers: worker-0 restarting, start (31.0 s)"
+    died = "step 3: worker-1 died and was replaced, once so far; last: it was killed"
+    signal = "step 1: 100% of groups have no advantage (0% all right, 100% all wrong): change the problems' level"
+    for name, messages in (("a", [signal]), ("b", [waits, signal, died]), ("c", [signal, signal])):
+        (tmp_path / name).mkdir()
+        rows = [{"stage": "rl", "step": 1, "message": message} for message in messages]
+        (tmp_path / name / "warnings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, waited, twice = (content(tmp_path / name) for name in "abc")
+    assert differences(first, waited) == []
+    assert len(differences(first, twice)) == 1
+
+
 def test_a_moment_has_come_when_its_log_is_long_enough(tmp_path):
     log = tmp_path / "seed-0" / "rl" / "metrics.jsonl"
     assert not Moment("rl/metrics.jsonl", 2).has_come(tmp_path)

@@ -1,8 +1,10 @@
 """What a Ray of our own writes to the disk goes with it."""
 
 import glob
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -39,6 +41,17 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert killed not in (living.path, next_one.path)
     living.remove()
     next_one.remove()
+
+
+def test_what_a_daemon_wrote_after_its_folder_was_removed_goes_with_the_next(place):
+    left, fresh = place / f"{PREFIX}left", place / f"{PREFIX}fresh"
+    for folder in (left, fresh):
+        (folder / "session" / "logs").mkdir(parents=True)
+    an_hour_ago = time.time() - 3600
+    os.utime(left, (an_hour_ago, an_hour_ago))
+    folder = SessionFolder()
+    assert set(place.iterdir()) == {fresh, folder.path}  # the fresh one may be about to be locked by its process
+    folder.remove()
 
 
 def test_a_path_that_is_too_long_for_sockets_is_not_taken(tmp_path, monkeypatch):
