@@ -66,7 +66,7 @@ class Problem:
             if not isinstance(step, str):
                 raise TypeError(f"a step of a problem's solution is {step!r:.60}, expected text")
         if isinstance(self.prompt, str):
-            texts = (self.prompt, self.answer)
+            texts: tuple[str, ...] = (self.prompt, self.answer)
         elif isinstance(self.prompt, tuple) and self.prompt and all(isinstance(m, Message) for m in self.prompt):
             texts = (*(message.content for message in self.prompt), self.answer)
         else:

@@ -18,7 +18,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -53,6 +53,28 @@ PROMPTS, GROUP_SIZE, MAX_NEW_TOKENS = 32, 8, 64
 SETTINGS: dict[str, Any] = {"lr": 1e-5, "betas": (0.9, 0.95)}
 
 
+@dataclass(frozen=True)
+class StepWork:
+    """The step that both do.
+
+    Attributes:
+        folder: of the policy.
+        env: gives the problems, and grades by `parity_reward`.
+    """
+
+    folder: str
+    env: Environment
+    num_problems: int = PROMPTS
+    group_size: int = GROUP_SIZE
+    max_new_tokens: int = MAX_NEW_TOKENS
+    micro_tokens: int = 16384
+
+    @property
+    def rows(self) -> int:
+        """Completions of a step."""
+        return self.num_problems * self.group_size
+
+
 class Parity(Environment):
     """Prompts of 8 to 24 words; a response with an even number of words is right."""
 
@@ -64,8 +86,13 @@ class Parity(Environment):
 
     def grade(self, problem: Problem, response: str) -> Verdict:
         """CORRECT for an even number of words: it takes next to no time to grade."""
-        right = parity_reward(response)
-        return Verdict(Outcome.CORRECT if right else Outcome.WRONG, right)
+        return parity_verdict(response)
+
+
+def parity_verdict(response: str) -> Verdict:
+    """CORRECT for an even number of words."""
+    right = parity_reward(response)
+    return Verdict(Outcome.CORRECT if right else Outcome.WRONG, right)
 
 
 def parity_reward(text: str) -> float:
@@ -73,9 +100,9 @@ def parity_reward(text: str) -> float:
     return float(len(text.split()) % 2 == 0)
 
 
-def parity_rewards(completions: list[str], **_: Any) -> list[float | None]:
-    """The same, as trl calls it."""
-    return [parity_reward(text) for text in completions]
+def parity_rewards(completions: list[Any], **_: Any) -> list[float | None]:
+    """The same, as trl calls it: with texts, or with messages."""
+    return [parity_reward(text if isinstance(text, str) else text[0]["content"]) for text in completions]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,11 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         workers = make_workers(options.executor, spec, options.workers)
         try:
+            work = StepWork(folder, Parity())
+            ours = {"threads": options.threads, "autocast": options.autocast, "staleness": options.staleness}
             frozen = compare(folder, workers)
             print(f"frozen batch: {frozen}", flush=True)
             turns = []
             for turn in range(options.repeats):
-                turns.append((time_trl(folder, turn, options), time_ours(folder, workers, turn, options)))
+                trl = time_trl(work, turn, threads=options.trl_threads, is_half=options.autocast is not None)
+                turns.append((trl, time_ours(work, workers, turn, **ours)))
                 print(f"turn {turn}: trl {turns[-1][0]}, ours {turns[-1][1]}", flush=True)
         finally:
             workers.close()
@@ -132,11 +162,11 @@ def summarise(turns: Sequence[tuple[Timing, Timing]], frozen: dict[str, float]) 
 
 
 class StepClock(SilentRecorder):
-    """Times one step of a stage: from the record of the one before to its own."""
+    """Times one step of a stage, of so many rows: from the record of the one before to its own."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, rows: int) -> None:
         super().__init__()
-        self.step, self.clock = step, Clock()
+        self.step, self.num_rows, self.clock = step, rows, Clock()
         self.timing: Timing | None = None
 
     def metrics(self, stage: str, step: int, values: Any) -> None:
@@ -145,25 +175,33 @@ class StepClock(SilentRecorder):
         if step == self.step - 1:
             self.clock.start()
         elif step == self.step:
-            self.timing = self.clock.elapsed(values["completion/tokens_mean"] * PROMPTS * GROUP_SIZE)
+            self.timing = self.clock.elapsed(values["completion/tokens_mean"] * self.num_rows)
 
 
-def time_ours(folder: str, workers: Workers, turn: int, options: argparse.Namespace) -> Timing:
+def time_ours(
+    work: StepWork,
+    workers: Workers,
+    turn: int,
+    *,
+    threads: int = 1,
+    autocast: str | None = None,
+    staleness: int = 0,
+) -> Timing:
     """The second of two steps of `rl.train`; a later one when sampling runs ahead."""
-    torch.set_num_threads(options.threads)
-    recorder = StepClock(2 + options.staleness)
+    torch.set_num_threads(threads)
+    recorder = StepClock(2 + staleness, work.rows)
     Training(
-        learner=our_learner(load_policy(folder), options.autocast),
+        learner=our_learner(load_policy(work.folder), autocast, work.micro_tokens),
         workers=workers,
-        problems=Curriculum(Parity(), seed=turn),
+        problems=Curriculum(work.env, seed=turn),
         reward=VerifierReward(),
         settings=TrainSettings(
-            steps=2 + 2 * options.staleness,
+            steps=2 + 2 * staleness,
             rollouts=RolloutSettings(
-                max_staleness=options.staleness,
-                problems_per_step=PROMPTS,
-                group_size=GROUP_SIZE,
-                sampling=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+                max_staleness=staleness,
+                problems_per_step=work.num_problems,
+                group_size=work.group_size,
+                sampling=Sampling(max_new_tokens=work.max_new_tokens),
             ),
         ),
         recorder=recorder,
@@ -172,25 +210,26 @@ def time_ours(folder: str, workers: Workers, turn: int, options: argparse.Namesp
     return recorder.timing
 
 
-def our_learner(policy: CausalPolicy, autocast: str | None = None) -> Learner:
+def our_learner(policy: CausalPolicy, autocast: str | None = None, micro_tokens: int = 16384) -> Learner:
     """GRPO as trl computes it: group deviation, clip 0.2, mean over completions of means over tokens."""
-    return Learner(Models(policy), make("grpo"), LearnerSettings(OptimizerSettings(**SETTINGS), autocast=autocast))
+    settings = LearnerSettings(OptimizerSettings(**SETTINGS), autocast=autocast, micro_tokens=micro_tokens)
+    return Learner(Models(policy), make("grpo"), settings)
 
 
 # ---------------------------------------------------------------------- trl
 
 
-def trl_trainer(folder: str, output: str, seed: int, *, is_half: bool = False, callback: Any = None) -> Any:
+def trl_trainer(work: StepWork, output: str, seed: int, *, is_half: bool = False, callback: Any = None) -> Any:
     """A GRPOTrainer with the same setting, for two steps."""
-    problems = Curriculum(Parity(), seed=seed).problems(0, 2 * PROMPTS)
+    problems = Curriculum(work.env, seed=seed).problems(0, 2 * work.num_problems)
     return make_trainer(
-        folder,
+        work.folder,
         output,
-        [{"prompt": problem.text} for problem in problems],
+        [{"prompt": prompt_as_rows(problem)} for problem in problems],
         parity_rewards,
-        num_problems=PROMPTS,
-        group_size=GROUP_SIZE,
-        max_new_tokens=MAX_NEW_TOKENS,
+        num_problems=work.num_problems,
+        group_size=work.group_size,
+        max_new_tokens=work.max_new_tokens,
         max_steps=2,
         lr=SETTINGS["lr"],
         seed=seed,
@@ -199,9 +238,16 @@ def trl_trainer(folder: str, output: str, seed: int, *, is_half: bool = False, c
     )
 
 
-def time_trl(folder: str, turn: int, options: argparse.Namespace) -> Timing:
+def prompt_as_rows(problem: Problem) -> str | list[dict[str, str]]:
+    """A prompt as text, or as messages for the model's chat template."""
+    if isinstance(problem.prompt, str):
+        return problem.prompt
+    return [{"role": message.role, "content": message.content} for message in problem.prompt]
+
+
+def time_trl(work: StepWork, turn: int, *, threads: int = 1, is_half: bool = False) -> Timing:
     """The second of two optimizer steps of GRPOTrainer, generation included."""
-    torch.set_num_threads(options.trl_threads)
+    torch.set_num_threads(threads)
 
     class SecondStep(transformers.TrainerCallback):
         """Stops the clock at the end of each step; the last one counts."""
@@ -219,11 +265,11 @@ def time_trl(folder: str, turn: int, options: argparse.Namespace) -> Timing:
 
     callback = SecondStep()
     with tempfile.TemporaryDirectory() as output:
-        trainer = trl_trainer(folder, output, turn, is_half=options.autocast is not None, callback=callback)
+        trainer = trl_trainer(work, output, turn, is_half=is_half, callback=callback)
         trainer.train()
         mean_length = trainer.state.log_history[-1]["completions/mean_length"]
     assert callback.timing is not None
-    return replace(callback.timing, amount=mean_length * PROMPTS * GROUP_SIZE)
+    return replace(callback.timing, amount=mean_length * work.rows)
 
 
 # ---------------------------------------------------------------------- the same loss
@@ -252,7 +298,7 @@ def compare(folder: str, workers: Workers) -> dict[str, float]:
     before = {name: parameter.detach().clone() for name, parameter in policy.model.named_parameters()}
     ours = learner.step(batch)
     with tempfile.TemporaryDirectory() as output:
-        trainer = trl_trainer(folder, output, 0)
+        trainer = trl_trainer(StepWork(folder, Parity()), output, 0)
         trainer.model.load_state_dict(before)
         trainer.model.eval()
         loss = trainer._compute_loss(trainer.model, trl_inputs(batch, policy.pad_id))

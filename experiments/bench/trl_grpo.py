@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -15,7 +15,7 @@ MICRO_ROWS = 32  # rows per forward and backward pass
 def make_trainer(
     folder: str,
     output: str,
-    rows: Sequence[dict[str, str]],
+    rows: Sequence[Mapping[str, Any]],
     reward: Callable[..., list[float | None]],
     *,
     num_problems: int,
@@ -65,7 +65,7 @@ def make_trainer(
         model=AutoModelForCausalLM.from_pretrained(folder),
         reward_funcs=reward,
         args=config,
-        train_dataset=Dataset.from_list(list(rows)),
+        train_dataset=Dataset.from_list([dict(row) for row in rows]),
         processing_class=AutoTokenizer.from_pretrained(folder),
         callbacks=[callback] if callback else None,
     )
