@@ -29,6 +29,8 @@ SLOW_MILLISECONDS = 5.0
 MIN_SPACE = 300  # problems of a level, of which one in twenty is for testing
 MIN_PAIRS = 3  # equal problems among those drawn, from which on the estimate of the space is taken seriously
 CLOSE_SHARE = 0.9  # of the problems: so many take both neighbours of their answer where it is hardly compared
+TWIN_FACTOR = 10  # training problems for each of a level that is tested, among which its twins are looked for
+TWIN_SECONDS = 3.0  # of processor time for drawing them, all levels together
 MIN_CORRUPTED = 0.5  # share of problems with worked answers of which a wrong solution must be found
 
 
@@ -251,7 +253,8 @@ def check_splits(
     fix = "widen the ranges that generate draws from, or leave the level out"
     yield Finding("every split has problems", not missing, "; ".join(missing[:3]) or "at every level", fix)
     if env.max_turns == 1:  # a game may hide what is asked
-        yield from check_twins(by_split["train"], by_split["test"])
+        more = _more_training(env, num * TWIN_FACTOR, seed) if not missing else []
+        yield from check_twins([*by_split["train"], *more], by_split["test"])
     report.numbers["duplicates"], report.numbers["space"] = {}, {}
     small = []
     for level, problems in drawn.items():
@@ -267,6 +270,18 @@ def check_splits(
     if small:
         detail += f", too small at level {', '.join(map(str, small))} (expected {MIN_SPACE} problems)"
     yield Finding("space is large enough", not small, detail, fix)
+
+
+def _more_training(env: Environment, num: int, seed: int) -> list[Problem]:
+    """Up to `num` training problems of each level, as many as are drawn in TWIN_SECONDS: runs train on thousands."""
+    problems: list[Problem] = []
+    for level in env.levels:
+        ends = time.process_time() + TWIN_SECONDS / len(env.levels)
+        for problem in env.problems(num, split="train", seed=seed, level=level):
+            problems.append(problem)
+            if time.process_time() > ends:
+                break
+    return problems
 
 
 def check_demonstrator(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:

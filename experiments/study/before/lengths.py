@@ -6,10 +6,8 @@ counted; of environments that draw without end, some problems of every level are
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from envs.environment import Environment
 from envs.long_prompts import PromptRoom, cut_to_room
@@ -20,16 +18,12 @@ from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
 from experiments.run.terminal import tell
 from experiments.stages.problems import EVALUATION_SEED
-from policies.causal import CausalPolicy, load_reader
-from policies.pretrained.prompting import with_template_settings
-from policies.tiny import TinyConfig, build_tiny
+from experiments.study.before.models import NamedModel, NotAtHandError, models_of
+from experiments.study.before.recorded import check_recorded
+from policies.causal import CausalPolicy
 from rl.workers.conversations import encode_prompt
 
 DRAWN = 32  # problems of a level, part and split, where they are drawn without end
-
-
-class NotAtHandError(UserError):
-    """The tokenizer of a model of a hub, which is not here: a run would fetch it, and a check goes on without."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +53,25 @@ class _Measured:
         return self.env.place_of(self.drawn)
 
 
-def reader_of(experiment: Experiment, env: Environment) -> CausalPolicy:
-    """What encodes for the policy of the config; it has no weights worth anything.
+@dataclass(frozen=True)
+class _Narrowest:
+    """The model and the limit that leave least room for the prompts of a split."""
 
-    Raises:
-        UserError: its tokenizer or its config cannot be loaded.
-    """
-    section = experiment.policy
-    if section.tiny is not None:
-        return build_tiny(TinyConfig(**section.tiny.model_dump()), vocabulary=env.vocabulary(), seed=0)
-    assert section.path is not None
-    try:
-        reader = load_reader(section.path, trust_remote_code=section.trust_remote_code)
-        with_template_settings(reader.tokenizer, section.chat_template_kwargs)
-        return reader
-    except (OSError, ValueError) as error:
-        kind = NotAtHandError if _is_of_a_hub(section.path) else UserError
-        raise kind(f"policy.path: {' '.join(str(error).split())[:300]}") from error
+    model: NamedModel
+    limit: _Limit
+
+    @property
+    def room(self) -> int:
+        """Tokens that are left for a prompt."""
+        assert self.model.reader.context is not None
+        return self.model.reader.context - self.limit.tokens
 
 
 def fitted_env(experiment: Experiment) -> tuple[EnvSpec, Environment]:
-    """The environment whose problems have room in the policy's context, and the spec that travels to workers."""
+    """The environment whose problems have room in every model's context, and the spec that travels to workers."""
     spec, env = build_env(experiment.env)
-    room = room_of(experiment, reader_of(experiment, env))
+    models = models_of(experiment, env)
+    room = _room(_narrowest(experiment, models), models[0].reader, experiment)
     if room is not None:
         try:
             env.fit(room)
@@ -90,59 +80,68 @@ def fitted_env(experiment: Experiment) -> tuple[EnvSpec, Environment]:
     return spec, env
 
 
-def room_of(experiment: Experiment, reader: CausalPolicy) -> PromptRoom | None:
-    """The room that the policy's context leaves for prompts; None where no context is known.
+def _narrowest(experiment: Experiment, models: Sequence[NamedModel]) -> dict[str, _Narrowest]:
+    """Split -> what leaves least room there; empty where no context is known.
 
     Raises:
-        UserError: a completion of the allowed length alone fills the context.
+        UserError: a completion of the allowed length alone fills a context.
     """
-    context = reader.context
-    if context is None:
+    found: dict[str, _Narrowest] = {}
+    for model in models:
+        if model.reader.context is None:
+            continue
+        for split, limit in _limits(experiment, model.arm).items():
+            here = _Narrowest(model, limit)
+            if here.room < 1:
+                raise UserError(
+                    f"{limit.setting} is {limit.tokens}, and {model.context_in_words}: there is no room for a prompt; "
+                    f"lower the limit, {model.remedy}"
+                )
+            if split not in found or here.room < found[split].room:
+                found[split] = here
+    return found
+
+
+def _room(narrowest: Mapping[str, _Narrowest], reader: CausalPolicy, experiment: Experiment) -> PromptRoom | None:
+    """The room that contexts leave for prompts; None where no context is known."""
+    if not narrowest:
         return None
-    limits = _limits(experiment)
-    for limit in limits.values():
-        if limit.tokens >= context:
-            raise UserError(
-                f"{limit.setting} is {limit.tokens}, and the model's context is {context}: there is no room for a "
-                f"prompt; {_remedy(experiment)}"
-            )
 
     def count(problem: Problem, source: Environment) -> int:
         """Tokens of the prompt, and those by which a solution that is imitated is longer than completions may be."""
         tokens = len(encode_prompt(reader, problem))
         if experiment.imitation is not None and problem.split == "train":
-            tokens += max(0, _solution_tokens(reader, source, problem) - limits["train"].tokens)
+            tokens += max(0, _solution_tokens(reader, source, problem) - narrowest["train"].limit.tokens)
         return tokens
 
-    return PromptRoom(count, {split: context - limit.tokens for split, limit in limits.items()})
+    return PromptRoom(count, {split: here.room for split, here in narrowest.items()})
 
 
 def check_lengths(experiment: Experiment) -> None:
-    """Counts prompts and worked solutions; says which prompts are left out or cut, and which solutions are too long.
+    """Counts prompts, worked solutions and recorded labels; says what is left out or cut, and which are too long.
 
     Raises:
-        UserError: there is no room for a prompt, and `env.long_prompts` does not say what to do about it.
+        UserError: there is no room for a prompt, and `env.long_prompts` does not say what to do about it; or none for
+            a recorded completion.
     """
     env = build_env(experiment.env)[1]
     try:
-        reader = reader_of(experiment, env)
+        models = models_of(experiment, env)
     except NotAtHandError as error:
         tell(f"prompts are not counted, since the tokenizer is not at hand: {error}")  # a run would fetch it
         return
-    room = room_of(experiment, reader)
+    reader = models[0].reader
+    narrowest = _narrowest(experiment, models)
+    room = _room(narrowest, reader, experiment)
     drawn = {split: list(_problems(experiment, env, split)) for split in _levels(experiment, env)}
     if room is not None:
-        _check_prompts(experiment, reader, room, drawn)
+        _check_prompts(narrowest, reader, room, drawn)
     _compare_solutions(experiment, reader, drawn)
-
-
-def _is_of_a_hub(path: str) -> bool:
-    """Whether a path reads as the id of a model on a hub, `owner/name`, and is no folder here."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", path) is not None and not Path(path).exists()
+    check_recorded(experiment, reader)
 
 
 def _check_prompts(
-    experiment: Experiment,
+    narrowest: Mapping[str, _Narrowest],
     reader: CausalPolicy,
     room: PromptRoom,
     drawn: dict[str, list[tuple[Environment, Problem]]],
@@ -154,7 +153,7 @@ def _check_prompts(
     every = [each for found in long.values() for each in found]
     refused = [each for each in every if each.env.long_prompts == "refuse"]
     if refused:
-        raise UserError(_refusal(experiment, reader, room, refused, sum(map(len, drawn.values()))))
+        raise UserError(_refusal(narrowest, reader, room, refused, sum(map(len, drawn.values()))))
     for what, done in (("drop", "left out"), ("cut", "cut at their beginning")):
         found = {
             split: [each for each in each_split if each.env.long_prompts == what] for split, each_split in long.items()
@@ -179,16 +178,22 @@ def _check_prompts(
         if is_dropped and len(is_dropped) == len(drawn[split]) and all(is_dropped):
             raise UserError(
                 f"env: all {len(is_dropped)} {split} prompts are longer than {room.limit(split)} tokens, for which the "
-                f"policy has room, and env.long_prompts is drop: nothing is left; {_remedy(experiment)}"
+                f"policy has room, and env.long_prompts is drop: nothing is left; lower the limit, "
+                f"{narrowest[split].model.remedy}"
             )
 
 
 def _refusal(
-    experiment: Experiment, reader: CausalPolicy, room: PromptRoom, refused: Sequence[_Measured], num: int
+    narrowest: Mapping[str, _Narrowest],
+    reader: CausalPolicy,
+    room: PromptRoom,
+    refused: Sequence[_Measured],
+    num: int,
 ) -> str:
     worst = max(refused, key=lambda each: each.tokens)
     first = refused[0]
-    limit = _limits(experiment)[first.drawn.split]
+    here = narrowest[first.drawn.split]
+    limit, model = here.limit, here.model
     more = ""
     if len(refused) > 1:
         more = f"; {len(refused)} of {num:,} counted prompts are too long, up to {worst.tokens:,} ({worst.place})"
@@ -197,8 +202,8 @@ def _refusal(
     if prompt <= room.limit(first.drawn.split):
         what += f", and with the worked solution that is imitated it needs room for {first.tokens:,}"
     return (
-        f"env: {first.place}: {what}, {limit.setting} is {limit.tokens}, and the model's context is {reader.context}: "
-        f"there is room for {room.limit(first.drawn.split):,}{more}. Shorten it, {_remedy(experiment)}, or say what to "
+        f"env: {first.place}: {what}, {limit.setting} is {limit.tokens}, and {model.context_in_words}: "
+        f"there is room for {here.room:,}{more}. Shorten it, lower the limit, {model.remedy}, or say what to "
         "do about it: env.long_prompts=drop leaves such problems out, cut leaves out the beginning of their questions"
     )
 
@@ -251,13 +256,15 @@ def _levels(experiment: Experiment, env: Environment) -> dict[str, tuple[int, ..
     return {"train": env.levels, "validation": env.levels, section.split: tuple(dict.fromkeys(tested))}
 
 
-def _limits(experiment: Experiment) -> dict[str, _Limit]:
-    """Split -> the longest completion that is asked for on its problems."""
+def _limits(experiment: Experiment, student: str = "") -> dict[str, _Limit]:
+    """Split -> the longest completion that is asked for on its problems, of a student or (default) of the policy."""
     tested = _Limit(experiment.evaluation.sampling.max_new_tokens, "evaluation.sampling.max_new_tokens")
     trained = _Limit(0, "")
-    if experiment.imitation is not None and experiment.imitation.step_accuracy:
+    if experiment.imitation is not None and experiment.imitation.step_accuracy and not student:
         trained = _Limit(experiment.rl.sampling.max_new_tokens, "rl.sampling.max_new_tokens")
     for name, method in methods_of_study(experiment).items():
+        if student not in ("", name):
+            continue
         if "sampling" in method.reads_rl or method.arm.uses_comparisons:
             own = "" if "sampling" not in method.arm.rl else f"arms.{name}."
             limit = _Limit(method.rl.sampling.max_new_tokens, f"{own}rl.sampling.max_new_tokens")
@@ -268,10 +275,3 @@ def _limits(experiment: Experiment) -> dict[str, _Limit]:
         "validation": widest,
         **({} if experiment.evaluation.split == "validation" else {"test": tested}),
     }
-
-
-def _remedy(experiment: Experiment) -> str:
-    longer = (
-        "raise policy.tiny.context" if experiment.policy.tiny is not None else "choose a model with a longer context"
-    )
-    return f"lower the limit, {longer}"

@@ -21,7 +21,8 @@ from experiments.config.sections import Component, ImitationSection, PreferenceS
 from experiments.run.errors import UserError, with_place
 from experiments.run.terminal import tell
 from experiments.stages.training import curriculum_of
-from experiments.study.before.lengths import NotAtHandError, fitted_env, reader_of
+from experiments.study.before.lengths import fitted_env
+from experiments.study.before.models import NotAtHandError, reader_of
 from policies.causal import CausalPolicy
 from policies.types import Completion, FinishReason
 from rl.curriculum import CURRICULA

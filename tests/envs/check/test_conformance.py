@@ -442,6 +442,21 @@ def test_an_unknown_verifier_is_told_once():
     assert (found.check, "did you mean 'numeric'?" in found.detail) == ("the verifier", True)
 
 
+class EitherWayRound(Environment):
+    """`1 + 2` and `2 + 1` are two problems."""
+
+    name = "either"
+    verify = "numeric"
+
+    def generate(self, rng, level):
+        a, b = rng.randint(1, 30), rng.randint(1, 30)
+        return Problem(f"{a} + {b}", str(a + b), (f"{a} + {b} = {a + b}",))
+
+
+def test_twins_are_looked_for_among_as_many_problems_as_runs_train_on():
+    assert "test problems have no twins in training" in failed(EitherWayRound(), num=200, probes=False)
+
+
 class NearIsHalfRight(Sound):
     def grade(self, problem, response):
         said = response.rpartition("####")[2].strip()
