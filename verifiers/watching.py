@@ -34,6 +34,7 @@ CHECKING, RUNNING, ENDED = 0, 1, 2  # phases
 
 _begin: Callable[[], mmap] | None = None
 _page: mmap | None = None
+_thread = threading.main_thread()  # whose calls are watched
 _phase = CHECKING
 _watched_classes: set[type] = set()
 _raised_in: dict[int, tuple[str, BaseException]] = {}  # id of an error -> where, and the error, which is kept
@@ -44,9 +45,12 @@ class OwnCodeExited(RuntimeError):
 
 
 def begin_watching_with(begin: Callable[[], mmap]) -> None:
-    """Has `begin` called before the first own code is loaded; it gives the page that is written from then on."""
-    global _begin
-    _begin = begin
+    """Has `begin` called before the first own code is loaded; it gives the page that is written from then on.
+
+    The calls of the thread that asks for it are watched.
+    """
+    global _begin, _thread
+    _begin, _thread = begin, threading.current_thread()
 
 
 def tell_phase(phase: int) -> None:
@@ -77,7 +81,7 @@ def running(what: str, kind: str = "", seconds: float | None = None) -> Iterator
     global _page
     if _page is None and _begin is not None:
         _page = _begin()
-    if _page is None or threading.current_thread() is not threading.main_thread():
+    if _page is None or threading.current_thread() is not _thread:
         yield
         return
     before, limit = _page[: STAMP.size], _limit(kind) if seconds is None else seconds

@@ -24,6 +24,7 @@ from experiments.run.stop import Stop
 from experiments.stages.luggage.gathering import gather
 from experiments.study.endings import StudyInterrupted
 from experiments.study.parallel.jobs import Job, Rows, outcome
+from experiments.study.parallel.watcher import note_of, read_note, watched_from_beside
 from rl.workers.cluster import cluster_address, start_ray
 
 POLL_SECONDS = 0.2
@@ -125,8 +126,10 @@ class JobOnCluster:
         """Its outcome, or that its process or machine was lost."""
         if not self._task.is_done:
             return None
-        error = self._task.error
-        return {"error": error, "exit_code": EXIT_RUN_FAILED} if error else self._task.result
+        if error := self._task.error:
+            told = read_note(note_of(Path(self.job.folder), self.job.seed))
+            return {"error": told or error, "exit_code": EXIT_RUN_FAILED}
+        return self._task.result
 
     def stop(self) -> None:
         """Sets the flag that it looks at between two steps."""
@@ -138,7 +141,8 @@ class JobOnCluster:
 
 
 def _outcome_on_cluster(job: Job, stop: Stop) -> dict[str, Any]:
-    return outcome(job, stop, owns_executor=False)
+    with watched_from_beside(note_of(Path(job.folder), job.seed)):
+        return outcome(job, stop, owns_executor=False)
 
 
 def launcher(experiment: Experiment) -> Callable[[Job], Running]:
