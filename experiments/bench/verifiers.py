@@ -30,10 +30,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from experiments.bench import rule_ablation
 from experiments.bench.attack import search
-from experiments.bench.labelled_cases import Case, plain_cases, read_cases, read_hostile
-from experiments.bench.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
+from experiments.bench.graders import rule_ablation
+from experiments.bench.graders.labelled_cases import Case, plain_cases, read_cases, read_hostile
+from experiments.bench.graders.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
 from experiments.run.folders import provenance, write_json
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.bench import verifiers as bench
-from experiments.bench.peer_graders import last_box, last_number, load, normal
+from experiments.bench.graders.peer_graders import last_box, last_number, load, normal
 from verifiers.types import Outcome, Verdict
 
 RIGHT, WRONG, HUNG = (Verdict(outcome, 0.0) for outcome in (Outcome.CORRECT, Outcome.WRONG, Outcome.TIMEOUT))
@@ -101,7 +101,7 @@ def test_a_report_is_written_and_can_be_updated(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_rule_is_worth_the_rows_that_go_wrong_without_it(tmp_path):
-    from experiments.bench.rule_ablation import ablate, read_pairs, render
+    from experiments.bench.graders.rule_ablation import ablate, read_pairs, render
 
     foreign, own = tmp_path / "foreign.jsonl", tmp_path / "own.jsonl"
     foreign.write_text(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.bench.labelled_cases import CERTAIN
+from experiments.bench.graders.labelled_cases import CERTAIN
 from verifiers.equivalence import rule_names
 from verifiers.judges.symbolic import SymbolicVerifier
 
