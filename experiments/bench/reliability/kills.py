@@ -7,13 +7,13 @@ that nobody disturbed, with nothing left over and no process that goes on.
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.bench.reliability.processes import Started
 from experiments.bench.reliability.subject import content, differences, start
 
 GRAIN_SECONDS = 0.003
@@ -102,24 +102,24 @@ def _row(mode: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     return {"mode": mode, "settings": list(settings), "kills": kills, "troubles": troubles}
 
 
-def _kill_at(process: subprocess.Popen[str], moment: Moment, study: Path) -> dict[str, Any]:
+def _kill_at(process: Started, moment: Moment, study: Path) -> dict[str, Any]:
     """Kills the process at the moment; says whether it was killed or had ended by itself."""
     family = descendants(process.pid) if wait_for(process, moment, study) else []
     if process.poll() is not None:
-        return {"end": "ended", "code": process.returncode, "output": process.communicate()[0], "troubles": []}
+        return {"end": "ended", "code": process.returncode, "output": process.output(), "troubles": []}
     process.send_signal(signal.SIGKILL)
     process.wait()
     until = time.monotonic() + GRACE_SECONDS
     while (alive := [pid for pid in family if is_running(pid)]) and time.monotonic() < until:
         time.sleep(0.05)
-    output = process.communicate()[0] if not alive else ""
+    output = process.output()
     troubles = [f"a process goes on: {command_of(pid)}" for pid in alive]
     if "Traceback" in output:
         troubles.append(f"a traceback: {output[-600:]}")
     return {"end": "killed", "processes": len(family) + 1, "troubles": troubles}
 
 
-def wait_for(process: subprocess.Popen[str], moment: Moment, study: Path) -> bool:
+def wait_for(process: Started, moment: Moment, study: Path) -> bool:
     """True once the moment has come, False when the process ended before it.
 
     Raises:
@@ -130,15 +130,14 @@ def wait_for(process: subprocess.Popen[str], moment: Moment, study: Path) -> boo
         if moment.has_come(study):
             return True
         if time.monotonic() > until:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
             raise TimeoutError(f"{moment} did not come within {PATIENCE_SECONDS:.0f} s")
         time.sleep(GRAIN_SECONDS)
     return False
 
 
-def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, output
+def _finish(process: Started) -> tuple[int, str]:
+    return process.wait(PATIENCE_SECONDS), process.output()
 
 
 def descendants(pid: int) -> list[int]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+from experiments.bench.reliability.processes import Started
+
 FIRST_VERSION = 1 << 32  # weights that are published outside of training are numbered by the process
 CLOCKS = {"wall_seconds", "seconds", "cpu_seconds", "speed", "seconds_per_step"}
 CLOCK_FAMILIES = ("time/", "speed/", "workers/", "expert_iteration/seconds")
@@ -33,17 +31,9 @@ def command(folder: Path, settings: Sequence[str], *, resume: bool = False, verb
     return [verb, "smoke", "-o", str(folder), "--quiet", *words, *(["--resume"] if resume else [])]
 
 
-def start(folder: Path, settings: Sequence[str], *, resume: bool = False) -> subprocess.Popen[str]:
+def start(folder: Path, settings: Sequence[str], *, resume: bool = False) -> Started:
     """A study in a process and a session of its own, so that a signal reaches it and nobody else."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments", *command(folder, settings, resume=resume)],
-        cwd=folder.parent,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return Started(command(folder, settings, resume=resume), folder.parent)
 
 
 def content(folder: Path, *, without: str = "") -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.bench.reliability.damage import Subject
 from experiments.bench.reliability.kills import Moment, wait_for
+from experiments.bench.reliability.processes import Started
 from experiments.bench.reliability.subject import content, differences, start
 
 
@@ -79,10 +79,9 @@ def make_subject(study: str, folder: Path) -> list[str]:
     return differences(content(folder / "undisturbed"), content(place))
 
 
-def _finish(process: subprocess.Popen[str]) -> None:
-    output, _ = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"a study that is to be damaged ended with {process.returncode}: {output[-1000:]}")
+def _finish(process: Started) -> None:
+    if process.wait():
+        raise RuntimeError(f"a study that is to be damaged ended with {process.returncode}: {process.output()[-1000:]}")
 
 
 def _run(damaged: Damaged, place: Path, settings: Sequence[str]) -> None:
@@ -90,6 +89,6 @@ def _run(damaged: Damaged, place: Path, settings: Sequence[str]) -> None:
     is_ended_early = damaged.moment is not None and wait_for(process, damaged.moment, place)
     if is_ended_early:
         process.send_signal(damaged.end)
-    output, _ = process.communicate()
-    if is_ended_early == (damaged.moment is None) or (process.returncode and not is_ended_early):
-        raise RuntimeError(f"a study to damage ended with {process.returncode}: {output[-1000:]}")
+    code = process.wait()
+    if is_ended_early == (damaged.moment is None) or (code and not is_ended_early):
+        raise RuntimeError(f"a study to damage ended with {code}: {process.output()[-1000:]}")
