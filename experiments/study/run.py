@@ -193,6 +193,8 @@ def run_study(
     make_folder(folder)
     with FolderLock(folder):
         check_folder(folder, resume=resume)  # once more: another process may have begun and ended meanwhile
+        for leftover in folder.rglob(".*.tmp"):  # of a process that was killed while it wrote: the folder is ours now
+            leftover.unlink()
         if extension is not None:
             print(extension.note(), file=sys.stderr)
             extension.apply()

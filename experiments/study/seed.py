@@ -178,8 +178,6 @@ class SeedStages:
             for file in (MANIFEST, TEST_SAMPLES):  # of a stage whose status somebody removed
                 (folder.path / file).unlink(missing_ok=True)
             shutil.rmtree(folder.path / TEST, ignore_errors=True)  # its policy is tested again
-        for leftover in folder.path.rglob(".*.tmp"):  # of a process that was killed while it wrote; the lock is ours
-            leftover.unlink()
         self.display.begin(name)
         began, worked = time.time(), time.process_time()
         status = StageStatus(

@@ -33,10 +33,12 @@ def test_a_folder_that_cannot_be_is_refused_in_a_line(tmp_path, name):
         check_folder(tmp_path / name, resume=False)
 
 
-def test_what_a_killed_writer_left_is_swept_when_its_stage_goes_on(tmp_path):
-    left = RunFolder(tmp_path / "run" / "seed-0" / "rl").path / ".step-00000009.jsonl.gz.24082.tmp"
-    left.write_bytes(b"half")
+def test_what_a_killed_writer_left_is_swept_when_its_study_goes_on(tmp_path):
+    study = RunFolder(tmp_path / "run" / "seed-0" / "rl").path.parents[1]
+    left = [study / "seed-0" / "rl" / ".step-00000009.jsonl.gz.24082.tmp", study / ".study.json.9472.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
     experiment = load_experiment(["smoke"], SMALL)
     (tmp_path / "run" / "config.yaml").write_text(to_yaml(with_prompts(experiment)))
     run_study(experiment, tmp_path / "run", resume=True, quiet=True)
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
