@@ -96,6 +96,7 @@ def _search(response: str, order: tuple[Place, ...]) -> Extraction:
     return Extraction(None, detail="no place in the response announces an answer")
 
 
+@lru_cache(maxsize=2)  # an answer is looked for, then a second one in the same response
 def _visible(response: str) -> tuple[str, bool]:
     """The text that counts: no reasoning, comment, invisible command or later turn; and whether it had reasoning."""
     text = response[-_MAX_TAIL:] if len(response) > _MAX_TAIL else response

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from verifiers.extract.boxes import sole_box
 from verifiers.extract.doubt import NOT_THAT, SUPPOSED, reduced, restated, without_reason
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
-from verifiers.extract.places import Extraction, Place, lower_case, undecorated
+from verifiers.extract.places import Extraction, Place, lower_case, positions, undecorated
 
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
@@ -39,9 +39,8 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
 )
 _ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), begins) for pattern, begins in _SPOKEN)
-_ASCII_ANNOUNCEMENTS = tuple(
-    (pattern, kept) for pattern, begins in _ANNOUNCEMENTS if (kept := tuple(stem for stem in begins if stem.isascii()))
-)
+_BEGINNINGS = tuple((stem, pattern) for pattern, begins in _ANNOUNCEMENTS for stem in begins)
+_ASCII_BEGINNINGS = tuple((stem, pattern) for stem, pattern in _BEGINNINGS if stem.isascii())
 _SAID_BEFORE = re.compile(  # Thus $x <= 2$ is our answer.
     r"(?:^|(?<=[.!?\n。]))\s*(?:(?:so|thus|hence|therefore|then|finally|and so|(?:we|i) conclude that),?\s+)*"
     r"(\$[^$\n]{1,200}\$|\\\((?:(?!\\\)).){1,200}\\\)|\*\*[^*\n]{1,80}\*\*|-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\(?[A-J]\)?)"
@@ -115,16 +114,13 @@ def announced(text: str) -> Extraction | None:
 def _starts(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of every announcing phrase; phrases do not overlap."""
     lowered = lower_case(text)
-    table = _ASCII_ANNOUNCEMENTS if text.isascii() else _ANNOUNCEMENTS
-    for pattern, begin_with in table:
-        begins: set[int] = set()
-        for stem in begin_with:
-            position = lowered.find(stem)
-            while position >= 0:
-                begins.add(position)
-                position = lowered.find(stem, position + 1)
+    table = _ASCII_BEGINNINGS if text.isascii() else _BEGINNINGS
+    begin_with: dict[re.Pattern[str], list[str]] = {}
+    for stem, pattern in [(stem, pattern) for stem, pattern in table if stem in lowered]:
+        begin_with.setdefault(pattern, []).append(stem)
+    for pattern, stems_here in begin_with.items():
         past = -1
-        for position in sorted(begins):
+        for position in positions(lowered, stems_here):
             if position >= past and (found := pattern.match(text, position)):
                 past = found.end()
                 yield position, past

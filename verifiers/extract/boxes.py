@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from verifiers.extract.doubt import SUPPOSED, reduced, without_denied
-from verifiers.extract.places import Extraction, Place
+from verifiers.extract.places import Extraction, Hinted, Place
 from verifiers.extract.reasoning import may_reason
 from verifiers.extract.settled import may_settle, may_take_back
 from verifiers.extract.turns import may_go_on
@@ -48,16 +48,22 @@ _TAKEN_BACK = re.compile(
     r"|(?:ignore|disregard|forget|discard) (?:that|this|the|my) (?:above|box|answer|value|last)"
     r"|should (?:instead )?(?:be|have been)\b)"
 )
-_DENIED_BEFORE = re.compile(
-    r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?"
-    r"|\b(?:wrong|incorrect|false|naive|tempting) (?:answer|option|choice|value|result|guess))"
-    r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
+_DENIED_BEFORE = Hinted(
+    re.compile(
+        r"(?i)(?:\b(?:not|never|cannot)|n['’]t|≠|\\neq?"
+        r"|\b(?:wrong|incorrect|false|naive|tempting) (?:answer|option|choice|value|result|guess))"
+        r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
+    ),
+    r"not never n't \ne wrong incorrect false naive tempting",
 )
-_TRIED = re.compile(  # only a try, where another box comes later
-    r"(?i)\b(?:tried|try(?:ing)?|attempt(?:ed)?|test(?:ed|ing)?|guess(?:ed)?"
-    r"|(?:(?:at )?first|initially|originally|earlier|previously)(?:,? (?:I|we))?(?:['’]d| had| have)?"
-    r" (?:got|thought|found|obtained|guessed|wrote|said|answered|computed))"
-    r"(?: (?:it (?:is|was)|the answer (?:is|was)|that it (?:is|was)))?[\s:$*(\\\[]*\Z"
+_TRIED = Hinted(  # only a try, where another box comes later
+    re.compile(
+        r"(?i)\b(?:tried|try(?:ing)?|attempt(?:ed)?|test(?:ed|ing)?|guess(?:ed)?"
+        r"|(?:(?:at )?first|initially|originally|earlier|previously)(?:,? (?:I|we))?(?:['’]d| had| have)?"
+        r" (?:got|thought|found|obtained|guessed|wrote|said|answered|computed))"
+        r"(?: (?:it (?:is|was)|the answer (?:is|was)|that it (?:is|was)))?[\s:$*(\\\[]*\Z"
+    ),
+    "tried try attempt test guess first initially originally earlier previously",
 )
 _FALSE = (
     r"(?:is|was|would be)\s+(?:clearly |obviously |actually |also )?(?:wrong|incorrect|false"

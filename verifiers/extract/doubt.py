@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
-from verifiers.extract.places import formulas, undecorated
+from verifiers.extract.places import Hinted, formulas, positions, undecorated
 from verifiers.parse.english.spoken import digits
 from verifiers.text import units
 from verifiers.text.latex import TEXT
@@ -17,17 +16,21 @@ NEGATED = re.compile(rf"(?i){column('negations')}|≠|\\neq?\b")
 _OFFERED = column("alternatives")
 _SECOND = rf"[\d$}})][^.\n]{{0,40}}?{column('doubts')}\W{{0,3}}[\d$\\(]"
 HEDGED = re.compile(rf"(?i){_OFFERED}|{_SECOND}|\bbetween\s+\W{{0,3}}[\d\\]|(?<=\d)\s+[ae]\s+(?=\d)")
-SUPPOSED = re.compile(  # the answer of an assumption, of somebody else, of what is only thinkable
-    r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if"
-    r"|(?<!\bI )(?<!['’]d )(?<!would )(?<!can )(?<!to )(?<!\bwe )say)(?: that)?(?: (?:the|our|my|this|that))?"
-    r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
-    r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
-    r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"
-    r"|(?:one|you|someone|somebody) (?:might|may|could|would) (?:be tempted to )?(?:think|say|answer|guess)"
-    r"[^.\n$]{0,30}"
-    r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
-    r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
-    r"[\s:$*(\\\[]*\Z"
+SUPPOSED = Hinted(  # the answer of an assumption, of somebody else, of what is only thinkable
+    re.compile(
+        r"(?i)\b(?:(?:suppose|assum(?:e|ing)|imagine|pretend|what if|if"
+        r"|(?<!\bI )(?<!['’]d )(?<!would )(?<!can )(?<!to )(?<!\bwe )say)(?: that)?(?: (?:the|our|my|this|that))?"
+        r"(?: (?:final|correct))? (?:answer|result|value|it)(?: (?:is|was|were|equals))"
+        r"|(?:many|some|most|other) (?:students|people|solvers|readers) (?:would )?"
+        r"(?:say|answer|think|write|claim|believe|guess)[^.\n$]{0,30}"
+        r"|(?:one|you|someone|somebody) (?:might|may|could|would) (?:be tempted to )?(?:think|say|answer|guess)"
+        r"[^.\n$]{0,30}"
+        r"|(?:tempt(?:ed|ing) to|instead of|rather than)(?: (?:say|answer|write|think|conclude|guess))?"
+        r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
+        r"[\s:$*(\\\[]*\Z"
+    ),
+    "suppose assum imagine pretend if say student people solver reader might may could would tempt instead rather"
+    " common",
 )
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
@@ -62,8 +65,8 @@ _CHANGED_AFTER = re.compile(
 )
 
 
-def _denied_for_another(row: Language) -> tuple[tuple[str, ...], tuple[str, ...], re.Pattern[str]]:
-    """How `but` and `not` begin in a language, and the pattern of "not 42 but 43" from `not` up to `but`."""
+def _denied_for_another(row: Language) -> list[tuple[str, tuple[tuple[str, ...], re.Pattern[str]]]]:
+    """How each `but` of a language begins; with it, how its `not` begin, and "not 42 but 43" up to `but`."""
     words = [word for word in row.negations if not word.startswith("\\")]
     denied = "|".join((*(bounded(word) for word in words), *((r"n['’]t(?!\w)",) if row is ENGLISH else ())))
     pattern = re.compile(
@@ -71,15 +74,12 @@ def _denied_for_another(row: Language) -> tuple[tuple[str, ...], tuple[str, ...]
         rf"(?:{'|'.join(bounded(word) for word in row.instead)})[\s:]{{0,3}}(?=[\s*]{{0,3}}[\d$\\A-Z(-])"
     )
     begins = {re.split(r"[(\[]", word)[0] for word in words} | ({"n't", "n’t"} if row is ENGLISH else set())
-    return (
-        tuple(re.split(r"[(\[]", word)[0] for word in row.instead),
-        tuple(sorted({written for word in begins for written in (word, word.capitalize())})),
-        pattern,
-    )
+    denials = (tuple(sorted({written for word in begins for written in (word, word.capitalize())})), pattern)
+    return [(re.split(r"[(\[]", word)[0], denials) for word in row.instead]
 
 
-_DENIALS = tuple(_denied_for_another(row) for row in LANGUAGES if row.instead)
-_ASCII_DENIALS = tuple(row for row in _DENIALS if any(word.isascii() for word in row[0]))
+_DENIALS = tuple(pair for row in LANGUAGES if row.instead for pair in _denied_for_another(row))
+_ASCII_DENIALS = tuple((word, row) for word, row in _DENIALS if word.isascii())
 _MAX_DENIED = 600  # characters at the end of a text in which "not 42 but 43" is looked for
 _RESTATED = re.compile(
     r"(?i)\s*[,;(]\s*(?:i\.\s?e\.,?|that is,?|in other words,?|(?:or )?equivalently,?|d\.\s?h\.|c['’]est-à-dire|即)\s*"
@@ -157,21 +157,12 @@ def without_denied(text: str) -> str:
     """`text` with "is not 42 but 43" as "is: 43" near its end; what is denied with nothing in its place stays."""
     if len(text) > _MAX_DENIED:
         return text[:-_MAX_DENIED] + without_denied(text[-_MAX_DENIED:])
-    for instead, denials, pattern in _ASCII_DENIALS if text.isascii() else _DENIALS:
-        if not any(word in text for word in instead):
-            continue
-        begins = {found for word in denials for found in _everywhere(word, text)}
-        spans = [found.span() for begin in sorted(begins) if (found := pattern.match(text, begin))]
+    rows = [row for word, row in (_ASCII_DENIALS if text.isascii() else _DENIALS) if word in text]
+    for denials, pattern in dict.fromkeys(rows):
+        spans = [found.span() for begin in positions(text, denials) if (found := pattern.match(text, begin))]
         for start, end in reversed(spans):
             text = f"{text[:start]}: {text[end:]}"
     return text
-
-
-def _everywhere(word: str, text: str) -> Iterator[int]:
-    position = text.find(word)
-    while position >= 0:
-        yield position
-        position = text.find(word, position + 1)
 
 
 def is_doubtful(sentence: str) -> bool:

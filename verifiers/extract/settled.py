@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from verifiers.extract.languages import LANGUAGES, column, stems
-from verifiers.extract.places import lower_case
+from verifiers.extract.places import lower_case, positions
 
 _FINAL = re.compile(
     rf"(?i){column('finals')}(?:\s+(?:to|of|for|in)\b[^.\n:=$\\]{{0,60}}?)?[\s\"”*_)]*"
@@ -40,12 +40,12 @@ _ASCII_STEMS = tuple(word for word in _STEMS if word.isascii())
 
 def may_settle(response: str, start: int = 0) -> bool:
     """Whether words that settle a response stand at or after `start`."""
-    return _has_stem(response) and _FINAL.search(response, start) is not None
+    return any(True for _ in _finals(response, start))
 
 
 def from_final(text: str) -> str:
     """`text` from the first words on that settle it; all of it where none do, or no value follows them."""
-    for found in _FINAL.finditer(text) if _has_stem(text) else ():
+    for found in _finals(text):
         if _VALUE.match(text, found.end()):
             return text[found.start() :]
     return text
@@ -72,7 +72,7 @@ def _retractions(text: str, start: int = 0) -> Iterator[int]:
     """Where words end, at or after `start`, that begin a sentence and take back what was said: the last of them."""
     lowered = lower_case(text)
     ends: set[int] = set()
-    for word in _ASCII_RETRACTING if text.isascii() else _RETRACTING:
+    for word in [word for word in (_ASCII_RETRACTING if text.isascii() else _RETRACTING) if word in lowered]:
         position = lowered.rfind(word, start)
         for _ in range(2 * _RETRACTIONS_TRIED):
             if position < 0:
@@ -84,6 +84,10 @@ def _retractions(text: str, start: int = 0) -> Iterator[int]:
     yield from sorted(ends)
 
 
-def _has_stem(text: str) -> bool:
-    lowered = lower_case(text)
-    return any(word in lowered for word in (_ASCII_STEMS if text.isascii() else _STEMS))
+def _finals(text: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """Words that settle a response, at or after `start`, in order."""
+    past = start
+    for position in positions(lower_case(text), _ASCII_STEMS if text.isascii() else _STEMS, start):
+        if position >= past and (found := _FINAL.match(text, position)) is not None:
+            past = found.end()
+            yield found

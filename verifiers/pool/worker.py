@@ -8,6 +8,7 @@ knows which item is to blame when the process hangs, is stopped or dies, without
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import pickle
@@ -141,6 +142,8 @@ class _Worker:
             warm_up = getattr(self.grader, "warm_up", None)
             if warm_up is not None:
                 warm_up()
+            gc.collect()
+            gc.freeze()  # what is loaded stays, and no later collection walks it
         except Exception as error:  # importing the grader's module may raise anything: the parent raises it to the user
             self.send(pickle.dumps(f"{type(error).__name__}: {error}"))
             return False

@@ -145,7 +145,8 @@ def read_choice(text: str, *, among_options: bool = False) -> ChoiceText | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_COMMANDS.sub(" ", _BOLD.sub(r" \1 ", text)).split())
+    text = _BOLD.sub(r" \1 ", text) if "*" in text else text
+    return " ".join(_COMMANDS.sub(" ", text).split())
 
 
 def _leading(plain: str) -> tuple[str, str] | None:

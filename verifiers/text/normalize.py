@@ -122,6 +122,8 @@ _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
 def restored(response: str) -> str:
     """A whole response with the commands restored that an unescaped backslash has cost: form feed + `rac`."""
+    if response.isprintable():  # no control character at all
+        return response
     if _LOST_IN_RESPONSE.search(response):
         for pattern, replacement in _LOST_ESCAPES:
             if pattern.pattern[0:2] != "\\t" and pattern.pattern[0:2] != "\\n":  # tabs and line ends are honest
@@ -140,7 +142,7 @@ def normalize(text: str) -> str:
         text = _SPECIAL_TOKEN.sub("", text)
     if "\\begin" in text:
         text = _EQUATION_BODY.sub(_equations, brace_systems(text))
-    if _NEEDS_ESCAPE_REPAIR.search(text):
+    if not text.isprintable() and _NEEDS_ESCAPE_REPAIR.search(text):
         for pattern, replacement in _LOST_ESCAPES:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
