@@ -1,12 +1,18 @@
-"""The short ways say what the long ways say: the only box of a response, and two plain numbers without their trees."""
+"""The short ways say what the long ways say: the only box of a response, words looked for before patterns, two plain
+numbers without their trees."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from verifiers.extract import ALL_PLACES, TRAINING_PLACES, Place, _search, announcements, extract_answer
-from verifiers.extract.boxes import sole_box
+from verifiers.extract.announced import announced, hashes, may_announce
+from verifiers.extract.boxes import _DENIED_BEFORE, _TRIED, sole_box
+from verifiers.extract.doubt import SUPPOSED
+from verifiers.extract.places import Hinted
+from verifiers.extract.settled import _FINAL, _finals
 from verifiers.judges.numeric import NumericVerifier
 from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
@@ -69,6 +75,30 @@ def test_the_only_box_is_what_the_whole_search_finds(response: str, places: tupl
     assert (quick.answer, quick.place, quick.others, quick.fallbacks) == (
         whole.answer, whole.place, whole.others, whole.fallbacks,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [SUPPOSED, _DENIED_BEFORE, _TRIED])
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_match_lacks_a_hint(words: Hinted, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(words.pattern))
+    assert words.search(text) is not None
+    assert words.search(text.swapcase()) is not None
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.from_regex(_FINAL) | responses() | sentences, max_size=4).map("".join))
+def test_final_words_are_found_from_their_beginnings(text: str) -> None:
+    if len(text.lower()) == len(text):  # where a sign changes its length, plain words are looked for elsewhere
+        assert [found.span() for found in _finals(text)] == [found.span() for found in _FINAL.finditer(text)]
+
+
+@settings(max_examples=800, deadline=None)
+@given(responses())
+def test_what_can_announce_nothing_announces_nothing(response: str) -> None:
+    if not may_announce(response):
+        assert announced(response) is None
+        assert hashes(response) is None
 
 
 def test_the_short_way_is_taken_where_it_should_be() -> None:

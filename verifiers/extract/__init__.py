@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from verifiers.extract.announced import announced, hashes
+from verifiers.extract.announced import announced, hashes, may_announce
 from verifiers.extract.boxes import boxed, boxes, sole_box
 from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import (
@@ -65,8 +65,10 @@ def announcements(
     Args:
         besides: an extraction from the same response; if it is the only box, boxes are not looked for again.
     """
-    text, _ = _visible(response)
     is_only_box = besides is not None and besides.place is Place.BOXED and not besides.others and "<" not in response
+    if is_only_box and not may_announce(response):
+        return
+    text, _ = _visible(response)
     for place in _in_order(tuple(places)):
         if is_only_box and place is Place.BOXED:
             continue

@@ -69,6 +69,14 @@ _CLOSING = {
 }
 
 
+def may_announce(response: str) -> bool:
+    """Whether words or `####` may announce an answer in any part of a response; cheap, True too often."""
+    if "A" in response or "####" in response:
+        return True
+    lowered = lower_case(response)
+    return bool([stem for stem, _ in (_ASCII_BEGINNINGS if response.isascii() else _BEGINNINGS) if stem in lowered])
+
+
 def hashes(text: str) -> Extraction | None:
     """What follows the last `####` on its line."""
     if "####" not in text:

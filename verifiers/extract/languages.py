@@ -245,6 +245,7 @@ LANGUAGES: tuple[Language, ...] = (
     ),
 )  # fmt: skip
 OTHERS = LANGUAGES[1:]
+_LITERAL = re.compile(r"(?:[^\\(\[?*+.|](?![?*]))*")  # what a pattern begins with, whatever follows
 _FIRST_UNSPACED = 0x3000  # Chinese, Japanese, Korean
 _THAI = (0x0E00, 0x0E7F)
 _MARKED = (0x0590, 0x0DFF)  # Hebrew, Arabic and the scripts of India
@@ -285,5 +286,5 @@ def stems(nouns: tuple[str, ...]) -> tuple[str, ...]:
     found: list[str] = []
     for word in nouns:
         group = re.match(r"\(\?:([^()]*)\)", word)
-        found.extend(group[1].split("|") if group else [re.split(r"\(\?:|\w\?", word)[0]])
+        found.extend(group[1].split("|") if group else _LITERAL.findall(word)[:1])
     return tuple(found)
