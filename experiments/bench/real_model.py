@@ -176,7 +176,9 @@ def in_a_process(run: Callable[..., tuple[Timing, float]], *arguments: Any) -> t
 
 def our_step(folder: str, turn: int, threads: int) -> tuple[Timing, float]:
     """Ours, and the largest memory of its process in gigabytes."""
-    workers = make_workers("inline", WorkerSpec(PolicySpec(folder), EnvSpec(f"{__name__}:WordParity"), threads=threads))
+    workers = make_workers(
+        "inline", WorkerSpec(PolicySpec(folder), EnvSpec("experiments.bench.real_model:WordParity"), threads=threads)
+    )
     try:
         timing = time_ours(work_of(folder), workers, turn, threads=threads)
     finally:
