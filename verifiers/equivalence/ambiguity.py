@@ -152,6 +152,13 @@ def _with_counts(tree: Expr, _: str) -> Expr | None:
     return changed if changed != tree else None
 
 
+def _unit_letters(tree: Expr, text: str, reference: Reference) -> Pairs:
+    """12 L - 3 with L as a letter of the formula, and 0.5 m where the reference is m/2."""
+    yield from _changed(_with_unit_letters)(tree, text, reference)
+    if isinstance(tree, Quantity) and tree.unit in free_symbols(reference.tree):
+        yield Op("mul", (tree.value, Sym(tree.unit))), reference.tree
+
+
 def _with_unit_letters(tree: Expr, _: str) -> Expr | None:
     """12 L - 3 with L as a letter of the formula: what stands in a sum is no amount; None without such."""
     if not isinstance(tree, Op) or "Quantity" not in marks(tree):
@@ -193,6 +200,6 @@ READINGS = (
     Reading("numbers of combinations", _changed(_with_counts)),
     Reading("powers inside logarithms", _changed(with_power_inside), is_extra=True),
     Reading("common logarithms", _changed(_with_common_logs)),
-    Reading("unit letters in formulas", _changed(_with_unit_letters)),
+    Reading("unit letters in formulas", _unit_letters),
     Reading("letters for sets", as_sets, is_extra=True),
 )

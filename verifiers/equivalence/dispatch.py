@@ -22,7 +22,7 @@ from verifiers.equivalence.several.collections import (
 )
 from verifiers.equivalence.several.expanding import has_signs
 from verifiers.equivalence.several.families import as_family, compare_families
-from verifiers.equivalence.several.lines import compare_lines
+from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.systems import compare_spans, compare_systems
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
@@ -93,7 +93,7 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
         return yes("the same expression", "text")
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
-    answer, reference = (as_family(worked(as_sequence(side))) for side in (answer, reference))
+    answer, reference = (as_family(worked(as_sequence(named_line(side)))) for side in (answer, reference))
     for rule in KINDS:
         judged = rule.judge(answer, reference, _compare, settings)
         if judged is not None:

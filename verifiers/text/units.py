@@ -70,6 +70,10 @@ _TABLE: tuple[tuple[str, str, Fraction, str], ...] = (
     ("fahrenheit", "degf", _F(1), "fahrenheit"),
     ("mol", "mole moles", _F(1), "amount"),
     ("molar", "", _F(1), "mol/L"),
+    ("M", "", _F(1), "mol/L"),
+    ("mM", "", _F(1, 10**3), "mol/L"),
+    ("uM", "", _F(1, 10**6), "mol/L"),
+    ("nM", "", _F(1, 10**9), "mol/L"),
     ("N", "newton newtons", _F(1), "kg m/s^2"),
     ("J", "joule joules", _F(1), "N m"),
     ("kJ", "kilojoule kilojoules", _F(1000), "J"),
@@ -117,7 +121,7 @@ _TABLE: tuple[tuple[str, str, Fraction, str], ...] = (
     ("peso", "pesos", _F(1), "peso"),
 )
 MONEY = frozenset(("dollar", "cent", "euro", "pound_sterling", "yen", "yuan", "rupee", "peso"))
-SCALE_LETTERS = frozenset("KT")  # kelvin and tesla only where the reference has them: else a thousand, a trillion
+SCALE_LETTERS = frozenset("KMT")  # kelvin, molar and tesla only where the reference has a unit: else 10^3, 10^6, 10^12
 _PREFIXES = {
     "T": _F(10**12), "G": _F(10**9), "M": _F(10**6), "k": _F(1000), "h": _F(100), "d": _F(1, 10), "c": _F(1, 100),
     "m": _F(1, 1000), "u": _F(1, 10**6), "n": _F(1, 10**9), "p": _F(1, 10**12), "f": _F(1, 10**15),

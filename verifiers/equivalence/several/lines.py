@@ -11,12 +11,14 @@ from fractions import Fraction
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.conventions import COORDINATES, LINE_NAMES, LINE_PARAMETERS
+from verifiers.equivalence.several.arrays import worked
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Rel, Sym, free_symbols
+from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Op, Rel, Sym, free_symbols
 
 Vector = list[Fraction]
+_ONLY_OF_LINES = frozenset(("s", "lambda", "mu"))  # parameters that are no time and no given constant
 
 
 def compare_lines(answer: Expr, reference: Expr) -> Equivalence | None:
@@ -40,6 +42,19 @@ def compare_lines(answer: Expr, reference: Expr) -> Equivalence | None:
         if abs(ratio) != 1 or steps.denominator != 1:
             return no("another set of points", method="exact")
     return yes("the same points, from another start or along another direction", "exact")
+
+
+def named_line(expr: Expr) -> Expr:
+    """p + s d as the line r = p + s d: its name goes without saying where the parameter is one of lines only.
+
+    Anything else as it is, and p + t d too, which may be where something is at time t.
+    """
+    if not isinstance(expr, Op) or expr.op != "add" or len(expr.args) != 2 or len(free_symbols(expr)) != 1:
+        return expr
+    moving = [part for part in expr.args if free_symbols(part)]
+    scaled = moving[0].args[0] if len(moving) == 1 and isinstance(moving[0], Op) and moving[0].op == "mul" else None
+    is_line = isinstance(scaled, Sym) and scaled.name in _ONLY_OF_LINES
+    return Rel(("=",), (Sym("r"), expr)) if is_line and _coordinates(worked(expr)) is not None else expr
 
 
 def _line(expr: Expr) -> tuple[Vector, Vector] | None:

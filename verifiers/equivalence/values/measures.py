@@ -140,7 +140,7 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Eq
         if _other_measure(reference, answer):
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
         if answer.unit in units.SCALE_LETTERS:
-            return no(f"{answer.unit} after a number may stand for a thousand or a trillion", Reason.FORMAT)
+            return no(f"{answer.unit} after a number may stand for a thousand, a million or a trillion", Reason.FORMAT)
         if not answer.known and not names_a_count(answer.unit, _rational(answer.value)):
             return no(f"{answer.unit!r} after a number is no unit", Reason.FORMAT)
         return compare_scalars(answer.value, reference, settings)
