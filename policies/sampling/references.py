@@ -7,7 +7,8 @@ recomputed by teacher forcing, so that they mean the same thing whatever a libra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -73,9 +74,10 @@ def _generate(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: Sa
     tokens = torch.tensor([[policy.pad_id] * (width - len(p)) + list(p) for p in prompts], device=policy.device)
     lengths = torch.tensor([len(p) for p in prompts], device=policy.device)
     attention = torch.arange(width, device=policy.device) >= width - lengths[:, None]
-    output = policy.model.generate(
-        input_ids=tokens, attention_mask=attention.long(), generation_config=_generation_config(policy, sampling)
-    )
+    with _own_defaults_aside(policy):
+        output = policy.model.generate(
+            input_ids=tokens, attention_mask=attention.long(), generation_config=_generation_config(policy, sampling)
+        )
     return output[:, width:].tolist()
 
 
@@ -88,12 +90,13 @@ def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: 
         num_blocks=min(len(prompts), MAX_ROWS) * (-(-longest // PAGE_TOKENS) + 1),
         max_batch_tokens=MAX_BATCH_TOKENS,
     )
-    results = policy.model.generate_batch(
-        inputs=[list(p) for p in prompts],
-        generation_config=_generation_config(policy, sampling),
-        continuous_batching_config=memory,
-        progress_bar=False,
-    )
+    with _own_defaults_aside(policy):
+        results = policy.model.generate_batch(
+            inputs=[list(p) for p in prompts],
+            generation_config=_generation_config(policy, sampling),
+            continuous_batching_config=memory,
+            progress_bar=False,
+        )
     # Request ids are "req_0", "req_1" ...: text order would put 10 before 2.
     ordered = sorted(results.values(), key=lambda output: int(str(output.request_id).rsplit("_", 1)[-1]))
     failed = [output.error for output in ordered if output.error]
@@ -105,6 +108,22 @@ def _continuous(policy: CausalPolicy, prompts: list[tuple[int, ...]], sampling: 
 
 
 SAMPLERS: dict[str, Sampler] = {"generate": _generate, "continuous": _continuous}
+
+
+@contextmanager
+def _own_defaults_aside(policy: CausalPolicy) -> Iterator[None]:
+    """Inside, the model's own generation_config says nothing: transformers would take from it what ours leaves open,
+    such as suppressed tokens or a repetition penalty, and rollouts would not be the policy's samples.
+    """
+    models = [policy.model, policy.model.get_base_model()] if policy.is_lora else [policy.model]
+    kept = [model.generation_config for model in models]
+    for model in models:
+        model.generation_config = transformers.GenerationConfig()
+    try:
+        yield
+    finally:
+        for model, own in zip(models, kept):
+            model.generation_config = own
 
 
 def _generation_config(policy: CausalPolicy, sampling: Sampling) -> transformers.GenerationConfig:

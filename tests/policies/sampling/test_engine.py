@@ -7,8 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from scipy import stats
-from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    GenerationConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from policies.causal import CausalPolicy
 from policies.kernels import load_kernels
@@ -111,6 +120,27 @@ def test_other_architectures_run_through_their_own_forward():
     ):
         theirs = policy.model.generate(torch.tensor([request.prompt]), max_new_tokens=20, do_sample=False)
         assert completion.tokens == tuple(theirs[0, len(request.prompt) :].tolist())
+
+
+@pytest.mark.parametrize("backend", ["generate", "continuous"])
+@pytest.mark.parametrize("lora", [False, True])
+def test_a_models_own_ways_of_generating_change_no_sample(backend, lora):
+    """Chat models come with a repetition penalty and suppressed tokens for their demos."""
+    if backend == "continuous" and lora:
+        pytest.skip("PEFT models have no continuous batching")
+    policy = sharpened(tiny())
+    if lora:
+        policy = CausalPolicy(
+            get_peft_model(policy.model, LoraConfig(r=2, target_modules=["q_proj"])), policy.tokenizer
+        )
+    requests = [Request(policy.encode("1 2 3"), tuple(range(16)))]
+    engine = SamplingEngine(policy, backend=backend)
+    plain = engine.generate(requests, Sampling(12), seed=0)
+    model = policy.model.get_base_model() if lora else policy.model
+    own = GenerationConfig(repetition_penalty=5.0, no_repeat_ngram_size=1, suppress_tokens=[7, 8, 9], min_new_tokens=9)
+    policy.model.generation_config = model.generation_config = own
+    assert engine.generate(requests, Sampling(12), seed=0) == plain
+    assert model.generation_config is own
 
 
 @pytest.mark.parametrize("backend", ["generate", "continuous"])
