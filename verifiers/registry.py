@@ -6,6 +6,7 @@ import importlib
 import inspect
 from typing import Any
 
+from verifiers.judges.function import FunctionVerifier, is_function_of_a_pair
 from verifiers.parts import find_part
 from verifiers.types import Verifier
 
@@ -31,14 +32,17 @@ def make(name: str, **settings: Any) -> Verifier:
 
     Args:
         name: a built-in name (`list_verifiers`), "package.module:attribute" or "path/to/file.py:attribute"; the
-            attribute is a class or function that takes the settings, or a verifier itself.
+            attribute is a class or function that takes the settings, a verifier itself, or a function
+            (response, answer, **settings) that says whether the response is right.
         settings: keyword arguments of that verifier.
     Raises:
         ValueError: no such name or attribute, or a setting that it does not take.
         TypeError: what was found is no verifier.
     """
     found = _built_in(name) if name in BUILT_IN else find_part("verifier", name, BUILT_IN)
-    if isinstance(found, type) or not isinstance(found, Verifier):
+    if is_function_of_a_pair(found, settings):
+        found = FunctionVerifier(found, name, settings)
+    elif isinstance(found, type) or not isinstance(found, Verifier):
         found = _call(found, name, settings)
     elif settings:
         raise ValueError(f"{name!r} is a verifier already made; it takes no settings, got {sorted(settings)}")

@@ -18,7 +18,7 @@ ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assi
 ROLES |= {"model": "assistant", "bot": "assistant", "chatgpt": "assistant", "developer": "system"}
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 TEXT_PARTS = ("text", "input_text", "output_text")
-_LEVEL = re.compile(r"(?:level\s*)?(\d{1,6})(?:\.0)?", re.IGNORECASE)
+_LEVEL = re.compile(r"(?:[a-z]+[\s_-]*)?(\d{1,6})(?:\.0)?", re.IGNORECASE)
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -125,7 +125,7 @@ def read_steps(value: Any, what: str) -> tuple[str, ...]:
 
 
 def read_level(value: Any, what: str) -> int:
-    """A whole number from 0, also written as `3` or `Level 3`."""
+    """A whole number from 0, also written as `3`, `Level 3` or `Grade 3`."""
     match = None if isinstance(value, bool) else _LEVEL.fullmatch(str(value).strip())
     if match is None:
         raise ValueError(f"{what} is {_shown(value)}, expected a whole number from 0")

@@ -20,6 +20,7 @@ from experiments.run.terminal import tell
 from experiments.stages.problems import EVALUATION_SEED
 from experiments.study.before.models import NamedModel, NotAtHandError, models_of
 from experiments.study.before.recorded import check_recorded
+from experiments.study.before.vocabulary import check_vocabulary
 from policies.causal import CausalPolicy
 from rl.workers.conversations import encode_prompt
 
@@ -134,6 +135,7 @@ def check_lengths(experiment: Experiment) -> None:
     narrowest = _narrowest(experiment, models)
     room = _room(narrowest, reader, experiment)
     drawn = {split: list(_problems(experiment, env, split)) for split in _levels(experiment, env)}
+    check_vocabulary(reader, [pair for problems in drawn.values() for pair in problems])
     if room is not None:
         _check_prompts(narrowest, reader, room, drawn)
     _compare_solutions(experiment, reader, drawn)

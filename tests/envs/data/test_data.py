@@ -199,6 +199,7 @@ def loaded(path, rows, **settings):
         ("level", None, "expected a whole number"),
         ("level", True, "expected a whole number"),
         ("level", 1.5, "expected a whole number"),
+        ("level", "Grade 1 to 2", "expected a whole number"),
         ("split", "holdout", "expected one of train"),
         ("split", ["train"], "expected one of train"),
         ("solution", {"a": 1}, "expected text or a list of texts"),

@@ -103,3 +103,18 @@ def test_tokens_of_another_model_are_told(experiment, tmp_path):
 def test_an_arm_that_reads_no_labels_is_not_kept_from_running(experiment, tmp_path):
     comparisons, _ = labels(tmp_path, {"chosen": "0" * 80})
     check_lengths(experiment(comparisons, "arms={rl: rl}"))
+
+
+def test_a_policy_that_has_not_the_words_of_the_prompts_is_refused(experiment, tmp_path):
+    build_tiny(TinyConfig(hidden=16, heads=2, context=64), vocabulary="0123456789", seed=0).save(tmp_path / "digits")
+    with pytest.raises(UserError) as caught:
+        check_lengths(experiment("policy=./digits", "arms={rl: rl}"))
+    assert "8 of 8 prompts hold what the policy's vocabulary has not" in str(caught.value)
+
+
+def test_a_character_that_the_policy_has_not_is_told(experiment, tmp_path, capsys):
+    """A policy from scratch has the printable characters of ASCII."""
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write(json.dumps({"q": "What is 3 漢 4?", "answer": 12, "part": "train"}) + "\n")
+    check_lengths(experiment("arms={rl: rl}"))
+    assert "1 of 9 prompts hold what the policy's vocabulary has not ('漢')" in capsys.readouterr().err
