@@ -52,7 +52,7 @@ from verifiers.types import Verdict
 
 NUM_PROMPTS = 8
 STEP_TOKENS = 48
-MICRO_TOKENS = 4096  # what the study `smollm` passes at once
+MICRO_TOKENS = 512  # what the study `smollm` passes at once
 STOP_EVERY = 24  # one token in so many ends a ragged completion
 
 
