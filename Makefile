@@ -33,10 +33,10 @@ vllm: .venv-vllm/.ready
 	.venv-vllm/bin/beyond models fetch smollm2-135m-instruct
 	HF_HUB_OFFLINE=1 .venv-vllm/bin/python -m experiments.bench.vllm_engine
 
-.venv-vllm/.ready: setup.cfg
+.venv-vllm/.ready: setup.cfg requirements.lock
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/pip install --quiet "torch==$(TORCH)" "$(VLLM)" "transformers>=5.16.1,<5.20" \
-	    $$(grep -oE '(accelerate|peft|gguf|sympy|safetensors|pydantic|typer|rich|pyyaml|jinja2|matplotlib|datasets|trl|ray)==[0-9.]*' setup.cfg)
+	    $$(grep -iE '^(accelerate|peft|gguf|sympy|safetensors|pydantic|typer|rich|pyyaml|jinja2|matplotlib|datasets|trl|ray)==' requirements.lock)
 	.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	.venv-vllm/bin/pip install --quiet --no-deps -e .
 	touch .venv-vllm/.ready

@@ -1,6 +1,8 @@
 """What a package index would show: links and pictures that lead somewhere."""
 
+import configparser
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,14 @@ def test_the_readme_of_a_published_package_has_no_relative_link(setup_file, monk
 def test_without_an_address_setup_cfg_says_everything(setup_file, monkeypatch):
     monkeypatch.delenv("PROJECT_URL", raising=False)
     assert setup_file.addresses() == {}
+
+
+def test_the_environment_for_vllm_gets_every_dependency_that_vllm_does_not_bring():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needed = {re.split(r"[>=<]", line)[0] for line in setup["options"]["install_requires"].split()}
+    brought = {"torch", "transformers", "tokenizers", "numpy"}
+    names = re.search(r"\^\(([^)]+)\)==' requirements\.lock", (ROOT / "Makefile").read_text())[1].split("|")
+    assert set(names) == needed - brought
+    locked = {line.split("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    assert set(names) <= locked
