@@ -33,8 +33,9 @@ class Direct(Method[DirectArm]):
 
     def plan(self) -> str:
         """The loss, the labelled pairs and the passes over them."""
-        pairs = self.preference.num_pairs
-        return f"{self.section.loss} on {pairs:,} labelled pairs, {self.section.epochs} epoch(s)"
+        recorded = self.preference.comparisons is not None
+        pairs = "the recorded" if recorded else f"{self.preference.num_pairs:,} labelled"
+        return f"{self.section.loss} on {pairs} pairs, {self.section.epochs} epoch(s)"
 
     def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""

@@ -33,7 +33,8 @@ class Kto(Method[KtoArm]):
         """What it learns from, pairs or thumbs, and the passes over them."""
         budget = f"{self.preference.num_pairs:,}"
         is_pairs = self.arm.feedback == "pairs"
-        source = f"{budget} labelled pairs" if is_pairs else f"{budget} thumbs for single completions"
+        pairs = "the recorded pairs" if self.preference.comparisons is not None else f"{budget} labelled pairs"
+        source = pairs if is_pairs else f"{budget} thumbs for single completions"
         return f"kto on {source}, {self.arm.epochs} epoch(s)"
 
     def run(self, run: ArmRun, services: Services) -> bool:

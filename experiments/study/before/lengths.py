@@ -139,7 +139,8 @@ def check_lengths(experiment: Experiment) -> None:
     if room is not None:
         _check_prompts(narrowest, reader, room, drawn)
     _compare_solutions(experiment, reader, drawn)
-    check_recorded(experiment, reader)
+    held_out = {problem.id for split, problems in drawn.items() if split != "train" for _, problem in problems}
+    check_recorded(experiment, reader, held_out)
 
 
 def _check_prompts(

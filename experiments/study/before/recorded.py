@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from experiments.arms import methods_of_study
@@ -14,9 +15,11 @@ from rl.types import Comparison
 from rl.workers.conversations import encode_prompt
 
 
-def check_recorded(experiment: Experiment, reader: CausalPolicy) -> None:
+def check_recorded(experiment: Experiment, reader: CausalPolicy, held_out: Collection[str]) -> None:
     """Counts prompt and completion of every recorded comparison that an arm learns from.
 
+    Args:
+        held_out: ids of problems of the test and of validation: labels of these are told, since they are trained on.
     Raises:
         UserError: one is longer than the model's context, or has tokens that the model does not know.
     """
@@ -27,11 +30,16 @@ def check_recorded(experiment: Experiment, reader: CausalPolicy) -> None:
     }
     for file, setting in files.items():
         where = "preference.comparisons" if file == experiment.preference.comparisons else setting
-        _check_file(Path(file), where, reader)
+        rows = read_recorded(Path(file), where)
+        _check_rows(rows, Path(file), where, reader)
+        if known := sum(row.problem.id in held_out for row in rows):
+            tell(
+                f"warning: {where}: {known} of {len(rows):,} rows of {file} are about problems of the test or of "
+                "validation: what is learned from them is then measured on them"
+            )
 
 
-def _check_file(path: Path, where: str, reader: CausalPolicy) -> None:
-    rows = read_recorded(path, where)
+def _check_rows(rows: Sequence[Comparison], path: Path, where: str, reader: CausalPolicy) -> None:
     long: list[tuple[int, str, int]] = []  # row, which side, tokens
     num_unknown = 0
     for number, row in enumerate(rows, 1):

@@ -13,6 +13,7 @@ from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
+from envs.data.values import read_prompt, read_text
 from envs.types import Problem
 from rl.preference.labels.annotators import Annotator, draw
 from rl.preference.labels.choice import Choice
@@ -191,21 +192,41 @@ def save_comparisons(comparisons: Iterable[Comparison], path: Path | str) -> Non
 
 
 def load_comparisons(path: Path | str) -> list[Comparison]:
-    """Comparisons from JSON lines: those that `save_comparisons` wrote, or recorded human labels in the same form.
+    """Comparisons from JSON lines: those that `save_comparisons` wrote, or labels that people recorded.
 
-    A line needs `problem` (with `prompt` and `answer`), `chosen` and `rejected`; `annotator` defaults to "human".
+    A line needs `chosen`, `rejected`, and `problem` (with `prompt` and `answer`) or these two themselves, as trl has
+    them; `annotator` defaults to "human". Chosen and rejected are texts, or conversations whose last turn, the
+    assistant's, is what was compared.
 
     Raises:
         ValueError: a line is not such an object; says which.
     """
-    return load_records(path, _from_row, "comparison", "problem, chosen and rejected")
+    return load_records(path, _from_row, "comparison", "chosen, rejected, prompt and answer (or problem)")
 
 
 def _from_row(row: Mapping[str, Any]) -> Comparison:
-    found = Comparison.from_json({"annotator": "human", **row})
-    if not isinstance(found.chosen, str) or not isinstance(found.rejected, str):
-        raise ValueError("chosen and rejected must be texts")
-    return found
+    missing = [key for key in ("chosen", "rejected") if key not in row]
+    problem = row.get("problem", row)
+    if isinstance(problem, Mapping):
+        missing += [key for key in ("prompt", "answer") if key not in problem]
+    if missing or not isinstance(problem, Mapping):
+        raise ValueError(f"it has no {', '.join(missing)}" if missing else f"problem is {problem!r:.60}")
+    prompt, answer = problem["prompt"], problem["answer"]
+    if not isinstance(prompt, str):
+        prompt = [{"role": m.role, "content": m.content} for m in read_prompt(prompt, "prompt")]
+    made = dict(problem) if "problem" in row else {"level": row.get("level", 1)}
+    made |= {"prompt": prompt, "answer": answer if isinstance(answer, str) else read_text(answer, "answer")}
+    sides = {side: _said(row[side], side) for side in ("chosen", "rejected")}
+    return Comparison.from_json({"annotator": "human", **row, **sides, "problem": made})
+
+
+def _said(value: Any, side: str) -> str:
+    """A text, or the last turn of a conversation."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and value and isinstance(value[-1], Mapping):
+        value = value[-1].get("content", value[-1].get("value")) if value[-1].get("role") != "user" else None
+    if not isinstance(value, str):
+        raise ValueError(f"{side} is no text, and no conversation that ends with the assistant's turn")
+    return value
 
 
 def card_of_labels(comparisons: Sequence[Comparison], grade: Callable[[Problem, str], Verdict]) -> LabelReport:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
 
+from envs.types import Message
 from policies.types import Completion, FinishReason
 from rl.preference.labels.annotators import (
     GoldPerception,
@@ -174,8 +176,6 @@ def test_human_labels_need_only_problem_and_texts(tmp_path, leaps_env):
     problem = leaps_env.problem(3)
     good = leaps_env.render_solution(problem.solution, problem.answer)
     path = tmp_path / "human.jsonl"
-    import json
-
     path.write_text(json.dumps({"problem": problem.to_json(), "chosen": good, "rejected": "# 0 # 1"}) + "\n")
     (row,) = load_comparisons(path)
     assert (row.annotator, row.chosen_tokens) == ("human", None)
@@ -188,3 +188,45 @@ def test_a_bad_line_is_named(tmp_path):
     path.write_text('\n{"chosen": "a"}\n')
     with pytest.raises(ValueError, match=r"bad\.jsonl:2"):
         load_comparisons(path)
+
+
+QUESTION = [{"role": "user", "content": "What is 1 + 1?"}]
+
+
+@pytest.mark.parametrize(
+    ("row", "prompt"),
+    [
+        ({"prompt": "What is 1 + 1?", "answer": 2, "chosen": "It is 2.", "rejected": "3"}, "What is 1 + 1?"),
+        (
+            {
+                "prompt": QUESTION,
+                "answer": "2",
+                "chosen": [*QUESTION, {"role": "assistant", "content": "It is 2."}],
+                "rejected": [{"role": "assistant", "content": "3"}],
+            },
+            (Message("user", "What is 1 + 1?"),),
+        ),
+    ],
+)
+def test_rows_in_the_forms_of_trl_are_comparisons(tmp_path, row, prompt):
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    (found,) = load_comparisons(tmp_path / "labels.jsonl")
+    assert (found.problem.prompt, found.problem.answer) == (prompt, "2")
+    assert (found.chosen, found.rejected, found.annotator) == ("It is 2.", "3", "human")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"chosen": "2", "rejected": "3"}, "it has no prompt, answer"),
+        ({"prompt": "x", "chosen": "2"}, "it has no rejected, answer"),
+        ({"prompt": "x", "answer": None, "chosen": "2", "rejected": "3"}, "answer is missing"),
+        ({"prompt": "x", "answer": "2", "chosen": None, "rejected": "3"}, "chosen is no text"),
+        ({"prompt": "x", "answer": "2", "chosen": "2", "rejected": QUESTION}, "rejected is no text"),
+        ({"problem": "x", "chosen": "2", "rejected": "3"}, "problem is 'x'"),
+    ],
+)
+def test_a_row_that_is_no_comparison_says_what_it_lacks(tmp_path, row, told):
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(ValueError, match=rf"labels\.jsonl:1: .*{told}"):
+        load_comparisons(tmp_path / "labels.jsonl")

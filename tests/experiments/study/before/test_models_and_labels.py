@@ -118,3 +118,11 @@ def test_a_character_that_the_policy_has_not_is_told(experiment, tmp_path, capsy
         file.write(json.dumps({"q": "What is 3 漢 4?", "answer": 12, "part": "train"}) + "\n")
     check_lengths(experiment("arms={rl: rl}"))
     assert "1 of 9 prompts hold what the policy's vocabulary has not ('漢')" in capsys.readouterr().err
+
+
+def test_labels_of_test_problems_are_told(experiment, tmp_path, capsys):
+    held = {"prompt": "What is 17 + 17?", "answer": "34"}  # the last row, of the test
+    check_lengths(experiment(*labels(tmp_path, {}, {"problem": held})))
+    assert "1 of 2 rows of labels.jsonl are about problems of the test" in capsys.readouterr().err.replace(
+        str(tmp_path) + "/", ""
+    )
