@@ -1,6 +1,6 @@
 """Whether `beyond plan` predicts: rates of one worker, then steps with one and two workers beside their predictions.
 
-    python -m experiments.study.forecast.bench [--config demo] [--steps 8]
+    python -m experiments.bench.forecast [--config demo] [--steps 8]
 
 Everything runs on Ray, as on a cluster. Rates, one worker and two take turns, and medians are compared; other work on
 the machine shows in the quartiles. Writes results/bench_plan.json.
