@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations, zip_longest
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from envs.data.values import read_prompt, read_text
-from envs.types import Problem
+from envs.types import Message, Problem
 from rl.preference.labels.annotators import Annotator, draw
 from rl.preference.labels.choice import Choice
 from rl.preference.labels.features import features_of, features_of_response
@@ -213,7 +213,7 @@ def _from_row(row: Mapping[str, Any]) -> Comparison:
         raise ValueError(f"it has no {', '.join(missing)}" if missing else f"problem is {problem!r:.60}")
     prompt, answer = problem["prompt"], problem["answer"]
     if not isinstance(prompt, str):
-        prompt = [{"role": m.role, "content": m.content} for m in read_prompt(prompt, "prompt")]
+        prompt = [asdict(message) for message in cast(tuple[Message, ...], read_prompt(prompt, "prompt"))]
     made = dict(problem) if "problem" in row else {"level": row.get("level", 1)}
     made |= {"prompt": prompt, "answer": answer if isinstance(answer, str) else read_text(answer, "answer")}
     sides = {side: _said(row[side], side) for side in ("chosen", "rejected")}
