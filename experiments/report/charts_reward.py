@@ -90,6 +90,8 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Ch
             band(axes, seeds, x, "misled", shade, f"{name}: annotator misled", style="--")
         axes.set_xlabel(label)
         axes.set_ylim(-0.03, 1.05)
+    if not panels[0].get_legend_handles_labels()[0]:  # nobody was asked, and no pair had exactly one right side
+        return None
     panels[0].set_ylabel("share of pairs")
     legend(figure, panels[0])
     return chart(figure, "Agreement of the reward model on fresh pairs of the policy")
