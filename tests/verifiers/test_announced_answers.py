@@ -163,3 +163,16 @@ def test_a_tolerance_is_only_what_was_stated() -> None:
 def test_an_unusable_reference_is_the_callers_mistake(reference: str) -> None:
     with pytest.raises(ValueError, match="reference"):
         VERIFIER.verify("42", reference)
+
+
+@pytest.mark.parametrize(
+    ("response", "paid"),
+    [
+        ("The answer is either $9 is not the answer$ or $9$.", False),  # the noun ends a formula, and begins none
+        ("The answer $9$.", True),
+        ("We pay $5. The answer $9$.", True),
+        ("It costs $5 and the answer is $9$.", True),
+    ],
+)
+def test_a_noun_at_the_end_of_a_formula_announces_nothing(response: str, paid: bool) -> None:
+    assert SymbolicVerifier(mode="evaluation").verify(response, "9").is_correct == paid

@@ -41,11 +41,11 @@ DISAGREEMENTS = {
     "d068": "two amounts joined by `or` are two answers", 
     "d243": "the options that are left, by elimination", "e035": "j for the imaginary unit",
     "f074": "a product with dots", "f137": "a curve with the pole added to it", "f183": "a word for a time of day",
-    "f236": "M for mol/L: it may be a million", "f302": "no sign says where the argument of the sine ends",
+    "f302": "no sign says where the argument of the sine ends",
     "f409": "two numbers in a remark", "f443": "a letter glued to a number may be a factor",
     "g197": "a matrix beside the name of its inverse", "g206": "a product of vectors named by an equation",
     "g360": "so much for each is another amount", "h150": "a curve solved by an inverse function",
-    "h213": "a line that no label names may be a position", "d072": "the restatement repeats itself",
+    "d072": "the restatement repeats itself",
 }  # fmt: skip
 
 

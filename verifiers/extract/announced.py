@@ -47,6 +47,7 @@ _SAID_BEFORE = re.compile(  # Thus $x <= 2$ is our answer.
     r"\s+(?:is|are)\s+(?:the|our|my)\s+(?:(?:final|correct|right|required|desired)\s+)*answers?\b\**(?=\s*(?:[.!]|$|\n))",
     re.IGNORECASE,
 )
+_NO_COPULA = re.compile(r"(?<!\bis)(?<!\bare)(?<!\bwas)(?<!\bbe)(?<=\w)\s*\Z", re.IGNORECASE)
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _SENTENCE_END = re.compile(
@@ -131,7 +132,17 @@ def _starts(text: str) -> Iterator[tuple[int, int]]:
         for position in positions(lowered, stems_here):
             if position >= past and (found := pattern.match(text, position)):
                 past = found.end()
-                yield position, past
+                if not _ends_formula(text, found):
+                    yield position, past
+
+
+def _ends_formula(text: str, found: re.Match[str]) -> bool:
+    """Whether a noun that only a formula follows stands at the end of one itself: `$5 is not the answer$ or $6$`."""
+    at = found.end()
+    if not text.startswith("$", at) or not _NO_COPULA.search(found[0]):
+        return False
+    begins = max(text.rfind("\n", 0, at), text.rfind(". ", 0, at))
+    return text.count("$", begins + 1, at) % 2 == 1
 
 
 def _is_put_aside(text: str, start: int, end: int, said: str) -> bool:
