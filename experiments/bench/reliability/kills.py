@@ -18,7 +18,7 @@ from experiments.bench.reliability.subject import content, differences, start
 
 GRAIN_SECONDS = 0.003
 PATIENCE_SECONDS = 900.0  # Ray alone takes minutes to start on a machine that does much else
-GRACE_SECONDS = 30.0  # for processes of a killed study to end by themselves
+GRACE_SECONDS = 120.0  # for processes of a killed study to end by themselves; a worker of Ray's may be starting
 MODES = {
     "inline": ("arms={online-dpo: {method: online_dpo}, expert: {method: expert_iteration}}",),
     "lora": ("policy.lora_rank=4",),
@@ -109,14 +109,15 @@ def _kill_at(process: Started, moment: Moment, study: Path) -> dict[str, Any]:
         return {"end": "ended", "code": process.returncode, "output": process.output(), "troubles": []}
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until = time.monotonic() + GRACE_SECONDS
-    while (alive := [pid for pid in family if is_running(pid)]) and time.monotonic() < until:
+    began = time.monotonic()
+    while (alive := [pid for pid in family if is_running(pid)]) and time.monotonic() < began + GRACE_SECONDS:
         time.sleep(0.05)
+    seconds = round(time.monotonic() - began, 1)
     output = process.output()
     troubles = [f"a process goes on: {command_of(pid)}" for pid in alive]
     if "Traceback" in output:
         troubles.append(f"a traceback: {output[-600:]}")
-    return {"end": "killed", "processes": len(family) + 1, "troubles": troubles}
+    return {"end": "killed", "processes": len(family) + 1, "seconds_until_gone": seconds, "troubles": troubles}
 
 
 def wait_for(process: Started, moment: Moment, study: Path) -> bool:
