@@ -14,7 +14,6 @@ from experiments.stages.services import Services
 from experiments.stages.training import ArmRun, curriculum_of, make_imitator
 from rl.imitation import expert_iteration
 from rl.imitation.expert_iteration import ExpertIterationSettings, RoundReport
-from rl.learning.checkpoint import Checkpoints
 from rl.rollouts.log import RolloutLog
 
 
@@ -73,7 +72,7 @@ class ExpertIteration(Method[ExpertIterationArm]):
             ),
             run.recorder,
             stage=run.stage,
-            checkpoints=Checkpoints(run.folder.path / "checkpoints", identity=run.identity),
+            checkpoints=run.checkpoints(),
             log=RolloutLog(run.folder.path / "rollouts") if run.rl.log_rollouts else None,
             after_round=after_round,
         ).run()

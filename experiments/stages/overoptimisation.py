@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from experiments.run.evaluations import BEST_BY_ANNOTATOR, BEST_BY_VERIFIER, KL_MATCHED
-from experiments.run.folders import RunFolder, append_jsonl, read_json, write_json
+from experiments.run.folders import RunFolder, append_jsonl
+from experiments.run.sealed import read_sealed
+from experiments.stages.beside import CARD, check_set_aside, set_aside
 from policies.causal import CausalPolicy
 from rl.learning.learner import Learner
 from rl.preference.labels.annotators import Annotator
@@ -26,7 +28,7 @@ from rl.rewards.proxy import ProxyReward
 from rl.rollouts.log import group_from_json, group_to_json
 from rl.types import Group
 
-CARD = "snapshot.json"
+KEPT = (BEST_BY_VERIFIER, KL_MATCHED, BEST_BY_ANNOTATOR)
 START_ANSWERS = "start_answers.json"  # of the validation problems, to compare with
 
 
@@ -42,6 +44,8 @@ class OveroptimisationMonitor:
         target_kl: of the policy to keep that moved as far as the verifier's arm; None: there is no such arm.
         judgements: bought of each validation problem at every evaluation; 0: none.
         is_one_proxy: False where the reward model is fitted anew, so that its scores at different steps do not compare.
+    Raises:
+        CheckpointError, UserError: a policy that was kept, or its card, is damaged.
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class OveroptimisationMonitor:
         self.judgements = judgements
         self.is_one_proxy = is_one_proxy
         self._groups: Sequence[Group] = ()
+        for name in KEPT:
+            check_set_aside(folder.path / name)
 
     def look(self, groups: Sequence[Group]) -> None:
         """The completions of the evaluation that `observe` will speak about."""
@@ -109,16 +115,13 @@ class OveroptimisationMonitor:
 
         A resumed run repeats steps and comes to the same policies, so what was kept before stays right.
         """
-        folder = RunFolder(self.folder.path / name)
-        card = folder.path / CARD
-        if card.exists() and read_json(card)["merit"] >= merit:
+        folder = self.folder.path / name
+        if (folder / CARD).exists() and read_sealed(folder / CARD, "merit")["merit"] >= merit:
             return
-        self.learner.policy.save(folder.policy)
-        write_json(card, {"step": step, "merit": merit, **facts})
+        set_aside(self.learner.policy, folder, {"step": step, "merit": merit, **facts})
 
 
 def snapshots(folder: RunFolder) -> dict[str, RunFolder]:
     """The earlier policies that an arm kept, by name."""
-    names = (BEST_BY_VERIFIER, KL_MATCHED, BEST_BY_ANNOTATOR)
-    kept = (RunFolder(folder.path / name) for name in names if (folder.path / name / CARD).exists())
+    kept = (RunFolder(folder.path / name) for name in KEPT if (folder.path / name / CARD).exists())
     return {found.path.name: found for found in kept}

@@ -16,6 +16,7 @@ from experiments.config.sections import Component, OptimizerSection, RLSection
 from experiments.run.errors import TrainingFailed, UserError, in_words
 from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
+from experiments.stages.beside import KeptBeside
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm
@@ -89,7 +90,7 @@ class ArmRun:
             settings=replace(train_settings(self.rl, shard_size), steps=until or self.rl.steps),
             recorder=self.recorder,
             stage=self.stage,
-            checkpoints=Checkpoints(self.folder.path / "checkpoints" / part, identity=self.identity),
+            checkpoints=self.checkpoints(part),
             evaluate=evaluate,
             own_metrics=find_metrics(self.own_metrics),
             log=RolloutLog(self.folder.path / "rollouts" / part) if self.rl.log_rollouts else None,
@@ -101,6 +102,15 @@ class ArmRun:
                 "look at the rewards (metrics.jsonl), and begin a new folder"
             )
         return result
+
+    def checkpoints(self, part: str = "") -> Checkpoints:
+        """The arm's checkpoints, which know its logs and the policies that were set aside.
+
+        Args:
+            part: of an arm that trains more than once.
+        """
+        beside = KeptBeside(self.folder.path)
+        return Checkpoints(self.folder.path / "checkpoints" / part, identity=self.identity, beside=beside)
 
 
 def optimizer_of(section: OptimizerSection, total_steps: int) -> OptimizerSettings:

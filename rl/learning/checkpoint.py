@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -34,6 +34,7 @@ from rl.learning.files import ADVICE, disk_advice, flush
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 PREFIX, WRITING = "step-", ".writing-"
+BESIDE = "$beside"  # in state.json: what lay beside the checkpoint
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,22 @@ class Checkpoint:
     identity: Mapping[str, Any] | None = None
 
 
+class Beside(Protocol):
+    """What a stage keeps beside its checkpoints, and must find again: logs, for one."""
+
+    def seal(self) -> dict[str, Any]:
+        """JSON values that describe it as it is now."""
+        ...
+
+    def check(self, sealed: Mapping[str, Any]) -> None:
+        """Compares it with what `seal` returned, to which `step` was added.
+
+        Raises:
+            CheckpointError: it is not what it was.
+        """
+        ...
+
+
 class Checkpoints:
     """The checkpoints of one stage, newest first in `latest`.
 
@@ -59,14 +76,23 @@ class Checkpoints:
         folder: made when the first checkpoint is written; belongs to this stage alone.
         keep: whole checkpoints to keep, at least 2: the newest may turn out torn.
         identity: JSON values that say whose they are (seed, stage, ...); those of somebody else are refused.
+        beside: described in each checkpoint, and checked when one is read; None: nothing is.
     """
 
-    def __init__(self, folder: str | Path, *, keep: int = 2, identity: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        keep: int = 2,
+        identity: Mapping[str, Any] | None = None,
+        beside: Beside | None = None,
+    ) -> None:
         if keep < 2:
             raise ValueError(f"keep is {keep}, expected at least 2: a torn checkpoint needs one before it")
         self.folder = Path(folder)
         self.keep = keep
         self.identity = identity
+        self.beside = beside
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
         """Writes the checkpoint of `step`: a tree of mappings whose leaves are tensors and JSON values.
@@ -77,6 +103,8 @@ class Checkpoints:
         target = self.folder / f"{PREFIX}{step:08d}"
         writing = self.folder / f"{WRITING}{step:08d}-{os.getpid()}"
         with _explained(self.folder):
+            if self.beside is not None:
+                state = {**state, BESIDE: self.beside.seal()}
             self.folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
             try:
@@ -104,6 +132,9 @@ class Checkpoints:
     def _read(self, path: Path) -> Checkpoint:
         found = read_checkpoint(path)
         check_identity(path, found.identity, self.identity)
+        sealed = found.state.pop(BESIDE, None)
+        if self.beside is not None and sealed is not None:  # a checkpoint of before has none
+            self.beside.check({**sealed, "step": found.step})
         return found
 
     def paths(self) -> list[Path]:
