@@ -52,7 +52,9 @@ def damage_of(study: Path) -> list[str]:
         {*stages, *(path.parent for path in study.rglob(MANIFEST) if "checkpoints" not in path.parts)}
     ):
         manifest = look(read_manifest, folder)
-        for name, entry in figures_of(manifest["files"]).items() if manifest else ():
+        files = manifest["files"] if manifest else {}
+        words = {name: entry for name, entry in files.items() if Path(name).name == "tokenizer.json"}
+        for name, entry in {**figures_of(files), **words}.items():
             look(verify_files, folder, {name: entry})
         if manifest and manifest.get(LISTED):
             look(verify_listed, folder, manifest[LISTED])

@@ -177,7 +177,7 @@ class RolloutIndex:
         trouble = None
         try:
             rows = list(_rows(RolloutLog(path.parent).read(step), log, *_arm_and_seed(log)))
-        except (DamagedLogError, KeyError, TypeError, ValueError) as error:
+        except (DamagedLogError, OSError, KeyError, TypeError, ValueError) as error:
             rows, trouble = [], str(error)[:300]
         marks = ", ".join("?" * 21)
         connection.executemany(f"INSERT INTO rollouts VALUES (NULL, {marks})", rows)

@@ -75,6 +75,8 @@ def now(study: Path) -> dict[str, Any]:
         if status:
             beat = status.get("heartbeat")
             silent = _is_number(beat) and time.time() - beat > STALE_SECONDS and status.get("state") == "running"
+            if status.get("state") == "done":
+                status["note"] = ""  # what its last step came to stands in its log, which has a checksum
             stages.append({"seed": seed, "stage": stage, **status, "silent": silent})
         warnings += [{"seed": seed, "stage": stage, **row} for row in _rows(folder / "warnings.jsonl")[-20:]]
         if (log := folder / "samples.jsonl").exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from tokenizers import Tokenizer
 
 def token_texts(study: Path, log: str, tokens: Sequence[int]) -> list[str]:
     """One text a token; `#12` for each where no tokenizer can be read."""
-    file = _tokenizer_file(study, log)
-    tokenizer = _load(str(file), file.stat().st_mtime_ns) if file is not None else None
+    loaded = (_load(str(file), file.stat().st_mtime_ns) for file in _tokenizer_files(study, log))
+    tokenizer = next((found for found in loaded if found is not None), None)
     if tokenizer is None:
         return [f"#{token}" for token in tokens]
     texts = [tokenizer.decode([token], skip_special_tokens=False) for token in tokens]
@@ -20,16 +20,13 @@ def token_texts(study: Path, log: str, tokens: Sequence[int]) -> list[str]:
     return [(text or f"#{token}") + gap for text, token in zip(texts, tokens)]
 
 
-def _tokenizer_file(study: Path, log: str) -> Path | None:
-    """The nearest `tokenizer.json`: of the arm's own policies, else of the seed's start."""
+def _tokenizer_files(study: Path, log: str) -> Iterator[Path]:
+    """Every `tokenizer.json`, the nearest first: of the arm's own policies, then of the seed's start."""
     folder = study / log
     while folder != study and study in folder.parents:
         folder = folder.parent
         for pattern in ("policy/tokenizer.json", "untrained/tokenizer.json", "*/policy/tokenizer.json"):
-            found = next(iter(sorted(folder.glob(pattern))), None)
-            if found is not None:
-                return found
-    return None
+            yield from sorted(folder.glob(pattern))
 
 
 @lru_cache(maxsize=16)

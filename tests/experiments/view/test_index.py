@@ -77,9 +77,15 @@ def test_steps_that_come_go_or_change_are_followed(index, study):
     assert index.page(Filters(arm="rl"))["total"] == 8 + 4 + 8
 
 
-def test_a_damaged_step_is_named_and_the_others_are_listed(study):
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_damaged_step_is_named_and_the_others_are_listed(study, is_folder):
     path = study / "seed-0" / "rl" / "rollouts" / "step-00000001.jsonl.gz"
-    path.write_bytes(path.read_bytes()[:-30])
+    content = path.read_bytes()
+    path.unlink()
+    if is_folder:
+        path.mkdir()
+    else:
+        path.write_bytes(content[:-30])
     index = RolloutIndex(study)
     index.update()
     (trouble,) = index.choices()["trouble"]
