@@ -17,7 +17,7 @@ from statistics import fmean
 from experiments.run.evaluations import BEST_BY_ANNOTATOR, BEST_BY_VERIFIER, KL_MATCHED
 from experiments.run.folders import RunFolder, append_jsonl
 from experiments.run.sealed import read_sealed
-from experiments.stages.beside import CARD, check_set_aside, set_aside
+from experiments.stages.kept.beside import CARD, check_set_aside, set_aside
 from policies.causal import CausalPolicy
 from rl.learning.learner import Learner
 from rl.preference.labels.annotators import Annotator

@@ -16,7 +16,7 @@ from experiments.config.sections import Component, OptimizerSection, RLSection
 from experiments.run.errors import TrainingFailed, UserError, in_words
 from experiments.run.folders import RunFolder
 from experiments.run.recording import RunRecorder
-from experiments.stages.beside import KeptBeside
+from experiments.stages.kept.beside import KeptBeside
 from policies.causal import CausalPolicy
 from rl.algorithms import Algorithm
 from rl.algorithms import make as make_algorithm

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from experiments.run.errors import UserError
-from experiments.stages.beside import CARD, KeptBeside, check_set_aside, set_aside
+from experiments.stages.kept.beside import CARD, KeptBeside, check_set_aside, set_aside
 from rl.learning.checkpoint import CheckpointError, Checkpoints
 
 ROWS = '{"stage": "rl", "step": 1}\n{"stage": "rl", "step": 2}\n'

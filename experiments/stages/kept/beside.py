@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.run.evaluations import KL_MATCHED
 from experiments.run.manifest import LOGS
 from experiments.run.sealed import digest_of_file, read_sealed, write_sealed
 from policies.causal import CausalPolicy
@@ -30,9 +31,10 @@ class KeptBeside:
     def seal(self) -> dict[str, Any]:
         """JSON values that `check` is given back: how long each log is, with its checksum, and that of each card."""
         logs = {name: (self.folder / name).read_bytes() for name in sorted(LOGS) if (self.folder / name).is_file()}
+        cards = sorted(self.folder.glob(f"*/{CARD}"))  # an extension of the study removes the one that KL chose
         return {
             "logs": {name: {"bytes": len(rows), "sha256": _digest(rows)} for name, rows in logs.items()},
-            "cards": {card.parent.name: digest_of_file(card) for card in sorted(self.folder.glob(f"*/{CARD}"))},
+            "cards": {card.parent.name: digest_of_file(card) for card in cards if card.parent.name != KL_MATCHED},
         }
 
     def check(self, sealed: Mapping[str, Any]) -> None:

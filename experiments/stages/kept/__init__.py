@@ -1,0 +1,1 @@
+"""What a stage keeps beside its checkpoints while it trains."""
