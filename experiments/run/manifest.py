@@ -152,8 +152,8 @@ def check_study_settings(folder: Path, study: Mapping[str, Any]) -> None:
         path = folder / name
         if key in study and path.is_file() and digest_of_file(path) != study[key]:
             raise DamagedFileError(
-                f"{path} is damaged: it is not the one that the study ran with. Restore it, or go on with --resume and "
-                "the config that the study ran with, which writes it anew"
+                f"{path} is damaged: it is not the one that the study ran with, as study.json has it. Restore it, or "
+                "go on with --resume and the config that the study ran with, which writes it anew"
             )
 
 
