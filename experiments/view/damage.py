@@ -39,7 +39,11 @@ def damage_of(study: Path) -> list[str]:
             found.append(f"{error.filename or study}: {error.strerror or error}")
         return None
 
-    state = look(read_sealed, study / "study.json") if (study / "study.json").exists() else {}
+    state: Any = {}
+    if (study / "study.json").exists():
+        state = look(read_sealed, study / "study.json")
+    elif any(study.glob(f"seed-*/*/{MANIFEST}")):
+        found.append(f"{study / 'study.json'} is missing, though stages are done: resuming the study writes it again")
     look(load_resolved, study / "config.yaml")
     if state:
         look(check_study_settings, study, state)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from experiments.view import studies
+from experiments.view.damage import damage_of
 from experiments.view.server import STATIC, Page, make_app
 
 pytest.importorskip("starlette")
@@ -113,6 +114,14 @@ def test_damaged_files_of_a_study_do_not_end_the_page(client, study):
     assert ask(client, "now")[0]["name"] == "study"
     assert [series["arm"] for series in ask(client, "curves", metric="reward/mean")] == ["rlhf"]
     assert ask(client, "differences", left="0", right="0") == []
+
+
+def test_a_deleted_study_json_is_told_where_stages_are_done(study):
+    missing = f"{study / 'study.json'} is missing, though stages are done: resuming the study writes it again"
+    (study / "study.json").unlink()
+    assert missing not in damage_of(study)
+    (study / "seed-0" / "rl" / "manifest.json").write_text("{}")
+    assert missing in damage_of(study)
 
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
