@@ -33,6 +33,8 @@ from rl.preference.models.reward_model import load_reward
 from rl.rewards.base import RewardFunction
 from rl.rewards.proxy import ProxyReward
 
+REFIT_STAGE = "reward_model"  # of the rows that fits of reward models write among an arm's own
+
 
 class Rl(Method[RlArm]):
     """Rollouts, rewards, updates (rl/train.py)."""
@@ -128,6 +130,8 @@ class Rl(Method[RlArm]):
             figures = services.evaluator.validate(run.folder.path, run.stage, step, version, on_groups=on_groups)
             return {**figures, **monitor.observe(step, figures)} if monitor else figures
 
+        if self.arm.refits and not run.checkpoints().paths():
+            run.recorder.rewind(REFIT_STAGE, 0)  # rows of fits that came after checkpoints which are gone
         if run.rl.evaluate_every and not is_evaluated(run.folder.path, "validation"):
             begin = evaluate(0, server.serve_weights(learner.weights())[1])  # where the arm's curves begin
             run.recorder.metrics(run.stage, 0, {f"eval/{key}": value for key, value in begin.items()})
