@@ -6,7 +6,7 @@ import functools
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from envs.types import Problem
@@ -100,6 +100,15 @@ def step(learner, batch):
     return metrics["learner/loss"], torch.cat([g.flatten() for o in learner._optimizers() for g in o.gradients()])
 
 
+def is_one_state(batch):
+    """Whether all that was sampled is one token after one prefix, more than once.
+
+    Its advantages are equal then, and dividing them by their deviation makes of rounding what it likes.
+    """
+    states = [tuple(batch.tokens[row, : at + 1].tolist()) for row, at in batch.mask.nonzero().tolist()]
+    return len(states) > 1 and len(set(states)) == 1
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_loss_and_gradient_are_those_of_padded_rows(way):
     packed, plain = learners(way)
@@ -107,6 +116,7 @@ def test_loss_and_gradient_are_those_of_padded_rows(way):
     @settings(max_examples=12)
     @given(batches())
     def compare(batch):
+        assume(not is_one_state(batch))
         (loss, gradient), (expected_loss, expected) = step(packed, batch), step(plain, batch)
         # two orders of summation in float32 (eps 1.2e-7); a row left out or counted twice is off by parts in ten
         assert loss == pytest.approx(expected_loss, rel=1e-4, abs=1e-5)
