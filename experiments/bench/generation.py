@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -85,12 +85,7 @@ def measure(name: str, lengths: str, dtype: str, repeats: int, flops: float) -> 
     requests = make_requests(Random(0))
     check_greedy_tokens(policy, requests[:4])
     samplers = make_samplers(policy, requests, with_continuous=name in CONTINUOUS_MODELS and lengths == "ragged")
-    timings: dict[str, list[Timing]] = {sampler: [] for sampler in samplers}
-    for repeat in range(-1, repeats):  # the first round warms up
-        for sampler, run in samplers.items():
-            timing = timed(run, repeat)
-            if repeat >= 0:
-                timings[sampler].append(timing)
+    timings = take_turns(samplers, repeats)
     # matmul weights: all but the embedding table, which is looked up
     weights = policy.num_parameters - policy.model.get_input_embeddings().weight.numel()
     bound = flops / (2 * weights)
@@ -169,6 +164,17 @@ def check_greedy_tokens(policy: CausalPolicy, requests: list[Request]) -> None:
 def useful_tokens(row: Sequence[int], stop_ids: Sequence[int]) -> int:
     """Tokens up to and including the first end token."""
     return next((i + 1 for i, token in enumerate(row) if token in stop_ids), len(row))
+
+
+def take_turns(samplers: Mapping[str, Sampler], repeats: int) -> dict[str, list[Timing]]:
+    """The timed repeats of every sampler, in turns, after a round that warms up."""
+    timings: dict[str, list[Timing]] = {name: [] for name in samplers}
+    for repeat in range(-1, repeats):
+        for name, run in samplers.items():
+            timing = timed(run, repeat)
+            if repeat >= 0:
+                timings[name].append(timing)
+    return timings
 
 
 def timed(run: Sampler, repeat: int) -> Timing:

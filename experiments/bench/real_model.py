@@ -39,7 +39,7 @@ from experiments.bench.generation import (
     check_greedy_tokens,
     make_samplers,
     matmul_flops,
-    timed,
+    take_turns,
 )
 from experiments.bench.measuring import Timing, machine, write_report
 from experiments.bench.step import StepWork, parity_verdict, prompt_as_rows, time_ours, time_trl
@@ -105,12 +105,7 @@ def measure_generation(folder: str, lengths: str, repeats: int) -> list[dict[str
     samplers = make_samplers(policy, requests, with_continuous=False)
     if importlib.util.find_spec("vllm") is not None:
         samplers["vllm"] = vllm_sampler(policy, folder, requests)
-    timings: dict[str, list[Timing]] = {name: [] for name in samplers}
-    for repeat in range(-1, repeats):  # the first round warms up
-        for name, run in samplers.items():
-            timing = timed(run, repeat)
-            if repeat >= 0:
-                timings[name].append(timing)
+    timings = take_turns(samplers, repeats)
     bound = matmul_flops(torch.float32) / (2 * policy.num_parameters)
     ours = statistics.median(t.amount / t.cpu_seconds for t in timings["engine"])
     rows = []

@@ -7,40 +7,15 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from verifiers.algebra.contexts import context
 from verifiers.algebra.exact import InexactError, UndefinedError, double_factorial, factorial
 from verifiers.algebra.exact import exact as exact_value
 from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
 from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Sym
 
 _MPMATH = threading.RLock()  # mpmath keeps pi and e in a cache that two threads may tear
-_LOCAL = threading.local()
-_DIGITS = 40  # the least working precision, in decimal digits
-_USUAL_DIGITS = (40, 160)  # of a first look at two values, and of the look at their distant digits
 _MAX_ARGUMENT = 10  # log2 of the largest argument of zeta and gamma, whose cost grows with it
 _MAX_EXPONENT = 4000  # |log10| of the largest intermediate value
-
-
-def context(digits: int) -> Any:
-    """This thread's mpmath context of at least that precision (mpmath's global one is shared by all threads).
-
-    One takes a millisecond to make, so there are few: of 40, 80, 160 ... digits.
-    """
-    import mpmath  # loads only when a number is irrational
-
-    found = getattr(_LOCAL, "contexts", None)
-    if found is None:
-        found = _LOCAL.contexts = {}
-    level = max(0, (digits - 1) // _DIGITS).bit_length()
-    if level not in found:
-        found[level] = mpmath.mp.clone()
-        found[level].dps = _DIGITS << level
-    return found[level]
-
-
-def warm_up() -> None:
-    """Make the contexts that most comparisons need, before a deadline runs."""
-    for digits in _USUAL_DIGITS:
-        context(digits)
 
 
 def numeric(

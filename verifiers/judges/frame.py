@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from verifiers.algebra import high_precision
+from verifiers.algebra import contexts
 from verifiers.equivalence.types import Equivalence, no
 from verifiers.extract import (
     ALL_PLACES,
@@ -148,7 +148,7 @@ class ExpressionVerifier(AnswerVerifier):
 
     def warm_up(self) -> None:
         """Import what high-precision evaluation needs, before a deadline runs."""
-        high_precision.warm_up()
+        contexts.warm_up()
 
     @abstractmethod
     def judge(self, expr: Expr, reference: Any) -> Equivalence:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from verifiers.algebra import high_precision
+from verifiers.algebra import contexts
 from verifiers.equivalence import DATES, PROPOSITIONS, Equivalence, Settings, equivalent, rule_names
 from verifiers.equivalence.ambiguity import other_readings
 from verifiers.equivalence.extras.logic import same_proposition
@@ -103,7 +103,7 @@ class SymbolicVerifier(AnswerVerifier):
         """Import what proofs and high-precision evaluation need, before a deadline runs."""
         import sympy  # noqa: F401
 
-        high_precision.warm_up()
+        contexts.warm_up()
 
     def read_reference(self, answer: str) -> Reference:
         """The reference answer, read once and kept for all verifiers of a process."""
