@@ -70,7 +70,7 @@ def test_a_package_has_no_circle(package):
     assert circle(own) is None
 
 
-@pytest.mark.parametrize("package", [name for name in PACKAGES if name != "verifiers"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_folders_of_a_package_form_no_circle(package):
     folders = {folder_of(name): set() for name in modules() if name.partition(".")[0] == package and "." in name}
     for name, others in graph().items():

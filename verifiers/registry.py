@@ -6,7 +6,7 @@ import importlib
 import inspect
 from typing import Any
 
-from verifiers.judges.function import FunctionVerifier, is_function_of_a_pair
+from verifiers.function import FunctionVerifier, is_function_of_a_pair
 from verifiers.parts import find_part
 from verifiers.types import Verifier
 

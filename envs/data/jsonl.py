@@ -25,8 +25,8 @@ from envs.grading import make_verifier
 from envs.registry import environment
 from envs.splits import split_of
 from envs.types import Problem
+from verifiers.equivalence.reference import read_reference
 from verifiers.parse.tree import Text
-from verifiers.text.reference import read_reference
 from verifiers.types import Verdict, Verifier
 
 ON_INVALID = ("refuse", "drop")

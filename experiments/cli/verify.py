@@ -21,10 +21,10 @@ from rich.text import Text
 from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from experiments.run.terminal import printable
 from rl.learning.files import write_whole
+from verifiers.equivalence.reference import words_for_mathematics
 from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.registry import make
-from verifiers.text.reference import words_for_mathematics
 from verifiers.types import Outcome, Verdict, Verifier
 
 READERS = ("symbolic", "steps")  # verifiers that read a reference as an expression, or else as words

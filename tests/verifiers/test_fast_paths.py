@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from verifiers.equivalence.reference import read_reference
 from verifiers.extract import ALL_PLACES, TRAINING_PLACES, Place, _search, announcements, extract_answer
 from verifiers.extract.announced import announced, hashes, may_announce
 from verifiers.extract.boxes import _DENIED_BEFORE, _TRIED, sole_box
@@ -18,7 +19,6 @@ from verifiers.judges.symbolic import SymbolicVerifier
 from verifiers.parse import parse
 from verifiers.parse.tree import Num
 from verifiers.text.plain_numbers import read_number
-from verifiers.text.reference import read_reference
 from verifiers.types import Outcome, Reason
 
 VERIFIER = SymbolicVerifier(mode="evaluation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verifiers import make
-from verifiers.text.reference import words_for_mathematics
+from verifiers.equivalence.reference import words_for_mathematics
 
 
 @pytest.mark.parametrize("reference", [r"\frac{9}{", r"\mystery{3}^2", r"2x_{", "\\begin{pmatrix} 1 & 2", "x^{"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from verifiers.equivalence.extras.readings import as_point, as_sets, with_digit_letters, with_power_inside
+from verifiers.equivalence.reference import Reference
 from verifiers.equivalence.types import Settings
 from verifiers.parse.reading import try_parse
 from verifiers.parse.rewrite import transform
@@ -27,7 +28,6 @@ from verifiers.parse.tree import (
 from verifiers.parse.words import is_short
 from verifiers.text.latex import TEXT
 from verifiers.text.plain_numbers import read_number
-from verifiers.text.reference import Reference
 
 _GROUPING = re.compile(r"\d,\d{3}(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d{1,12}),(\d{1,6})(?![\d,])")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from verifiers.equivalence import Settings, equivalent
+from verifiers.equivalence.reference import read
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.extract import Extraction
+from verifiers.extract.choices import ChoiceText, chosen_option, find_choice, read_choice
 from verifiers.judges.frame import AnswerVerifier
 from verifiers.parse import ParseError
-from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice
 from verifiers.text.normalize import canonical_words
-from verifiers.text.reference import read
 from verifiers.types import Outcome, Reason
 
 MAX_CHARACTERS = 2_000

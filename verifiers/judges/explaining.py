@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from verifiers.equivalence.reference import read, read_reference, words_for_mathematics
 from verifiers.extract import EXPLICIT_PLACES, Place, announcements, extract_answer
 from verifiers.parse import ParseError
 from verifiers.parse.show import show
-from verifiers.text.reference import read, read_reference, words_for_mathematics
 
 _MAX_OTHERS = 5  # other announcements that an explanation quotes
 _PLACE_NAMES = {

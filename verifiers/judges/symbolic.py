@@ -14,18 +14,18 @@ from verifiers.algebra import contexts
 from verifiers.equivalence import DATES, PROPOSITIONS, Equivalence, Settings, equivalent, rule_names
 from verifiers.equivalence.ambiguity import other_readings
 from verifiers.equivalence.extras.logic import same_proposition
+from verifiers.equivalence.reference import Reference, read, read_reference, squeezed_text
 from verifiers.equivalence.types import no, yes
 from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, extract_answer
+from verifiers.extract.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.judges.explaining import explained
 from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.english.spoken import in_words
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.text import dates as moments
-from verifiers.text.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.text.normalize import canonical_words, restored, trim
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.text.reference import Reference, read, read_reference, squeezed_text
 from verifiers.types import Outcome, Reason, Verdict
 
 _TEXT_RULES = (  # name, comparison of two texts (None: they are no such thing), whether it is an extra, its object

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from verifiers.equivalence.conventions import SETS
+from verifiers.equivalence.reference import Reference
 from verifiers.parse.reading import try_parse
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import BaseNum, Call, Const, Expr, Group, Matrix, Op, Rel, SetOp, Sym, marks
-from verifiers.text.reference import Reference
 
 _POINT = re.compile(r"[$\s]*[A-Z]\s*(?:\\left)?(\([^()]{1,80}\))[$\s.]*")
 _LOG_POWER = re.compile(r"(?:ln|log|lg)(?:_\w|_\{\w+\})?\s*(?:\\left)?\s*[(|\[]")  # the power is not on the name

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from verifiers.extract import Place, extract_answer, strip_reasoning
+from verifiers.extract.choices import ChoiceText, read_choice, read_choices
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.parse.limits import DEFAULT_LIMITS
 from verifiers.parse.tree import Dots, Text
-from verifiers.text.choices import ChoiceText, read_choice, read_choices
 from verifiers.text.latex import TEXT
 from verifiers.text.normalize import canonical_words, restored
 from verifiers.text.plain_numbers import Number, read_number
