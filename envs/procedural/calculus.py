@@ -11,21 +11,10 @@ from fractions import Fraction
 
 from envs.environment import Environment
 from envs.procedural.answers import signed
-from envs.procedural.polynomial_writing import (
-    Polynomial,
-    add,
-    differentiate,
-    divide,
-    multiply,
-    polynomial,
-    read,
-    value_at,
-    write,
-    write_term,
-    write_unordered,
-)
+from envs.procedural.polynomial_writing import read, write, write_term, write_unordered
 from envs.registry import environment
 from envs.types import Problem
+from verifiers.algebra.polynomials import Polynomial, add, derivative, divide, multiply, polynomial, value_at
 from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Verdict
 
@@ -66,16 +55,18 @@ def derivatives(rng: random.Random, level: int) -> Problem:
     if level <= 2:
         f = _draw(rng, 2 * level, 12)
         steps = [f"({write_term(c, i)})' = {write_term(i * c, i)}" for i, c in reversed(list(enumerate(f))) if c and i]
-        answer = write(differentiate(f))
+        answer = write(derivative(f))
         asked = f"derivative of {write((0, *f[1:]))}"  # whatever the constant: its derivative is 0
-        return Problem(f"Differentiate {write(f)}.", answer, (*steps, answer), info={"terms": list(f)}, canonical=asked)
+        return Problem(
+            f"Differentiate {write(f)}.", answer, (*steps, answer), info={"terms": list(map(int, f))}, canonical=asked
+        )
     f = _draw(rng, 2 if level == 3 else level - 3, 20 if level == 4 else 9)
     if level == 3:
         g = _draw(rng, 2)
-        first, second = multiply(differentiate(f), g), multiply(f, differentiate(g))
+        first, second = multiply(derivative(f), g), multiply(f, derivative(g))
         steps = [
-            f"f = {write(f)}, f' = {write(differentiate(f))}",
-            f"g = {write(g)}, g' = {write(differentiate(g))}",
+            f"f = {write(f)}, f' = {write(derivative(f))}",
+            f"g = {write(g)}, g' = {write(derivative(g))}",
             f"f'g = {write(first)}",
             f"fg' = {write(second)}",
         ]
@@ -83,7 +74,7 @@ def derivatives(rng: random.Random, level: int) -> Problem:
         prompt, asked = f"Differentiate ({write(f)})({write(g)}).", f"derivative of {write_unordered(f, g)}"
         return Problem(prompt, answer, (*steps, answer), canonical=asked)
     exponent = rng.randint(3, 5)
-    inner = differentiate(f)
+    inner = derivative(f)
     answer = f"{exponent}({write(inner)})({write(f)})^{exponent - 1}"
     steps = [f"outer: {exponent}u^{exponent - 1} with u = {write(f)}", f"inner: u' = {write(inner)}", answer]
     return Problem(f"Differentiate ({write(f)})^{exponent}.", answer, tuple(steps))
@@ -108,7 +99,7 @@ def derivatives_functions(rng: random.Random, level: int) -> Problem:
     if name in ("log", "sqrt"):  # positive near 0 and above: the function must be defined
         inside = polynomial(rng.randint(1, 9), *(max(c, -c) for c in inside[1:]))
     function, slope = (text.format(u=write(inside)) for text in FUNCTIONS[name])
-    inner = write(differentiate(inside))
+    inner = write(derivative(inside))
     chain = f"({inner})*({slope})"
     if level < 3:
         factor = rng.randint(2, 9)
@@ -116,14 +107,14 @@ def derivatives_functions(rng: random.Random, level: int) -> Problem:
         steps = [f"inner derivative: {inner}", f"outer derivative: {slope}", answer]
         return Problem(f"Differentiate {factor}*{function} with respect to x.", answer, tuple(steps))
     f = _draw(rng, level - 2)
-    answer = f"({write(differentiate(f))})*{function} + ({write(f)})*{chain}"
-    steps = [f"f' = {write(differentiate(f))}", f"g' = {chain}", answer]
+    answer = f"({write(derivative(f))})*{function} + ({write(f)})*{chain}"
+    steps = [f"f' = {write(derivative(f))}", f"g' = {chain}", answer]
     return Problem(f"Differentiate ({write(f)})*{function} with respect to x.", answer, tuple(steps))
 
 
 def _is_antiderivative(problem: Problem, answer: str) -> bool:
     body = answer.replace("+ C", "").replace("+C", "")
-    return differentiate(read(body)) == read(problem.info["integrand"])
+    return derivative(read(body)) == read(problem.info["integrand"])
 
 
 @environment("antiderivatives", levels=(1, 2, 3), ood_levels=(4, 5), verify=_is_antiderivative)
@@ -136,15 +127,15 @@ def antiderivatives(rng: random.Random, level: int) -> Problem:
         steps = [f"multiply out: {write(integrand)}"] if len(factors) == 2 else []
         for i, c in reversed(list(enumerate(integrand))):
             if c:
-                steps.append(f"{write_term(c, i)} -> {write_term(Fraction(c) / (i + 1), i + 1)}")
-        answer = write(polynomial(0, *(Fraction(c) / (i + 1) for i, c in enumerate(integrand))))
+                steps.append(f"{write_term(c, i)} -> {write_term(c / (i + 1), i + 1)}")
+        answer = write(polynomial(0, *(c / (i + 1) for i, c in enumerate(integrand))))
         info, asked = {"integrand": write(integrand)}, f"integral of {write_unordered(*factors)}"
         return Problem(f"Integrate {text}.", answer, (*steps, answer), info=info, canonical=asked)
     inside, exponent = _draw(rng, level - 2, 5), rng.randint(2, 3)
-    integrand = multiply(differentiate(inside), _power(inside, exponent))
-    text = f"({write(differentiate(inside))})({write(inside)})^{exponent}"
+    integrand = multiply(derivative(inside), _power(inside, exponent))
+    text = f"({write(derivative(inside))})({write(inside)})^{exponent}"
     answer = f"(1/{exponent + 1})({write(inside)})^{exponent + 1}"
-    steps = [f"u = {write(inside)}, du = ({write(differentiate(inside))}) dx", f"integrate u^{exponent}", answer]
+    steps = [f"u = {write(inside)}, du = ({write(derivative(inside))}) dx", f"integrate u^{exponent}", answer]
     return Problem(f"Integrate {text}.", answer, tuple(steps), info={"integrand": write(integrand)})
 
 
@@ -173,7 +164,7 @@ def _linear_inside(rng: random.Random, level: int) -> Integral:
         inside = _draw(rng, 1, 4)
     integrand = f"{factor}*{name}({write(inside)})"
     primitive = _PRIMITIVES[name].format(u=write(inside))
-    answer = f"({Fraction(factor) / inside[1]})*({primitive})"
+    answer = f"({factor / inside[1]})*({primitive})"
     steps = [f"antiderivative of {name}: {primitive}", f"divide by the inner derivative {inside[1]}"]
     return f"Integrate {integrand} with respect to x.", integrand, answer, steps
 
@@ -181,10 +172,10 @@ def _linear_inside(rng: random.Random, level: int) -> Integral:
 def _substitution(rng: random.Random, level: int) -> Integral:
     name, factor = rng.choice(sorted(_PRIMITIVES)), rng.randint(2, 20)
     inside = _draw(rng, 2, 3 if name == "exp" else 9)
-    outside = multiply(polynomial(factor), differentiate(inside))
+    outside = multiply(polynomial(factor), derivative(inside))
     integrand = f"({write(outside)})*{name}({write(inside)})"
     answer = f"{factor}*({_PRIMITIVES[name].format(u=write(inside))})"
-    steps = [f"u = {write(inside)}, du = ({write(differentiate(inside))}) dx", f"integrate {factor}*{name}(u)"]
+    steps = [f"u = {write(inside)}, du = ({write(derivative(inside))}) dx", f"integrate {factor}*{name}(u)"]
     return f"Integrate {integrand} with respect to x.", integrand, answer, steps
 
 
@@ -192,11 +183,11 @@ def _by_parts(rng: random.Random, level: int) -> Integral:
     """p(x) exp(cx), degree of p = level - 2: the sum of (-1)^i p^(i)(x) exp(cx) / c^(i+1)."""
     p, c = _draw(rng, level - 2, 20), rng.choice((-4, -3, -2, 2, 3, 4))
     power = f"exp({write((0, c))})"
-    steps, total, derivative = [], polynomial(), p
+    steps, total, lower = [], polynomial(), p
     for i in range(level - 1):
-        total = add(total, multiply(polynomial(Fraction((-1) ** i, c ** (i + 1))), derivative))
-        derivative = differentiate(derivative)
-        steps.append(f"by parts: derivative {write(derivative)}, so far {write(total)}")
+        total = add(total, multiply(polynomial(Fraction((-1) ** i, c ** (i + 1))), lower))
+        lower = derivative(lower)
+        steps.append(f"by parts: derivative {write(lower)}, so far {write(total)}")
     integrand = f"({write(p)})*{power}"
     return f"Integrate {integrand} with respect to x.", integrand, f"({write(total)})*{power}", steps
 
@@ -207,7 +198,7 @@ def definite_integrals(rng: random.Random, level: int) -> Problem:
     f = _draw(rng, level, 15)
     low = rng.randint(-3, 2)
     high = low + rng.randint(1, 4)
-    whole = polynomial(0, *(Fraction(c) / (i + 1) for i, c in enumerate(f)))
+    whole = polynomial(0, *(c / (i + 1) for i, c in enumerate(f)))
     top, bottom = value_at(whole, high), value_at(whole, low)
     steps = [f"F = {write(whole)}", f"F({high}) is {top}", f"F({low}) is {bottom}"]
     steps.append(f"{top} {signed(-bottom)} = {top - bottom}")
@@ -222,7 +213,7 @@ def limits(rng: random.Random, level: int) -> Problem:
         f, g = _draw(rng, degree, 20), _draw(rng, degree, 20)
         f = polynomial(*f[:-1], rng.choice([n for n in range(-30, 31) if n]))
         g = polynomial(*g[:-1], rng.randint(2, 12))
-        value = Fraction(f[-1]) / g[-1]
+        value = f[-1] / g[-1]
         steps = [f"leading terms: {write_term(f[-1], degree)} and {write_term(g[-1], degree)}"]
         steps.append(f"{f[-1]} / {g[-1]} = {value}")
         prompt = f"Find the limit of ({write(f)})/({write(g)}) as x goes to infinity."
@@ -236,7 +227,7 @@ def limits(rng: random.Random, level: int) -> Problem:
         f = _draw(rng, level - 1)
     common = _power(polynomial(-root, 1), level - 1)
     top, bottom = multiply(f, common), multiply(g, common)
-    value = Fraction(value_at(f, root)) / value_at(g, root)
+    value = value_at(f, root) / value_at(g, root)
     steps = [
         f"cancel {write(common)}: ({write(divide(top, common)[0])})/({write(g)})",
         f"at x = {root}: ({value_at(f, root)}) / ({value_at(g, root)}) = {value}",

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from envs.procedural.answers import grouped, read_fraction, same_set, same_tuple, signed
-from envs.procedural.polynomial_writing import multiply, polynomial, write, write_term
+from envs.procedural.polynomial_writing import write, write_term
 from envs.registry import environment
 from envs.types import Problem, unordered
+from verifiers.algebra.polynomials import multiply, polynomial
 
 
 def _lose_the_sign_when_moving(problem: Problem) -> tuple[Sequence[str], str] | None:

@@ -1,85 +1,23 @@
-"""Polynomials in one variable with exact coefficients: written, read from untrusted text, multiplied, differentiated.
-
-A polynomial is a tuple of integers and fractions, the coefficient of x^i at place i, without zeros at the end; ()
-is zero. Whole coefficients are int: Fractions cost ten times as much, and most coefficients are whole.
-"""
+"""Polynomials in one variable as text: written, and read from untrusted text with the factors that it shows."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
-MAX_DEGREE = 60
+from verifiers.algebra.polynomials import MAX_DEGREE, Polynomial, add, multiply, negate, polynomial
+
 MAX_CHARACTERS = 600
-MAX_BITS = 2048
+MAX_DIGITS = 60
 MAX_DEPTH = 30
 
 Coefficient = int | Fraction
-Polynomial = tuple[Coefficient, ...]
+_ONE, _MINUS, _VARIABLE = polynomial(1), polynomial(-1), polynomial(0, 1)
 _MONOMIAL = r"(?:(?:\d+(?:/\d+)?|\(\s*-?\d+(?:/\d+)?\s*\))\s*\*?\s*(?:x(?:(?:\^|\*\*)\d+)?)?|x(?:(?:\^|\*\*)\d+)?)"
 _MONOMIALS = re.compile(rf"\s*[-+]?\s*{_MONOMIAL}(?:\s*[-+]\s*{_MONOMIAL})*[\s.]*", re.ASCII)
 _TOKEN = re.compile(r"\s*(\d+|\*\*|[a-z]|[-+*/^()])", re.ASCII)
-
-
-def polynomial(*coefficients: Coefficient) -> Polynomial:
-    """The polynomial with these coefficients, that of x^0 first."""
-    return _trimmed([whole(c) for c in coefficients])
-
-
-def whole(value: Coefficient) -> Coefficient:
-    """The same number, as an int where it is one."""
-    return value.numerator if value.denominator == 1 else value
-
-
-def _trimmed(values: list[Coefficient]) -> Polynomial:
-    while values and values[-1] == 0:
-        values.pop()
-    return tuple(values)
-
-
-def add(a: Polynomial, b: Polynomial) -> Polynomial:
-    """a + b."""
-    if len(a) < len(b):
-        a, b = b, a
-    return _trimmed([*(whole(x + y) for x, y in zip(a, b)), *a[len(b) :]])
-
-
-def multiply(a: Polynomial, b: Polynomial) -> Polynomial:
-    """a * b."""
-    if len(a) == 1 and a[0] == 1:
-        return b
-    total: list[Coefficient] = [0] * (len(a) + len(b))
-    for i, x in enumerate(a):
-        if x:
-            for j, y in enumerate(b):
-                total[i + j] += x * y
-    return polynomial(*total)
-
-
-def differentiate(a: Polynomial) -> Polynomial:
-    """The derivative of a."""
-    return polynomial(*(i * c for i, c in enumerate(a) if i))
-
-
-def divide(a: Polynomial, b: Polynomial) -> tuple[Polynomial, Polynomial, list[tuple[Coefficient, int, Polynomial]]]:
-    """(quotient, remainder, rows): a row is (coefficient, exponent, what is left after it)."""
-    quotient: list[Coefficient] = [0] * max(1, len(a) - len(b) + 1)
-    rest, rows = a, []
-    while len(rest) >= len(b):
-        coefficient, exponent = whole(Fraction(rest[-1]) / b[-1]), len(rest) - len(b)
-        quotient[exponent] = coefficient
-        rest = add(rest, polynomial(*[0] * exponent, *(-coefficient * c for c in b)))
-        rows.append((coefficient, exponent, rest))
-    return polynomial(*quotient), rest, rows
-
-
-def value_at(a: Polynomial, x: Coefficient) -> Coefficient:
-    """a(x), by Horner's rule."""
-    total: Coefficient = 0
-    for coefficient in reversed(a):
-        total = total * x + coefficient
-    return total
 
 
 def write(a: Sequence[Coefficient], variable: str = "x") -> str:
@@ -115,7 +53,7 @@ def write_unordered(*factors: Polynomial) -> str:
     `(3x + 8)(-5x - 3)`, `(5x + 3)(-3x - 8)` and `(-3x - 8)(5x + 3)` are one: for `Problem.canonical`.
     """
     sign = -1 if sum(factor[-1] < 0 for factor in factors if factor) % 2 else 1
-    positive = sorted(write(multiply(polynomial(-1), f) if f and f[-1] < 0 else f) for f in factors)
+    positive = sorted(write(negate(f) if f and f[-1] < 0 else f) for f in factors)
     return f"{sign} * {' * '.join(f'({factor})' for factor in positive)}"
 
 
@@ -125,11 +63,7 @@ def read(text: str, variable: str = "x") -> Polynomial:
     Raises:
         ValueError: no polynomial in `variable`, or over the limits.
     """
-    product = read_factors(text, variable)
-    total = polynomial(1)
-    for factor in product:
-        total = _bounded(multiply(total, factor))
-    return total
+    return _product(read_factors(text, variable))
 
 
 def is_sum_of_monomials(text: str) -> bool:
@@ -176,10 +110,10 @@ class _Reader:
             raise ValueError(f"over {MAX_DEPTH} levels deep")
         factors = self.product(depth)
         while self.peek() in ("+", "-") and self.peek():
-            sign = 1 if self.tokens[self.at] == "+" else -1
+            sign = self.tokens[self.at]
             self.at += 1
             right = _product(self.product(depth))
-            factors = [add(_product(factors), multiply(polynomial(sign), right))]
+            factors = [add(_product(factors), right if sign == "+" else negate(right))]
         return factors
 
     def product(self, depth: int) -> list[Polynomial]:
@@ -190,7 +124,7 @@ class _Reader:
             if depth > MAX_DEPTH:
                 raise ValueError(f"over {MAX_DEPTH} levels deep")
             factors = self.product(depth + 1)
-            return [polynomial(-1), *factors] if sign == "-" else factors
+            return [_MINUS, *factors] if sign == "-" else factors
         factors = self.power(depth)
         while self.peek() and (self.peek() in "*/(" or self.peek().isalnum()):
             operator = self.peek()
@@ -203,7 +137,7 @@ class _Reader:
             divisor = _product(right)
             if len(divisor) != 1:  # also the zero polynomial
                 raise ValueError("division by something other than a number")
-            factors.append(polynomial(1 / Fraction(divisor[0])))
+            factors.append(polynomial(1 / divisor[0]))
         return factors
 
     def power(self, depth: int) -> list[Polynomial]:
@@ -222,11 +156,11 @@ class _Reader:
         token = self.peek()
         self.at += 1
         if token.isdigit():
-            if len(token) > MAX_DEGREE:
+            if len(token) > MAX_DIGITS:
                 raise ValueError("a number is too long")
             return [polynomial(int(token))]
         if token == self.variable:
-            return [polynomial(0, 1)]
+            return [_VARIABLE]
         if token != "(":
             raise ValueError(f"{token!r} is out of place" if token else "the expression ends too early")
         factors = self.sum(depth + 1)
@@ -237,15 +171,4 @@ class _Reader:
 
 
 def _product(factors: Sequence[Polynomial]) -> Polynomial:
-    total = polynomial(1)
-    for factor in factors:
-        total = _bounded(multiply(total, factor))
-    return total
-
-
-def _bounded(a: Polynomial) -> Polynomial:
-    if len(a) > MAX_DEGREE + 1:
-        raise ValueError(f"degree over {MAX_DEGREE}")
-    if any(c.numerator.bit_length() + c.denominator.bit_length() > MAX_BITS for c in a):
-        raise ValueError(f"coefficients over {MAX_BITS} bits")
-    return a
+    return reduce(multiply, factors, _ONE)

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from fractions import Fraction
 
 from envs.procedural.polynomial_writing import (
-    Polynomial,
-    add,
-    divide,
     is_sum_of_monomials,
-    multiply,
-    polynomial,
     read,
     read_factors,
     write,
@@ -21,6 +15,7 @@ from envs.procedural.polynomial_writing import (
 )
 from envs.registry import environment
 from envs.types import Problem
+from verifiers.algebra.polynomials import Polynomial, add, divide, multiply, negate, polynomial
 
 
 def _coefficients(rng: random.Random, degree: int, largest: int) -> Polynomial:
@@ -68,8 +63,8 @@ def polynomial_factoring(rng: random.Random, level: int) -> Problem:
         product = multiply(product, factor)
     steps, rest = [], product
     for factor in factors[:-1]:
-        quotient, _, _ = divide(rest, factor)
-        root = -Fraction(factor[0]) / factor[1]
+        quotient, _ = divide(rest, factor)
+        root = -factor[0] / factor[1]
         steps.append(f"x = {root} is a root: {write(rest)} = ({write(factor)})({write(quotient)})")
         rest = quotient
     answer = "".join(f"({write(factor)})" for factor in factors)
@@ -93,8 +88,11 @@ def polynomial_division(rng: random.Random, level: int) -> Problem:
     remainder = polynomial(*(rng.randint(-9, 9) for _ in range(len(divisor) - 1)))
     dividend = add(multiply(divisor, quotient), remainder)
     steps = []
-    for coefficient, exponent, rest in divide(dividend, divisor)[2]:
-        steps.append(f"{write_term(coefficient, exponent)}: left {write(rest)}")
+    rest = dividend
+    for exponent, coefficient in reversed(list(enumerate(quotient))):
+        if coefficient:
+            rest = add(rest, negate(multiply(polynomial(*[0] * exponent, coefficient), divisor)))
+            steps.append(f"{write_term(coefficient, exponent)}: left {write(rest)}")
     answer = f"{write(quotient)} remainder {write(remainder)}"
     steps.append(f"quotient {write(quotient)}, remainder {write(remainder)}")
     prompt = f"Divide {write(dividend)} by {write(divisor)}; give quotient and remainder."

@@ -1,4 +1,4 @@
-"""Exact polynomials in one variable over the rationals: enough to compare the real roots of two equations.
+"""Exact polynomials in one variable over the rationals, and the real roots of equations between them.
 
 A polynomial is a tuple of Fractions, constant term first, without trailing zeros; () is zero.
 """
@@ -25,6 +25,11 @@ class NotPolynomial(ValueError):
     """The expression is no quotient of polynomials in the one variable, or is larger than the limits."""
 
 
+def polynomial(*coefficients: Fraction | int) -> Polynomial:
+    """The polynomial with these coefficients, that of x^0 first."""
+    return trim(tuple(map(Fraction, coefficients)))
+
+
 def trim(p: Polynomial) -> Polynomial:
     """Without trailing zeros.
 
@@ -34,8 +39,11 @@ def trim(p: Polynomial) -> Polynomial:
     end = len(p)
     while end and p[end - 1] == 0:
         end -= 1
-    if end - 1 > MAX_DEGREE or any(max(c.numerator.bit_length(), c.denominator.bit_length()) > MAX_BITS for c in p):
-        raise NotPolynomial(f"over degree {MAX_DEGREE} or {MAX_BITS} bits")
+    for c in p:
+        if c.numerator.bit_length() > MAX_BITS or c.denominator.bit_length() > MAX_BITS:
+            raise NotPolynomial(f"a coefficient over {MAX_BITS} bits")
+    if end - 1 > MAX_DEGREE:
+        raise NotPolynomial(f"over degree {MAX_DEGREE}")
     return p[:end]
 
 
@@ -50,12 +58,15 @@ def multiply(p: Polynomial, q: Polynomial) -> Polynomial:
     """p q."""
     if not p or not q:
         return ()
+    if len(p) == 1 and p[0] == 1:
+        return q
     if len(p) + len(q) - 2 > MAX_DEGREE:
         raise NotPolynomial(f"over degree {MAX_DEGREE}")
     product = [Fraction(0)] * (len(p) + len(q) - 1)
     for i, a in enumerate(p):
-        for j, b in enumerate(q):
-            product[i + j] += a * b
+        if a:
+            for j, b in enumerate(q):
+                product[i + j] += a * b
     return trim(tuple(product))
 
 
@@ -121,7 +132,7 @@ def has_same_real_roots(p: Polynomial, q: Polynomial) -> bool:
     return all(len(r) == 1 or num_real_roots(r) == 0 for r in rest)
 
 
-def value_at(p: Polynomial, point: Fraction) -> Fraction:
+def value_at(p: Polynomial, point: Fraction | int) -> Fraction:
     """p(point)."""
     value = Fraction(0)
     for coefficient in reversed(p):
@@ -164,12 +175,12 @@ def rational_function(expr: Expr, variable: str) -> tuple[Polynomial, Polynomial
     Raises:
         NotPolynomial: it is no such quotient, divides by zero, or is over the limits.
     """
-    one: Polynomial = (Fraction(1),)
+    one = polynomial(1)
     match expr:
         case Num(value):
             return trim((value,)), one
         case Sym(name) if name == variable:
-            return (Fraction(0), Fraction(1)), one
+            return polynomial(0, 1), one
         case Op("add", args):
             top, bottom = rational_function(args[0], variable)
             for part in args[1:]:
@@ -203,7 +214,7 @@ def rational_function(expr: Expr, variable: str) -> tuple[Polynomial, Polynomial
             return t, b
         case Op("percent", (inner,)):
             top, bottom = rational_function(inner, variable)
-            return top, multiply(bottom, (Fraction(100),))
+            return top, multiply(bottom, polynomial(100))
     raise NotPolynomial(f"{type(expr).__name__} is no quotient of polynomials in {variable}")
 
 
@@ -224,7 +235,7 @@ def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
             bottom = multiply(b, c)
             return _without_roots_of(top, bottom) if top else ()
         case Group("or" | "list", items):
-            product: Polynomial = (Fraction(1),)
+            product = polynomial(1)
             for item in items:
                 # in `x = 2, 3` and `x = 2 or 3` the later values are bare
                 equation = item if isinstance(item, Rel | Group) else Rel(("=",), (Sym(variable), item))
