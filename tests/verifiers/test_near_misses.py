@@ -20,6 +20,9 @@ ROWS = {
         "5", ["5 apples", r"5\text{ stuffed goats}", "5 people", "5 days left", "5 Äpfel"],
         [r"5\text{ sixths}", r"5\text{ tens}", r"5\text{ bn}", r"5\text{ fewer}", r"5\text{ remainder }3",
          r"5\text{ too small}", r"5\text{ short}", r"5\text{ after rounding}", r"5\text{ mod }7"]),
+    "so many of something unknown are no plain number": (
+        "70", ["70 apples = 70", "xy = 70", "10a + b = 70", r"\frac{a+b}{2} = 70", r"\frac12 ab = 70", "7 * 10 = 70"],
+        ["70 bn = 70", "-70 bn = 70", "70 xyz = 70", "70 b/n = 70", "35 ab = 70", "70 sixths = 70"]),
     "one thing is counted in the singular": ("1", ["1 apple"], ["1 short", "1 sixth"]),
     "a letter is true or false only beside the word": ("T", ["True"], [r"\text{yes}", r"\text{correct}", "False"]),
     "t is a variable": ("t", ["t"], [r"\text{yes}", r"\text{correct}", "f"]),
@@ -81,3 +84,14 @@ def test_rounding_to_a_decimal_reference_is_for_evaluation_only() -> None:
     for verifier in (EVALUATION, TRAINING):  # 0.246... has two digits of 0.25, and 0.3335 is another decimal
         assert not verifier.verify(r"\boxed{\frac{20}{81}}", "0.25").is_correct
         assert not verifier.verify(r"\boxed{\frac{667}{2000}}", "0.333").is_correct
+
+
+@pytest.mark.parametrize("verifier", [EVALUATION, TRAINING])
+def test_a_box_with_words_of_another_language_names_a_value_and_counts_no_unknown_unit(
+    verifier: SymbolicVerifier,
+) -> None:
+    for named in ("aire = 70", "面积 = 70", "Länge = 70", "2 Längen = 70"):
+        assert verifier.verify(rf"\boxed{{{named}}}", "70").is_correct, named
+    for counted in ("70 décimas = 70", "-70 décimas = -70", "70 Stück = 70", "7 décimas = 0.7 = 7"):
+        number = counted.rpartition("= ")[2]
+        assert not verifier.verify(rf"\boxed{{{counted}}}", number).is_correct, counted

@@ -90,6 +90,7 @@ _DIGIT = re.compile(r"\d")
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
+_AMOUNT = re.compile(r"[\s$(]*[-+−]?\s?(\d[\d.,]*)\s*[^\W\d_]+[^=\d]*\Z")  # a number and words
 _EQUALS = re.compile(r"(?:=|≈|\\approx)\s*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
@@ -203,7 +204,14 @@ def _is_changed(payload: str, formula: str) -> bool:
 
 
 def _is_worked_out(payload: str, number: str) -> bool:
-    """Whether the number stands behind a sign of equality, with no space before it."""
+    """Whether the number stands behind a sign of equality, with no space before it.
+
+    Not where a member before it is so many of something, `50 décimas = 50`: that number is not said to be 50.
+    """
+    for member in payload.split("=")[:-1]:
+        amount = _AMOUNT.match(member)
+        if amount is not None and amount[1] == number.lstrip("+-−"):
+            return False
     for sign in _EQUALS.finditer(payload):
         at = payload.find(number, sign.end())
         if at >= 0 and not any(map(str.isspace, payload[sign.end() : at])):

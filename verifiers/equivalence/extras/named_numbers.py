@@ -25,8 +25,8 @@ def asks_for_number(equation: Rel) -> bool:
 def states_number(equation: Rel) -> bool:
     """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
     left = equation.sides[0]
-    if len(free_symbols(left)) < 2 or any(isinstance(node, Num) for node in _terms(left)):
-        return False  # x + 5 = 10 and 2x = 10 say what x is
+    if len(free_symbols(left)) < 2 or any(isinstance(node, Num) for node in _terms(left)) or _is_amount(left):
+        return False  # x + 5 = 10 and 2x = 10 say what x is, and 5 bn = 5 says that a unit is 1
     if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(equation.sides[1]):
         return False
     return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != Num(Fraction(0))
@@ -35,3 +35,10 @@ def states_number(equation: Rel) -> bool:
 def _terms(expr: Expr) -> tuple[Expr, ...]:
     """The terms of a sum; the expression itself where it is none."""
     return expr.args if isinstance(expr, Op) and expr.op == "add" else (expr,)
+
+
+def _is_amount(expr: Expr) -> bool:
+    """Whether a whole number leads a product, as in 5 b n or -5 b / n: more likely so many of an unknown unit."""
+    if isinstance(expr, Op) and (expr.op == "neg" or (expr.op == "div" and free_symbols(expr))):
+        return _is_amount(expr.args[0])
+    return isinstance(expr, Num) or (isinstance(expr, Op) and expr.op == "mul" and _is_amount(expr.args[0]))
