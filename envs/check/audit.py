@@ -1,7 +1,7 @@
 """The long check of an environment: what `check_environment` finds, and two splits of a hundred thousand problems each.
 
-Sharing is measured twice: by the problems' identities, which is what the splits are made of, and by the prompts' texts,
-which know nothing of it.
+Sharing is measured three times: by the problems' identities, which is what the splits are made of, by the prompts'
+texts, which know nothing of it, and by what `envs.check.twins` takes for one problem in other words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from envs.check.conformance import check_environment
+from envs.check.twins import look_keys
 from envs.environment import Environment
 from envs.registry import make
 
@@ -31,6 +32,8 @@ class SplitAudit:
         shared: problems that both splits hold.
         shared_prompts: texts that both splits hold; more than 0 only where what differs is hidden from the prompt.
         space: estimated number of problems of each level, from how often draws coincide (a lower bound where none do).
+        twins: share of each level's different test problems that have the words, the steps or, up to one-letter names,
+            the prompt of a training problem, and its answer; none for conversations, which may hide what is asked.
         seconds: processor time.
     """
 
@@ -39,6 +42,7 @@ class SplitAudit:
     shared: int
     shared_prompts: int
     space: dict[int, int]
+    twins: dict[int, float]
     seconds: float
 
     @property
@@ -61,10 +65,17 @@ def audit_splits(env: Environment, problems: int) -> SplitAudit:
     ids: dict[str, set[bytes]] = {}
     prompts: dict[str, set[str]] = {}
     draws: dict[int, Counter[bytes]] = {level: Counter() for level in env.levels}
+    looks: set[bytes] = set()  # of the training problems, which are drawn first
+    have_twins: dict[int, list[bool]] = {}  # level -> of each different test problem
     for split, seed in SPLITS_COMPARED:
         ids[split], prompts[split] = set(), set()
         for problem in env.problems(problems, split=split, seed=seed):
             key = bytes.fromhex(problem.id)
+            if env.max_turns == 1 and key not in ids[split]:
+                if split == "train":
+                    looks.update(look_keys(problem))
+                else:
+                    have_twins.setdefault(problem.level, []).append(not looks.isdisjoint(look_keys(problem)))
             ids[split].add(key)
             prompts[split].add(problem.text)
             if split == "train":
@@ -76,6 +87,7 @@ def audit_splits(env: Environment, problems: int) -> SplitAudit:
         shared=len(ids[first] & ids[second]),
         shared_prompts=len(prompts[first] & prompts[second]),
         space={level: _space(counts) for level, counts in draws.items()},
+        twins={level: statistics.mean(found) for level, found in sorted(have_twins.items())},
         seconds=time.process_time() - began,
     )
 
@@ -126,6 +138,7 @@ def summary_rows(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, An
             "space": min(row["splits"]["space"].values()),
             "repeats": 1 - row["splits"]["distinct"]["train"] / row["splits"]["problems"],
             "shared": row["splits"]["shared"],
+            "twins": max(row["splits"].get("twins", {}).values(), default=None),  # not measured in older rows
             "probe": levels[worst]["probe"],
             "probe_rate": levels[worst]["rate"],
             "probe_level": worst,
@@ -137,7 +150,7 @@ def summary_rows(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, An
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The audited environments as a Markdown table, small spaces explained below it."""
-    columns = "environment|ok|smallest level|repeats|shared|best probe|earns|most frequent answer|ms"
+    columns = "environment|ok|smallest level|repeats|shared|twins|best probe|earns|most frequent answer|ms"
     lines = [f"| {columns.replace('|', ' | ')} |", "|" + " --- |" * (columns.count("|") + 1)]
     summaries = list(summary_rows(rows))
     for row in summaries:
@@ -147,14 +160,15 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
             f"{row['space']:,}",
             f"{row['repeats']:.1%}",
             str(row["shared"]),
+            "" if row["twins"] is None else f"{row['twins']:.1%}",
             f"{row['probe']} (level {row['probe_level']})",
             f"{row['probe_rate']:.1%}",
             f"{row['most_frequent_answer']:.1%}",
             f"{row['milliseconds']:.3f}",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    twins = {name: row["splits"]["shared_prompts"] for name, row in rows.items()}
-    hidden = [f"- {name}: {count:,}" for name, count in twins.items() if count]
+    alike = {name: row["splits"]["shared_prompts"] for name, row in rows.items()}
+    hidden = [f"- {name}: {count:,}" for name, count in alike.items() if count]
     small = [f"- {row['environment']}: {row['small']}" for row in summaries if row["small"]]
     if small:
         lines += ["", "Spaces too small for so many different problems:", *small]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 from envs.check.report import Finding
 from envs.types import Problem
@@ -59,3 +60,10 @@ def looks(problem: Problem, idle: Sequence[int] = ()) -> Iterator[tuple[str, ...
     names: dict[str, str] = {}
     renamed = (names.setdefault(w, f"v{len(names)}") if len(w) == 1 and w.isalpha() else w for w in words)
     yield "names", problem.answer, *renamed
+
+
+def look_keys(problem: Problem) -> list[bytes]:
+    """The looks of a problem, eight bytes each: so those of very many problems can be held."""
+    return [
+        blake2b("\0".join(look).encode("utf-8", "surrogatepass"), digest_size=8).digest() for look in looks(problem)
+    ]

@@ -6,8 +6,10 @@ A Ray that we start listens on the loopback interface only, shows no dashboard a
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -21,7 +23,8 @@ from rl.workers.session_folder import SessionFolder
 OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
 CONNECT_SECONDS = 10.0  # for the first answer of a cluster
-REPORTED_BY_US = "A worker died or was killed"  # lines of Ray's own that would be printed into the live display
+# lines of Ray's own that would be printed into the live display: what they say is said by us
+REPORTED_BY_US = "A worker died or was killed|Raylet is terminated"
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` runs
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
@@ -170,6 +173,15 @@ def stop_ray() -> None:
         if "ray" in sys.modules:
             sys.modules["ray"].shutdown()
         _remove_sessions()
+
+
+def end_daemons() -> None:
+    """Kills the daemons of a Ray that this process started: where one has stopped, Ray would wait for it for ever."""
+    for session in _sessions:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+                if session.path is not None and str(session.path).encode() in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def _remove_sessions() -> None:

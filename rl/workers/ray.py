@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
-from rl.workers.cluster import cluster_address, start_ray
+from rl.workers.cluster import cluster_address, end_daemons, start_ray
 from rl.workers.nodes.placement import Demand, Reservation, actor_resources
 from rl.workers.nodes.watch import NodeWatch
 from rl.workers.slot import Patience
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CLOSE_SECONDS = 2.0  # for processes to end by themselves
+LOOK_SECONDS = 0.5  # between looks at whether the node still answers, while weights are handed over
 
 
 class RayWorkers(SupervisedWorkers):
@@ -90,8 +92,10 @@ class RayLauncher:
         self.spec = spec
         context = ray.get_runtime_context()
         self._node = context.get_node_id()
-        sockets = {node["NodeID"]: node["RayletSocketName"] for node in ray.nodes()}
-        self._watch = NodeWatch(sockets.get(self._node, ""), context.gcs_address)
+        nodes = {node["NodeID"]: node for node in ray.nodes()}
+        own = nodes[self._node]
+        address = f"{own['NodeManagerAddress']}:{own['NodeManagerPort']}"
+        self._watch = NodeWatch(own["RayletSocketName"], context.gcs_address, address)
         self._resources = actor_resources(demand)
         self._room = None if num_reserved is None else Reservation(demand, num_reserved)
         self._settings = {
@@ -116,8 +120,24 @@ class RayLauncher:
         return self._watch.lost()
 
     def put(self, weights: Mapping[str, Tensor]) -> Any:
-        """A reference in the object store."""
-        return ray.put(pack_weights(weights))
+        """A reference in the object store; None when the node was lost, which `lost` then tells.
+
+        A node's daemon that is stopped never comes back from a call, so another thread waits for it.
+        """
+        done: Future[Any] = Future()
+
+        def put() -> None:
+            """Puts them, and hands over what came of it."""
+            try:
+                done.set_result(ray.put(pack_weights(weights)))
+            except BaseException as error:  # raised again by whoever waits
+                done.set_exception(error)
+
+        threading.Thread(target=put, name="put-weights", daemon=True).start()
+        while not wait([done], LOOK_SECONDS).done:
+            if self.lost():
+                return None
+        return done.result()
 
     def is_lost(self, error: BaseException) -> bool:
         """Anything of Ray's own but an exception that the method raised."""
@@ -132,6 +152,7 @@ class RayLauncher:
         """Asks all to end, and kills those that do not; without a node, actors end by themselves."""
         self._watch.close()
         if self.lost():
+            end_daemons()
             return
         for remote in remotes:
             ray.kill(remote.actor)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from envs import Environment, Problem
+from envs import Environment, Problem, unordered
 from envs.check.audit import audit, audit_splits, summary_rows, table
 
 
@@ -50,6 +50,32 @@ def test_what_splits_share_is_counted_by_identity_and_by_text():
     twins = audit_splits(LeaksTwins(), 1000)
     assert (twins.shared, twins.shared_prompts > 100) == (0, True)
     assert audit_splits(IgnoresTheSplit(), 500).shared > 300
+
+
+class Sums(Environment):
+    """All 900 sums of two numbers below 30; told or not that order changes nothing."""
+
+    name = "sums"
+    levels = (1,)
+
+    def __init__(self, knows_order: bool) -> None:
+        self.knows_order = knows_order
+
+    def generate(self, rng: random.Random, level: int) -> Problem:
+        a, b = rng.randrange(30), rng.randrange(30)
+        return Problem(f"{a} + {b} = ?", str(a + b), canonical=unordered(a, b) if self.knows_order else "")
+
+
+def test_twins_of_training_problems_are_counted_by_level():
+    # 6,000 draws are all 810 training sums; the mirror of a test sum is one of them nine times in ten, unless a = b
+    assert audit_splits(Sums(knows_order=False), 6000).twins == {1: pytest.approx(0.9 * 29 / 30, abs=0.1)}
+    assert audit_splits(Sums(knows_order=True), 6000).twins == {1: 0.0}
+
+
+def test_a_row_that_was_recorded_without_twins_still_has_a_table():
+    row = audit("dice", problems=300, checked=40)
+    del row["splits"]["twins"]
+    assert "| dice | yes |" in table({"dice": row})
 
 
 def test_an_audit_is_a_row_of_a_table():

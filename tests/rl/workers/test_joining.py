@@ -1,18 +1,22 @@
 """Which Ray is joined, what a dead address is told as, and when a node counts as lost. Starts no Ray."""
 
+import itertools
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from experiments.config.sections import Component
 from experiments.stages.luggage.gathering import gather
 from rl.workers.cluster import cluster_address, start_ray
-from rl.workers.nodes.watch import NodeWatch, is_running, listener
+from rl.workers.nodes.watch import CALL_SECONDS, PAUSE_SECONDS, NodeWatch, _Called, is_running, listener
 
 LISTEN = """
 import socket, sys, time
@@ -68,17 +72,22 @@ def daemon(tmp_path):
 
 @pytest.fixture
 def head():
-    """A port that accepts connections."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield server
+    """A server that says something to whoever comes."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address
+        server.shutdown()
+
+
+class Greeter(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"\0")
 
 
 def test_a_killed_daemon_is_seen_at_once_though_nobody_has_reaped_it(daemon, head):
     path, process = daemon
     assert listener(path) == process.pid
-    watch = NodeWatch(path, f"127.0.0.1:{head.getsockname()[1]}")
+    watch = NodeWatch(path, f"127.0.0.1:{head[1]}")
     assert watch.lost() == ""
     os.kill(process.pid, signal.SIGKILL)
     end = time.monotonic() + 5
@@ -88,13 +97,35 @@ def test_a_killed_daemon_is_seen_at_once_though_nobody_has_reaped_it(daemon, hea
     watch.close()
 
 
-def test_a_head_that_does_not_answer_is_lost_after_its_time(daemon, head):
-    watch = NodeWatch(daemon[0], f"127.0.0.1:{head.getsockname()[1]}", head_seconds=0.05)
-    watch._answered = time.monotonic()
-    assert watch.lost() == ""
-    watch._answered -= 1.0
-    assert "has not answered for 1 s" in watch.lost()
-    watch.close()
+def test_a_daemon_that_does_not_answer_is_lost_after_its_time(daemon, head, monkeypatch):
+    monkeypatch.setattr("rl.workers.nodes.watch.CALL_SECONDS", 0.05)
+    monkeypatch.setattr("rl.workers.nodes.watch.PAUSE_SECONDS", 0.01)
+    with socket.socket() as stopped:  # as a stopped process is seen: the kernel takes the connection, nobody answers
+        stopped.bind(("127.0.0.1", 0))
+        stopped.listen()
+        silent = f"127.0.0.1:{stopped.getsockname()[1]}"
+        well = NodeWatch(daemon[0], f"127.0.0.1:{head[1]}", f"127.0.0.1:{head[1]}", silent_seconds=0.2)
+        without_head = NodeWatch(daemon[0], silent, silent_seconds=0.2)
+        without_node = NodeWatch(daemon[0], f"127.0.0.1:{head[1]}", silent, silent_seconds=0.2)
+        end = time.monotonic() + 30
+        while not (without_head.lost() and without_node.lost()):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert "the head of the Ray cluster" in without_head.lost()
+    assert "the Ray node of this machine (its raylet) has not answered" in without_node.lost()
+    assert well.lost() == ""
+    for watch in (well, without_head, without_node):
+        watch.close()
+
+
+def test_time_in_which_this_process_stood_still_is_not_the_daemons_silence(daemon, monkeypatch):
+    clock = itertools.count(0, 3600)  # an hour between two looks at the clock
+    monkeypatch.setattr("rl.workers.nodes.watch.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen: refused at once
+        called = _Called("the head", f"127.0.0.1:{closed.getsockname()[1]}")
+        called.call()
+    assert called.silent == CALL_SECONDS + PAUSE_SECONDS
 
 
 def test_only_what_the_environment_names_is_gathered(tmp_path):
