@@ -185,23 +185,43 @@ def ray_settings(section: WorkersSection) -> dict[str, Any]:
 
 
 def start_executor(shared: Shared) -> None:
-    """Starts a local Ray in the background, so that it is up when the first rollouts are wanted."""
+    """Starts a local Ray in the background, so that it is up when the first rollouts are wanted, or joins a cluster.
+
+    Raises:
+        UserError: no cluster answers, or the files that the config names are too large to travel.
+    """
     if shared.workers.executor != "ray":
         return
     address = shared.workers.address
-    try:
-        files = gather(shared.env) if cluster_address(address) else None
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    if cluster_address(address) is not None:
+        join_cluster(shared)
+        return
 
     def start() -> None:
         """Starts it; a failure is met again, and told, by whoever makes the workers."""
-        with contextlib.suppress(ConnectionError, RuntimeError):  # told when the workers are made, in the main thread
-            start_ray(address, files=files)
-        if files is not None:
-            shutil.rmtree(files)  # Ray has its own copy now
+        with contextlib.suppress(RuntimeError):  # told when the workers are made, in the main thread
+            start_ray(address)
 
     threading.Thread(target=start, name="start-ray", daemon=True).start()
+
+
+def join_cluster(shared: Shared) -> None:
+    """Joins the cluster that the config or RAY_ADDRESS names, with the files that the environment's settings name.
+
+    Raises:
+        UserError: no cluster answers, or the files are too large to travel.
+    """
+    files = None
+    try:
+        files = gather(shared.env)
+        start_ray(shared.workers.address, files=files)
+    except ConnectionError as error:
+        raise UserError(f"workers.address: {error}") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    finally:
+        if files is not None:
+            shutil.rmtree(files)  # Ray has its own copy now
 
 
 def stop_executor(shared: Shared) -> None:

@@ -27,6 +27,7 @@ from policies.sampling.vllm_engine import INSTALL
 from rl.preference.labels.annotators import make_annotator
 from rl.preference.labels.comparisons import make_selector
 from rl.records.own_metrics import find_metrics
+from rl.workers.cluster import named_cluster
 from rl.workers.engine import find_backend
 
 PATIENCE_SECONDS = 10.0  # for the drawing of all test problems; where it takes longer, the run is the one to count them
@@ -51,6 +52,11 @@ def check_components(experiment: Experiment) -> None:
         build("preference.selector", experiment.preference.selector, make_selector)
     else:
         read_recorded(Path(recorded))
+    if experiment.workers.executor == "ray":
+        try:
+            named_cluster(experiment.workers.address)
+        except ConnectionError as error:
+            raise UserError(f"workers.address: {error}") from error
     find_named("workers.backend", find_backend, experiment.workers.backend)
     if experiment.workers.backend == "vllm" and find_spec("vllm") is None:
         raise UserError(f"workers.backend is vllm, and vLLM is not installed: {INSTALL}")

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from rl.workers.nodes.watch import SETTINGS, greeting
 from rl.workers.session_folder import SessionFolder
 
 OBJECT_STORE_BYTES = 512 << 20
@@ -91,7 +91,6 @@ def _on_owner_thread(work: Callable[[], bool]) -> bool:
 def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, files: Path | None) -> bool:
     """True when this call connected; see `start_ray`."""
     address = cluster_address(given)
-    source = "" if given or address is None else f", which the environment variable {ADDRESS_VARIABLE} names"
     if address is None:
         if "ray" in sys.modules and os.environ.get(_LOOPBACK) != "0" and not sys.modules["ray"].is_initialized():
             logging.getLogger(__name__).warning(
@@ -99,7 +98,7 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
             )
         os.environ.setdefault(_LOOPBACK, "0")
     else:
-        _check_reachable(address, source)
+        _check_reachable(given)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # by default workers yield to everything else: 15
@@ -119,7 +118,7 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConnectionError(
-                f"no Ray cluster answers at {address!r}{source} ({error}); {_way_out(source)}"
+                f"no Ray cluster answers at {address!r}{_source(given)} ({error}); {_way_out(given)}"
             ) from error
         return True
     for attempt in range(1, START_ATTEMPTS + 1):
@@ -151,20 +150,48 @@ def is_submitted() -> bool:
     return JOB_VARIABLE in os.environ
 
 
-def _way_out(source: str) -> str:
-    leave = f"unset {ADDRESS_VARIABLE}" if source else "leave the address out"
-    return f"start a cluster with `ray start --head`, or {leave} to run on this machine"
+def named_cluster(given: str | None) -> tuple[str, int] | None:
+    """Host and port of the cluster to join; None where Ray finds it ("auto"), or a Ray of our own is started.
+
+    Raises:
+        ConnectionError: what names it is no address, such as the http:// one at which jobs are submitted.
+    """
+    address = cluster_address(given)
+    if address in (None, "auto"):
+        return None
+    host, _, port = address.rpartition(":")
+    if "/" in host or not host.strip() or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ConnectionError(
+            f"{address!r}{_source(given)} is no address of a Ray cluster, expected host:port as `ray start --head` "
+            "prints it, or auto (http:// is where jobs are submitted to it, ray:// where clients elsewhere join it)"
+        )
+    return host.strip("[]"), int(port)
 
 
-def _check_reachable(address: str, source: str) -> None:
-    """Raises ConnectionError when nothing listens at host:port; Ray itself would try for many minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or "://" in address:
-        return  # "auto", "local" or a client address: Ray knows what to do with it
+def _source(given: str | None) -> str:
+    """Where an address comes from, unless it was given."""
+    return "" if given else f", which the environment variable {ADDRESS_VARIABLE} names,"
+
+
+def _check_reachable(given: str | None) -> None:
+    """Raises ConnectionError when no Ray answers where the cluster is said to be; Ray itself would try for minutes."""
+    place = named_cluster(given)
+    if place is None:
+        return
+    told = f"{cluster_address(given)!r}{_source(given)}"
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ConnectionError(f"nothing answers at {address!r}{source} ({error}); {_way_out(source)}") from error
+        said = greeting(place, CONNECT_SECONDS)
+    except ConnectionResetError:
+        said = b""
+    except OSError as error:
+        raise ConnectionError(f"nothing answers at {told} ({error}); {_way_out(given)}") from error
+    if said and said[3:4] != SETTINGS:
+        raise ConnectionError(f"what answers at {told} is no Ray cluster; {_way_out(given)}")
+
+
+def _way_out(given: str | None) -> str:
+    leave = "leave the address out" if given else f"unset {ADDRESS_VARIABLE}"
+    return f"start a cluster with `ray start --head`, or {leave} to run on this machine"
 
 
 def stop_ray() -> None:

@@ -8,7 +8,6 @@ of threads, whatever else runs. On a cluster the study's folder must be on a dis
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -21,11 +20,11 @@ from typing import Any, Protocol, TypeVar
 from experiments.config.experiment import Experiment
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop
-from experiments.stages.luggage.gathering import gather
+from experiments.stages.serving import join_cluster
 from experiments.study.endings import StudyInterrupted
 from experiments.study.parallel.jobs import Job, Rows, outcome
 from experiments.study.parallel.watcher import note_of, read_note, watched_from_beside
-from rl.workers.cluster import cluster_address, start_ray
+from rl.workers.cluster import cluster_address
 
 POLL_SECONDS = 0.2
 SomeJob = TypeVar("SomeJob")
@@ -151,20 +150,9 @@ def launcher(experiment: Experiment) -> Callable[[Job], Running]:
     Raises:
         UserError: no cluster answers, or the files that the config names are too large to travel.
     """
-    address = experiment.workers.address
-    if cluster_address(address) is None:
+    if cluster_address(experiment.workers.address) is None:
         return lambda job: JobProcess(job, Path(job.folder) / f"seed-{job.seed}.log")
-    files = None
-    try:
-        files = gather(experiment.env)
-        start_ray(address, files=files)
-    except ConnectionError as error:
-        raise UserError(f"workers.address: {error}") from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    finally:
-        if files is not None:
-            shutil.rmtree(files)  # Ray has its own copy now
+    join_cluster(experiment)
     return lambda job: JobOnCluster(job, experiment)
 
 

@@ -17,6 +17,7 @@ SILENT_SECONDS = 20.0  # without an answer of a daemon; Ray itself gives up on t
 CALL_SECONDS = 5.0  # for one answer
 PAUSE_SECONDS = 2.0  # between two calls
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # RFC 9113, 3.4: its answer is due
+SETTINGS = bytes([4])  # the type of the frame that answers it, its fourth byte
 
 
 class NodeWatch:

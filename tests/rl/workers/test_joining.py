@@ -1,5 +1,6 @@
 """Which Ray is joined, what a dead address is told as, and when a node counts as lost. Starts no Ray."""
 
+import http.server
 import itertools
 import os
 import signal
@@ -13,9 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from experiments.config.loading import load_experiment
 from experiments.config.sections import Component
+from experiments.run.errors import UserError
 from experiments.stages.luggage.gathering import gather
-from rl.workers.cluster import cluster_address, start_ray
+from experiments.stages.serving import start_executor
+from experiments.study.plan import check_components
+from rl.workers.cluster import cluster_address, named_cluster, start_ray
 from rl.workers.nodes.watch import CALL_SECONDS, PAUSE_SECONDS, NodeWatch, _Called, is_running, listener
 
 LISTEN = """
@@ -56,6 +61,44 @@ def test_a_dead_address_in_the_variable_is_told_with_the_variables_name(monkeypa
     monkeypatch.delenv("RAY_ADDRESS")
     with pytest.raises(ConnectionError, match="leave the address out"):
         start_ray(f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8265", "ray://head:10001", "head", "head:", ":6379", " :6379", "head:0", "head:70000"]
+)
+def test_what_is_no_address_of_a_cluster_is_refused_before_anything_is_asked(monkeypatch, address):
+    with pytest.raises(ConnectionError, match="expected host:port"):
+        start_ray(address)
+    with pytest.raises(UserError, match=r"workers\.address.*expected host:port"):
+        check_components(load_experiment(["smoke"], ["workers.executor=ray", f"workers.address='{address}'"]))
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=r"RAY_ADDRESS names.*expected host:port"):
+        check_components(load_experiment(["smoke"], ["workers.executor=ray"]))
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [("auto", None), ("local", None), (None, None), ("head:6379", ("head", 6379)), ("[::1]:6379", ("::1", 6379))],
+)
+def test_addresses_are_read(monkeypatch, address, place):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert named_cluster(address) == place
+
+
+def test_a_server_that_is_no_ray_is_not_joined():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ConnectionError, match=r"is no Ray cluster; .*leave the address out"):
+            start_ray(f"127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+
+
+def test_a_dead_cluster_is_told_before_anything_is_trained(monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free.getsockname()[1]}")
+    with pytest.raises(UserError, match=r"nothing answers.*RAY_ADDRESS"):
+        start_executor(load_experiment(["smoke"], ["workers.executor=ray"]))
 
 
 @pytest.fixture
@@ -111,11 +154,11 @@ def test_a_daemon_that_does_not_answer_is_lost_after_its_time(daemon, head, monk
         while not (without_head.lost() and without_node.lost()):
             assert time.monotonic() < end
             time.sleep(0.01)
-    assert "the head of the Ray cluster" in without_head.lost()
-    assert "the Ray node of this machine (its raylet) has not answered" in without_node.lost()
-    assert well.lost() == ""
-    for watch in (well, without_head, without_node):
-        watch.close()
+        assert "the head of the Ray cluster" in without_head.lost()
+        assert "the Ray node of this machine (its raylet) has not answered" in without_node.lost()
+        assert well.lost() == ""
+        for watch in (well, without_head, without_node):
+            watch.close()
 
 
 def test_time_in_which_this_process_stood_still_is_not_the_daemons_silence(daemon, monkeypatch):
