@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from envs.demonstrators.base import ConversationDemonstrator
 from envs.environment import Environment
-from envs.types import Problem
+from envs.types import Message, Problem, StopReason
 from experiments.arms import methods_of_study
 from experiments.config.arms.rewards import reward_sources
 from experiments.config.components import build, build_demonstrator
@@ -26,6 +27,7 @@ from experiments.study.before.models import NotAtHandError, reader_of
 from policies.causal import CausalPolicy
 from policies.types import Completion, FinishReason
 from rl.curriculum import CURRICULA
+from rl.imitation.demonstrations import Demonstration, encode_demonstrations
 from rl.preference.labels.annotators import PRESETS, make_annotator
 from rl.preference.labels.comparisons import SELECTORS, collect_comparisons, make_selector
 from rl.records.own_metrics import find_metrics, own_metrics
@@ -43,7 +45,8 @@ BUILT_IN_ANNOTATORS = (*PRESETS, "panel", "model")
 def rehearse(experiment: Experiment) -> None:
     """Has every own part that judges completions judge two of the first problem of each training stream.
 
-    Where a problem takes several turns, or has no solution, there is nothing to judge before the first rollout.
+    Where a problem has no solution there is nothing to judge before the first rollout. Where it takes several turns, a
+    solution is played, and a single empty turn is the wrong one.
 
     Raises:
         UserError: one of them raises, or gives something else back than it should.
@@ -76,13 +79,38 @@ def _graded(env: Environment, reader: CausalPolicy, stream: Any) -> Group | None
     """The worked solution and a wrong one of a stream's first problem; None where they would say nothing."""
     problem = _tried("env", lambda: env.stream_problem(stream, 0, split="train", seed=0))
     source = env.source_env(problem)
-    if source.max_turns > 1 or not source.has_reference or not problem.answer:
+    if not source.has_reference or not problem.answer:
         return None
+    if source.max_turns > 1:
+        return _played(source, reader, problem)
     right = _tried("env", lambda: source.render_solution(problem.solution, problem.answer))
     wrong = _tried("env", lambda: next(iter(source.corrupt(problem, random.Random(0))), ""))
     rows = [_row(source, reader, problem, text, uid) for uid, text in enumerate((right, wrong))]
-    if not rows[0].verdict.is_correct:
-        verdict = rows[0].verdict
+    return _pair(source, problem, rows)
+
+
+def _played(source: Environment, reader: CausalPolicy, problem: Problem) -> Group | None:
+    """The conversation of a worked solution, and one that says nothing; None where nobody can write the first."""
+    writer = _tried("env", source.demonstrator)
+    if not problem.solution or not isinstance(writer, ConversationDemonstrator):
+        return None
+    right = _tried("env: playing a solution", lambda: writer.transcript(problem, random.Random(0)))
+    talks = [Demonstration(problem, talk[-1].content, transcript=talk) for talk in (right, (Message("assistant", ""),))]
+    rows = []
+    for uid, (talk, example) in enumerate(zip(talks, encode_demonstrations(talks, reader), strict=True)):
+        verdict = _verdict(lambda: source.grade_transcript(problem, talk.transcript or ()))  # noqa: B023  # called at once
+        tokens = example.completion
+        completion = Completion(tokens, (0.0,) * len(tokens), reader.decode(tokens), FinishReason.STOP)
+        row = Trajectory(uid, problem, example.prompt, verdict=verdict, completion=completion)
+        mask = example.mask or (1,) * len(tokens)
+        rows.append(replace(row, action_mask=mask, transcript=talk.transcript, stop=StopReason.COMPLETED))
+    return _pair(source, problem, rows)
+
+
+def _pair(source: Environment, problem: Problem, rows: Sequence[Trajectory]) -> Group:
+    """Both rows as a group; says so where the right one is not taken for right."""
+    verdict = rows[0].verdict
+    if not verdict.is_correct:
         tell(
             f"warning: env: the verifier calls the worked solution of {source.place_of(problem)} {verdict.outcome}"
             f"{f' ({verdict.detail})' if verdict.detail else ''}: no answer like it can be rewarded"
@@ -97,12 +125,17 @@ def _of_size(pair: Group, size: int, number: int) -> Group:
 
 
 def _row(source: Environment, reader: CausalPolicy, problem: Problem, text: str, uid: int) -> Trajectory:
-    verdict = _tried("env: grading a solution", lambda: source.grade(problem, text))
-    if not isinstance(verdict, Verdict):
-        raise UserError(f"env: grading a solution gave {verdict!r:.60} ({type(verdict).__name__}), expected a Verdict")
+    verdict = _verdict(lambda: source.grade(problem, text))
     tokens = reader.encode_completion(text)
     completion = Completion(tokens, (0.0,) * len(tokens), text, FinishReason.STOP)
     return Trajectory(uid, problem, encode_prompt(reader, problem), verdict=verdict, completion=completion)
+
+
+def _verdict(grade: Callable[[], Any]) -> Verdict:
+    verdict = _tried("env: grading a solution", grade)
+    if not isinstance(verdict, Verdict):
+        raise UserError(f"env: grading a solution gave {verdict!r:.60} ({type(verdict).__name__}), expected a Verdict")
+    return verdict
 
 
 def _try_reward(where: str, reward: Component, groups: Sequence[Group]) -> None:
