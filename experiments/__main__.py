@@ -178,6 +178,15 @@ def options(
 
 def main() -> None:
     """Entry point: a user's mistake ends in one or two lines and an exit code, never a traceback."""
+    try:
+        _run()
+    except SystemExit as error:
+        if (cluster := sys.modules.get("rl.workers.cluster")) is not None:  # loaded by whatever uses Ray
+            cluster.leave_without_ray(error.code)
+        raise
+
+
+def _run() -> None:
     supervise_own_code()
     try:
         _check_packages()

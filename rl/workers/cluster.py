@@ -30,6 +30,7 @@ JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` run
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
 _sessions: list[SessionFolder] = []  # of the Ray that this process started
+_given_up: list[bool] = []  # not empty: nothing more is asked of Ray
 
 
 def cluster_address(address: str | None) -> str | None:
@@ -197,18 +198,33 @@ def _way_out(given: str | None) -> str:
 def stop_ray() -> None:
     """Disconnects, and ends a Ray that this process started, with what it wrote to the disk."""
     with _lock:
+        if _given_up:
+            return
         if "ray" in sys.modules:
             sys.modules["ray"].shutdown()
         _remove_sessions()
 
 
-def end_daemons() -> None:
-    """Kills the daemons of a Ray that this process started: where one has stopped, Ray would wait for it for ever."""
+def give_up_ray() -> None:
+    """Asks nothing more of Ray in this process: its daemons are gone, or answer no more, and it would wait for them.
+
+    Ray also ends a process whose node is gone, at the latest when it says goodbye: hence `leave_without_ray`.
+    """
+    _given_up.append(True)
+
+
+def leave_without_ray(code: int | str | None) -> None:
+    """Where Ray was given up, ends this process as `sys.exit(code)` would, and kills the daemons that we started."""
+    if not _given_up:
+        return
     for session in _sessions:
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
-                if session.path is not None and str(session.path).encode() in (process / "cmdline").read_bytes():
-                    os.kill(int(process.name), signal.SIGKILL)
+        for pid in session.processes():
+            with contextlib.suppress(OSError):  # gone meanwhile
+                os.kill(pid, signal.SIGKILL)
+    _remove_sessions()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _remove_sessions() -> None:

@@ -20,7 +20,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
-from rl.workers.cluster import cluster_address, end_daemons, start_ray
+from rl.workers.cluster import cluster_address, give_up_ray, start_ray
 from rl.workers.nodes.placement import Demand, Reservation, actor_resources
 from rl.workers.nodes.watch import NodeWatch
 from rl.workers.slot import Patience
@@ -152,7 +152,7 @@ class RayLauncher:
         """Asks all to end, and kills those that do not; without a node, actors end by themselves."""
         self._watch.close()
         if self.lost():
-            end_daemons()
+            give_up_ray()
             return
         for remote in remotes:
             ray.kill(remote.actor)

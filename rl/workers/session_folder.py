@@ -6,6 +6,7 @@ the next that makes one: its lock, which is the operating system's, is free then
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -39,6 +40,18 @@ class SessionFolder:
         while self._lock is None:  # a sweep may come between
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
             self._lock = _locked(self.path)
+
+    def processes(self) -> list[int]:
+        """Processes of that Ray: those that were given the folder's path, or have a file in it open."""
+        if self.path is None:
+            return []
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+                is_told = str(self.path).encode() in (process / "cmdline").read_bytes()
+                if is_told or any(os.readlink(handle).startswith(f"{self.path}/") for handle in process.glob("fd/*")):
+                    found.append(int(process.name))
+        return [pid for pid in found if pid != os.getpid()]
 
     def remove(self) -> None:
         """Removes it, after Ray has ended."""

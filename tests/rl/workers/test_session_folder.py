@@ -9,6 +9,7 @@ import time
 import pytest
 
 from rl.workers import session_folder
+from rl.workers.nodes.watch import is_running
 from rl.workers.session_folder import PREFIX, SessionFolder
 
 
@@ -81,3 +82,43 @@ print(session.path)
         assert done.returncode == 0, done.stderr
         assert PREFIX in done.stdout
         assert not glob.glob(done.stdout.strip())
+
+
+def test_processes_of_a_folder_were_given_its_path_or_hold_a_file_in_it(place):
+    folder, sleep = SessionFolder(), "import time; time.sleep(60)"
+    with (folder.path / "log").open("w") as log:
+        told = subprocess.Popen([sys.executable, "-c", sleep, f"--log_dir={folder.path}/logs"])
+        holds = subprocess.Popen([sys.executable, "-c", sleep], stdout=log)
+        other = subprocess.Popen([sys.executable, "-c", sleep])
+        assert set(folder.processes()) == {told.pid, holds.pid}  # and not this process, which holds one too
+    for process in (told, holds, other):
+        process.kill()
+        process.wait()
+    folder.remove()
+
+
+GIVE_UP = """
+import subprocess, sys
+from rl.workers import cluster
+from rl.workers.session_folder import SessionFolder
+
+cluster._sessions.append(SessionFolder())
+path = cluster._sessions[0].path
+daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(path)])
+cluster.leave_without_ray(3)  # does nothing: Ray is well
+cluster.give_up_ray()
+cluster.stop_ray()  # nor does this: nothing more is asked of it
+print(daemon.pid, path, flush=True)
+cluster.leave_without_ray(3)
+"""
+
+
+def test_a_process_that_gave_ray_up_ends_with_its_own_code_and_kills_the_daemons_it_started(place):
+    left = subprocess.run([sys.executable, "-c", GIVE_UP], capture_output=True, text=True, check=False)
+    assert left.returncode == 3, left.stderr
+    pid, folder = left.stdout.split()
+    assert not os.path.exists(folder)
+    end = time.monotonic() + 10
+    while is_running(int(pid)):
+        assert time.monotonic() < end
+        time.sleep(0.01)
