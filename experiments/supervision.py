@@ -2,7 +2,8 @@
 
 Before the first own code is loaded the process forks: the child goes on with the command, the parent waits for it. When
 the child dies or a call takes longer than it may, the parent says which part it was, in one sentence, and ends with the
-exit code of a mistake. Where only built-in parts are named nothing of this happens.
+exit code of a mistake. Where only built-in parts are named nothing of this happens, unless the run is on Ray, which
+ends its process without a word when the machine's Ray node dies.
 """
 
 from __future__ import annotations
@@ -20,11 +21,25 @@ from typing import NoReturn
 from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE
 from experiments.run.stop import EXIT_INTERRUPTED
 from experiments.run.terminal import printable
-from verifiers.watching import ENDED, PAGE_BYTES, PATIENCE, RUNNING, begin_watching_with, patience, read_stamp
+from verifiers.watching import (
+    ENDED,
+    PAGE_BYTES,
+    PATIENCE,
+    RUNNING,
+    begin_now,
+    begin_watching_with,
+    patience,
+    read_stamp,
+)
 
 LOOK_EVERY = 0.1  # seconds between looks at the page
 PR_SET_PDEATHSIG = 1
 FROM_ABOVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RAYS_WAY = (
+    "Ray ends it so when the Ray node of this machine has died (out of memory, or killed); --resume goes on from the "
+    "last checkpoint"
+)
+_on_ray: list[bool] = []  # not empty: the process that is watched uses Ray
 SI_USER = 0  # code of a signal that a process sent; the terminal's reach the child by themselves
 
 
@@ -36,6 +51,12 @@ def supervise_own_code(*, is_the_process: bool = False) -> None:
     """
     if is_the_process or _is_the_command():
         begin_watching_with(_fork)
+
+
+def supervise_ray() -> None:
+    """Has this process fork now, where `supervise_own_code` would have it fork later: a run on Ray begins."""
+    _on_ray.append(True)
+    begin_now()
 
 
 def _is_the_command() -> bool:
@@ -101,6 +122,8 @@ def _end_like(status: int, phase: int, what: str) -> NoReturn:
             os.kill(os.getpid(), -code)
         os._exit(code)
     how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}, without a word"
+    if _on_ray and not what:
+        _say(f"the process ended {how}: {RAYS_WAY}", phase)
     _say(f"{what or 'code of your own'}: it ended the process {how}", phase)
 
 

@@ -53,6 +53,13 @@ def begin_watching_with(begin: Callable[[], mmap]) -> None:
     _begin, _thread = begin, threading.current_thread()
 
 
+def begin_now() -> None:
+    """Begins to watch this process though no own code is loaded yet, where `begin_watching_with` was told how."""
+    global _page
+    if _page is None and _begin is not None:
+        _page = _begin()
+
+
 def tell_phase(phase: int) -> None:
     """A run begins after its checks, or the process is about to end as it should."""
     global _phase

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from experiments.config.experiment import Experiment
 from experiments.config.loading import find_config, load_experiment, shipped_configs, to_yaml
 from experiments.hypotheses.loading import hypotheses_beside, load_variants, read_design
 from experiments.run.errors import UserError, did_you_mean
+from experiments.supervision import supervise_ray
 
 Configs = Annotated[
     list[str], typer.Argument(help="YAML files, later ones over earlier ones, or names that `beyond configs` lists.")
@@ -51,6 +53,7 @@ def study(
     """
     experiment = load_experiment(config, [*(override or []), *_seeds(seeds)])
     folder = output or Path("runs") / experiment.name
+    _supervise(experiment)
     from experiments.study.run import run_study  # torch: after the config was found valid
 
     run_study(
@@ -62,6 +65,12 @@ def study(
         hypotheses=_hypotheses(config),
         parallel=parallel,
     )
+
+
+def _supervise(experiment: Experiment) -> None:
+    """Before torch is loaded, which has threads that do not survive a fork."""
+    if experiment.workers.executor == "ray":
+        supervise_ray()
 
 
 def run(
@@ -82,6 +91,7 @@ def run(
     if chosen not in experiment.arms:
         raise UserError(f"the config has no arm {chosen!r}{did_you_mean(chosen, experiment.arms)}")
     one = experiment.only(chosen)
+    _supervise(one)
     from experiments.study.run import run_study  # torch: after the config was found valid
 
     run_study(one, output or Path("runs") / f"{experiment.name}-{chosen}", resume=resume, quiet=quiet)

@@ -24,7 +24,7 @@ OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
 CONNECT_SECONDS = 10.0  # for the first answer of a cluster
 # lines of Ray's own that would be printed into the live display: what they say is said by us
-REPORTED_BY_US = "A worker died or was killed|Raylet is terminated"
+REPORTED_BY_US = "A worker died or was killed|Raylet is terminated|The node with node id"
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` runs
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)

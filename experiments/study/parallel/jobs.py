@@ -29,6 +29,7 @@ from experiments.study.before.lengths import fitted_env
 from experiments.study.endings import StudyInterrupted, describe_failure
 from experiments.study.seed import SeedStages, make_services
 from experiments.supervision import supervise_own_code
+from rl.workers.cluster import leave_without_ray
 from verifiers.watching import ENDED, RUNNING, tell_phase
 
 Rows = list[dict[str, Any]]
@@ -152,6 +153,7 @@ def serve(work: Callable[[dict[str, Any], Stop], dict[str, Any]]) -> None:
     with StopSwitch() as stop:
         print(json.dumps(work(raw, stop)), file=channel, flush=True)
     tell_phase(ENDED)
+    leave_without_ray(0)
 
 
 if __name__ == "__main__":

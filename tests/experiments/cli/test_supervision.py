@@ -169,3 +169,22 @@ def test_a_signal_to_the_command_reaches_what_runs_and_nothing_is_left(tmp_path,
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+@pytest.mark.parametrize(("phase", "code"), [("CHECKING", 2), ("RUNNING", 3)])
+def test_a_process_that_ray_ends_is_told_by_the_one_that_waits_for_it(phase, code):
+    ends = f"""
+import os
+from experiments.supervision import supervise_own_code, supervise_ray
+from verifiers import watching
+
+supervise_own_code(is_the_process=True)
+supervise_ray()
+watching.tell_phase(watching.{phase})
+os._exit(1)  # as Ray does in C++
+"""
+    told = subprocess.run([sys.executable, "-c", ends], capture_output=True, text=True, check=False)
+    assert told.returncode == code
+    (sentence,) = told.stderr.splitlines()
+    assert sentence.startswith("error: the process ended with exit code 1, without a word: Ray ends it so")
+    assert "--resume goes on" in sentence
