@@ -65,6 +65,7 @@ class _Stage:
     began: float = field(default_factory=time.time)
     done: int = 0
     total: int = 0
+    first: tuple[int, float] | None = None  # how far it was when it was first told of, and when
     note: str = ""
     doing: str = ""
     ended: float | None = None
@@ -73,10 +74,13 @@ class _Stage:
     gold: list[float] = field(default_factory=list)
 
     def seconds_left(self) -> float | None:
-        """By the pace so far; None: not known."""
-        if self.ended or not self.done:
+        """By the pace since it was first told of, so without what prepares a stage; None: not known."""
+        if self.ended or self.first is None or not self.done:
             return None
-        return (time.time() - self.began) / self.done * max(0, self.total - self.done)
+        steps, since = self.done - self.first[0], self.first[1]
+        if not steps:  # the first that is told
+            steps, since = self.done, self.began
+        return (time.time() - since) / steps * max(0, self.total - self.done)
 
 
 class Display:
@@ -137,6 +141,7 @@ class Display:
         """How far a stage is."""
         state = self._stages.setdefault(stage, _Stage())
         state.done, state.total, state.note, state.doing = done, total, note, ""
+        state.first = state.first or (done, time.time())
         self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}{self._time_left(', ')}")
 
     def doing(self, stage: str, what: str) -> None:

@@ -21,6 +21,7 @@ class RunRecorder:
     Args:
         trackers: told what metrics.jsonl is told.
         on_progress: told (done, total, note), for the status file.
+        on_doing: told what a step is at, likewise.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class RunRecorder:
         stop: Stop,
         *,
         on_progress: Callable[[int, int, str], None],
+        on_doing: Callable[[str], None] = lambda what: None,
         trackers: StageTrackers | None = None,
     ) -> None:
         self.folder = folder
         self.display = display
         self.stop = stop
-        self._on_progress = on_progress
+        self._on_progress, self._on_doing = on_progress, on_doing
         self._trackers = trackers
         self._step = 0  # of the last row of metrics
 
@@ -74,8 +76,9 @@ class RunRecorder:
         self._on_progress(done, total, note)
 
     def doing(self, stage: str, what: str) -> None:
-        """What a step is at just now, on screen."""
+        """What a step is at just now, on screen and in status.json."""
         self.display.doing(stage, what)
+        self._on_doing(what)
 
     def warn(self, stage: str, message: str) -> None:
         """A line in warnings.jsonl and on screen."""

@@ -64,6 +64,12 @@ class StageStatus:
         if now - self._written >= WRITE_SECONDS:
             self._write()
 
+    def doing(self, what: str) -> None:
+        """What a step is at just now: it moves, though no step ends."""
+        with self._lock:
+            self._row["note"] = what
+            self._progressed, self._is_quiet = time.time(), False
+
     def end(self, state: str) -> None:
         """The stage is done, interrupted or failed."""
         self._over.set()

@@ -37,6 +37,7 @@ from rl.records.recorder import Recorder
 
 PROBE_PROBLEMS = 256  # single-step problems of a probe, sampled once each
 PROBE_EVERY = 250  # optimizer steps
+TOLD_EVERY = 1000  # demonstrations between two words about how many there are
 SAVE_EVERY = 500  # optimizer steps between checkpoints of a supervised fit
 
 
@@ -86,8 +87,8 @@ def _imitate(
         save_every=SAVE_EVERY,
         seed=services.seed,
     )
-    services.display.progress(START, 0, section.steps, f"writing {section.num_demonstrations} demonstrations")
-    written = demonstrations_of(services, section, demonstrator).write(section.num_demonstrations)
+    written = _write(demonstrations_of(services, section, demonstrator), section.num_demonstrations, recorder)
+    recorder.progress(START, 0, section.steps)
     result = fit_demonstrations(
         services,
         policy,
@@ -112,6 +113,15 @@ def _imitate(
     }
     write_json(folder.path / "imitation.json", card)
     return True
+
+
+def _write(source: DemonstrationSource, count: int, recorder: Recorder) -> list[Demonstration]:
+    """The demonstrations; how far it is, is told."""
+    written: list[Demonstration] = []
+    while len(written) < count:
+        recorder.doing(START, f"wrote {len(written):,} of {count:,} demonstrations")
+        written += source.write(min(TOLD_EVERY, count - len(written)), first=len(written))
+    return written
 
 
 def demonstrations_of(services: Services, section: ImitationSection, demonstrator: Demonstrator) -> DemonstrationSource:

@@ -190,6 +190,7 @@ class SeedStages:
             self.display,
             self.stop,
             on_progress=status.progress,
+            on_doing=status.doing,
             trackers=self._trackers(name, logs or folder),
         )
         seed_global_generators(seed, name)

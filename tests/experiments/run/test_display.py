@@ -91,3 +91,19 @@ def test_a_long_step_says_what_it_is_at(monkeypatch):
     with Display(Console(file=screen, width=100, force_terminal=True), live=True) as display:
         display.doing("rl", "updating on 96 completions")
     assert "updating on 96 completions" in screen.getvalue()
+
+
+def test_what_prepares_a_stage_is_not_in_the_time_that_is_left(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(shown.time, "time", lambda: now[0])
+    text = io.StringIO()
+    with Display(Console(file=text, width=100), live=False) as display:
+        display.study("demo", ["sft"], (0,))
+        display.seed(0)
+        display.begin("sft")
+        display.doing("sft", "wrote 0 of 20,000 demonstrations")
+        now[0] += 600
+        display.progress("sft", 0, 100)
+        now[0] += 20
+        display.progress("sft", 10, 100)
+    assert "sft: 10/100  , about 3:00 left in all" in text.getvalue()

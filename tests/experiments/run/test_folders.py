@@ -116,6 +116,20 @@ def test_the_watchdog_says_where_it_is_quiet_and_writes_the_stacks_once_per_paus
     assert "in a loop" in (tmp_path / "stacks.txt").read_text()
 
 
+def test_a_step_that_says_what_it_is_at_is_not_quiet(tmp_path, monkeypatch):
+    now = [1000.0]
+    told, running = status(tmp_path, monkeypatch, QUIET_SECONDS=60)
+    monkeypatch.setattr(experiments.run.status.time, "time", lambda: now[0])
+    running.progress(3, 10)
+    for count in range(3):
+        now[0] += 50
+        running.doing(f"wrote {count} of 3 demonstrations")
+        running._watch(now[0] + 5)
+    assert not told
+    running._watch(now[0] + 61)
+    assert len(told) == 1
+
+
 def test_workers_that_cannot_be_asked_do_not_end_the_heartbeat(tmp_path, monkeypatch):
     def stacks():
         raise RuntimeError("gone")
