@@ -22,12 +22,17 @@ NUMBER_WORDS = "a number in words for digits is a matter of form: `number_words=
 DESCRIBED = "an object described in words beside its notation"
 UNEVALUATED = "an operation is left to work out: `allow_unevaluated=True` accepts it"
 PROSE = "the answer stands unannounced in prose"
+RESTATED = "one value said more than once, in several forms, is several values"
+SUM_WITH_VALUE = "a reference such as m + n = 37 asks for the equation"
 UNCLOSED = "a box that is not closed breaks off: its content may be a part"
 DECIMAL_COMMA = "the reference 0,5 is read as two values"
 DISAGREEMENTS = {
-    "a016": NUMBER_WORDS, "a047": NUMBER_WORDS, "a196": PROSE, "a389": "a sum with dots is compared as written",
-    "a398": PARAPHRASE, "b026": PARAPHRASE, "b063": DESCRIBED, "b096": "signs said in words to be independent",
-    "b098": "permutations said in words", "b142": DESCRIBED, "b172": "a span beside a set with a parameter",
+    "a016": NUMBER_WORDS, "a045": SUM_WITH_VALUE, "a047": NUMBER_WORDS, "a196": PROSE,
+    "a389": "a sum with dots is compared as written",
+    "a398": PARAPHRASE,
+    "b026": PARAPHRASE, "b063": DESCRIBED, "b096": "signs said in words to be independent",
+    "b090": "sets of one region of the Venn diagram", "b098": "permutations said in words", "b142": DESCRIBED,
+    "b171": "spans of vectors in another order", "b172": "a span beside a set with a parameter",
     "b183": PARAPHRASE, "b185": DESCRIBED, "b189": "the question asks for a base, so 11 in base ten is another answer",
     "b191": DESCRIBED, "b193": "an unordered pair for two ordered ones", "b195": DESCRIBED, "b203": DESCRIBED,
     "b215": UNEVALUATED, "b221": "a density with its zero part said in brackets",
@@ -35,10 +40,12 @@ DISAGREEMENTS = {
     "b253": PARAPHRASE, "b258": "a chemical equation", "b286": PARAPHRASE, "b296": "labelled parts in another order",
     "b299": "P and A for perimeter and area", "b310": "a small letter without brackets is a variable",
     "b312": PARAPHRASE, "b361": PROSE, "b363": PROSE, "b399": PROSE, "b426": PROSE,
-    "c0810": "the error function", "c0997": UNCLOSED, "c1016": UNCLOSED, "c1066": "denies one option, then names one",
+    "c0791": "a binomial coefficient for a column", "c0810": "the error function",
+    "c0997": UNCLOSED, "c1016": UNCLOSED, "c1066": "denies one option, then names one", "c1117": RESTATED,
     "c1182": "an exclamation mark after a number is a factorial", "c1335": "x = y = \\pm 3 for two points",
-    "c1495": "equal only where the symbols are positive", "c1715": DECIMAL_COMMA, "c1716": DECIMAL_COMMA,
-    "d068": "two amounts joined by `or` are two answers", 
+    "c1495": "equal only where the symbols are positive", "c1715": DECIMAL_COMMA,
+    "c1716": DECIMAL_COMMA, "c1942": SUM_WITH_VALUE,
+    "d068": "two amounts joined by `or` are two answers",
     "d243": "the options that are left, by elimination", "e035": "j for the imaginary unit",
     "f074": "a product with dots", "f137": "a curve with the pole added to it", "f183": "a word for a time of day",
     "f302": "no sign says where the argument of the sine ends",

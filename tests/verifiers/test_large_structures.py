@@ -40,12 +40,6 @@ LARGE: dict[str, tuple[str, str]] = {
     "inequality of high degree": ("x^{24}-x^{23}+x-3>0", "x>1"),
     "inequality with a root of high order": ("(x-1)" * 30 + ">0", "x>1"),
     "number words": ("one hundred " * 2000, "5"),
-    "proposition": ("\\lor".join("abcdefgh"[i % 8] for i in range(190)), "p \\to q"),
-    "span of many vectors": (
-        "\\operatorname{span}\\{" + ",".join(f"({i},{i + 1},{i + 2})" for i in range(300)) + "\\}",
-        "\\operatorname{span}\\{(1,1,0),(0,0,1)\\}",
-    ),
-    "many sets": ("\\cup".join("ABCDEF"[i % 6] for i in range(1000)), "A\\cap B"),
     "many units": ("5 " + "\\text{ kg m}" * 1000, "5 kg"),
     "many signs": ("\\pm 1 " * 300, "5"),
     "many divisions": ("1" + "/2" * 1000, "5"),

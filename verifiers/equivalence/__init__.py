@@ -8,9 +8,9 @@ from verifiers.equivalence.ambiguity import READINGS
 from verifiers.equivalence.dispatch import (
     GENERAL,
     KINDS,
+    LAST,
     NAMED_NUMBERS,
     RENAMED_FUNCTIONS,
-    RESTATED,
     SINGLES,
     UNSOLVED,
     equivalent,
@@ -19,11 +19,11 @@ from verifiers.equivalence.types import Equivalence, Settings
 
 __all__ = ["Equivalence", "Settings", "equivalent", "rule_names"]
 
-DATES, PROPOSITIONS = "dates and times", "propositions"  # compared as text, before anything is parsed
+DATES = "dates and times"  # compared as text, before anything is parsed
 
 
 def rule_names() -> tuple[str, ...]:
     """The names of all rules that can be switched off, in the order in which they are tried."""
-    tables = [rule.name for rule in (*KINDS, *SINGLES, RESTATED, GENERAL)]
+    tables = [rule.name for rule in (*KINDS, *SINGLES, LAST, GENERAL)]
     readings = [reading.name for reading in READINGS]
-    return (DATES, PROPOSITIONS, *tables, NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED, *readings)
+    return (DATES, *tables, NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED, *readings)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from verifiers.equivalence.extras.readings import as_point, as_sets, with_digit_letters, with_power_inside
 from verifiers.equivalence.reference import Reference
 from verifiers.equivalence.types import Settings
 from verifiers.parse.reading import try_parse
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import (
     Call,
+    Const,
     Expr,
     Group,
     Num,
@@ -53,13 +53,12 @@ class Reading:
 
     name: str
     pairs: Callable[[Expr, str, Reference], Pairs]
-    is_extra: bool = False
 
 
 def other_readings(tree: Expr, text: str, reference: Reference, settings: Settings) -> Pairs:
     """Readings of ambiguous notation, as (answer, reference): 1,234 as a list; 2,74 as a decimal; log with base 10."""
     for reading in READINGS:
-        if settings.uses(reading.name, is_extra=reading.is_extra):
+        if settings.uses(reading.name):
             yield from reading.pairs(tree, text, reference)
 
 
@@ -192,14 +191,17 @@ def _with_common_logs(tree: Expr, _: str) -> Expr | None:
     return changed if changed is not tree else None
 
 
+def _as_named_set(tree: Expr, _: str, reference: Reference) -> Pairs:
+    r"""A plain R for \mathbb{R}."""
+    if isinstance(reference.tree, Const) and tree == Sym(reference.tree.name):
+        yield reference.tree, reference.tree
+
+
 READINGS = (
     Reading("commas between digits", _regrouped),
-    Reading("letters as digits", with_digit_letters, is_extra=True),
     Reading("short words as products", _as_letters),
-    Reading("named points", as_point, is_extra=True),
     Reading("numbers of combinations", _changed(_with_counts)),
-    Reading("powers inside logarithms", _changed(with_power_inside), is_extra=True),
     Reading("common logarithms", _changed(_with_common_logs)),
     Reading("unit letters in formulas", _unit_letters),
-    Reading("letters for sets", as_sets, is_extra=True),
+    Reading("letters for sets", _as_named_set),
 )

@@ -18,8 +18,6 @@ PERIODIC_UNKNOWNS = frozenset(("x", "t", "theta", "alpha", "phi", "y", "z"))
 INTEGERS = frozenset("nkmNr")  # beside a factorial, a rounding or a binomial coefficient
 VARIABLES = frozenset(("x", "y", "z", "t", "u", "v", "w", "s", "r", "theta", "phi", "tau"))
 FUNCTIONS = frozenset("yuxzwsvabPNTQ")  # letters that name an unknown function or sequence
-COUNTED = frozenset("abcdkmnpq")  # in "find m + n"
-SETS = frozenset("RZNQC")
 
 # arbitrary constants, from the plainest to what may be one beside a plain one
 NUMBERED_CONSTANT = re.compile(r"[CK](?:_\w+)?|[AaBbDck]_\w+|d_\w+|const(?:ant)?")  # nothing else is called so

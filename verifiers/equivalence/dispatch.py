@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from verifiers.algebra.exact import InexactError, UndefinedError
-from verifiers.equivalence.extras.builders import compare_builders
-from verifiers.equivalence.extras.named_numbers import asks_for_number, states_number
-from verifiers.equivalence.extras.restated import compare_restated
-from verifiers.equivalence.extras.setalgebra import compare_set_expressions
 from verifiers.equivalence.rules import Rule, always, both, either
 from verifiers.equivalence.sets.integers import compare_integers
 from verifiers.equivalence.sets.progressions import compare_progressions
@@ -24,20 +20,19 @@ from verifiers.equivalence.several.expanding import has_signs
 from verifiers.equivalence.several.families import as_family, compare_families
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
-from verifiers.equivalence.several.systems import compare_spans, compare_systems
+from verifiers.equivalence.several.restated import compare_last
+from verifiers.equivalence.several.systems import compare_systems
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.constants import compare_general
 from verifiers.equivalence.values.measures import compare_scalars
 from verifiers.equivalence.values.relations import compare_relations
 from verifiers.equivalence.values.scalars import leaves_operation
 from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled
-from verifiers.equivalence.words.naming import same_function
+from verifiers.equivalence.words.naming import same_function, states_number
 from verifiers.equivalence.words.solved import leaves_equations
 from verifiers.equivalence.words.wording import compare_words
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import (
-    Builder,
-    Call,
     Cases,
     Dots,
     Expr,
@@ -45,6 +40,7 @@ from verifiers.parse.tree import (
     Group,
     Interval,
     Matrix,
+    Op,
     Rel,
     Sym,
     Text,
@@ -145,6 +141,8 @@ def _unlabelled(expr: Expr) -> Expr:
 
 
 def _compare_as_several(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+    if _is_other_formula(answer, reference):
+        return no("joined by another connective")
     left, right = collection(answer), collection(reference)
     if left is None and (right is not None or label_chain(reference)):
         left = chained(answer)
@@ -167,6 +165,15 @@ def _compare_as_several(answer: Expr, reference: Expr, compare: Compare, setting
     return judged
 
 
+def _is_other_formula(answer: Expr, reference: Expr) -> bool:
+    r"""Whether both are formulas such as p \land q and p \lor q, with different connectives."""
+    sides = [side for side in (answer, reference) if isinstance(side, Group)]
+    is_formula = all(
+        isinstance(item, Sym) or (isinstance(item, Op) and item.op == "not") for side in sides for item in side.items
+    )
+    return len(sides) == 2 and is_formula and {side.kind for side in sides} == {"and", "or"}
+
+
 def _compare_collections(
     left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
 ) -> Equivalence:
@@ -184,9 +191,9 @@ def _compare_collections(
         if curve is not None:  # y = \pm 2\sqrt{2x} for y^2 = 8x
             assert isinstance(reference, Rel)
             return compare_relations(curve, reference, settings)
-        once = RESTATED.judge(answer, reference, _compare, settings) if right is None else None
-        if once is not None:
-            return once
+        last = LAST.judge(answer, reference, _compare, settings) if right is None else None
+        if last is not None:
+            return last
         count = "one value" if left is None else f"{len(left.items)} values"
         expected = "one" if right is None else str(len(right.items))
         return no(f"{count}, expected {expected}")
@@ -245,10 +252,6 @@ def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Equival
     return compare_scalars(answer, reference, settings)
 
 
-def _is_call(expr: Expr, name: str) -> bool:
-    return isinstance(expr, Call) and expr.name == name
-
-
 def _is_structured(expr: Expr) -> bool:
     return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
 
@@ -264,9 +267,6 @@ def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> 
     else:
         assert isinstance(theirs.value, Rel)
         equation, value, label = theirs.value, mine.value, mine.label
-        asks = settings.uses(NAMED_NUMBERS, is_extra=True) and asks_for_number(equation)
-        if label is None and asks and not free_symbols(value):
-            return _compare(value, equation.sides[1], settings)  # 37 for m + n = 37
     if label is not None:
         other = Rel(("=",), (label, value))
         pair = (equation, other) if equation is mine.value else (other, equation)
@@ -299,10 +299,6 @@ def _is_one_matrix(answer: Expr, reference: Expr) -> bool:
     return isinstance(answer, Matrix) != isinstance(reference, Matrix)
 
 
-def _are_spans(answer: Expr, reference: Expr) -> bool:
-    return _is_call(answer, "span") and _is_call(reference, "span")
-
-
 def _have_rows(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
     assert isinstance(answer, Matrix)
     assert isinstance(reference, Matrix)
@@ -310,13 +306,12 @@ def _have_rows(answer: Expr, reference: Expr, compare: Compare, settings: Settin
 
 
 NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED = "named numbers", "renamed functions", "unsolved equations"
-RESTATED = Rule("restated values", always, compare_restated, is_extra=True)
+LAST = Rule("equations that end in a value", always, compare_last)
 GENERAL = Rule("arbitrary constants", always, lambda a, b, compare, settings: compare_general(a, b, settings))
 KINDS = (
     Rule("points on lines", both(Family), lambda a, b, compare, settings: compare_lines(a, b)),
     Rule("periodic sets", always, lambda a, b, compare, settings: compare_progressions(a, b)),
     Rule("sets of integers", always, lambda a, b, compare, settings: compare_integers(a, b)),
-    Rule("sets of values", both(Builder), compare_builders, is_extra=True),
     Rule("families", either(Family), compare_families),
     Rule("words", either(Text), compare_words),
     Rule("sets of reals", _is_set, _compare_as_sets),
@@ -328,6 +323,4 @@ SINGLES = (
     Rule("matrices", _are_matrices, _have_rows),
     Rule("unit vectors", _is_one_matrix, compare_unit_vectors),
     Rule("piecewise values", either(Cases), lambda a, b, compare, settings: compare_piecewise(a, b, settings)),
-    Rule("set letters", always, lambda a, b, compare, settings: compare_set_expressions(a, b), is_extra=True),
-    Rule("spans", _are_spans, lambda a, b, compare, settings: compare_spans(a.children, b.children), True),
 )

@@ -1,8 +1,7 @@
 """A rule: one kind of answer, when it is that, and how two answers of the kind are compared.
 
 The rules stand in ordered tables (`dispatch.py`, `ambiguity.py`). Each can be switched off by its name, so that what it
-is worth can be counted: `python -m experiments.bench.verifiers --ablate`. A rule that decides only pairs that this
-project wrote itself is an extra (`extras/`): on in evaluation, off in training.
+is worth can be counted: `python -m experiments.bench.verifiers --ablate`.
 """
 
 from __future__ import annotations
@@ -22,17 +21,15 @@ class Rule:
         name: what it is about, and what switches it off.
         applies: (answer, reference) -> whether it may have something to say; cheap.
         compare: (answer, reference, compare, settings) -> its judgement; None where on a closer look it has none.
-        is_extra: decides nothing but the project's own pairs.
     """
 
     name: str
     applies: Callable[[Expr, Expr], bool]
     compare: Callable[[Expr, Expr, Compare, Settings], Equivalence | None]
-    is_extra: bool = False
 
     def judge(self, answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
         """The rule's judgement; None where it does not apply or is switched off."""
-        if not settings.uses(self.name, is_extra=self.is_extra) or not self.applies(answer, reference):
+        if not settings.uses(self.name) or not self.applies(answer, reference):
             return None
         return self.compare(answer, reference, compare, settings)
 

@@ -26,7 +26,6 @@ class Settings:
         points: random points at which two expressions must agree.
         limits: bounds on the size of answers.
         proof_seconds: time that a symbolic proof may take.
-        extras: rules that decide only pairs which this project wrote itself are used too.
         without: names of rules that are switched off.
     """
 
@@ -40,12 +39,11 @@ class Settings:
     points: int = 4
     limits: Limits = field(default=DEFAULT_LIMITS)
     proof_seconds: float = 1.0
-    extras: bool = False
     without: frozenset[str] = frozenset()
 
-    def uses(self, rule: str, *, is_extra: bool = False) -> bool:
+    def uses(self, rule: str) -> bool:
         """Whether the rule of that name is switched on."""
-        return (self.extras or not is_extra) and rule not in self.without
+        return rule not in self.without
 
     @property
     def sampling(self) -> Sampling:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from verifiers.algebra import contexts
-from verifiers.equivalence import DATES, PROPOSITIONS, Equivalence, Settings, equivalent, rule_names
+from verifiers.equivalence import DATES, Equivalence, Settings, equivalent, rule_names
 from verifiers.equivalence.ambiguity import other_readings
-from verifiers.equivalence.extras.logic import same_proposition
 from verifiers.equivalence.reference import Reference, read, read_reference, squeezed_text
 from verifiers.equivalence.types import no, yes
 from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, extract_answer
@@ -23,15 +22,11 @@ from verifiers.judges.frame import AnswerVerifier, Mode, places_of
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.english.spoken import in_words
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
-from verifiers.text import dates as moments
+from verifiers.text.dates import same_moment
 from verifiers.text.normalize import canonical_words, restored, trim
 from verifiers.text.plain_numbers import Number, read_number
 from verifiers.types import Outcome, Reason, Verdict
 
-_TEXT_RULES = (  # name, comparison of two texts (None: they are no such thing), whether it is an extra, its object
-    (DATES, moments.same_moment, False, "moment"),
-    (PROPOSITIONS, same_proposition, True, "truth table"),
-)
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 _MAX_OPTION = 200  # characters of an option with its words
 
@@ -53,7 +48,6 @@ class SymbolicVerifier(AnswerVerifier):
         percent_as_number: `10` answers `10%`, and the other way round.
         require_units: a reference with a unit asks for the unit.
         number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
-        extras: rules count that decide only pairs which this project wrote itself; None: as the mode says.
         without: names of rules that are switched off (`verifiers.equivalence.rule_names`).
         question: text of the problem; an answer that only copies an expression from it while the reference is
             another text is an echo. "" turns this off.
@@ -69,17 +63,12 @@ class SymbolicVerifier(AnswerVerifier):
     percent_as_number: bool = True
     require_units: bool = False
     number_words: bool = False
-    extras: bool | None = None
     without: Sequence[str] = ()
     question: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "places", places_of(self.mode, self.places))
-        for name, default in (
-            ("strict", Mode.TRAINING),
-            ("round_to_reference", Mode.EVALUATION),
-            ("extras", Mode.EVALUATION),
-        ):
+        for name, default in (("strict", Mode.TRAINING), ("round_to_reference", Mode.EVALUATION)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, self.mode == default)
         if unknown := set(self.without) - set(rule_names()):
@@ -95,7 +84,6 @@ class SymbolicVerifier(AnswerVerifier):
             allow_unevaluated=self.allow_unevaluated,
             percent_as_number=self.percent_as_number,
             require_units=self.require_units,
-            extras=bool(self.extras),
             without=frozenset(self.without),
         )
 
@@ -259,10 +247,9 @@ class SymbolicVerifier(AnswerVerifier):
         return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Equivalence:
-        for name, same, is_extra, what in _TEXT_RULES:
-            found = same(text, reference.text) if self.settings.uses(name, is_extra=is_extra) else None
-            if found is not None:
-                return yes(f"the same {what}", "text") if found else no(f"another {what}", method="text")
+        found = same_moment(text, reference.text) if self.settings.uses(DATES) else None
+        if found is not None:
+            return yes("the same moment", "text") if found else no("another moment", method="text")
         first = equivalent(tree, reference.tree, self.settings)
         if first or first.reason in (Reason.CONTRADICTION, Reason.OVER_BUDGET, Reason.UNEVALUATED):
             return first

@@ -4,7 +4,7 @@
         --pairs ../shared/verifiers/fresh.jsonl --own tests/verifiers/data/notations.jsonl \\
         tests/verifiers/data/labelled_*.jsonl --output results/bench_verifier_rules.json
 
-A rule earns its place by rows from elsewhere; one that decides only the project's own rows belongs to the extras.
+A rule earns its place by rows from elsewhere, or by wrong answers that it does not let be paid.
 """
 
 from __future__ import annotations

@@ -108,10 +108,10 @@ def test_a_rule_is_worth_the_rows_that_go_wrong_without_it(tmp_path):
         '{"id": "a", "gold": "3:00 PM", "answer": "15:00", "expected": true, "flags": []}\n'
         '{"id": "b", "gold": "1", "answer": "2", "expected": true, "flags": ["wrong-label"]}\n'
     )
-    own.write_text('{"gold": "p \\\\to q", "answer": "\\\\neg p \\\\lor q", "label": true}\n')
+    own.write_text('{"gold": "C_{10}^3", "answer": "120", "label": true}\n')
     pairs = [*read_pairs(foreign, is_foreign=True), *read_pairs(own, is_foreign=False)]
-    worth = {row.rule: row for row in ablate(pairs, ("dates and times", "propositions", "matrices"))}
+    worth = {row.rule: row for row in ablate(pairs, ("dates and times", "numbers of combinations", "matrices"))}
     assert worth["dates and times"].foreign == ("foreign:a",)
-    assert worth["propositions"].own == ("own:1",)
+    assert worth["numbers of combinations"].own == ("own:1",)
     assert worth["matrices"].foreign == worth["matrices"].own == ()
     assert "of 1 pairs from elsewhere and 1 own ones" in render(list(worth.values()), pairs)

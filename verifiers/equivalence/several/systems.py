@@ -38,23 +38,6 @@ def compare_systems(answer: Expr, reference: Expr) -> Equivalence | None:
     return no("linear systems with other solutions", method="exact")
 
 
-def compare_spans(answer: Sequence[Expr], reference: Sequence[Expr]) -> Equivalence:
-    """Whether two lists of vectors span the same space."""
-    spans = []
-    for vectors in (answer, reference):
-        rows = []
-        for vector in vectors:
-            entries = vector.items if isinstance(vector, Group) else vector.children
-            try:
-                rows.append([exact(entry) for entry in entries])
-            except (InexactError, UndefinedError, OverBudgetError):
-                return no("vectors that are no rational numbers")
-        if len({len(row) for row in rows}) != 1:
-            return no("vectors of different length")
-        spans.append(_echelon(rows))
-    return yes("the same span", "exact") if spans[0] == spans[1] else no("another span", method="exact")
-
-
 def _equations(expr: Expr) -> list[Expr] | None:
     """left - right of every equation; None if the expression is not only equations."""
     if isinstance(expr, Rel):

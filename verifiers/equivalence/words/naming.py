@@ -1,12 +1,12 @@
-"""What a name before a value stands for: a function and its variable, a derivative."""
+"""What a name before a value stands for: a function and its variable, a derivative, a number that is asked for."""
 
 from __future__ import annotations
 
 import re
 
-from verifiers.equivalence.words.labels import Labelled
+from verifiers.equivalence.words.labels import Labelled, is_quantity_label
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Apply, Expr, Sym, free_symbols
+from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols, num
 
 
 def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
@@ -45,6 +45,24 @@ def _derivative(label: Expr | None) -> tuple[str, int] | None:
         return found[2], int(found[1] or 1)
     function = name.rstrip("'")
     return (function, len(name) - len(function)) if function and function != name else None
+
+
+def states_number(equation: Rel) -> bool:
+    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
+    left = equation.sides[0]
+    terms = left.args if isinstance(left, Op) and left.op == "add" else (left,)
+    if len(free_symbols(left)) < 2 or any(isinstance(term, Num) for term in terms) or _is_amount(left):
+        return False  # x + 5 = 10 and 2x = 10 say what x is, and 5 bn = 5 says that a unit is 1
+    if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(equation.sides[1]):
+        return False
+    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != num(0)
+
+
+def _is_amount(expr: Expr) -> bool:
+    """Whether a whole number leads a product, as in 5 b n or -5 b / n: more likely so many of an unknown unit."""
+    if isinstance(expr, Op) and (expr.op == "neg" or (expr.op == "div" and free_symbols(expr))):
+        return _is_amount(expr.args[0])
+    return isinstance(expr, Num) or (isinstance(expr, Op) and expr.op == "mul" and _is_amount(expr.args[0]))
 
 
 _LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
