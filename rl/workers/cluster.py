@@ -217,13 +217,15 @@ def leave_without_ray(code: int | str | None) -> None:
     """Where Ray was given up, ends this process as `sys.exit(code)` would, and kills the daemons that we started."""
     if not _given_up:
         return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if _sessions and os.fork():  # Ray would end this process, with a code of its own, as soon as its node is killed
+        os._exit(code if isinstance(code, int) else int(code is not None))
     for session in _sessions:
         for pid in session.processes():
             with contextlib.suppress(OSError):  # gone meanwhile
                 os.kill(pid, signal.SIGKILL)
     _remove_sessions()
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 
