@@ -20,7 +20,7 @@ from envs.check.report import EnvReport, Finding
 from envs.check.twins import check_twins
 from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
 from envs.environment import Environment
-from envs.types import SPLITS, Problem
+from envs.types import SPLITS, Message, Problem
 from verifiers.algebra.claims import claims_of
 from verifiers.types import Outcome, Verdict
 
@@ -159,11 +159,16 @@ def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
     if source.max_turns == 1:
         return env.grade(problem, source.render_solution(problem.solution, problem.answer))
     transcript = StepDemonstrator(source).transcript(problem, random.Random(0))
-    expected = [reply for _, reply in source.turns(problem, problem.solution, problem.answer) if reply]
-    read = [message.content for message in transcript if message.role == "tool"]
-    if read != expected[: len(read)]:
-        return Verdict(Outcome.WRONG, 0.0, detail=f"the worked turns expect {expected}, the environment says {read}")
+    if told := unexpected(source, problem, transcript):
+        return Verdict(Outcome.WRONG, 0.0, detail=told)
     return env.grade_transcript(problem, transcript)
+
+
+def unexpected(env: Environment, problem: Problem, transcript: Sequence[Message]) -> str:
+    """What the environment said otherwise than the worked turns expect when they were played; empty if nothing."""
+    expected = [reply for _, reply in env.turns(problem, problem.solution, problem.answer) if reply]
+    read = [message.content for message in transcript if message.role == "tool"]
+    return "" if read == expected[: len(read)] else f"the worked turns expect {expected}, the environment says {read}"
 
 
 def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int) -> Iterator[Finding]:

@@ -29,6 +29,21 @@ def sandbox_of(env: Environment) -> str | None:
     return None
 
 
+def _check_tools(tools: Any) -> None:
+    """Raises ValueError when they are no tools, or two have one name."""
+    if not isinstance(tools, Sequence) or isinstance(tools, str) or not tools:
+        raise ValueError(f"tools is {tools!r:.60}, expected a list of tools, or of names of built-in ones")
+    names = []
+    for each in tools:
+        if isinstance(each, str) and each not in TOOLS:
+            raise ValueError(f"no built-in tool is called {each!r}; there are {', '.join(TOOLS)}")
+        if not isinstance(each, str | Tool):
+            raise ValueError(f"{each!r:.60} is no tool: write @tool (of envs.tools) above its function")
+        names.append(each if isinstance(each, str) else each.name)
+    if len(set(names)) < len(names):
+        raise ValueError(f"two tools have one name: {', '.join(names)}")
+
+
 class ToolEnvironment(Environment):
     """Base of environments with tools: a turn that ends in a call is answered, any other turn ends the transcript.
 
@@ -47,9 +62,7 @@ class ToolEnvironment(Environment):
         max_turns: int = 8,
         sandbox: str = AUTO,
     ) -> None:
-        for name in tools:
-            if isinstance(name, str) and name not in TOOLS:
-                raise ValueError(f"no built-in tool is called {name!r}; there are {', '.join(TOOLS)}")
+        _check_tools(tools)
         if form not in FORMS:
             raise ValueError(f"form is {form!r}, expected one of {', '.join(FORMS)}")
         self.tools = tuple(TOOLS[t] if isinstance(t, str) else t for t in tools)

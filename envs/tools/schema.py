@@ -41,6 +41,11 @@ class Tool:
         return {"type": "function", "function": body}
 
     def __reduce__(self) -> Any:
+        if "<locals>" in self.function.__qualname__:
+            raise TypeError(
+                f"tool {self.name} is defined inside a function ({self.function.__qualname__}), where no other process "
+                "finds it: define it at the top of its file"
+            )
         module = self.function.__module__
         file = getattr(sys.modules.get(module), "__file__", None)
         if file and module.startswith(FILE_MODULE_PREFIX):  # a user's file: no other process knows it by that name
@@ -79,13 +84,23 @@ def tool(function: Callable[..., Any]) -> Tool:
     """The tool of a function whose arguments are annotated and described under `Args:` in its docstring.
 
     Raises:
-        TypeError: an argument without annotation or description, or of a type that JSON has not.
+        TypeError: an argument without annotation or description, or of a type that JSON has not; or what is given is no
+            plain function: a class, a coroutine, a generator.
     """
+    if not inspect.isroutine(function):
+        raise TypeError(f"a tool is a function, got {function!r:.60} ({type(function).__name__})")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(
+            f"tool {function.__name__} is {'async' if inspect.iscoroutinefunction(function) else 'a generator'}: write "
+            "a plain function that returns its result"
+        )
     described, arguments = _read_docstring(function)
     hints = typing.get_type_hints(function)
     properties: dict[str, Any] = {}
     required = []
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"tool {function.__name__} takes any number of arguments ({parameter}): name each of them")
         if name not in hints:
             raise TypeError(f"argument {name!r} of tool {function.__name__} has no type annotation")
         if name not in arguments:
@@ -103,7 +118,7 @@ def _schema_of(hint: Any, where: str) -> dict[str, Any]:
     if hint in _TYPES:
         return {"type": _TYPES[hint]}
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
+    if origin is Literal and {type(value) for value in inner} <= {type(inner[0])} and type(inner[0]) in _TYPES:
         return {"type": _TYPES[type(inner[0])], "enum": list(inner)}
     if origin is list and inner:
         return {"type": "array", "items": _schema_of(inner[0], where)}
@@ -119,12 +134,14 @@ def _read_docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     description, _, rest = text.partition("Args:")
     arguments: dict[str, str] = {}
     last = None
+    deepest = None  # indentation of the first argument: what is deeper goes on with the one before it
     for line in rest.splitlines():
         if line and not line.startswith(" "):
             break  # the next section
         match = _ARGUMENT.match(line)
         indent = len(line) - len(line.lstrip())
-        if match and indent <= 4:
+        if match and (deepest is None or indent <= deepest):
+            deepest = indent
             last = match[1]
             arguments[last] = match[2].strip()
         elif last and line.strip():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from envs.check.checks import unexpected
 from envs.demonstrators.base import ConversationDemonstrator
 from envs.environment import Environment
 from envs.types import Message, Problem, StopReason
@@ -95,6 +96,8 @@ def _played(source: Environment, reader: CausalPolicy, problem: Problem) -> Grou
     if not problem.solution or not isinstance(writer, ConversationDemonstrator):
         return None
     right = _tried("env: playing a solution", lambda: writer.transcript(problem, random.Random(0)))
+    if told := unexpected(source, problem, right):
+        tell(f"warning: env: {source.place_of(problem)}: {told[:300]}")
     talks = [Demonstration(problem, talk[-1].content, transcript=talk) for talk in (right, (Message("assistant", ""),))]
     rows = []
     for uid, (talk, example) in enumerate(zip(talks, encode_demonstrations(talks, reader), strict=True)):

@@ -12,6 +12,7 @@ import pytest
 from transformers.utils import get_json_schema
 
 from envs import make
+from envs.procedural.tool_use import ToolEnvironment
 from envs.tools import Call, InlineForm, JsonForm, MalformedCall, Tool, Toolbox, calculator, python, symbolic, tool
 from envs.tools.sandbox import run_python
 from envs.types import StopReason
@@ -299,3 +300,103 @@ def test_a_tool_in_a_file_of_ones_own_works_in_other_processes(tmp_path):
         [sys.executable, "-c", code], input=pickle.dumps(env.tools[0]), capture_output=True, timeout=60
     )
     assert done.stdout.strip() == b"42", done.stderr.decode()[-500:]
+
+
+def looks_up(item: str) -> int:
+    """Looks up.
+
+    Args:
+        item: What.
+    """
+    return len(item)
+
+
+async def waits(item: str) -> int:
+    """Looks up.
+
+    Args:
+        item: What.
+    """
+    return len(item)
+
+
+def yields(item: str):
+    """Looks up.
+
+    Args:
+        item: What.
+    """
+    yield len(item)
+
+
+def takes_all(*item: str) -> int:
+    """Looks up.
+
+    Args:
+        item: What.
+    """
+    return len(item)
+
+
+def odd_literal(item: Literal[b"a"]) -> int:
+    """Looks up.
+
+    Args:
+        item: What.
+    """
+    return len(item)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (waits, "waits is async"),
+        (yields, "yields is a generator"),
+        (takes_all, r"any number of arguments \(\*item"),
+        (odd_literal, "is annotated"),
+        (type("Thing", (), {}), "a tool is a function"),
+        (3, "a tool is a function, got 3"),
+    ],
+)
+def test_what_can_be_no_tool_is_told_when_it_is_made(function, told):
+    with pytest.raises(TypeError, match=told):
+        tool(function)
+
+
+@pytest.mark.parametrize(
+    ("tools", "told"),
+    [
+        (tool(looks_up), "expected a list of tools"),
+        ("calculator", "expected a list of tools"),
+        ((), "expected a list of tools"),
+        ((looks_up,), "write @tool"),
+        (("calculator", "calculater"), "no built-in tool"),
+        ((tool(looks_up), tool(looks_up)), "two tools have one name: looks_up, looks_up"),
+    ],
+)
+def test_what_an_environment_cannot_have_as_tools_is_refused(tools, told):
+    with pytest.raises(ValueError, match=told):
+        ToolEnvironment(tools=tools)
+
+
+def test_a_tool_inside_a_function_says_that_no_other_process_finds_it():
+    def inside(item: str) -> int:
+        """Looks up.
+
+        Args:
+            item: What.
+        """
+        return len(item)
+
+    with pytest.raises(TypeError, match="define it at the top of its file"):
+        pickle.dumps(tool(inside))
+
+
+def test_a_docstring_may_be_indented_with_tabs():
+    def looks(item: str, at: int) -> int:
+        return at
+
+    looks.__doc__ = "Looks up.\n\n\tArgs:\n\t\titem: What,\n\t\t\tand more: of it.\n\t\tat: Where.\n"
+    properties = tool(looks).parameters["properties"]
+    assert properties["item"]["description"] == "What, and more: of it."
+    assert properties["at"]["description"] == "Where."
