@@ -32,6 +32,7 @@ TORCH ?= 2.13.0
 vllm: .venv-vllm/.ready
 	.venv-vllm/bin/beyond models fetch smollm2-135m-instruct
 	HF_HUB_OFFLINE=1 .venv-vllm/bin/python -m experiments.bench.vllm_engine
+	HF_HUB_OFFLINE=1 .venv-vllm/bin/python -m experiments.bench.vllm_tools
 
 .venv-vllm/.ready: setup.cfg requirements.lock
 	$(PYTHON) -m venv .venv-vllm
