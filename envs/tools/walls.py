@@ -39,6 +39,8 @@ _CALLS = {
 # it reads is struct seccomp_data: number at 0, architecture at 4, arguments of 8 bytes from 16 on.
 _DEFINE = """
 import ctypes, struct
+class Program(ctypes.Structure):  # defined while files can be opened: from Python 3.14 on that reads a module
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 def close_off(architecture, allowed, mapping):
     load, equal, at_least, has, give = 0x20, 0x15, 0x35, 0x45, 0x06
     yes, no, end = 0x7fff0000, 0x00050001, 0x80000000  # allow; EPERM; kill
@@ -50,8 +52,6 @@ def close_off(architecture, allowed, mapping):
         program += [(equal, 0, 4, number), (load, 0, 0, 32), (has, 0, 1, 4), (give, 0, 0, no), (give, 0, 0, yes)]
     program.append((give, 0, 0, no))
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
     libc = ctypes.CDLL(None, use_errno=True)
     given = Program(len(program), ctypes.cast(code, ctypes.c_void_p))
     if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(given), 0, 0):
