@@ -29,7 +29,8 @@ class CausalPolicy:
     Attributes:
         model: the Hugging Face module (a `PeftModel` when LoRA is on).
         tokenizer: its fast tokenizer.
-        stop_ids: every token id that ends a completion: the tokenizer's end token and the generation config's.
+        stop_ids: every token id that ends a completion: the tokenizer's end token, the generation config's, and the
+            one with which the chat template closes the assistant's turn.
         pad_id: what fills padding; may equal a stop id, so masks come from lengths and never from ids.
     """
 
@@ -261,9 +262,29 @@ def _stop_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
         configured = getattr(model.config, "eos_token_id", None)
     listed = list(configured) if isinstance(configured, list | tuple) else [configured]
     ids = [i for i in (tokenizer.eos_token_id, *listed) if i is not None]
+    if ids and (end := _turn_end(tokenizer)) is not None:
+        ids.append(end)
     if not ids:
         raise ValueError("neither tokenizer nor model names an end token; set tokenizer.eos_token")
     return tuple(dict.fromkeys(int(i) for i in ids))
+
+
+def _turn_end(tokenizer: Any) -> int | None:
+    """The special token that the chat template writes after the assistant's words; None where it writes none.
+
+    Base models that a template was given to often name another end token: they would write the user's next turn too.
+    """
+    if not tokenizer.chat_template:
+        return None
+    words = "zebra"
+    talk = [{"role": "user", "content": "."}, {"role": "assistant", "content": words}]
+    try:
+        text = render(lambda: str(tokenizer.apply_chat_template(talk, tokenize=False)))
+    except ValueError:  # a template that refuses these two turns is told when it refuses a prompt
+        return None
+    ids = tokenizer(text.rpartition(words)[2], add_special_tokens=False, verbose=False)["input_ids"]
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    return int(ids[0]) if ids and ids[0] in added and added[ids[0]].special else None
 
 
 def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:

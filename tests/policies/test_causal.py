@@ -129,6 +129,27 @@ def test_stop_ids_come_from_tokenizer_and_generation_config(tmp_path):
     assert load_policy(tmp_path).stop_ids == (2, 8)
 
 
+CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "is_special", "expected"),
+    [
+        (CHATML, True, (2, 11)),  # a base model that was given a chat template and kept its own end token
+        (CHATML, False, (2,)),  # words of the vocabulary end nothing
+        ("{% for m in messages %}{{ m.content }}<eos>{% endfor %}", True, (2,)),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", True, (2,)),
+        ("{{ raise_exception('no assistant') }}", True, (2,)),
+    ],
+)
+def test_the_token_that_closes_the_templates_turn_ends_a_completion(template, is_special, expected):
+    policy = tiny()
+    policy.tokenizer.add_tokens(["<|im_start|>", "<|im_end|>"], special_tokens=is_special)
+    assert policy.tokenizer.convert_tokens_to_ids("<|im_end|>") == 11
+    policy.tokenizer.chat_template = template
+    assert CausalPolicy(policy.model, policy.tokenizer).stop_ids == expected
+
+
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
