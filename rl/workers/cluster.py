@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rl.workers.session_folder import SessionFolder
 
 OBJECT_STORE_BYTES = 512 << 20
 START_ATTEMPTS = 3
+SIGACTION_BYTES = 1024  # more than the structure has anywhere
 CONNECT_SECONDS = 10.0  # for the first answer of a cluster
 # lines of Ray's own that would be printed into the live display: what they say is said by us
 REPORTED_BY_US = "A worker died or was killed|Raylet is terminated|The node with node id"
@@ -62,8 +64,23 @@ def start_ray(
         ConnectionError: no cluster answers at `address`.
         RuntimeError: a local Ray does not come up.
     """
-    with _lock:
+    with _lock, sigterm_kept():
         return _on_owner_thread(lambda: _start(address, num_cpus, object_store_bytes, files))
+
+
+@contextlib.contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Whatever takes SIGTERM over inside has it no more afterwards.
+
+    Ray's C++ side does: it prints stacks, hands the signal on, and aborts the process three seconds later (the failure
+    handler of abseil), in the middle of the step that a run would have finished.
+    """
+    libc, held = ctypes.CDLL(None), ctypes.create_string_buffer(SIGACTION_BYTES)
+    libc.sigaction(signal.SIGTERM, None, held)
+    try:
+        yield
+    finally:
+        libc.sigaction(signal.SIGTERM, held, None)
 
 
 def _on_owner_thread(work: Callable[[], bool]) -> bool:

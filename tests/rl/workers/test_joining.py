@@ -1,5 +1,6 @@
 """Which Ray is joined, what a dead address is told as, and when a node counts as lost. Starts no Ray."""
 
+import ctypes
 import http.server
 import itertools
 import os
@@ -20,7 +21,7 @@ from experiments.run.errors import UserError
 from experiments.stages.luggage.gathering import gather
 from experiments.stages.serving import start_executor
 from experiments.study.plan import check_components
-from rl.workers.cluster import cluster_address, named_cluster, start_ray
+from rl.workers.cluster import cluster_address, named_cluster, sigterm_kept, start_ray
 from rl.workers.nodes.watch import CALL_SECONDS, PAUSE_SECONDS, NodeWatch, _Called, is_running, listener
 
 LISTEN = """
@@ -99,6 +100,20 @@ def test_a_dead_cluster_is_told_before_anything_is_trained(monkeypatch):
         monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free.getsockname()[1]}")
     with pytest.raises(UserError, match=r"nothing answers.*RAY_ADDRESS"):
         start_executor(load_experiment(["smoke"], ["workers.executor=ray"]))
+
+
+def test_sigterm_is_whose_it_was_after_something_else_took_it_over():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
+    try:
+        with sigterm_kept():
+            ctypes.CDLL(None).signal(signal.SIGTERM, ctypes.c_void_p(signal.SIG_IGN))  # in C, as Ray does
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert not heard
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert heard == [True]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -121,3 +121,25 @@ def test_a_process_that_gave_ray_up_ends_with_its_own_code_and_kills_the_daemons
     while is_running(int(pid)) or os.path.exists(folder):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+STOPPED = """
+import os, signal, time
+heard = []
+signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
+from rl.workers.cluster import start_ray, stop_ray
+
+start_ray()
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(5)  # Ray would abort after three
+stop_ray()
+print(heard)
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_process_on_ray_hears_sigterm_and_goes_on(place):
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[True]"), done.stderr[-2000:]
+    assert "SIGTERM received" not in done.stderr
