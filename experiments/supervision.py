@@ -35,10 +35,7 @@ from verifiers.watching import (
 LOOK_EVERY = 0.1  # seconds between looks at the page
 PR_SET_PDEATHSIG = 1
 FROM_ABOVE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-RAYS_WAY = (
-    "Ray ends it so when the Ray node of this machine has died (out of memory, or killed); --resume goes on from the "
-    "last checkpoint"
-)
+RAYS_WAY = ": Ray ends it so when the Ray node of this machine has died (out of memory, or killed)"
 _on_ray: list[bool] = []  # not empty: the process that is watched uses Ray
 SI_USER = 0  # code of a signal that a process sent; the terminal's reach the child by themselves
 
@@ -123,7 +120,9 @@ def _end_like(status: int, phase: int, what: str) -> NoReturn:
         os._exit(code)
     how = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}, without a word"
     if _on_ray and not what:
-        _say(f"the process ended {how}: {RAYS_WAY}", phase)
+        _say(
+            f"the process ended {how}{RAYS_WAY if code == 1 else ''}; --resume goes on from the last checkpoint", phase
+        )
     _say(f"{what or 'code of your own'}: it ended the process {how}", phase)
 
 
