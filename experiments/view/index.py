@@ -7,6 +7,7 @@ the one rollout that is looked at.
 from __future__ import annotations
 
 import bisect
+import re
 import sqlite3
 import statistics
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 from rl.rollouts.log import DamagedLogError, RolloutLog, StepRecord
 from rl.types import Group, Trajectory
 
-FORMAT = 1  # of the tables: an index of another one is built anew
+FORMAT = 2  # of the tables: an index of another one is built anew
 SCHEMA = """
 CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER, trouble TEXT);
 CREATE TABLE rollouts (
@@ -27,7 +28,9 @@ CREATE TABLE rollouts (
     prompt TEXT, answer TEXT, text TEXT, outcome TEXT, answer_right REAL, solution REAL, first_wrong INTEGER,
     steps INTEGER, reward REAL, reward_rank REAL, tokens INTEGER, finish TEXT, turns INTEGER, logprob REAL
 );
-CREATE INDEX by_step ON rollouts (arm, step);
+CREATE INDEX by_step ON rollouts (step);
+CREATE INDEX by_facts ON rollouts (arm, seed, level, outcome, finish, step);
+CREATE INDEX by_log ON rollouts (log, step);
 CREATE INDEX by_problem ON rollouts (problem);
 """
 COLUMNS = (
@@ -41,6 +44,7 @@ ORDERS = {
     "length": "tokens DESC, id",
     "surprise": "logprob, id",
 }
+BATCH = 20  # steps that are read between two writes: what was read is listed while the rest is
 HIGH_RANK = 0.8  # share of its step's rewards below, from which on a reward is called high
 
 
@@ -109,10 +113,16 @@ class RolloutIndex:
     Args:
         study: the study's folder; the index lies in `.view/` there, or in a temporary folder where that cannot be
             written.
+
+    Attributes:
+        changes: how often rows have come or gone since this object was made.
+        unread: steps that the update under way has still to read.
     """
 
     def __init__(self, study: Path) -> None:
         self.study = study
+        self.changes, self.unread = 0, 0
+        self._choices: tuple[int, dict[str, list[Any]]] = (-1, {})
         self._own = threading.local()
         self._updating = threading.Lock()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -166,10 +176,17 @@ class RolloutIndex:
             log, step = _log_and_step(name)
             connection.execute("DELETE FROM rollouts WHERE log = ? AND step = ?", [log, step])
             connection.execute("DELETE FROM files WHERE path = ?", [name])
-        fresh = sorted(name for name in present if name not in known or name in stale)
-        for name in fresh:
-            self._add(connection, name, present[name])
-        connection.commit()
+        fresh = sorted((name for name in present if name not in known or name in stale), key=_log_and_step)
+        self.unread = len(fresh)
+        try:
+            for i in range(0, max(1, len(fresh)), BATCH):
+                for name in fresh[i : i + BATCH]:
+                    self._add(connection, name, present[name])
+                connection.commit()
+                self.unread = max(0, len(fresh) - i - BATCH)
+                self.changes += bool(fresh or stale)
+        finally:
+            self.unread = 0
         return len(fresh) + len(stale)
 
     def _add(self, connection: sqlite3.Connection, name: str, path: Path) -> None:
@@ -202,14 +219,22 @@ class RolloutIndex:
 
     def choices(self) -> dict[str, list[Any]]:
         """The values that occur in each column that a person filters by."""
-        connection = self._connection()
-        return {
-            name: [row[0] for row in connection.execute(f"SELECT DISTINCT {name} FROM rollouts ORDER BY {name}")]
-            for name in ("arm", "seed", "level", "outcome", "finish")
-        } | {
-            "step": list(connection.execute("SELECT min(step), max(step) FROM rollouts").fetchone()),
-            "trouble": [dict(row) for row in connection.execute("SELECT path, trouble FROM files WHERE trouble <> ''")],
+        changes, found = self._choices
+        if changes == self.changes:
+            return found
+        changes, connection = self.changes, self._connection()
+        columns = ("arm", "seed", "level", "outcome", "finish")
+        facts = f"SELECT {', '.join(columns)}, min(step), max(step) FROM rollouts GROUP BY 1, 2, 3, 4, 5"
+        rows = connection.execute(facts).fetchall()
+        found = {
+            name: sorted({row[i] for row in rows}, key=lambda value: (value is not None, _natural(value)))
+            for i, name in enumerate(columns)
         }
+        found["step"] = [min(row[5] for row in rows), max(row[6] for row in rows)] if rows else [None, None]
+        troubles = connection.execute("SELECT path, trouble FROM files WHERE trouble <> ''")
+        found["trouble"] = [dict(row) for row in troubles]
+        self._choices = (changes, found)
+        return found
 
     def rollout(self, number: int) -> tuple[Mapping[str, Any], Group, Trajectory]:
         """A rollout's row, its group, and the trajectory as it was logged.
@@ -247,6 +272,12 @@ class RolloutIndex:
 def _log_and_step(name: str) -> tuple[str, int]:
     path = Path(name)
     return str(path.parent), int(path.name.removeprefix("step-").removesuffix(".jsonl.gz"))
+
+
+def _natural(value: Any) -> list[Any]:
+    """A key that sorts numbers inside texts by their size: seed 2 before seed 10."""
+    parts = re.split(r"([0-9]+)", str(value))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _arm_and_seed(log: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ class Page:
         self.folders = list(folders)
         self.indexes = [RolloutIndex(folder) for folder in folders]
         self._ended = threading.Event()
+        self.trouble = ""
 
     def refresh(self) -> None:
         """Brings every index up to date."""
@@ -42,12 +44,17 @@ class Page:
             index.update()
 
     def watch(self) -> threading.Thread:
-        """Starts a thread that keeps the indexes up to date while runs go on."""
+        """Starts a thread that reads what there is, and then what is added while runs go on."""
 
         def loop() -> None:
             """Until the page ends."""
-            while not self._ended.wait(REFRESH_SECONDS):
-                self.refresh()
+            while not self._ended.is_set():
+                try:
+                    self.refresh()
+                    self.trouble = ""
+                except (OSError, sqlite3.Error) as error:  # e.g. a run took steps back while they were read
+                    self.trouble = f"reading the rollouts: {error}; it is tried again"
+                self._ended.wait(REFRESH_SECONDS)
 
         thread = threading.Thread(target=loop, name="view-index", daemon=True)
         thread.start()
@@ -69,16 +76,20 @@ class Page:
         return self.folders[self._number(request, name)]
 
     def overview(self, request: Request) -> Any:
-        """The studies, and what occurs in each."""
+        """The studies, what occurs in the rollouts of each, and how far they are read; asked for every few seconds."""
         return [
-            {
-                "name": _short(folder),
-                **self.indexes[i].choices(),
-                "damage": damage_of(folder),
-                "tested": studies.tested_policies(folder),
-            }
-            for i, folder in enumerate(self.folders)
+            {"name": _short(folder), "reading": self.trouble, "changes": index.changes, "unread": index.unread}
+            | {"metrics": studies.size_of_metrics(folder), **index.choices()}
+            for folder, index in zip(self.folders, self.indexes)
         ]
+
+    def damage(self, request: Request) -> Any:
+        """What is wrong with the files of each study, in sentences."""
+        return [damage_of(folder) for folder in self.folders]
+
+    def tested(self, request: Request) -> Any:
+        """The policies of each study that have answered the final problems."""
+        return [studies.tested_policies(folder) for folder in self.folders]
 
     def rollouts(self, request: Request) -> Any:
         """A page of the list."""
@@ -125,7 +136,7 @@ class Page:
 
 def make_app(page: Page, token: str) -> Starlette:
     """The application: the page, its static files, and the routes under /api."""
-    names = ("overview", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
+    names = ("overview", "damage", "tested", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
     return guarded(
         [Route("/", file(STATIC / "index.html")), *(Route(f"/api/{n}", answering(getattr(page, n))) for n in names)],
         token,
@@ -143,8 +154,6 @@ def serve(folders: Sequence[Path], *, port: int, say: Callable[[str], None]) -> 
         OSError: the port is taken.
     """
     page = Page(folders)
-    say("reading the rollouts ...")
-    page.refresh()
     page.watch()
     try:
         run_local(lambda token: make_app(page, token), port=port, say=say)

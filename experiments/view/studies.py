@@ -32,6 +32,11 @@ def stage_folders(study: Path) -> list[tuple[str, str, Path]]:
     return rows
 
 
+def size_of_metrics(study: Path) -> int:
+    """Bytes of all logs of metrics: another number where there is something new."""
+    return sum(path.stat().st_size for path in study.rglob("metrics.jsonl"))
+
+
 def metric_names(study: Path) -> list[str]:
     """Every metric that some stage recorded."""
     names: set[str] = set()

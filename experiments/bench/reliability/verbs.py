@@ -172,7 +172,7 @@ def _timeless(value: Any) -> Any:
 
 
 OF_A_PROCESS = ("pid", "seconds", "seconds_left", "heartbeat", "progressed", "silent")
-ROUTES = ("overview", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
+ROUTES = ("overview", "damage", "tested", "rollouts", "rollout", "metrics", "curves", "now", "differences", "flips")
 QUERIES = {
     "rollout": {"id": "1"},
     "curves": {"metric": "reward/mean"},

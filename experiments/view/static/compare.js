@@ -3,17 +3,27 @@ import { element, fill, get, number, options, table } from "./parts.js";
 
 const form = document.getElementById("sides");
 
+let shown = null;  // the policies that can be chosen, as text
+
 export async function startCompare(overview, listStep) {
-  const policies = overview.flatMap((study, i) => study.tested.map(({ arm, seed }) => [JSON.stringify([i, `${arm}@${seed}`]), `${study.name} · ${arm} · seed ${seed}`]));
+  const tested = await get("tested");
+  const policies = overview.flatMap((study, i) => tested[i].map(({ arm, seed }) => [JSON.stringify([i, `${arm}@${seed}`]), `${study.name} · ${arm} · seed ${seed}`]));
+  if (!policies.length) {
+    document.getElementById("flip-count").textContent = "no policy of these studies has answered the final problems yet";
+    return;
+  }
+  const isFirst = shown === null;
+  if (shown === JSON.stringify(policies)) return;
+  shown = JSON.stringify(policies);
   for (const side of ["left", "right"]) options(form.elements[side], policies);
+  if (!isFirst) return;
   // what most people come for: what RL solved and RLHF lost
   const named = (arm) => policies.find(([value]) => JSON.parse(value)[1].split("@")[0] === arm)?.[0];
   if (named("rlhf") && named("rl")) [form.elements.left.value, form.elements.right.value] = [named("rlhf"), named("rl")];
   else if (policies.length > 1) form.elements.right.value = policies[1][0];
   form.addEventListener("change", draw);
   form.addEventListener("submit", (event) => event.preventDefault());
-  if (policies.length) await draw();
-  else document.getElementById("flip-count").textContent = "no policy of these studies has answered the final problems yet";
+  await draw();
 
   async function draw() {
     const [left, right] = ["left", "right"].map((side) => JSON.parse(form.elements[side].value));

@@ -5,6 +5,7 @@ const COLOURS = ["#1f77b4", "#d95f02", "#2ca02c", "#9467bd", "#8c564b", "#e377c2
 const form = document.getElementById("axes"), boxes = document.getElementById("series"), plots = document.getElementById("plots");
 let overview, listStep;
 const hidden = new Set();
+let drawn = [];
 
 export async function startCurves(studies, jump) {
   [overview, listStep] = [studies, jump];
@@ -18,10 +19,17 @@ export async function startCurves(studies, jump) {
   await draw();
 }
 
+// Points came: they are drawn, unless somebody is looking into a part of a curve.
+export function followCurves() {
+  const isZoomed = drawn.some((chart) => chart.scales.x.min > chart.data[0][0] || chart.scales.x.max < chart.data[0].at(-1));
+  if (!document.getElementById("curves").hidden && !isZoomed && !plots.matches(":hover")) draw();
+}
+
 async function draw() {
   const metrics = [form.elements.metric.value, form.elements.second.value].filter(Boolean);
   const all = await Promise.all(metrics.map((metric) => get("curves", { metric, axis: form.elements.axis.value })));
   fill(plots);
+  drawn = [];
   const keys = [...new Set(all.flat().map(keyOf))];
   choices(keys);
   for (const [i, metric] of metrics.entries()) {
@@ -74,6 +82,7 @@ function plot(holder, found, colourOf) {
   const ink = getComputedStyle(document.body).color, faint = getComputedStyle(document.documentElement).getPropertyValue("--line");
   const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint } };
   const chart = new uPlot({ width: Math.max(300, holder.clientWidth), height: 340, scales: { x: { time: false } }, axes: [axis, { ...axis, size: 60 }], series, bands }, data, holder);
+  drawn.push(chart);
   chart.over.addEventListener("click", () => {
     const x = xs[chart.cursor.idx];
     const [, members] = [...groups].find(([, each]) => each.some((s) => s.x.includes(x))) ?? [];

@@ -4,6 +4,7 @@ import { element, fill, get, number, options } from "./parts.js";
 const HEIGHT = 44, PAGE = 200;
 const list = document.getElementById("list"), space = document.getElementById("space");
 const form = document.getElementById("filters"), study = document.getElementById("study");
+const newer = document.getElementById("newer");
 let pages = new Map(), total = 0, chosen = -1, asked = 0;
 
 function query() {
@@ -30,6 +31,7 @@ async function reload() {
   chosen = -1;
   space.style.height = `${total * HEIGHT}px`;
   list.scrollTop = 0;
+  newer.hidden = true;
   document.getElementById("count").textContent = `${total.toLocaleString("en")} rollouts`;
   await draw();
 }
@@ -62,6 +64,15 @@ async function choose(index) {
   else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
   await draw();
   await show((await row(index)).id);
+}
+
+// Rows came or went. A list that nobody reads is read anew; over another one a button says how many there are now.
+export async function grown(overview) {
+  fillChoices(overview);
+  if (chosen < 0 && list.scrollTop === 0) return reload();
+  const found = await get("rollouts", { ...query(), offset: 0, limit: 1 });
+  newer.textContent = `${found.total.toLocaleString("en")} by now: list them`;
+  newer.hidden = found.total === total;
 }
 
 export async function show(id) {
@@ -121,6 +132,7 @@ export function startRollouts(overview) {
   let waiting;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(reload, 150); };
   form.addEventListener("input", soon);
+  newer.addEventListener("click", reload);
   form.addEventListener("reset", () => setTimeout(reload));
   form.addEventListener("submit", (event) => event.preventDefault());
   study.addEventListener("change", () => { fillChoices(overview); reload(); });

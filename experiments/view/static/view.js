@@ -1,7 +1,7 @@
 // The page. Texts from runs are only ever set as textContent: nothing that a model wrote becomes markup.
 import { element, fill, get, options } from "./parts.js";
-import { show, showRollouts, startRollouts } from "./rollouts.js";
-import { startCurves } from "./curves.js";
+import { grown, show, showRollouts, startRollouts } from "./rollouts.js";
+import { followCurves, startCurves } from "./curves.js";
 import { startCompare } from "./compare.js";
 import { startNow } from "./now.js";
 
@@ -20,7 +20,7 @@ export async function open(name) {
   if (starters[name] && !started[name]) {
     started[name] = true;
     await starters[name](overview, listStep);
-  }
+  } else if (name === "compare") await startCompare(overview, listStep);  // policies may have answered since
 }
 
 function listStep(study, filters) {
@@ -40,14 +40,39 @@ for (const tab of tabs) {
   });
 }
 
+const SECONDS = 3;
 const overview = await get("overview");
 options(document.getElementById("study"), overview.map((study, i) => [String(i), study.name]));
-const damage = overview.flatMap((study) => [...study.damage, ...study.trouble.map((row) => row.trouble)]);
-fill(document.getElementById("damage"), ...damage.map((text) => element("li", { text })));
-document.getElementById("damage").hidden = !damage.length;
 document.title = `beyond view: ${overview.map((study) => study.name).join(", ")}`;
 const [asked, id] = location.hash.slice(1).split("/");  // #curves, #rollouts/12
 startRollouts(overview);
+tellReading();
 if (starters[asked]) open(asked);
-else if (!overview.some((study) => study.arm.length)) open("now");
+else if (!overview.some((study) => study.arm.length || study.unread)) open("now");
 else if (id) show(id);
+tellDamage();
+setInterval(follow, 1000 * SECONDS);
+
+// What came since: the values to filter by, and rows of the list; points of the curves.
+async function follow() {
+  const before = overview.map(({ changes, metrics }) => ({ changes, metrics }));
+  const found = await get("overview");
+  found.forEach((study, i) => Object.assign(overview[i], study));
+  tellReading();
+  if (found.some((study, i) => study.changes !== before[i].changes)) grown(overview);
+  if (started.curves && found.some((study, i) => study.metrics !== before[i].metrics)) followCurves();
+}
+
+function tellReading() {
+  const unread = overview.reduce((sum, study) => sum + study.unread, 0);
+  const lines = [...new Set(overview.map((study) => study.reading).filter(Boolean))];
+  if (unread) lines.unshift(`Still reading the rollouts of ${unread.toLocaleString("en")} steps: lists are not whole yet.`);
+  document.getElementById("reading").textContent = lines.join(" ");
+  document.getElementById("reading").hidden = !lines.length;
+}
+
+async function tellDamage() {
+  const damage = [...overview.flatMap((study) => study.trouble.map((row) => row.trouble)), ...(await get("damage")).flat()];
+  fill(document.getElementById("damage"), ...damage.map((text) => element("li", { text })));
+  document.getElementById("damage").hidden = !damage.length;
+}

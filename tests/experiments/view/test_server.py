@@ -171,3 +171,58 @@ def test_scripts_of_the_page_make_no_markup_of_texts():
             text = script.read_text()
             for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
                 assert way not in text, f"{script.name} uses {way}"
+
+
+def test_a_page_that_is_open_follows_a_study_that_goes_on(page, client, study):
+    from rl.rollouts.log import RolloutLog
+
+    (before,) = ask(client, "overview")
+    log = RolloutLog(study / "seed-10" / "rl" / "rollouts")
+    log.write(7, RolloutLog(study / "seed-0" / "rl" / "rollouts").read(0).groups)
+    log = RolloutLog(study / "seed-2" / "rl" / "rollouts")
+    log.write(0, RolloutLog(study / "seed-0" / "rl" / "rollouts").read(0).groups)
+    assert ask(client, "overview") == [before]  # nothing is read between two looks
+    page.refresh()
+    (after,) = ask(client, "overview")
+    assert after["changes"] > before["changes"]
+    assert (after["seed"], after["step"], after["unread"]) == (["0", "2", "10"], [0, 7], 0)
+    with (study / "seed-0" / "rl" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3}\n')
+    assert ask(client, "overview")[0]["metrics"] > before["metrics"]
+
+
+def test_what_was_read_is_listed_while_the_rest_is(study, monkeypatch):
+    from experiments.view import index as module
+
+    monkeypatch.setattr(module, "BATCH", 1)
+    made, seen = module.RolloutIndex(study), []
+    real = made._add
+
+    def watched(*given):
+        other = module.RolloutIndex(study)  # another reader of the same file
+        seen.append((made.unread, other.page(module.Filters())["total"]))
+        other.close()
+        real(*given)
+
+    monkeypatch.setattr(made, "_add", watched)
+    made.update()
+    assert seen == [(4, 0), (3, 8), (2, 16), (1, 24)]
+    made.close()
+
+
+def test_a_look_that_fails_is_told_and_tried_again(page, client, monkeypatch):
+    looks = []
+
+    def refresh():
+        looks.append(1)
+        if len(looks) == 1:
+            raise FileNotFoundError(2, "No such file or directory", "step-1")
+        page._ended.set()
+
+    monkeypatch.setattr(page, "refresh", refresh)
+    monkeypatch.setattr(page._ended, "wait", lambda seconds: told.append(ask(client, "overview")[0]["reading"]))
+    told = []
+    page.watch().join(30)
+    assert len(looks) == 2
+    assert "it is tried again" in told[0]
+    assert told[1] == ""
