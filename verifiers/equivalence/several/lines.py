@@ -84,7 +84,8 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
     if not isinstance(expr, Rel) or len(expr.sides) not in ((2, 3) if in_plane else (3,)) or set(expr.ops) != {"="}:
         return None
     start, direction = [], []
-    for name, side in zip(COORDINATES, expr.sides):
+    sides = sorted(expr.sides, key=lambda side: sorted(free_symbols(side)))
+    for name, side in zip(COORDINATES, sides):
         if free_symbols(side) != {name}:
             return None
         try:
