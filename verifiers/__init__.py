@@ -47,11 +47,7 @@ def verify_batch(
     make(verifier, **settings)  # a wrong name or setting is said here, not by every process
     grader = VerifierGrader(verifier, **settings)
     with VerifierPool(
-        grader,
-        workers=workers,
-        deadline_seconds=deadline_seconds,
-        memory_bytes=memory_bytes,
-        key=lambda pair: pair,
+        grader, workers=workers, deadline_seconds=deadline_seconds, memory_bytes=memory_bytes, key=lambda pair: pair
     ) as pool:
         return pool.grade(list(pairs))
 

@@ -15,14 +15,7 @@ from itertools import combinations, pairwise
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import context, numeric
-from verifiers.algebra.polynomials import (
-    NotPolynomial,
-    Polynomial,
-    divide,
-    multiply,
-    rational_function,
-    squarefree,
-)
+from verifiers.algebra.polynomials import NotPolynomial, Polynomial, divide, multiply, rational_function, squarefree
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Call, Expr, Num, Op, Sym, free_symbols, marks, num, walk

@@ -30,13 +30,7 @@ from verifiers.algebra.breakpoints import (
     may_break,
     on_line,
 )
-from verifiers.algebra.cases import (
-    agree_in_cases,
-    has_choices,
-    same_up_to_sign,
-    with_branches_named,
-    with_parts_named,
-)
+from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named, with_parts_named
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import sized
 from verifiers.algebra.sampling import Point, close, integer_points, is_real, more_points, real_points, seeded

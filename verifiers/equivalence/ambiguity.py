@@ -10,21 +10,7 @@ from verifiers.equivalence.reference import Reference
 from verifiers.equivalence.types import Settings
 from verifiers.parse.reading import try_parse
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import (
-    Call,
-    Const,
-    Expr,
-    Group,
-    Num,
-    Op,
-    Quantity,
-    Rel,
-    Sym,
-    free_symbols,
-    marks,
-    num,
-    walk,
-)
+from verifiers.parse.tree import Call, Const, Expr, Group, Num, Op, Quantity, Rel, Sym, free_symbols, marks, num, walk
 from verifiers.parse.words import is_short
 from verifiers.text.latex import TEXT
 from verifiers.text.plain_numbers import read_number

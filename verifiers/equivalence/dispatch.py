@@ -46,15 +46,15 @@ from verifiers.parse.tree import (
     free_symbols,
     marks,
 )
+from verifiers.text import listed
 from verifiers.types import Reason
 
 _DEFAULT = Settings()
 # nodes of plain values: where nothing else stands in either side, no other kind of answer need be tried
-_ONE_VALUE = frozenset(
-    ("Num", "Sym", "Op", "Call", "Const", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow",
-     "Op:neg", "Op:percent", "Op:degree", "Op:fact", "Call:sqrt", "Call:root", "Call:sin", "Call:cos", "Call:tan",
-     "Call:ln", "Call:log", "Call:abs", "Call:binomial", "Quantity", "Ratio", "BaseNum")
-)  # fmt: skip
+_ONE_VALUE = listed(
+    "Num Sym Op Call Const Const:pi Const:e Const:i Op:add Op:mul Op:div Op:pow Op:neg Op:percent Op:degree Op:fact"
+    " Call:sqrt Call:root Call:sin Call:cos Call:tan Call:ln Call:log Call:abs Call:binomial Quantity Ratio BaseNum"
+)
 
 
 def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> Equivalence:

@@ -7,6 +7,7 @@ import re
 from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, picked, without_remark
 from verifiers.extract.languages import column
 from verifiers.extract.places import MATH, Extraction, Place, undecorated
+from verifiers.text import listed
 from verifiers.text.nouns import is_remark
 
 _MAX_BARE = 6_000  # characters
@@ -42,11 +43,10 @@ _LAST_WORD = re.compile(
 )
 _CHINESE_COPULA = re.compile(r"[\u4e00-\u9fff](?:为|是|等于)\s*([^。\u4e00-\u9fff]{1,80}?)\s*[。．.]?$")
 _LABELLED_LINE = re.compile(r"(?:>\s*|[-*]\s+|#+\s+)*\*\*[^*\n:]{1,40}(?::\*\*|\*\*\s*:)\s*(\S.*)$")
-_JOINING_WORDS = frozenset(
-    ("and", "or", "where", "for", "with", "if", "when", "in", "percent", "pct", "all", "some", "any", "integer",
-     "integers", "real", "odd", "even", "text", "only", "otherwise", "is", "equals", "equal", "prime", "degrees",
-     "mod", "to")
-)  # fmt: skip
+_JOINING_WORDS = listed(
+    "and or where for with if when in percent pct all some any integer integers real odd even text only otherwise is"
+    " equals equal prime degrees mod to"
+)
 
 
 def bare(text: str) -> Extraction | None:

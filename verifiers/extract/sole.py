@@ -10,6 +10,7 @@ import re
 
 from verifiers.extract.languages import column
 from verifiers.extract.places import Extraction, Place, undecorated
+from verifiers.text import listed
 
 _MAX_EXPRESSION = 400  # characters
 _MAX_WORDS = 80  # characters of an answer in words
@@ -23,11 +24,10 @@ _WORD = re.compile(
     r"(?<![^\W\d_])(?:[^\W\d_]{4,}|[^\W\d_]{3}(?=[\s:：,'’-])|(?:so|we|is|it|to|of|by|he|if|as|at|or|my|an|no|be|do)\b)"
     r"|(?!负)[\u3040-\u9fff\uac00-\ud7af]"
 )
-_NAMES = frozenset(
-    ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh", "cosh",
-     "tanh", "sqrt", "cbrt", "root", "log", "exp", "lim", "gcd", "lcm", "max", "min", "abs", "floor", "ceil", "binom",
-     "det", "inf", "infinity", "alpha", "beta", "gamma", "theta", "lambda", "phi", "minus", "negative")
-)  # fmt: skip
+_NAMES = listed(
+    "sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh sqrt cbrt root log exp lim gcd lcm"
+    " max min abs floor ceil binom det inf infinity alpha beta gamma theta lambda phi minus negative"
+)
 _PREDICATE = re.compile(
     rf"(?i)(?<![\w\\])(?:is|are|was|were|am|equals?|gives?|gets?|has|have|had|makes?|becomes?|costs?|must|should"
     rf"|because|since|answer|maybe|perhaps|think|guess|could|might|cannot|know|{column('conclusions')})(?![\w])"

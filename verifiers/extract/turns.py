@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 from verifiers.extract.languages import LANGUAGES
 from verifiers.extract.places import holds_mark
+from verifiers.text import listed
 
-_ENDS = frozenset(
-    ("im_end", "endoftext", "end_of_text", "eot_id", "eom_id", "eot", "eos", "eod", "end", "return", "call", "pad",
-     "end_of_sentence", "begin_of_sentence", "end_of_turn", "endofturn", "end_of_turn_token", "end_of_solution",
-     "end_response", "end_of_document", "endofprompt", "user", "human", "system", "user_token", "system_token",
-     "observation", "role_end")
-)  # fmt: skip
+_ENDS = listed(
+    "im_end endoftext end_of_text eot_id eom_id eot eos eod end return call pad end_of_sentence begin_of_sentence"
+    " end_of_turn endofturn end_of_turn_token end_of_solution end_response end_of_document endofprompt user human"
+    " system user_token system_token observation role_end"
+)
 _BEGINS = frozenset(("im_start", "start_header_id", "start", "start_of_role", "role_start", "turn", "im_user"))
 _ROLE = re.compile(r"\s*(?:user|human|system|tool|observation|ipython|developer)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"<[|｜]([^|｜<>\s]{1,40})(?:[|｜]>|>)|\[\|(user|endofturn|system)\|\]")

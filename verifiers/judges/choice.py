@@ -29,11 +29,7 @@ class ChoiceVerifier(AnswerVerifier):
     """
 
     def __init__(
-        self,
-        *,
-        options: Mapping[str, str] | None = None,
-        places: Sequence[str] | None = None,
-        strict: bool = True,
+        self, *, options: Mapping[str, str] | None = None, places: Sequence[str] | None = None, strict: bool = True
     ) -> None:
         super().__init__(places=places, strict=strict)
         self.options = {letter: canonical_words(words) for letter, words in (options or {}).items()}

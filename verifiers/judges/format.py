@@ -53,11 +53,7 @@ def _think_answer(text: str) -> str | None:
     return None if answer.split("</answer>")[0].strip() else "the answer is empty"
 
 
-FORMS: dict[str, Callable[[str], str | None]] = {
-    "boxed": _boxed,
-    "hashes": _hashes,
-    "think_answer": _think_answer,
-}
+FORMS: dict[str, Callable[[str], str | None]] = {"boxed": _boxed, "hashes": _hashes, "think_answer": _think_answer}
 
 
 class FormatVerifier:

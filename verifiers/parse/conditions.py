@@ -5,10 +5,9 @@ from __future__ import annotations
 from verifiers.parse.limits import ParseError
 from verifiers.parse.terms import TermParser
 from verifiers.parse.tree import Call, Const, Expr, Family, Op, Rel, Sym, Text, free_symbols
+from verifiers.text import listed
 
-_DOMAIN_WORDS = frozenset(
-    ("integer", "integers", "real", "reals", "natural", "positive", "rational", "complex", "nonnegative")
-)
+_DOMAIN_WORDS = listed("integer integers real reals natural positive rational complex nonnegative")
 _QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary"))
 _CASES = frozenset(("for", "if", "when", "otherwise"))
 

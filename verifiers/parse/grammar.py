@@ -10,25 +10,21 @@ from verifiers.parse.joining import is_point, joined
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Apply, Builder, Const, Dots, Expr, Group, Num, Op, Ratio, Rel, Sym, Text, free_symbols
+from verifiers.text import listed
 from verifiers.text.normalize import canonical_words
 
 _SEPARATORS = frozenset((",", ";", "and", "or", "row", "where"))
 _STRENGTH = {",": 0, "and": 1, ";": 2, "row": 2, "or": 3}
 _MEASURED = frozenset(("num", "-", "frac", "sqrt", "("))
-_DENIALS = frozenset(
-    ("wrong", "incorrect", "false", "not", "never", "cannot", "without", "neither", "none", "nothing", "nobody", "if",
-     "unless", "except")
-)  # fmt: skip
+_DENIALS = listed("wrong incorrect false not never cannot without neither none nothing nobody if unless except")
 _DENIED = {"in": "notin", "=": "!=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _EVENT = frozenset(("sym", "|", "setop", "num", ",", "'", "^c", "not", "overline", "word", "and", "or"))
-_MEASURES = frozenset(
-    ("mean", "median", "mode", "range", "area", "perimeter", "circumference", "volume", "radius", "diameter", "length",
-     "width", "height", "depth", "maximum", "minimum", "largest", "smallest", "slope", "sum", "product", "difference",
-     "total", "probability", "variance", "amplitude", "period", "average", "value", "x", "y", "surface", "standard",
-     "deviation", "phase", "shift", "first", "last", "greatest", "least", "center", "centre", "vertex", "focus",
-     "intercept", "apex", "midpoint",
-     "rank", "nullity", "dimension", "determinant", "trace", "degree", "order")
-)  # fmt: skip
+_MEASURES = listed(
+    "mean median mode range area perimeter circumference volume radius diameter length width height depth maximum"
+    " minimum largest smallest slope sum product difference total probability variance amplitude period average value"
+    " x y surface standard deviation phase shift first last greatest least center centre vertex focus intercept apex"
+    " midpoint rank nullity dimension determinant trace degree order"
+)
 
 
 class Parser(ConditionParser):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from verifiers.parse import words
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
-from verifiers.text import units
+from verifiers.text import listed, units
 
 
 class Token(NamedTuple):
@@ -57,19 +57,15 @@ _ENDS_AMOUNT = re.compile(r"[\s}]*(?:$|[,.;:)]|\\(?:text|quad))")
 _OPERANDS = frozenset(("num", "sym", "const", "based", ")", "}", "]", "close", "percent"))
 _MAX_FACTORS = 3  # letters before a power that are a product, whatever word they spell: Be^x
 _SAFE_SEPARATORS = re.compile(r"\{,\}|,\\!|\\!,")
-_TEXT_COMMANDS = frozenset(
-    (
-        "text", "mbox", "textbf", "textit", "textrm", "textsf", "texttt", "mathrm", "rm", "hbox", "operatorname",
-        "textup",
-        "textnormal", "emph", "mathsf", "mathtt", "underline",
-    )
-)  # fmt: skip
-_FONT_COMMANDS = frozenset(
-    ("mathbf", "mathit", "boldsymbol", "bm", "mathcal", "mathscr", "mathfrak", "vec", "hat", "tilde",
-     "overrightarrow",
-     "widehat", "bold", "pmb", "displaystyle", "bf", "it", "boxed", "fbox", "ensuremath", "mathnormal", "overarc",
-     "num", "sf", "tt", "sc", "em", "cal", "tiny", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge")
-)  # fmt: skip
+_TEXT_COMMANDS = listed(
+    "text mbox textbf textit textrm textsf texttt mathrm rm hbox operatorname textup textnormal emph mathsf mathtt"
+    " underline"
+)
+_FONT_COMMANDS = listed(
+    "mathbf mathit boldsymbol bm mathcal mathscr mathfrak vec hat tilde overrightarrow widehat bold pmb displaystyle"
+    " bf it boxed fbox ensuremath mathnormal overarc num sf tt sc em cal tiny small normalsize large Large LARGE huge"
+    " Huge"
+)
 _DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline", "notag", "nonumber"))
 
 

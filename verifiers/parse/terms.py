@@ -8,14 +8,9 @@ from verifiers.parse.calls import negated
 from verifiers.parse.english.quantities import QuantityParser, times
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
-from verifiers.text import units
+from verifiers.text import listed, units
 
-_STARTS = frozenset(
-    ("num", "based",
-     "sym", "const", "func", "frac", "sqrt", "binom", "big", "int", "lim", "open", "(", "[", "{", "shape",
-    "overline",
-     "bb", "begin", "currency", "||")
-)  # fmt: skip
+_STARTS = listed("num based sym const func frac sqrt binom big int lim open ( [ { shape overline bb begin currency ||")
 _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
 _AFTER_MIXED = frozenset(("percent", "%", "degree"))
 _NO_NUMBER_AFTER = (Num, Sym)

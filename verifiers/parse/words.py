@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verifiers.text import units
+from verifiers.text import listed, units
 
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "<=", "=<": "<=", ">=": ">=", "!=": "!=", "<>": "!=",
@@ -33,81 +33,50 @@ FUNCTIONS = {name: name for name in (
     "sign": "sgn", "ceiling": "ceil", "binom": "binomial", "nCr": "binomial", "C": "binomial", "Re": "re", "Im": "im",
     "Gamma": "gamma", "hcf": "gcd", "gcf": "gcd",
 }  # fmt: skip
-_NOT_PLAIN = frozenset(
-    ("C", "frac", "inf", "deg", "sup", "dim", "ker", "Re", "Im", "gamma", "Gamma", "sh", "ch", "th", "arg")
-)
+_NOT_PLAIN = listed("C frac inf deg sup dim ker Re Im gamma Gamma sh ch th arg")
 _NOT_COMMAND = frozenset(("C", "inf", "deg", "gamma", "Gamma", "frac", "sqrt", "root", "th", "sh", "ch", "sup"))
-GREEK = frozenset(
-    ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
-     "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi",
-     "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar", "aleph")
-)  # fmt: skip
-_VARIANTS = {
-    "varepsilon": "epsilon",
-    "vartheta": "theta",
-    "varphi": "phi",
-    "varrho": "rho",
-    "varsigma": "sigma",
-    "varpi": "pi",
-}
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "frac": ("frac", "frac"), "dfrac": ("frac", "frac"), "tfrac": ("frac", "frac"), "cfrac": ("frac", "frac"),
-    "sqrt": ("sqrt", "sqrt"), "cbrt": ("func", "cbrt"), "surd": ("sqrt", "sqrt"),
-    "binom": ("binom", "binom"), "dbinom": ("binom", "binom"), "tbinom": ("binom", "binom"), "choose": ("choose",
-    "choose"),
-    "pi": ("const", "pi"), "infty": ("const", "inf"), "emptyset": ("const", "empty"), "varnothing": ("const", "empty"),
-    "times": ("*", "*"), "cdot": ("*", "*"), "ast": ("*", "*"), "cdotp": ("*", "*"), "bullet": ("*", "*"),
-    "star": ("*", "*"),
-    "div": ("/", "/"), "slash": ("/", "/"), "over": ("over", "over"), "pm": ("pm", "pm"), "mp": ("mp", "mp"),
-    "le": ("rel", "<="), "leq": ("rel", "<="), "leqslant": ("rel", "<="), "leqq": ("rel", "<="),
-    "ge": ("rel", ">="), "geq": ("rel", ">="), "geqslant": ("rel", ">="), "geqq": ("rel", ">="),
-    "ngeq": ("rel", "<"), "nless": ("rel", ">="), "nleq": ("rel", ">"), "ngtr": ("rel", "<="),
-    "lt": ("rel", "<"), "gt": ("rel", ">"), "ne": ("rel", "!="), "neq": ("rel", "!="),
-    "approx": ("rel", "approx"), "simeq": ("rel", "approx"), "doteq": ("rel", "approx"), "approxeq": ("rel", "approx"),
-    "equiv": ("rel", "equiv"), "cong": ("rel", "cong"), "sim": ("rel", "sim"), "propto": ("rel", "sim"),
-    "in": ("rel", "in"), "notin": ("rel", "notin"), "ni": ("rel", "ni"), "subset": ("rel", "subset"),
-    "subseteq": ("rel", "subset"), "supset": ("rel", "supset"), "supseteq": ("rel", "supset"),
-    "implies": ("rel", "implies"), "Rightarrow": ("rel", "implies"), "Longrightarrow": ("rel", "implies"),
-    "iff": ("rel", "iff"), "Leftrightarrow": ("rel", "iff"), "Longleftrightarrow": ("rel", "iff"),
-    "to": ("rel", "to"), "rightarrow": ("rel", "to"), "longrightarrow": ("rel", "to"), "mapsto": ("rel", "to"),
-    "perp": ("rel", "perp"), "parallel": ("rel", "parallel"), "colon": (":", ":"),
-    "cup": ("setop", "union"), "bigcup": ("setop", "union"), "cupdot": ("setop", "union"), "sqcup": ("setop", "union"),
-    "cap": ("setop", "intersection"), "bigcap": ("setop", "intersection"),
-    "setminus": ("setop", "minus"), "backslash": ("setop", "minus"), "smallsetminus": ("setop", "minus"),
-    "lfloor": ("open", "floor"), "rfloor": ("close", "floor"), "lceil": ("open", "ceil"), "rceil": ("close", "ceil"),
-    "langle": ("open", "angle"), "rangle": ("close", "angle"), "lbrace": ("open", "set"), "rbrace": ("close", "set"),
-    "{": ("open", "set"), "}": ("close", "set"), "lbrack": ("[", "["), "rbrack": ("]", "]"),
-    "lvert": ("|", "|"), "rvert": ("|", "|"), "vert": ("|", "|"), "mid": ("|", "|"), "lVert": ("||", "||"),
-    "rVert": ("||", "||"), "Vert": ("||", "||"), "begin": ("begin", "begin"), "end": ("endenv", "end"), "\\": ("row",
-    "row"),
-    "sum": ("big", "sum"), "prod": ("big", "prod"), "int": ("int", "int"), "iint": ("int", "iint"), "lim": ("lim",
-    "lim"),
-    "partial": ("partial", "partial"), "mathbb": ("bb", "bb"), "Bbb": ("bb", "bb"), "R": ("const", "R"),
-    "Z": ("const", "Z"),
-    "N": ("const", "N"), "Q": ("const", "Q"), "C": ("const", "C"), "reals": ("const", "R"),
-    "circ": ("degree", "degree"), "degree": ("degree", "degree"), "prime": ("'", "'"),
-    "overline": ("overline", "overline"), "bar": ("overline", "overline"), "|": ("||", "||"),
-    "dot": ("overline", "dot"), "overarc": ("overline", "overline"),
-    "ldots": ("dots", "dots"), "dots": ("dots", "dots"), "cdots": ("dots", "dots"), "dotsc": ("dots", "dots"),
-    "dotsb": ("dots", "dots"), "vdots": ("dots", "dots"), "ddots": ("dots", "dots"), "dotso": ("dots", "dots"),
-    "land": ("and", "and"), "wedge": ("and", "and"), "lor": ("or", "or"), "vee": ("or", "or"), "neg": ("not", "not"),
-    "lnot": ("not", "not"), "not": ("not", "not"), "forall": ("forall", "forall"), "exists": ("exists", "exists"),
-    "angle": ("shape", "angle"), "triangle": ("shape", "triangle"), "measuredangle": ("shape", "angle"),
-    "odot": ("shape", "circle"),
-    "mod": ("mod", "mod"), "bmod": ("mod", "mod"), "pmod": ("pmod", "pmod"), "%": ("percent", "%"),
-    "permil": ("percent", "permil"),
-    "$": ("currency", "dollar"), "pounds": ("currency", "pound_sterling"), "euro": ("currency", "euro"),
-    "yen": ("currency", "yen"),
-    "therefore": ("skip", ""), "because": ("skip", ""), "blacksquare": ("skip", ""), "square": ("skip", ""),
-    "_": ("_", "_"), "#": ("skip",
-    ""), "&": ("&", "&"),
-    "imath": ("sym", "i"), "jmath": ("sym", "j"), "top": ("sym", "top"), "intercal": ("sym", "top"),
-    "AA": ("unit", "angstrom"),
-    "And": ("and", "and"), "nabla": ("sym", "nabla"), "Re": ("func", "re"), "Im": ("func", "im"), "infin": ("const",
-    "inf"),
-    "complement": ("^c", "^c"), "nicefrac": ("frac", "frac"), "sfrac": ("frac", "frac"),
-    "cr": ("row", "row"), "newline": ("row", "row"), "nmid": ("rel", "notdivides"), "divides": ("rel", "divides"),
-}  # fmt: skip
+GREEK = listed(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega"
+    " Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar aleph"
+)
+_VARIANTS = {f"var{name}": name for name in ("epsilon", "theta", "phi", "rho", "sigma", "pi")}
+
+
+def _by_name(table: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Name -> (token kind, canonical value), of a table from `kind value`, or a kind that is its value, to names."""
+    found = {}
+    for target, names in table.items():
+        kind, space, value = target.partition(" ")
+        found.update(dict.fromkeys(names.split(), (kind, value if space else kind)))
+    return found
+
+
+_COMMANDS = _by_name({
+    "frac": "frac dfrac tfrac cfrac nicefrac sfrac", "sqrt": "sqrt surd", "func cbrt": "cbrt",
+    "binom": "binom dbinom tbinom", "choose": "choose", "const pi": "pi", "const inf": "infty infin",
+    "const empty": "emptyset varnothing", "*": "times cdot ast cdotp bullet star", "/": "div slash", "over": "over",
+    "pm": "pm", "mp": "mp", "rel <=": "le leq leqslant leqq ngtr", "rel >=": "ge geq geqslant geqq nless",
+    "rel <": "ngeq lt", "rel >": "nleq gt", "rel !=": "ne neq", "rel approx": "approx simeq doteq approxeq",
+    "rel equiv": "equiv", "rel cong": "cong", "rel sim": "sim propto", "rel in": "in", "rel notin": "notin",
+    "rel ni": "ni", "rel subset": "subset subseteq", "rel supset": "supset supseteq",
+    "rel implies": "implies Rightarrow Longrightarrow", "rel iff": "iff Leftrightarrow Longleftrightarrow",
+    "rel to": "to rightarrow longrightarrow mapsto", "rel perp": "perp", "rel parallel": "parallel", ":": "colon",
+    "setop union": "cup bigcup cupdot sqcup", "setop intersection": "cap bigcap",
+    "setop minus": "setminus backslash smallsetminus", "open floor": "lfloor", "close floor": "rfloor",
+    "open ceil": "lceil", "close ceil": "rceil", "open angle": "langle", "close angle": "rangle",
+    "open set": "lbrace {", "close set": "rbrace }", "[": "lbrack", "]": "rbrack", "|": "lvert rvert vert mid",
+    "||": "lVert rVert Vert |", "begin": "begin", "endenv end": "end", "row": "\\ cr newline", "big sum": "sum",
+    "big prod": "prod", "int": "int", "int iint": "iint", "lim": "lim", "partial": "partial", "bb": "mathbb Bbb",
+    "const R": "R reals", "const Z": "Z", "const N": "N", "const Q": "Q", "const C": "C", "degree": "circ degree",
+    "'": "prime", "overline": "overline bar overarc", "overline dot": "dot",
+    "dots": "ldots dots cdots dotsc dotsb vdots ddots dotso", "and": "land wedge And", "or": "lor vee",
+    "not": "neg lnot not", "forall": "forall", "exists": "exists", "shape angle": "angle measuredangle",
+    "shape triangle": "triangle", "shape circle": "odot", "mod": "mod bmod", "pmod": "pmod", "percent %": "%",
+    "percent permil": "permil", "currency dollar": "$", "currency pound_sterling": "pounds", "currency euro": "euro",
+    "currency yen": "yen", "skip ": "therefore because blacksquare square #", "_": "_", "&": "&", "sym i": "imath",
+    "sym j": "jmath", "sym top": "top intercal", "unit angstrom": "AA", "sym nabla": "nabla", "func re": "Re",
+    "func im": "Im", "^c": "complement", "rel notdivides": "nmid", "rel divides": "divides",
+})  # fmt: skip
 _COMMANDS |= {
     name: ("func", canonical)
     for name, canonical in FUNCTIONS.items()
@@ -116,67 +85,42 @@ _COMMANDS |= {
 _COMMANDS |= {name: ("sym", name) for name in GREEK if name not in _COMMANDS}
 _COMMANDS |= {name: ("const", "pi") if target == "pi" else ("sym", target) for name, target in _VARIANTS.items()}
 
-_WORDS: dict[str, tuple[str, str]] = {
-    "and": ("and", "and"), "or": ("or", "or"), "pi": ("const", "pi"), "infinity": ("const", "inf"), "oo": ("const",
-    "inf"),
-    "infty": ("const", "inf"), "inf": ("const", "inf"), "percent": ("percent", "%"), "pct": ("percent", "%"),
-    "percentage": ("percent", "%"), "degrees": ("degree", "degree"), "degree": ("degree", "degree"),
-    "deg": ("degree", "degree"),
-    "mod": ("mod", "mod"), "modulo": ("mod", "mod"), "union": ("setop", "union"), "cup": ("unit", "cup"),
-    "intersect": ("setop", "intersection"), "choose": ("choose", "choose"), "thousand": ("scale", "1000"),
-    "million": ("scale", "1000000"), "billion": ("scale", "1000000000"), "trillion": ("scale", "1000000000000"),
-    "hundred": ("scale", "100"), "dozen": ("scale", "12"), "only": ("skip", ""),
-    "for": ("where", "for"), "where": ("where", "where"), "with": ("where", "with"), "if": ("where", "if"),
-    "when": ("where", "when"),
-    "not": ("not", "not"), "in": ("in", "in"), "approximately": ("skip", ""), "about": ("skip", ""),
-    "either": ("skip", ""),
-    "exactly": ("skip", ""), "otherwise": ("where", "otherwise"), "to": ("rel", "to"), "than": ("word", "than"),
-    "dots": ("dots", "dots"), "ldots": ("dots", "dots"), "emptyset": ("const", "empty"), "therefore": ("skip", ""),
-    "hence": ("skip", ""),
-    "sqrt": ("sqrt", "sqrt"), "min": ("func", "min"), "max": ("func", "max"), "equals": ("rel", "="),
-}  # fmt: skip
+_WORDS = _by_name({
+    "and": "and", "or": "or", "const pi": "pi", "const inf": "infinity oo infty inf",
+    "percent %": "percent pct percentage", "degree": "degrees degree deg", "mod": "mod modulo",
+    "setop union": "union", "unit cup": "cup", "setop intersection": "intersect", "choose": "choose",
+    "scale 1000": "thousand", "scale 1000000": "million", "scale 1000000000": "billion",
+    "scale 1000000000000": "trillion", "scale 100": "hundred", "scale 12": "dozen",
+    "skip ": "only approximately about either exactly therefore hence", "where for": "for", "where": "where",
+    "where with": "with", "where if": "if", "where when": "when", "not": "not", "in": "in",
+    "where otherwise": "otherwise", "rel to": "to", "word than": "than", "dots": "dots ldots",
+    "const empty": "emptyset", "sqrt": "sqrt", "func min": "min", "func max": "max", "rel =": "equals",
+})  # fmt: skip
 _WORDS |= {
     name: ("func", canonical) for name, canonical in FUNCTIONS.items() if name not in _NOT_PLAIN and name not in _WORDS
 }
 _WORDS |= {
     name: ("sym", name) for name in GREEK if name not in ("ell", "hbar", "aleph", "nu", "mu", "xi", "eta", "Pi", "Xi")
 }
-SHORT_WORDS = frozenset(
-    ("yes", "no", "odd", "all", "one", "two", "six", "ten", "not", "the", "any", "for", "is", "it", "of", "on",
-    "are", "but",
-     "can", "few", "tie", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar",
-     "apr",
-     "jun", "jul", "aug", "sep", "oct", "nov", "dec", "am", "pm", "he", "we", "my", "day", "who", "his",
-     "her", "its", "was", "has", "had", "nth", "th", "st", "nd", "rd", "as", "at", "by", "an", "be", "if", "then",
-     "than",
-     "non", "max", "may", "maybe", "none", "null", "nan", "so", "do", "did", "up",
-     "add",
-     "sum", "top", "low", "new", "old", "out", "off", "use", "see", "set", "let", "say", "via", "per",
-     "net")
-)  # fmt: skip
+SHORT_WORDS = listed(
+    "yes no odd all one two six ten not the any for is it of on are but can few tie mon tue wed thu fri sat jan feb"
+    " mar apr jun jul aug sep oct nov dec am pm he we my day who his her its was has had nth th st nd rd as at by an"
+    " be if then than non max may maybe none null nan so do did up add sum top low new old out off use see set let say"
+    " via per net"
+)
 ORDINALS = frozenset(("th", "st", "nd", "rd"))
 
 # Words that change the number before them or deny it: "5 is wrong", "5 or maybe 6", "5 less", "5 squared".
-NOT_A_UNIT = frozenset(
-    ("is", "are", "was", "not", "no", "wrong", "false", "maybe", "perhaps", "or", "either", "but", "it", "if",
-    "unless", "minus",
-     "plus", "times", "divided", "less", "more", "than", "squared", "cubed", "factorial", "half", "halves", "third",
-     "thirds",
-     "quarter", "quarters", "fifth", "tenth", "tenths", "hundredth", "hundredths", "thousandth", "thousandths",
-     "twice", "double",
-     "triple", "score", "dozens", "hundreds", "thousands", "millions", "billions", "gross", "pairs", "over", "under",
-     "least",
-     "most", "between", "from", "except", "incorrect", "right", "true", "instead", "actually", "wait", "likely",
-     "probably",
-     "possibly", "and", "then", "to", "negative", "base", "zero", "one", "two", "three", "four", "five", "six",
-     "seven", "eight",
-     "nine", "ten", "eleven", "twelve", "twenty", "thirty", "forty", "fifty", "hundred", "thousand", "million",
-     "billion",
-     "percent", "choose", "mod", "undefined", "never", "neither", "nor", "without", "off", "up", "down", "error",
-     "root", "power",
-     "powers", "lakh", "crore", "nil", "null", "none", "any", "all", "other", "others", "rejected", "impossible",
-     "cannot", "at", "minimum", "maximum", "below", "above")
-)  # fmt: skip
+NOT_A_UNIT = listed(
+    "is are was not no wrong false maybe perhaps or either but it if unless minus plus times divided less more than"
+    " squared cubed factorial half halves third thirds quarter quarters fifth tenth tenths hundredth hundredths"
+    " thousandth thousandths twice double triple score dozens hundreds thousands millions billions gross pairs over"
+    " under least most between from except incorrect right true instead actually wait likely probably possibly and"
+    " then to negative base zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty"
+    " fifty hundred thousand million billion percent choose mod undefined never neither nor without off up down error"
+    " root power powers lakh crore nil null none any all other others rejected impossible cannot at minimum maximum"
+    " below above"
+)
 
 
 def command(name: str) -> tuple[str | None, str]:

@@ -54,20 +54,7 @@ _SUBSCRIPT_RUN = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
 _VULGAR = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _CIRCLED_RUN = re.compile("[①-⑳]+(?:\\s*[,、]?\\s*[①-⑳]+)*")
 _ROOT_SIGN = re.compile(r"([√∛])\s*(\d+(?:\.\d+)?|[A-Za-zπ])")
-_CHINESE_DIGITS = {
-    "零": 0,
-    "〇": 0,
-    "一": 1,
-    "二": 2,
-    "两": 2,
-    "三": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
-}
+_CHINESE_DIGITS = dict(zip("零一二三四五六七八九", range(10))) | {"〇": 0, "两": 2}
 _HAN_FRACTION = re.compile(
     "([零一二两三四五六七八九十百千]+|[0-9]{1,9})分之([零一二两三四五六七八九十百千]+|[0-9]{1,9})(?![.0-9])"
 )

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from verifiers.text import units
+from verifiers.text import listed, units
 
-_IRREGULAR = frozenset(
-    ("people", "children", "men", "women", "feet", "teeth", "mice", "geese", "oxen", "fish", "sheep", "deer", "dice",
-     "vertices", "indices", "axes", "pence", "cattle", "folk", "data", "roots", "radii", "formulae", "moose", "salmon",
-     "kilo", "each")
-)  # fmt: skip
+_IRREGULAR = listed(
+    "people children men women feet teeth mice geese oxen fish sheep deer dice vertices indices axes pence cattle"
+    " folk data roots radii formulae moose salmon kilo each"
+)
 # words that change, compare, order, group or comment on a number, in the singular or plural
 _REMARKS = frozenset(
     ("tens", "ones", "units place", "hundreds", "thousands", "millions", "billions", "trillions", "lakhs", "crores",
@@ -28,11 +27,10 @@ _REMARKS = frozenset(
      "root",
      "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
 )  # fmt: skip
-_CHANGING = frozenset(
-    ("tens", "hundreds", "thousands", "millions", "billions", "trillions", "lakhs", "crores", "dozens", "scores",
-     "halves", "thirds", "quarters", "doubles", "triples", "less", "fewer", "bn", "mn", "remainder", "rem", "mod",
-     "root", "roots")
-)  # fmt: skip
+_CHANGING = listed(
+    "tens hundreds thousands millions billions trillions lakhs crores dozens scores halves thirds quarters doubles"
+    " triples less fewer bn mn remainder rem mod root roots"
+)
 _PARTS = frozenset(  # parts and scales of other languages
     ("demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
      "douzaine", "douzaines", "moins", "medio", "medios", "tercio", "cuarto", "quinto", "quintas", "séptimo",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from verifiers.text import listed
+
 _F = Fraction
 
 
@@ -130,10 +132,7 @@ _PREFIX_NAMES = {
     "tera": "T", "giga": "G", "mega": "M", "kilo": "k", "hecto": "h", "deci": "d", "centi": "c", "milli": "m",
     "micro": "u", "nano": "n", "pico": "p", "femto": "f",
 }  # fmt: skip
-_PREFIXED = frozenset(
-    ("m", "g", "s", "L", "A", "K", "mol", "N", "J", "cal", "eV", "W", "V", "C", "F", "ohm", "T", "Wb", "H", "Hz", "Bq",
-     "Gy", "Pa", "bar", "lm", "lx", "molar")
-)  # fmt: skip
+_PREFIXED = listed("m g s L A K mol N J cal eV W V C F ohm T Wb H Hz Bq Gy Pa bar lm lx molar")
 _PART = re.compile(r"(/?)([A-Za-z_]+)(?:\^(-?\d{1,3}))?(?: |(?=/)|$)")
 CANONICAL: dict[str, str] = {}
 _SIZES: dict[str, tuple[Fraction, str]] = {}

@@ -30,6 +30,7 @@ from verifiers.parse.tree import (
     marks,
     num,
 )
+from verifiers.text import listed
 
 _MAX_ITEMS = 400
 _TWO_SIGNS = 2
@@ -316,11 +317,10 @@ def approximate(expr: Expr) -> Near:
         return None
 
 
-_PLAIN_MARKS = frozenset(
-    ("Num", "Op", "Const", "Call", "Const:pi", "Const:e", "Const:i", "Op:add", "Op:mul", "Op:div", "Op:pow",
-    "Op:neg", "Call:sqrt",
-     "Call:root", "Call:ln", "Call:sin", "Call:cos", "Call:tan")
-)  # fmt: skip
+_PLAIN_MARKS = listed(
+    "Num Op Const Call Const:pi Const:e Const:i Op:add Op:mul Op:div Op:pow Op:neg Call:sqrt Call:root Call:ln"
+    " Call:sin Call:cos Call:tan"
+)
 
 
 def may_equal(first: Near, second: Near) -> bool:
