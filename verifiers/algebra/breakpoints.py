@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact_or_none
 from verifiers.algebra.high_precision import context, numeric
 from verifiers.algebra.polynomials import NotPolynomial, Polynomial, divide, multiply, rational_function, squarefree
 from verifiers.parse.limits import OverBudgetError
@@ -56,10 +56,8 @@ def is_root_power(node: Expr) -> bool:
         return False
     if free_symbols(node.args[1]):
         return True
-    try:
-        return exact(node.args[1]).denominator != 1
-    except (InexactError, UndefinedError, OverBudgetError):
-        return True
+    exponent = exact_or_none(node.args[1])
+    return exponent is None or exponent.denominator != 1
 
 
 def critical_parts(expr: Expr) -> list[Expr]:

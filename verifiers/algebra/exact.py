@@ -37,6 +37,14 @@ def exact(expr: Expr, values: Mapping[str, Fraction] | None = None, limits: Limi
     return _Exact(values or {}, limits).value(expr)
 
 
+def exact_or_none(expr: Expr, values: Mapping[str, Fraction] | None = None) -> Fraction | None:
+    """The rational value of `expr` as in `exact`; None where it has none, or none within the limits."""
+    try:
+        return exact(expr, values)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return None
+
+
 class _Exact:
     def __init__(self, values: Mapping[str, Fraction], limits: Limits) -> None:
         self.values = values

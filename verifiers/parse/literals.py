@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
@@ -18,45 +19,23 @@ _REPEATED = re.compile(r"(\d*)\.(?:(\d*?)(\d+?)\3{2,}|(\d{2,}?)\4)")
 
 
 class LiteralParser(TokenStream):
-    """Literals, and groups of tokens. `answer`, `sum` and `product` come from the layers above."""
+    """Literals, and groups of tokens."""
 
     latex = False  # the text uses LaTeX commands
 
-    def clause(self) -> Expr:  # type: ignore[empty-body]
-        """A relation, a quantified statement, a label with its value, or words (grammar.py)."""
-
-    def answer(self, closers: tuple[str, ...]) -> Expr:  # type: ignore[empty-body]
-        """Clauses and their separators, up to one of the closing tokens (grammar.py)."""
-
-    def expression(self) -> Expr:  # type: ignore[empty-body]
-        """The widest thing that a relation stands between (terms.py)."""
-
-    def sum(self) -> Expr:  # type: ignore[empty-body]
-        """Terms joined by signs (terms.py)."""
-
-    def product(self) -> Expr:  # type: ignore[empty-body]
-        """Factors joined by operators, or side by side (terms.py)."""
-
-    def signed(self) -> Expr:  # type: ignore[empty-body]
-        """A factor with signs before it (terms.py)."""
-
-    def starts_factor(self) -> bool:  # type: ignore[empty-body]
-        """Whether the next token can begin a factor that is multiplied without a sign (terms.py)."""
-
-    def set_items(self, closer: str = "close") -> Expr:  # type: ignore[empty-body]
-        r"""What stands between \{ and its closing token (grammar.py)."""
-
-    def exponent(self) -> Expr:  # type: ignore[empty-body]
-        """What stands after ^ (atoms.py)."""
-
-    def power(self) -> Expr:  # type: ignore[empty-body]
-        """An atom with its powers and postfixes (atoms.py)."""
-
-    def atom(self) -> Expr:  # type: ignore[empty-body]
-        """A number, symbol, bracket or call (atoms.py)."""
-
-    def absolute(self) -> Expr:  # type: ignore[empty-body]
-        """A value between vertical bars (atoms.py)."""
+    # what the layers above read
+    clause: Callable[[], Expr]  # a relation, a quantified statement, a label with its value, or words (grammar.py)
+    answer: Callable[[tuple[str, ...]], Expr]  # clauses and separators, up to a closing token (grammar.py)
+    set_items: Callable[..., Expr]  # what stands between \{ and its closing token (grammar.py)
+    expression: Callable[[], Expr]  # the widest thing that a relation stands between (terms.py)
+    sum: Callable[[], Expr]  # terms joined by signs (terms.py)
+    product: Callable[[], Expr]  # factors joined by operators, or side by side (terms.py)
+    signed: Callable[[], Expr]  # a factor with signs before it (terms.py)
+    starts_factor: Callable[[], bool]  # whether a factor that is multiplied without a sign may follow (terms.py)
+    exponent: Callable[[], Expr]  # what stands after ^ (atoms.py)
+    power: Callable[[], Expr]  # an atom with its powers and postfixes (atoms.py)
+    atom: Callable[[], Expr]  # a number, symbol, bracket or call (atoms.py)
+    absolute: Callable[[], Expr]  # a value between vertical bars (atoms.py)
 
     def number(self) -> Expr:
         """A literal: integer, decimal, scientific, repeating, or with a base."""

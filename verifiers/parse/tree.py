@@ -24,6 +24,26 @@ class Expr:
         return ()
 
 
+class _WithArgs(Expr):
+    __slots__ = ()
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """The operands or arguments, left to right; an unknown function itself is no expression."""
+        return self.args
+
+
+class _WithItems(Expr):
+    __slots__ = ()
+    items: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        """The items in the order written, also where the kind has no order."""
+        return self.items
+
+
 @dataclass(frozen=True, slots=True)
 class Num(Expr):
     """An exact rational. `places`: digits after the point if it was written as a decimal, else None."""
@@ -47,42 +67,27 @@ class Const(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class Op(Expr):
+class Op(_WithArgs):
     """An operator: add, mul, div, pow, neg, pm, mp, fact, dfact, percent, degree, mod, cross, not."""
 
     op: str
     args: tuple[Expr, ...]
 
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The operands, left to right."""
-        return self.args
-
 
 @dataclass(frozen=True, slots=True)
-class Call(Expr):
+class Call(_WithArgs):
     """A known function by its canonical name: sin, arcsin, sqrt, root(x, n), log(x, base), abs, floor, binom ..."""
 
     name: str
     args: tuple[Expr, ...]
 
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The arguments: the index of a root and the base of a logarithm come second."""
-        return self.args
-
 
 @dataclass(frozen=True, slots=True)
-class Apply(Expr):
+class Apply(_WithArgs):
     """An unknown function applied: f(x), f'(x), f^{-1}(x). The name carries primes and inverse marks."""
 
     name: str
     args: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The arguments; the unknown function itself is no expression."""
-        return self.args
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +129,11 @@ class Rel(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class Group(Expr):
+class Group(_WithItems):
     """Several expressions. kind: tuple (ordered), list (written bare), set, and, or, square ([...], not two items)."""
 
     kind: str
     items: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The items in the order written, also where the kind has no order."""
-        return self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +152,11 @@ class Interval(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class SetOp(Expr):
+class SetOp(_WithArgs):
     """union, intersection, minus, complement of sets."""
 
     op: str
     args: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The sets, left to right."""
-        return self.args
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +212,10 @@ class Quantity(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio(Expr):
+class Ratio(_WithItems):
     """a : b : c."""
 
     items: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The terms, left to right."""
-        return self.items
 
 
 @dataclass(frozen=True, slots=True)

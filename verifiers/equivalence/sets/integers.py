@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.sets.pieces import NotARealSetError, RealSet, infinite, normal, number
 from verifiers.equivalence.sets.realsets import is_setlike, real_set
 from verifiers.equivalence.several.collections import collection
 from verifiers.equivalence.types import Equivalence, no, yes
-from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym
 
 Run = tuple[int | None, int | None]  # first and last integer; None: without end
@@ -155,11 +154,8 @@ def _listed(expr: Expr) -> list[list[Run]] | None:
         return None
     runs: list[Run] = []
     for entry in items.items:
-        try:
-            value = exact(entry.value)
-        except (InexactError, UndefinedError, OverBudgetError):
-            return None
-        if value.denominator != 1:
+        value = exact_or_none(entry.value)
+        if value is None or value.denominator != 1:
             return None
         runs.append((int(value), int(value)))
     return [_joined(runs)]

@@ -7,14 +7,12 @@ by entry. Sizes are bounded; what is larger stays as it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.several.collections import Collection, collection
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
-from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute, transform
 from verifiers.parse.tree import (
     Const,
@@ -171,45 +169,21 @@ def _is_exact(matrix: Matrix) -> bool:
 
 
 def _inverse(matrix: Matrix) -> Matrix | None:
-    side = len(matrix.rows)
-    if side == 2:
-        (a, b), (c, d) = matrix.rows
-        determinant = _folded(Op("add", (Op("mul", (a, d)), Op("neg", (Op("mul", (b, c)),)))))
-        if determinant == num(0):
-            return None
-        rows = ((d, Op("neg", (b,))), (Op("neg", (c,)), a))
-        return Matrix(tuple(tuple(_folded(Op("div", (entry, determinant))) for entry in row) for row in rows))
-    try:
-        rows_exact = [[exact(entry) for entry in row] for row in matrix.rows]
-    except (InexactError, UndefinedError, OverBudgetError):
+    """The inverse of two rows and columns; None of a larger or singular matrix."""
+    if len(matrix.rows) != 2:
         return None
-    inverse = _eliminated(rows_exact)
-    return Matrix(tuple(tuple(Num(entry) for entry in row) for row in inverse)) if inverse else None
-
-
-def _eliminated(rows: list[list[Fraction]]) -> list[list[Fraction]] | None:
-    """The inverse by Gauss and Jordan; None of a singular matrix."""
-    side = len(rows)
-    table = [[*row, *(Fraction(at == index) for at in range(side))] for index, row in enumerate(rows)]
-    for column in range(side):
-        pivot = next((index for index in range(column, side) if table[index][column]), None)
-        if pivot is None:
-            return None
-        table[column], table[pivot] = table[pivot], table[column]
-        table[column] = [entry / table[column][column] for entry in table[column]]
-        for index in range(side):
-            if index != column:
-                factor = table[index][column]
-                table[index] = [entry - factor * lead for entry, lead in zip(table[index], table[column])]
-    return [row[side:] for row in table]
+    (a, b), (c, d) = matrix.rows
+    determinant = _folded(Op("add", (Op("mul", (a, d)), Op("neg", (Op("mul", (b, c)),)))))
+    if determinant == num(0):
+        return None
+    rows = ((d, Op("neg", (b,))), (Op("neg", (c,)), a))
+    return Matrix(tuple(tuple(_folded(Op("div", (entry, determinant))) for entry in row) for row in rows))
 
 
 def _folded(expr: Op) -> Expr:
     """A number where the expression is one."""
-    try:
-        return Num(exact(expr))
-    except (InexactError, UndefinedError, OverBudgetError):
-        return expr
+    value = exact_or_none(expr)
+    return expr if value is None else Num(value)
 
 
 def compare_vector(

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.conventions import COORDINATES, LINE_NAMES, LINE_PARAMETERS
 from verifiers.equivalence.several.arrays import worked
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
-from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Op, Rel, Sym, free_symbols
 
 Vector = list[Fraction]
@@ -67,16 +66,20 @@ def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     if len(names) != 1 or not names <= LINE_PARAMETERS:
         return None
     (name,) = names
-    try:
-        at = [[exact(entry, {name: Fraction(value)}) for entry in coordinates] for value in (0, 1, 2, 7)]
-    except (InexactError, UndefinedError, OverBudgetError):
+    found = [_linear(entry, name) for entry in coordinates]
+    start, direction = [row[0] for row in found if row], [row[1] for row in found if row]
+    return (start, direction) if all(found) and any(direction) else None
+
+
+def _linear(expr: Expr, name: str) -> tuple[Fraction, Fraction] | None:
+    """The value at 0 and the slope of an expression that is linear in one symbol."""
+    at = [exact_or_none(expr, {name: Fraction(value)}) for value in (0, 1, 2, 7)]
+    values = [value for value in at if value is not None]
+    if len(values) < len(at):
         return None
-    start, direction = at[0], [b - a for a, b in zip(at[0], at[1])]
-    straight = all(
-        at[2][index] == start[index] + 2 * step and at[3][index] == start[index] + 7 * step
-        for index, step in enumerate(direction)
-    )
-    return (start, direction) if straight and any(direction) else None
+    low, high, *further = values
+    slope = high - low
+    return (low, slope) if further == [low + 2 * slope, low + 7 * slope] else None
 
 
 def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
@@ -88,12 +91,8 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
     for name, side in zip(COORDINATES, sides):
         if free_symbols(side) != {name}:
             return None
-        try:
-            low, high, check = (exact(side, {name: Fraction(value)}) for value in (0, 1, 5))
-        except (InexactError, UndefinedError, OverBudgetError):
-            return None
-        slope = high - low
-        if not slope or check - low != 5 * slope:
+        low, slope = _linear(side, name) or (Fraction(0), Fraction(0))
+        if not slope:
             return None
         start.append(-low / slope)
         direction.append(1 / slope)

@@ -6,10 +6,9 @@ import re
 from fractions import Fraction
 from math import gcd
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import exact, exact_or_none
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
-from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import BaseNum, Const, Expr, Num, Op, Quantity, Ratio, marks
 from verifiers.text import units
@@ -118,10 +117,7 @@ def _is_time(items: tuple[Expr, ...]) -> bool:
 
 
 def _is_zero(expr: Expr) -> bool:
-    try:
-        return exact(expr) == 0
-    except (InexactError, UndefinedError, OverBudgetError):
-        return False
+    return exact_or_none(expr) == 0
 
 
 def _as_pair(expr: Expr) -> tuple[Expr, ...]:
@@ -141,7 +137,7 @@ def _compare_quantities(answer: Expr, reference: Expr, settings: Settings) -> Eq
             return no(f"unit {answer.unit}, which the reference does not have", Reason.UNITS)
         if answer.unit in units.SCALE_LETTERS:
             return no(f"{answer.unit} after a number may stand for a thousand, a million or a trillion", Reason.FORMAT)
-        if not answer.known and not names_a_count(answer.unit, _rational(answer.value)):
+        if not answer.known and not names_a_count(answer.unit, exact_or_none(answer.value)):
             return no(f"{answer.unit!r} after a number is no unit", Reason.FORMAT)
         return compare_scalars(answer.value, reference, settings)
     if _of_other_power(answer.unit, reference.unit):
@@ -173,13 +169,6 @@ def _of_other_power(first: str, second: str) -> bool:
     if not all(powers) or not any(found and found[1] == "unit" for found in powers):
         return False
     return len({int(found[2] or 1) for found in powers if found}) > 1
-
-
-def _rational(expr: Expr) -> Fraction | None:
-    try:
-        return exact(expr)
-    except (InexactError, UndefinedError, OverBudgetError):
-        return None
 
 
 def _scaled(value: Expr, factor: Fraction) -> Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import InexactError, UndefinedError, exact, exact_or_none
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import close, integer_points, seeded
 from verifiers.equivalence.conventions import INTEGERS
@@ -39,11 +39,7 @@ def has_calculus(expr: Expr) -> bool:
 def _finite(node: Bound) -> bool:
     if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
         return False
-    try:
-        exact(node.low), exact(node.high)
-    except (InexactError, UndefinedError, OverBudgetError):
-        return False
-    return True
+    return exact_or_none(node.low) is not None and exact_or_none(node.high) is not None
 
 
 def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | tuple[Expr, Expr]:
