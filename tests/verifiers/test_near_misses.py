@@ -23,6 +23,30 @@ ROWS = {
     "so many of something unknown are no plain number": (
         "70", ["70 apples = 70", "xy = 70", "10a + b = 70", r"\frac{a+b}{2} = 70", r"\frac12 ab = 70", "7 * 10 = 70"],
         ["70 bn = 70", "-70 bn = 70", "70 xyz = 70", "70 b/n = 70", "35 ab = 70", "70 sixths = 70"]),
+    "intervals that repeat may begin at any of them": (
+        r"\left[k\pi-\frac{\pi}{4},k\pi+\frac{\pi}{4}\right],k\in\mathbb{Z}",
+        [r"\left[\frac{3\pi}{4}+n\pi,\frac{5\pi}{4}+n\pi\right],n\in\mathbb{Z}",
+         r"k\pi-\frac{\pi}{4}\le x\le k\pi+\frac{\pi}{4},\ k\in\mathbb{Z}"],
+        [r"\left[\frac{\pi}{4}+n\pi,\frac{3\pi}{4}+n\pi\right],n\in\mathbb{Z}",
+         r"\left(\frac{3\pi}{4}+n\pi,\frac{5\pi}{4}+n\pi\right),n\in\mathbb{Z}",
+         r"\left[\frac{3\pi}{4}+2n\pi,\frac{5\pi}{4}+2n\pi\right],n\in\mathbb{Z}"]),
+    "a parameter with listed values": (
+        r"1,\ \frac{-1+i\sqrt3}{2},\ \frac{-1-i\sqrt3}{2}",
+        [r"z=e^{2\pi ik/3},\ k=0,1,2", r"e^{\frac{2\pi ik}{3}},\ k=0,1,\dots,2", r"e^{2\pi ik/3}, k=1,2,3"],
+        [r"z=e^{2\pi ik/3},\ k=0,1", r"e^{2\pi ik/3}, k=0,1,4"]),
+    "signs that are said to be free": (
+        "(2,3),(-2,-3),(2,-3),(-2,3)",
+        [r"(x,y)=(\pm2,\pm3)\text{ with all four sign choices}", r"(\pm2,\pm3)\text{ for any combination of signs}"],
+        [r"(2,3),(-2,-3)"]),
+    "signs that are said to be free are no pair": (
+        "(2,3),(-2,-3)", [r"(x,y)=(\pm2,\pm3)", r"\pm(2,3)"],
+        [r"(x,y)=(\pm2,\pm3)\text{ with all four sign choices}"]),
+    "odd and even integers": (
+        r"\{x\mid x=2k+1,\ k\in\mathbb{Z}\}", [r"\text{all odd integers}"], [r"\text{all even integers}"]),
+    "or and and in other languages": (
+        "x=4 or x=-1",
+        [r"x=4\text{ oder }x=-1", "x=4 y x=-1", r"x = 4\text{ ou }x=-1", r"x=4\text{ или }x=-1", "x=4 und x=-1"],
+        [r"x=4\text{ oder }x=1", "x=4 y z=-1", r"x=4\text{ y }"]),
     "one thing is counted in the singular": ("1", ["1 apple"], ["1 short", "1 sixth"]),
     "a letter is true or false only beside the word": ("T", ["True"], [r"\text{yes}", r"\text{correct}", "False"]),
     "t is a variable": ("t", ["t"], [r"\text{yes}", r"\text{correct}", "f"]),
@@ -95,3 +119,14 @@ def test_a_box_with_words_of_another_language_names_a_value_and_counts_no_unknow
     for counted in ("70 décimas = 70", "-70 décimas = -70", "70 Stück = 70", "7 décimas = 0.7 = 7"):
         number = counted.rpartition("= ")[2]
         assert not verifier.verify(rf"\boxed{{{counted}}}", number).is_correct, counted
+
+
+def test_what_a_solution_is_of_is_not_its_value() -> None:
+    for response in (
+        r"General solution of $2x=4$: $\boxed{x = 2}$",
+        r"Answer to $x^2=4$ with $x>0$: $$\boxed{2}$$",
+        "The answer for part a: 2",
+        "giving an answer of $2$ cm",
+    ):
+        assert TRAINING.verify(response, "2").is_correct, response
+    assert not TRAINING.verify(r"The solution of $2x=4$ is $3$", "2").is_correct

@@ -5,6 +5,7 @@ from __future__ import annotations
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.equivalence.rules import Rule, always, both, either
 from verifiers.equivalence.sets.integers import compare_integers
+from verifiers.equivalence.sets.periodic import compare_periodic
 from verifiers.equivalence.sets.progressions import compare_progressions
 from verifiers.equivalence.sets.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.several.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
@@ -17,7 +18,7 @@ from verifiers.equivalence.several.collections import (
     compare_entries,
 )
 from verifiers.equivalence.several.expanding import has_signs
-from verifiers.equivalence.several.families import as_family, compare_families
+from verifiers.equivalence.several.families import as_family, compare_families, listed
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.restated import compare_last
@@ -88,7 +89,7 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
         return yes("the same expression", "text")
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
-    answer, reference = (as_family(worked(as_sequence(named_line(side)))) for side in (answer, reference))
+    answer, reference = (listed(as_family(worked(as_sequence(named_line(side))))) for side in (answer, reference))
     for rule in KINDS:
         judged = rule.judge(answer, reference, _compare, settings)
         if judged is not None:
@@ -310,6 +311,7 @@ GENERAL = Rule("arbitrary constants", always, lambda a, b, compare, settings: co
 KINDS = (
     Rule("points on lines", both(Family), lambda a, b, compare, settings: compare_lines(a, b)),
     Rule("periodic sets", always, lambda a, b, compare, settings: compare_progressions(a, b)),
+    Rule("periodic intervals", always, lambda a, b, compare, settings: compare_periodic(a, b)),
     Rule("sets of integers", always, lambda a, b, compare, settings: compare_integers(a, b)),
     Rule("families", either(Family), compare_families),
     Rule("words", either(Text), compare_words),

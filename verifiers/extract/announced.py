@@ -17,12 +17,14 @@ from verifiers.extract.places import Extraction, Place, lower_case, positions, u
 _MAX_ANNOUNCEMENTS = 200  # the last ones are looked at
 _MAX_SENTENCE = 2_000
 
-_IS = r"(?:(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|→|—|(?=\$|\\\(|\\\[))"
+_SIGN = r"(?:is|are|was|be)\b\s*(?:\**\s*:)?|[:：]|=>?|->|→|—"
+_IS = rf"(?:{_SIGN}|(?=\$|\\\(|\\\[))"
 _ENGLISH = (
     r"(?<!wrong )(?<!incorrect )"
     rf"(?:(?<!\w)|(?<=final)|(?<=correct)|(?<=right)|(?<=our)|(?<=overall))(?:{'|'.join(ENGLISH.answers)})\b"
-    r"(?:\s+(?:to|of|for|in|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
-    rf"\s*[\"”*]*\s*{_IS}"
+    rf"(?:\s+(?:to|of|for|in)\b[^.\n:=$\\]{{0,60}}?\s*[\"”*]*\s*(?:{_SIGN})"  # "the solution of $2x = 4$" says no value
+    r"|(?:\s+(?:(?<!solution )of|should|would|will|must|can|thus|then|therefore|hence)\b[^.\n:=$\\]{0,60}?)?"
+    rf"\s*[\"”*]*\s*{_IS})"
 )
 _FINALS = tuple(phrase for row in LANGUAGES for phrase in row.finals)
 _LETTER_AHEAD = r"(?=[\W_]{0,8}(?:text|textbf|mathrm)?[\W_]{0,3}[A-J](?![A-Za-z]))"

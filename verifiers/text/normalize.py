@@ -103,6 +103,25 @@ _ENUMERATED = re.compile(
 _PART_MARK = re.compile(
     r"(?:^|[;,.\n](?:\s|\\ )*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\\ |~|\$)"
 )
+_PART_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|v)\))\s*\}}")
+_FORMULA_SIGN = re.compile(r"(?<!\\)\$")
+# `or` and `and` between values, in other languages; letters alone only in a text command or before another equation
+_OR, _AND = "oder|или|または|또는|veya|lub|eller", "und|および|및|och"
+_SHORT_OR, _SHORT_AND = "ou|o|u", "et|y|e|и"
+_JOINTS = (
+    (
+        re.compile(rf"{TEXT}\s*\{{\s*(?:{_OR}|ou)\s*\}}|(?<!\w)(?:{_OR})(?!\w)|{TEXT}\s*\{{\s+(?:{_SHORT_OR})\s+\}}"),
+        r"\\text{ or }",
+    ),
+    (
+        re.compile(
+            rf"{TEXT}\s*\{{\s*(?:{_AND}|et)\s*\}}|(?<!\w)(?:{_AND})(?!\w)|{TEXT}\s*\{{\s+(?:{_SHORT_AND})\s+\}}"
+        ),
+        r"\\text{ and }",
+    ),
+    (re.compile(rf"(=[^=,;]{{1,40}}?)\s(?:{_SHORT_OR})\s+(?=[A-Za-z](?:_\w+)?\s*=)"), r"\1 \\text{ or } "),
+    (re.compile(rf"(=[^=,;]{{1,40}}?)\s(?:{_SHORT_AND})\s+(?=[A-Za-z](?:_\w+)?\s*=)"), r"\1 \\text{ and } "),
+)
 _MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({MICRO_UNIT})(?![A-Za-z])")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
@@ -134,11 +153,17 @@ def normalize(text: str) -> str:
             text = pattern.sub(replacement, text)
     if "\\\\" in text:
         text = _undouble(text)
+    if "=" in text or "<" in text or "\\" in text:
+        for pattern, joint in _JOINTS:
+            text = pattern.sub(joint, text)
     text = respell(text if text.isascii() else _HAN_SCALED.sub(_han_scaled, text))
     if not text.isascii():
         text = _ascii(text)
+    if "\\text" in text:
+        text = _PART_IN_TEXT.sub(r"\1 ", text)
     if text[:5].lstrip()[:3].startswith(_PARTS) and _ENUMERATED.match(text):
-        text = "\\langle " + _PART_MARK.sub(" ; ", text).strip(" ;") + " \\rangle"
+        parts = _FORMULA_SIGN.sub(" ", _PART_MARK.sub(" ; ", text))
+        text = "\\langle " + parts.strip(" ;") + " \\rangle"
     return text.strip()
 
 

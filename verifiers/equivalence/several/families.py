@@ -6,10 +6,11 @@ import re
 from itertools import permutations
 
 from verifiers.equivalence.conventions import BOUNDED_PARAMETERS
+from verifiers.equivalence.several.expanding import expand_signs, has_signs
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym, free_symbols
+from verifiers.parse.tree import Builder, Const, Dots, Expr, Family, Group, Num, Rel, Sym, free_symbols, num
 
 _DOMAINS = tuple(
     (domain, re.compile(pattern))
@@ -17,6 +18,10 @@ _DOMAINS = tuple(
         ("N", r"\bN(?:\b|[\^_])|\bZ[\^_][+>]|natural|positive"), ("Z", r"\bZ\b|integer"), ("R", r"\bR\b|real"),
     )
 )  # fmt: skip
+_MAX_LISTED = 40  # values of a parameter
+_FREE_SIGNS = re.compile(
+    r"(?i)\b(?:all|any|every|each|both|four|eight|independent(?:ly)?)\b.*\b(?:signs?|sgns?|combinations?)\b|"
+                   r"\b(?:signs?|sgns?)\b.*\bindependent")  # fmt: skip
 
 
 def as_family(expr: Expr) -> Expr:
@@ -32,7 +37,7 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
     """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
     mine = answer if isinstance(answer, Family) else None
     theirs = reference if isinstance(reference, Family) else None
-    left, right = (mine.body if mine else answer), (theirs.body if theirs else reference)
+    left, right = (_body(mine) if mine else answer), (_body(theirs) if theirs else reference)
     judged = compare(left, right, settings)
     if judged:
         if mine and theirs and not _same_conditions(mine, theirs, compare, settings):
@@ -55,6 +60,43 @@ def compare_families(answer: Expr, reference: Expr, compare: Compare, settings: 
             if again:
                 return yes("the same family with renamed parameters", again.method)
     return judged
+
+
+def _body(family: Family) -> Expr:
+    """What a family says without its condition; every choice of the signs where the condition leaves them free."""
+    if has_signs(family.body) and _FREE_SIGNS.search(family.condition):
+        readings = expand_signs(family.body, independent=True)
+        return Group("or", readings) if readings else family.body
+    return family.body
+
+
+def listed(expr: Expr) -> Expr:
+    """e^{2 k pi i / 3}, k = 0, 1, 2 as its three values; anything else as it is."""
+    if not (isinstance(expr, Group) and expr.kind == "list" and len(expr.items) >= 3):
+        return expr
+    body, first, *others = expr.items
+    if not (isinstance(first, Rel) and first.ops == ("=",) and isinstance(first.sides[0], Sym)):
+        return expr
+    name, indices = first.sides[0].name, _indices((first.sides[1], *others))
+    if name not in BOUNDED_PARAMETERS or not indices or name not in free_symbols(body):
+        return expr
+    return Group("or", tuple(substitute(body, {name: index}) for index in indices))
+
+
+def _indices(items: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """The whole numbers of a list, dots filled in: 0, 1, ..., 5; none where something else stands in it."""
+    numbers = [item.value for item in items if isinstance(item, Num) and item.value.denominator == 1]
+    dots = [index for index, item in enumerate(items) if isinstance(item, Dots)]
+    if len(numbers) + len(dots) != len(items) or len(numbers) < 2:
+        return ()
+    if dots:
+        low, high = int(numbers[0]), int(numbers[-1])
+        if dots != [len(items) - 2] or numbers[:-1] != [low + step for step in range(len(numbers) - 1)]:
+            return ()
+        if not len(numbers) <= high - low + 1 <= _MAX_LISTED:
+            return ()
+        return tuple(num(index) for index in range(low, high + 1))
+    return tuple(num(number) for number in numbers)
 
 
 def _renamed(expr: Expr, names: dict[str, str]) -> Expr:

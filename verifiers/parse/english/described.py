@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Builder, Const, Expr, Group, Interval, Op, Rel, SetOp, Sym, num
+from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Interval, Op, Rel, SetOp, Sym, num
 from verifiers.text.latex import TEXT
 
 MAX_PHRASE = 300  # characters: patterns with two open ends take quadratic time
@@ -20,6 +20,7 @@ _HINT = re.compile(r"(?i)\b(?:real|reals|integers?|numbers?|values?|than|least|m
                    r"negative|non-?negative|non-?positive|non-?zero|above|below|exceeds)\b")  # fmt: skip
 _TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _NOISE = re.compile(r"\$|\\[,;:! ]|~|\s+")
+_PARITY = re.compile(r"(?i)(?:the\s+set\s+of\s+)?(?:all\s+)?(?:the\s+)?(odd|even)\s+(?:integers|whole\s+numbers)")
 _SUBJECT = re.compile(
     r"(?i)(?:the\s+)?(?:set\s+of\s+|interval\s+of\s+)?(?:(?P<name>[a-z])\s+(?:is|must\s+be|can\s+be|may\s+be|has\s+to\s+be)\s+)?"
     r"(?P<every>(?:(?:all|any|every|each|the|a|an)\s+)*)(?:strictly\s+)?"
@@ -62,6 +63,9 @@ def described(text: str, read: Read) -> Expr | None:
     if len(text) > MAX_PHRASE or not _HINT.search(text):
         return None
     plain = _NOISE.sub(" ", _TEXT.sub(r" \1 ", text)).strip()
+    if (parity := _PARITY.fullmatch(plain)) is not None:  # 2k + 1, k in Z
+        double = Op("mul", (num(2), Sym("k")))
+        return Family(double if parity[1].lower() == "even" else Op("add", (double, num(1))), ("k",), "Z")
     subject = _SUBJECT.match(plain)
     assert subject is not None  # every part of it is optional
     rest = plain[subject.end() :]
