@@ -1,9 +1,10 @@
 """Do two expressions agree everywhere? What is proved, and what is evidence.
 
 Proved: rational numbers (exact arithmetic); rational functions (random points of a field with 2^61 - 1 elements, wrong
-once in 10^17), of symbols and of any other parts that stand in both; expressions that agree in every combination of
-signs of what stands under |.|, sgn, max and min, or whatever their roots, roundings and arcs are (both reduced to
-agreements without branches).
+once in 10^17), of symbols and of any other parts that stand in both; also with square roots if they agree whichever
+sign these have; expressions that agree in every
+combination of signs of what stands under |.|, sgn, max and min, or whatever their roots, roundings and arcs are (both
+reduced to agreements without branches).
 
 Evidence: agreement to 30 digits at random points of every orthant and at several scales, and, where branches remain,
 on both sides of every breakpoint, so in every piece on which both are analytic. In several symbols that is no
@@ -33,6 +34,7 @@ from verifiers.algebra.breakpoints import (
 from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named, with_parts_named
 from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import sized
+from verifiers.algebra.radicals import agree_with_roots
 from verifiers.algebra.sampling import Point, close, integer_points, is_real, more_points, real_points, seeded
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.tree import Expr, Num, Sym, free_symbols, marks, walk
@@ -208,6 +210,8 @@ class _Pair:
 
     def _proved(self) -> Agreement | None:
         """Equality by an argument that needs no points; None where none applies."""
+        if agree_with_roots(self.left, self.right, self._other_rng()):
+            return Agreement(True, "equal whichever sign their square roots have", "modular")
         named = with_branches_named(self.left, self.right, self._agrees)
         if named is not None and self._agrees(*named):
             return Agreement(True, "equal whatever their roots and branches are", "cases")

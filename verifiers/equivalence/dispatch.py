@@ -22,6 +22,7 @@ from verifiers.equivalence.several.families import as_family, compare_families, 
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.restated import compare_last
+from verifiers.equivalence.several.systems import compare_systems
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.constants import compare_general
 from verifiers.equivalence.values.measures import compare_scalars
@@ -316,6 +317,7 @@ KINDS = (
     Rule("families", either(Family), compare_families),
     Rule("words", either(Text), compare_words),
     Rule("sets of reals", _is_set, _compare_as_sets),
+    Rule("linear systems", always, lambda a, b, compare, settings: compare_systems(a, b) or None),
     Rule("lines", both(Family, Group, Matrix, Rel), lambda a, b, compare, settings: compare_lines(a, b)),
     Rule("several values", always, _compare_as_several),
 )

@@ -87,8 +87,7 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
     if not isinstance(expr, Rel) or len(expr.sides) not in ((2, 3) if in_plane else (3,)) or set(expr.ops) != {"="}:
         return None
     start, direction = [], []
-    sides = sorted(expr.sides, key=lambda side: sorted(free_symbols(side)))
-    for name, side in zip(COORDINATES, sides):
+    for name, side in zip(COORDINATES, expr.sides):
         if free_symbols(side) != {name}:
             return None
         low, slope = _linear(side, name) or (Fraction(0), Fraction(0))

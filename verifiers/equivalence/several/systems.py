@@ -1,0 +1,122 @@
+"""Systems of linear equations: the same solutions exactly when the reduced row echelon forms are equal.
+
+`x + y = 3, x - y = 1` is `x = 2, y = 1`; the symmetric equations of a line may use any of its direction vectors. A
+comma joins alternatives as often as conditions (`y = x, y = -x` are two lines), so a bare list counts as a system
+only where it names every unknown once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.equivalence.types import Equivalence, no, yes
+from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.tree import Cases, Expr, Group, Op, Rel, Sym, free_symbols
+
+_MAX_UNKNOWNS = 8
+Row = tuple[Fraction, ...]
+
+
+def compare_systems(answer: Expr, reference: Expr) -> Equivalence | None:
+    """Whether two linear systems have the same solutions; None if one of them is no such system."""
+    mine, theirs = _equations(answer), _equations(reference)
+    if mine is None or theirs is None or len(mine) + len(theirs) < 3:
+        return None
+    if not (_is_system(answer) or _is_system(reference)):
+        return None
+    names = sorted({name for equation in (*mine, *theirs) for name in free_symbols(equation)})
+    if not 2 <= len(names) <= _MAX_UNKNOWNS:
+        return None
+    first, second = _reduced(mine, names), _reduced(theirs, names)
+    if first is None or second is None or _contradicts(first) or _contradicts(second):
+        return None
+    if first == second:
+        return yes("linear systems with the same solutions", "exact")
+    return no("linear systems with other solutions", method="exact")
+
+
+def _equations(expr: Expr) -> list[Expr] | None:
+    """left - right of every equation; None if the expression is not only equations."""
+    if isinstance(expr, Rel):
+        if set(expr.ops) != {"="}:
+            return None
+        return [Op("add", (left, Op("neg", (right,)))) for left, right in zip(expr.sides, expr.sides[1:])]
+    items: Sequence[Expr]
+    if isinstance(expr, Cases):
+        if any(condition is not None for _, condition in expr.branches):
+            return None
+        items = [equation for equation, _ in expr.branches]
+    elif isinstance(expr, Group) and expr.kind in ("list", "and"):
+        items = expr.items
+        labels = [item.sides[0] for item in items if isinstance(item, Rel) and isinstance(item.sides[0], Sym)]
+        if len(set(labels)) != len(labels):
+            return None  # alternatives, or several values of one unknown
+    else:
+        return None
+    found: list[Expr] = []
+    for item in items:
+        inner = _equations(item) if isinstance(item, Rel) else None
+        if inner is None:
+            return None
+        found.extend(inner)
+    return found
+
+
+def _is_system(expr: Expr) -> bool:
+    """Whether the equations can only be meant together."""
+    if isinstance(expr, Rel):
+        return len(expr.ops) > 1
+    if isinstance(expr, Group) and expr.kind == "list":
+        return len(expr.items) > 1 and all(
+            isinstance(item, Rel) and isinstance(item.sides[0], Sym) and len(item.sides) == 2 for item in expr.items
+        )
+    return isinstance(expr, Cases | Group)
+
+
+def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...] | None:
+    """The reduced row echelon form, constants last; None if an equation is not linear with rational coefficients."""
+    rows: list[list[Fraction]] = []
+    for equation in equations:
+        row = _coefficients(equation, names)
+        if row is None:
+            return None
+        rows.append(row)
+    return _echelon(rows)
+
+
+def _echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
+    """The rows without redundancy: reduced row echelon form."""
+    pivot = 0
+    for column in range(len(rows[0]) if rows else 0):
+        chosen = next((index for index in range(pivot, len(rows)) if rows[index][column]), None)
+        if chosen is None:
+            continue
+        rows[pivot], rows[chosen] = rows[chosen], rows[pivot]
+        rows[pivot] = [entry / rows[pivot][column] for entry in rows[pivot]]
+        for index, row in enumerate(rows):
+            if index != pivot and row[column]:
+                rows[index] = [entry - row[column] * lead for entry, lead in zip(row, rows[pivot])]
+        pivot += 1
+    return tuple(tuple(row) for row in rows[:pivot])
+
+
+def _coefficients(equation: Expr, names: Sequence[str]) -> list[Fraction] | None:
+    """The coefficients of a linear form, its constant last, found by evaluating it and checked at a random point."""
+    rng = random.Random(5_003)
+    try:
+        constant = exact(equation, dict.fromkeys(names, Fraction(0)))
+        row = [exact(equation, {**dict.fromkeys(names, Fraction(0)), name: Fraction(1)}) - constant for name in names]
+        for _ in range(3):
+            point = {name: Fraction(rng.randrange(-(10**6), 10**6), rng.randrange(1, 1000)) for name in names}
+            if exact(equation, point) != constant + sum(c * point[name] for c, name in zip(row, names)):
+                return None
+    except (InexactError, UndefinedError, OverBudgetError):
+        return None
+    return [*row, constant]
+
+
+def _contradicts(rows: Sequence[Row]) -> bool:
+    return any(row[-1] and not any(row[:-1]) for row in rows)
