@@ -18,7 +18,7 @@ from verifiers.equivalence.several.collections import (
     compare_entries,
 )
 from verifiers.equivalence.several.expanding import has_signs
-from verifiers.equivalence.several.families import as_family, compare_families, listed
+from verifiers.equivalence.several.families import as_family, compare_families, with_values
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.restated import compare_last
@@ -90,7 +90,7 @@ def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
         return yes("the same expression", "text")
     if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
         return _compare_single(answer, reference, settings)
-    answer, reference = (listed(as_family(worked(as_sequence(named_line(side))))) for side in (answer, reference))
+    answer, reference = (with_values(as_family(worked(as_sequence(named_line(side))))) for side in (answer, reference))
     for rule in KINDS:
         judged = rule.judge(answer, reference, _compare, settings)
         if judged is not None:

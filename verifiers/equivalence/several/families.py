@@ -70,7 +70,7 @@ def _body(family: Family) -> Expr:
     return family.body
 
 
-def listed(expr: Expr) -> Expr:
+def with_values(expr: Expr) -> Expr:
     """e^{2 k pi i / 3}, k = 0, 1, 2 as its three values; anything else as it is."""
     if not (isinstance(expr, Group) and expr.kind == "list" and len(expr.items) >= 3):
         return expr
