@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from jinja2 import Environment as Templates
@@ -82,6 +83,8 @@ def _templates(**settings: Any) -> Templates:
     templates.filters["clock"] = _clock
     templates.filters["estimate"] = estimate_in_words
     templates.filters["short"] = short
+    templates.filters["few"] = _few
+    templates.filters["by_stage"] = _by_stage
     templates.filters["script_json"] = script_json
     templates.filters["base64"] = lambda text: b64encode(text.encode()).decode()
     return templates
@@ -110,6 +113,22 @@ def estimate_in_words(row: Mapping[str, Any]) -> str:
     ends = "no interval" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
     told = f"{row['value']:.3g} {ends}, {row['num_seeds']} seed{'s' if row['num_seeds'] != 1 else ''}"
     return f"{told} ({row['reason']})" if row["reason"] else told
+
+
+def _few(cards: Sequence[Mapping[str, Any]], key: str, form: str) -> str:
+    """A value of each card, or of more than three: `median (lowest to highest)`; a dash where no card has it."""
+    values = [round(card[key], 2) + 0 for card in cards if key in card]
+    if len(values) <= 3:
+        return ", ".join(form % value for value in values) or "–"
+    return f"{form % median(values)} ({form % min(values)} to {form % max(values)})"
+
+
+def _by_stage(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[float]]]:
+    """(stage, seconds of each seed), in the order in which they began."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row["stage"], []).append(row["seconds"])
+    return list(found.items())
 
 
 def _clock(seconds: float | None) -> str:

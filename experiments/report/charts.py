@@ -112,7 +112,7 @@ def _step_sizes(figures: Mapping[str, Any]) -> Chart | None:
         for key, share in zip(SIZE_COLOURS, shares):  # invisible: what the areas stand for, for words and CSV
             colour = SIZE_COLOURS[key]
             axes.plot(curve["step"], share, alpha=0, color=colour, label=_size_name(key), scalex=False, scaley=False)
-        axes.set_xlabel("optimiser step")
+        axes.set_xlabel("training step")
         axes.set_ylim(0, 1)
         axes.margins(x=0)
     panels[0].set_ylabel("share of solution steps")
@@ -159,7 +159,7 @@ def _health(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | N
     for axes, key in zip(panels, titles):
         for name, seeds in shown.items():
             band(axes, seeds, "step", key, colours[name], figures["labels"][name], smooth=3)
-        axes.set_xlabel("optimiser step")
+        axes.set_xlabel("training step")
         axes.set_ylim(bottom=0)
     legend(figure, panels[0])
     return chart(figure, "Entropy, length and groups without signal over training")

@@ -17,6 +17,7 @@ from experiments.report.drawing import (
     legend,
     make_axes,
 )
+from experiments.results.statistics.intervals import wilson
 
 
 def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
@@ -24,18 +25,18 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart
     if not any(s["step"] for name in figures["proxy_arms"] for s in figures["fidelity"][name].values()):
         return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
-    for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
+    for axes, x, label in zip(panels, ("step", "kl"), ("training step", "KL from the start (nats per completion)")):
         right = axes.twinx()
         right.spines["right"].set_visible(True)
         right.grid(False)
         for name in figures["proxy_arms"]:
             seeds = figures["fidelity"][name]
-            band(axes, seeds, x, "solution", colours[name], f"{name}: gold")
+            band(axes, seeds, x, "solution", colours[name], f"{name}: gold", is_spread_shown=False)
             if x == "step":
                 curve = figures["validation"][name]
                 low, high = ([row[key] for row in curve["solution"]] for key in ("low", "high"))
                 axes.fill_between(curve["step"], low, high, color=colours[name], alpha=0.13, linewidth=0)
-            band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", style=":")
+            band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", style=":", is_spread_shown=False)
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)
         axes.set_ylabel("gold: verified share (solid)")
@@ -57,14 +58,13 @@ def reliability_chart(figures: Mapping[str, Any]) -> Chart | None:
         found = card.get(key)
         if not found:
             continue
-        largest = max(b["num_pairs"] for b in found["bins"])
-        confidence, accuracy = ([b[key] for b in found["bins"]] for key in ("confidence", "accuracy"))
-        bins.plot(confidence, accuracy, color=colour, alpha=0.5, label=label)
-        for b in found["bins"]:
-            size = 2 + 7 * (b["num_pairs"] / largest) ** 0.5
-            bins.plot(b["confidence"], b["accuracy"], "o", color=colour, markersize=size)
-        rows = sorted((int(level), part["accuracy"]) for level, part in found["by_level"].items())
-        levels.plot(*zip(*rows), color=colour, marker="o", markersize=3.5, label=f"agrees with {label}")
+        by_level = sorted((int(level), part) for level, part in found["by_level"].items())
+        places = [(b["confidence"], b) for b in found["bins"]]
+        for axes, rows, name in ((bins, places, label), (levels, by_level, f"agrees with {label}")):
+            xs = [x for x, _ in rows]
+            shares = [wilson(part["accuracy"] * part["num_pairs"], part["num_pairs"]) for _, part in rows]
+            axes.plot(xs, [s.value for s in shares], color=colour, marker="o", markersize=3.5, label=name)
+            axes.fill_between(xs, [s.low for s in shares], [s.high for s in shares], color=colour, alpha=0.13, lw=0)
     bins.set_xlabel("probability that the model gives its favourite")
     bins.set_ylabel("how often it is preferred")
     bins.set_ylim(-0.03, 1.05)
@@ -82,12 +82,12 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Ch
     if not shown:
         return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
-    for axes, x, label in zip(panels, ("step", "kl"), ("optimiser step", "KL from the start (nats per completion)")):
+    for axes, x, label in zip(panels, ("step", "kl"), ("training step", "KL from the start (nats per completion)")):
         axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
         for (name, seeds), shade in zip(shown.items(), cycle((HUMAN_COLOUR, START_COLOUR, GUESS_COLOUR))):
             band(axes, seeds, x, "gold", colours[name], f"{name}: as gold")
-            band(axes, seeds, x, "labels", colours[name], f"{name}: as the annotator", style=":")
-            band(axes, seeds, x, "misled", shade, f"{name}: annotator misled", style="--")
+            band(axes, seeds, x, "labels", colours[name], f"{name}: as the annotator", style=":", is_spread_shown=False)
+            band(axes, seeds, x, "misled", shade, f"{name}: annotator misled", style="--", is_spread_shown=False)
         axes.set_xlabel(label)
         axes.set_ylim(-0.03, 1.05)
     if not panels[0].get_legend_handles_labels()[0]:  # nobody was asked, and no pair had exactly one right side

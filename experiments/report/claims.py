@@ -12,6 +12,7 @@ counted in the correction all the same, as if it had always been claimed: lookin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,8 +172,7 @@ def _hump_claim(results: StudyResults, name: str, *, is_foretold: bool) -> Claim
         measured += f"; proxy {_signed(proxy)} standard deviations from first to last on validation problems"
         parts.append(proxy)
     cards = [results.card(f"{name}/{BEST_BY_VERIFIER}/snapshot.json", seed) for seed in results.seeds]
-    steps = sorted({card["step"] for card in cards if card is not None})
-    at = f" at step{'s' if len(steps) > 1 else ''} {', '.join(map(str, steps))}" if steps != [0] else ""
+    at = _at_steps([card["step"] for card in cards if card is not None])
     while_ = ", while its proxy rises" if proxy is not None else ""
     who = f"{name}{_labelled_by(results, name)}"
     return Claim(
@@ -182,6 +182,16 @@ def _hump_claim(results: StudyResults, name: str, *, is_foretold: bool) -> Claim
         is_foretold,
         f"{who} was not seen to rise, peak and fall {results.where}{while_}, and nothing of the kind is claimed",
     )
+
+
+def _at_steps(steps: Sequence[int]) -> str:
+    """Where the seeds peaked; of many different steps the range and the median. Nothing where none moved."""
+    different = sorted(set(steps))
+    if different in ([], [0]):
+        return ""
+    if len(different) > 3:
+        return f" at steps {different[0]} to {different[-1]} (median {np.median(steps):g})"
+    return f" at step{'s' if len(different) > 1 else ''} {', '.join(map(str, different))}"
 
 
 def negative(difference: Difference) -> Difference:

@@ -77,8 +77,12 @@ def band(
     smooth: int = 1,
     scale: float = 1.0,
     style: str = "-",
+    is_spread_shown: bool = True,
 ) -> None:
-    """A line per seed: thin ones, and the mean over seeds where all have the same number of points."""
+    """The mean over seeds of a curve, and the area from the lowest to the highest seed.
+
+    Over KL, which goes to and fro, points alone: a line would scribble, and seeds are not equally far at a step.
+    """
     lines = []
     for curve in seeds.values():
         points = [(a * scale, b) for a, b in zip(curve[x], curve[y]) if a is not None and b is not None]
@@ -86,11 +90,15 @@ def band(
             lines.append((np.array([p[0] for p in points]), _smoothed(np.array([p[1] for p in points]), smooth)))
     if not lines:
         return
-    if len(lines) > 1:
-        for xs, ys in lines:
-            axes.plot(xs, ys, color=colour, alpha=0.3, linewidth=0.9, linestyle=style)
     shortest = min(len(xs) for xs, _ in lines)
-    xs, ys = (np.mean([line[i][:shortest] for line in lines], axis=0) for i in (0, 1))
+    all_xs, all_ys = (np.array([line[i][:shortest] for line in lines]) for i in (0, 1))
+    xs, ys = all_xs.mean(axis=0), all_ys.mean(axis=0)
+    if x == "kl":
+        fill = colour if style == "-" else "none"
+        axes.plot(xs, ys, "o", color=colour, markersize=3.5, markerfacecolor=fill, label=label)
+        return
+    if len(lines) > 1 and is_spread_shown:
+        axes.fill_between(xs, all_ys.min(axis=0), all_ys.max(axis=0), color=colour, alpha=0.13, linewidth=0)
     axes.plot(xs, ys, color=colour, linestyle=style, label=label)
 
 

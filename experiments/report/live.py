@@ -15,6 +15,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+DASHES = {":": [2, 3], "--": [6, 4], "-.": [6, 3, 2, 3]}  # of the picture's lines, pixels
+
 
 def live_data(figure: Figure) -> list[dict[str, Any]]:
     """One entry for each panel: title, axes, and lines with their points and bands.
@@ -39,6 +41,7 @@ def live_data(figure: Figure) -> list[dict[str, Any]]:
                 "range": list(axes.get_ylim()),
                 "log": axes.get_xscale() == "log",
                 "grey": min(shaded, default=None),
+                "marks": list(_marks(axes)),
                 "right": None,
                 "lines": lines,
             }
@@ -58,13 +61,23 @@ def _lines(axes: Axes, side: str) -> Iterator[dict[str, Any]]:
             "label": label,
             "colour": colour,
             "side": side,
-            "dashed": line.get_linestyle() not in ("-", "None"),
+            "dash": DASHES.get(str(line.get_linestyle())),
+            "points": line.get_linestyle() == "None",
+            "hollow": line.get_linestyle() in DASHES or line.get_markerfacecolor() == "none",
         }
         found |= {"x": _plain(xs.tolist()), "y": _plain(ys.tolist())}
         low, high = bands.get(colour, ({}, {}))
         if low and set(low) >= set(found["x"]):
             found |= {"low": [low[x] for x in found["x"]], "high": [high[x] for x in found["x"]]}
         yield found
+
+
+def _marks(axes: Axes) -> Iterator[float]:
+    """Where a vertical line stands."""
+    for line in axes.get_lines():
+        xs = np.asarray(line.get_xdata(), float)
+        if len(xs) == 2 and xs[0] == xs[1] and str(line.get_label()).startswith("_"):
+            yield float(xs[0])
 
 
 def _bands(axes: Axes) -> Iterator[tuple[str, dict[float, float], dict[float, float]]]:

@@ -107,8 +107,9 @@ class Page:
         return rollout_json(index.study, row, group, trajectory) | {"siblings": index.siblings(row)}
 
     def metrics(self, request: Request) -> Any:
-        """Names of the recorded metrics of all studies."""
-        return sorted({name for folder in self.folders for name in studies.metric_names(folder)})
+        """The recorded metrics of all studies, by name, each with what it is."""
+        found = {name: text for folder in self.folders for name, text in studies.metric_names(folder).items()}
+        return dict(sorted(found.items()))
 
     def curves(self, request: Request) -> Any:
         """A metric of every arm and seed of every study."""

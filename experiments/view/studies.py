@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -11,6 +12,7 @@ import yaml
 
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, read_jsonl
+from rl.records.names import meaning
 
 STALE_SECONDS = 120.0  # without a heartbeat, after which a running stage is said to be silent
 AXES = {"step": "step", "tokens": "tokens/sampled_total", "seconds": "wall_seconds", "kl": "policy/kl"}
@@ -37,13 +39,13 @@ def size_of_metrics(study: Path) -> int:
     return sum(path.stat().st_size for path in study.rglob("metrics.jsonl"))
 
 
-def metric_names(study: Path) -> list[str]:
-    """Every metric that some stage recorded."""
+def metric_names(study: Path) -> dict[str, str]:
+    """Every metric that some stage recorded, with what it is ("" of an own one)."""
     names: set[str] = set()
     for _, _, folder in stage_folders(study):
-        for row in _rows(folder / "metrics.jsonl"):
+        for row in _metrics(folder):
             names |= {key for key, value in row.items() if _is_number(value)}
-    return sorted(names - {"step", "wall_seconds"})
+    return {name: meaning(name) for name in sorted(names - {"step", "wall_seconds"})}
 
 
 def curve(study: Path, metric: str, axis: str = "step") -> list[dict[str, Any]]:
@@ -60,7 +62,7 @@ def curve(study: Path, metric: str, axis: str = "step") -> list[dict[str, Any]]:
     for seed, arm, folder in stage_folders(study):
         latest: dict[int, dict[str, Any]] = {}
         last: dict[str, float] = {}
-        for row in _rows(folder / "metrics.jsonl"):
+        for row in _metrics(folder):
             last |= {key: row[key] for key in AXES.values() if _is_number(row.get(key))}
             if _is_number(row.get(metric)) and AXES[axis] in last:
                 latest[int(row["step"])] = {"x": last[AXES[axis]], "y": row[metric]}
@@ -158,12 +160,36 @@ def tested_policies(study: Path) -> list[dict[str, str]]:
     """{arm, seed} of every policy with an evaluation on the final problems."""
     found = []
     for path in sorted(study.rglob("evals.jsonl")):
-        if any(row.get("step") is None for row in _rows(path)):
+        if _has_final_row(path, *_stamp(path)):
             parts = [part for part in path.parent.relative_to(study).parts if part != "test"]
             seed = parts[0].removeprefix("seed-") if parts and parts[0].startswith("seed-") else ""
             entry = {"arm": "/".join(parts[1:] if seed else parts) or ".", "seed": seed}
             found += [entry] if entry not in found else []
     return found
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does: its time, ns, and its bytes; zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=4096)
+def _has_final_row(path: Path, changed: int, size: int) -> bool:
+    return any(row.get("step") is None for row in _rows(path))
+
+
+def _metrics(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "metrics.jsonl"
+    return _metrics_as_of(path, *_stamp(path))
+
+
+@lru_cache(maxsize=128)  # files; a page asks for one metric of all of them, and then for another
+def _metrics_as_of(path: Path, changed: int, size: int) -> list[dict[str, Any]]:
+    return _rows(path)
 
 
 def _solved(row: Mapping[str, Any]) -> float:

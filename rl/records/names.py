@@ -141,6 +141,11 @@ METRICS: Mapping[str, str] = {
 }
 
 
+def meaning(name: str) -> str:
+    """What a metric is, in a line; "" of one that is not listed here."""
+    return METRICS.get(name) or next((text for known, text in METRICS.items() if fnmatchcase(name, known)), "")
+
+
 def is_known(name: str) -> bool:
     """True when `name` is in the list, or fits one of its `*` names."""
     return name in METRICS or any(fnmatchcase(name, pattern) for pattern in METRICS if "*" in pattern)

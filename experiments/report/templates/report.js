@@ -30,8 +30,8 @@
       }
       data.push(spread(line, line.y));
       series.push({
-        label: line.label, scale, stroke, width: rises(line.x) ? 2 : 0, dash: line.dashed ? [5, 4] : undefined,
-        spanGaps: true, points: { show: !rises(line.x) || line.x.length <= 25, size: 6, fill: line.dashed ? shade("--paper") : stroke },
+        label: line.label, scale, stroke, width: line.points || !rises(line.x) ? 0 : 2, dash: line.dash ?? undefined,
+        spanGaps: true, points: { show: line.points || !rises(line.x) || line.x.length <= 25, size: 6, fill: line.hollow ? shade("--paper") : stroke },
         value: (_, v) => (v === null || v === undefined ? "–" : Math.abs(v) < 10 ? v.toFixed(3) : v.toPrecision(4)),
       });
     }
@@ -41,6 +41,8 @@
     const width = Math.max(260, holder.clientWidth);
     const scales = { x: { time: false, ...(spec.log ? { distr: 3, log: 2 } : {}) }, y: { range: spec.range }, ...(spec.right ? { right: { range: spec.right_range } } : {}) };
     const hooks = { drawClear: [(u) => {
+      u.ctx.fillStyle = shade("--soft");
+      for (const mark of spec.marks) for (let y = u.bbox.top; y < u.bbox.top + u.bbox.height; y += 6) u.ctx.fillRect(u.valToPos(mark, "x", true), y, 1.5, 3);
       if (spec.grey === null) return;
       const left = u.valToPos(spec.grey, "x", true);  // beyond it: levels that were not trained on
       u.ctx.fillStyle = shade("--tint");

@@ -90,7 +90,7 @@ function detail(found) {
   paint();
   return [
     element("h2", { text: `${facts.arm}, seed ${facts.seed}, step ${facts.step}: ${verdict.outcome}` }),
-    element("p", { class: "hint", text: `reward ${number(found.reward)} (${parts}), ${number(found.reward_above_group)} above its group; weights ${found.version}; problem ${facts.problem}, level ${facts.level}; ended by ${facts.finish}` }),
+    element("p", { class: "hint", text: `reward ${number(found.reward)} (${parts}), ${number(found.reward_above_group)} above its group; of the policy's version ${found.version}; problem ${facts.problem}, level ${facts.level}; ended by ${facts.finish}` }),
     element("pre", { text: found.prompt }),
     ...(found.turns.length ? found.turns.map((turn) => element("div", { class: `turn ${turn.role === "assistant" ? "assistant" : ""}` }, element("strong", { text: turn.role }), element("pre", { text: turn.content }))) : [solution(found)]),
     element("p", { text: `answer ${verdict.answer ?? "(none)"}, reference ${found.answer}. ${verdict.detail ?? ""}` }),

@@ -12,8 +12,9 @@ import pytest
 from browser import Browser, needs_browser
 from made_studies import add_proxy, make_study, write
 
-from experiments.report import write_report
-from experiments.report.drawing import STYLE, make_axes
+from experiments.report import TEMPLATES, _by_stage, _few, write_report
+from experiments.report.contents import SECTIONS
+from experiments.report.drawing import STYLE, band, make_axes
 from experiments.report.live import live_data
 from experiments.report.scripts import script_json
 from verifiers.types import Outcome, Verdict
@@ -201,3 +202,41 @@ def test_the_validation_curve_has_intervals_at_every_step(folder):
     assert [row["value"] for row in curve["solution"]] == [0.25, 0.25]
     assert all(row["low"] < 0.25 < row["high"] for row in curve["solution"])
     assert [row["value"] for row in curve["proxy"]] == [0.0, 2.0]
+
+
+def test_every_section_of_the_page_can_be_in_the_contents():
+    template = (TEMPLATES / "report.html.j2").read_text()
+    ids = set(re.findall(r'<h2 id="([a-z_-]+)"', template)) | set(re.findall(r'{{ chart\("([a-z_]+)"', template))
+    charts_of_a_table = {"levels"}  # its chart has an anchor of its own
+    named = {anchor.removesuffix("-chart") for anchor, _, _ in SECTIONS}
+    assert {each for each in ids if not each.startswith("own-")} | charts_of_a_table == named
+
+
+def test_of_many_seeds_tables_say_the_median_and_the_range():
+    cards = [{"step": step, "gold": 0.1 * step} for step in (2, 9, 4, 1, 3)]
+    assert _few(cards[:3], "step", "%.0f") == "2, 9, 4"
+    assert _few(cards, "step", "%.0f") == "3 (1 to 9)"
+    assert _few(cards, "gold", "%.1f") == "0.3 (0.1 to 0.9)"
+    assert _few(cards, "target_kl", "%.1f") == "–"
+    rows = [{"stage": "sft", "seed": 0, "seconds": 2.0}, {"stage": "rl", "seed": 0, "seconds": 1.0}]
+    assert _by_stage([*rows, {"stage": "sft", "seed": 1, "seconds": 4.0}]) == [("sft", [2.0, 4.0]), ("rl", [1.0])]
+
+
+@pytest.mark.parametrize(
+    ("x", "style", "points", "hollow"),
+    [("step", "-", False, False), ("step", ":", False, True), ("kl", "-", True, False), ("kl", ":", True, True)],
+)
+def test_a_curve_of_several_seeds_has_their_range_and_over_distance_points_alone(x, style, points, hollow):
+    seeds = {
+        "0": {"step": [0, 5, 9], "kl": [0, 2, 1], "y": [0, 1, 2]},
+        "1": {"step": [0, 5, 9], "kl": [0, 4, 1], "y": [2, 1, 4]},
+    }
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = make_axes(1, "one")
+        band(axes, seeds, x, "y", "#123456", "arm", style=style)
+        axes.axvline(4.5, linestyle=":")
+    (panel,) = live_data(figure)
+    (line,) = panel["lines"]
+    assert (line["points"], line["hollow"], line["y"]) == (points, hollow, [1, 1, 3])
+    assert (line.get("low"), line.get("high")) == ((None, None) if points else ([0, 1, 2], [2, 1, 4]))
+    assert panel["marks"] == [4.5]
