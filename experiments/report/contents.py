@@ -64,6 +64,7 @@ GLOSSARY = {
     "held, not held, undecided": "p below 0.05, corrected for all claims; the estimate on the other side; neither.",
     "not claimed": "not foretold and not seen; counted in the correction all the same.",
     "KL": "how far a policy has moved from the start, nats per completion.",
+    "mfu": "share of the arithmetic that this machine could do which the learner does.",
     "entropy": "how undecided the policy is about its next token, nats.",
     "verdicts": "ground-truth verdicts that training read; those that were only recorded are not counted.",
     "FLOP": "floating-point operations: two for every weight and every token read or written.",

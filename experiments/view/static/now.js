@@ -12,12 +12,22 @@ async function draw() {
   const found = await get("now");
   fill(document.getElementById("now"), ...found.flatMap((study) => [
     element("h2", { text: `${study.name}: ${study.state}${study.message ? `, ${study.message}` : ""}` }),
-    ...study.stages.map(stage),
+    ...study.stages.filter((row) => row.state !== "done").map(stage),
+    ...done(study),
     ...(study.warnings.length ? [element("h2", { text: "Warnings" })] : []),
     ...study.warnings.map((row) => element("p", { text: `${row.stage}, seed ${row.seed}${row.step === undefined ? "" : `, step ${row.step}`}: ${row.message ?? row.warning ?? JSON.stringify(row)}` })),
     ...(study.samples.length ? [element("h2", { text: "Newest samples" })] : []),
     ...study.samples.map((row) => element("pre", { text: `${row.stage}, step ${row.step}\n${row.prompt ?? ""}\n${row.text ?? row.completion ?? JSON.stringify(row)}` })),
   ]));
+}
+
+// What is done takes a line, which can be opened: ten seeds have hundreds of stages.
+function done(study) {
+  const rows = study.stages.filter((row) => row.state === "done");
+  if (!rows.length) return [];
+  const made = element("details", { id: `done-${study.name}` }, element("summary", { text: `${rows.length} stage${rows.length > 1 ? "s are" : " is"} done` }), ...rows.map(stage));
+  made.open = document.getElementById(made.id)?.open ?? false;
+  return [made];
 }
 
 function stage(row) {

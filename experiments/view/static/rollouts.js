@@ -129,6 +129,7 @@ function token(found, text, i, by) {
 
 export function startRollouts(overview) {
   fillChoices(overview);
+  document.getElementById("more").open = innerWidth > 800;  // a small window shows the list
   let waiting;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(reload, 150); };
   form.addEventListener("input", soon);
