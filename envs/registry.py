@@ -145,6 +145,8 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     _check_prompting(common)
     for key, value in common.items():
         setattr(env, key, value)
+    if not isinstance(env.max_turns, int) or env.max_turns < 1:
+        raise TypeError(f"max_turns of environment {spec.name!r} is {env.max_turns!r}, expected 1 turn or more")
     env.spec, env.rebuild = spec, make
     return env
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from envs.environment import Environment
+from envs.turns import step_after
 from envs.types import Message, Problem, StopReason
 from verifiers.types import Verdict
 
@@ -40,7 +41,7 @@ def play_episode(env: Environment, problem: Problem, policy: Callable[[Sequence[
     while stop is None:
         text = policy([*prompt_messages(problem), *turns])
         turns.append(Message("assistant", text))
-        step = env.step(problem, turns)
+        step = step_after(env, problem, turns)
         rewards.append(step.reward)
         if step.observation is not None:
             turns.append(Message("tool", step.observation))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from numbers import Real
 from typing import Any, Protocol
 
 from verifiers.types import Verdict
@@ -177,6 +179,16 @@ class Step:
     observation: str | None
     reward: float = 0.0
     stop: StopReason | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.observation, str | None):
+            kind = type(self.observation).__name__
+            raise TypeError(f"the observation of a Step is {self.observation!r:.60} ({kind}), expected text or None")
+        if not isinstance(self.reward, Real) or not math.isfinite(self.reward):
+            kind = type(self.reward).__name__
+            raise TypeError(f"the reward of a Step is {self.reward!r:.60} ({kind}), expected a finite number")
+        if self.stop is not None:
+            object.__setattr__(self, "stop", StopReason(self.stop))
 
 
 class Source(Protocol):

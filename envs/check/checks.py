@@ -20,6 +20,7 @@ from envs.check.report import EnvReport, Finding
 from envs.check.twins import check_twins
 from envs.demonstrators.base import ConversationDemonstrator, StepDemonstrator
 from envs.environment import Environment
+from envs.turns import spoken
 from envs.types import SPLITS, Message, Problem
 from verifiers.algebra.claims import claims_of
 from verifiers.types import Outcome, Verdict
@@ -166,7 +167,10 @@ def _gold_verdict(env: Environment, problem: Problem) -> Verdict:
 
 def unexpected(env: Environment, problem: Problem, transcript: Sequence[Message]) -> str:
     """What the environment said otherwise than the worked turns expect when they were played; empty if nothing."""
-    expected = [reply for _, reply in env.turns(problem, problem.solution, problem.answer) if reply]
+    expected = [reply for _, reply in spoken(env, problem, problem.solution, problem.answer) if reply]
+    said = sum(message.role == "assistant" for message in transcript)
+    if said > env.max_turns:
+        return f"the worked solution takes {said} turns, and max_turns is {env.max_turns}"
     read = [message.content for message in transcript if message.role == "tool"]
     return "" if read == expected[: len(read)] else f"the worked turns expect {expected}, the environment says {read}"
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from envs.demonstrators.mistakes import ARITHMETIC_MISTAKES
 from envs.demonstrators.worksteps import NUMBER, perturb, perturb_text, redo, split_step, substitute
 from envs.splits import keyed_rng
+from envs.turns import spoken, step_after
 from envs.types import Message, Problem, Source
 
 SizeLaw = Sequence[tuple[int, Sequence[float]]]  # rows (largest level, probability of a leap of 1, 2, 3, ...)
@@ -143,12 +144,12 @@ class StepDemonstrator:
             return (Message("assistant", self.env.render_solution((), answer)),)
         turns: list[Message] = []
         replaced: dict[str, str] = {}
-        for turn, expected in self.env.turns(problem, steps, answer):
+        for turn, expected in spoken(self.env, problem, steps, answer):
             text = substitute(turn, replaced)
             if self.error_rate and rng.random() < self.error_rate:
                 text = perturb_text(text, rng)
             turns.append(Message("assistant", text))
-            step = self.env.step(problem, turns)
+            step = step_after(self.env, problem, turns)
             if step.observation is None or step.stop is not None:
                 break
             turns.append(Message("tool", step.observation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envs.environment import Environment
 from envs.graders import EnvGrader
+from envs.turns import step_after
 from envs.types import EnvSpec, Message, Problem, StopReason
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
@@ -29,7 +30,7 @@ class Conversation:
         if self.stop is not None:
             return OVER
         self.turns.append(Message("assistant", text))
-        step = self.env.step(self.problem, tuple(self.turns))
+        step = step_after(self.env, self.problem, tuple(self.turns))
         num_said = sum(message.role == "assistant" for message in self.turns)
         self.stop = step.stop or (StopReason.MAX_TURNS if num_said >= self.env.max_turns else None)
         if step.observation is None or self.stop is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envs.environment import Environment
+from envs.turns import step_after
 from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason, Request, Sampling
 
@@ -142,7 +143,7 @@ def _take_turn(
     conversation.add_turn(completion)
     if conversation.is_over:
         return
-    step = env.step(conversation.problem, conversation.turns)
+    step = step_after(env, conversation.problem, conversation.turns)
     conversation.rewards[-1] += step.reward
     if step.observation is None or step.stop is not None:
         conversation.stop = step.stop or StopReason.COMPLETED

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from envs.environment import Environment
 from envs.long_prompts import PromptRoom, cut_to_room
+from envs.turns import spoken
 from envs.types import EnvSpec, Problem
 from experiments.arms import methods_of_study
 from experiments.config.components import build_env
@@ -231,7 +232,10 @@ def _solution_tokens(reader: CausalPolicy, env: Environment, problem: Problem) -
     """Tokens of a worked solution with its end, the environment's words between its turns included; 0 without one."""
     if not problem.solution or not problem.answer:
         return 0
-    turns = env.turns(problem, problem.solution, problem.answer)
+    try:
+        turns = spoken(env, problem, problem.solution, problem.answer)
+    except TypeError as error:
+        raise UserError(f"env: {error}") from error
     return sum(
         len(reader.encode_completion(said)) + (len(reader.encode_completion(heard)) - 1 if heard else 0)
         for said, heard in turns
