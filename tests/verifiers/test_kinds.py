@@ -264,3 +264,14 @@ def test_no_value_of_another_kind_is_paid(data: st.DataObject) -> None:
     answer = data.draw(st.sampled_from(KINDS[second][1](data.draw(KINDS[second][0]))))
     if {first, second} != {"linear", "line"}:  # y = 2x + 1 is the function 2x + 1
         assert not right(answer, reference)
+
+
+def test_the_inverse_of_three_rows_is_worked_out_by_elimination():
+    # 2 * 1 + 1 * -1 = 1 and 2 * -1 + 1 * 2 = 0: the first row times the columns of the inverse
+    matrix = r"\begin{pmatrix} 2 & 0 & 1 \\ 0 & 1 & 0 \\ 1 & 0 & 1 \end{pmatrix}"
+    inverse = r"\begin{pmatrix} 1 & 0 & -1 \\ 0 & 1 & 0 \\ -1 & 0 & 2 \end{pmatrix}"
+    singular = r"\begin{pmatrix} 1 & 0 & 1 \\ 0 & 1 & 0 \\ 1 & 0 & 1 \end{pmatrix}"
+    verify = SymbolicVerifier().verify
+    assert verify(f"\\boxed{{{inverse}}}", f"{matrix}^{{-1}}").is_correct
+    assert not verify(f"\\boxed{{{inverse}}}", f"{singular}^{{-1}}").is_correct
+    assert not verify(f"\\boxed{{{matrix}}}", f"{matrix}^{{-1}}").is_correct

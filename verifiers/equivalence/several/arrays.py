@@ -7,9 +7,11 @@ by entry. Sizes are bounded; what is larger stays as it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.several.collections import Collection, collection
+from verifiers.equivalence.several.systems import echelon
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
@@ -169,15 +171,24 @@ def _is_exact(matrix: Matrix) -> bool:
 
 
 def _inverse(matrix: Matrix) -> Matrix | None:
-    """The inverse of two rows and columns; None of a larger or singular matrix."""
-    if len(matrix.rows) != 2:
+    """The inverse, of more than two rows only where all entries are numbers; None of a singular matrix."""
+    side = len(matrix.rows)
+    if side == 2:
+        (a, b), (c, d) = matrix.rows
+        determinant = _folded(Op("add", (Op("mul", (a, d)), Op("neg", (Op("mul", (b, c)),)))))
+        if determinant == num(0):
+            return None
+        entries = ((d, Op("neg", (b,))), (Op("neg", (c,)), a))
+        return Matrix(tuple(tuple(_folded(Op("div", (entry, determinant))) for entry in row) for row in entries))
+    values = [[exact_or_none(entry) for entry in row] for row in matrix.rows]
+    rows = [[value for value in row if value is not None] for row in values]
+    if any(len(row) < side for row in rows):
         return None
-    (a, b), (c, d) = matrix.rows
-    determinant = _folded(Op("add", (Op("mul", (a, d)), Op("neg", (Op("mul", (b, c)),)))))
-    if determinant == num(0):
+    identity = [[Fraction(at == index) for at in range(side)] for index in range(side)]
+    reduced = echelon([[*row, *unit] for row, unit in zip(rows, identity)])
+    if [list(row[:side]) for row in reduced] != identity:
         return None
-    rows = ((d, Op("neg", (b,))), (Op("neg", (c,)), a))
-    return Matrix(tuple(tuple(_folded(Op("div", (entry, determinant))) for entry in row) for row in rows))
+    return Matrix(tuple(tuple(map(Num, row[side:])) for row in reduced))
 
 
 def _folded(expr: Op) -> Expr:

@@ -84,10 +84,10 @@ def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...]
         if row is None:
             return None
         rows.append(row)
-    return _echelon(rows)
+    return echelon(rows)
 
 
-def _echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
+def echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
     """The rows without redundancy: reduced row echelon form."""
     pivot = 0
     for column in range(len(rows[0]) if rows else 0):
