@@ -87,7 +87,7 @@ def audit_splits(env: Environment, problems: int) -> SplitAudit:
         shared=len(ids[first] & ids[second]),
         shared_prompts=len(prompts[first] & prompts[second]),
         space={level: _space(counts) for level, counts in draws.items()},
-        twins={level: statistics.mean(found) for level, found in sorted(have_twins.items())},
+        twins={level: sum(found) / len(found) for level, found in sorted(have_twins.items())},
         seconds=time.process_time() - began,
     )
 
