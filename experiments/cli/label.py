@@ -31,7 +31,11 @@ def label(
     Answers are kept as they are given; called again, the page goes on where it stopped. The file ANNOTATOR.jsonl is
     what `preference: {comparisons: ...}` of a config reads.
     """
+    if not (study / "config.yaml").exists():
+        raise UserError(f"{study} holds no study (no config.yaml); expected a folder such as runs/demo")
     log = RolloutLog(study / f"seed-{seed}" / arm / "rollouts")
+    if not log.steps():
+        raise UserError(f"{log.folder} holds no rollouts; {_with_rollouts(study)}")
     folder = output or study / "labels"
     try:
         pairs = pairs_of(log, step, num=num, seed=seed)
@@ -40,12 +44,24 @@ def label(
         raise UserError(str(error)) from error
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise UserError("the page needs the extra `view`: run pip install -e '.[view]' in this project's folder")
+    if len(pairs) < num:
+        print(f"{len(pairs)} pairs: this step has no more; --step 0, or another --arm, has others")
     from experiments.label.server import LabelPage, serve  # starlette and uvicorn come with the extra
 
     try:
         serve(LabelPage(answers, _others(folder, answers)), port=port, say=print)
     except OSError as error:
         raise UserError(f"port {port}: {error.strerror}; choose another --port, or 0 for any") from error
+
+
+def _with_rollouts(study: Path) -> str:
+    """Which arms and seeds can be named."""
+    found = sorted({path.parent.relative_to(study) for path in study.glob("seed-*/**/rollouts")})
+    if not found:
+        return "this study has none yet: arms that sample write them while they train"
+    arms = sorted({"/".join(path.parts[1:]) for path in found})
+    seeds = sorted({int(path.parts[0].removeprefix("seed-")) for path in found})
+    return f"--arm can be {', '.join(arms)}; --seed {', '.join(map(str, seeds))}"
 
 
 def _others(folder: Path, answers: Answers) -> list[Answers]:

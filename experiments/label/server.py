@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from experiments.label.pairs import Answers, agreement_between, agreement_with_truth, shown
+from experiments.view import local
 from experiments.view.local import answering, file, guarded, run_local
 
 STATIC = Path(__file__).parent / "static"
+TYPESET = Path(local.__file__).parent / "static" / "typeset.js"
 
 
 class LabelPage:
@@ -73,6 +75,7 @@ def make_app(page: LabelPage, token: str) -> Starlette:
     """The application: the page, its static files, and the routes under /api; what changes something is a POST."""
     routes = [
         Route("/", file(STATIC / "label.html")),
+        Route("/static/typeset.js", file(TYPESET, "text/javascript")),
         Route("/api/pair", answering(page.pair)),
         Route("/api/answer", answering(page.answer), methods=["POST"]),
         Route("/api/undo", answering(page.undo), methods=["POST"]),

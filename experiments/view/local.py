@@ -69,12 +69,12 @@ def answering(method: Callable[[Request], Any]) -> Callable[[Request], Awaitable
     return route
 
 
-def file(path: Path) -> Callable[[Request], Awaitable[Response]]:
-    """A route that answers with an HTML file."""
+def file(path: Path, media_type: str = "text/html") -> Callable[[Request], Awaitable[Response]]:
+    """A route that answers with a file."""
 
     async def route(request: Request) -> Response:
         """The file."""
-        return Response(path.read_bytes(), media_type="text/html")
+        return Response(path.read_bytes(), media_type=media_type)
 
     return route
 

@@ -122,7 +122,7 @@ class Page:
 
     def now(self, request: Request) -> Any:
         """What every study does."""
-        return [studies.now(folder) for folder in self.folders]
+        return [{"folder": _short(folder), **studies.now(folder)} for folder in self.folders]
 
     def differences(self, request: Request) -> Any:
         """In which settings two studies differ."""

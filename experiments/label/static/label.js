@@ -1,4 +1,6 @@
 // One pair at a time; keys 1, 2, 0 answer, u takes the latest answer back. Texts are set as textContent alone.
+import { typeset } from "./typeset.js";
+
 const at = (id) => document.getElementById(id);
 let shown = null, began = 0, busy = false;
 
@@ -32,7 +34,7 @@ function show(state) {
   at("task").hidden = isOver;
   at("end").hidden = !isOver;
   if (isOver) return finish(state.summary);
-  for (const name of ["prompt", "first", "second"]) at(name).textContent = state[name];
+  for (const name of ["prompt", "first", "second"]) at(name).replaceChildren(...typeset(state[name]));
   at("reason").value = "";
   began = performance.now();
 }

@@ -11,13 +11,13 @@ export async function startNow() {
 async function draw() {
   const found = await get("now");
   fill(document.getElementById("now"), ...found.flatMap((study) => [
-    element("h2", { text: `${study.name}: ${study.state}${study.message ? `, ${study.message}` : ""}` }),
+    element("h2", { text: `${study.folder} (${study.name}): ${study.state}${study.message ? `, ${study.message}` : ""}` }),
     ...study.stages.filter((row) => row.state !== "done").map(stage),
     ...done(study),
     ...(study.warnings.length ? [element("h2", { text: "Warnings" })] : []),
-    ...study.warnings.map((row) => element("p", { text: `${row.stage}, seed ${row.seed}${row.step === undefined ? "" : `, step ${row.step}`}: ${row.message ?? row.warning ?? JSON.stringify(row)}` })),
+    ...study.warnings.map((row) => element("p", { text: `${row.stage}, seed ${row.seed}: ${row.message ?? row.warning ?? JSON.stringify(row)}` })),
     ...(study.samples.length ? [element("h2", { text: "Newest samples" })] : []),
-    ...study.samples.map((row) => element("pre", { text: `${row.stage}, step ${row.step}\n${row.prompt ?? ""}\n${row.text ?? row.completion ?? JSON.stringify(row)}` })),
+    ...study.samples.map((row) => element("pre", { text: `${row.stage}, seed ${row.seed}, step ${row.step}\n${row.prompt ?? ""}\n${row.text ?? row.completion ?? JSON.stringify(row)}` })),
   ]));
 }
 

@@ -1,5 +1,6 @@
 // The list of rollouts (only the rows in sight exist) and the one that is looked at.
 import { element, fill, get, number, options } from "./parts.js";
+import { typeset } from "./typeset.js";
 
 const HEIGHT = 44, PAGE = 200;
 const list = document.getElementById("list"), space = document.getElementById("space");
@@ -91,7 +92,7 @@ function detail(found) {
   return [
     element("h2", { text: `${facts.arm}, seed ${facts.seed}, step ${facts.step}: ${verdict.outcome}` }),
     element("p", { class: "hint", text: `reward ${number(found.reward)} (${parts}), ${number(found.reward_above_group)} above its group; of the policy's version ${found.version}; problem ${facts.problem}, level ${facts.level}; ended by ${facts.finish}` }),
-    element("pre", { text: found.prompt }),
+    element("pre", {}, ...typeset(found.prompt)),
     ...(found.turns.length ? found.turns.map((turn) => element("div", { class: `turn ${turn.role === "assistant" ? "assistant" : ""}` }, element("strong", { text: turn.role }), element("pre", { text: turn.content }))) : [solution(found)]),
     element("p", { text: `answer ${verdict.answer ?? "(none)"}, reference ${found.answer}. ${verdict.detail ?? ""}` }),
     element("p", {}, element("label", {}, "tokens coloured by ", colour)),

@@ -1,11 +1,14 @@
 """People's choices: kept as they are given, taken back, resumed, compared at the end, read by a study."""
 
 import random
+import shutil
 
 import pytest
 
 from envs.types import Problem
+from experiments.cli.label import label
 from experiments.label.pairs import Answers, agreement_between, agreement_with_truth, pairs_of
+from experiments.run.errors import UserError
 from experiments.stages.preferences import read_recorded
 from policies.types import Completion, FinishReason
 from rl.rollouts.log import RolloutLog
@@ -165,3 +168,16 @@ def test_the_page_refuses_strangers_and_wrong_answers(client):
     ):
         assert client.post("/api/answer", params={"token": "secret", **query}).status_code == 400
     assert client.get("/api/answer", params={"token": "secret", "position": 0, "answer": "tie"}).status_code == 405
+
+
+def test_where_nothing_was_sampled_the_arms_that_can_be_labelled_are_named(tmp_path, log):
+    study = tmp_path / "study"
+    with pytest.raises(UserError, match="holds no study"):
+        label(study)
+    (study / "seed-3" / "rl").mkdir(parents=True)
+    (study / "config.yaml").write_text("name: study\n")
+    with pytest.raises(UserError, match="this study has none yet"):
+        label(study)
+    shutil.copytree(log.folder, study / "seed-3" / "rl" / "rollouts")
+    with pytest.raises(UserError, match="--arm can be rl; --seed 3"):
+        label(study, arm="sft", seed=0)

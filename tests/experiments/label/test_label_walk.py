@@ -1,5 +1,7 @@
 """People choose by keyboard in a browser; at three widths, light and dark; what a model wrote stays text."""
 
+import json
+
 import pytest
 from browser import Browser, needs_browser, serving
 
@@ -68,3 +70,38 @@ def test_pairs_are_chosen_taken_back_and_finished_by_keyboard(answers, tmp_path)
         assert browser.errors == []
         assert not [url for url in browser.requests if not url.startswith((place, "about:", "data:"))]
     assert sorted(row["answer"] for row in answers.given.values())[-1] == "tie"
+
+
+@needs_browser
+def test_formulas_are_typeset_and_everything_else_stays_as_it_was_written(answers, tmp_path):
+    markup = (
+        "(text) => { const p = document.createElement('p'); p.append(...module.typeset(text)); return p.innerHTML; }"
+    )
+    with serving(make_app(LabelPage(answers, []), "secret")) as place, Browser(tmp_path / "browser") as browser:
+        browser.open(f"{place}/?token=secret", until="document.getElementById('first')?.textContent")
+
+        def typeset(text):
+            return browser.run(f"import('/static/typeset.js').then((module) => ({markup})({json.dumps(text)}))")
+
+        assert typeset(r"Solve $\frac{1}{2}x^2 = -3$.") == (
+            r'Solve <math title="$\frac{1}{2}x^2 = -3$"><mfrac><mrow><mn>1</mn></mrow><mrow><mn>2</mn></mrow></mfrac>'
+            "<msup><mi>x</mi><mn>2</mn></msup><mo>=</mo><mo>\u2212</mo><mn>3</mn></math>."
+        )
+        assert "<mroot><mrow><mi>x</mi></mrow><mrow><mn>3</mn></mrow></mroot>" in typeset(r"\(\sqrt[3]{x}\)")
+        assert "<mi>\u03c0</mi><mo>\u2264</mo>" in typeset(r"\[\pi \le 4\]")
+        for plain in (
+            "It costs $5 and then $7.",
+            r"$\unknown{1}$",
+            r"$\frac{1}$",
+            "$x^$",
+            "$}$",
+            r"$\constructor$",
+            "$" + "{" * 100 + "1" + "}" * 100 + "$",
+            "$" + "x" * 5000 + "$",
+            "a = 1 ; b = a * 2 ; b ?",
+        ):
+            assert typeset(plain) == plain
+        hostile = typeset(r"$\text{<img src=x onerror=alert(1)>} < 3$")
+        assert "<img" not in hostile
+        assert "&lt;img src=x onerror=alert(1)&gt;" in hostile
+        assert browser.errors == []
