@@ -32,9 +32,7 @@ class DamagedArtefactError(UserError):
     """A file of a finished stage is missing, was changed, or is another stage's or run's."""
 
 
-def seal(
-    folder: Path, identity: Identity, parents: Mapping[str, str] | None = None, *, logs: Path | None = None
-) -> None:
+def seal(folder: Path, identity: Identity, parents: Mapping[str, str] | None = None) -> None:
     """Writes manifest.json: what is in the folder now, by whom and from what.
 
     Sealed again, files that were listed keep their checksum (they are not looked at, and so not taken for right), new
@@ -42,12 +40,10 @@ def seal(
 
     Args:
         parents: None: those of the manifest that is there.
-        logs: another folder above this one that the stage's logs are in.
     """
     before = read_manifest(folder) if (folder / MANIFEST).exists() else {"files": {}, "identity": identity}
     known = {name: entry for name, entry in before["files"].items() if Path(name).name not in LOGS}
-    above = [] if logs is None else [os.path.relpath(logs / name, folder) for name in LOGS if (logs / name).is_file()]
-    files = {name: known.get(name) or _entry(folder / name) for name in (*_names(folder), *sorted(above))}
+    files = {name: known.get(name) or _entry(folder / name) for name in _names(folder)}
     row = {
         "identity": dict(before["identity"]),
         "parents": dict(before.get("parents", {}) if parents is None else parents),

@@ -94,7 +94,7 @@ class SeedStages:
                 label = "" if folder.path.name == PREFERENCES else f"{folder.path.name}/"
                 stage, parents = f"{label}{model.path.name}", (START, folder.path.name)
                 fit = partial(preferences.fit_reward_model, identity=self._maker(stage, parents))
-                self._stage(stage, model, fit, logs=folder, parents=parents)
+                self._stage(stage, model, fit, parents=parents)
 
     def _parents(self, name: str) -> tuple[str, ...]:
         """Folders whose artefacts an arm reads."""
@@ -206,7 +206,7 @@ class SeedStages:
             recorder.close()
             if finished:
                 if sealed is None:
-                    seal(folder.path, identity, digests, logs=None if logs is None else logs.path)
+                    seal(folder.path, identity, digests)
                 else:  # a test: in the manifest of the policy that it tested
                     seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
             status.end("done" if finished else "interrupted")

@@ -12,6 +12,7 @@ from experiments.config.loading import load_experiment
 from experiments.results.labels import Agreement, agreement_of
 from experiments.results.read import StudyResults, load_study
 from experiments.run.errors import UserError
+from experiments.run.folders import read_jsonl
 from experiments.study.plan import check_components, print_plan
 from experiments.study.run import run_study
 
@@ -27,6 +28,7 @@ ARMS = [
     "arms.few={method: rl, reward: proxy, preference: {num_pairs: 20}}",
     "arms.several={method: rl, reward: proxy, preference: {reward_model: {members: 2}}}",
     "arms.several-min={method: rl, reward: {name: proxy, combine: min}, preference: {reward_model: {members: 2}}}",
+    "arms.shallow={method: rl, reward: proxy, preference: {reward_model: {layers: 1}}}",
     "arms.both={method: rl, reward: proxy, preference: {annotator: verbose, reward_model: {members: 2}}}",
 ]
 
@@ -46,6 +48,7 @@ def test_arms_with_equal_settings_share_labels_and_reward_models() -> None:
         "few": ("preferences-few", "preferences-few/reward_model"),
         "several": ("preferences", "preferences/reward_model-several"),
         "several-min": ("preferences", "preferences/reward_model-several"),
+        "shallow": ("preferences", "preferences/reward_model-shallow"),
         "both": ("preferences-verbose", "preferences-verbose/reward_model-both"),
     }
 
@@ -73,10 +76,21 @@ def test_every_set_of_labels_is_bought_once(results: StudyResults) -> None:
         "preferences-few",
         "preferences-few/reward_model",
         "reward_model-several",
+        "reward_model-shallow",
         "preferences-verbose/reward_model-both",
     ]
     labels = {arm: (results.training_cost(arm) or {})["labels"] for arm in ("rlhf", "dpo", "verbose", "few")}
     assert labels == {"rlhf": 40, "dpo": 40, "verbose": 40, "few": 20}
+
+
+def test_every_reward_model_keeps_the_log_of_its_fit(results: StudyResults) -> None:
+    models = ("preferences/reward_model", "preferences/reward_model-several", "preferences/reward_model-shallow")
+    for seed in results.seeds:
+        stages = [
+            {row["stage"] for row in read_jsonl(results.folder / f"seed-{seed}" / model / "metrics.jsonl")}
+            for model in models
+        ]
+        assert stages == [{"reward_model"}, {"reward_model_0", "reward_model_1"}, {"reward_model"}]
 
 
 def test_annotators_judge_the_same_pairs(results: StudyResults) -> None:
