@@ -130,3 +130,14 @@ def test_what_a_solution_is_of_is_not_its_value() -> None:
     ):
         assert TRAINING.verify(response, "2").is_correct, response
     assert not TRAINING.verify(r"The solution of $2x=4$ is $3$", "2").is_correct
+
+
+def test_a_power_in_words_is_not_its_exponent_and_a_framed_answer_is_announced_once() -> None:
+    assert not EVALUATION.verify("2 to the power 2", "2").is_correct
+    assert not EVALUATION.verify("so it is 3 raised to the 2", "2").is_correct
+    assert TRAINING.verify(
+        r"The answer is $\fbox{\text{not differentiable}}$.", r"\text{not differentiable}"
+    ).is_correct
+    assert not TRAINING.verify(
+        r"The answer is $\fbox{\text{differentiable}}$.", r"\text{not differentiable}"
+    ).is_correct

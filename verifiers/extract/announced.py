@@ -162,7 +162,7 @@ def _sentence(text: str, start: int) -> str:
     quoted = _QUOTED.match(rest)
     if quoted:
         return quoted[1].replace("\\\\", "\\")  # {"answer": "1/3"}
-    stripped = rest.lstrip("*_ \t\n:：")
+    stripped = rest.lstrip("*_ \t\n:：").replace("\\fbox{", "\\boxed{")
     if not stripped:
         return ""
     content = _only_box(_up_to_end(stripped)) if "\\boxed{" in stripped else None
