@@ -20,6 +20,10 @@ ROWS = {
         "5", ["5 apples", r"5\text{ stuffed goats}", "5 people", "5 days left", "5 Äpfel"],
         [r"5\text{ sixths}", r"5\text{ tens}", r"5\text{ bn}", r"5\text{ fewer}", r"5\text{ remainder }3",
          r"5\text{ too small}", r"5\text{ short}", r"5\text{ after rounding}", r"5\text{ mod }7"]),
+    "so many of something unknown are no plain fraction": (
+        r"\frac{3}{2}", [r"\frac12 ab = \frac32", "ab/2 = 3/2", r"ab = \frac32", r"a + b = \frac32"],
+        [r"\frac32 bn = \frac32", r"\frac{3bn}{2} = \frac32", r"\frac32 xyz = 1.5", r"-\frac32 bn = -\frac32"]),
+    "a product may be 1": ("1", ["xy = 1", r"\frac{x}{y} = 1"], ["xy = 2"]),
     "so many of something unknown are no plain number": (
         "70", ["70 apples = 70", "xy = 70", "10a + b = 70", r"\frac{a+b}{2} = 70", r"\frac12 ab = 70", "7 * 10 = 70"],
         ["70 bn = 70", "-70 bn = 70", "70 xyz = 70", "70 b/n = 70", "35 ab = 70", "70 sixths = 70"]),
@@ -135,6 +139,7 @@ def test_what_a_solution_is_of_is_not_its_value() -> None:
 def test_a_power_in_words_is_not_its_exponent_and_a_framed_answer_is_announced_once() -> None:
     assert not EVALUATION.verify("2 to the power 2", "2").is_correct
     assert not EVALUATION.verify("so it is 3 raised to the 2", "2").is_correct
+    assert not EVALUATION.verify("10 percent of 10", "10").is_correct
     assert TRAINING.verify(
         r"The answer is $\fbox{\text{not differentiable}}$.", r"\text{not differentiable}"
     ).is_correct

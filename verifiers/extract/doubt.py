@@ -52,7 +52,8 @@ _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "d
 _NEGATIVE = re.compile(r"(?i)(?:\b(?:minus|negative|moins|menos|meno)\s+|负|マイナス|마이너스\s*)$")
 _CHANGED_BEFORE = re.compile(
     r"(?i)\b(?:twice|thrice|double|triple|half|quarter|plus|times|over|divided by|multiplied by"
-    r"|before|after|preceding|following|\d\s+(?:minus|remainder)|to the power(?: of)?|raised to(?: the)?|modulo"
+    r"|before|after|preceding|following|\d\s+(?:minus|remainder)|to the power(?: of)?|raised to(?: the)?"
+    r"|modulo|per ?cent of"
     r"|(?:(?:square|cube|\w{1,9}th) roots?|factorial|logarithm|log|square|cube|reciprocal|inverse|opposite"
     r"|absolute value|multiple|power|half|third) of)"
     r"\s+\W{0,2}$"

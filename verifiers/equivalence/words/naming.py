@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
+from math import prod
 
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.words.labels import Labelled, is_quantity_label
+from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols, num
 
@@ -55,7 +59,30 @@ def states_number(equation: Rel) -> bool:
         return False  # x + 5 = 10 and 2x = 10 say what x is, and 5 bn = 5 says that a unit is 1
     if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(equation.sides[1]):
         return False
-    return isinstance(equation.sides[1], Num | Op) and equation.sides[1] != num(0)
+    value = equation.sides[1]
+    return isinstance(value, Num | Op) and value != num(0) and not _is_its_factor(left, value)
+
+
+def _is_its_factor(left: Expr, value: Expr) -> bool:
+    """Whether the value is the number that leads the product: 3/2 bn = 3/2, where 1/2 ab = 6 names an area."""
+    try:
+        factor = _factor(left)
+        return abs(factor) != 1 and factor == exact(value)
+    except (InexactError, UndefinedError, OverBudgetError):
+        return False
+
+
+def _factor(expr: Expr) -> Fraction:
+    """The product of the factors without symbols; 1 where there are none, and of a sum."""
+    if not free_symbols(expr):
+        return exact(expr)
+    if isinstance(expr, Op) and expr.op == "neg":
+        return -_factor(expr.args[0])
+    if isinstance(expr, Op) and expr.op == "mul":
+        return prod(map(_factor, expr.args), start=Fraction(1))
+    if isinstance(expr, Op) and expr.op == "div":
+        return _factor(expr.args[0]) / _factor(expr.args[1])
+    return Fraction(1)
 
 
 def _is_amount(expr: Expr) -> bool:
