@@ -221,7 +221,7 @@ def test_one_place_on_a_server_serves_rollouts_and_graders_in_turn(theirs):
 
 def test_a_server_that_stays_full_or_goes_away_is_named(theirs):
     with served(theirs.Game, theirs.Guess, capacity=1) as url:
-        env = make(f"openenv:{url}", timeout_seconds=0.5)
+        env = make(f"openenv:{url}", timeout_seconds=3.0)
         problem = env.problem(0)
         holder = env.open()
         holder.reset(0)

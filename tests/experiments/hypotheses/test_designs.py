@@ -23,7 +23,7 @@ def test_every_shipped_study_can_be_built_and_has_hypotheses_that_fit(config):
     design = read_design(path)
     for experiment in load_variants(config, design).values():
         check_components(experiment)
-    assert path.read_text().startswith("# Written before any run of this study.")
+    assert path.read_text().startswith("# Written before any run ")
     assert any(h.role == "primary" for h in design.hypotheses.values()) <= (len(load_experiment([config]).seeds) >= 5)
 
 
