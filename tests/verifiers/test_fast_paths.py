@@ -70,6 +70,7 @@ def responses(draw: st.DrawFn) -> str:
 @example("\\boxed{5} percent", ALL_PLACES)
 @example("\\boxed{5}</think>", ALL_PLACES)
 @example("\\boxed{5\\}}", ALL_PLACES)
+@example("\\boxed{{0}<|im_end|>}", ALL_PLACES)
 def test_the_only_box_is_what_the_whole_search_finds(response: str, places: tuple[Place, ...]) -> None:
     quick, whole = extract_answer(response, places), _search(response, tuple(p for p in Place if p in places))
     assert (quick.answer, quick.place, quick.others, quick.fallbacks) == (

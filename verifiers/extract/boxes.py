@@ -99,8 +99,9 @@ def sole_box(response: str) -> str | None:
             return None
     found = _TWO_LEVELS.match(response, start + 6)
     if found is not None and not start and found.end() == len(response) and response.isascii():
-        content = found[1].strip()  # nothing but the box
-        return content if content and not _BLANK.fullmatch(content) else None
+        content = found[1].strip()  # nothing but the box, in which the turn does not end
+        if content and not may_go_on(content) and not may_reason(content):
+            return content if not _BLANK.fullmatch(content) else None
     if _COUNTS_IN.search(response, max(0, start - _NEAR), start):
         return None
     if found is None or _GOES_ON.match(response, found.end()) or _is_denied(response, start, found.end()):
