@@ -146,3 +146,7 @@ def test_a_power_in_words_is_not_its_exponent_and_a_framed_answer_is_announced_o
     assert not TRAINING.verify(
         r"The answer is $\fbox{\text{differentiable}}$.", r"\text{not differentiable}"
     ).is_correct
+
+
+def test_a_product_over_nothing_names_no_number() -> None:
+    assert not TRAINING.verify(r"\boxed{\frac{ab}{0c} = 5}", "5").is_correct

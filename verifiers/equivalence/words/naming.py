@@ -68,6 +68,8 @@ def _is_its_factor(left: Expr, value: Expr) -> bool:
     try:
         factor = _factor(left)
         return abs(factor) != 1 and factor == exact(value)
+    except ZeroDivisionError:
+        return True  # ab / 0c = 5 names nothing
     except (InexactError, UndefinedError, OverBudgetError):
         return False
 
