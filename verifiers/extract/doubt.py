@@ -91,7 +91,7 @@ _DIGIT = re.compile(r"\d")
 _TWO_LETTERS = re.compile("[A-Za-z]{2}")
 _MAX_PLAIN = 200  # characters before words in brackets
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b\s*:?")
-_AMOUNT = re.compile(r"[\s$(]*[-+−]?\s?(\d[\d.,]*)\s*[^\W\d_]+[^=\d]*\Z")  # a number and words
+_AMOUNT = re.compile(r"[\s$(]*[-+−]?\s?(\d[\d.,]*)\s*[^\W\d_]++[^=\d]*+\Z")  # a number and words
 _EQUALS = re.compile(r"(?:=|≈|\\approx)\s*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 NUMBER = re.compile(
