@@ -21,6 +21,7 @@ from rl.records.metrics import num_tokens, rollout_metrics, use_metrics
 from rl.records.own_metrics import MetricFunction, own_metrics
 from rl.records.recorder import Recorder
 from rl.records.speed import StepClock, speed_metrics
+from rl.records.token_values import TokenValues, token_values
 from rl.rewards.base import RewardFunction
 from rl.rewards.reads import VerdictReads
 from rl.rollouts.log import RolloutLog
@@ -164,7 +165,7 @@ class Training:
         batch = self.collate(groups) if groups else None
         update = self.update(batch) if batch is not None else {}
         self.publish()
-        self.keep(sampled, version)
+        self.keep(groups, sampled, version)
         self.reads.by(self.problems, sampled, self.problems.observe)
         self.source.release(self.step)
         self.step += 1
@@ -226,11 +227,15 @@ class Training:
         with self.clock.phase("publish"):
             self.source.publish(self.learner.weights(), self.learner.updates)
 
-    def keep(self, sampled: Sequence[Group], version: int) -> None:
-        """Writes what this step consumed to the rollout log."""
-        if self.log is not None:
-            with self.clock.phase("log"):
-                self.log.write(self.step, sampled, version=version)
+    def keep(self, groups: Sequence[Group], sampled: Sequence[Group], version: int) -> None:
+        """Writes what this step consumed to the rollout log, with the values of its tokens where they are asked for."""
+        if self.log is None:
+            return
+        with self.clock.phase("log"):
+            values: TokenValues = {}
+            if self.learner.settings.keep_token_values:
+                values = token_values(groups, self.learner.token_values if groups else {}, sampled, self.reward)
+            self.log.write(self.step, sampled, version=version, token_values=values)
 
     def metrics(
         self, groups: Sequence[Group], sampled: Sequence[Group], batch: Batch | None, update: Mapping[str, float]

@@ -178,7 +178,14 @@ class RLSection(Section):
     )
     checkpoint_every: Annotated[int, Field(ge=0)] = 50  # steps; 0: only at the end
     log_rollouts: bool = True  # keep every graded completion of every step, compressed
+    log_token_values: bool = False  # with them each token's advantage, entropy and share of a learned reward
     evaluate_every: Annotated[int, Field(ge=0)] = 10  # steps between evaluations on validation problems; 0: off
+
+    @model_validator(mode="after")
+    def _values_have_a_log(self) -> RLSection:
+        if self.log_token_values and not self.log_rollouts:
+            raise ValueError("log_token_values writes into the log of the rollouts, and log_rollouts is false")
+        return self
 
 
 class RewardModelSection(Section):

@@ -112,6 +112,10 @@ class _NoModel:
         """Never called: a check writes nothing."""
         raise NotImplementedError("a check writes nothing")
 
+    def token_scores(self, pairs: list[Any]) -> list[list[float]]:
+        """Never called: nothing is scored by a check."""
+        raise NotImplementedError("a check scores nothing")
+
     def score(self, pairs: list[Any]) -> list[float]:
         """Never called: nothing is scored by a check."""
         raise NotImplementedError("a check scores nothing")

@@ -18,7 +18,7 @@ CHANGES_NOTHING = {
     "report_sections",
     "arms",
 }  # no artefact of a stage depends on these
-KEPT_BESIDE = {"evaluation": {"support_samples": True}}  # what more is kept of a test; its figures are the same
+KEPT_BESIDE = {"evaluation": {"support_samples": True}, "rl": {"log_token_values": True}}  # kept for whoever looks
 
 
 def start_settings(experiment: Experiment) -> dict[str, Any]:

@@ -236,8 +236,8 @@ class RolloutIndex:
         self._choices = (changes, found)
         return found
 
-    def rollout(self, number: int) -> tuple[Mapping[str, Any], Group, Trajectory]:
-        """A rollout's row, its group, and the trajectory as it was logged.
+    def rollout(self, number: int) -> tuple[Mapping[str, Any], Group, Trajectory, Mapping[str, Sequence[float]]]:
+        """A rollout's row, its group, the trajectory as it was logged, and the values of its tokens that were kept.
 
         Raises:
             LookupError: no such row, or the log does not hold it any more.
@@ -249,7 +249,7 @@ class RolloutIndex:
         for group in record.groups:
             for trajectory in group.trajectories:
                 if trajectory.uid == row["uid"]:
-                    return dict(row), group, trajectory
+                    return dict(row), group, trajectory, record.token_values.get(trajectory.uid, {})
         raise LookupError(f"step {row['step']} of {row['log']} holds no rollout {row['uid']} any more")
 
     def siblings(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -103,8 +103,9 @@ class Page:
     def rollout(self, request: Request) -> Any:
         """One rollout whole: conversation, tokens with log-probabilities, steps, its group."""
         index = self.indexes[self._number(request)]
-        row, group, trajectory = index.rollout(_integer(request.query_params.get("id", "")))
-        return rollout_json(index.study, row, group, trajectory) | {"siblings": index.siblings(row)}
+        row, group, trajectory, values = index.rollout(_integer(request.query_params.get("id", "")))
+        more = {"token_values": values, "siblings": index.siblings(row)}
+        return rollout_json(index.study, row, group, trajectory) | more
 
     def metrics(self, request: Request) -> Any:
         """The recorded metrics of all studies, by name, each with what it is."""

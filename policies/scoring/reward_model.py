@@ -83,18 +83,41 @@ class RewardModel:
         Raises:
             ValueError: a pair without tokens.
         """
-        rows = [[*prompt, *completion] for prompt, completion in pairs]
-        if any(not row for row in rows):
-            raise ValueError(f"pair {rows.index([])} has no tokens")
-        self.model.eval()
+        rows = _rows(pairs)
         scores = [0.0] * len(rows)
         for batch in _batches([len(row) for row in rows]):
             for index, score in zip(batch, self._score_rows([rows[i] for i in batch]).tolist(), strict=True):
                 scores[index] = score
         return scores
 
+    @torch.no_grad()
+    def token_scores(self, pairs: Sequence[TokenPair]) -> list[list[float]]:
+        """What the head says after the prompt and after each token of the completion: n + 1 scores per pair, in order.
+
+        The last is the score of `score`; the model was fitted to that one alone. Without a prompt the first is 0.
+
+        Raises:
+            ValueError: a pair without tokens.
+        """
+        rows = _rows(pairs)
+        found: list[list[float]] = [[] for _ in rows]
+        for batch in _batches([len(row) for row in rows]):
+            scores = self._scores([rows[i] for i in batch])
+            for index, row in zip(batch, scores.tolist(), strict=True):
+                prompt = len(pairs[index][0])
+                found[index] = [row[prompt - 1] if prompt else 0.0, *row[prompt : len(rows[index])]]
+        return found
+
     def _score_rows(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """[N] float32 scores of non-empty rows; shared beginnings are passed once where the trunk can be packed."""
+        """[N] float32 scores of non-empty rows."""
+        lengths = torch.tensor([len(row) for row in rows], device=self.model.device)
+        return self._scores(rows, lengths - 1)
+
+    def _scores(self, rows: Sequence[Sequence[int]], at: Tensor | None = None) -> Tensor:
+        """[N] float32 scores at one position of each row, or [N, longest row] at all (arbitrary behind a row's end).
+
+        Shared beginnings are passed once where the trunk can be packed.
+        """
         device = self.model.device
         lengths = torch.tensor([len(row) for row in rows], device=device)
         width = max(len(row) for row in rows)
@@ -102,8 +125,16 @@ class RewardModel:
         tokens = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
         attention = torch.arange(width, device=device)[None] < lengths[:, None]
         states, nodes = trunk_states(self.model.base_model, tokens, attention)
-        last = states[nodes[torch.arange(len(rows), device=device), lengths - 1]]
-        return self.model.score(last).squeeze(-1).float()
+        wanted = nodes if at is None else nodes[torch.arange(len(rows), device=device), at]
+        return self.model.score(states[wanted]).squeeze(-1).float()
+
+
+def _rows(pairs: Sequence[TokenPair]) -> list[list[int]]:
+    """Prompt and completion of each pair in one row."""
+    rows = [[*prompt, *completion] for prompt, completion in pairs]
+    if any(not row for row in rows):
+        raise ValueError(f"pair {rows.index([])} has no tokens")
+    return rows
 
 
 def _keep_layers(config: Any, layers: int) -> None:

@@ -61,6 +61,7 @@ class LearnerSettings:
             begin after them.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
         sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
+        keep_token_values: after every update `Learner.token_values` has that update's; one more pass without gradient.
         seed: shuffles the minibatches.
         threads: torch threads of this process; None leaves them as they are.
     """
@@ -73,6 +74,7 @@ class LearnerSettings:
     value_pretraining: int = 0
     gradient_checkpointing: bool = False
     sharding: str | None = None
+    keep_token_values: bool = False
     seed: int = 0
     threads: int | None = None
 
@@ -88,6 +90,9 @@ class LearnerSettings:
 class Learner:
     """Trains a policy, and a value model beside it where the algorithm has one.
 
+    Attributes:
+        token_values: of the last update, before its first step: `advantage` and `entropy` (nats), each [B, T] and 0
+            off the mask; empty unless the settings keep them.
     Raises:
         ValueError: models, algorithm and settings that do not go together.
     """
@@ -100,6 +105,7 @@ class Learner:
         self.settings = settings
         self.updates = 0
         self.steps = 0  # optimizer steps
+        self.token_values: dict[str, Tensor] = {}
         self.policy_steps = 0  # those of them in which the policy learned too
         self.device = self.policy.device
         self.processes = Processes(self.device)
@@ -155,6 +161,8 @@ class Learner:
         """
         batch = self.algorithm.compute_advantages(self.fill_logprobs(self.algorithm.select(batch)))
         max_tokens = max_tokens or batch.longest_completion
+        if self.settings.keep_token_values:
+            self.token_values = self._token_values(batch)
         sums = StepSums()
         for epoch in range(self.algorithm.epochs):
             key = (self.settings.seed * 1_000_003 + self.updates) * 1009 + epoch
@@ -248,6 +256,11 @@ class Learner:
         if self.value_model is not None:
             columns["values"] = passes.score_batch(batch, passes.values)
         return replace(batch, **columns) if columns else batch
+
+    def _token_values(self, batch: Batch) -> dict[str, Tensor]:
+        entropy = self.passes.score_batch(batch, self.passes.entropy)
+        found = {"advantage": batch.advantages, "entropy": entropy}
+        return {name: values.cpu() * batch.mask.cpu() for name, values in found.items() if values is not None}
 
     # ------------------------------------------------------------------ one optimizer step
 

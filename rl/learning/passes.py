@@ -125,6 +125,10 @@ class ForwardPasses:
         """[B, T] of the policy as it is."""
         return self._score(self._scorer, part).logprobs
 
+    def entropy(self, part: Batch) -> Tensor:
+        """[B, T] of the distribution that each token was drawn from, nats, of the policy as it is."""
+        return cast(Tensor, self._score(self._scorer, part, with_entropy=True).entropy)
+
     def values(self, part: Batch) -> Tensor:
         """[B, T] of the critic, by a pass of its own."""
         if isinstance(self._value_model, ValueModel):

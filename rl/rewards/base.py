@@ -18,6 +18,9 @@ class RewardFunction(Protocol):
 
     It may say whether it reads ground truth, in an attribute `reads_gold`; of one that does not, every verdict that it
     looks at counts as read (rl/rewards/reads.py).
+
+    It may have a method `token_shares(groups)`: uid -> what each completion token adds to the reward. Runs that keep
+    values of tokens (`rl.log_token_values`) write it to the rollout log.
     """
 
     def compute_rewards(self, groups: Sequence[Group]) -> list[Group]:
@@ -30,6 +33,10 @@ class Scorer(Protocol):
 
     def score(self, pairs: list[TokenPair]) -> list[float]:
         """One number per pair; higher is better."""
+        ...
+
+    def token_scores(self, pairs: list[TokenPair]) -> list[list[float]]:
+        """The score after the prompt and after each token of the completion: one more than it has tokens."""
         ...
 
 

@@ -43,6 +43,16 @@ class MixedReward:
             for i, group in enumerate(groups)
         ]
 
+    def token_shares(self, groups: Sequence[Group]) -> dict[int, list[float]]:
+        """uid -> what each completion token adds by those sources that say so, each times its weight."""
+        total: dict[int, list[float]] = {}
+        for source, weight in self.sources:
+            shares = getattr(source, "token_shares", None)
+            for uid, row in ({} if shares is None else shares(groups)).items():
+                before = total.get(uid, [0.0] * len(row))
+                total[uid] = [a + weight * b for a, b in zip(before, row)]
+        return total
+
     @staticmethod
     def _mix(rows: Sequence[tuple[Trajectory, float]]) -> Trajectory:
         parts: dict[str, float] = {}

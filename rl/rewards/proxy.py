@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar
 
 from policies.types import FinishReason
@@ -66,6 +67,23 @@ class ProxyReward:
     def scores(self, pairs: Sequence[TokenPair]) -> list[float]:
         """Combined, normalised scores of (prompt tokens, completion tokens)."""
         return [combine_scores(row, self.combine, self.penalty) for row in self._member_scores(pairs)]
+
+    def token_shares(self, groups: Sequence[Group]) -> dict[int, list[float]]:
+        """uid -> what each completion token adds to the members' mean score, in the units of the reward.
+
+        The difference of the scores after the token and before it. The models were fitted to whole completions; what
+        they say in the middle of one is what their head makes of it.
+        """
+        trajectories = [t for group in groups for t in group.trajectories]
+        pairs = [(t.prompt_tokens, t.completion.tokens) for t in trajectories]
+        normalisers = self.normalisers or [(0.0, 1.0)] * len(self.members)
+        scales = [self.weight / std / len(self.members) for _, std in normalisers]
+        shares = [[0.0] * len(completion) for _, completion in pairs]
+        for member, scale in zip(self.members, scales):
+            for row, scores in zip(shares, member.token_scores(pairs), strict=True):
+                for index, (before, after) in enumerate(pairwise(scores)):
+                    row[index] += scale * (after - before)
+        return {t.uid: row for t, row in zip(trajectories, shares)}
 
     def spread(self, pairs: Sequence[TokenPair]) -> float | None:
         """Mean over completions of the members' standard deviation, normalised: how much they disagree.

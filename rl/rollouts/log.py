@@ -41,12 +41,14 @@ class StepRecord:
         version: policy version that consumed the groups.
         groups: what was consumed, rewarded; in the order in which it was consumed.
         facts: JSON-able remarks of the writer, e.g. uids that were too old and sampled again.
+        token_values: uid -> name -> one number per completion token (rl/records/token_values.py), where they were kept.
     """
 
     step: int
     version: int
     groups: tuple[Group, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    token_values: Mapping[int, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
 
 class RolloutLog:
@@ -65,10 +67,18 @@ class RolloutLog:
         return sorted(int(match[1]) for match in names if match)
 
     def write(
-        self, step: int, groups: Sequence[Group], *, version: int = 0, facts: Mapping[str, Any] | None = None
+        self,
+        step: int,
+        groups: Sequence[Group],
+        *,
+        version: int = 0,
+        facts: Mapping[str, Any] | None = None,
+        token_values: Mapping[int, Mapping[str, Sequence[float]]] | None = None,
     ) -> Path:
         """Adds a step; the file appears under its name when it is whole.
 
+        Args:
+            token_values: see `StepRecord`; kept to four digits.
         Raises:
             FileExistsError: the step was written before; `truncate` first when a run goes back to a checkpoint.
         """
@@ -76,7 +86,8 @@ class RolloutLog:
         if path.exists():
             raise FileExistsError(f"{path} exists: steps are written once; RolloutLog.truncate({step}) removes it")
         header = {"format": FORMAT, "step": step, "version": version, "groups": len(groups), "facts": dict(facts or {})}
-        lines = [json.dumps(header), *(json.dumps(group_to_json(group)) for group in groups)]
+        rows = [_with_values(group_to_json(group), token_values or {}) for group in groups]
+        lines = [json.dumps(header), *map(json.dumps, rows)]
         body = "".join(f"{line}\n" for line in lines).encode()
         footer = json.dumps({"sha256": hashlib.sha256(body).hexdigest()}) + "\n"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +114,8 @@ class RolloutLog:
             header, *rows = map(json.loads, lines)
             if header["format"] != FORMAT:
                 raise DamagedLogError(f"{path} has format {header['format']}, this version reads {FORMAT}")
-            return StepRecord(header["step"], header["version"], tuple(map(group_from_json, rows)), header["facts"])
+            groups = tuple(map(group_from_json, rows))
+            return StepRecord(header["step"], header["version"], groups, header["facts"], _values_of(rows))
         except DamagedLogError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -151,6 +163,19 @@ def group_from_json(row: Mapping[str, Any]) -> Group:
     """The group that `group_to_json` wrote, but for the seconds of its verdicts."""
     problem = Problem.from_json(row["problem"])
     return Group(problem, tuple(_trajectory_from_json(t, problem) for t in row["trajectories"]))
+
+
+def _with_values(row: dict[str, Any], values: Mapping[int, Mapping[str, Sequence[float]]]) -> dict[str, Any]:
+    """The row of a group with the values of its tokens."""
+    for trajectory in row["trajectories"]:
+        if named := values.get(trajectory["uid"]):
+            trajectory["token_values"] = {name: [float(f"{v:.4g}") for v in column] for name, column in named.items()}
+    return row
+
+
+def _values_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, dict[str, list[float]]]:
+    trajectories = [trajectory for row in rows for trajectory in row["trajectories"]]
+    return {each["uid"]: each["token_values"] for each in trajectories if "token_values" in each}
 
 
 def _trajectory_to_json(trajectory: Trajectory, problem: Problem) -> dict[str, Any]:

@@ -200,7 +200,8 @@ class DistillArm(Arm):
     uses_rl: ClassVar[frozenset[str]] = (
         SAMPLED
         | TRAINED
-        | {"optimizer", "log_rollouts", "evaluate_every", "max_staleness", "fixed_staleness", "gradient_checkpointing"}
+        | {"log_rollouts", "log_token_values", "evaluate_every"}
+        | {"optimizer", "max_staleness", "fixed_staleness", "gradient_checkpointing"}
     )
 
     @property

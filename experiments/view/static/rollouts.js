@@ -84,9 +84,16 @@ export async function show(id) {
 function detail(found) {
   const { row: facts, verdict } = found;
   const parts = Object.entries(found.parts).map(([name, value]) => `${name} ${number(value)}`).join(", ");
-  const colour = element("select", {}, ...["log-probability", "reward of the token", "nothing"].map((text) => element("option", { text })));
-  const tokens = element("div", { class: "tokens", role: "img", "aria-label": "The completion's tokens, darker where the policy found them less likely" });
-  const paint = () => fill(tokens, ...found.tokens.map((text, i) => token(found, text, i, colour.value)));
+  const columns = tokenColumns(found);
+  const colour = element("select", {}, ...Object.keys(columns).map((text) => element("option", { text })), element("option", { text: "nothing" }));
+  const tokens = element("div", { class: "tokens", role: "img" });
+  const key = element("span", { class: "hint" });
+  const paint = () => {
+    const column = columns[colour.value];
+    key.textContent = column ? ` ${column.key}` : "";
+    tokens.setAttribute("aria-label", column ? `The completion's tokens: ${column.key}` : "The completion's tokens");
+    fill(tokens, ...found.tokens.map((text, i) => token(columns, text, i, column)));
+  };
   colour.addEventListener("change", paint);
   paint();
   return [
@@ -95,8 +102,9 @@ function detail(found) {
     element("pre", {}, ...typeset(found.prompt)),
     ...(found.turns.length ? found.turns.map((turn) => element("div", { class: `turn ${turn.role === "assistant" ? "assistant" : ""}` }, element("strong", { text: turn.role }), element("pre", { text: turn.content }))) : [solution(found)]),
     element("p", { text: `answer ${verdict.answer ?? "(none)"}, reference ${found.answer}. ${verdict.detail ?? ""}` }),
-    element("p", {}, element("label", {}, "tokens coloured by ", colour)),
+    element("p", {}, element("label", {}, "tokens coloured by ", colour), key),
     tokens,
+    ...("advantage" in columns || "entropy" in columns ? [] : [element("p", { class: "hint", text: "Advantage, entropy and the share of a reward model's score are kept with rl.log_token_values=true." })]),
     element("h2", { text: "The others of its group" }),
     ...found.siblings.map((each) => element("p", {}, element("span", { class: each.solution >= 1 ? "right" : "wrong", text: each.solution >= 1 ? "✓ " : "✗ " }),
       element("button", { class: "link", onclick: () => show(each.id), text: `reward ${number(each.reward)}: ${each.text}` }))),
@@ -119,12 +127,24 @@ function solution(found) {
   return block;
 }
 
-function token(found, text, i, by) {
+// What the log says of each token: values, the value that is coloured fully, what the colours mean, and the unit.
+function tokenColumns(found) {
+  const kept = found.token_values;
+  const all = {
+    "log-probability": { values: found.logprobs.map((value) => -value), shown: found.logprobs, full: 4, unit: "nats", key: "darker where the policy found them less likely" },
+    "reward of the token": { values: found.token_rewards, full: 1, unit: "reward", key: "orange where the token is rewarded, blue where it costs" },
+    "advantage": { values: kept.advantage, full: 2, unit: "advantage", key: "orange where the update made the token likelier, blue where less likely" },
+    "entropy": { values: kept.entropy, full: 1.5, unit: "nats of entropy", key: "darker where the policy had more to choose from" },
+    "reward model": { values: kept.proxy, full: 1, unit: "of the reward model's score", key: "orange where the reward model's score rises with the token, blue where it falls" },
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, column]) => column.values?.length));
+}
+
+function token(columns, text, i, column) {
   const made = element("span", { text });
-  const logprob = found.logprobs[i];
-  const value = by === "log-probability" ? Math.min(1, -logprob / 4) : by === "reward of the token" ? found.token_rewards[i] ?? 0 : 0;
-  made.title = `${number(logprob)} nats${found.token_rewards.length ? `, reward ${number(found.token_rewards[i])}` : ""}`;
-  if (value) made.style.backgroundColor = value > 0 ? `rgba(200, 110, 20, ${0.75 * Math.min(1, value)})` : `rgba(40, 110, 210, ${0.75 * Math.min(1, -value)})`;
+  made.title = Object.values(columns).map((each) => `${number((each.shown ?? each.values)[i])} ${each.unit}`).join(", ");
+  const share = column ? Math.max(-1, Math.min(1, (column.values[i] ?? 0) / column.full)) : 0;
+  if (share) made.style.backgroundColor = share > 0 ? `rgba(200, 110, 20, ${0.75 * share})` : `rgba(40, 110, 210, ${-0.75 * share})`;
   return made;
 }
 

@@ -95,6 +95,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "rl.fixed_staleness": ([RL, "rl={max_staleness: 2, steps: 5}"], "rl.fixed_staleness=false"),
     "rl.checkpoint_every": ([RL], "rl.checkpoint_every=1"),
     "rl.log_rollouts": ([RL], "rl.log_rollouts=false"),
+    "rl.log_token_values": ([RL], "rl.log_token_values=true"),
     "rl.evaluate_every": ([RL], "rl.evaluate_every=0"),
     "preference.annotator": ([RLHF], "preference.annotator=verbose"),
     "preference.num_pairs": ([RLHF], "preference.num_pairs=16"),

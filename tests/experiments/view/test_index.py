@@ -57,7 +57,7 @@ def test_orders_and_pages(index):
 
 def test_a_rollout_is_read_back_from_the_log(index):
     row = index.page(Filters(arm="rl", problem=None, level=1))["rows"][1]
-    facts, group, trajectory = index.rollout(row["id"])
+    facts, group, trajectory, _ = index.rollout(row["id"])
     assert (trajectory.uid, trajectory.reward, group.problem.text) == (row["uid"], row["reward"], "p?")
     assert trajectory.completion.logprobs == (-0.1, -3.0)
     assert len(index.siblings(facts)) == 4

@@ -4,6 +4,7 @@ import pytest
 from browser import Browser, needs_browser, serving
 
 from experiments.view.server import Page, make_app
+from rl.rollouts.log import RolloutLog
 
 pytest.importorskip("uvicorn")
 TOKEN = "secret"
@@ -50,6 +51,36 @@ def test_what_rl_solved_and_rlhf_lost_is_found_by_keyboard(address, tmp_path):
         browser.run("document.getElementById('list').focus()")
         browser.press("ArrowDown")
         browser.wait("document.getElementById('detail').textContent.includes('rlhf, seed 0')")
+        assert browser.errors == []
+
+
+@needs_browser
+def test_tokens_are_coloured_by_what_was_kept_of_them(address, study, tmp_path):
+    log = RolloutLog(study / "seed-0" / "rlhf" / "rollouts")
+    record = log.read(1)
+    log.truncate(1)
+    kept = {row.uid: {"advantage": [1.0, -2.0], "proxy": [0.5, -0.25]} for row in record.groups[0].trajectories}
+    log.write(1, record.groups, token_values=kept)
+    colours = "[...document.querySelectorAll('#detail .tokens span')].map((t) => t.style.backgroundColor)"
+    options = "[...document.querySelectorAll('#detail select option')].map((o) => o.textContent)"
+    with Browser(tmp_path) as browser:
+        browser.look(1024)
+        browser.open(address, until="document.querySelectorAll('.row').length")
+        browser.run("document.getElementById('filters').elements.arm.value = 'rlhf'")
+        browser.run("document.getElementById('filters').elements.step_from.value = '1'")
+        browser.run("document.getElementById('filters').dispatchEvent(new Event('input'))")
+        browser.wait("document.querySelectorAll('.row').length === 8")
+        browser.run("document.getElementById('list').focus()")
+        browser.press("ArrowDown")
+        browser.wait("document.querySelector('#detail select')")
+        assert browser.run(options) == ["log-probability", "advantage", "reward model", "nothing"]
+        browser.run("document.querySelector('#detail select').value = 'advantage'")
+        browser.run("document.querySelector('#detail select').dispatchEvent(new Event('change'))")
+        assert browser.run(colours) == ["rgba(200, 110, 20, 0.376)", "rgba(40, 110, 210, 0.75)"]
+        titles = browser.run("[...document.querySelectorAll('#detail .tokens span')].map((t) => t.title)")
+        assert ", -2 advantage" in titles[1]
+        assert "-0.250 of the reward model" in titles[1]
+        assert "blue where less likely" in browser.run("document.getElementById('detail').textContent")
         assert browser.errors == []
 
 
