@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from experiments.label.pairs import Answers, pairs_of
+from experiments.label.pairs import Answers, logged_step, pairs_of
+from experiments.label.uncertain import kept_order, reward_model_folder, uncertainties
 from experiments.run.errors import UserError
+from rl.preference.labels.comparisons import Pair
 from rl.rollouts.log import DamagedLogError, RolloutLog
+
+
+class Choose(StrEnum):
+    """In which order pairs are asked."""
+
+    RANDOM = "random"
+    UNCERTAIN = "uncertain"
 
 
 def label(
@@ -20,6 +31,10 @@ def label(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the study.")] = 0,
     step: Annotated[int | None, typer.Option(min=0, help="Step of the rollouts; default: the last.")] = None,
     num: Annotated[int, typer.Option("--pairs", "-n", min=1, help="How many pairs at most.")] = 300,
+    choose: Annotated[
+        Choose,
+        typer.Option(help="uncertain: first the pairs that the study's reward model is least sure of."),
+    ] = Choose.RANDOM,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of 127.0.0.1; 0: any that is free.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the answers; default: STUDY/labels.")
@@ -38,7 +53,11 @@ def label(
         raise UserError(f"{log.folder} holds no rollouts; {_with_rollouts(study)}")
     folder = output or study / "labels"
     try:
-        pairs = pairs_of(log, step, num=num, seed=seed)
+        step = logged_step(log, step)
+        if choose is Choose.UNCERTAIN:
+            pairs = _uncertain_first(pairs_of(log, step, num=None, seed=seed), study, arm, seed, step, folder)[:num]
+        else:
+            pairs = pairs_of(log, step, num=num, seed=seed)
         answers = Answers(folder, annotator, pairs)
     except (ValueError, DamagedLogError) as error:
         raise UserError(str(error)) from error
@@ -52,6 +71,18 @@ def label(
         serve(LabelPage(answers, _others(folder, answers)), port=port, say=print)
     except OSError as error:
         raise UserError(f"port {port}: {error.strerror}; choose another --port, or 0 for any") from error
+
+
+def _uncertain_first(pairs: Sequence[Pair], study: Path, arm: str, seed: int, step: int, folder: Path) -> list[Pair]:
+    """All pairs, those first of which the reward model is least sure; the folder of the answers keeps the order."""
+    model = reward_model_folder(study, arm, seed)
+
+    def value(asked: Sequence[Pair]) -> list[float]:
+        from rl.preference.models.reward_model import load_reward  # trl
+
+        return uncertainties(load_reward(model), asked)
+
+    return kept_order(folder / f"uncertain-{arm.replace('/', '-')}-seed-{seed}-step-{step}.json", pairs, value)
 
 
 def _with_rollouts(study: Path) -> str:

@@ -26,16 +26,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 MAX_REASON = 2000  # characters
 
 
-def pairs_of(log: RolloutLog, step: int | None, *, num: int, seed: int) -> list[Pair]:
-    """At most `num` pairs of different texts from a step's rollouts: one of every problem, then a second, and so on.
+def logged_step(log: RolloutLog, step: int | None) -> int:
+    """The step itself, or the last one that was logged.
 
-    Equal seeds give equal pairs in an equal order, so several annotators answer the same ones; which completion is
-    shown first is drawn, so that a habit of choosing the left one rewards nothing.
-
-    Args:
-        step: None: the last one that was logged.
     Raises:
-        ValueError: nothing was logged, not that step, or the step holds no two different texts of a problem.
+        ValueError: nothing was logged, or not that step.
     """
     steps = log.steps()
     if not steps:
@@ -43,6 +38,22 @@ def pairs_of(log: RolloutLog, step: int | None, *, num: int, seed: int) -> list[
     chosen = steps[-1] if step is None else step
     if chosen not in steps:
         raise ValueError(f"step {chosen} of {log.folder} was not logged; there are {steps[0]} to {steps[-1]}")
+    return chosen
+
+
+def pairs_of(log: RolloutLog, step: int | None, *, num: int | None, seed: int) -> list[Pair]:
+    """At most `num` pairs of different texts from a step's rollouts: one of every problem, then a second, and so on.
+
+    Equal seeds give equal pairs in an equal order, so several annotators answer the same ones; which completion is
+    shown first is drawn, so that a habit of choosing the left one rewards nothing.
+
+    Args:
+        step: None: the last one that was logged.
+        num: None: all.
+    Raises:
+        ValueError: nothing was logged, not that step, or the step holds no two different texts of a problem.
+    """
+    chosen = logged_step(log, step)
     groups: Sequence[Group] = log.read(chosen).groups
     rng = random.Random(seed)
     columns = [different_pairs(group, rng) for group in groups]
