@@ -80,5 +80,8 @@ def _nesting(text: str) -> int:
     """How deep lists and objects lie within each other; 0 where there are too few brackets to go too deep."""
     if text.count("[") + text.count("{") <= MAX_NESTING:
         return 0
-    brackets = NO_BRACKET.sub("", STRING.sub("", text))
-    return max(accumulate(1 if sign in "[{" else -1 for sign in brackets), default=0)
+    brackets = NO_BRACKET.sub("", STRING.sub("", text)).replace("{", "[").replace("}", "]")
+    depth = 0
+    while depth <= MAX_NESTING and (without := brackets.replace("[]", "")) != brackets:  # the innermost ones
+        brackets, depth = without, depth + 1
+    return depth + max(accumulate(1 if sign == "[" else -1 for sign in brackets), default=0)  # what has no partner

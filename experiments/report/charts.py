@@ -20,6 +20,7 @@ from experiments.report.drawing import (
     band,
     chart,
     legend,
+    legend_of,
     make_axes,
 )
 from experiments.results.read import START, StudyResults
@@ -118,7 +119,7 @@ def _step_sizes(figures: Mapping[str, Any]) -> Chart | None:
     panels[0].set_ylabel("share of solution steps")
     handles, labels = panels[0].get_legend_handles_labels()
     areas = [(handle, _size_name(text)) for handle, text in zip(handles, labels) if text in SIZE_COLOURS]
-    figure.legend(*zip(*areas), loc="outside upper center", ncols=5, fontsize=9)
+    legend_of(figure, *zip(*areas))
     return chart(figure, "Share of solution steps by their size")
 
 

@@ -19,14 +19,16 @@ from experiments.report.drawing import (
 )
 from experiments.results.statistics.intervals import wilson
 
+KL_LABEL = "KL from the start (nats per completion)"
+
 
 def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart | None:
     """Gold and the proxy on validation problems while the proxy is maximised, over steps and over distance."""
     if not any(s["step"] for name in figures["proxy_arms"] for s in figures["fidelity"][name].values()):
         return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
-    for axes, x, label in zip(panels, ("step", "kl"), ("training step", "KL from the start (nats per completion)")):
-        right = axes.twinx()
+    rights = [axes.twinx() for axes in panels]
+    for axes, right, x, label in zip(panels, rights, ("step", "kl"), ("training step", KL_LABEL)):
         right.spines["right"].set_visible(True)
         right.grid(False)
         for name in figures["proxy_arms"]:
@@ -39,8 +41,10 @@ def proxy_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Chart
             band(right, seeds, x, "proxy", colours[name], f"{name}: proxy", style=":", is_spread_shown=False)
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)
-        axes.set_ylabel("gold: verified share (solid)")
-        right.set_ylabel("proxy (dotted, s.d. of the start)")
+        kinds = ("solid", "dotted") if x == "step" else ("filled", "hollow")
+        axes.set_ylabel(f"gold: verified share ({kinds[0]})")
+        right.set_ylabel(f"proxy ({kinds[1]}, s.d. of the start)")
+    legend(figure, panels[0], rights[0])
     return chart(figure, "Verified share and proxy")
 
 
@@ -82,7 +86,7 @@ def fidelity_chart(figures: Mapping[str, Any], colours: Mapping[str, str]) -> Ch
     if not shown:
         return None
     figure, panels = make_axes(2, "over training", "over distance from the start")
-    for axes, x, label in zip(panels, ("step", "kl"), ("training step", "KL from the start (nats per completion)")):
+    for axes, x, label in zip(panels, ("step", "kl"), ("training step", KL_LABEL)):
         axes.axhline(0.5, color=GUESS_COLOUR, linewidth=1)
         for (name, seeds), shade in zip(shown.items(), cycle((HUMAN_COLOUR, START_COLOUR, GUESS_COLOUR))):
             band(axes, seeds, x, "gold", colours[name], f"{name}: as gold")

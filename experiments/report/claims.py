@@ -12,7 +12,7 @@ counted in the correction all the same, as if it had always been claimed: lookin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,14 @@ import numpy as np
 
 from experiments.config.arms.kinds import RlArm
 from experiments.config.arms.rewards import PROXY
+from experiments.config.sections import Component
 from experiments.results.policy import PolicyResults
 from experiments.results.read import START, StudyResults, span
 from experiments.results.statistics.intervals import Difference, Interval, paired_difference
 from experiments.results.statistics.significance import holm
 from experiments.results.statistics.spread import ALPHA
 from experiments.run.evaluations import BEST_BY_VERIFIER
+from verifiers.parts import is_own
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,24 @@ def _least_held(results: StudyResults) -> list[str]:
 
     Of arms that KL holds alike none is: the coefficient alone does not say what is little.
     """
-    from rl.algorithms import ALGORITHMS, make  # torch
-
     held: dict[str, float] = {}
     for name, arm in results.experiment.arms.items():  # of the config, also where an arm is not done yet
         component = arm.rl_over(results.experiment).algorithm
-        if isinstance(arm, RlArm) and arm.reward.name == PROXY and component.name in ALGORITHMS:
-            held[name] = getattr(make(component.name, **component.settings), "beta", 0.0)
+        if isinstance(arm, RlArm) and arm.reward.name == PROXY and (beta := _kl_coefficient(component)) is not None:
+            held[name] = beta
     return [name for name, beta in held.items() if beta == 0 or beta == min(held.values()) < max(held.values())]
+
+
+def _kl_coefficient(algorithm: Component) -> float | None:
+    """Of one of this project's algorithms; None for others. Torch is loaded only where the config leaves it open."""
+    kl = algorithm.settings.get("kl")
+    if isinstance(kl, Mapping) and "beta" in kl and not is_own("algorithm", algorithm.name, ()):
+        return float(kl["beta"])
+    from rl.algorithms import ALGORITHMS, make  # torch
+
+    if algorithm.name not in ALGORITHMS:
+        return None
+    return float(getattr(make(algorithm.name, **algorithm.settings), "beta", 0.0))
 
 
 def _hump_claim(results: StudyResults, name: str, *, is_foretold: bool) -> Claim:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from experiments.report.layout import HEIGHT, LEGEND_SIZE, SIZE, TITLE_SIZE, WIDTH, columns_of, place
 from experiments.report.live import live_data
 
 COLOURS = (
@@ -35,12 +37,12 @@ PAGE_COLOURS = {  # of the charts -> variables of the page, which has them for l
 }
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
+    "font.size": SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#9ca3af",
     "axes.labelcolor": "#374151",
-    "axes.titlesize": 10.5,
+    "axes.titlesize": TITLE_SIZE,
     "axes.titlelocation": "left",
     "axes.grid": True,
     "grid.color": "#eceef1",
@@ -59,7 +61,7 @@ STYLE: dict[Any, Any] = {
 
 def make_axes(count: int, *titles: str) -> tuple[Figure, list[Axes]]:
     """A figure of the report's width with `count` panels side by side."""
-    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, HEIGHT))
     panels = figure.subplots(1, count, squeeze=False)[0]
     for axes, title in zip(panels, titles):
         axes.set_title(title)
@@ -112,11 +114,17 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
     return np.asarray((sums[ends] - sums[begins]) / (ends - begins))
 
 
-def legend(figure: Figure, axes: Axes) -> None:
-    """One legend above all panels."""
-    named = [(line, label) for line, label in zip(*axes.get_legend_handles_labels()) if not label.endswith(ANSWERS)]
-    handles, labels = zip(*named)
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(6, len(labels)), fontsize=9)
+def legend(figure: Figure, *panels: Axes) -> None:
+    """One legend above all panels, of the lines of these; of equal names the first."""
+    found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels())]
+    named = {label: line for line, label in reversed(found) if not label.endswith(ANSWERS)}
+    labels = [label for label in dict.fromkeys(label for _, label in found) if label in named]
+    legend_of(figure, [named[label] for label in labels], labels)
+
+
+def legend_of(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """A legend above all panels, in as many columns as fit."""
+    figure.legend(handles, labels, loc="upper center", ncols=columns_of(labels), fontsize=LEGEND_SIZE)
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ def chart(figure: Figure, name: str) -> Chart:
     Args:
         name: what the chart is about, the beginning of its sentence.
     """
+    place(figure)
     buffer = io.StringIO()
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -164,8 +173,10 @@ def chart(figure: Figure, name: str) -> Chart:
 
 def _points(figure: Figure) -> Iterator[tuple[str, str, float, float]]:
     """Every point of every named line, with the title and measure of its panel."""
-    for axes in figure.axes:
-        title, measure = axes.get_title(loc="left"), axes.get_ylabel()
+    titles: dict[object, str] = {}
+    for axes in figure.axes:  # a second measure on the right is of the panel that it shares
+        title = titles.setdefault(axes.get_subplotspec(), axes.get_title(loc="left"))
+        measure = axes.get_ylabel()
         panel = ": ".join(part for part in (title, measure) if part)
         for line in axes.get_lines():
             label = str(line.get_label())

@@ -278,7 +278,8 @@ def held_out_curve(results: StudyResults, arm: str) -> dict[str, Any]:
 def phase_means(results: StudyResults, arm: str) -> dict[str, float]:
     """Mean over the steps of an arm: wall seconds by phase, speeds, idle workers; empty without a training loop."""
     rows = [row for seed in results.seeds for row in results.metrics(arm, seed) if "time/step_seconds" in row]
-    names = sorted({name for row in rows for name in row if name.startswith(("time/", "speed/", "workers/"))})
+    every: set[str] = set().union(*rows)
+    names = sorted(name for name in every if name.startswith(("time/", "speed/", "workers/")))
     means = {}
     for name in names:
         values = [row[name] for row in rows if row.get(name) is not None]

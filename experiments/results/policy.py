@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from experiments.results.statistics.intervals import Difference, Interval, mean_
 from rl.functional.estimators import pass_at_k
 
 Levels = int | Sequence[int] | None  # which problems of an evaluation: one level, several, or all
+_chance = lru_cache(maxsize=65536)(pass_at_k)  # a study has few different counts and asks for each thousands of times
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class PolicyResults:
     name: str
     folders: tuple[Path, ...]
     evaluations: tuple[dict[str, Any], ...]
+    _tables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict, repr=False, compare=False)  # made once
 
     @property
     def has_greedy(self) -> bool:
@@ -61,12 +64,17 @@ class PolicyResults:
 
     def rows(self, levels: Levels = None) -> list[list[dict[str, Any]]]:
         """For each seed the rows of the problems of these levels, in order."""
-        wanted = None if levels is None else {levels} if isinstance(levels, int) else set(levels)
+        wanted = _wanted(levels)
         return [[r for r in e["rows"] if wanted is None or r["level"] in wanted] for e in self.evaluations]
+
+    @cached_property
+    def _all_strata(self) -> list[int]:
+        return [row["level"] for row in self.evaluations[0]["rows"]]
 
     def strata(self, levels: Levels = None) -> list[int]:
         """[problems]: the level of each problem of these levels."""
-        return [row["level"] for row in self.rows(levels)[0]]
+        wanted = _wanted(levels)
+        return [level for level in self._all_strata if wanted is None or level in wanted]
 
     def values(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> np.ndarray:
         """[seeds, problems] of the share of right completions (sampled) or 0/1 (greedy).
@@ -80,7 +88,12 @@ class PolicyResults:
             """The figure of one problem."""
             return float(row[f"greedy_{of}"]) if kind == "greedy" else row[f"c_{of}"] / row["n"]
 
-        return np.array([[value(row) for row in rows] for rows in self.rows(levels)])
+        if (kind, of) not in self._tables:
+            self._tables[kind, of] = np.array([[value(row) for row in rows] for rows in self.rows()])
+        table, wanted = self._tables[kind, of], _wanted(levels)
+        if wanted is None:
+            return table.copy()
+        return table[:, [level in wanted for level in self._all_strata]].copy(order="C")
 
     def interval(self, kind: str = "sampled", of: str = "solution", levels: Levels = None) -> Interval:
         """Mean over levels of the mean over seeds and problems, with its 95 % interval."""
@@ -97,9 +110,8 @@ class PolicyResults:
 
     def pass_at(self, k: int, of: str = "solution", levels: Levels = None) -> float:
         """Unbiased pass@k: the mean of the levels' means over problems and seeds."""
-        rows = self.rows(levels)
-        values = [np.mean([float(pass_at_k(r["n"], r[f"c_{of}"], k)) for r in same]) for same in zip(*rows)]
-        return mean_over_levels(np.array(values), self.strata(levels))
+        chances = [[_chance(r["n"], r[f"c_{of}"], k) for r in same] for same in zip(*self.rows(levels))]
+        return mean_over_levels(np.array(chances).mean(1), self.strata(levels))
 
     def step_sizes(self, levels: Levels = None) -> dict[int, int]:
         """How many steps of the sampled solutions carried out 1, 2, ... operations (0: malformed)."""
@@ -108,6 +120,10 @@ class PolicyResults:
             for size, count in row.get("step_sizes", {}).items():
                 found[int(size)] = found.get(int(size), 0) + count
         return dict(sorted(found.items()))
+
+
+def _wanted(levels: Levels) -> set[int] | None:
+    return None if levels is None else {levels} if isinstance(levels, int) else set(levels)
 
 
 def mean_over_levels(values: np.ndarray, strata: Sequence[int]) -> float:

@@ -83,16 +83,19 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
     c, d = 1.0, 1 - (a + b) * x / (a + 1)
     d = 1 / (d if abs(d) > TINY else TINY)
     value = d
-    for m in range(1, MAX_TERMS):
-        for term in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 + term * d
-            d = 1 / (d if abs(d) > TINY else TINY)
-            c = 1 + term / c
-            c = c if abs(c) > TINY else TINY
-            value *= d * c
-        if abs(d * c - 1) < PRECISION:
+    for m in range(1, MAX_TERMS):  # written out term by term: a report asks for thousands of quantiles
+        at = a + 2 * m
+        term = m * (b - m) * x / ((at - 1) * at)
+        d, c = 1 + term * d, 1 + term / c
+        d = 1 / (TINY if -TINY <= d <= TINY else d)
+        c = TINY if -TINY <= c <= TINY else c
+        value *= d * c
+        term = -(a + m) * (a + b + m) * x / (at * (at + 1))
+        d, c = 1 + term * d, 1 + term / c
+        d = 1 / (TINY if -TINY <= d <= TINY else d)
+        c = TINY if -TINY <= c <= TINY else c
+        change = d * c
+        value *= change
+        if -PRECISION < change - 1 < PRECISION:
             return value
     raise ArithmeticError(f"the continued fraction of I_x({a}, {b}) did not converge at x = {x}")

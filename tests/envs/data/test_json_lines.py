@@ -59,6 +59,18 @@ def test_nesting_counts_brackets_outside_of_strings():
     assert parse_json(json.dumps(['["{' * 200, '\\"[' * 200])) == ['["{' * 200, '\\"[' * 200]
 
 
+@given(st.integers(0, 2 * MAX_NESTING), st.integers(0, 2 * MAX_NESTING), st.integers(0, 150))
+def test_nesting_is_refused_at_the_same_depth_whatever_lies_beside_it(lists, objects, beside):
+    """Depths are known from how the text is made; more than a hundred brackets have it looked at."""
+    deep = "[" * lists + '{"a": ' * objects + "1" + "}" * objects + "]" * lists
+    text = "[" + "[{}], " * beside + deep + ", []" * beside + "]"
+    if 1 + max(lists + objects, 2 if beside else 0) <= MAX_NESTING:
+        assert json.dumps(parse_json(text)) == text
+    else:
+        with pytest.raises(ValueError, match="nested too deeply"):
+            parse_json(text)
+
+
 @given(VALUES)
 def test_what_json_writes_is_read_back(value):
     assert parse_json(json.dumps(value)) == value

@@ -1,11 +1,12 @@
 """What a report claims about studies whose truth is known."""
 
 import json
+import sys
 
 import pytest
 from made_studies import add_proxy, make_study
 
-from experiments.report.claims import study_claims
+from experiments.report.claims import _least_held, study_claims
 from experiments.report.figures import label_report
 from experiments.results.read import load_study
 
@@ -144,6 +145,19 @@ def test_the_least_held_of_several_arms_is_foretold_to_be_over_optimised(tmp_pat
     claims = claims_of(study)
     assert the(claims, "loose rises, peaks")["verdict"] == "not held"
     assert the(claims, "rlhf was not seen")["verdict"] == "not claimed"
+
+
+def test_a_coefficient_that_the_config_gives_is_read_without_torch_and_a_default_with_it(tmp_path, monkeypatch):
+    held, left_open = (
+        load_study(make_study(tmp_path / name, {"sft": START, "rlhf": RISEN}, overrides=[setting]))
+        for name, setting in (("held", HELD), ("open", "arms.rlhf.rl.algorithm=grpo"))
+    )
+    monkeypatch.setitem(sys.modules, "rl.algorithms", None)  # an import of it fails
+    assert _least_held(held) == []
+    with pytest.raises(ImportError):
+        _least_held(left_open)
+    monkeypatch.undo()
+    assert _least_held(left_open) == ["rlhf"]  # grpo holds nothing by itself
 
 
 def test_rl_must_beat_rlhf_where_it_was_best_too(tmp_path):
