@@ -23,7 +23,7 @@ from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE, UserError, with_
 from experiments.run.terminal import printable
 from experiments.supervision import supervise_own_code
 from rl.learning.files import ADVICE, disk_advice
-from verifiers import plugins
+from verifiers import neighbours, plugins
 from verifiers.watching import ENDED, has_begun, own_part_of, tell_phase
 
 VERBS = {  # verb -> where it is, and what the list of verbs says of it
@@ -188,6 +188,7 @@ def main() -> None:
 
 def _run() -> None:
     supervise_own_code()
+    neighbours.make_importable(Path.cwd())  # `module:attribute` may stand there, for `beyond` as for `python -m`
     try:
         _check_packages()
         app()

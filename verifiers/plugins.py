@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from verifiers.neighbours import check_neighbours, make_importable
 from verifiers.watching import FILE_MODULE_PREFIX, LOADING_PATIENCE, running
 
 ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
@@ -107,10 +108,12 @@ def load_module(location: str) -> ModuleType:
 def load_file(path: str | Path) -> ModuleType:
     """The module in a Python file, loaded once per process; a module that fails to load leaves nothing behind.
 
+    It may import from the files beside it.
+
     Raises:
         ValueError: it is not trusted.
         FileNotFoundError: there is no such file.
-        ImportError: it cannot be loaded as a module.
+        ImportError: it cannot be loaded as a module, or imports another in place of one beside it.
     """
     check_trusted(str(path))
     file = Path(path).expanduser().resolve()
@@ -124,8 +127,10 @@ def load_file(path: str | Path) -> ModuleType:
         raise ImportError(f"{file} cannot be loaded as a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: dataclasses and pickle look their module up here
+    make_importable(file.parent)
     try:
         spec.loader.exec_module(module)
+        check_neighbours(file, OURS)
     except BaseException:  # whatever the user's file raised: half a module must not stay
         del sys.modules[name]
         raise

@@ -6,7 +6,6 @@ beside them. Libraries and this project are told by their versions (provenance.j
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import re
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from verifiers.neighbours import imported_names
 from verifiers.parts import KINDS, entry_point
 from verifiers.plugins import OURS
 
@@ -86,15 +86,7 @@ def _follow(file: Path, found: dict[Path, None]) -> None:
     if file in found or not file.is_file() or file.suffix != ".py":
         return
     found[file] = None
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return  # told by whoever loads it
-    for node in ast.walk(tree):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-        for name in names:
-            beside = file.parent / name.partition(".")[0]
-            for near in (beside.with_suffix(".py"), *(sorted(beside.rglob("*.py")) if beside.is_dir() else ())):
-                _follow(near, found)
+    for name in imported_names(file.read_bytes()):
+        beside = file.parent / name.partition(".")[0]
+        for near in (beside.with_suffix(".py"), *(sorted(beside.rglob("*.py")) if beside.is_dir() else ())):
+            _follow(near, found)

@@ -188,7 +188,8 @@ def start_executor(shared: Shared) -> None:
     """Starts a local Ray in the background, so that it is up when the first rollouts are wanted, or joins a cluster.
 
     Raises:
-        UserError: no cluster answers, or the files that the config names are too large to travel.
+        UserError: no cluster answers, it has no room for the workers, or the files that the config names are too large
+            to travel.
     """
     if shared.workers.executor != "ray":
         return
@@ -205,23 +206,49 @@ def start_executor(shared: Shared) -> None:
     threading.Thread(target=start, name="start-ray", daemon=True).start()
 
 
-def join_cluster(shared: Shared) -> None:
+def join_cluster(shared: Shared, *, seeds: int = 0) -> None:
     """Joins the cluster that the config or RAY_ADDRESS names, with the files that the environment's settings name.
 
+    Args:
+        seeds: of a study that run there at a time; 0: this process has the workers.
     Raises:
-        UserError: no cluster answers, or the files are too large to travel.
+        UserError: no cluster answers, it has no room for the workers, or the files are too large to travel.
     """
     files = None
     try:
         files = gather(shared.env)
         start_ray(shared.workers.address, files=files)
+        _check_room(shared, seeds)
     except ConnectionError as error:
         raise UserError(f"workers.address: {error}") from error
+    except NoRoomError as error:
+        raise UserError(f"workers: {error}") from error
     except ValueError as error:
         raise UserError(str(error)) from error
     finally:
         if files is not None:
             shutil.rmtree(files)  # Ray has its own copy now
+
+
+def _check_room(shared: Shared, seeds: int) -> None:
+    """Looks for the room that workers will ask for once the first policy is there, which may be hours later."""
+    from rl.workers.nodes.placement import Demand, check_room, check_room_for_seeds  # ray
+
+    section = shared.workers
+    cpus = float(section.threads) if section.cpus is None else section.cpus
+    demand = Demand(cpus, section.gpus, section.resources, section.placement)
+    if seeds == 0:
+        check_room(demand, section.num)
+        return
+    num = section.num if section.executor == "ray" else 0
+    check_room_for_seeds(seed_demand(shared), seeds, demand, num)
+
+
+def seed_demand(shared: Shared) -> Any:
+    """What a seed that runs on a cluster asks for, as a `rl.workers.nodes.placement.Demand`."""
+    from rl.workers.nodes.placement import Demand  # ray
+
+    return Demand(float(shared.threads), 1.0 if shared.policy.device.startswith("cuda") else 0.0)
 
 
 def stop_executor(shared: Shared) -> None:

@@ -113,7 +113,7 @@ class Study:
             self.display.begin(job.label)
             return start_job(job)
 
-        start_job = launcher(self.experiment)
+        start_job = launcher(self.experiment, min(self.parallel, len(seeds)))
         try:
             run_jobs(jobs, self.parallel, start, self.stop, on_rows=note)
         finally:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from experiments.config.experiment import Experiment
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop
-from experiments.stages.serving import join_cluster
+from experiments.stages.serving import join_cluster, seed_demand
 from experiments.study.endings import StudyInterrupted
 from experiments.study.parallel.jobs import Job, Rows, outcome
 from experiments.study.parallel.watcher import note_of, read_note, watched_from_beside
@@ -118,8 +118,8 @@ class JobOnCluster:
         from rl.workers.nodes.tasks import ClusterTask  # ray
 
         self.job = job
-        gpus = 1.0 if experiment.policy.device.startswith("cuda") else 0.0
-        self._task = ClusterTask(_outcome_on_cluster, job, cpus=float(experiment.threads), gpus=gpus)
+        asks = seed_demand(experiment)
+        self._task = ClusterTask(_outcome_on_cluster, job, cpus=asks.cpus, gpus=asks.gpus)
 
     def outcome(self) -> Mapping[str, Any] | None:
         """Its outcome, or that its process or machine was lost."""
@@ -144,15 +144,17 @@ def _outcome_on_cluster(job: Job, stop: Stop) -> dict[str, Any]:
         return outcome(job, stop, owns_executor=False)
 
 
-def launcher(experiment: Experiment) -> Callable[[Job], Running]:
+def launcher(experiment: Experiment, num: int) -> Callable[[Job], Running]:
     """What starts jobs: on the cluster that the config or RAY_ADDRESS names, else on this machine.
 
+    Args:
+        num: jobs at a time.
     Raises:
-        UserError: no cluster answers, or the files that the config names are too large to travel.
+        UserError: no cluster answers, it has no room, or the files that the config names are too large to travel.
     """
     if cluster_address(experiment.workers.address) is None:
         return lambda job: JobProcess(job, Path(job.folder) / f"seed-{job.seed}.log")
-    join_cluster(experiment)
+    join_cluster(experiment, seeds=num)
     return lambda job: JobOnCluster(job, experiment)
 
 

@@ -72,7 +72,8 @@ class Reservation:
         self.group = placement_group([demand.bundle] * num, strategy="SPREAD", **extra)
         if not self.group.wait(room_seconds):
             self.release()
-            raise NoRoomError(no_room(demand, num, room_seconds))
+            asked = f"{num} workers with {_amounts(demand.bundle)} each"
+            raise NoRoomError(no_room(asked, demand, room_seconds))
 
     def options(self, index: int) -> dict[str, Any]:
         """Options of the actor that gets a worker's bundle, in all its lives."""
@@ -94,8 +95,52 @@ def actor_resources(demand: Demand) -> dict[str, Any]:
     return {**found, "resources": custom} if custom else found
 
 
-def no_room(demand: Demand, num: int, seconds: float) -> str:
-    """What was asked for, and what there is."""
+def check_room(demand: Demand, num: int, *, room_seconds: float = ROOM_SECONDS) -> None:
+    """Reserves room for the workers and gives it back: what is asked for in vain is known before anything is trained.
+
+    Raises:
+        NoRoomError: as `Reservation`.
+    """
+    Reservation(demand, num, room_seconds=room_seconds).release()
+
+
+def check_room_for_seeds(
+    seed: Demand, num_seeds: int, workers: Demand, num: int, *, room_seconds: float = ROOM_SECONDS
+) -> None:
+    """The same for seeds that run on the cluster at a time, each with workers of its own: without room for a seed's
+    workers beside all seeds, each would wait for what the others hold.
+
+    Args:
+        num: workers of each seed.
+    Raises:
+        NoRoomError: as `Reservation`.
+    """
+    largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    of_a_seed = Counter({**seed.bundle, "CPU": min(seed.cpus, largest)})  # as `rl.workers.nodes.tasks.ClusterTask`
+    of_workers = [workers.bundle] * num if workers.bundle else []
+    if workers.placement == "colocated":  # with their seed, wherever that is
+        for bundle in of_workers:
+            of_a_seed.update(bundle)
+        of_workers = []
+    group = placement_group([dict(of_a_seed), *of_workers] * num_seeds, strategy="SPREAD")
+    found = group.wait(room_seconds)
+    remove_placement_group(group)
+    if not found:
+        asked = (
+            f"{num_seeds} seeds at a time with {_amounts(seed.bundle)} each, and {num} workers with "
+            f"{_amounts(workers.bundle)} each for every seed"
+        )
+        raise NoRoomError(no_room(asked, Demand(seed.cpus, workers.gpus, workers.custom), room_seconds, "--parallel, "))
+
+
+def no_room(asked: str, demand: Demand, seconds: float, also: str = "") -> str:
+    """What was asked for, and what there is.
+
+    Args:
+        asked: in words.
+        demand: which amounts of which nodes are told.
+        also: settings that could ask for less, besides those of workers.
+    """
     own = ray.get_runtime_context().get_node_id()
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if demand.placement != "any":
@@ -105,9 +150,9 @@ def no_room(demand: Demand, num: int, seconds: float) -> str:
         have.update({name: node["Resources"].get(name, 0.0) for name in demand.bundle})
     where = {"any": "of the cluster", "colocated": "of the learner's machine", "apart": "beside the learner's machine"}
     return (
-        f"no room within {seconds:.0f} s for {num} workers with {_amounts(demand.bundle)} each: the {len(nodes)} "
+        f"no room within {seconds:.0f} s for {asked}: the {len(nodes)} "
         f"node(s) {where[demand.placement]} have {_amounts(have)} in all, others' work included; "
-        "ask for less (workers.cpus, gpus, resources, num), or add nodes"
+        f"ask for less ({also}workers.cpus, gpus, resources, num), or add nodes"
     )
 
 

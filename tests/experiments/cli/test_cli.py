@@ -1,10 +1,13 @@
 """The command line as a new user meets it."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import experiments
 from experiments.__main__ import VERBS, load_verb
 
 
@@ -102,3 +105,27 @@ def test_too_little_memory_for_a_library_is_a_sentence():
     assert done.returncode == 3
     assert done.stderr.startswith("error: out of memory")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["mine:mine", "mine.py:mine", "package/mine.py:mine", "package.mine:mine"])
+def test_the_installed_command_finds_modules_of_the_current_folder_and_files_beside_files(tmp_path, name):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/beyond").write_text("from experiments.__main__ import main\nmain()\n")
+    for folder in (tmp_path, tmp_path / "package"):
+        folder.mkdir(exist_ok=True)
+        (folder / "beside.py").write_text("MOST = 9\n")
+        (folder / "mine.py").write_text(
+            "from envs import Problem, environment\n"
+            f"from {'package.' if name.startswith('package.m') else ''}beside import MOST\n\n\n"
+            "@environment('mine', levels=(1,), verify='numeric')\n"
+            "def mine(rng, level):\n"
+            '    """Numbers."""\n'
+            "    return Problem(f'Say {(n := rng.randrange(MOST))}.', str(n))\n"
+        )
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "bin/beyond"), "env", "show", name, "-n", "1"],
+        **{"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120},
+        env={**os.environ, "PYTHONPATH": str(Path(experiments.__file__).parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Say " in done.stdout

@@ -140,3 +140,29 @@ def test_an_environment_in_a_file_travels_with_its_data(cluster, worker_spec):
 def test_paths_below_the_current_folder_become_relative(tmp_path):
     spec = EnvSpec(f"{tmp_path}/own.py:Env", {"files": [f"{tmp_path}/a.jsonl", "/elsewhere/b.jsonl"], "size": 3})
     assert relative(spec, tmp_path) == EnvSpec("own.py:Env", {"files": ["a.jsonl", "/elsewhere/b.jsonl"], "size": 3})
+
+
+def test_room_is_looked_for_before_anything_is_trained_and_given_back(cluster):
+    from rl.workers.nodes.placement import Demand, check_room, check_room_for_seeds
+
+    for _ in range(2):  # of 6 CPUs; what was not given back would be missing the second time
+        check_room(Demand(1), 6)
+        check_room_for_seeds(Demand(1), 2, Demand(1), 2)
+        check_room_for_seeds(Demand(1), 3, Demand(1, placement="colocated"), 1)
+    for beside in ("any", "colocated"):  # two seeds alone would fit, and wait for ever for their workers
+        with pytest.raises(NoRoomError, match=r"2 seeds at a time with 1 CPU each, and 3 workers with 1 CPU each .*--p"):
+            check_room_for_seeds(Demand(1), 2, Demand(1, placement=beside), 3, room_seconds=0.5)
+    with pytest.raises(NoRoomError, match="7 workers"):
+        check_room(Demand(1), 7, room_seconds=0.5)
+
+
+def test_a_config_without_room_is_refused_when_the_cluster_is_joined(cluster, monkeypatch):
+    from experiments.config.loading import load_experiment
+    from experiments.run.errors import UserError
+    from experiments.stages.serving import join_cluster
+    from rl.workers.nodes import placement
+
+    monkeypatch.setattr(placement.check_room, "__kwdefaults__", {"room_seconds": 0.5})
+    experiment = load_experiment(["smoke"], ["workers.executor=ray", "workers.num=7"])
+    with pytest.raises(UserError, match="workers: no room within .* 7 workers with 1 CPU each"):
+        join_cluster(experiment)
