@@ -19,7 +19,7 @@ def make_importable(folder: Path) -> None:
 
 
 def imported_names(source: bytes) -> Iterator[str]:
-    """Dotted names of the modules that a file imports, anywhere in it; of `from . import x`, x. None where it is no Python."""
+    """Dotted names of the modules that a file imports, anywhere in it; of `from . import x`, x; none of no Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

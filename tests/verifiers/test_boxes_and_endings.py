@@ -40,6 +40,8 @@ TURN_ENDS = [
     "\n\nAufgabe: 9*11.\n{w}", "\n\nЗадача: 9*11.\n{w}", "\n\n問題：9*11\n{w}", "\n\nNext question: 9*11?\n{w}",
     "<|END_OF_TURN_TOKEN|>{w}", "[|endofturn|]\n[|user|]9*11 {w}", "<turn|>\n<|turn>user\n9*11 {w}", "<|role_end|>{w}",
     "\n\n---\n\nQuestion: 9*11\n{w}", "\n\nExercise 4: 9*11\n{w}", "\n\nTask: 9*11\n{w}",
+    "\nuser\nEvaluate 9*11.\nassistant\n{w}", "\n[Question] 9*11\n{w}", "\n2. Question: 9*11\n{w}",
+    "\nInput: 9*11\nOutput: {w}", "\n\nPrompt: 9*11\n{w}", "\n\nExample 2: 9*11\n{w}",
 ]  # fmt: skip
 REASONING = [
     ("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>"), ("<Thought>", "</Thought>"),
@@ -52,6 +54,7 @@ REASONING = [
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ("analysis", "assistantfinal"), ("<think id='1'>", "</think>"), ("## Thinking\n\n", "\n\n## Final Response\n\n"),
     ("Here is my thought process:\n", "\nHere is my response:\n"), ("<chain_of_thought>", "</chain_of_thought>"),
+    ("<|reasoning_start|>", "<|reasoning_end|>"), ("<|begin_thought|>", "<|end_thought|>"),
 ]  # fmt: skip
 
 
@@ -78,6 +81,12 @@ def test_the_last_box_counts_whatever_its_command(box: str, verifier: SymbolicVe
 def test_an_empty_last_box_pays_nothing(filling: str, verifier: SymbolicVerifier) -> None:
     response = f"First \\boxed{{7}}. In the end \\boxed{{{filling}}}"
     assert verifier.verify(response, "7").outcome is Outcome.NO_ANSWER
+
+
+@BOTH
+@pytest.mark.parametrize("end", [r"\boxed", r"\boxed ", "$\\fbox", r"\boxed{", r"\fbox{8"])
+def test_a_last_box_that_was_cut_off_pays_nothing(end: str, verifier: SymbolicVerifier) -> None:
+    assert verifier.verify(f"First \\boxed{{7}}. In the end {end}", "7").outcome is Outcome.NO_ANSWER
 
 
 @BOTH
@@ -182,6 +191,7 @@ def test_a_bare_answer_ends_its_turn_as_well(end: str) -> None:
     "Let me restate it.\n\n**Problem:** What is 6*7?\n\n**Solution:** \\boxed{{{}}}",
      "Problem 1: the sum\n\nWe add.\n\nProblem 2: the product\n\n\\boxed{{{}}}",
      "<|im_start|>assistant\nThe answer is {}.",
+     "Example: 2*3 = 6.\nExample 1: 6*7 = 42.\nExample 2: the same.\n#### {}",
      "The user asks for a product.\nQuick check: 6*7.\n#### {}", "<s> \\boxed{{{}}}</s>", "The answer is {}.</s>",
      "<|endoftext|>The answer is {}.", "In the worst case, the question is whether it fits.\n#### {}"],
 )  # fmt: skip

@@ -57,13 +57,21 @@ def test_the_answer_of_a_whole_response_is_found_or_refused(manner: str, verifie
         (r"{\alpha}^{2}", r"\alpha^2"),
         ("431_5", r"431_{\text{base }5}"),
         (r"431_{\text{base }5}", "(431)_5"),
+        (r"\tan x", "\tan x"),  # a tab at the beginning
+        (r"\text{yes}", "$\text{yes}$"),
+        (r"x_1x_2^2", "{x}_{1}{x}_{2}^{2}"),  # as formula editors and OCR write
+        (r"\sin x_1", r"\sin{x}_{1}"),
+        (r"m_1", r"\mathrm{{m}}_{1}"),
+        (r"{\log}_{2}8", "3"),
+        (r"{431}_{5}", "431_5"),
     ],
 )
 def test_lost_escapes_in_references_braced_greek_and_bases_in_words(answer: str, reference: str) -> None:
     assert verify(f"\\boxed{{{answer}}}", reference).is_correct
 
 
-@pytest.mark.parametrize(("answer", "reference"), [(r"{\rho}_{2}", r"\rho_1"), (r"432_{\text{base }5}", "431_5")])
+@pytest.mark.parametrize(("answer", "reference"), [(r"{\rho}_{2}", r"\rho_1"), (r"432_{\text{base }5}", "431_5"),
+        (r"{x}_{1}{x}_{3}", "x_1x_2"), (r"{\log}_{2}8", "8"), (r"{431}_{6}", "431_5")])  # fmt: skip
 def test_their_near_misses_are_wrong(answer: str, reference: str) -> None:
     assert not verify(f"\\boxed{{{answer}}}", reference).is_correct
 

@@ -45,7 +45,7 @@ SAID = [
     "Ответ: D", "Only D is correct.", "The best answer is D.", "The answer is **D**.", r"The answer is $\mathbf{D}$.",
     "Therefore, option (D) is the correct answer.", "The correct answer is D because A and B violate the inequality.",
     "Option A is wrong. Option D is correct.", "A is tempting, but the answer is D.",
-    "The answer is D. A is too large.",
+    "The answer is D. A is too large.", "Therefore, D.", "A fails. So (D).",
 ]  # fmt: skip
 NO_OPTION = [
     "C*D", "D^2", "D*4", "2D", "A:D=1", "D:A=1", "D=A", "D+1", "D!", "D'", r"\overline{D}", "-D", "D/2", r"D\cdot 4",
@@ -58,6 +58,7 @@ NOT_SAID = [
     "The answer is not D but A.", r"\boxed{D} \boxed{A}", "Option D is wrong. Option A is correct.",
     "D is tempting, but the answer is A.", "The answer is A. D is too large.", "I choose A over D.",
     "Any of A, B, C, D.", "Suppose D is correct.", "D is correct if x is even, but it is not. The answer is A.",
+    "I would exclude D", "We can rule out D.", "I reject option D.", "So D or A.", "Therefore, D is not possible.",
     "The answer is D.\nThe answer is A.", "Option A is correct. Option D is incorrect.",
 ]  # fmt: skip
 

@@ -19,6 +19,7 @@ _BOX = re.compile(
     r"|\\enclose\s*\{(?:box|roundedbox|circle)\}\s*(?:\[[^\[\]{}\n]{0,60}\]\s*)?\{"
 )
 _BOX_WORD = re.compile(r"\\(?:boxed|fbox)(?:\s+|(?=[\d-]))([^\s${}\\]{1,40})")
+_CUT_OFF = re.compile(r"\\(?:boxed|fbox)\s*\Z")  # the limit came before the brace
 _BRACE = re.compile(r"[{}]")
 _JOINT = re.compile(r"(?:,|;|and|or|&|,\s*and|,\s*or)\s*(?:[A-Za-z](?:_\{?\w+\}?)?\s*=)?")
 _BLANK = re.compile(
@@ -213,8 +214,10 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     """(start, end, content) of every closed outermost box, in order, and where the last open box begins (-1: none)."""
     starts = [(match.start(), match.end()) for match in _BOX.finditer(text)]
     found: list[tuple[int, int, str]] = []
+    cut_off = _CUT_OFF.search(text)
     if not starts:
-        return [(match.start(), match.end(), match[1]) for match in _BOX_WORD.finditer(text)], -1
+        words = [(match.start(), match.end(), match[1]) for match in _BOX_WORD.finditer(text)]
+        return words, cut_off.start() if cut_off else -1
     closing = _matching_braces(text)
     position, unclosed = -1, -1
     for start, inner in starts:
@@ -226,7 +229,7 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
             continue
         found.append((start, end + 1, text[inner:end]))
         position = end
-    return found, unclosed
+    return found, cut_off.start() if cut_off else unclosed
 
 
 def _matching_braces(text: str) -> dict[int, int]:

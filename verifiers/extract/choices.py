@@ -73,6 +73,13 @@ _CHOSEN = re.compile(
     r"\s*(?:the\s+)?(?:option|choice|answer|letter)?\s*:?\s*(?-i:\(?([A-J])\)?)(?![\w'’])"
     r"(?!\s*(?:or|and|,|/)\s*\(?(?-i:[A-J])\b)"
 )
+_CONCLUDED = re.compile(  # the whole sentence: Therefore, (D).
+    r"\A\W*(?i:therefore|thus|hence|so)\s*[,:]?\s*(?i:option |choice )?\(?([A-J])\)?\W*\Z"
+)
+_RULED_OUT = re.compile(  # the verb stands right before the letter
+    r"(?i:\b(?:exclud|reject|rul|discard|dismiss|avoid|eliminat|cross|strik)[a-z]{0,3}(?: out| off)?"
+    r"(?: (?:option|choice|answer|letter))?)\s*\(?[A-J]\)?\W*\Z"
+)
 _FORCED = re.compile(
     r"(?i)\b(?:it|this|that|the (?:answer|option|choice)|which) (?:must|has to|can only) be\s*"
     r"(?:option|choice|answer)?\s*(?-i:\(?([A-J])\)?)(?=\s*(?:[.!,;]|$))"
@@ -191,19 +198,19 @@ def find_choice(text: str) -> str | None:
         return settled.letter
     if left := _left(line):
         return left
-    for pattern in (_PRAISED, _CHOSEN, _FINAL, _NAMED):
+    for pattern in (_CONCLUDED, _PRAISED, _CHOSEN, _FINAL, _NAMED):
         found = [(match[1], match.start(1)) for match in pattern.finditer(line)]
         if not found:
             continue
         letter, at = found[-1]
-        if not _DENIED.search(line[max(0, at - 30) : at]) and not _JUDGED.match(line[at + 1 :].lstrip(" ).,:")):
+        if not _is_denied(line, at) and not _JUDGED.match(line[at + 1 :].lstrip(" ).,:")):
             return letter
     line = _NO_LETTER.sub("", line)
     final = _LAST_LETTER.search(line[-20:]) if len(line) <= _MAX_CONCLUSION and _SENTENCE.search(line) else None
     if (
         final
         and len(_ALONE.findall(line)) == 1
-        and not any((is_doubtful(line), _GUESSED.search(line), _DENIED.search(line)))
+        and not any((is_doubtful(line), _GUESSED.search(line), _DENIED.search(line), _RULED_OUT.search(line)))
     ):
         return final[1]  # the one letter of a short sentence, at its end, in any language
     return None
@@ -223,12 +230,17 @@ def chosen_letters(text: str) -> tuple[str, ...]:
         if left := _left(line):
             letters.append(left)
             continue
-        for pattern in (_PRAISED, _CHOSEN, _FORCED):
+        for pattern in (_CONCLUDED, _PRAISED, _CHOSEN, _FORCED):
             found = pattern.search(line)
-            if found and not _DENIED.search(line[max(0, found.start(1) - 30) : found.start(1)]):
+            if found and not _is_denied(line, found.start(1)):
                 letters.append(found[1])
                 break
     return tuple(letters)
+
+
+def _is_denied(line: str, at: int) -> bool:
+    """Whether what stands before the letter at `at` denies it."""
+    return bool(_DENIED.search(line[max(0, at - 30) : at]) or _RULED_OUT.search(line[max(0, at - 40) : at + 1]))
 
 
 def _left(line: str) -> str | None:

@@ -15,13 +15,14 @@ _NAMES = (
     r"think(?:ing)?|thoughts?|reason(?:ing)?|scratch_?pad|analysis|reflection|deliberation|monologue|rationale"
     r"|chain[_-]of[_-]thought|cot"
 )
+_WORDS = r"think(?:ing)?|thoughts?|reason(?:ing)?"  # of special tokens
 _TAG = rf"(?:[a-z]{{1,20}}[:_])?(?:{_NAMES})(?:[_-][a-z]{{1,20}})?"  # think, seed:think, longcat_think, think_fast
 _ROLE = r"(?:<\|start\|>)?(?:assistant)?"
 _OPEN = "|".join(
     (
         rf"<(?:{_TAG})(?:\s[^<>\n]{{0,80}})?>",
         r"\[THINK\]|◁think▷",  # Magistral, Kimi
-        r"<\|(?:begin|start)_?of_?(?:thought|thinking|reasoning)\|>|<\|(?:start_)?think(?:ing)?(?:_start)?\|>",
+        rf"<\|(?:begin|start)_?(?:of_?)?(?:{_WORDS})\|>|<\|(?:{_WORDS})(?:_start|_begin)?\|>",
         r"<\|inner_prefix\|>|<unused94>(?:thought)?",  # Apertus, MedGemma
         r"<\|channel\|?>\s*(?:analysis|commentary|thought)\b(?:[^<]{0,80}<\|message\|>)?",  # gpt-oss, Gemma
         r"(?-i:assistant(?:analysis|commentary)(?=\W|[A-Z]|to=))",
@@ -34,7 +35,7 @@ _CLOSE = "|".join(
     (
         rf"</(?:{_TAG})\s*>",
         r"\[/THINK\]|◁/think▷",
-        r"<\|end_?of_?(?:thought|thinking|reasoning)\|>|<\|(?:/think(?:ing)?|end_think(?:ing)?|think(?:ing)?_end)\|>",
+        rf"<\|end_?(?:of_?)?(?:{_WORDS})\|>|<\|(?:/(?:{_WORDS})|(?:{_WORDS})_end)\|>",
         r"<\|inner_suffix\|>|<unused95>|<channel\|>",
         r"<\|channel\|?>\s*final\b(?:[^<]{0,80}(?:<\|constrain\|>[^<]{0,20})?<\|message\|>)?",
         r"(?-i:assistantfinal(?=\W|[A-Z0-9]|\Z))",

@@ -30,18 +30,20 @@ _TAG = re.compile(
 _DIALOGUE = re.compile(
     r"\n[ \t>*_]{0,8}(?:#{1,6}[ \t]*(?:User|Human|Instructions?|Input)\b"
     r"|(?:User|USER|Human|HUMAN|Instruction|用户|人类)\**[ \t]*[:：])"
-    r"|(?<=\s)USER:\s"
+    r"|(?<=\s)USER:\s|\n(?:user|human)[ \t]*\n"  # the last: what is left of a role's token
 )
-_ASKING = "|".join(sorted({word for language in LANGUAGES for word in language.questions}, key=len, reverse=True))
+_EXAMPLE = "example"  # another one, as in a prompt of worked examples
+_QUESTIONS = {word for language in LANGUAGES for word in language.questions} | {"Input", "Prompt", _EXAMPLE}
+_ASKING = "|".join(sorted(_QUESTIONS, key=len, reverse=True))
 _PROBLEM = re.compile(
-    rf"\n[ \t>*_\-—=]{{0,40}}(?:(?P<heading>#{{1,6}})[ \t]*)?\**"
+    rf"\n[ \t>*_\-—=]{{0,40}}(?:(?P<heading>#{{1,6}})[ \t]*)?\**(?:\d{{1,3}}[.)][ \t]+)?(?P<bracket>\[)?"
     r"(?:(?:New|Next|Another|Nouvelle|Nueva|下一个?|新)[ \t]*)?"
     rf"(?P<word>{_ASKING})[ \t]*[#(]?(?P<number>\d{{1,4}})?\)?[ \t]*\**[ \t]*"
-    rf"(?:[:：]|(?<=\d)[.)]|(?<=Q)[.)]|(?(heading)(?=\n|\Z)|(?!)))",
+    rf"(?:[:：]|(?<=\d)[.)]|(?<=Q)[.)]|(?(bracket)\]|(?!))|(?(heading)(?=\n|\Z)|(?!)))",
     re.IGNORECASE,
 )
 _LINE = re.compile(
-    rf"\n[ \t>*_#\-—=]{{0,40}}(?:User|Human|Instruction|Input|用户|人类|<|New|Next|Another"
+    rf"\n[ \t>*_#\-—=]{{0,40}}(?:\d{{1,3}}[.)][ \t]+)?\[?(?:User|Human|Instruction|Input|用户|人类|<|New|Next|Another"
     rf"|Nouvelle|Nueva|下一|新|{_ASKING})",
     re.IGNORECASE,
 )
@@ -69,6 +71,8 @@ def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
     text = text[: min(ends)] if ends else text
     for problem in _PROBLEM.finditer(text, 1):
         before = text[: problem.start()]
+        if problem["word"].lower() == _EXAMPLE and int(problem["number"] or 0) < 2:
+            continue
         if problem["number"] and _counts_from_before(before, problem["word"], int(problem["number"])):
             continue  # Problem 1: ... Problem 2: ... are parts of one answer
         if before.strip() and (_is_answer(before) or has_announced(before)):

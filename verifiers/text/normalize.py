@@ -87,7 +87,8 @@ _HTML = (
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
 )
 _LOST_IN_RESPONSE = re.compile(r"[\x07\x08\x0b\x0c]|\r(?!\n)")
-_LOST_IN_BRACES = re.compile(r"(?<=\{)[\t\n](?=[a-z])")  # nobody begins an argument with a tab and a word's rest
+_BEGINNING = r"(?:\A|(?<=[{$]))"  # of an argument, a formula or a reference: nobody puts a tab and a word's rest there
+_LOST_AT_BEGINNING = re.compile(rf"{_BEGINNING}[\t\n](?=[a-z])")
 _NEEDS_ESCAPE_REPAIR = re.compile(r"[\x07\x08\x0b\x0c\t\r]|\n(?:eq|otin|abla)\b")
 _EQUATION_BODY = re.compile(
     r"\\begin\{(align\*?|aligned|equation\*?|gather\*?|gathered|split|eqnarray\*?|multline\*?|displaymath)\}((?:(?!\\begin).)*?)\\end\{\1\}",
@@ -134,9 +135,9 @@ def restored(response: str) -> str:
         for pattern, replacement in _LOST_ESCAPES:
             if pattern.pattern[0:2] != "\\t" and pattern.pattern[0:2] != "\\n":  # tabs and line ends are honest
                 response = pattern.sub(replacement, response)
-    if _LOST_IN_BRACES.search(response):
+    if _LOST_AT_BEGINNING.search(response):
         for pattern, replacement in _LOST_ESCAPES:
-            response = re.sub(rf"(?<=\{{){pattern.pattern}", replacement, response)
+            response = re.sub(_BEGINNING + pattern.pattern, replacement, response)
     return response
 
 

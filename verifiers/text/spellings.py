@@ -42,6 +42,12 @@ _GREEK = (
     "upsilon|(?:var)?phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
 _LONE_LETTER = re.compile(rf"(?<![A-Za-z}}\]^_*])\{{\s*([A-Za-z]|\\(?:{_GREEK}))\s*\}}(?=\s*[_^])")  # {x}_1, {\rho}_1
+_LATER_LETTER = re.compile(  # x_{1}{x}_{2}, \sin{x}_{1}
+    rf"([_^]\s*\{{[^{{}}]*\}}|\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|exp)(?![a-z]))\s*"
+    rf"\{{\s*([A-Za-z]|\\(?:{_GREEK}))\s*\}}(?=\s*[_^])"
+)
+_TWICE_BRACED = re.compile(rf"\{{\s*\{{\s*([A-Za-z]|\\(?:{_GREEK}))\s*\}}\s*\}}(?=\s*_)")  # \mathrm{{m}}_{1}
+_BRACED_BASE = re.compile(r"(?<![A-Za-z}\]^_*])\{\s*(\d{1,60}|\\(?:log|lg|ln))\s*\}(?=\s*_)")  # {431}_{5}, {\log}_{2}
 _BASED = re.compile(
     r"(?:(?:\\left\s*\(|(?<![A-Za-z)}_^])\()\s*([0-9A-Za-z]{1,60})\s*(?:\\right\s*)?\)|\\overline\s*\{\s*([0-9A-Za-z]{1,60})\s*\})"
     r"\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d{1,2}))"
@@ -129,6 +135,8 @@ def _latex(text: str) -> str:
         text = _PART_IN_TEXT.sub(r"\1 ", text)
     if "_" in text or "^" in text:
         text = _LONE_LETTER.sub(r"\1", text)
+        text = _LATER_LETTER.sub(r"\1 \2", text)
+        text = _BRACED_BASE.sub(r"\1", _TWICE_BRACED.sub(r"{\1}", text))
         text = _BASE_IN_TEXT.sub(lambda base: f"_{{{_BASE_NAMES.get(base[1], base[1])}}}", text)
         text = _BASED.sub(_based, text)
     if "base" in text:

@@ -111,20 +111,23 @@ def test_too_little_memory_for_a_library_is_a_sentence():
 def test_the_installed_command_finds_modules_of_the_current_folder_and_files_beside_files(tmp_path, name):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/beyond").write_text("from experiments.__main__ import main\nmain()\n")
-    for folder in (tmp_path, tmp_path / "package"):
-        folder.mkdir(exist_ok=True)
-        (folder / "beside.py").write_text("MOST = 9\n")
-        (folder / "mine.py").write_text(
-            "from envs import Problem, environment\n"
-            f"from {'package.' if name.startswith('package.m') else ''}beside import MOST\n\n\n"
-            "@environment('mine', levels=(1,), verify='numeric')\n"
-            "def mine(rng, level):\n"
-            '    """Numbers."""\n'
-            "    return Problem(f'Say {(n := rng.randrange(MOST))}.', str(n))\n"
-        )
+    folder = tmp_path / "package" if name.startswith("package") else tmp_path
+    folder.mkdir(exist_ok=True)
+    (folder / "beside.py").write_text("MOST = 9\n")
+    (folder / "mine.py").write_text(
+        "from envs import Problem, environment\n"
+        f"from {'package.' if name.startswith('package.m') else ''}beside import MOST\n\n\n"
+        "@environment('mine', levels=(1,), verify='numeric')\n"
+        "def mine(rng, level):\n"
+        '    """Numbers."""\n'
+        "    return Problem(f'Say {(n := rng.randrange(MOST))}.', str(n))\n"
+    )
     done = subprocess.run(
         [sys.executable, str(tmp_path / "bin/beyond"), "env", "show", name, "-n", "1"],
-        **{"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "PYTHONPATH": str(Path(experiments.__file__).parents[1])},
     )
     assert done.returncode == 0, done.stderr

@@ -150,7 +150,9 @@ def test_room_is_looked_for_before_anything_is_trained_and_given_back(cluster):
         check_room_for_seeds(Demand(1), 2, Demand(1), 2)
         check_room_for_seeds(Demand(1), 3, Demand(1, placement="colocated"), 1)
     for beside in ("any", "colocated"):  # two seeds alone would fit, and wait for ever for their workers
-        with pytest.raises(NoRoomError, match=r"2 seeds at a time with 1 CPU each, and 3 workers with 1 CPU each .*--p"):
+        with pytest.raises(
+            NoRoomError, match=r"2 seeds at a time with 1 CPU each, and 3 workers with 1 CPU each .*--p"
+        ):
             check_room_for_seeds(Demand(1), 2, Demand(1, placement=beside), 3, room_seconds=0.5)
     with pytest.raises(NoRoomError, match="7 workers"):
         check_room(Demand(1), 7, room_seconds=0.5)
@@ -164,5 +166,5 @@ def test_a_config_without_room_is_refused_when_the_cluster_is_joined(cluster, mo
 
     monkeypatch.setattr(placement.check_room, "__kwdefaults__", {"room_seconds": 0.5})
     experiment = load_experiment(["smoke"], ["workers.executor=ray", "workers.num=7"])
-    with pytest.raises(UserError, match="workers: no room within .* 7 workers with 1 CPU each"):
+    with pytest.raises(UserError, match=r"workers: no room within .* 7 workers with 1 CPU each"):
         join_cluster(experiment)
