@@ -41,6 +41,7 @@ for (const tab of tabs) {
 }
 
 const SECONDS = 3;
+const TOLD = 3;  // faults that are told at once: a part of a copied folder has one for every stage that it lacks
 const overview = await get("overview");
 options(document.getElementById("study"), overview.map((study, i) => [String(i), study.name]));
 document.title = `beyond view: ${overview.map((study) => study.name).join(", ")}`;
@@ -71,8 +72,14 @@ function tellReading() {
   document.getElementById("reading").hidden = !lines.length;
 }
 
+
 async function tellDamage() {
   const damage = [...overview.flatMap((study) => study.trouble.map((row) => row.trouble)), ...(await get("damage")).flat()];
-  fill(document.getElementById("damage"), ...damage.map((text) => element("li", { text })));
+  const lines = damage.map((text) => element("li", { text })), rest = lines.splice(TOLD);
+  if (rest.length) {
+    const summary = element("summary", { text: `${rest.length} more are missing or damaged` });
+    lines.push(element("li", {}, element("details", {}, summary, element("ul", {}, ...rest))));
+  }
+  fill(document.getElementById("damage"), ...lines);
   document.getElementById("damage").hidden = !damage.length;
 }

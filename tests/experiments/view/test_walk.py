@@ -3,6 +3,7 @@
 import pytest
 from browser import Browser, needs_browser, serving
 
+from experiments.run.sealed import write_sealed
 from experiments.view.server import Page, make_app
 from rl.rollouts.log import RolloutLog
 
@@ -101,3 +102,25 @@ def test_every_view_fits_and_runs_nothing_that_a_text_says(address, tmp_path):
         assert browser.errors == []
         own = address.partition("?")[0]
         assert not [url for url in browser.requests if not url.startswith((own, "about:", "data:"))]
+
+
+@needs_browser
+def test_many_faults_leave_the_page_to_be_looked_at(study, address, tmp_path):
+    """A copy of one seed of ten lacks the stages of nine."""
+    stages = [{"seed": 1, "stage": f"arm-{i}", "folder": f"seed-1/arm-{i}", "seconds": 1} for i in range(9)]
+    write_sealed(
+        study / "study.json", {"name": "study", "state": "done", "seeds": [0, 1], "stages": stages, "problems": {}}
+    )
+    with Browser(tmp_path) as browser:
+        browser.look(1024)
+        browser.open(address, until="document.querySelectorAll('#damage details li').length")
+        assert browser.run("document.querySelectorAll('#damage > li').length") == 4
+        told = browser.run("document.querySelector('#damage summary').textContent")
+        assert (
+            told
+            == f"{browser.run('document.querySelectorAll(`#damage details li`).length')} more are missing or damaged"
+        )
+        assert browser.run("document.getElementById('list').getBoundingClientRect().top < innerHeight")
+        browser.run("document.querySelector('#damage summary').click()")
+        assert "seed-1/arm-8" in browser.run("document.getElementById('damage').innerText")
+        assert browser.errors == []
