@@ -20,6 +20,17 @@ from experiments.run.errors import UserError
 FORMATS = ("table", "csv", "latex", "html", "json")
 LATEX_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 LATEX_SPECIAL["\\"] = r"\textbackslash{}"
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; }
+h1, p { overflow-wrap: anywhere; }
+div { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1em 0; }
+caption { text-align: left; font-weight: bold; }
+th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid #8886; }
+td { white-space: nowrap; }
+th:first-child { text-align: left; }
+"""
 MAX_SETTINGS = 12  # lines of changed settings on a terminal
 
 
@@ -112,7 +123,7 @@ def _cell(value: Any) -> str:
 
 
 def _csv(found: Mapping[str, Any]) -> str:
-    """Two blocks, the policies and then the pairs, parted by an empty line."""
+    """Blocks parted by an empty line: the policies, the pairs, and the settings in which the studies differ."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["policy", "kind", "value", "low", "high"])
@@ -122,11 +133,21 @@ def _csv(found: Mapping[str, Any]) -> str:
                 writer.writerow([label, kind, *(_cell(row[kind][name]) for name in ("value", "low", "high"))])
     writer.writerow([])
     writer.writerows(_rows(found))
+    if found["settings"]:
+        writer.writerow([])
+        writer.writerows(_settings(found))
     return text.getvalue()
 
 
+def _settings(found: Mapping[str, Any]) -> list[list[str]]:
+    """The settings that differ as cells of text, a header first."""
+    rows = [[key, *(str(value) for value in values.values())] for key, values in found["settings"].items()]
+    studies: Mapping[str, Any] = next(iter(found["settings"].values()), {})
+    return [["setting", *studies], *rows]
+
+
 def _latex(found: Mapping[str, Any]) -> str:
-    """Two tabulars for a document that loads booktabs; differences about the unlike are comments above."""
+    """Two tabulars for a document that loads booktabs; comments tell what is unlike and what the columns mean."""
     policies = [
         [_escaped(label), *(_escaped(_interval(row[kind])) for kind in ("sampled", "greedy"))]
         for label, row in found["policies"].items()
@@ -137,16 +158,20 @@ def _latex(found: Mapping[str, Any]) -> str:
             f"${row['difference']:+.3f}$ $[{row['low']:+.3f}, {row['high']:+.3f}]$ {row['mark']}",
             f"{row['p']:.3f}",
             f"{row['better']:.2f}",
+            "" if row["greedy_p"] is None else f"{row['greedy_p']:.3f}",
+            "" if row["greedy_p"] is None else f"$+{row['only_first']}$ $-{row['only_second']}$",
         ]
         for row in found["pairs"]
     ]
-    notes = [f"% unlike: {text}" for text in found["unlike"]]
+    settings = [f"setting {key}: {' | '.join(values)}" for key, *values in _settings(found)[1:]]
+    told = [*(f"unlike: {text}" for text in found["unlike"]), *settings, *legend(found).splitlines()]
+    notes = [f"% {line}" for text in told for line in text.splitlines()]  # no text leaves its comment
     return "\n".join(
         [
             *notes,
             *_tabular(["policy", r"sampled [95\,\%]", r"greedy [95\,\%]"], policies),
             "",
-            *_tabular(["pair", r"difference [95\,\%]", "$p$", "$P$"], pairs),
+            *_tabular(["pair", r"difference [95\,\%]", "$p$", "$P$", "$p$, greedy", "only one solves"], pairs),
             "",
         ]
     )
@@ -167,31 +192,41 @@ def _escaped(text: str) -> str:
 
 
 def _html(found: Mapping[str, Any]) -> str:
-    """A page of its own: two tables and what is unlike."""
+    """A page of its own: the tables, and what is unlike; a table that is wider than the window scrolls by itself."""
     policies = [
         [label, *(_interval(row[kind]) for kind in ("sampled", "greedy"))] for label, row in found["policies"].items()
     ]
+    pairs = [
+        [
+            row["pair"],
+            f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] {row['mark']}".rstrip(),
+            f"{row['p']:.3f}",
+            f"{row['better']:.2f}",
+            *(("", "", "") if row["greedy_p"] is None else _flips(row)),
+        ]
+        for row in found["pairs"]
+    ]
     title = f"{found['metric']} accuracy, {found['where']}"
-    settings = [[key, *(str(value) for value in values.values())] for key, values in found["settings"].items()]
-    studies: Mapping[str, Any] = next(iter(found["settings"].values()), {})
+    settings = _settings(found)
+    names = ["pair", "difference [95 %]", "p", "P", "greedy: p", "only the first", "only the second"]
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-        "<style>:root { color-scheme: light dark; } body { font: 16px/1.5 system-ui, sans-serif; margin: 2em auto; "
-        "max-width: 60em; padding: 0 1em; } table { border-collapse: collapse; margin: 1em 0; } th, td { padding: 4px "
-        "10px; text-align: right; border-bottom: 1px solid #8886; } th:first-child { text-align: left; }</style>",
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{STYLE}</style>",
         f"</head><body><h1>{html.escape(title)}</h1>",
         *(f"<p><strong>Unlike:</strong> {html.escape(text)}</p>" for text in found["unlike"]),
         _html_table("policies", ["policy", "sampled [95 %]", "greedy [95 %]"], policies),
-        _html_table("paired differences, sampled", *_split(_rows(found))),
-        f"<p>{html.escape(legend(found))}</p>",
-        _html_table("settings that differ", ["setting", *studies], settings) if settings else "",
+        _html_table("paired differences, sampled", names, pairs),
+        *(f"<p>{html.escape(text)}</p>" for text in legend(found).replace(" and only\n", " and only ").splitlines()),
+        _html_table("settings that differ", settings[0], settings[1:]) if settings[1:] else "",
         "</body></html>\n",
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _split(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    return rows[0], rows[1:]
+def _flips(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """p of a pair's greedy solutions, and how many problems only either side solves."""
+    return f"{row['greedy_p']:.3f}", str(row["only_first"]), str(row["only_second"])
 
 
 def _html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -203,4 +238,5 @@ def _html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str
         for row in rows
     )
     caption = html.escape(caption)
-    return f"<table><caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    table = f"<table><caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return f'<div role="region" aria-label="{caption}" tabindex="0">{table}</div>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -72,7 +73,7 @@ def print_runs(root: Path) -> None:
     for row in listed(root):
         for line in _lines(row):
             indent = " " * (len(line) - len(line.lstrip()) + 2)
-            text = textwrap.fill(printable(line), console.width, subsequent_indent=indent, drop_whitespace=True)
+            text = textwrap.fill(printable(line), console.width, subsequent_indent=indent, break_on_hyphens=False)
             console.print(Text(text), soft_wrap=True)
 
 
@@ -89,10 +90,23 @@ def _lines(row: Mapping[str, Any]) -> list[str]:
     elif not row["trouble"]:
         lines.append("  not evaluated yet")
     if row["changed"]:
-        lines.append(f"  {row['name']} with " + ", ".join(f"{key}={value}" for key, value in row["changed"].items()))
+        lines.append(f"  {row['name']} with {', '.join(_settings(row['changed']))}")
     if row["trouble"]:
         lines.append(f"  {row['trouble']}")
     return [line for line in lines if line.strip()]
+
+
+def _settings(changed: Mapping[str, Any]) -> list[str]:
+    """`key=value` of each changed setting, as a config or -s has it; an arm that was added is one of them."""
+    added = {key.removesuffix(".method"): value for key, value in changed.items() if key.endswith(".method")}
+    found = []
+    for key, value in changed.items():
+        arm = ".".join(key.split(".")[:2])
+        if arm not in added:
+            found.append(f"{key}={json.dumps(value)}" if not isinstance(value, str) else f"{key}={value}")
+        elif key == f"{arm}.method":
+            found.append(f"{arm} ({value})")
+    return found
 
 
 def _look(folder: Path) -> Listed:

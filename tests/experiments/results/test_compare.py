@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
+from browser import Browser, needs_browser
 from made_studies import make_study
 
 from experiments.results.compare import comparison, load_contenders, short_labels
@@ -157,6 +159,34 @@ def test_html_is_well_formed_and_names_run_no_script(study):
     parser = Balanced()
     parser.feed(text)
     assert parser.depth == 0
+
+
+def test_every_format_tells_the_settings_that_differ_and_the_flips(study, tmp_path):
+    other = make_study(tmp_path / "b", {"sft": START, "rl": BETTER}, seeds=(0, 1, 2), overrides=["rl.steps=77"])
+    found = comparison([study, other])
+    pair = found["pairs"][-1]
+    for form, flips in {
+        "csv": f",{pair['only_first']},{pair['only_second']}\n",
+        "latex": f"$+{pair['only_first']}$ $-{pair['only_second']}$",
+        "html": f"<td>{pair['only_first']}</td><td>{pair['only_second']}</td>",
+    }.items():
+        text = render(found, form)
+        assert flips in text
+        assert re.search(r"rl\.steps\W.*\b77\b", text)
+    found["unlike"] = ["a name\n\\input{else}"]
+    assert "\n\\input" not in render(found, "latex")  # a comment ends with its line
+
+
+@needs_browser
+def test_the_page_of_a_comparison_is_as_wide_as_its_window(study, tmp_path):
+    (tmp_path / "compared.html").write_text(render(comparison([study]), "html"))
+    with Browser(tmp_path / "browser") as browser:
+        for width in (390, 1024, 1440):
+            browser.look(width, dark=width == 390)
+            browser.open("about:blank")
+            browser.open((tmp_path / "compared.html").as_uri())
+            assert browser.overflow() <= 0
+        assert browser.errors == []
 
 
 def test_an_unknown_format_is_refused(study):
