@@ -135,7 +135,7 @@ function tokenColumns(found) {
     "reward of the token": { values: found.token_rewards, full: 1, unit: "reward", key: "orange where the token is rewarded, blue where it costs" },
     "advantage": { values: kept.advantage, full: 2, unit: "advantage", key: "orange where the update made the token likelier, blue where less likely" },
     "entropy": { values: kept.entropy, full: 1.5, unit: "nats of entropy", key: "darker where the policy had more to choose from" },
-    "reward model": { values: kept.proxy, full: 1, unit: "of the reward model's score", key: "orange where the reward model's score rises with the token, blue where it falls" },
+    "reward model": { values: kept.proxy, full: Math.max(1, ...(kept.proxy ?? []).map(Math.abs)), unit: "of the reward model's score", key: "orange where the reward model's score rises with the token, blue where it falls" },
   };
   return Object.fromEntries(Object.entries(all).filter(([, column]) => column.values?.length));
 }
