@@ -301,7 +301,10 @@ def _ablate(options: argparse.Namespace) -> int:
     """What each rule is worth, printed and written."""
     foreign = [path for path in (options.cases, *options.pairs) if path]
     paths = [*((path, True) for path in foreign), *((path, False) for path in options.own)]
-    pairs = [pair for path, is_foreign in paths for pair in rule_ablation.read_pairs(path, is_foreign=is_foreign)]
+    try:
+        pairs = [pair for path, is_foreign in paths for pair in rule_ablation.read_pairs(path, is_foreign=is_foreign)]
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     found = rule_ablation.ablate(pairs)
     print(rule_ablation.render(found, pairs))
     if options.output:

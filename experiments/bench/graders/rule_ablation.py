@@ -45,14 +45,16 @@ def read_pairs(path: Path, *, is_foreign: bool) -> list[Pair]:
     """The pairs of a JSONL file whose label is not in doubt: `gold`, `answer`, and `expected` or `label`.
 
     Raises:
-        KeyError: a row without a label.
+        ValueError: a row without a label.
     """
     pairs = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         row = json.loads(line)
         if set(row.get("flags", ())) - CERTAIN:
             continue
-        expected = row["expected"] if "expected" in row else row["label"]
+        expected = row.get("expected", row.get("label"))
+        if not isinstance(expected, bool) or not {"gold", "answer"} <= row.keys():
+            raise ValueError(f"{path}, row {number} is no labelled pair: expected gold, answer, and expected or label")
         pairs.append(Pair(f"{path.stem}:{row.get('id', number)}", row["answer"], row["gold"], expected, is_foreign))
     return pairs
 

@@ -115,3 +115,12 @@ def test_a_rule_is_worth_the_rows_that_go_wrong_without_it(tmp_path):
     assert worth["numbers of combinations"].own == ("own:1",)
     assert worth["matrices"].foreign == worth["matrices"].own == ()
     assert "of 1 pairs from elsewhere and 1 own ones" in render(list(worth.values()), pairs)
+
+
+def test_an_ablation_over_rows_without_labels_says_which(tmp_path):
+    from experiments.bench.graders.rule_ablation import read_pairs
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"gold": "1", "answer": "1", "label": true}\n{"gold": "1", "answer": "2"}\n')
+    with pytest.raises(ValueError, match=r"rows\.jsonl, row 2 is no labelled pair"):
+        read_pairs(path, is_foreign=False)
