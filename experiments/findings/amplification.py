@@ -20,6 +20,7 @@ from typing import Any
 
 from experiments.config.loading import load_resolved
 from experiments.hypotheses.measuring import of_seeds
+from experiments.run.errors import UserError
 from experiments.run.folders import provenance, write_json
 from rl.rollouts.log import RolloutLog
 from rl.types import Group, Trajectory
@@ -166,7 +167,11 @@ def main() -> None:
     parser.add_argument("studies", nargs="+", type=Path, help="folders of studies with both arms")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
-    found = amplification(given.studies)
+    try:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        found = amplification(given.studies)
+    except (UserError, OSError) as error:
+        parser.error(str(error))
     for name, row in found.items():
         told = (f"{key} {_told(row[key])}" for key in MEASURED)
         print(f"{name}: {', '.join(told)}")
