@@ -113,11 +113,11 @@ class Browser:
         elif row.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(params["entry"]["text"])
 
-    def look(self, width: int, height: int = 900, *, dark: bool = False) -> None:
-        """The size of the window, and light or dark."""
+    def look(self, width: int, height: int = 900, *, dark: bool = False, on_paper: bool = False) -> None:
+        """The size of the window, light or dark, and whether it is looked at as it would be printed."""
         self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self._ask("Emulation.setEmulatedMedia", features=scheme)
+        self._ask("Emulation.setEmulatedMedia", media="print" if on_paper else "", features=scheme)
 
     def open(self, address: str, until: str = "true") -> None:
         """Loads a page and waits until an expression is true in it."""

@@ -151,6 +151,25 @@ def test_in_a_browser_charts_are_live_in_every_width_and_hostile_texts_do_nothin
         assert set(browser.requests) == {address}
 
 
+@needs_browser
+def test_on_paper_it_is_light_and_whole_also_where_the_screen_is_dark(folder, tmp_path):
+    with Browser(tmp_path) as browser:
+        browser.look(680, dark=True, on_paper=True)  # narrower than a sheet of A4 between usual margins
+        browser.open((folder / "report.html").as_uri())
+        assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert browser.run("getComputedStyle(document.querySelector('.live')).display") == "none"
+        assert browser.run("getComputedStyle(document.querySelector('.still')).display") == "block"
+        assert browser.overflow() <= 0
+        cut = "[...document.querySelectorAll('table')].filter((t) => t.getBoundingClientRect().right > innerWidth + 1)"
+        assert browser.run(f"{cut}.length") == 0
+        hidden = "[...document.querySelectorAll('details')].filter((d) => !d.lastElementChild.checkVisibility()).length"
+        assert browser.run(hidden) == 0
+        browser.look(680, dark=True)
+        assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+        assert browser.run(hidden) > 0
+        assert browser.errors == []
+
+
 def test_every_header_says_what_it_heads(page):
     assert {attrs.get("scope") for attrs in page.all("th")} == {"col", "row"}
 
