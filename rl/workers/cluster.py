@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10.0  # for the first answer of a cluster
 # lines of Ray's own that would be printed into the live display: what they say is said by us
 REPORTED_BY_US = "A worker died or was killed|Raylet is terminated|The node with node id"
 ADDRESS_VARIABLE = "RAY_ADDRESS"
+TOKEN_FILE = "~/.ray/auth_token"
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set in what `ray job submit` runs
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: nodes take the loopback address (Ray's own switch for desktops)
 _lock = threading.Lock()
@@ -131,12 +132,15 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is not None:
         try:
+            _use_token()
             if files and not is_submitted():
                 quiet["runtime_env"] = {"working_dir": str(files)}
             ray.init(address=address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
             raise ConnectionError(
-                f"no Ray cluster answers at {address!r}{_source(given)} ({error}); {_way_out(given)}"
+                f"no Ray cluster answers at {address!r}{_source(given)} ({error}); {_way_out(given)}. Where something "
+                "listens there, it may be of another version of Ray, or ask for a token: `ray get-auth-token` prints "
+                f"its token on the cluster's head, which belongs in {TOKEN_FILE} here"
             ) from error
         return True
     for attempt in range(1, START_ATTEMPTS + 1):
@@ -161,6 +165,21 @@ def _start(given: str | None, num_cpus: int | None, object_store_bytes: int, fil
                     "The inline executor needs no Ray"
                 ) from error
     return True
+
+
+def _use_token() -> None:
+    """Has Ray show its token to the cluster that is joined, where this account has one.
+
+    Ray 2.60 makes one (~/.ray/auth_token) for the first Ray that it starts on a machine, and from then on every
+    `ray start` asks for it. Whoever joins shows it only when told to.
+    """
+    try:
+        from ray._private.authentication import authentication_token_setup
+    except ImportError:  # before Ray had tokens
+        return
+    enable = getattr(authentication_token_setup, "maybe_enable_token_auth_if_token_available", None)
+    if enable is not None:  # obeys RAY_AUTH_MODE where that is set
+        enable(warn_if_disabled=False)
 
 
 def is_submitted() -> bool:

@@ -1,5 +1,6 @@
 """Which Ray is joined, what a dead address is told as, and when a node counts as lost. Starts no Ray."""
 
+import contextlib
 import ctypes
 import http.server
 import itertools
@@ -196,3 +197,33 @@ def test_only_what_the_environment_names_is_gathered(tmp_path):
     assert gather(Component(name="leaps", settings={"modulus": 7}), tmp_path) is None
     jsonl = gather(Component(name="jsonl:data/a.jsonl?prompt=q"), tmp_path)
     assert [path.name for path in jsonl.rglob("*.jsonl")] == ["a.jsonl"]
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_cluster_that_asks_for_a_token_is_shown_that_of_the_account_and_no_other_cluster_minds(tmp_path, mode):
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray/auth_token").write_text("0123456789abcdef" * 4)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"HOME": str(tmp_path)}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=3"]
+    own = ["--include-dashboard=false", "--ray-client-server-port=0", "--object-store-memory=100000000"]
+    cluster = subprocess.Popen(
+        [*head, *own], env=environment | {"RAY_AUTH_MODE": mode}, start_new_session=True, stdout=subprocess.PIPE
+    )
+    join = f"from rl.workers.cluster import start_ray, stop_ray\nprint(start_ray('127.0.0.1:{port}')); stop_ray()"
+    try:
+        assert any(b"Ray runtime started" in line for line in cluster.stdout)
+        done = subprocess.run(
+            [sys.executable, "-c", join], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.stdout.strip() == "True", done.stderr
+    finally:
+        os.killpg(cluster.pid, signal.SIGTERM)
+        time.sleep(3)  # for Ray's processes to end by themselves
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(cluster.pid, signal.SIGKILL)
+        cluster.wait()
