@@ -41,6 +41,10 @@ VERBS = {  # verb -> where it is, and what the list of verbs says of it
     ),
     "compare": ("experiments.cli.results:compare", "Compare policies on the same problems, with intervals."),
     "eval": ("experiments.cli.evaluate:evaluate", "Evaluate a policy on fresh problems, by level."),
+    "perplexity": (
+        "experiments.cli.perplexity:perplexity",
+        "Perplexity of a held-out text: what fine-tuning forgot of the language.",
+    ),
     "report": ("experiments.cli.results:report", "Write report.html, report.md and report.json of a study again."),
     "view": ("experiments.cli.view:view", "Look at rollouts, curves and live runs in a browser, on this machine."),
     "label": ("experiments.cli.label:label", "Let a person choose the better of two completions, in a browser."),

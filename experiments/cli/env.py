@@ -21,11 +21,10 @@ from envs.present.show import gallery
 from envs.present.show import play as play_rounds
 from envs.present.show import show as show_text
 from envs.registry import list_environments, make, parse_levels
-from experiments.cli.outputs import output_file, output_folder
 from experiments.config.components import build_demonstrator
 from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
-from experiments.run.folders import provenance, read_json, write_json
+from experiments.run.folders import output_file, output_folder, provenance, read_json, write_json
 from experiments.run.terminal import printable
 
 app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)

@@ -13,12 +13,11 @@ from envs.environment import Environment
 from envs.long_prompts import PromptRoom
 from envs.registry import parse_levels
 from envs.types import SPLITS, EnvSpec, Problem
-from experiments.cli.outputs import output_file
 from experiments.config.components import build_env
 from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
-from experiments.run.folders import write_json
+from experiments.run.folders import output_file, write_json
 from experiments.run.manifest import verify_model
 from experiments.run.terminal import tell
 from experiments.stages.prompting import CHAT, prompted

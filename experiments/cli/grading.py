@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from experiments.cli.outputs import output_file
 from experiments.cli.verify import render_summary, render_verdict, verify_file, verify_pair
 from experiments.config.loading import parse_override
 from experiments.run.errors import UserError
+from experiments.run.folders import output_file
 
 
 def verify(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.cli.outputs import output_folder
+from experiments.run.folders import output_folder
 from experiments.starters.write import how_to_name, write_starter
 from verifiers.parts import KINDS
 

@@ -12,10 +12,9 @@ from rich.table import Table
 from envs.graders import AnswerGrader, EnvGrader
 from envs.registry import make, parse_reference
 from envs.types import EnvSpec
-from experiments.cli.outputs import output_file
 from experiments.config.loading import load_experiment, parse_override
 from experiments.run.errors import UserError
-from experiments.run.folders import write_json
+from experiments.run.folders import output_file, write_json
 from rl.records.rescore import rescore_run
 from verifiers.plugins import trusting_only
 from verifiers.registry import make as make_verifier
