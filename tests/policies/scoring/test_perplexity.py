@@ -20,10 +20,11 @@ def policy(context=64):
 TEXT = "What is learned by heart is soon forgotten; what is understood stays, as they say, a little longer. " * 3
 
 
+@torch.no_grad()
 def test_a_text_of_one_window_has_the_loss_that_transformers_computes():
     model = policy(context=512)
     tokens = torch.tensor([model.tokenizer(TEXT, add_special_tokens=False)["input_ids"]])
-    loss = float(model.model(input_ids=tokens, labels=tokens).loss.detach())
+    loss = float(model.model(input_ids=tokens, labels=tokens).loss)
     found = score_text(model, TEXT, window=tokens.shape[1])
     assert found.tokens == (tokens.shape[1] - 1,)
     assert found.nats_per_token == pytest.approx(loss, abs=1e-5)
@@ -31,6 +32,7 @@ def test_a_text_of_one_window_has_the_loss_that_transformers_computes():
     assert found.bits_per_byte == pytest.approx(loss / math.log(2), rel=1e-4)  # a character is a token, and a byte
 
 
+@torch.no_grad()
 def test_windows_score_what_a_loop_over_single_tokens_scores():
     model, window = policy(), 16
     tokens = model.tokenizer(TEXT, add_special_tokens=False)["input_ids"]
