@@ -11,6 +11,22 @@ from typing import Any
 from envs.data.json_lines import JsonLineError, parse_json, read_json_lines
 
 Row = Mapping[str, Any]
+_OTHER_FORMATS = {
+    ".gz": "unpack it first",
+    ".zip": "unpack it first",
+    ".xz": "unpack it first",
+    ".bz2": "unpack it first",
+    ".zst": "unpack it first",
+    ".xlsx": "save the sheet as .csv",
+    ".xls": "save the sheet as .csv",
+    ".ods": "save the sheet as .csv",
+    ".arrow": "write it as .parquet, or save the data set with save_to_disk and name its folder",
+    ".feather": "write it as .parquet",
+    ".pkl": "write it as .jsonl: a pickle can run code",
+    ".npz": "write it as .jsonl",
+    ".yaml": "write it as .jsonl",
+    ".yml": "write it as .jsonl",
+}  # endings that people bring, and what to do about them
 SAVED_DATASET, SAVED_PARTS = "state.json", "dataset_dict.json"  # what `save_to_disk` writes into a folder
 
 
@@ -26,6 +42,11 @@ def read_file(path: str | Path) -> Iterator[tuple[dict[str, Any], str]]:
     file = Path(path).expanduser()
     if not file.exists():
         raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
+    if file.suffix.lower() in _OTHER_FORMATS and file.is_file():
+        raise ValueError(
+            f"{path}: files that end in {file.suffix} are not read ({_OTHER_FORMATS[file.suffix.lower()]}); expected "
+            ".jsonl, .json, .csv, .tsv or .parquet"
+        )
     if file.is_dir():
         rows: Iterator[dict[str, Any]] = read_saved(file)
     elif file.suffix in (".csv", ".tsv"):
@@ -50,21 +71,32 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
     if not file.is_file():
         raise ValueError(f"data file {str(path)!r} does not exist (looked for {file.resolve()})")
     try:
-        yield from (row for _, row in read_json_lines(file))
+        yield from (row for _, row in read_json_lines(file, once=True))
     except JsonLineError as error:
-        hint = "; a table ends in .parquet or .csv" if isinstance(error.__cause__, UnicodeDecodeError) else ""
+        hint = ""
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            hint = "; a table ends in .parquet or .csv"
+            with file.open("rb") as opened:
+                if opened.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+                    hint = ", but UTF-16: save it as UTF-8"
         raise ValueError(f"{error}{hint}") from error
 
 
 def _read_json(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        rows = parse_json(file.read_text(encoding="utf-8-sig"))
+        rows = parse_json(file.read_text(encoding="utf-8-sig"), once=True)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is no text in UTF-8: {error}") from error
     except json.JSONDecodeError:
         yield from read_jsonl(file)  # JSON lines in a file that ends in .json
         return
     if isinstance(rows, dict):
+        if rows and all(isinstance(value, list | dict) for value in rows.values()):
+            fields = ", ".join(map(repr, list(rows)[:5])) + (", ..." if len(rows) > 5 else "")
+            raise ValueError(
+                f"{file}: expected a list of objects, a row each, got one object with the fields {fields}: write the "
+                "rows that stand in it as a list"
+            )
         rows = [rows]
     if not isinstance(rows, list):
         raise ValueError(f"{file}: expected a list of objects, got {type(rows).__name__}")
@@ -77,6 +109,9 @@ def _read_json(file: Path) -> Iterator[dict[str, Any]]:
 def _read_csv(file: Path) -> Iterator[dict[str, Any]]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         table = csv.DictReader(lines, delimiter="\t" if file.suffix == ".tsv" else ",", strict=True)
+        names = list(table.fieldnames or ())
+        if len(names) == 1 and ";" in names[0]:
+            raise ValueError(f"{file}: its columns are separated by semicolons ({names[0]!r}): save it with commas")
         try:
             for number, row in enumerate(table, 1):
                 if None in row or None in row.values():
@@ -111,7 +146,10 @@ def read_saved(folder: Path) -> Iterator[dict[str, Any]]:
         ValueError: another folder.
     """
     if not is_saved(folder):
-        raise ValueError(f"{folder} is a folder, but none that `save_to_disk` of the library datasets wrote")
+        raise ValueError(
+            f"{folder} is a folder, but none that `save_to_disk` of the library datasets wrote; one with data files in "
+            f"it is read as hf:{folder}"
+        )
     found = _load(str(folder))
     if not isinstance(found, Mapping):
         yield from found

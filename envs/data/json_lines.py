@@ -29,13 +29,14 @@ class JsonLineError(ValueError):
 
 
 def read_json_lines(
-    path: Path, *, may_be_torn: bool = False, spelling: Callable[[str], str] = str
+    path: Path, *, may_be_torn: bool = False, spelling: Callable[[str], str] = str, once: bool = False
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not blank. A byte order mark at the beginning is passed over.
 
     Args:
         may_be_torn: a last line without its end is that of a writer who was killed, and is left out.
         spelling: changes the text of a line before it is read.
+        once: an object may name a field only once.
     Raises:
         OSError: the file cannot be read.
         JsonLineError: a line is not UTF-8, not JSON, nested too deeply, or no object.
@@ -47,7 +48,7 @@ def read_json_lines(
             if not line.strip():
                 continue
             try:
-                row = parse_json(spelling(line.decode("utf-8-sig" if number == 1 else "utf-8")))
+                row = parse_json(spelling(line.decode("utf-8-sig" if number == 1 else "utf-8")), once=once)
             except ValueError as error:
                 raise JsonLineError(path, number, json_fault(error)) from error
             if not isinstance(row, dict):
@@ -56,15 +57,26 @@ def read_json_lines(
             yield number, row
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, *, once: bool = False) -> Any:
     """The value of a JSON text.
 
+    Args:
+        once: an object may name a field only once; Python takes the last of several without a word.
     Raises:
         ValueError: it is none, or nested more deeply than MAX_NESTING.
     """
     if _nesting(text) > MAX_NESTING:
         raise ValueError("nested too deeply")
-    return json.loads(text)
+    return json.loads(text, object_pairs_hook=_named_once if once else None)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the field {twice!r} more than once")
+    return found
 
 
 def json_fault(error: ValueError) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from envs.data.files import read_file, read_hugging_face, read_parts
 from envs.data.rows import RowsEnvironment
 from envs.data.values import (
+    MISSING_WORDS,
     SPLIT_NAMES,
     column,
     plain,
@@ -122,13 +123,26 @@ class TableEnvironment(RowsEnvironment):
         """Rows, each with words that say where it stands."""
         raise TypeError(f"environment {type(self).__name__} defines no read()")
 
+    def identity_of(self, problem: Problem) -> str:
+        """The text, whose white space asks nothing: a space at its end makes no second problem."""
+        return " ".join(problem.text.split())
+
     def load(self) -> tuple[Problem, ...]:
         """The problems of all rows."""
         return self._loaded
 
     def notes(self) -> tuple[str, ...]:
         """What was dropped, split off, and which references are compared as words."""
-        return (*self._told, *super().notes(), *self._words())
+        return (*self._told, *super().notes(), *self._missing(), *self._words())
+
+    def _missing(self) -> Iterator[str]:
+        """A sentence where references are words that a program writes for a value that it lacks."""
+        found = [problem for problem in self._loaded if problem.answer.strip().lower() in MISSING_WORDS]
+        if found:
+            yield (
+                f"{len(found):,} references look like missing values that were written out, e.g. "
+                f"{found[0].answer!r} ({self.place_of(found[0])}): such an answer is asked for as it stands"
+            )
 
     def _words(self) -> Iterator[str]:
         """A sentence where references that look like mathematics could not be read as such."""

@@ -43,7 +43,7 @@ class RowsEnvironment(Environment):
             for problem in problems:
                 if problem.split != split:
                     continue
-                first = seen.setdefault(problem.id, problem)
+                first = seen.setdefault(self.identity_of(problem), problem)
                 if first is problem:
                     kept.append(replace(problem, index=len(kept)))
                 elif first.answer != problem.answer:
@@ -51,6 +51,10 @@ class RowsEnvironment(Environment):
             rows[split] = tuple(kept)
         self.num_dropped = len(problems) - len(seen)
         return rows
+
+    def identity_of(self, problem: Problem) -> str:
+        """What two rows have in common that are one problem."""
+        return problem.id
 
     def notes(self) -> tuple[str, ...]:
         """What was dropped from the data, and which rows contradict one another."""

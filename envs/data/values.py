@@ -5,9 +5,11 @@ Every function raises ValueError for a value that it does not take, and names th
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from envs.types import Message
@@ -19,6 +21,10 @@ ROLES |= {"model": "assistant", "bot": "assistant", "chatgpt": "assistant", "dev
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 TEXT_PARTS = ("text", "input_text", "output_text")
 _LEVEL = re.compile(r"(?:[a-z]+[\s_-]*)?(\d{1,6})(?:\.0)?", re.IGNORECASE)
+_MESSAGES = re.compile(r"\s*\[\s*\{\s*['\"](?:role|from|content|value)['\"]\s*:")
+MISSING_WORDS = frozenset(
+    ("nan", "none", "null", "n/a", "na", "nil", "undefined", "<na>", "nat", "#n/a", "todo", "tbd")
+)
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -49,6 +55,9 @@ def read_text(value: Any, what: str) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Decimal) and value.is_finite():  # of a table with fixed places
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, Mapping):
         fields = ", ".join(map(repr, value))
         if not value:
@@ -85,6 +94,8 @@ def read_answers(value: Any, what: str) -> tuple[str, ...]:
 def read_prompt(value: Any, what: str) -> str | tuple[Message, ...]:
     """A question as text, or as messages up to the turn that is to be answered."""
     if isinstance(value, str):
+        if _is_written_out(value):
+            raise ValueError(f"{what} is text in which a list of messages is written out: make it a list (json.loads)")
         return read_text(value, what)
     if not isinstance(value, Sequence) or isinstance(value, bytes):
         raise ValueError(f"{what} is {_shown(value)}, expected text or a list of messages")
@@ -93,7 +104,20 @@ def read_prompt(value: Any, what: str) -> str | tuple[Message, ...]:
         messages.pop()
     if not messages:
         raise ValueError(f"{what} has no message before the assistant's")
+    if all(message.role != "user" for message in messages):
+        raise ValueError(f"{what} has no message of the user")
     return tuple(messages)
+
+
+def _is_written_out(text: str) -> bool:
+    """Whether a text is a list of messages in JSON, as tables hold them that were written by str or json.dumps."""
+    if not _MESSAGES.match(text):
+        return False
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return "'role'" in text or "'from'" in text  # str() of a list
+    return isinstance(found, list) and all(isinstance(item, dict) and {"role", "from"} & set(item) for item in found)
 
 
 def _message(value: Any, what: str) -> Message:
@@ -125,10 +149,10 @@ def read_steps(value: Any, what: str) -> tuple[str, ...]:
 
 
 def read_level(value: Any, what: str) -> int:
-    """A whole number from 0, also written as `3`, `Level 3` or `Grade 3`."""
+    """A whole number from 0 to 999,999, also written as `3`, `Level 3` or `Grade 3`."""
     match = None if isinstance(value, bool) else _LEVEL.fullmatch(str(value).strip())
     if match is None:
-        raise ValueError(f"{what} is {_shown(value)}, expected a whole number from 0")
+        raise ValueError(f"{what} is {_shown(value)}, expected a whole number from 0 to 999,999")
     return int(match[1])
 
 

@@ -1,6 +1,7 @@
 """Data files as environments: columns, splits without overlap, GSM8K and MATH in the shape of their files."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -194,11 +195,15 @@ def loaded(path, rows, **settings):
         ("prompt", [{"role": "nobody", "content": "x"}], "has the role 'nobody'"),
         ("prompt", [{"role": "user", "content": [{"type": "image"}]}], "only text is read"),
         ("prompt", [{"role": "assistant", "content": "Hello."}], "no message before the assistant's"),
+        ("prompt", [{"role": "system", "content": "Be brief."}], "no message of the user"),
+        ("prompt", '[{"role": "user", "content": "1 + 1?"}]', "make it a list"),
+        ("prompt", "[{'content': 'What is it?', 'role': 'user'}]", "make it a list"),
         ("prompt", ["x"], "expected an object with role and content"),
         ("level", "hard", "expected a whole number"),
         ("level", None, "expected a whole number"),
         ("level", True, "expected a whole number"),
         ("level", 1.5, "expected a whole number"),
+        ("level", 10**9, "expected a whole number from 0 to 999,999"),
         ("level", "Grade 1 to 2", "expected a whole number"),
         ("split", "holdout", "expected one of train"),
         ("split", ["train"], "expected one of train"),
@@ -338,3 +343,52 @@ def test_columns_are_named_by_text(tmp_path):
     ):
         with pytest.raises(ValueError, match=told):
             make(f"jsonl:{file}", **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.jsonl.gz", b"\x1f\x8b", r"files that end in .gz are not read \(unpack it first\)"),
+        ("rows.xlsx", b"PK", "save the sheet as .csv"),
+        ("rows.arrow", b"ARROW1", "write it as .parquet"),
+        ("rows.jsonl", '{"prompt": "a?", "answer": "1"}'.encode("utf-16"), "UTF-16: save it as UTF-8"),
+        ("rows.csv", b"prompt;answer\na?;1\n", "separated by semicolons"),
+        ("rows.json", b'{"data": [{"prompt": "a?", "answer": "1"}]}', "expected a list of objects, .* fields 'data'"),
+        ("rows.json", b'{"prompt": ["a?"], "answer": ["1"]}', "expected a list of objects"),
+        ("rows.jsonl", b'{"prompt": "a?", "answer": "1", "answer": "2"}', "the field 'answer' more than once"),
+        ("rows.json", b'[{"prompt": "a?", "prompt": "b?", "answer": "2"}]', "the field 'prompt' more than once"),
+    ],
+)
+def test_files_in_other_shapes_are_told_with_what_to_do(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=told):
+        make(f"jsonl:{tmp_path / name}")
+
+
+def test_a_folder_of_data_files_is_told_how_it_is_read(tmp_path):
+    with pytest.raises(ValueError, match=f"is read as hf:{tmp_path}"):
+        make(f"jsonl:{tmp_path}")
+
+
+def test_references_that_are_written_out_missing_values_are_told(tmp_path):
+    rows = [{"prompt": f"{i} + {i}?", "answer": "nan" if i == 3 else str(2 * i)} for i in range(40)]
+    (note,) = (note for note in make(f"jsonl:{write(tmp_path / 'x.jsonl', rows)}").notes() if "missing" in note)
+    assert note.startswith("1 references look like missing values")
+    assert "row 4" in note
+
+
+def test_white_space_makes_no_second_problem(tmp_path):
+    rows = [{"prompt": f"{i} + {i}?", "answer": str(2 * i), "split": "train"} for i in range(40)]
+    rows += [{**rows[3], "prompt": " 3 +  3?\n", "split": "test"}]
+    env = make(f"jsonl:{write(tmp_path / 'x.jsonl', rows)}?split=split")
+    assert "3 + 3?" not in {problem.prompt for problem in env.rows["train"]}
+
+
+def test_fixed_places_of_a_table_are_numbers(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    answers = [Decimal("2.50"), Decimal("10.00"), Decimal("-0.25"), Decimal("100")] * 10
+    table = pyarrow.table({"prompt": [f"number {i}?" for i in range(40)], "answer": answers})
+    parquet.write_table(table, tmp_path / "x.parquet")
+    found = {p.prompt: p.answer for rows in make(f"jsonl:{tmp_path}/x.parquet").rows.values() for p in rows}
+    assert [found[f"number {i}?"] for i in range(4)] == ["2.5", "10", "-0.25", "100"]

@@ -212,7 +212,11 @@ def test_a_cluster_that_asks_for_a_token_is_shown_that_of_the_account_and_no_oth
     head = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=3"]
     own = ["--include-dashboard=false", "--ray-client-server-port=0", "--object-store-memory=100000000"]
     cluster = subprocess.Popen(
-        [*head, *own], env=environment | {"RAY_AUTH_MODE": mode}, start_new_session=True, stdout=subprocess.PIPE
+        [*head, *own],
+        env=environment | {"RAY_AUTH_MODE": mode},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     join = f"from rl.workers.cluster import start_ray, stop_ray\nprint(start_ray('127.0.0.1:{port}')); stop_ray()"
     try:
