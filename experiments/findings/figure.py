@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ import numpy as np
 from experiments.hypotheses.measuring import NotMeasured, Side, Studies, of_table, side_of
 from experiments.hypotheses.vocabulary import Figure, split_reference
 from experiments.results.statistics.intervals import Interval
+from experiments.results.tables import short
 
 LARGEST_K = 1024
+LEAST_GAP = 0.07  # of the width, between two ticks
 
 
 def figure_data(figure: Figure, studies: Studies) -> dict[str, Any]:
@@ -141,13 +145,28 @@ def draw(data: Mapping[str, Any], name: str) -> str:
         axes.set_xlabel(data["x"])
         axes.set_ylabel(data["y"])
         axes.set_ylim(-0.02, 1.02)
-        if data["kind"] == "levels":
-            axes.set_xticks(sorted({point["x"] for points in data["lines"].values() for point in points}))
         if data["scale"] == "log":
             axes.set_xscale("log")
+        if ticks := _ticks(data):
+            axes.set_xticks(ticks, [_told(x) for x in ticks])
+            axes.set_xticks([], minor=True)
         if right is not None:
             right.set_ylabel("proxy, standard deviations")
             right.grid(visible=False)
         handles, labels = axes.get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside right upper", fontsize=8)
         return chart(drawing, name).svg
+
+
+def _ticks(data: Mapping[str, Any]) -> list[float]:
+    """Where the points are, if they are few and lie apart; none: where the drawing likes them."""
+    found = sorted({point["x"] for points in data["lines"].values() for point in points})
+    if data["kind"] not in ("levels", "points") or not found or (data["scale"] == "log" and found[0] <= 0):
+        return []
+    places = [math.log(x) for x in found] if data["scale"] == "log" else found
+    gaps = [after - before for before, after in pairwise(places)]
+    return found if all(gap >= LEAST_GAP * (places[-1] - places[0]) for gap in gaps) else []
+
+
+def _told(x: float) -> str:
+    return short(x) if x >= 1000 else f"{x:g}"

@@ -156,9 +156,11 @@ def chart(figure: Figure, name: str) -> Chart:
     """The figure as a chart; equal figures give equal text.
 
     Args:
+        figure: placed as those of the report are, unless it has a layout of its own.
         name: what the chart is about, the beginning of its sentence.
     """
-    place(figure)
+    if figure.get_layout_engine() is None:
+        place(figure)
     buffer = io.StringIO()
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -197,3 +197,32 @@ def test_a_study_without_results_has_its_command_and_price_and_no_claim():
     assert "beyond reproduce distil" in told
     assert "minutes on two quiet cores" in told
     assert "keeps what RL reached" not in told
+
+
+def test_a_legend_beside_a_drawing_with_a_layout_of_its_own_hides_nothing():
+    from matplotlib.figure import Figure as Drawing
+
+    from experiments.report.drawing import chart
+
+    drawing = Drawing(figsize=(7.2, 3.6), layout="constrained")
+    axes = drawing.subplots()
+    lines = [axes.plot([1, 2], [0, i], label=f"policy number {i}")[0] for i in range(8)]
+    beside = drawing.legend(lines, [line.get_label() for line in lines], loc="outside right upper")
+    chart(drawing, "A question")
+    assert not beside.get_window_extent().overlaps(axes.get_tightbbox())
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"kind": "points", "scale": "log", "lines": {"a": [{"x": 28000}, {"x": 8e5}]}}, [28000, 8e5]),
+        ({"kind": "points", "scale": "linear", "lines": {"a": [{"x": 0}, {"x": 0.005}, {"x": 0.1}]}}, []),
+        ({"kind": "points", "scale": "log", "lines": {"a": [{"x": 0}, {"x": 1}]}}, []),
+        ({"kind": "levels", "scale": "linear", "lines": {"a": [{"x": 2}], "b": [{"x": 1}]}}, [1, 2]),
+        ({"kind": "costs", "scale": "log", "lines": {"a": [{"x": 1}]}}, []),
+    ],
+)
+def test_ticks_stand_at_points_that_are_few_and_apart(data, expected):
+    from experiments.findings.figure import _ticks
+
+    assert _ticks(data) == expected
