@@ -147,8 +147,20 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
         setattr(env, key, value)
     if not isinstance(env.max_turns, int) or env.max_turns < 1:
         raise TypeError(f"max_turns of environment {spec.name!r} is {env.max_turns!r}, expected 1 turn or more")
+    for key, least in (("levels", 1), ("ood_levels", 0)):
+        _check_levels(getattr(env, key), f"{key} of environment {spec.name!r}", least)
     env.spec, env.rebuild = spec, make
     return env
+
+
+def _check_levels(levels: Any, what: str, least: int) -> None:
+    is_sequence = isinstance(levels, Sequence) and not isinstance(levels, str)
+    if not is_sequence or len(levels) < least or not all(map(_is_level, levels)):
+        raise TypeError(f"{what} are {levels!r}, expected whole numbers from 0 on" + ", one at least" * bool(least))
+
+
+def _is_level(level: Any) -> bool:
+    return isinstance(level, int) and not isinstance(level, bool) and level >= 0
 
 
 def _check_prompting(settings: Mapping[str, Any]) -> None:
@@ -200,7 +212,7 @@ def parse_levels(value: Any) -> tuple[int, ...]:
     """Levels from a sequence, one number, or text such as "1-4" or "1,3,5"."""
     if not isinstance(value, str):
         levels = list(value) if isinstance(value, Sequence) else [value]
-        if not all(isinstance(level, int) and not isinstance(level, bool) and level >= 0 for level in levels):
+        if not all(map(_is_level, levels)):
             raise ValueError(f'levels are {value!r}, expected whole numbers from 0 on, or text such as "1-4"')
         return tuple(levels)
     levels = []

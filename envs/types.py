@@ -64,6 +64,10 @@ class Problem:
             raise TypeError(f"a problem's answer is {self.answer!r}, expected text: write str(...) of it")
         if isinstance(self.solution, str):
             raise TypeError(f"a problem's solution is the text {self.solution[:40]!r}, expected a tuple of steps")
+        if not isinstance(self.solution, tuple | list):
+            raise TypeError(f"a problem's solution is {self.solution!r:.80}, expected a tuple of steps")
+        if not isinstance(self.canonical, str):
+            raise TypeError(f"a problem's canonical is {self.canonical!r:.80}, expected text: write str(...) of it")
         for step in self.solution:
             if not isinstance(step, str):
                 raise TypeError(f"a step of a problem's solution is {step!r:.60}, expected text")

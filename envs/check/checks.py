@@ -179,15 +179,18 @@ def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int
     """Solutions that were spoiled on purpose exist, and are not CORRECT."""
     rng = random.Random(seed)
     tried = found = paid = scored = numbers = close = 0
+    accepted: Counter[str] = Counter()  # near misses that are CORRECT, by kind
     for problems in drawn.values():
         for problem in problems[:FEW]:
             tried += 1
             wrong = env.corrupt(problem, rng)
             found += bool(wrong)
             near = _near_misses(env, problem)
-            verdicts = [env.grade(problem, text) for text in (*wrong, *near)]
+            verdicts = [env.grade(problem, text) for text in (*wrong, *near.values())]
             numbers += bool(near)
-            close += bool(near) and all(verdict.is_correct for verdict in verdicts[len(wrong) :][:2])
+            taken = [kind for kind, verdict in zip(near, verdicts[len(wrong) :]) if verdict.is_correct]
+            close += {"one larger", "one smaller"} <= set(taken)
+            accepted.update(taken)
             paid += sum(verdict.is_correct for verdict in verdicts[: len(wrong)])
             scored += sum(verdict.score > 0 and not verdict.is_correct for verdict in verdicts)
     is_ok = paid == 0 and found >= MIN_CORRUPTED * tried
@@ -199,16 +202,29 @@ def check_corrupted(env: Environment, drawn: dict[int, list[Problem]], seed: int
     yield Finding("wrong answers have no score", scored == 0, detail, fix)
     if numbers:
         detail = f"of {numbers} whole numbers {close} may be one larger or one smaller and are still CORRECT"
+        others = [kind for kind in accepted if not kind.startswith("one ") and accepted[kind] >= CLOSE_SHARE * numbers]
+        if others:
+            detail += (
+                f"; those that are {', or '.join(others)} are CORRECT too: right only where a problem has such answers"
+            )
         fix = "compare numbers exactly, or to a tolerance below 1"
         yield Finding("numbers next to the answer are not CORRECT", close < CLOSE_SHARE * numbers, detail, fix)
 
 
-def _near_misses(env: Environment, problem: Problem) -> list[str]:
-    """Answers close to an integer reference: one more, one less, and the same last digit."""
+def _near_misses(env: Environment, problem: Problem) -> dict[str, str]:
+    """How an answer differs from an integer reference -> a response that gives it."""
     if not re.fullmatch(r"-?\d{1,15}", problem.answer) or env.max_turns > 1:
-        return []
+        return {}
+    number = int(problem.answer)
+    near = {
+        "one larger": number + 1,
+        "one smaller": number - 1,
+        "equal in the last digit": number + 10,
+        "of the other sign": -number if number else 10,
+        "without the last digit": number // 10 if number > 9 else number + 100,
+    }
     source = env.source_env(problem)
-    return [source.render_solution((), str(int(problem.answer) + shift)) for shift in (1, -1, 10)]
+    return {kind: source.render_solution((), str(answer)) for kind, answer in near.items()}
 
 
 def check_steps(drawn: dict[int, list[Problem]]) -> Iterator[Finding]:

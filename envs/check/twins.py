@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import combinations
 
 from envs.check.report import Finding
 from envs.types import Problem
@@ -17,6 +18,7 @@ MAX_TWINS = 0.1  # share of test problems; by chance a few prompts share their w
 MIN_TWINS = 5
 IDLE_SHARE = 0.95  # of the problems that differ in one word alone: so many have one answer where that word is idle
 MAX_PLACES = 100  # words of a prompt, counted from its beginning, that are left out in turn
+VARIOUS_SHARE, MAX_VARIOUS = 0.5, 6  # words that differ in so many texts; places of which pairs are tried
 _WORD = re.compile(r"\d+|[^\W\d_]+|\S")
 
 
@@ -35,17 +37,38 @@ def check_twins(train: Sequence[Problem], test: Sequence[Problem]) -> Iterator[F
 
 
 def idle_places(problems: Sequence[Problem]) -> list[int]:
-    """Places of words on which no answer depends: problems that differ there alone have one answer, MIN_TWINS times."""
-    groups: dict[tuple[int, str], dict[str, str]] = {}  # (place, the other words) -> word -> answer
-    for problem in problems:
-        words = problem.text.split()
-        for place, word in enumerate(words[:MAX_PLACES]):
-            groups.setdefault((place, " ".join([*words[:place], *words[place + 1 :]])), {})[word] = problem.answer
-    alike: dict[int, list[bool]] = {}
-    for (place, _), answers in groups.items():
-        if len(answers) > 1:
-            alike.setdefault(place, []).append(len(set(answers.values())) == 1)
-    return [place for place, same in alike.items() if len(same) >= MIN_TWINS and sum(same) >= IDLE_SHARE * len(same)]
+    """Places of words on which no answer depends: problems that differ there alone have one answer, MIN_TWINS times.
+
+    One place is left out at a time, and two of those whose words hardly ever come back, as two task numbers would be.
+    """
+    texts = [(problem.text.split(), problem.answer) for problem in problems]
+    length = max((len(words) for words, _ in texts), default=0)
+    found = {place for place in range(min(length, MAX_PLACES)) if _is_idle(texts, (place,))}
+    for pair in combinations(_various(texts, length), 2):
+        if not found.issuperset(pair) and _is_idle(texts, pair):
+            found.update(pair)
+    return sorted(found)
+
+
+def _is_idle(texts: Sequence[tuple[list[str], str]], places: Sequence[int]) -> bool:
+    """Whether texts that are the same but for these places have one answer, nearly always."""
+    groups: dict[str, dict[tuple[str, ...], str]] = {}  # the other words -> these words -> answer
+    for words, answer in texts:
+        if max(places) < len(words):
+            rest = " ".join(word for place, word in enumerate(words) if place not in places)
+            groups.setdefault(rest, {})[tuple(words[place] for place in places)] = answer
+    same = [len(set(answers.values())) == 1 for answers in groups.values() if len(answers) > 1]
+    return len(same) >= MIN_TWINS and sum(same) >= IDLE_SHARE * len(same)
+
+
+def _various(texts: Sequence[tuple[list[str], str]], length: int) -> list[int]:
+    """The places, MAX_VARIOUS at most, whose words are different in most of the texts."""
+    shares = {}
+    for place in range(min(length, MAX_PLACES)):
+        there = [words[place] for words, _ in texts if place < len(words)]
+        if len(set(there)) > VARIOUS_SHARE * len(texts):
+            shares[place] = len(set(there))
+    return sorted(sorted(shares, key=lambda place: -shares[place])[:MAX_VARIOUS])
 
 
 def looks(problem: Problem, idle: Sequence[int] = ()) -> Iterator[tuple[str, ...]]:

@@ -197,3 +197,21 @@ def test_a_setting_that_a_data_file_has_not_is_told_with_those_that_it_has(tmp_p
     (tmp_path / "rows.jsonl").write_text('{"prompt": "1 + 1?", "answer": "2", "split": "train"}\n')
     with pytest.raises(TypeError, match=r"no setting 'verfy'; did you mean 'verify'\?; it has path, prompt"):
         make(f"jsonl:{tmp_path}/rows.jsonl?verfy=numeric")
+
+
+@pytest.mark.parametrize(
+    ("key", "levels", "told"),
+    [
+        ("levels", (), r"are \(\), expected whole numbers from 0 on, one at least"),
+        ("levels", ("easy", "hard"), "expected whole numbers"),
+        ("levels", "12", "expected whole numbers"),
+        ("levels", 3, "expected whole numbers"),
+        ("ood_levels", (True,), "expected whole numbers"),
+        ("ood_levels", None, "ood_levels of environment .* are None"),
+    ],
+)
+def test_levels_of_a_class_are_whole_numbers(tmp_path, key, levels, told):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from envs import Environment\n\n\nclass Mine(Environment):\n    {key} = {levels!r}\n")
+    with pytest.raises(TypeError, match=told):
+        make(f"{path}:Mine")

@@ -206,11 +206,12 @@ def test_a_cluster_that_asks_for_a_token_is_shown_that_of_the_account_and_no_oth
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray/auth_token").write_text("0123456789abcdef" * 4)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"HOME": str(tmp_path)}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as free, socket.socket() as other:
+        for each in (free, other):
+            each.bind(("127.0.0.1", 0))
+        port, for_clients = free.getsockname()[1], other.getsockname()[1]
     head = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=3"]
-    own = ["--include-dashboard=false", "--ray-client-server-port=0", "--object-store-memory=100000000"]
+    own = ["--include-dashboard=false", f"--ray-client-server-port={for_clients}", "--object-store-memory=100000000"]
     cluster = subprocess.Popen(
         [*head, *own],
         env=environment | {"RAY_AUTH_MODE": mode},
