@@ -45,6 +45,10 @@ def walk(study: Path, folder: Path) -> None:
         tab.open(f"{place}/?token=walk#curves", until="document.querySelectorAll('#series input').length")
         tab.run("document.querySelector('#axes [name=bands]').click()")
         tab.run(set_field("axes", "second", "eval/proxy"))
+        tab.wait(
+            "document.querySelectorAll('#plots canvas').length === 2"
+            " && /seed/.test(document.getElementById('series').textContent)"
+        )
         others = (
             f"[...document.querySelectorAll('#series label')].filter((l) => !/seed {SEED}$/.test(l.textContent.trim()))"
         )
@@ -71,7 +75,9 @@ def walk(study: Path, folder: Path) -> None:
         tab.open(f"{place}/?token=walk#compare", until="document.querySelectorAll('#sides option').length")
         for side, arm in (("left", ARM), ("right", BETTER)):
             tab.run(set_field("sides", side, json.dumps([0, f"{arm}@{SEED}"], separators=(",", ":"))))
-        tab.wait("document.querySelectorAll('#flips tbody tr').length > 5")
+        tab.wait(
+            "document.querySelector('#flips td:nth-child(2)')?.textContent === '0'"
+        )  # rlhf-loose solves none of it
         tab.run("document.querySelector('#flips details')?.setAttribute('open', '')")
         tab.picture(folder / "walk-compare.png")
         if tab.errors:

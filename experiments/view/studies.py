@@ -187,7 +187,7 @@ def _metrics(folder: Path) -> list[dict[str, Any]]:
     return _metrics_as_of(path, *_stamp(path))
 
 
-@lru_cache(maxsize=128)  # files; a page asks for one metric of all of them, and then for another
+@lru_cache(maxsize=1024)  # files, of sixty seeds of the demo: a page asks for one metric of all, then for another
 def _metrics_as_of(path: Path, changed: int, size: int) -> list[dict[str, Any]]:
     return _rows(path)
 

@@ -1,8 +1,12 @@
 // Two policies beside each other: settings that differ, problems that one solves more often.
-import { element, fill, get, number, options, table } from "./parts.js";
+import { element, fill, get, latest, number, options, table } from "./parts.js";
 
 const form = document.getElementById("sides");
 
+const compared = latest((left, right) => Promise.all([
+  get("differences", { left: left[0], right: right[0] }),
+  get("flips", { left: left[0], right: right[0], left_policy: left[1], right_policy: right[1] }),
+]));
 let shown = null;  // the policies that can be chosen, as text
 
 export async function startCompare(overview, listStep) {
@@ -27,11 +31,10 @@ export async function startCompare(overview, listStep) {
 
   async function draw() {
     const [left, right] = ["left", "right"].map((side) => JSON.parse(form.elements[side].value));
-    const settings = await get("differences", { left: left[0], right: right[0] });
+    const [settings, found] = await compared(left, right);
     fill(document.getElementById("settings"), settings.length
       ? table(["setting", "left", "right"], settings.map((row) => [row.key, JSON.stringify(row.left), JSON.stringify(row.right)]))
       : element("p", { class: "hint", text: "none: one study, or two of one config" }));
-    const found = await get("flips", { left: left[0], right: right[0], left_policy: left[1], right_policy: right[1] });
     document.getElementById("flip-count").textContent = `${found.differing} of ${found.shared} shared problems are solved unequally often (share of verified samples)`;
     fill(document.getElementById("flips"), table(["level", "left", "right", "problem", ""], found.rows.map((row) => [
       row.level, number(row.left), number(row.right), row.prompt || row.problem,

@@ -1,12 +1,13 @@
 // Curves over steps, tokens, seconds or KL; a click lists the rollouts of that step.
-import { element, fill, get, number, options, table } from "./parts.js";
+import { element, fill, get, latest, number, options, table } from "./parts.js";
 
 const COLOURS = ["#1f77b4", "#d95f02", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"];
 const form = document.getElementById("axes"), boxes = document.getElementById("series"), plots = document.getElementById("plots");
 let overview, listStep;
 const hidden = new Set();
 const AXES = { step: "step", tokens: "tokens sampled", seconds: "seconds of the run", kl: "KL from the start, nats per completion" };
-let drawn = [], meanings = {};
+let drawn = [], meanings = {}, held = { metrics: [], all: [] };
+const curvesOf = latest((metrics, axis) => Promise.all(metrics.map((metric) => get("curves", { metric, axis }))));
 
 export async function startCurves(studies, jump) {
   [overview, listStep] = [studies, jump];
@@ -29,7 +30,13 @@ export function followCurves() {
 
 async function draw() {
   const metrics = [form.elements.metric.value, form.elements.second.value].filter(Boolean);
-  const all = await Promise.all(metrics.map((metric) => get("curves", { metric, axis: form.elements.axis.value })));
+  held = { metrics, all: await curvesOf(metrics, form.elements.axis.value) };
+  show();
+}
+
+// What was asked for last, without asking again: lines go on and off at once.
+function show() {
+  const { metrics, all } = held;
   fill(plots);
   drawn = [];
   const keys = [...new Set(all.flat().map(keyOf))];
@@ -48,8 +55,10 @@ const labelOf = (series) => `${overview.length > 1 ? `${overview[series.study].n
 const keyOf = (series) => form.elements.bands.checked ? labelOf(series) : `${labelOf(series)}, seed ${series.seed}`;
 
 function choices(keys) {
+  if (keys.join("\n") === boxes.dataset.keys) return;  // who stands on one of them with the keyboard stays there
+  boxes.dataset.keys = keys.join("\n");
   fill(boxes, element("legend", { text: "arms" }), ...keys.map((key) => {
-    const box = element("input", { type: "checkbox", onchange: () => { box.checked ? hidden.delete(key) : hidden.add(key); draw(); } });
+    const box = element("input", { type: "checkbox", onchange: () => { box.checked ? hidden.delete(key) : hidden.add(key); show(); } });
     box.checked = !hidden.has(key);
     return element("label", {}, box, ` ${key}`);
   }));

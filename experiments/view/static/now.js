@@ -1,7 +1,8 @@
 // What the runs do: stages, time left, warnings, the newest samples; asked for again every few seconds.
-import { element, fill, get, number } from "./parts.js";
+import { element, fill, get, latest, number } from "./parts.js";
 
 const SECONDS = 3;
+const told = latest(() => get("now"));
 
 export async function startNow() {
   await draw();
@@ -9,7 +10,7 @@ export async function startNow() {
 }
 
 async function draw() {
-  const found = await get("now");
+  const found = await told();
   fill(document.getElementById("now"), ...found.flatMap((study) => [
     element("h2", { text: `${study.folder} (${study.name}): ${study.state}${study.message ? `, ${study.message}` : ""}` }),
     ...study.stages.filter((row) => row.state !== "done").map(stage),

@@ -32,6 +32,15 @@ export async function get(name, query = {}) {
   }
 }
 
+// Answers may come out of turn: of several calls only the last one is answered, the others never are.
+export function latest(ask) {
+  let turn = 0;
+  return async (...given) => {
+    const mine = ++turn, answer = await ask(...given);
+    return mine === turn ? answer : new Promise(() => {});
+  };
+}
+
 export function options(select, pairs, all) {
   const chosen = select.value;
   fill(select, ...(all ? [element("option", { value: "", text: all })] : []), ...pairs.map(([value, text]) => element("option", { value, text })));

@@ -1,5 +1,5 @@
 // The list of rollouts (only the rows in sight exist) and the one that is looked at.
-import { element, fill, get, number, options } from "./parts.js";
+import { element, fill, get, latest, number, options } from "./parts.js";
 import { typeset } from "./typeset.js";
 
 const HEIGHT = 44, PAGE = 200;
@@ -64,7 +64,8 @@ async function choose(index) {
   if (top < list.scrollTop) list.scrollTop = top;
   else if (top + HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = top + HEIGHT - list.clientHeight;
   await draw();
-  await show((await row(index)).id);
+  const { id } = await row(index);
+  if (index === chosen) await show(id);
 }
 
 // Rows came or went. A list that nobody reads is read anew; over another one a button says how many there are now.
@@ -76,8 +77,10 @@ export async function grown(overview) {
   newer.hidden = found.total === total;
 }
 
+const one = latest((id) => get("rollout", { study: study.value, id }));
+
 export async function show(id) {
-  const found = await get("rollout", { study: study.value, id });
+  const found = await one(id);
   fill(document.getElementById("detail"), ...detail(found));
 }
 

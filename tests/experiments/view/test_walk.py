@@ -10,6 +10,17 @@ from rl.rollouts.log import RolloutLog
 pytest.importorskip("uvicorn")
 TOKEN = "secret"
 FOCUSED = "document.activeElement"
+LATE = """
+    const now = window.fetch;
+    window.fetch = async (url, ...rest) => {
+        window.asked = (window.asked ?? 0) + String(url).includes('/curves');
+        if (String(url).includes('WHICH') && !window.release) {
+            await new Promise((go) => { window.release = go; });
+            window.released = true;
+        }
+        return now(url, ...rest);
+    };
+"""  # the first answer to what is asked for comes when it is released
 
 
 @pytest.fixture
@@ -123,4 +134,61 @@ def test_many_faults_leave_the_page_to_be_looked_at(study, address, tmp_path):
         assert browser.run("document.getElementById('list').getBoundingClientRect().top < innerHeight")
         browser.run("document.querySelector('#damage summary').click()")
         assert "seed-1/arm-8" in browser.run("document.getElementById('damage').innerText")
+        assert browser.errors == []
+
+
+@needs_browser
+def test_curves_go_on_and_off_at_once_and_a_late_answer_draws_nothing(study, address, tmp_path):
+    """The first of two answers comes last: what was asked for last is what is shown."""
+    titles = "[...document.querySelectorAll('#plots h2')].map((h) => h.textContent)"
+    with Browser(tmp_path) as browser:
+        browser.look(1024)
+        browser.open(f"{address}#curves", until="document.querySelectorAll('#plots canvas').length === 1")
+        browser.run(LATE.replace("WHICH", "reward%2Fmean"))
+        for metric in ("reward/mean", "tokens/sampled_total"):
+            browser.run(f"document.getElementById('axes').elements.metric.value = '{metric}'")
+            browser.run("document.getElementById('axes').dispatchEvent(new Event('change'))")
+        browser.wait(f"{titles}.join() === 'tokens/sampled_total'")
+        browser.run("window.release()")
+        browser.wait("window.released")
+        browser.run("new Promise((go) => setTimeout(go, 300))")
+        assert browser.run(titles) == ["tokens/sampled_total"]
+        asked = browser.run("window.asked")
+        browser.run("document.querySelector('#series input').focus()")
+        browser.press(" ")
+        assert browser.run(f"{FOCUSED}.matches('#series input:not(:checked)')")
+        names = browser.run("[...document.querySelectorAll('#plots .u-legend th')].map((n) => n.textContent)")
+        assert names == ["step", "rlhf"]
+        assert browser.run("window.asked") == asked
+        assert browser.errors == []
+
+
+@needs_browser
+def test_a_late_answer_covers_no_newer_one(address, tmp_path):
+    with Browser(tmp_path) as browser:
+        browser.look(1024)
+        browser.open(address, until="document.querySelectorAll('.row').length")
+        browser.run(LATE.replace("WHICH", "/api/rollout?"))
+        browser.run("document.getElementById('list').focus()")
+        browser.press("ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+        shown = "document.getElementById('detail').textContent.match(/\\((proxy [^)]*)\\)/)?.[1]"
+        browser.wait(f"{shown} === 'proxy 0'")
+        browser.run("window.release()")
+        browser.wait("window.released")
+        browser.run("new Promise((go) => setTimeout(go, 300))")
+        assert browser.run(shown) == "proxy 0"  # of the fourth, whose reward is 0
+
+        browser.open("about:blank")
+        browser.open(f"{address}#compare", until="document.querySelectorAll('#flips tbody tr').length === 1")
+        browser.run(LATE.replace("WHICH", "/api/flips"))
+        for right in ("rl", "rlhf"):  # rl beside itself, which is answered late, then beside rlhf
+            for side, arm in (("left", "rl"), ("right", right)):
+                browser.run(f"document.getElementById('sides').elements.{side}.value = '[0,\"{arm}@0\"]'")
+            browser.run("document.getElementById('sides').dispatchEvent(new Event('change'))")
+        cells = "[...document.querySelectorAll('#flips td')].map((td) => td.textContent).slice(0, 3).join()"
+        browser.wait(f"{cells} === '1,0.750,0'")
+        browser.run("window.release()")
+        browser.wait("window.released")
+        browser.run("new Promise((go) => setTimeout(go, 300))")
+        assert browser.run(cells) == "1,0.750,0"
         assert browser.errors == []
