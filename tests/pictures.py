@@ -1,6 +1,7 @@
 """Pictures of a study's pages, taken in headless Chromium.
 
 PYTHONPATH=. python tests/pictures.py walk runs/demo docs/images       # those of docs/view.md
+PYTHONPATH=. python tests/pictures.py charts runs/demo docs/images     # those of the README, of runs/demo/report.html
 PYTHONPATH=. python tests/pictures.py report runs/demo /tmp/pictures   # the report at three widths, light and dark
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from experiments.results.read import load_study
 from experiments.view.server import Page, make_app
 
 ARM, BETTER, SEED = "rlhf-loose", "rl", 0  # whose truth and proxy part; which arm solves what it lost
+CHARTS = {"levels": "Accuracy by level", "proxy": "Verified share and proxy"}
 WIDTHS = {390: 844, 1024: 768, 1440: 900}  # pixels: width -> height of a window
 
 
@@ -101,15 +104,26 @@ def report(study: Path, folder: Path) -> None:
         print(*tab.errors, sep="\n")
 
 
+def charts(study: Path, folder: Path) -> None:
+    """Accuracy by level, gold and proxy: as they stand in the report, in the colours of a light page."""
+    text = (study / "report.html").read_text()
+    for name, title in CHARTS.items():
+        found = re.search(rf'<svg role="img" aria-label="{title}\..*?</svg>', text, re.DOTALL)
+        if found is None:
+            raise RuntimeError(f"{study}/report.html has no chart {title!r}")
+        drawn = re.sub(r"var\(--[a-z0-9-]+, (#[0-9a-f]{6})\)", r"\1", found[0])
+        (folder / f"{name}.svg").write_text(drawn.replace("<svg ", '<svg style="background:white" ', 1) + "\n")
+
+
 def main() -> None:
     """Takes the pictures that are asked for."""
     parser = argparse.ArgumentParser(description="Pictures of a study's pages.")
-    parser.add_argument("what", choices=("walk", "report"))
+    parser.add_argument("what", choices=("walk", "charts", "report"))
     parser.add_argument("study", type=Path)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    {"walk": walk, "report": report}[options.what](options.study, options.folder)
+    {"walk": walk, "charts": charts, "report": report}[options.what](options.study, options.folder)
 
 
 if __name__ == "__main__":
