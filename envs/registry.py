@@ -140,6 +140,10 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
         near = suggest(unknown[0], [*known, *COMMON_SETTINGS])
         raise TypeError(f"environment {spec.name!r} has no setting {unknown[0]!r}{near}; it has {', '.join(known)}")
     _check_settings(cls, spec.name, own)
+    missing = [key for key in _required(cls)[main is not None :] if key not in own]
+    if missing:
+        how = "" if main is not None else f"; the first may stand after a colon, {spec.name}:{missing[0].upper()}"
+        raise TypeError(f"environment {spec.name!r} needs the setting {' and '.join(map(repr, missing))}{how}")
     build: Callable[..., Environment] = cls
     env = build(main, **own) if main is not None else build(**own)
     _check_prompting(common)
@@ -239,6 +243,16 @@ def _parameters(cls: type[Environment]) -> list[str]:
         if not any(p.kind is p.VAR_KEYWORD for p in own):
             return names
     return [*names, VARIADIC] if makers else []
+
+
+def _required(cls: type[Environment]) -> list[str]:
+    """Names of the settings without which the function or constructor cannot be called, in order."""
+    if issubclass(cls, FunctionEnvironment):
+        parameters = list(inspect.signature(cls.function).parameters.values())[2:]
+    else:
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind in named]
 
 
 _PLAIN: Mapping[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}

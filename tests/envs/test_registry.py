@@ -215,3 +215,16 @@ def test_levels_of_a_class_are_whole_numbers(tmp_path, key, levels, told):
     path.write_text(f"from envs import Environment\n\n\nclass Mine(Environment):\n    {key} = {levels!r}\n")
     with pytest.raises(TypeError, match=told):
         make(f"{path}:Mine")
+
+
+def test_a_setting_that_is_needed_is_named(file):
+    with pytest.raises(TypeError, match=r"'jsonl' needs the setting 'path'; the first may stand after .*jsonl:PATH"):
+        make("jsonl?prompt=question")
+    with pytest.raises(TypeError, match="'mixture' needs the setting 'parts'"):
+        make("mixture")
+    with pytest.raises(TypeError, match="needs the setting 'id'"):
+        make("gym")
+    file.write_text(FILE.format(name="needs_largest").replace("largest=10", "largest"))
+    with pytest.raises(TypeError, match="needs the setting 'largest'"):
+        make(f"{file}:doubled")
+    assert make(f"{file}:doubled", largest=3).problem(0).answer
