@@ -31,6 +31,7 @@ from rl.workers.conversations import encode_prompt
 if TYPE_CHECKING:
     from policies.causal import CausalPolicy
 
+WARMUP_STEPS = 5  # of a linear rise of the rate from 0
 SAVE_STEPS = 200  # optimizer steps between checkpoints of a fit
 WINDOW_BATCHES = 16  # batches sorted by length together
 
@@ -139,7 +140,7 @@ def training_arguments(
         "per_device_train_batch_size": batch_size,
         "learning_rate": lr,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": 5,
+        "warmup_steps": WARMUP_STEPS,
         "seed": seed,
         "use_cpu": not has_gpu,
         "bf16": has_gpu and torch.cuda.is_bf16_supported(),
@@ -160,6 +161,17 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
     """A trainer callback that passes the named logs to the recorder and honours its request to stop."""
 
     class Report(transformers.TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            """Say where a fit ends before its rate has risen: trl's first step has a rate of 0."""
+            if state.max_steps <= WARMUP_STEPS:
+                told = "nothing is" if state.max_steps == 1 else "little is"
+                recorder.warn(
+                    stage,
+                    f"{state.max_steps} optimizer step(s) in all, and the rate rises from 0 over the first "
+                    f"{WARMUP_STEPS}: {told} learned; give more comparisons (preference.num_pairs), more epochs, or a "
+                    "smaller batch_size",
+                )
+
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             """Record the logs asked for as `prefix/name`; the trainer's others go nowhere.
 

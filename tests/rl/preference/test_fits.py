@@ -364,6 +364,16 @@ def test_an_ensemble_disagrees_and_its_worst_case_is_below_its_mean(start, tmp_p
     assert all(w <= m for w, m in zip(worst, mean))
 
 
+def test_a_fit_that_ends_before_its_rate_has_risen_says_so(start, tmp_path):
+    recorder = SilentRecorder()
+    card = fit_dpo(start, planted(12), DpoSettings(epochs=1, batch_size=16, lr=3e-3), tmp_path / "one", recorder)
+    assert card.steps == 1
+    assert card.margin_after == card.margin_before  # the first step has a rate of 0
+    ((_, told),) = recorder.warnings
+    assert told.startswith("1 optimizer step(s) in all")
+    assert "nothing is learned" in told
+
+
 def test_settings_refuse_what_makes_no_sense():
     with pytest.raises(ValueError, match="label_smoothing"):
         DpoSettings(label_smoothing=0.1)
