@@ -10,7 +10,7 @@ SECTIONS = (  # anchor, title, and the key without which the section is left out
     ("arms", "The arms", None),
     ("levels", "By level", None),
     ("longer", "Longer problems", "longer"),
-    ("budgets", "What the arms were given", None),
+    ("budgets", "What the arms were given", "budgets"),
     ("costs-table", "Costs", None),
     ("held_out", "Training", "chart"),
     ("levels-chart", "Accuracy by level", "chart"),
@@ -74,7 +74,8 @@ GLOSSARY = {
 def contents(figures: Mapping[str, Any], charts: Collection[str]) -> list[tuple[str, str]]:
     """(anchor, title) of every section that this report has, in order."""
     found = []
-    given = {**figures, "cards": figures["label_report"] or figures["reward_model"] or figures["imitation"]}
+    cards = figures["label_report"] or figures["reward_model"] or figures["imitation"]
+    given = {**figures, "cards": cards, "budgets": figures["budgets"]["arms"]}
     for anchor, title, needs in SECTIONS:
         key = anchor.removesuffix("-chart")
         if needs is None or (key in charts if needs == "chart" else given[needs]):

@@ -53,7 +53,7 @@ def damage_of(study: Path) -> list[str]:
         look(read_sealed, study / "provenance.json")
     stages = {study / row["folder"] for row in (state or {}).get("stages", ()) if _is_of_a_stage(row)}
     for folder in sorted(
-        {*stages, *(path.parent for path in study.rglob(MANIFEST) if "checkpoints" not in path.parts)}
+        {*stages, *(path.parent for path in study.rglob(MANIFEST) if not _is_checkpoint(study, path))}
     ):
         manifest = look(read_manifest, folder)
         files = manifest["files"] if manifest else {}
@@ -73,6 +73,11 @@ def damage_of(study: Path) -> list[str]:
 def _is_of_a_stage(row: Any) -> bool:
     """Whether a row of study.json is of a stage with a folder of its own."""
     return bool(row.get("folder")) and not str(row.get("stage", "")).startswith("test ")
+
+
+def _is_checkpoint(study: Path, path: Path) -> bool:
+    """Whether a file is of a checkpoint, which has a manifest of another kind: `checkpoints`, `checkpoints_0` ..."""
+    return any(part.startswith("checkpoints") for part in path.relative_to(study).parts)
 
 
 def _check_problems(path: Path, expected: str) -> None:

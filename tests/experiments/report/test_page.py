@@ -200,6 +200,15 @@ def test_the_contents_lead_to_what_is_there(page):
     assert len(set(there)) == len(there)
 
 
+def test_a_study_that_was_interrupted_before_its_arms_has_no_empty_tables(tmp_path):
+    study = make_study(tmp_path / "a", {"sft": START})
+    page = Page(write_report(study).read_text())
+    anchors = [a["href"][1:] for a in page.all("a") if a.get("href", "").startswith("#")]
+    assert anchors == [attrs["id"] for tag, attrs in page.tags if tag == "h2"]
+    assert "budgets" not in anchors
+    assert "costs-table" in anchors
+
+
 def test_title_date_words_and_dark_mode_are_there(folder):
     text = (folder / "report.html").read_text()
     assert "<title>made: imitation, RL and RLHF from one start</title>" in text

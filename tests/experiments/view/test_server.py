@@ -124,6 +124,16 @@ def test_a_deleted_study_json_is_told_where_stages_are_done(study):
     assert missing in damage_of(study)
 
 
+@pytest.mark.parametrize("name", ["checkpoints", "checkpoints_0", "checkpoints/off_policy"])
+def test_the_manifest_of_a_checkpoint_is_no_damaged_one_of_a_stage(study, name):
+    """An interrupted fit leaves its checkpoints, whose manifests are of another kind."""
+    before = damage_of(study)
+    folder = study / "seed-0" / "rl" / name / "checkpoint-12"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"files": {}}')
+    assert damage_of(study) == before
+
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
