@@ -38,8 +38,11 @@ class CausalPolicy:
         self.model: Any = model
         self.tokenizer = tokenizer
         self.stop_ids = _stop_ids(self.model, tokenizer)
-        pad = tokenizer.pad_token_id
-        self.pad_id: int = self.stop_ids[0] if pad is None else int(pad)
+        pad, rows = tokenizer.pad_token_id, self.num_tokens
+        is_known = pad is not None and (
+            rows is None or pad < rows
+        )  # one may be added to a tokenizer, and no row for it
+        self.pad_id: int = int(pad) if is_known else self.stop_ids[0]
 
     @property
     def device(self) -> torch.device:
@@ -61,6 +64,12 @@ class CausalPolicy:
         """Tokens of prompt and completion that the model reads at most; None where its config does not say."""
         length = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         return length if isinstance(length, int) else None
+
+    @property
+    def num_tokens(self) -> int | None:
+        """Tokens that the model has embeddings for; None where its config does not say. A tokenizer may know others."""
+        size = getattr(self.model.config.get_text_config(), "vocab_size", None)
+        return size if isinstance(size, int) else None
 
     def encode(self, prompt: str | Messages, tools: Sequence[Mapping[str, Any]] = ()) -> tuple[int, ...]:
         """Token ids of a prompt; messages go through the tokenizer's chat template up to the assistant's turn.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def with_template_settings(tokenizer: Any, settings: Mapping[str, Any]) -> None:
     A folder that is saved from here on carries them, so that workers, exports and later runs write the same prompts.
 
     Raises:
-        ValueError: the tokenizer has no chat template, or a value is no plain JSON value.
+        ValueError: the tokenizer has no chat template, or one that does not read a variable, or a value is no plain
+            JSON value.
     """
     if not settings:
         return
@@ -62,6 +64,8 @@ def with_template_settings(tokenizer: Any, settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if not name.isidentifier() or not (value is None or isinstance(value, bool | int | float | str)):
             raise ValueError(f"chat_template_kwargs.{name} is {value!r}, expected true, false, a number or text")
+        if not re.search(rf"\b{name}\b", tokenizer.chat_template):
+            raise ValueError(f"chat_template_kwargs sets {name}, which the model's chat template does not read")
         literal = "none" if value is None else json.dumps(value)  # jinja writes true, false, numbers, text as JSON does
         lines.append(f"{{%- set {name} = {literal} -%}}")
     tokenizer.chat_template = "".join(lines) + tokenizer.chat_template

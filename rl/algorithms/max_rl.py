@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from rl.algorithms.clipped import Clipped
+from rl.algorithms.policy_gradient import refuse_single_completions
 from rl.functional.advantages import mean_normalised
 from rl.functional.aggregation import Aggregation
 from rl.types import Batch
@@ -32,4 +33,5 @@ class MaxRl(Clipped):
 
     def row_advantages(self, rewards: Tensor, batch: Batch) -> Tensor:
         """[B] (r - mean_g) / mean_g; 0 in a group whose mean is 0."""
+        refuse_single_completions(rewards, batch)
         return mean_normalised(rewards, batch.groups)

@@ -305,8 +305,7 @@ def scaled_group_advantages(rewards: Tensor, batch: Batch, scale: Scale) -> Tens
     Raises:
         ValueError: every group has one completion, so that every advantage would be 0.
     """
-    if rewards.numel() and torch.unique(batch.groups).numel() == rewards.numel():
-        raise ValueError("every group has a single completion, whose advantage over itself is 0: raise group_size")
+    refuse_single_completions(rewards, batch)
     centred = group_mean(rewards, batch.groups)
     if scale is Scale.GROUP_STD:
         return centred / (group_std(rewards, batch.groups) + SCALE_EPSILON)
@@ -344,3 +343,13 @@ def _mismatch_metrics(batch: Batch, learner: Tensor, sums: Sums, maxima: dict[st
     sums["mismatch/kl"] = (masked_sum(kl_k3(clean(batch.sampler_logprobs, mask), learner), mask), mask.sum())
     if mask.numel():
         maxima["mismatch/logprob_abs_diff_max"] = gap.abs().max()
+
+
+def refuse_single_completions(rewards: Tensor, batch: Batch) -> None:
+    """Refuses a batch in which nothing has a sibling to be compared with.
+
+    Raises:
+        ValueError: every group has one completion.
+    """
+    if rewards.numel() and torch.unique(batch.groups).numel() == rewards.numel():
+        raise ValueError("every group has a single completion, whose advantage over itself is 0: raise group_size")

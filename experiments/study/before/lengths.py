@@ -140,6 +140,7 @@ def check_lengths(experiment: Experiment) -> None:
     if room is not None:
         _check_prompts(narrowest, reader, room, drawn)
     _compare_solutions(experiment, reader, drawn)
+    _compare_stops(experiment, drawn)
     held_out = {problem.id for split, problems in drawn.items() if split != "train" for _, problem in problems}
     check_recorded(experiment, reader, held_out)
 
@@ -226,6 +227,25 @@ def _compare_solutions(
                 f"worked solutions of {split} problems are longer, up to {max(over)} tokens: completions as long as "
                 "these are cut off"
             )
+
+
+def _compare_stops(experiment: Experiment, drawn: dict[str, list[tuple[Environment, Problem]]]) -> None:
+    """Says which stop texts stand in worked solutions before their end: completions like these lose their answers."""
+    settings = {"rl.sampling.stop": experiment.rl.sampling.stop}
+    settings["evaluation.sampling.stop"] = experiment.evaluation.sampling.stop
+    for name, method in methods_of_study(experiment).items():
+        if "sampling" in method.arm.rl:
+            settings[f"arms.{name}.rl.sampling.stop"] = method.rl.sampling.stop
+    alone = [(env, p) for env, p in drawn["train"] if env.source_env(p).max_turns == 1][:DRAWN]
+    written = [env.source_env(p).render_solution(p.solution, p.answer).rstrip() for env, p in alone]
+    for setting, texts in settings.items():
+        for stop in texts:
+            num = sum(stop in text[:-1] for text in written)
+            if num:
+                tell(
+                    f"warning: {setting} has {stop!r}, which stands in {num} of {len(written)} worked solutions before "
+                    "their end: completions like these are ended there"
+                )
 
 
 def _solution_tokens(reader: CausalPolicy, env: Environment, problem: Problem) -> int:

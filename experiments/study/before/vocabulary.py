@@ -1,4 +1,7 @@
-"""Whether the policy's vocabulary has the words of the prompts: what it has not all reads as one unknown token."""
+"""Whether the policy's vocabulary has the words of the prompts: what it has not all reads as one unknown token.
+
+And whether the model has what its tokenizer writes: a token added to the tokenizer alone ends a run in its first step.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ def check_vocabulary(reader: CausalPolicy, problems: Iterable[tuple[Environment,
     """Warns where single characters of prompts are unknown to the policy.
 
     Raises:
-        UserError: so many are that the prompts cannot be told apart.
+        UserError: so many are that the prompts cannot be told apart, or the model lacks a token of a prompt.
     """
+    problems = list(problems)
+    _check_embeddings(reader, problems)
     unknown = reader.tokenizer.unk_token_id
     if unknown is None:
         return
@@ -46,3 +51,18 @@ def check_vocabulary(reader: CausalPolicy, problems: Iterable[tuple[Environment,
             "another environment"
         )
     tell(f"warning: policy: {told}: it reads these as one and the same unknown token")
+
+
+def _check_embeddings(reader: CausalPolicy, problems: Iterable[tuple[Environment, Problem]]) -> None:
+    size = reader.num_tokens
+    if size is None or len(reader.tokenizer) <= size:
+        return
+    for env, problem in problems:
+        worst = max(encode_prompt(reader, env.write_prompt(problem)), default=0)
+        if worst >= size:
+            name = reader.tokenizer.convert_ids_to_tokens(worst)
+            raise UserError(
+                f"policy: the tokenizer writes token {worst} ({name!r}) in the prompt of {env.place_of(problem)}, "
+                f"and the model has {size:,} tokens: give the model a row for it "
+                "(model.resize_token_embeddings(len(tokenizer))), or use the tokenizer that it was trained with"
+            )

@@ -76,11 +76,12 @@ def beyond(tmp_path, monkeypatch, capsys):
             "check smoke -s rl.group_size=1",
             "rl.algorithm grpo with rl.group_size 1: every group has a single completion",
         ),
+        ("check smoke -s rl.group_size=1 -s rl.algorithm=max_rl", "every group has a single completion"),
         (
             "check mixture -s rl.algorithm=sft",
             "rl.algorithm 'sft' reads no rewards: use method imitation",
         ),
-        ("check smoke -s env=mixture", "env: it needs 'parts'"),
+        ("check smoke -s env=mixture", "env: environment 'mixture' needs the setting 'parts'"),
         ("study smoke -o folder -s policy.device=gpu", "policy.device 'gpu' cannot be used"),
         ("env show leaps -n 0", "Input should be greater than or equal to 1"),
         ("env check leaps -n 0", "Input should be greater than or equal to 2"),

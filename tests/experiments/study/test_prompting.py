@@ -67,6 +67,8 @@ def test_settings_of_a_chat_template_stay_with_the_tokenizer():
 def test_settings_of_a_chat_template_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="no chat template"):
         with_template_settings(SimpleNamespace(chat_template=None), {"enable_thinking": False})
+    with pytest.raises(ValueError, match="sets think, which the model's chat template does not read"):
+        with_template_settings(SimpleNamespace(chat_template="{{ thinking }}"), {"think": False})
     for name, value in (("a b", 1), ("tools", [1])):
         with pytest.raises(ValueError, match="expected true, false, a number or text"):
             with_template_settings(SimpleNamespace(chat_template="x"), {name: value})

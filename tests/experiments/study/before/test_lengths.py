@@ -14,6 +14,9 @@ from experiments.run.errors import UserError
 from experiments.run.terminal import tell
 from experiments.stages.problems import final_problems, validation_problems
 from experiments.study.before.lengths import check_lengths, fitted_env
+from experiments.study.before.vocabulary import check_vocabulary
+from policies.causal import CausalPolicy
+from policies.tiny import TinyConfig, build_tiny
 from rl.curriculum.base import Curriculum
 
 ROOM = 48
@@ -160,3 +163,31 @@ def test_a_template_and_a_room_of_a_mixture_are_those_of_its_parts(experiment):
 def test_an_unknown_word_is_refused():
     with pytest.raises(ValueError, match="long_prompts is 'trim', expected one of refuse, drop, cut"):
         make("addition", long_prompts="trim")
+
+
+def test_stop_texts_that_stand_in_worked_solutions_are_told(experiment, capsys):
+    stops = ["rl.sampling.stop=['####', 'Question:']", "evaluation.sampling.stop=['14']"]
+    check_lengths(experiment(overrides=stops))
+    told = "".join(capsys.readouterr())
+    assert "rl.sampling.stop has '####', which stands in 32 of 32 worked solutions" in told  # #### 14
+    assert "Question:" not in told
+    assert "evaluation.sampling.stop" not in told  # 14 ends a solution
+
+
+def test_a_token_that_the_tokenizer_alone_has_is_refused():
+    env = make("addition")
+    policy = build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=64), vocabulary=env.vocabulary(), seed=0)
+    problems = [(env, env.problem(0))]
+    check_vocabulary(policy, problems)
+    size = policy.num_tokens
+    policy.tokenizer.add_tokens([env.problem(0).text.split()[0]])  # it had the letters
+    with pytest.raises(UserError, match=rf"writes token {size} .*, and the model has {size:,} tokens"):
+        check_vocabulary(policy, problems)
+
+
+def test_a_padding_token_without_a_row_is_not_used():
+    env = make("addition")
+    policy = build_tiny(TinyConfig(layers=1, hidden=16, heads=2, context=64), vocabulary=env.vocabulary(), seed=0)
+    policy.tokenizer.add_special_tokens({"pad_token": "<another pad>"})
+    assert policy.tokenizer.pad_token_id == policy.num_tokens
+    assert CausalPolicy(policy.model, policy.tokenizer).pad_id == policy.stop_ids[0]
