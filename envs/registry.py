@@ -128,6 +128,7 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     """
     spec = parse_reference(ref, **settings)
     cls, main = _resolve(spec.name)
+    main = main or None  # nothing stands after the colon
     own = dict(spec.settings)
     known = _parameters(cls)
     common = {key: own.pop(key) for key in COMMON_SETTINGS if key in own and key not in known}

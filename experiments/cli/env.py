@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +25,9 @@ from experiments.config.components import build_demonstrator
 from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
 from experiments.run.folders import output_file, output_folder, provenance, read_json, write_json
-from experiments.run.terminal import printable
+from experiments.run.terminal import printable, tell
 
+OF_TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".xlsx")  # endings that say of a file what it would not be
 app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A name, 'name?setting=value', package.module:attr, file.py:attr.")]
 Level = Annotated[int | None, typer.Option(help="Only this level; default: the training levels in turn.")]
@@ -164,12 +165,26 @@ def export(
         except (ValueError, TypeError, OSError, ImportError) as error:
             raise UserError(str(error)) from error
         return
+    if output.suffix in OF_TABLES:
+        raise UserError(f"-o {output}: what is written are JSON lines, expected a name that ends in .jsonl")
     try:
         chosen = parse_levels(levels) if levels else None
         written = write_jsonl(output, _make(name), kind, num=num, split=split, seed=seed, levels=chosen)
         print(f"{written} rows in {output}")
+        if (different := _num_different(output)) < written:
+            tell(
+                f"note: the rows hold {different:,} different problems: {split} has few, and some stand there again; "
+                f"-n {different} or fewer where each counts as evidence"
+            )
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
+
+
+def _num_different(path: Path) -> int:
+    """How many different prompts (of problems: problems) an exported file has."""
+    with path.open(encoding="utf-8") as file:
+        rows = (loads(line) for line in file)
+        return len({dumps(row["id"] if "id" in row else row["prompt"]) for row in rows})
 
 
 @app.command()

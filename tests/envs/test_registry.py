@@ -224,6 +224,8 @@ def test_a_setting_that_is_needed_is_named(file):
         make("mixture")
     with pytest.raises(TypeError, match="needs the setting 'id'"):
         make("gym")
+    with pytest.raises(TypeError, match="'hf:' needs the setting 'dataset'"):
+        make("hf:")
     file.write_text(FILE.format(name="needs_largest").replace("largest=10", "largest"))
     with pytest.raises(TypeError, match="needs the setting 'largest'"):
         make(f"{file}:doubled")

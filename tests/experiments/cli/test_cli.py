@@ -1,14 +1,16 @@
 """The command line as a new user meets it."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import experiments
-from experiments.__main__ import VERBS, load_verb
+from experiments.__main__ import VERBS, app, load_verb
 
 
 def beyond(*arguments, timeout=120, **kwargs):
@@ -132,3 +134,16 @@ def test_the_installed_command_finds_modules_of_the_current_folder_and_files_bes
     )
     assert done.returncode == 0, done.stderr
     assert "Say " in done.stdout
+
+
+@pytest.mark.parametrize(("kind", "num", "told"), [("prompt_only", 9, "7 different problems"), ("problems", 7, "")])
+def test_an_export_tells_that_problems_stand_in_it_again(tmp_path, kind, num, told):
+    rows = [{"prompt": f"{i} + {i}?", "answer": 2 * i, "split": "train" if i else "test"} for i in range(8)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    name = f"jsonl:{tmp_path}/rows.jsonl?split=split"
+    arguments = ["env", "export", name, "-o", str(tmp_path / "out.jsonl"), "-n", str(num), "--kind", kind]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert f"{num} rows in" in done.output
+    assert told in done.output
+    assert ("different problems" in done.output) == bool(told)

@@ -89,6 +89,7 @@ def beyond(tmp_path, monkeypatch, capsys):
         ("new environment class", "expected a Python identifier that is no keyword"),
         ("new environment good -o empty", "cannot make the folder empty"),
         ("env export leaps -o folder", "folder is a folder"),
+        ("env export leaps -o x.parquet -n 2", "what is written are JSON lines, expected a name that ends in .jsonl"),
         ("env export leaps -o x.jsonl -n 0", "Input should be greater than or equal to 1"),
         ("env pages -o empty", "cannot make the folder empty"),
         ("env audit leaps -o folder", "folder is a folder"),
