@@ -143,7 +143,11 @@ def make(ref: str | EnvSpec, **settings: Any) -> Environment:
     _check_settings(cls, spec.name, own)
     missing = [key for key in _required(cls)[main is not None :] if key not in own]
     if missing:
-        how = "" if main is not None else f"; the first may stand after a colon, {spec.name}:{missing[0].upper()}"
+        how = (
+            ""
+            if main is not None
+            else f"; the first may stand after a colon, {spec.name.rstrip(':')}:{missing[0].upper()}"
+        )
         raise TypeError(f"environment {spec.name!r} needs the setting {' and '.join(map(repr, missing))}{how}")
     build: Callable[..., Environment] = cls
     env = build(main, **own) if main is not None else build(**own)

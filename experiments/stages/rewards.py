@@ -33,19 +33,24 @@ def check_reward(reward: Component, env: Environment | None = None, *, where: st
     """Builds a reward function as far as that needs no model.
 
     Raises:
-        UserError: it cannot be built, or has a weight that measures nothing in this environment.
+        UserError: it cannot be built, has a weight that measures nothing in this environment, or two of its sources
+            give a part of one name.
     """
+    given: set[str] = set()  # parts of the sources so far
     for source in reward_sources(reward):
-        if source.name == PROXY:
-            build(where, source, lambda name, **settings: ProxyReward([_NoModel()], **settings))
-            continue
         made = build(where, source, _without_a_model)
+        parts = set(made.weights) if isinstance(made, VerifierReward) else {PROXY} if source.name == PROXY else set()
+        if twice := given & parts:
+            raise UserError(f"{where}: two of its sources give the part {min(twice)!r}: make them one, with one weight")
+        given |= parts
         if isinstance(made, VerifierReward) and env is not None:
             _check_weights(made, env, where)
 
 
 def _without_a_model(name: str, **settings: Any) -> RewardFunction:
-    """A reward as it is made, but for the tokenizer of a policy that is not there yet."""
+    """A reward as it is made, but for the tokenizer of a policy and the reward model, which are not there yet."""
+    if name == PROXY:
+        return ProxyReward([_NoModel()], **settings)
     return make_reward(name, **({"tokenizer": _NoModel().decode, **settings} if name == PROCESS else settings))
 
 

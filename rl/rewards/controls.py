@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import ClassVar
 
 from envs.splits import keyed_rng
 from rl.rewards.base import reward_each
+from rl.rewards.numbers import check_finite
 from rl.rewards.verifier import VerifierReward
 from rl.types import Group
 
@@ -58,6 +58,5 @@ def well_formed_reward() -> VerifierReward:
 
 def length_reward(weight: float = 0.01) -> VerifierReward:
     """Control: `weight` per token written; negative likes short completions."""
-    if weight == 0 or not math.isfinite(weight):
-        raise ValueError(f"weight is {weight}, expected a finite number other than 0")
+    check_finite("weight", weight, not_zero=True)
     return VerifierReward({"tokens": weight})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rl.rewards.base import RewardFunction
+from rl.rewards.numbers import check_finite
 from rl.types import Group, Trajectory
 
 
@@ -22,6 +23,8 @@ class MixedReward:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError("sources is empty, expected at least one (reward function, weight)")
+        for _, weight in self.sources:
+            check_finite("the weight of a source", weight)
 
     @property
     def reads_gold(self) -> bool | None:

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from policies.types import FinishReason
 from rl.rewards.base import Scorer
+from rl.rewards.numbers import check_finite
 from rl.types import Group, TokenPair, Trajectory
 
 COMBINATIONS = ("mean", "min", "mean_minus_std")
@@ -52,6 +53,9 @@ class ProxyReward:
             )
         if self.combine not in COMBINATIONS:
             raise ValueError(f"combine is {self.combine!r}, expected one of {', '.join(COMBINATIONS)}")
+        for name in ("penalty", "no_end_penalty"):
+            check_finite(name, getattr(self, name))
+        check_finite("weight", self.weight, not_zero=True)
         if self.penalty != 1.0 and self.combine != "mean_minus_std":
             raise ValueError(f"penalty only acts with combine 'mean_minus_std', and combine is {self.combine!r}")
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rl.rewards.numbers import check_finite
 from rl.types import Trajectory
 from verifiers.types import Outcome
 
@@ -32,8 +33,7 @@ class StepReward:
 
     def __post_init__(self) -> None:
         for name in ("right", "wrong"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+            check_finite(name, getattr(self, name), least=0)
 
     def rewards(self, trajectory: Trajectory) -> tuple[float, ...]:
         """One number per completion token."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import transformers
 
+from rl.rewards.numbers import check_finite
 from rl.rewards.steps import StepReward
 from rl.types import Group, Trajectory
 from verifiers.types import Outcome
@@ -43,11 +44,16 @@ class VerifierReward:
     steps: StepReward | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.weights, Mapping):
+            raise ValueError(f"weights is {self.weights!r}, expected measures with their weights, {{correct: 1.0}}")
         if not self.weights and self.steps is None:
             raise ValueError("weights is empty and there is no step reward: every reward would be 0")
         for name in self.weights:
             if name in FORMER_MEASURES:
                 raise ValueError(f"weight {name!r} is now called {FORMER_MEASURES[name]!r}: write that instead")
+            check_finite(f"weight {name!r}", self.weights[name])
+        if self.weights and self.steps is None and not any(self.weights.values()):
+            raise ValueError("every weight is 0, and so would every reward be")
 
     @property
     def reads_gold(self) -> bool:

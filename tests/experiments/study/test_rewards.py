@@ -23,7 +23,11 @@ def test_a_proxy_inside_a_mixture_needs_its_reward_model():
 
 
 def test_every_source_of_a_mixture_is_checked():
-    check_reward(Component(name="mixed", settings={"sources": ["verifier", "proxy", "process"]}))
+    form = {"name": "verifier", "weights": {"format": 0.1}}
+    check_reward(Component(name="mixed", settings={"sources": [form, "proxy", "process"]}))
+    for twice in (["verifier", "process"], ["verifier", form, "verifier"], ["proxy", {"name": "proxy", "weight": 0.1}]):
+        with pytest.raises(UserError, match="two of its sources give the part '(?:correct|proxy)'"):
+            check_reward(Component(name="mixed", settings={"sources": twice}))
     with pytest.raises(UserError, match="coin_flip"):
         check_reward(Component(name="mixed", settings={"sources": ["verifier", "coin"]}))
     with pytest.raises(UserError, match="sources"):

@@ -53,6 +53,37 @@ def test_a_verifier_failure_is_neutral_among_its_siblings():
     assert all_failed.rewards == [0, 0]
 
 
+@pytest.mark.parametrize("weight", ["1", "nan", float("nan"), float("inf"), None, True, [1.0]])
+def test_a_weight_that_is_no_finite_number_is_refused(weight):
+    with pytest.raises(ValueError, match=r"weight 'correct' is .*, expected a finite number"):
+        VerifierReward({"correct": weight})
+
+
+def test_weights_that_are_all_zero_are_refused():
+    with pytest.raises(ValueError, match="every weight is 0"):
+        VerifierReward({"correct": 0.0, "tokens": 0})
+    assert VerifierReward({"correct": 1.0, "tokens": 0}).weights["tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: StepReward(str, right="x"), "right is 'x', expected a finite number"),
+        (lambda: StepReward(str, right=float("inf")), "right is inf"),
+        (lambda: StepReward(str, wrong=-1), "wrong is -1, expected 0 or more"),
+        (lambda: ProxyReward([object()], weight="x"), "weight is 'x', expected a finite number other than 0"),
+        (lambda: ProxyReward([object()], weight=0), "weight is 0"),
+        (lambda: ProxyReward([object()], no_end_penalty=None), "no_end_penalty is None"),
+        (lambda: MixedReward([(well_formed_reward(), "2")]), "the weight of a source is '2'"),
+        (lambda: length_reward(float("nan")), "weight is nan"),
+        (lambda: VerifierReward([1]), r"weights is \[1\], expected measures with their weights"),
+    ],
+)
+def test_settings_that_are_no_numbers_are_refused_when_the_reward_is_made(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
+
+
 def test_an_unknown_weight_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'veriffied' measures nothing.*answer, solution"):
         VerifierReward({"veriffied": 1.0}).compute_rewards([group(RIGHT)])
