@@ -26,7 +26,7 @@ def test_every_source_of_a_mixture_is_checked():
     form = {"name": "verifier", "weights": {"format": 0.1}}
     check_reward(Component(name="mixed", settings={"sources": [form, "proxy", "process"]}))
     for twice in (["verifier", "process"], ["verifier", form, "verifier"], ["proxy", {"name": "proxy", "weight": 0.1}]):
-        with pytest.raises(UserError, match="two of its sources give the part '(?:correct|proxy)'"):
+        with pytest.raises(UserError, match=r"two of its sources give the part '(?:correct|proxy)'"):
             check_reward(Component(name="mixed", settings={"sources": twice}))
     with pytest.raises(UserError, match="coin_flip"):
         check_reward(Component(name="mixed", settings={"sources": ["verifier", "coin"]}))
