@@ -11,7 +11,8 @@ from typing import Any
 
 MAX_NESTING = 100  # of lists and objects within each other
 STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # the last may lack its end
-NO_BRACKET = re.compile(r"[^\[\]{}]+")
+SQUARE = bytes.maketrans(b"{}", b"[]")
+OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class JsonLineError(ValueError):
@@ -92,8 +93,9 @@ def _nesting(text: str) -> int:
     """How deep lists and objects lie within each other; 0 where there are too few brackets to go too deep."""
     if text.count("[") + text.count("{") <= MAX_NESTING:
         return 0
-    brackets = NO_BRACKET.sub("", STRING.sub("", text)).replace("{", "[").replace("}", "]")
+    outside = STRING.sub("", text) if "\\" in text else "".join(text.split('"')[::2])
+    brackets = outside.encode("ascii", "ignore").translate(SQUARE, OTHERS)
     depth = 0
-    while depth <= MAX_NESTING and (without := brackets.replace("[]", "")) != brackets:  # the innermost ones
+    while depth <= MAX_NESTING and (without := brackets.replace(b"[]", b"")) != brackets:  # the innermost ones
         brackets, depth = without, depth + 1
-    return depth + max(accumulate(1 if sign == "[" else -1 for sign in brackets), default=0)  # what has no partner
+    return depth + max(accumulate(1 if sign == ord("[") else -1 for sign in brackets), default=0)  # what has no partner
