@@ -13,6 +13,7 @@ import typer
 from experiments.label.pairs import Answers, logged_step, pairs_of
 from experiments.label.uncertain import kept_order, reward_model_folder, uncertainties
 from experiments.run.errors import UserError
+from experiments.run.stop import ends_at_once
 from rl.preference.labels.comparisons import Pair
 from rl.rollouts.log import DamagedLogError, RolloutLog
 
@@ -78,9 +79,10 @@ def _uncertain_first(pairs: Sequence[Pair], study: Path, arm: str, seed: int, st
     model = reward_model_folder(study, arm, seed)
 
     def value(asked: Sequence[Pair]) -> list[float]:
-        from rl.preference.models.reward_model import load_reward  # trl
+        with ends_at_once():
+            from rl.preference.models.reward_model import load_reward  # trl
 
-        return uncertainties(load_reward(model), asked)
+            return uncertainties(load_reward(model), asked)
 
     return kept_order(folder / f"uncertain-{arm.replace('/', '-')}-seed-{seed}-step-{step}.json", pairs, value)
 

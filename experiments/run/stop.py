@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
@@ -38,3 +41,19 @@ class StopSwitch:
             os._exit(EXIT_INTERRUPTED)
         self.requested = True
         print("\nstopping after this step, with a checkpoint (Ctrl-C again: stop at once)", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Within it Ctrl-C ends the process there and then: for work of which nothing half done is kept.
+
+    An import of a large library may swallow KeyboardInterrupt, or tell it as something else.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only that one may say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: os._exit(EXIT_INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
