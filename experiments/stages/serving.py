@@ -25,6 +25,7 @@ from rl.types import Group
 from rl.workers import NoRoomError, PolicySpec, Shard, ShardResult, Workers, WorkerSpec, make_workers
 from rl.workers.cluster import cluster_address, start_ray, stop_ray
 from rl.workers.inline import thread_stacks
+from rl.workers.nodes.demand import Demand
 
 FIRST_VERSION = 1 << 32  # of weights published outside a training loop: never the version of an update
 
@@ -232,7 +233,7 @@ def join_cluster(shared: Shared, *, seeds: int = 0) -> None:
 
 def _check_room(shared: Shared, seeds: int) -> None:
     """Looks for the room that workers will ask for once the first policy is there, which may be hours later."""
-    from rl.workers.nodes.placement import Demand, check_room, check_room_for_seeds  # ray
+    from rl.workers.nodes.placement import check_room, check_room_for_seeds  # ray
 
     section = shared.workers
     cpus = float(section.threads) if section.cpus is None else section.cpus
@@ -244,10 +245,8 @@ def _check_room(shared: Shared, seeds: int) -> None:
     check_room_for_seeds(seed_demand(shared), seeds, demand, num)
 
 
-def seed_demand(shared: Shared) -> Any:
-    """What a seed that runs on a cluster asks for, as a `rl.workers.nodes.placement.Demand`."""
-    from rl.workers.nodes.placement import Demand  # ray
-
+def seed_demand(shared: Shared) -> Demand:
+    """What a seed that runs on a cluster asks for."""
     return Demand(float(shared.threads), 1.0 if shared.policy.device.startswith("cuda") else 0.0)
 
 

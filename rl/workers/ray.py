@@ -21,7 +21,8 @@ from ray.exceptions import RayError, RayTaskError
 
 from rl.workers.actor import MAX_CALLS, RolloutActor, pack_weights
 from rl.workers.cluster import cluster_address, give_up_ray, start_ray
-from rl.workers.nodes.placement import Demand, Reservation, actor_resources
+from rl.workers.nodes.demand import Demand
+from rl.workers.nodes.placement import Reservation, actor_resources
 from rl.workers.nodes.watch import NodeWatch
 from rl.workers.slot import Patience
 from rl.workers.supervisor import SupervisedWorkers

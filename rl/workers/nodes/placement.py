@@ -9,48 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from rl.workers.nodes.demand import Demand
 from rl.workers.types import NoRoomError
 
 ROOM_SECONDS = 60.0  # for a cluster that is busy, or grows on demand
 NODE_ID = "ray.io/node-id"  # Ray's label of a node
-PLACEMENTS = ("any", "colocated", "apart")
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What one worker asks Ray for.
-
-    Attributes:
-        cpus, gpus: may be fractions.
-        custom: amounts of resources that the cluster's nodes declare, by name.
-        placement: "any" node, spread; "colocated": on the learner's own node; "apart": on any node but that one.
-    """
-
-    cpus: float
-    gpus: float = 0.0
-    custom: Mapping[str, float] = field(default_factory=dict)
-    placement: str = "any"
-
-    def __post_init__(self) -> None:
-        if self.placement not in PLACEMENTS:
-            raise ValueError(f"placement is {self.placement!r}, expected one of {', '.join(PLACEMENTS)}")
-        amounts = {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
-        wrong = next((name for name, amount in amounts.items() if amount < 0), None)
-        if wrong is not None:
-            raise ValueError(f"a worker asks for {amounts[wrong]:g} {wrong}, expected 0 or more")
-
-    @property
-    def bundle(self) -> dict[str, float]:
-        """Amounts by Ray's names, those of 0 left out."""
-        amounts = {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
-        return {name: float(amount) for name, amount in amounts.items() if amount > 0}
 
 
 class Reservation:

@@ -47,7 +47,10 @@ def beyond(tmp_path, monkeypatch, capsys):
             "weight 'verifed' measures nothing in environment 'leaps'",
         ),
         ("check smoke -s evaluation.levels=[77]", "evaluation.levels has 77, and environment 'leaps' has levels"),
-        ("check smoke -s env.levels=[]", "'leaps' has no training levels"),
+        (
+            "check smoke -s env.levels=[]",
+            "levels of environment 'leaps' are (), expected whole numbers from 0 on",
+        ),
         ("configs -s rl.steps=3", "-s goes with a config"),
         ("configs nosuch", "no config file 'nosuch'"),
         ("compare used", "used holds no final evaluation (evals.jsonl): give the folder of a study"),

@@ -109,7 +109,8 @@ def test_workers_run_where_they_are_placed_with_what_they_ask_for_and_sample_the
 
 
 def test_what_the_cluster_does_not_have_is_told_with_what_it_has(cluster):
-    from rl.workers.nodes.placement import Demand, Reservation
+    from rl.workers.nodes.demand import Demand
+    from rl.workers.nodes.placement import Reservation
 
     for demand, told in (
         (Demand(1, gpus=1), r"3 workers with 1 CPU, 1 GPU each: the 3 node\(s\) of the cluster have 6 CPU, 2 GPU"),
@@ -143,7 +144,8 @@ def test_paths_below_the_current_folder_become_relative(tmp_path):
 
 
 def test_room_is_looked_for_before_anything_is_trained_and_given_back(cluster):
-    from rl.workers.nodes.placement import Demand, check_room, check_room_for_seeds
+    from rl.workers.nodes.demand import Demand
+    from rl.workers.nodes.placement import check_room, check_room_for_seeds
 
     for _ in range(2):  # of 6 CPUs; what was not given back would be missing the second time
         check_room(Demand(1), 6)
