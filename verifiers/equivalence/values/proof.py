@@ -32,13 +32,14 @@ def worked_out(expr: Expr, settings: Settings) -> Expr | None:
 
 
 @cache
-def _load_sympy() -> None:
-    """Import sympy and the modules that it loads at a first integral and sum: half a second that no budget is for."""
+def _load_sympy() -> Any:
+    """sympy, with the modules that it loads at a first integral and sum: half a second that no budget is for."""
     import sympy
 
     x, n = sympy.symbols("x n")
     sympy.integrate(x * sympy.exp(x), x)
     sympy.summation(x**n / sympy.factorial(n), (n, 0, sympy.oo))
+    return sympy
 
 
 class _ResistsError(ValueError):
@@ -46,8 +47,7 @@ class _ResistsError(ValueError):
 
 
 def _evaluate(node: Bound) -> Expr:
-    import sympy
-
+    sympy = _load_sympy()
     if sum(1 for _ in walk(node)) > _MAX_NODES:
         raise _ResistsError("too large")
     body = transform(node.body, lambda inner: _evaluate(inner) if isinstance(inner, Bound) else None)
@@ -86,8 +86,7 @@ def to_sympy(expr: Expr) -> Any:
     Raises:
         OverBudgetError, _ResistsError: too large, or a node that has no counterpart.
     """
-    import sympy
-
+    sympy = _load_sympy()
     if isinstance(expr, Num):
         if max(expr.value.numerator.bit_length(), expr.value.denominator.bit_length()) > 256:
             raise _ResistsError("number too large")
@@ -115,8 +114,7 @@ def to_sympy(expr: Expr) -> Any:
 
 
 def _operator(expr: Op) -> Any:
-    import sympy
-
+    sympy = _load_sympy()
     if expr.op == "pow" and isinstance(expr.args[1], Num) and abs(expr.args[1].value) > 200:
         raise _ResistsError("power too large")
     args = [to_sympy(arg) for arg in expr.args]
@@ -147,8 +145,7 @@ def from_sympy(value: Any) -> Expr:
     Raises:
         _ResistsError: it holds something without a counterpart (an unevaluated integral, for one).
     """
-    import sympy
-
+    sympy = _load_sympy()
     if value.is_Rational:
         return Num(Fraction(int(value.p), int(value.q)))
     if value.is_Symbol:
