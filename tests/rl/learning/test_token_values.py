@@ -135,4 +135,4 @@ def test_a_run_that_keeps_them_trains_the_same_policy_and_logs_one_of_each_for_e
                     assert {name: len(values) for name, values in kept.items()} == dict.fromkeys(
                         ("advantage", "entropy"), len(row.completion.tokens)
                     )
-                    assert all(0 <= value < 3 for value in kept["entropy"])
+                    assert all(-1e-6 < value < 3 for value in kept["entropy"])
