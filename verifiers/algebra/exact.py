@@ -26,6 +26,9 @@ class UndefinedError(ArithmeticError):
     """The expression has no value: division by zero, a logarithm of zero, an infinite form."""
 
 
+NO_VALUE = (InexactError, UndefinedError, OverBudgetError)  # what an evaluator raises that gives none
+
+
 def exact(expr: Expr, values: Mapping[str, Fraction] | None = None, limits: Limits = DEFAULT_LIMITS) -> Fraction:
     """The rational value of `expr`, its symbols replaced by `values`.
 

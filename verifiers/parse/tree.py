@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeGuard
 
 
 class Expr:
@@ -22,6 +23,21 @@ class Expr:
     def children(self) -> tuple[Expr, ...]:
         """The sub-expressions, left to right."""
         return ()
+
+    def __neg__(self) -> Op:
+        return Op("neg", (self,))
+
+    def __add__(self, other: Expr) -> Op:
+        return Op("add", (self, other))
+
+    def __sub__(self, other: Expr) -> Op:
+        return Op("add", (self, -other))
+
+    def __mul__(self, other: Expr) -> Op:
+        return Op("mul", (self, other))
+
+    def __truediv__(self, other: Expr) -> Op:
+        return Op("div", (self, other))
 
 
 class _WithArgs(Expr):
@@ -260,6 +276,21 @@ class Text(Expr):
 def num(value: int | Fraction) -> Num:
     """The exact number as a node."""
     return Num(Fraction(value))
+
+
+def is_op(expr: Expr | None, *names: str) -> TypeGuard[Op]:
+    """Whether a node is an operator of one of these names."""
+    return isinstance(expr, Op) and expr.op in names
+
+
+def is_group(expr: Expr | None, *kinds: str) -> TypeGuard[Group]:
+    """Whether a node is several expressions of one of these kinds."""
+    return isinstance(expr, Group) and expr.kind in kinds
+
+
+def is_equation(expr: Expr | None) -> TypeGuard[Rel]:
+    """Whether a node says that two sides are equal, and nothing else."""
+    return isinstance(expr, Rel) and expr.ops == ("=",)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
