@@ -23,7 +23,8 @@ from envs.adapters import need
 from envs.builtin import PROCEDURAL
 from envs.environment import Environment
 from envs.registry import make
-from experiments.run.folders import provenance, write_json
+from experiments.run.folders import write_json
+from experiments.study.provenance import provenance
 
 COUNTERPARTS = {
     "addition": "chain_sum",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any
 import psutil
 import torch
 
-from experiments.run.folders import provenance, write_json
+from experiments.run.folders import write_json
+from experiments.study.provenance import processor, provenance
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,6 @@ def machine() -> dict[str, Any]:
         "load": [round(x, 2) for x in os.getloadavg()],
         "torch": torch.__version__,
     }
-
-
-def processor() -> str:
-    """The processor's model name where the system tells it, and the instructions that decide how fast it multiplies."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    kinds = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if name in fields.get("flags", "").split()]
-    return f"{fields.get('model name', platform.machine())} ({', '.join(kinds)})" if kinds else platform.machine()
 
 
 def write_report(path: Path, report: dict[str, Any]) -> None:

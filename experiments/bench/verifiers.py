@@ -34,7 +34,8 @@ from experiments.bench.attack import search
 from experiments.bench.graders import rule_ablation
 from experiments.bench.graders.labelled_cases import Case, plain_cases, read_cases, read_hostile
 from experiments.bench.graders.peer_graders import OURS, OURS_STRICT, PEERS, PLAIN_ONLY, TimedGrader, is_installed
-from experiments.run.folders import provenance, write_json
+from experiments.run.folders import write_json
+from experiments.study.provenance import processor, provenance
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome, Verdict
 
@@ -180,19 +181,10 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         "cpus": os.cpu_count(),
         "packages": {name: _version(name) for name in packages},
     }
-
-
-def _processor() -> str:
-    """The processor's name; "" where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def render(report: dict[str, Any]) -> str:

@@ -24,8 +24,9 @@ from envs.registry import list_environments, make, parse_levels
 from experiments.config.components import build_demonstrator
 from experiments.config.yaml_text import parse_yaml
 from experiments.run.errors import EXIT_CHECK_FAILED, UserError
-from experiments.run.folders import output_file, output_folder, provenance, read_json, write_json
+from experiments.run.folders import output_file, output_folder, read_json, write_json
 from experiments.run.terminal import printable, tell
+from experiments.study.provenance import provenance
 
 OF_TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".xlsx")  # endings that say of a file what it would not be
 app = typer.Typer(help="Look at environments; check, play, write, export, serve them.", no_args_is_help=True)

@@ -21,7 +21,8 @@ from typing import Any
 from experiments.config.loading import load_resolved
 from experiments.hypotheses.measuring import of_seeds
 from experiments.run.errors import UserError
-from experiments.run.folders import provenance, write_json
+from experiments.run.folders import write_json
+from experiments.study.provenance import provenance
 from rl.rollouts.log import RolloutLog
 from rl.types import Group, Trajectory
 

@@ -9,17 +9,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import re
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +29,6 @@ FORMER_KEYS = (  # (a word that the text then has, the key, what it is called to
     ("leaps", re.compile(r'"leaps": (?=\{"\d|\{\})'), '"step_sizes": '),
     ("larger_leap", re.compile(r'(?<!\\)"larger_leap'), '"larger_step'),
 )
-PACKAGES = ("torch", "transformers", "trl", "accelerate", "ray", "sympy", "datasets", "tokenizers", "numpy")
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
@@ -156,38 +150,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(v) for v in value]
     return value
-
-
-def provenance(argv: Iterable[str] = ()) -> dict[str, Any]:
-    """What produced a run: git state, package versions, machine, command, time."""
-    root = Path(__file__).parents[2]
-
-    def git(*arguments: str) -> str | None:
-        """What git answers; None without git, or outside a repository."""
-        command = ["git", "--no-optional-locks", *arguments]  # else `status` writes the index: not ours to write
-        try:
-            done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None  # no git on this machine: the versions below still say what ran
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    return {
-        "commit": git("rev-parse", "HEAD"),
-        "uncommitted": bool(git("status", "--porcelain", "--untracked-files=no")),
-        "command": list(argv) or [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-        "began": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _version(package: str) -> str | None:
-    """None for one that is not installed: a benchmark runs without ray and trl."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 class RunFolder:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,8 @@ from experiments.report import write_report
 from experiments.results.tables import print_study
 from experiments.run.display import Display
 from experiments.run.errors import UserError
-from experiments.run.folders import check_folder, make_folder, provenance
+from experiments.run.folders import check_folder, make_folder
 from experiments.run.lock import FolderLock, check_unlocked
-from experiments.run.manifest import changed_files
 from experiments.run.sealed import digest_of_file, digest_of_text, read_sealed, write_sealed
 from experiments.run.stop import Stop, StopSwitch
 from experiments.stages.problems import final_problems, save_problems, validation_problems
@@ -42,10 +40,10 @@ from experiments.study.extension import Extension
 from experiments.study.parallel.jobs import Job, Rows, run_seed
 from experiments.study.parallel.running import Running, launcher, run_jobs
 from experiments.study.plan import check_components
+from experiments.study.provenance import read_or_none, write_provenance
 from experiments.study.seed import planned_stages
 from experiments.study.starts import take_arms, take_starts, why_not
 from policies.causal import check_device
-from policies.kernels import describe_kernels
 from rl.learning.files import write_whole
 from verifiers.watching import CHECKING, RUNNING, tell_phase
 
@@ -174,7 +172,7 @@ def run_study(
     check_folder_names(folder)
     experiment = with_prompts(experiment)
     resolved = to_yaml(experiment)
-    before = (_read_or_none(folder / "study.json") or {}) if resume else {}
+    before = (read_or_none(folder / "study.json") or {}) if resume else {}
     extension = None
     if before.get("config") == digest_of_text(resolved) != digest_of_file(config_file):
         print(f"warning: {config_file} is damaged; it is written anew", file=sys.stderr)
@@ -211,7 +209,7 @@ def run_study(
         if sandbox := sandbox_of(build_env(experiment.env)[1]):
             facts["sandbox"] = sandbox
             print(f"programs that a policy writes are run behind: {sandbox}", file=sys.stderr)
-        _write_provenance(folder / "provenance.json", facts)
+        write_provenance(folder / "provenance.json", facts)
         display = display or Display(quiet=quiet)
         with StopSwitch() if stop is None else contextlib.nullcontext(stop) as switch:
             study = Study(experiment, folder, display, switch, parallel, before=before)
@@ -236,37 +234,3 @@ def _check(experiment: Experiment) -> None:
         validation_single_steps(env)
     check_lengths(experiment)
     rehearse(experiment)
-
-
-def _write_provenance(path: Path, more: Mapping[str, Any]) -> None:
-    """What produced the run, and under `resumed` what went on with it later; says when that computes differently."""
-    now = {**provenance(), "arithmetic": describe_kernels(), **more}
-    first = _read_or_none(path)
-    if first is not None and (changed := changed_files(first.get("own_code", {}), more["own_code"])):
-        print(
-            f"warning: {', '.join(changed)} changed since this study began: what is done from here on is done with the "
-            "files as they are now, and a finished stage that was made with the old ones is refused",
-            file=sys.stderr,
-        )
-    if first is not None and first.get("arithmetic") not in (None, now["arithmetic"]):
-        told = (first["arithmetic"].get("kernels"), now["arithmetic"]["kernels"])
-        print(
-            f"warning: this study was begun with {_kernels(told[0])} and goes on with {_kernels(told[1])}: what is "
-            "sampled from here on is not what the undisturbed run would have sampled (provenance.json has both)",
-            file=sys.stderr,
-        )
-    write_sealed(path, now if first is None else {**first, "resumed": [*first.get("resumed", ()), now]})
-
-
-def _kernels(digest: str | None) -> str:
-    return "torch's operators (no compiler)" if digest is None else f"compiled kernels {digest[:8]}"
-
-
-def _read_or_none(path: Path) -> dict[str, Any] | None:
-    """A JSON file that a resume writes anew; None where it is missing or damaged."""
-    try:
-        return read_sealed(path)
-    except UserError as error:
-        if path.exists():
-            print(f"warning: {error}; it is written anew", file=sys.stderr)
-        return None

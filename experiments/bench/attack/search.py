@@ -28,7 +28,7 @@ from experiments.bench.attack import places
 from experiments.bench.attack.answers import Family, Functions, Numbers, Surds
 from experiments.bench.attack.intervals import Interval, Intervals
 from experiments.bench.attack.structures import Amounts, Bases, Collections, Lines, Matrices, Options, Words
-from experiments.run.folders import provenance
+from experiments.study.provenance import provenance
 from verifiers.judges.combine import warm_up_all
 from verifiers.judges.symbolic import SymbolicVerifier
 

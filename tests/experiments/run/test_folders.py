@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 
 import pytest
 
 import experiments.run.folders
 import experiments.run.status
-from experiments.run.folders import RunFolder, append_jsonl, provenance, read_json, read_jsonl, write_json
+from experiments.run.folders import RunFolder, append_jsonl, read_json, read_jsonl, write_json
 from experiments.run.status import StageStatus
 
 
@@ -144,23 +143,6 @@ def test_workers_that_cannot_be_asked_do_not_end_the_heartbeat(tmp_path, monkeyp
         assert json.loads((tmp_path / "status.json").read_text())["heartbeat"] > before
         running.end("done")
     assert "gone" in (tmp_path / "stacks.txt").read_text()
-
-
-def test_provenance_reads_the_repository_and_writes_nothing_into_it(tmp_path, monkeypatch):
-    """git's `status` rewrites the index where it can; on a full disk that left a lock, and read as no changes."""
-    source, index = tmp_path / "experiments" / "run" / "folders.py", tmp_path / ".git" / "index"
-    source.parent.mkdir(parents=True)
-    source.write_text("1\n")
-    author = ("-c", "user.name=a", "-c", "user.email=a@b")
-    for command in (("init",), ("add", "."), (*author, "commit", "-m", "x")):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
-    monkeypatch.setattr(experiments.run.folders, "__file__", str(source))
-    os.utime(source, (1, 1))  # the index knows the file by another time
-    before = index.read_bytes()
-    assert provenance()["uncommitted"] is False
-    assert index.read_bytes() == before
-    source.write_text("2\n")
-    assert provenance()["uncommitted"] is True
 
 
 def test_a_folder_of_before_is_read_by_the_names_of_today(tmp_path):
