@@ -241,6 +241,7 @@ def make_learner(
             value_pretraining=pretraining,
             gradient_checkpointing=section.gradient_checkpointing,
             sharding=None if sharding == "none" else sharding,
+            measure_every=section.measure_every,
             keep_token_values=section.log_rollouts and section.log_token_values,
             seed=seed,
             threads=threads,

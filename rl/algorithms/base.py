@@ -100,6 +100,11 @@ class Algorithm:
         return False
 
     @property
+    def adapts(self) -> bool:
+        """True when `after_update` reads what an update measured: then every one measures."""
+        return False
+
+    @property
     def needs_old_logprobs(self) -> bool:
         """True when log-probabilities at the start of the update differ from the sampler's and must be computed."""
         return False

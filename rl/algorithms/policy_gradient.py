@@ -120,6 +120,11 @@ class PolicyGradient(Algorithm):
         return self.entropy_weight != 0
 
     @property
+    def adapts(self) -> bool:
+        """True with a target for the KL or for the entropy."""
+        return self.kl.target is not None or self.entropy_target is not None
+
+    @property
     def needs_old_logprobs(self) -> bool:
         """True with a correction: the ratio then spans the update alone, and the weights what lies before it."""
         return self.correction is not None and self.has_ratio

@@ -61,6 +61,9 @@ class LearnerSettings:
             begin after them.
         gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
         sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
+        measure_every: updates from one that makes the passes which metrics alone read (the reference's where no term of
+            the loss does, those over rows without a gradient) to the next; updates between report no `policy/` metrics
+            of their tokens. At 1 half of the work of an update without a KL term can be theirs.
         keep_token_values: after every update `Learner.token_values` has that update's; one more pass without gradient.
         seed: shuffles the minibatches.
         threads: torch threads of this process; None leaves them as they are.
@@ -74,6 +77,7 @@ class LearnerSettings:
     value_pretraining: int = 0
     gradient_checkpointing: bool = False
     sharding: str | None = None
+    measure_every: int = 1
     keep_token_values: bool = False
     seed: int = 0
     threads: int | None = None
@@ -81,6 +85,8 @@ class LearnerSettings:
     def __post_init__(self) -> None:
         if self.autocast not in (None, "bf16"):
             raise ValueError(f"autocast is {self.autocast!r}, expected None (float32) or 'bf16'")
+        if self.measure_every < 1:
+            raise ValueError(f"measure_every is {self.measure_every}, expected 1 update or more")
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}: a policy gradient needs sampling at a positive one")
         if self.sharding not in (None, "fsdp"):
@@ -159,7 +165,9 @@ class Learner:
         Raises:
             NonFiniteLossError: the step that showed it was not applied.
         """
-        batch = self.algorithm.compute_advantages(self.fill_logprobs(self.algorithm.select(batch)))
+        measures = self._measures_at(self.updates)
+        batch = self.fill_logprobs(self.algorithm.select(batch), with_reference=measures)
+        batch = self.algorithm.compute_advantages(batch)
         max_tokens = max_tokens or batch.longest_completion
         if self.settings.keep_token_values:
             self.token_values = self._token_values(batch)
@@ -167,8 +175,9 @@ class Learner:
         for epoch in range(self.algorithm.epochs):
             key = (self.settings.seed * 1_000_003 + self.updates) * 1009 + epoch
             for part in minibatches(batch, self.algorithm.minibatches, key):
-                sums.merge(self._optimizer_step(part, max_tokens, with_entropy=True))
-        metrics = {**advantage_metrics(batch), **reference_kl(batch), **self._metrics(sums)}
+                sums.merge(self._optimizer_step(part, max_tokens, measures=measures, with_entropy=measures))
+        measured = reference_kl(batch) if measures else {}
+        metrics = {**advantage_metrics(batch), **measured, **self._metrics(sums)}
         self.updates += 1
         self.algorithm = self.algorithm.after_update(metrics, batch.num_rows)
         return metrics
@@ -198,8 +207,20 @@ class Learner:
 
     @property
     def num_fills(self) -> int:
-        """Passes without gradient over each batch, before the first step."""
-        return sum((self.algorithm.needs_old_logprobs, self.passes.reference is not None, self.algorithm.shares_trunk))
+        """Passes without gradient over the last batch, before the first step."""
+        reads_reference = self.algorithm.needs_reference or self.measured_last
+        return sum(
+            (
+                self.algorithm.needs_old_logprobs,
+                self.passes.reference is not None and reads_reference,
+                self.algorithm.shares_trunk,
+            )
+        )
+
+    @property
+    def measured_last(self) -> bool:
+        """Whether the last update made the passes that metrics alone read."""
+        return self._measures_at(max(self.updates - 1, 0))
 
     # ------------------------------------------------------------------ state
 
@@ -242,16 +263,17 @@ class Learner:
         means = sums.metrics()
         return {**means, **derived_metrics(means), "learner/steps": float(self.steps)}
 
-    def fill_logprobs(self, batch: Batch) -> Batch:
+    def fill_logprobs(self, batch: Batch, *, with_reference: bool = True) -> Batch:
         """The batch with the log-probabilities and values that the algorithm's advantages and loss read.
 
-        Reference log-probabilities are filled whenever there is a reference, for the KL metric at least.
+        Args:
+            with_reference: reference log-probabilities too, if there is a reference: for the KL metric at least.
         """
         columns: dict[str, Tensor] = {}
         passes = self.passes
         if self.algorithm.needs_old_logprobs:
             columns["old_logprobs"] = passes.score_batch(batch, passes.logprobs)
-        if passes.reference is not None:
+        if passes.reference is not None and (with_reference or self.algorithm.needs_reference):
             columns["reference_logprobs"] = passes.score_batch(batch, passes.reference_logprobs)
         if self.value_model is not None:
             columns["values"] = passes.score_batch(batch, passes.values)
@@ -264,14 +286,16 @@ class Learner:
 
     # ------------------------------------------------------------------ one optimizer step
 
-    def _optimizer_step(self, batch: Batch, max_tokens: int, *, with_entropy: bool = False) -> StepSums:
+    def _optimizer_step(
+        self, batch: Batch, max_tokens: int, *, measures: bool = True, with_entropy: bool = False
+    ) -> StepSums:
         totals = Totals.of(batch, max_tokens)
         active = self.algorithm.active_rows(batch).cpu()
         sums = StepSums()
         wants_entropy = with_entropy or self.algorithm.needs_entropy
         with self.passes.quick(batch):
-            self._accumulate(batch, active, totals, sums, wants_entropy)
-            if with_entropy and not bool(active.all()):  # an update reports on every sampled token
+            self._accumulate(batch, active, totals, sums, wants_entropy, measures=measures)
+            if with_entropy and not bool(active.all()):  # an update reports on every sampled token, or on none
                 self._measure(batch, ~active, totals, sums)
         if not self._is_sharded:  # FSDP has summed as it went
             self.processes.sum_gradients(self._optimizers())
@@ -283,7 +307,9 @@ class Learner:
         sums.add("learner/loss", sums.loss)
         return sums
 
-    def _accumulate(self, batch: Batch, rows: Tensor, totals: Totals, sums: StepSums, wants_entropy: bool) -> None:
+    def _accumulate(
+        self, batch: Batch, rows: Tensor, totals: Totals, sums: StepSums, wants_entropy: bool, *, measures: bool
+    ) -> None:
         """Adds the gradient of the rows that have one."""
         # FSDP averages gradients over ranks, and they are to be summed
         scale = self.processes.world if self._is_sharded else 1
@@ -294,7 +320,7 @@ class Learner:
             if parts.loss.requires_grad:
                 (parts.loss * (0 if idle else scale)).backward()
             if not idle:
-                sums.observe(parts)
+                sums.observe(parts, loss_alone=not measures)
                 sums.add("learner/positions_per_token", cut.num_positions, float(part.attention.sum()))
 
     @torch.no_grad()
@@ -326,6 +352,9 @@ class Learner:
             sums.add("learner/value_grad_norm", values[1])
             self._value_optimizer.step(self.steps)
         self.steps += 1
+
+    def _measures_at(self, update: int) -> bool:
+        return self.algorithm.adapts or update % self.settings.measure_every == 0
 
     @property
     def _is_pretraining(self) -> bool:

@@ -55,8 +55,11 @@ class StepSums:
         """Adds one share of a named mean."""
         self._means.add(name, numerator, denominator)
 
-    def observe(self, parts: LossParts) -> None:
-        """Adds a micro-batch. All its numbers come to the CPU in one copy."""
+    def observe(self, parts: LossParts, *, loss_alone: bool = False) -> None:
+        """Adds a micro-batch, or of it the loss alone. All its numbers come to the CPU in one copy."""
+        if loss_alone:
+            self.loss += float(parts.loss.detach().double())
+            return
         numbers: list[Tensor | float] = [parts.loss, *(x for pair in parts.sums.values() for x in pair)]
         numbers += parts.maxima.values()
         device = parts.loss.device

@@ -120,5 +120,5 @@ def _update_flops(learner: Learner, tokens: float, update: Mapping[str, float]) 
     """Model FLOP of an update on a batch of `tokens`, prompts included: a shared prefix counts once."""
     positions = tokens * update.get("learner/positions_per_token", 1.0)
     skipped, epochs = update.get("learner/skipped", 0.0), learner.algorithm.epochs
-    forward = positions * (learner.num_fills + epochs * skipped)
+    forward = positions * (learner.num_fills + epochs * skipped * learner.measured_last)
     return step_flops(learner.num_parameters, forward=forward, trained=positions * epochs * (1 - skipped))

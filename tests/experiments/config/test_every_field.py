@@ -91,6 +91,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "rl.value_optimizer": ([RL, "rl.algorithm=ppo"], "rl.value_optimizer={lr: 0.1}"),
     "rl.gradient_checkpointing": ([RL], "rl.gradient_checkpointing=true"),
     "rl.autocast": ([RL], "rl.autocast=bf16"),
+    "rl.measure_every": ([RL], "rl.measure_every=2"),
     "rl.max_staleness": ([RL], "rl.max_staleness=1"),
     "rl.fixed_staleness": ([RL, "rl={max_staleness: 2, steps: 5}"], "rl.fixed_staleness=false"),
     "rl.checkpoint_every": ([RL], "rl.checkpoint_every=1"),

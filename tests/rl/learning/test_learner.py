@@ -329,3 +329,34 @@ def test_supervised_steps_learn_to_copy(world):
     losses = [learner.step(collate_examples(pairs, policy.pad_id))["learner/loss"] for _ in range(40)]
     assert losses[0] > 1.5  # about log 8: nothing is known
     assert losses[-1] < 0.05
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_updates_between_measurements_learn_the_same_and_say_less(world, batch, beta):
+    """The passes that metrics alone read: without them the weights are the same to the last bit."""
+    algorithm = make("grpo", kl={"beta": beta})
+    every, seldom = (
+        Learner(
+            Models(world.policy(layers=2), reference=world.policy(layers=2, seed=1)),
+            algorithm,
+            LearnerSettings(SMOOTH, measure_every=n),
+        )
+        for n in (1, 2)
+    )
+    for update in range(4):
+        full, less = every.update(batch, max_tokens=12), seldom.update(batch, max_tokens=12)
+        assert torch.equal(weights(every), weights(seldom))
+        assert less["learner/grad_norm"] == full["learner/grad_norm"]
+        if update % 2 == 0:
+            assert less == full
+        else:
+            assert {"policy/kl", "policy/entropy", "policy/ratio_mean"} <= full.keys() - less.keys()
+            assert {name: full[name] for name in less} == less
+    assert (every.num_fills, seldom.num_fills) == (1, int(beta > 0))
+
+
+def test_an_algorithm_that_follows_its_measurements_has_every_one(world, batch):
+    """A target for the entropy moves the bonus by what each update measured."""
+    algorithm = make("grpo", entropy_target=0.5, entropy_coefficient=0.1)
+    learner = Learner(Models(world.policy(layers=2)), algorithm, LearnerSettings(SMOOTH, measure_every=3))
+    assert all("policy/entropy" in learner.update(batch, max_tokens=12) for _ in range(3))
