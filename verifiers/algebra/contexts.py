@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 _LOCAL = threading.local()
-_DIGITS = 40  # the least working precision, in decimal digits
-_USUAL_DIGITS = (40, 160)  # of a first look at two values, and of the look at their distant digits
+DIGITS = 40  # the usual and least working precision, in decimal digits
+_USUAL_DIGITS = (DIGITS, 4 * DIGITS)  # of a first look at two values, and of the look at their distant digits
 
 
 def context(digits: int) -> Any:
@@ -20,10 +20,10 @@ def context(digits: int) -> Any:
     found = getattr(_LOCAL, "contexts", None)
     if found is None:
         found = _LOCAL.contexts = {}
-    level = max(0, (digits - 1) // _DIGITS).bit_length()
+    level = max(0, (digits - 1) // DIGITS).bit_length()
     if level not in found:
         found[level] = mpmath.mp.clone()
-        found[level].dps = _DIGITS << level
+        found[level].dps = DIGITS << level
     return found[level]
 
 

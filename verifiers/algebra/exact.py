@@ -1,4 +1,4 @@
-"""Exact values of expression trees: rationals, and residues modulo a prime.
+"""Working expression trees out: the fold that every kind of number shares; exact rationals; residues modulo a prime.
 
 Every evaluator is bounded by `Limits`: a tower of powers ends in `OverBudgetError` before it is built. What an
 evaluator cannot do (a symbol without a value, an irrational in exact arithmetic) is `InexactError`; what has no
@@ -8,14 +8,17 @@ value (0/0, log 0) is `UndefinedError`.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
+from typing import Any, Generic, TypeVar
 
-from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
+from verifiers.parse.limits import DEFAULT_LIMITS, OverBudgetError
 from verifiers.parse.tree import BaseNum, Bound, Call, Expr, Num, Op, Sym
 
 PRIME = (1 << 61) - 1  # a random point misses a non-zero polynomial of degree d with probability 1 - d / PRIME
+Number = TypeVar("Number")
 
 
 class InexactError(ValueError):
@@ -29,7 +32,109 @@ class UndefinedError(ArithmeticError):
 NO_VALUE = (InexactError, UndefinedError, OverBudgetError)  # what an evaluator raises that gives none
 
 
-def exact(expr: Expr, values: Mapping[str, Fraction] | None = None, limits: Limits = DEFAULT_LIMITS) -> Fraction:
+class Evaluator(ABC, Generic[Number]):
+    """Works trees out, leaves first, in numbers of one kind.
+
+    A subclass says what a rational number is among its numbers, and what it can do besides + - * /: powers, functions,
+    other nodes. Numbers without those signs have their own `plus`, `times`, `negative` and `over`.
+    """
+
+    max_terms = DEFAULT_LIMITS.terms  # of a sum or product
+
+    def __init__(self, values: Mapping[str, Number]) -> None:
+        self.values = values
+
+    def value(self, expr: Expr) -> Number:
+        """The value of a node.
+
+        Raises:
+            InexactError, UndefinedError, OverBudgetError: it has none among these numbers.
+        """
+        if isinstance(expr, Op):
+            return self.operation(expr.op, expr.args)
+        if isinstance(expr, Num):
+            return self.number(expr.value)
+        if isinstance(expr, Sym):
+            if expr.name not in self.values:
+                raise InexactError(expr.name)
+            return self.values[expr.name]
+        if isinstance(expr, Call):
+            return self.function(expr.name, expr.args)
+        return self.number(expr.value) if isinstance(expr, BaseNum) else self.other(expr)
+
+    def operation(self, op: str, args: tuple[Expr, ...]) -> Number:
+        """The value of an operator: arithmetic from the left, or a function by its sign."""
+        if op == "pow":
+            return self.power(*args)
+        if op == "add":
+            return reduce(self.plus, [self.value(arg) for arg in args])
+        if op == "mul":
+            return reduce(self.times, [self.value(arg) for arg in args])
+        if op == "neg":
+            return self.negative(self.value(args[0]))
+        if op == "div":
+            return self.over(self.value(args[0]), self.value(args[1]))
+        if op == "percent":
+            return self.over(self.value(args[0]), self.number(Fraction(100)))
+        return self.function(op, args)
+
+    @abstractmethod
+    def number(self, value: Fraction) -> Number:
+        """A rational number."""
+
+    @abstractmethod
+    def power(self, base: Expr, exponent: Expr) -> Number:
+        """base ^ exponent."""
+
+    def function(self, name: str, args: tuple[Expr, ...]) -> Number:
+        """A function by its canonical name; `fact`, `dfact`, `mod` and `degree` are some."""
+        raise InexactError(name)
+
+    def other(self, expr: Expr) -> Number:
+        """A node of another type: a finite sum or product, its terms one by one."""
+        if not isinstance(expr, Bound) or expr.kind not in ("sum", "prod") or expr.low is None or expr.high is None:
+            raise InexactError(getattr(expr, "name", type(expr).__name__))
+        low, high = self.integer(expr.low), self.integer(expr.high)
+        if high - low > self.max_terms:
+            raise OverBudgetError(f"series of more than {self.max_terms} terms")
+        join, total = (
+            (self.plus, self.number(Fraction(0))) if expr.kind == "sum" else (self.times, self.number(Fraction(1)))
+        )
+        outer = self.values
+        for index in range(low, high + 1):
+            self.values = {**outer, expr.variable: self.number(Fraction(index))}
+            total = join(total, self.value(expr.body))
+        self.values = outer
+        return total
+
+    def integer(self, expr: Expr) -> int:
+        """The value of an end of a sum."""
+        raise InexactError("series")
+
+    def bounded(self, value: Any) -> Any:
+        """A product or quotient, unless it is over the limits."""
+        return value
+
+    def plus(self, first: Any, second: Any) -> Any:
+        """first + second."""
+        return first + second
+
+    def times(self, first: Any, second: Any) -> Any:
+        """first * second."""
+        return self.bounded(first * second)
+
+    def negative(self, value: Any) -> Any:
+        """-value."""
+        return -value
+
+    def over(self, first: Any, second: Any) -> Any:
+        """first / second."""
+        if not second:
+            raise UndefinedError("division by zero")
+        return self.bounded(first / second)
+
+
+def exact(expr: Expr, values: Mapping[str, Fraction] | None = None) -> Fraction:
     """The rational value of `expr`, its symbols replaced by `values`.
 
     Raises:
@@ -37,204 +142,132 @@ def exact(expr: Expr, values: Mapping[str, Fraction] | None = None, limits: Limi
         UndefinedError: it divides by zero.
         OverBudgetError: a number would be larger than the limits.
     """
-    return _Exact(values or {}, limits).value(expr)
+    return _Exact(values or {}).value(expr)
 
 
 def exact_or_none(expr: Expr, values: Mapping[str, Fraction] | None = None) -> Fraction | None:
     """The rational value of `expr` as in `exact`; None where it has none, or none within the limits."""
     try:
         return exact(expr, values)
-    except (InexactError, UndefinedError, OverBudgetError):
+    except NO_VALUE:
         return None
 
 
-class _Exact:
-    def __init__(self, values: Mapping[str, Fraction], limits: Limits) -> None:
-        self.values = values
-        self.limits = limits
+class _Exact(Evaluator[Fraction]):
+    def number(self, value: Fraction) -> Fraction:
+        return value
 
-    def value(self, expr: Expr) -> Fraction:
-        """The value of a node, by its type."""
-        if isinstance(expr, Num):
-            return expr.value
-        if isinstance(expr, Sym):
-            if expr.name not in self.values:
-                raise InexactError(expr.name)
-            return self.values[expr.name]
-        if isinstance(expr, Op):
-            return self._op(expr)
-        if isinstance(expr, Call):
-            return self._call(expr)
-        if isinstance(expr, BaseNum):
-            return expr.value
-        if isinstance(expr, Bound) and expr.kind in ("sum", "prod"):
-            return self._series(expr)
-        raise InexactError(type(expr).__name__)
-
-    def _op(self, expr: Op) -> Fraction:
-        op, args = expr.op, expr.args
-        if op == "pow":
-            return self._power(self.value(args[0]), self.value(args[1]))
-        if op == "fact":
-            return Fraction(factorial(self.value(args[0]), self.limits))
-        if op == "dfact":
-            return Fraction(double_factorial(self.value(args[0]), self.limits))
-        numbers = [self.value(arg) for arg in args]
-        if op == "add":
-            return self._checked(sum(numbers[1:], numbers[0]))
-        if op == "mul":
-            product = numbers[0]
-            for factor in numbers[1:]:
-                product = self._checked(product * factor)
-            return product
-        if op == "div":
-            if not numbers[1]:
-                raise UndefinedError("division by zero")
-            return self._checked(numbers[0] / numbers[1])
-        if op == "neg":
-            return -numbers[0]
-        if op == "percent":
-            return numbers[0] / 100
-        if op == "mod":
-            if not numbers[1]:
-                raise UndefinedError("remainder of a division by zero")
-            return numbers[0] % numbers[1]
-        raise InexactError(op)
-
-    def _checked(self, value: Fraction) -> Fraction:
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > self.limits.bits:
+    def bounded(self, value: Fraction) -> Fraction:
+        if _bits(value) > DEFAULT_LIMITS.bits:
             raise OverBudgetError("number too large for exact arithmetic")
         return value
 
-    def _power(self, base: Fraction, exponent: Fraction) -> Fraction:
-        if exponent.denominator != 1:
-            return self._rational_power(base, exponent)
-        power = int(exponent)
-        if not base:
-            if power <= 0:
-                raise UndefinedError("0 to a power that is not positive")
-            return base
-        size = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if base not in (1, -1) and size * abs(power) > self.limits.bits * 2:
-            raise OverBudgetError(f"power with an exponent of {power.bit_length()} bits")
-        if base in (1, -1):
-            return base if power % 2 else Fraction(1)
-        return base**power
+    def plus(self, first: Fraction, second: Fraction) -> Fraction:
+        return self.bounded(first + second)
 
-    def _rational_power(self, base: Fraction, exponent: Fraction) -> Fraction:
-        root = rational_root(base, exponent.denominator)
-        if root is None:
-            raise InexactError("irrational power")
-        return self._power(root, Fraction(exponent.numerator))
+    def power(self, base: Expr, exponent: Expr) -> Fraction:
+        return _power(self.value(base), self.value(exponent))
 
-    def _call(self, expr: Call) -> Fraction:
-        numbers = [self.value(arg) for arg in expr.args]
-        name = expr.name
-        if name in ("sqrt", "cbrt", "root"):
-            degree = {"sqrt": 2, "cbrt": 3}.get(name) or int(numbers[1])
-            if name == "root" and (numbers[1].denominator != 1 or not 0 < degree <= 64):
-                raise InexactError("root")
-            root = rational_root(numbers[0], degree)
-            if root is None:
-                raise InexactError("irrational root")
-            return root
-        if name in _EXACT_CALLS:
-            return _EXACT_CALLS[name](*numbers)
-        if name in ("gcd", "lcm"):
-            if any(number.denominator != 1 for number in numbers):
-                raise UndefinedError(f"{name} of fractions")
-            return Fraction((math.gcd if name == "gcd" else math.lcm)(*(int(number) for number in numbers)))
-        if name == "binomial":
-            return self._binomial(*numbers)
-        if name == "ln" and numbers[0] == 1:
-            return Fraction(0)
-        raise InexactError(name)
+    def function(self, name: str, args: tuple[Expr, ...]) -> Fraction:
+        numbers = [self.value(arg) for arg in args]
+        if name not in _FUNCTIONS:
+            raise InexactError(name)
+        return Fraction(_FUNCTIONS[name](*numbers))
 
-    def _binomial(self, top: Fraction, bottom: Fraction) -> Fraction:
-        if top.denominator != 1 or bottom.denominator != 1:
-            raise InexactError("binomial of fractions")
-        if top < 0 or top > self.limits.factorial * 4:
-            raise OverBudgetError("binomial too large")
-        return Fraction(math.comb(int(top), int(bottom))) if bottom >= 0 else Fraction(0)
-
-    def _series(self, expr: Bound) -> Fraction:
-        if expr.low is None or expr.high is None:
-            raise InexactError("series without ends")
-        low, high = self.value(expr.low), self.value(expr.high)
-        if low.denominator != 1 or high.denominator != 1:
+    def integer(self, expr: Expr) -> int:
+        value = self.value(expr)
+        if value.denominator != 1:
             raise InexactError("series with fractional ends")
-        if high - low > self.limits.terms:
-            raise OverBudgetError(f"series of more than {self.limits.terms} terms")
-        total = Fraction(0 if expr.kind == "sum" else 1)
-        for index in range(int(low), int(high) + 1):
-            term = _Exact({**self.values, expr.variable: Fraction(index)}, self.limits).value(expr.body)
-            total = self._checked(total + term if expr.kind == "sum" else total * term)
-        return total
+        return int(value)
 
 
-_EXACT_CALLS: dict[str, Callable[..., Fraction]] = {
-    "abs": abs,
-    "floor": lambda value: Fraction(math.floor(value)),
-    "ceil": lambda value: Fraction(math.ceil(value)),
-    "min": lambda *values: min(values),
-    "max": lambda *values: max(values),
-    "sgn": lambda value: Fraction((value > 0) - (value < 0)),
-}
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
-def factorial(value: Fraction, limits: Limits = DEFAULT_LIMITS) -> int:
-    """value!
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    if exponent.denominator != 1:
+        return _power(_root(base, exponent.denominator), Fraction(exponent.numerator))
+    power = int(exponent)
+    if not base and power <= 0:
+        raise UndefinedError("0 to a power that is not positive")
+    if base not in (0, 1, -1) and _bits(base) * abs(power) > DEFAULT_LIMITS.bits * 2:
+        raise OverBudgetError(f"power with an exponent of {power.bit_length()} bits")
+    return base**power
 
-    Raises:
-        OverBudgetError: beyond the limits.
-        UndefinedError: of a negative number or a fraction.
-    """
-    if value.denominator != 1 or value < 0:
-        raise UndefinedError("factorial of a negative number or a fraction")
-    if value > limits.factorial:
-        raise OverBudgetError(f"factorial beyond {limits.factorial}!")
-    return _factorial(int(value))
+
+def _root(value: Fraction, degree: Fraction | int = 2) -> Fraction:
+    """The real root of that degree, up to the 64th, where it is rational."""
+    if degree.denominator == 1 and 0 < degree <= 64 and (value >= 0 or degree % 2):
+        power = int(degree)
+        top, bottom = _integer_root(abs(value.numerator), power), _integer_root(value.denominator, power)
+        if top**power == abs(value.numerator) and bottom**power == value.denominator:
+            return Fraction(top if value >= 0 else -top, bottom)
+    raise InexactError("irrational root")
+
+
+def _integer_root(value: int, degree: int) -> int:
+    """The root of value >= 0, rounded down, by Newton's method from above."""
+    if value < 2:
+        return value
+    root = 1 << -(-value.bit_length() // degree)
+    while (lower := ((degree - 1) * root + value // root ** (degree - 1)) // degree) < root:
+        root = lower
+    return root
 
 
 @lru_cache(maxsize=256)
-def _factorial(value: int) -> int:
-    return math.factorial(value)
+def factorial(value: Fraction, step: int = 1) -> int:
+    """value! with the step 1; value!! = value (value - 2) ... with 2.
+
+    Raises:
+        OverBudgetError: beyond the limits.
+        UndefinedError: of a negative number or a fraction; (-1)!! is 1.
+    """
+    if value.denominator != 1 or value < 1 - step:
+        raise UndefinedError("factorial of a negative number or a fraction")
+    if value > DEFAULT_LIMITS.factorial:
+        raise OverBudgetError(f"factorial beyond {DEFAULT_LIMITS.factorial}{'!' * step}")
+    return math.prod(range(int(value), 0, -step))
 
 
-def double_factorial(value: Fraction, limits: Limits = DEFAULT_LIMITS) -> int:
-    """value!! = value (value - 2) ...; errors as in `factorial`."""
-    if value.denominator != 1 or value < -1:
-        raise UndefinedError("double factorial of a negative number or a fraction")
-    if value > limits.factorial:
-        raise OverBudgetError(f"double factorial beyond {limits.factorial}!!")
-    return math.prod(range(int(value), 0, -2))
+def _ln(value: Fraction) -> int:
+    if value != 1:
+        raise InexactError("ln")
+    return 0
 
 
-def rational_root(value: Fraction, degree: int) -> Fraction | None:
-    """The real `degree`-th root if it is rational, else None (also for an even root of a negative number)."""
-    if degree <= 0 or degree > 64:
-        return None
-    if value < 0:
-        root = rational_root(-value, degree) if degree % 2 else None
-        return -root if root is not None else None
-    top, bottom = _integer_root(value.numerator, degree), _integer_root(value.denominator, degree)
-    return Fraction(top, bottom) if top is not None and bottom is not None else None
+def _mod(value: Fraction, modulus: Fraction) -> Fraction:
+    if not modulus:
+        raise UndefinedError("remainder of a division by zero")
+    return value % modulus
 
 
-def _integer_root(value: int, degree: int) -> int | None:
-    if value < 2:
-        return value
-    if degree == 2:
-        root = math.isqrt(value)
-        return root if root * root == value else None
-    low, high = 1, 1 << (value.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low**degree == value else None
+def _binomial(top: Fraction, bottom: Fraction) -> int:
+    if top.denominator != 1 or bottom.denominator != 1:
+        raise InexactError("binomial of fractions")
+    if top < 0 or top > DEFAULT_LIMITS.factorial * 4:
+        raise OverBudgetError("binomial too large")
+    return math.comb(int(top), int(bottom)) if bottom >= 0 else 0
+
+
+def _of_integers(function: Callable[..., int]) -> Callable[..., int]:
+    def call(*values: Fraction) -> int:
+        """The function of integers; of fractions there is none."""
+        if any(value.denominator != 1 for value in values):
+            raise UndefinedError(f"{function.__name__} of fractions")
+        return function(*map(int, values))
+
+    return call
+
+
+_FUNCTIONS: dict[str, Callable[..., Fraction | int]] = {
+    "sqrt": _root, "root": _root, "cbrt": lambda value: _root(value, 3), "ln": _ln, "mod": _mod, "binomial": _binomial,
+    "fact": factorial, "dfact": lambda value: factorial(value, 2), "gcd": _of_integers(math.gcd),
+    "lcm": _of_integers(math.lcm), "abs": abs, "floor": math.floor, "ceil": math.ceil,
+    "min": lambda *values: min(values), "max": lambda *values: max(values),
+    "sgn": lambda value: (value > 0) - (value < 0),
+}  # fmt: skip
 
 
 def modular(expr: Expr, values: Mapping[str, int], prime: int = PRIME) -> int:
@@ -244,47 +277,36 @@ def modular(expr: Expr, values: Mapping[str, int], prime: int = PRIME) -> int:
         InexactError: not a rational function with integer powers.
         UndefinedError: a denominator vanishes at this point (or always).
     """
-    if isinstance(expr, Num):
-        return expr.value.numerator * _inverse(expr.value.denominator, prime) % prime
-    if isinstance(expr, Sym):
-        if expr.name not in values:
-            raise InexactError(expr.name)
-        return values[expr.name]
-    if not isinstance(expr, Op):
-        raise InexactError(type(expr).__name__)
-    op, args = expr.op, expr.args
-    if op == "add":
-        return sum(modular(arg, values, prime) for arg in args) % prime
-    if op == "mul":
-        product = 1
-        for arg in args:
-            product = product * modular(arg, values, prime) % prime
-        return product
-    if op == "neg":
-        return -modular(args[0], values, prime) % prime
-    if op == "div":
-        return modular(args[0], values, prime) * _inverse(modular(args[1], values, prime), prime) % prime
-    if op == "percent":
-        return modular(args[0], values, prime) * _inverse(100, prime) % prime
-    if op == "pow":
-        return _modular_power(args[0], args[1], values, prime)
-    raise InexactError(op)
+    return _Residues(values, prime).value(expr)
 
 
-def _modular_power(base_expr: Expr, exponent_expr: Expr, values: Mapping[str, int], prime: int) -> int:
-    exponent = exact(exponent_expr)
-    if exponent.denominator != 1:
-        raise InexactError("fractional power")
-    base = modular(base_expr, values, prime)
-    power = int(exponent)
-    if power < 0:
-        return pow(_inverse(base, prime), -power, prime)
-    if base == 0 and power == 0:
-        raise UndefinedError("0^0")
-    return pow(base, power, prime)
+class _Residues(Evaluator[int]):
+    def __init__(self, values: Mapping[str, int], prime: int) -> None:
+        super().__init__(values)
+        self.prime = prime
 
+    def number(self, value: Fraction) -> int:
+        return self.over(value.numerator, value.denominator)
 
-def _inverse(value: int, prime: int) -> int:
-    if value % prime == 0:
-        raise UndefinedError("division by zero")
-    return pow(value, -1, prime)
+    def bounded(self, value: int) -> int:
+        return value % self.prime
+
+    def plus(self, first: int, second: int) -> int:
+        return (first + second) % self.prime
+
+    def negative(self, value: int) -> int:
+        return -value % self.prime
+
+    def over(self, first: int, second: int) -> int:
+        if second % self.prime == 0:
+            raise UndefinedError("division by zero")
+        return first * pow(second, -1, self.prime) % self.prime
+
+    def power(self, base: Expr, exponent: Expr) -> int:
+        power = exact(exponent)
+        if power.denominator != 1:
+            raise InexactError("fractional power")
+        residue = self.value(base)
+        if residue == 0 and power <= 0:
+            raise UndefinedError("0 to a power that is not positive")
+        return pow(residue, int(power), self.prime)

@@ -7,25 +7,17 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from verifiers.algebra.contexts import context
-from verifiers.algebra.exact import InexactError, UndefinedError, double_factorial, factorial
-from verifiers.algebra.exact import exact as exact_value
-from verifiers.parse.limits import DEFAULT_LIMITS, Limits, OverBudgetError
-from verifiers.parse.tree import BaseNum, Bound, Call, Const, Expr, Matrix, Num, Op, Sym
+from verifiers.algebra.contexts import DIGITS, context
+from verifiers.algebra.exact import NO_VALUE, Evaluator, InexactError, UndefinedError, exact, exact_or_none, factorial
+from verifiers.parse.limits import DEFAULT_LIMITS, OverBudgetError
+from verifiers.parse.tree import Call, Const, Expr, Matrix, Num, Op
 
 _MPMATH = threading.RLock()  # mpmath keeps pi and e in a cache that two threads may tear
 _MAX_ARGUMENT = 10  # log2 of the largest argument of zeta and gamma, whose cost grows with it
-_MAX_EXPONENT = 4000  # |log10| of the largest intermediate value
+_MAX_SIZE = 16_000  # |log2| of the largest intermediate value
 
 
-def numeric(
-    expr: Expr,
-    values: Mapping[str, Any] | None = None,
-    digits: int = 40,
-    limits: Limits = DEFAULT_LIMITS,
-    *,
-    real: bool = False,
-) -> Any:
+def numeric(expr: Expr, values: Mapping[str, Any] | None = None, digits: int = DIGITS, *, real: bool = False) -> Any:
     """The value of `expr` with `digits` significant digits, an mpmath real or complex number.
 
     With `real`, a part that leaves the real numbers (the root of a negative number) makes the whole undefined.
@@ -35,73 +27,56 @@ def numeric(
         UndefinedError: it has no finite value at this point.
         OverBudgetError: larger than the limits.
     """
-    with _MPMATH:
-        return Numeric(values or {}, digits, limits, real=real).result(expr)
+    return sized(expr, values, digits, real=real)[0]
+
+
+def numeric_or_none(
+    expr: Expr, values: Mapping[str, Any] | None = None, digits: int = DIGITS, *, real: bool = False
+) -> Any:
+    """The value of `expr` as in `numeric`; None where it has none, or none within the limits."""
+    try:
+        return numeric(expr, values, digits, real=real)
+    except NO_VALUE:
+        return None
 
 
 def sized(
-    expr: Expr, values: Mapping[str, Any] | None = None, digits: int = 40, *, real: bool = False
+    expr: Expr, values: Mapping[str, Any] | None = None, digits: int = DIGITS, *, real: bool = False
 ) -> tuple[Any, int]:
     """The value as in `numeric`, and the decimal digits of the largest or smallest part met on the way.
 
     So many digits may be lost to cancellation, or hidden: tanh(200) differs from 1 in the 173rd digit only.
     """
-    evaluator = Numeric(values or {}, digits, DEFAULT_LIMITS, real=real)
+    evaluator = _Numeric(values or {}, digits, real)
     with _MPMATH:
-        value = evaluator.result(expr)
+        try:
+            value = evaluator.value(expr)
+        except (InexactError, OverBudgetError):
+            raise
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError, AttributeError) as error:
+            raise UndefinedError(str(error)) from error  # mpmath: poles, domains, complex order
+        if not evaluator.ctx.isfinite(value):
+            raise UndefinedError("not finite")
     return value, int(evaluator.size * 0.302) + 1
 
 
-class Numeric:
-    """Evaluates one tree at one point."""
+class _Numeric(Evaluator[Any]):
+    """Evaluates one tree at one point, and remembers the largest |log2| of a value met on the way."""
 
-    def __init__(self, values: Mapping[str, Any], digits: int, limits: Limits, *, real: bool = False) -> None:
-        self.real = real
-        self.size = 0  # largest |log2| of a value met on the way
+    max_terms = DEFAULT_LIMITS.terms // 4
+
+    def __init__(self, values: Mapping[str, Any], digits: int, real: bool) -> None:
         self.ctx = context(digits)
-        self.values = {name: self.ctx.convert(value) for name, value in values.items()}
-        self.digits = digits
-        self.limits = limits
+        super().__init__({name: self.ctx.convert(value) for name, value in values.items()})
+        self.real = real
+        self.size = 0
 
-    def result(self, expr: Expr) -> Any:
-        """The finite value of the whole expression."""
-        try:
-            value = self.value(expr)
-        except (ZeroDivisionError, OverflowError) as error:
-            raise UndefinedError(str(error)) from error
-        except (ValueError, TypeError, AttributeError) as error:  # mpmath: poles, domains, complex order
-            if isinstance(error, InexactError | OverBudgetError):
-                raise
-            raise UndefinedError(str(error)) from error
-        if not self.ctx.isfinite(value):
-            raise UndefinedError("not finite")
-        return value
+    def number(self, value: Fraction) -> Any:
+        top = self.ctx.mpf(value.numerator)
+        return top if value.denominator == 1 else top / value.denominator
 
-    def value(self, expr: Expr) -> Any:
-        """The value of a sub-expression."""
-        ctx = self.ctx
-        if isinstance(expr, Op):
-            return self._within(self._op(expr))
-        if isinstance(expr, Num):
-            fraction = expr.value
-            if fraction.denominator == 1:
-                return ctx.mpf(fraction.numerator)
-            return ctx.mpf(fraction.numerator) / fraction.denominator
-        if isinstance(expr, Sym):
-            if expr.name not in self.values:
-                raise InexactError(expr.name)
-            return self.values[expr.name]
-        if isinstance(expr, Const):
-            return self._constant(expr.name)
-        if isinstance(expr, Call):
-            return self._within(self._call(expr))
-        if isinstance(expr, BaseNum):
-            return ctx.mpf(expr.value.numerator) / expr.value.denominator
-        if isinstance(expr, Bound):
-            return self._bound(expr)
-        if isinstance(expr, Matrix) and expr.kind == "det":
-            return self._determinant(expr)
-        raise InexactError(type(expr).__name__)
+    def operation(self, op: str, args: tuple[Expr, ...]) -> Any:
+        return self._within(super().operation(op, args))
 
     def _within(self, value: Any) -> Any:
         if value:
@@ -112,149 +87,68 @@ class Numeric:
             raise UndefinedError("not a real number")
         return value
 
-    def _constant(self, name: str) -> Any:
-        if name == "pi":
-            return +self.ctx.pi
-        if name == "e":
-            return self.values.get("e", +self.ctx.e)
-        if name == "i":
-            return self.values.get("i", self.ctx.j)
-        raise InexactError(name)
-
-    def _op(self, expr: Op) -> Any:
-        op, args = expr.op, expr.args
-        if op == "pow":
-            return self._power(args[0], args[1])
-        if op == "fact":
-            return self._factorial(args[0])
-        numbers = [self.value(arg) for arg in args]
-        if op == "add":
-            total = numbers[0]
-            for number in numbers[1:]:
-                total = total + number
-            return total
-        if op == "mul":
-            total = numbers[0]
-            for number in numbers[1:]:
-                total = self._sized(total * number)
-            return total
-        if op == "div":
-            if numbers[1] == 0:
-                raise UndefinedError("division by zero")
-            return self._sized(numbers[0] / numbers[1])
-        if op == "neg":
-            return -numbers[0]
-        if op == "percent":
-            return numbers[0] / 100
-        if op == "degree":
-            return numbers[0] * self.ctx.pi / 180
-        if op == "mod":
-            return self.ctx.fmod(numbers[0], numbers[1])
-        if op == "dfact":
-            if numbers[0] != self.ctx.floor(self.ctx.re(numbers[0])):
-                raise UndefinedError("double factorial of a fraction")
-            return self.ctx.mpf(double_factorial(Fraction(int(self.ctx.re(numbers[0]))), self.limits))
-        raise InexactError(op)
-
-    def _sized(self, value: Any) -> Any:
-        """`value`, unless it is absurdly large or small."""
-        if value and not -_MAX_EXPONENT * 4 < _log2(self.ctx, value) < _MAX_EXPONENT * 4:
+    def bounded(self, value: Any) -> Any:
+        if value and not -_MAX_SIZE < _log2(self.ctx, value) < _MAX_SIZE:
             raise OverBudgetError("number out of range")
         return value
 
-    def _power(self, base_expr: Expr, exponent_expr: Expr) -> Any:
-        exponent = self.value(exponent_expr)
-        if base_expr == Const("e") and "e" not in self.values:
-            if self.ctx.mag(exponent) > 14:
+    def integer(self, expr: Expr) -> int:
+        value = self.value(expr)
+        if value != self.ctx.floor(value):
+            raise InexactError("series with fractional ends")
+        return int(value)
+
+    def power(self, base: Expr, exponent: Expr) -> Any:
+        mag = self.ctx.mag
+        power = self.value(exponent)
+        if base == Const("e") and "e" not in self.values:
+            if mag(power) > 14:
                 raise OverBudgetError("exponential out of range")
-            return self.ctx.exp(exponent)
-        base = self.value(base_expr)
-        if base == 0:
-            if self.ctx.re(exponent) <= 0:
+            return self.ctx.exp(power)
+        value = self.value(base)
+        if value == 0:
+            if self.ctx.re(power) <= 0:
                 raise UndefinedError("0 to a power that is not positive")
-            return base
-        if (
-            isinstance(exponent, self.ctx.mpf)
-            and isinstance(exponent_expr, Op | Num)
-            and self.ctx.im(base) == 0
-            and self.ctx.re(base) < 0
-        ):
-            real = self._odd_root(base, exponent_expr)
-            if real is not None:
-                return real
-        size = self.ctx.mag(exponent) + max(0, self.ctx.mag(abs(self.ctx.mag(base)) + 1))
-        if size > 18:
+            return value
+        if isinstance(power, self.ctx.mpf) and isinstance(exponent, Op | Num) and _is_negative(self.ctx, value):
+            fraction = exact_or_none(exponent)  # (-8)^(1/3) = -2, as in school: the real root of odd degree
+            if fraction is not None and fraction.denominator > 1 and fraction.denominator % 2:
+                size = (-value) ** (self.ctx.mpf(fraction.numerator) / fraction.denominator)
+                return -size if fraction.numerator % 2 else size
+        if mag(power) + max(0, mag(abs(mag(value)) + 1)) > 18:
             raise OverBudgetError("power out of range")
-        return self._sized(base**exponent)
+        return self.bounded(value**power)
 
-    def _odd_root(self, base: Any, exponent_expr: Expr) -> Any:
-        """(-8)^(1/3) = -2, as in school: the real root where the denominator is odd."""
-        try:
-            exponent = exact_value(exponent_expr)
-        except (InexactError, UndefinedError):
-            return None
-        if exponent.denominator == 1 or exponent.denominator % 2 == 0:
-            return None
-        size = (-base) ** (self.ctx.mpf(exponent.numerator) / exponent.denominator)
-        return -size if exponent.numerator % 2 else size
-
-    def _factorial(self, arg: Expr) -> Any:
-        try:
-            return self.ctx.mpf(factorial(exact_value(arg), self.limits))
-        except InexactError:
-            value = self.value(arg)
-            if self.ctx.mag(value) > 12:
-                raise OverBudgetError("factorial out of range") from None
-            return self.ctx.gamma(value + 1)
-
-    def _call(self, expr: Call) -> Any:
-        name = expr.name
-        if name in ("binomial",):
-            return self._binomial(expr)
-        numbers = [self.value(arg) for arg in expr.args]
-        function = _CALLS.get(name)
-        if function is None:
+    def function(self, name: str, args: tuple[Expr, ...]) -> Any:
+        if name in _EXACT_FIRST:
+            return self._within(self._exact_first(name, args))
+        numbers = [self.value(arg) for arg in args]
+        if name not in _CALLS:
             raise InexactError(name)
         if name in ("zeta", "gamma") and self.ctx.mag(numbers[0]) > _MAX_ARGUMENT:
             raise OverBudgetError(f"{name} out of range")
         if name in _SATURATING:
             self.size = max(self.size, int(3 * abs(self.ctx.re(numbers[0])) + 3))
-            if self.size > _MAX_EXPONENT * 4:
+            if self.size > _MAX_SIZE:
                 raise OverBudgetError("hyperbolic function out of range")
-        return function(self.ctx, *numbers)
+        return self._within(_CALLS[name](self.ctx, *numbers))
 
-    def _binomial(self, expr: Call) -> Any:
+    def _exact_first(self, name: str, args: tuple[Expr, ...]) -> Any:
+        """A factorial or binomial coefficient: exact where its arguments are, else by the gamma function."""
         try:
-            value = exact_value(expr, None, self.limits)
-            return self.ctx.mpf(value.numerator) / value.denominator
+            return self.number(exact(Call(name, args) if name == "binomial" else Op(name, args)))
         except InexactError:
-            top, bottom = (self.value(arg) for arg in expr.args)
-            if self.ctx.mag(top) > 12:
-                raise OverBudgetError("binomial out of range") from None
-            return self.ctx.binomial(top, bottom)
+            numbers = [self.value(arg) for arg in args]
+            if self.ctx.mag(numbers[0]) > 12:
+                raise OverBudgetError(f"{name} out of range") from None
+            return _EXACT_FIRST[name](self.ctx, *numbers)
 
-    def _bound(self, expr: Bound) -> Any:
-        if expr.kind not in ("sum", "prod") or expr.low is None or expr.high is None:
-            raise InexactError(expr.kind)
-        low, high = self.value(expr.low), self.value(expr.high)
-        if low != self.ctx.floor(low) or high != self.ctx.floor(high):
-            raise InexactError("series with fractional ends")
-        if high - low > self.limits.terms // 4:
-            raise OverBudgetError("series too long")
-        total = self.ctx.mpf(0 if expr.kind == "sum" else 1)
-        for index in range(int(low), int(high) + 1):
-            inner = Numeric(
-                {**self.values, expr.variable: self.ctx.mpf(index)}, self.digits, self.limits, real=self.real
-            )
-            term = inner.value(expr.body)
-            self.size = max(self.size, inner.size)
-            total = total + term if expr.kind == "sum" else self._sized(total * term)
-        return total
-
-    def _determinant(self, expr: Matrix) -> Any:
-        if len(expr.rows) != len(expr.rows[0]) or len(expr.rows) > 12:
-            raise InexactError("determinant")
-        return self.ctx.det(self.ctx.matrix([[self.value(entry) for entry in row] for row in expr.rows]))
+    def other(self, expr: Expr) -> Any:
+        if isinstance(expr, Const) and expr.name in _CONSTANTS:
+            return self.values[expr.name] if expr.name in self.values else _CONSTANTS[expr.name](self.ctx)
+        if isinstance(expr, Matrix) and expr.kind == "det" and len(expr.rows) == len(expr.rows[0]) <= 12:
+            return self.ctx.det(self.ctx.matrix([[self.value(entry) for entry in row] for row in expr.rows]))
+        return super().other(expr)
 
 
 def _log2(ctx: Any, value: Any) -> int:
@@ -266,7 +160,8 @@ def _log2(ctx: Any, value: Any) -> int:
     return int(ctx.mag(value))
 
 
-_SATURATING = frozenset(("sinh", "cosh", "tanh", "coth", "sech", "csch"))  # they hide a term of size e^-x
+def _is_negative(ctx: Any, value: Any) -> bool:
+    return bool(ctx.im(value) == 0 and ctx.re(value) < 0)
 
 
 def _log(ctx: Any, value: Any, base: Any = None) -> Any:
@@ -282,13 +177,7 @@ def _log(ctx: Any, value: Any, base: Any = None) -> Any:
 def _root(ctx: Any, value: Any, degree: Any = 2) -> Any:
     if degree == 0:
         raise UndefinedError("0th root")
-    if (
-        ctx.im(value) == 0
-        and ctx.re(value) < 0
-        and ctx.im(degree) == 0
-        and degree == ctx.floor(degree)
-        and degree % 2 == 1
-    ):
+    if _is_negative(ctx, value) and ctx.im(degree) == 0 and degree % 2 == 1:
         return -((-value) ** (1 / ctx.mpf(degree)))
     if value == 0:
         return ctx.mpf(0)
@@ -309,28 +198,31 @@ def _floor(ctx: Any, value: Any) -> Any:
     return ctx.floor(value)
 
 
-def _ceil(ctx: Any, value: Any) -> Any:
-    return -_floor(ctx, -value)
+def _double_factorial(ctx: Any, value: Any) -> Any:
+    whole = int(ctx.re(value))
+    if value != whole:
+        raise UndefinedError("double factorial of a fraction")
+    return ctx.mpf(factorial(Fraction(whole), 2))
 
 
 def _method(name: str) -> Callable[..., Any]:
-    return lambda ctx, value: getattr(ctx, name)(value)
+    return lambda ctx, *values: getattr(ctx, name)(*values)
 
 
+_SATURATING = frozenset(("sinh", "cosh", "tanh", "coth", "sech", "csch"))  # they hide a term of size e^-x
+_ARCS = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")
+_EXACT_FIRST = {"fact": lambda ctx, value: ctx.gamma(value + 1), "binomial": _method("binomial")}
 _CALLS: dict[str, Callable[..., Any]] = {
-    name: _method(function)
-    for name, function in {
-        "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh",
-        "cosh": "cosh",
-        "tanh": "tanh", "coth": "coth", "sech": "sech", "csch": "csch", "arcsin": "asin", "arccos": "acos",
-        "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc", "arcsinh": "asinh", "arccosh": "acosh",
-        "arctanh": "atanh", "gamma": "gamma", "zeta": "zeta", "re": "re", "im": "im", "arg": "arg", "sgn": "sign",
-    }.items()
-} | {
-    "cis": lambda ctx, value: ctx.expj(value),
+    **{name: _method(name) for name in (*_ARCS, "coth", "sech", "csch", "gamma", "zeta", "re", "im", "arg")},
+    **{f"arc{name}": _method(f"a{name}") for name in _ARCS},
+    "sgn": _method("sign"), "cis": _method("expj"), "abs": _method("fabs"), "norm": _method("fabs"),
+    "mod": _method("fmod"), "degree": lambda ctx, value: value * ctx.pi / 180, "dfact": _double_factorial,
     "ln": _log, "log": _log, "sqrt": _root, "root": _root, "cbrt": lambda ctx, value: _root(ctx, value, 3),
-    "abs": lambda ctx, value: abs(value), "norm": lambda ctx, value: abs(value), "floor": _floor, "ceil": _ceil,
+    "floor": _floor, "ceil": lambda ctx, value: -_floor(ctx, -value),
     "min": lambda ctx, *values: min(_real(ctx, value) for value in values),
     "max": lambda ctx, *values: max(_real(ctx, value) for value in values),
+}  # fmt: skip
+_CONSTANTS: dict[str, Callable[[Any], Any]] = {
+    "pi": lambda ctx: +ctx.pi, "e": lambda ctx: +ctx.e, "i": lambda ctx: ctx.j,
 }  # fmt: skip
 KNOWN_CALLS = frozenset(_CALLS)

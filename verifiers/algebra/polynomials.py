@@ -6,18 +6,22 @@ A polynomial is a tuple of Fractions, constant term first, without trailing zero
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from itertools import pairwise
 from math import lcm
 
-from verifiers.algebra.high_precision import context
+from verifiers.algebra.contexts import context
+from verifiers.algebra.exact import Evaluator, InexactError, UndefinedError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
 
 Polynomial = tuple[Fraction, ...]
+Quotient = tuple[Polynomial, Polynomial]  # numerator, denominator
 
 MAX_DEGREE = 24
 MAX_BITS = 4096
 MAX_LEADING_BITS = 64
+ONE: Polynomial = (Fraction(1),)
 ROOT_DIGITS = 40  # twice those of the largest leading coefficient: near roots tell rational ones apart
 
 
@@ -169,53 +173,42 @@ def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
     return found, rest
 
 
-def rational_function(expr: Expr, variable: str) -> tuple[Polynomial, Polynomial]:
+def rational_function(expr: Expr, variable: str) -> Quotient:
     """Numerator and denominator of an expression in one variable.
 
     Raises:
         NotPolynomial: it is no such quotient, divides by zero, or is over the limits.
     """
-    one = polynomial(1)
-    match expr:
-        case Num(value):
-            return trim((value,)), one
-        case Sym(name) if name == variable:
-            return polynomial(0, 1), one
-        case Op("add", args):
-            top, bottom = rational_function(args[0], variable)
-            for part in args[1:]:
-                t, b = rational_function(part, variable)
-                top, bottom = add(multiply(top, b), multiply(t, bottom)), multiply(bottom, b)
-            return top, bottom
-        case Op("mul", args):
-            top, bottom = one, one
-            for part in args:
-                t, b = rational_function(part, variable)
-                top, bottom = multiply(top, t), multiply(bottom, b)
-            return top, bottom
-        case Op("neg", (inner,)):
-            top, bottom = rational_function(inner, variable)
-            return negate(top), bottom
-        case Op("div", (upper, lower)):
-            t, b = rational_function(upper, variable)
-            lower_t, lower_b = rational_function(lower, variable)
-            if not lower_t:
-                raise NotPolynomial("division by zero")
-            return multiply(t, lower_b), multiply(b, lower_t)
-        case Op("pow", (base, Num(exponent))) if exponent.denominator == 1 and abs(exponent) <= MAX_DEGREE:
-            top, bottom = rational_function(base, variable)
-            if exponent < 0:
-                if not top:
-                    raise NotPolynomial("division by zero")
-                top, bottom = bottom, top
-            t, b = one, one
-            for _ in range(abs(int(exponent))):
-                t, b = multiply(t, top), multiply(b, bottom)
-            return t, b
-        case Op("percent", (inner,)):
-            top, bottom = rational_function(inner, variable)
-            return top, multiply(bottom, polynomial(100))
-    raise NotPolynomial(f"{type(expr).__name__} is no quotient of polynomials in {variable}")
+    try:
+        return _Quotients({variable: (polynomial(0, 1), ONE)}).value(expr)
+    except (InexactError, UndefinedError) as error:
+        raise NotPolynomial(f"no quotient of polynomials in {variable}: {error}") from error
+
+
+class _Quotients(Evaluator[Quotient]):
+    def number(self, value: Fraction) -> Quotient:
+        return trim((value,)), ONE
+
+    def plus(self, first: Quotient, second: Quotient) -> Quotient:
+        (t, b), (u, c) = first, second
+        return add(multiply(t, c), multiply(u, b)), multiply(b, c)
+
+    def times(self, first: Quotient, second: Quotient) -> Quotient:
+        return multiply(first[0], second[0]), multiply(first[1], second[1])
+
+    def negative(self, value: Quotient) -> Quotient:
+        return negate(value[0]), value[1]
+
+    def over(self, first: Quotient, second: Quotient) -> Quotient:
+        if not second[0]:
+            raise UndefinedError("division by zero")
+        return self.times(first, (second[1], second[0]))
+
+    def power(self, base: Expr, exponent: Expr) -> Quotient:
+        if not isinstance(exponent, Num) or exponent.value.denominator != 1 or abs(exponent.value) > MAX_DEGREE:
+            raise InexactError("power")
+        result = reduce(self.times, [self.value(base)] * abs(int(exponent.value)), (ONE, ONE))
+        return result if exponent.value >= 0 else self.over((ONE, ONE), result)
 
 
 def equation_polynomial(expr: Expr, variable: str) -> Polynomial:

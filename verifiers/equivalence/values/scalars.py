@@ -32,7 +32,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Equival
         if judged is not None:
             return judged
     try:
-        left, right = exact(answer, None, settings.limits), exact(reference, None, settings.limits)
+        left, right = exact(answer), exact(reference)
     except (InexactError, OverBudgetError):
         pass
     except UndefinedError as error:
