@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact, modular
+from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence import Settings, equivalent
 from verifiers.judges.symbolic import SymbolicVerifier
@@ -210,7 +210,6 @@ def trees(draw: st.DrawFn, depth: int = 3) -> Expr:
 @settings(max_examples=200, deadline=None)
 @given(trees(), st.integers(2, 50))
 def test_the_three_evaluators_agree(tree: Expr, point: int) -> None:
-    prime = (1 << 61) - 1
     try:
         value = exact(tree, {"x": Fraction(point)})
     except (UndefinedError, OverBudgetError):
@@ -219,7 +218,7 @@ def test_the_three_evaluators_agree(tree: Expr, point: int) -> None:
         1 + abs(value)
     )
     try:
-        assert modular(tree, {"x": point}, prime) == value.numerator * pow(value.denominator, -1, prime) % prime
+        assert modular(tree, {"x": point}) == value.numerator * pow(value.denominator, -1, PRIME) % PRIME
     except (UndefinedError, InexactError, ValueError):
         return
 

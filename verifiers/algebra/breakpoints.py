@@ -27,7 +27,6 @@ _BREAKING = STEPS | {
                  "arccot", "arcsec", "arccsc", "arccosh")
 }  # fmt: skip
 _FLOORS = (-1, 0, 1, 2)  # integers near which a step is looked at from both sides
-_MAX_CRITICAL = 24  # critical parts of a pair beyond which nothing is decided
 _ROOT_DIGITS = 40
 _SEARCH_DIGITS = 15
 _MAX_DIPS = 8  # near zeros that are looked into
@@ -259,17 +258,11 @@ def around(found: Breaks, rng: random.Random) -> Iterator[Fraction]:
             yield place - side * jitter
 
 
-def line_through(point: dict[str, Fraction], rng: random.Random, parameter: str) -> dict[str, Expr]:
-    """Every symbol as a linear function of the parameter: a line through the point in a random direction."""
+def line_through(point: dict[str, Fraction], rng: random.Random) -> dict[str, Expr]:
+    """Every symbol as a linear function of the parameter #t: a line through the point in a random direction."""
     return {
-        name: Op("add", (Num(value), Op("mul", (Num(Fraction(rng.randrange(-1000, 1001), 250)), Sym(parameter)))))
-        for name, value in point.items()
+        name: Num(value) + Num(Fraction(rng.randrange(-1000, 1001), 250)) * Sym("#t") for name, value in point.items()
     }
-
-
-def on_line(parts: Sequence[Expr], line: dict[str, Expr]) -> list[Expr]:
-    """The critical parts as functions of the parameter of the line."""
-    return [substitute(part, line) for part in parts]
 
 
 def is_zero_of(part: Expr, others: Sequence[Expr], line: dict[str, Expr]) -> bool:
@@ -283,8 +276,3 @@ def is_zero_of(part: Expr, others: Sequence[Expr], line: dict[str, Expr]) -> boo
         return all(not divide(product, squarefree(polynomial))[1] for polynomial in mine if len(polynomial) > 1)
     except NotPolynomial:
         return False
-
-
-def is_tractable(parts: Sequence[Expr]) -> bool:
-    """Whether there are few enough critical parts to look at."""
-    return len(parts) <= _MAX_CRITICAL

@@ -224,10 +224,11 @@ def factorial(value: Fraction, step: int = 1) -> int:
         OverBudgetError: beyond the limits.
         UndefinedError: of a negative number or a fraction; (-1)!! is 1.
     """
+    name = "factorial" if step == 1 else "double factorial"
     if value.denominator != 1 or value < 1 - step:
-        raise UndefinedError("factorial of a negative number or a fraction")
+        raise UndefinedError(f"{name} of a negative number or a fraction")
     if value > DEFAULT_LIMITS.factorial:
-        raise OverBudgetError(f"factorial beyond {DEFAULT_LIMITS.factorial}{'!' * step}")
+        raise OverBudgetError(f"{name} beyond {DEFAULT_LIMITS.factorial}{'!' * step}")
     return math.prod(range(int(value), 0, -step))
 
 
@@ -270,37 +271,38 @@ _FUNCTIONS: dict[str, Callable[..., Fraction | int]] = {
 }  # fmt: skip
 
 
-def modular(expr: Expr, values: Mapping[str, int], prime: int = PRIME) -> int:
-    """`expr` at a point of the field with `prime` elements: cheap, exact, and never large.
+def modular(expr: Expr, values: Mapping[str, int]) -> int:
+    """`expr` at a point of the field with PRIME elements: cheap, exact, and never large.
 
     Raises:
         InexactError: not a rational function with integer powers.
         UndefinedError: a denominator vanishes at this point (or always).
     """
-    return _Residues(values, prime).value(expr)
+    return residues(values).value(expr)
+
+
+def residues(values: Mapping[str, int]) -> Evaluator[int]:
+    """Evaluates at a point of the field with PRIME elements."""
+    return _Residues(values)
 
 
 class _Residues(Evaluator[int]):
-    def __init__(self, values: Mapping[str, int], prime: int) -> None:
-        super().__init__(values)
-        self.prime = prime
-
     def number(self, value: Fraction) -> int:
         return self.over(value.numerator, value.denominator)
 
     def bounded(self, value: int) -> int:
-        return value % self.prime
+        return value % PRIME
 
     def plus(self, first: int, second: int) -> int:
-        return (first + second) % self.prime
+        return (first + second) % PRIME
 
     def negative(self, value: int) -> int:
-        return -value % self.prime
+        return -value % PRIME
 
     def over(self, first: int, second: int) -> int:
-        if second % self.prime == 0:
+        if second % PRIME == 0:
             raise UndefinedError("division by zero")
-        return first * pow(second, -1, self.prime) % self.prime
+        return first * pow(second, -1, PRIME) % PRIME
 
     def power(self, base: Expr, exponent: Expr) -> int:
         power = exact(exponent)
@@ -309,4 +311,4 @@ class _Residues(Evaluator[int]):
         residue = self.value(base)
         if residue == 0 and power <= 0:
             raise UndefinedError("0 to a power that is not positive")
-        return pow(residue, int(power), self.prime)
+        return pow(residue, int(power), PRIME)

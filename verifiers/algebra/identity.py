@@ -19,28 +19,39 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 
-from verifiers.algebra.agreement import Agreement, Sampling, agree_in_field, close_with_more_digits
+from verifiers.algebra.agreement import Agreement, agree_in_field, close_with_more_digits
 from verifiers.algebra.breakpoints import (
     STEPS,
     around,
     breaks,
     critical_parts,
-    is_tractable,
     is_zero_of,
     line_through,
     may_break,
-    on_line,
 )
 from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named, with_parts_named
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.contexts import DIGITS
+from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import sized
-from verifiers.algebra.radicals import agree_with_roots
-from verifiers.algebra.sampling import Point, close, integer_points, is_real, more_points, real_points, seeded
+from verifiers.algebra.radicals import with_roots
+from verifiers.algebra.sampling import (
+    POINTS,
+    SPARE_DIGITS,
+    Point,
+    close,
+    integer_points,
+    is_real,
+    more_points,
+    real_points,
+    seeded,
+)
 from verifiers.parse.limits import OverBudgetError
+from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Expr, Num, Sym, free_symbols, marks, walk
 
 MAX_DECIMALS = 30  # a longer decimal could pass for an irrational at this tolerance
-USUAL = Sampling()
+SAME_PARTS = Agreement(True, "the same rational function of its roots, powers and other parts", "modular")
+_MAX_CRITICAL = 24  # critical parts of a pair beyond which nothing is decided
 _MAX_PLACES = 90  # points around breakpoints of one line
 _LINES = 3
 _ALL = 1000  # more points than are ever tried
@@ -54,7 +65,7 @@ def has_long_decimals(expr: Expr) -> bool:
     return any(isinstance(node, Num) and (node.places or 0) > MAX_DECIMALS for node in walk(expr))
 
 
-def agree(left: Expr, right: Expr, sampling: Sampling = USUAL) -> Agreement:
+def agree(left: Expr, right: Expr) -> Agreement:
     """Whether left = right wherever both are real.
 
     Raises:
@@ -64,144 +75,140 @@ def agree(left: Expr, right: Expr, sampling: Sampling = USUAL) -> Agreement:
     """
     names = sorted(free_symbols(left) | free_symbols(right))
     if not names:
-        return agree_as_constants(left, right, sampling)
+        return agree_as_constants(left, right)
     rng = seeded(left, right)
-    as_rational = agree_in_field(left, right, names, rng, sampling)
-    if as_rational is None and _agree_in_parts(left, right, sampling):
+    as_rational = agree_in_field(left, right, rng)
+    if as_rational is None and _agree_in_parts(left, right):
         return SAME_PARTS
-    return as_rational or _Pair(left, right, names, rng, sampling).agreement()
+    return as_rational or _Pair(left, right, names, rng).agreement()
 
 
-def agree_as_constants(left: Expr, right: Expr, sampling: Sampling = USUAL) -> Agreement:
+def agree_as_constants(left: Expr, right: Expr) -> Agreement:
     """Whether two numbers are equal; errors as in `agree`."""
     try:
         same = exact(left) == exact(right)
         return Agreement(same, "equal rational numbers" if same else "different rational numbers", "exact")
     except InexactError:
         pass
-    if _agree_in_parts(left, right, sampling):
+    if _agree_in_parts(left, right):
         return SAME_PARTS
-    digits = sampling.digits
-    (mine, lost), (theirs, lost_too) = (sized(side, None, digits) for side in (left, right))
-    if not close(mine, theirs, digits):
-        return Agreement(False, "different numbers", "numeric")
-    if close_with_more_digits(left, right, None, max(lost, lost_too), digits, hidden=True):
-        return Agreement(True, f"equal to at least {digits * 3 - 10} digits", "numeric")
-    return Agreement(False, f"different beyond {digits} digits", "numeric")
+    (mine, lost), (theirs, lost_too) = sized(left), sized(right)
+    if not close(mine, theirs):
+        return _differ("different numbers")
+    if close_with_more_digits(left, right, None, max(lost, lost_too), hidden=True):
+        return Agreement(True, f"equal to at least {DIGITS * 3 - SPARE_DIGITS} digits", "numeric")
+    return _differ(f"different beyond {DIGITS} digits")
 
 
-SAME_PARTS = Agreement(True, "the same rational function of its roots, powers and other parts", "modular")
-
-
-def _agree_in_parts(left: Expr, right: Expr, sampling: Sampling) -> bool:
+def _agree_in_parts(left: Expr, right: Expr) -> bool:
     """Whether both are one rational function of parts that stand in both, and so equal whatever these are."""
     named = with_parts_named(left, right)
-    if named is None:
-        return False
-    names = sorted(free_symbols(named[0]) | free_symbols(named[1]))
     try:
-        return bool(agree_in_field(*named, names, seeded(*named), sampling))
+        return named is not None and bool(agree_in_field(*named, seeded(*named)))
     except UndefinedError:
         return False
+
+
+def _differ(detail: str) -> Agreement:
+    return Agreement(False, detail, "numeric")
+
+
+class _DifferentError(Exception):
+    """The two have different values at a point."""
 
 
 class _Pair:
     """Two expressions that are no rational functions, compared over the reals, else over the complex numbers."""
 
-    def __init__(self, left: Expr, right: Expr, names: Sequence[str], rng: random.Random, sampling: Sampling) -> None:
-        self.left, self.right, self.names = left, right, names
-        self.rng, self.sampling = rng, sampling
+    def __init__(self, left: Expr, right: Expr, names: Sequence[str], rng: random.Random) -> None:
+        self.left, self.right, self.names, self.rng = left, right, names, rng
+        self.has_steps, self.has_branches = _has_steps(left, right), may_break(left) or may_break(right)
         self.is_rational = True  # until exact arithmetic meets an irrational part
         self.anchor: tuple[Point, int] | None = None  # a point at which both agreed, and the digits of their parts
 
     def agreement(self) -> Agreement:
         """The verdict, by the arguments named in the module's text."""
         is_complex = any("Const:i" in marks(side) for side in (self.left, self.right))
-        self.has_branches = may_break(self.left) or may_break(self.right)
-        if self.has_branches and not is_complex:
-            if self._agree_at(islice(real_points(self.names, self._other_rng()), _LOOK)) is None:
-                return Agreement(False, "different values at a random real point", "numeric")
-            if (proved := self._proved()) is not None:
-                return proved
-        agreed = 0 if is_complex else self._real_points()
-        if agreed is None:
-            return Agreement(False, "different values at a random real point", "numeric")
-        if agreed < self.sampling.points:
-            return self._off_the_reals()
-        if self.anchor is not None and not self.is_rational:
-            point, part = self.anchor
-            digits = self.sampling.digits
-            if not close_with_more_digits(self.left, self.right, point, part, digits, hidden=True):
-                return Agreement(False, "different values in distant digits", "numeric")
-        return self._over_branches(agreed) if self.has_branches else self._evidence(agreed)
+        try:
+            if self.has_branches and not is_complex:
+                self._agree_at(islice(real_points(self.names, self._other_rng()), _LOOK))
+                if (proved := self._proved()) is not None:
+                    return proved
+            agreed = 0 if is_complex else self._real_points()
+            if agreed < POINTS:
+                return self._off_the_reals()
+            if self.anchor is not None and not self.is_rational:
+                point, part = self.anchor
+                if not close_with_more_digits(self.left, self.right, point, part, hidden=True):
+                    return _differ("different values in distant digits")
+            return self._over_branches(agreed) if self.has_branches else self._evidence(agreed)
+        except _DifferentError as error:
+            return _differ(f"different values {error}")
 
     def _evidence(self, agreed: int) -> Agreement:
-        digits = self.sampling.digits - 10
-        detail = f"equal at {agreed} random points of every orthant to {digits} digits"
+        detail = f"equal at {agreed} random points of every orthant to {DIGITS - SPARE_DIGITS} digits"
         return Agreement(True, detail, "numeric")
 
-    def _real_points(self) -> int | None:
-        """At how many real points both are defined and equal; None: they differ at one."""
+    def _real_points(self) -> int:
+        """At how many real points both are defined and equal."""
         # without branches both are analytic, and what few points say holds everywhere
-        enough = _ALL if self.has_branches else self.sampling.points
-        agreed = self._agree_at(real_points(self.names, self.rng), enough=enough)
-        if agreed is not None and agreed < self.sampling.points:
-            further = self._agree_at(more_points(self.names, self.rng, 24), enough=2 * self.sampling.points)
-            agreed = None if further is None else agreed + further
-        if agreed is None or (agreed >= self.sampling.points and not _has_steps(self.left, self.right)):
-            return agreed
-        largest = _LARGEST_INTEGER if _has_steps(self.left, self.right) else 1000
-        whole = self._agree_at(integer_points(self.names, self.rng, largest=largest))
-        if whole is None:
-            return None
-        return agreed + whole if agreed or whole >= _WHOLE else 0
+        agreed = self._agree_at(real_points(self.names, self.rng), enough=_ALL if self.has_branches else POINTS)
+        if agreed < POINTS:
+            agreed += self._agree_at(more_points(self.names, self.rng, 24), enough=2 * POINTS)
+        if agreed < POINTS or self.has_steps:
+            largest = _LARGEST_INTEGER if self.has_steps else 1000
+            whole = self._agree_at(integer_points(self.names, self.rng, largest=largest))
+            return agreed + whole if agreed or whole >= _WHOLE else 0
+        return agreed
 
-    def _agree_at(self, points: Iterable[Point], *, enough: int = _ALL, is_real_only: bool = True) -> int | None:
+    def _agree_at(
+        self, points: Iterable[Point], where: str = "at a random real point", *, enough: int = _ALL, real: bool = True
+    ) -> int:
+        """At how many of the points, up to `enough`, both are defined and equal.
+
+        Raises:
+            _DifferentError: they differ at one.
+        """
         agreed = 0
         for point in points:
-            same = self._same_at(point, is_real_only)
+            same = self._same_at(point, real)
             if same is False:
-                return None
+                raise _DifferentError(where)
             agreed += same is True
             if agreed >= enough:
                 break
         return agreed
 
-    def _same_at(self, point: Point, is_real_only: bool) -> bool | None:
+    def _same_at(self, point: Point, real: bool) -> bool | None:
         """Whether both have the same value at a point; None where one of them has none, or only one is real."""
-        digits = self.sampling.digits
         try:
             if self.is_rational:
                 try:
                     return exact(self.left, point) == exact(self.right, point)
                 except InexactError:
                     self.is_rational = False
-            (left, part), (right, other) = (
-                sized(side, point, digits, real=is_real_only) for side in (self.left, self.right)
-            )
+            (left, part), (right, other) = (sized(side, point, real=real) for side in (self.left, self.right))
             if is_real(left) != is_real(right):
                 return None
             part = max(part, other)
-            if close(left, right, digits):
+            if close(left, right):
                 if is_real(left) and self.anchor is None:
                     self.anchor = (point, part)
                 return True
-            if abs(left - right) * 10 ** (digits - 5) > 10**part:  # more than rounding of the largest part can do
+            if abs(left - right) * 10 ** (DIGITS - 5) > 10**part:  # more than rounding of the largest part can do
                 return False
-            return close_with_more_digits(self.left, self.right, point, part, digits, hidden=False)
+            return close_with_more_digits(self.left, self.right, point, part, hidden=False)
         except (UndefinedError, OverBudgetError):
             return None
 
     def _off_the_reals(self) -> Agreement:
         """The verdict on a pair with too few real values: complex values at real points."""
         points = [*real_points(self.names, self.rng), *more_points(self.names, self.rng, 12)]
-        agreed = self._agree_at(points, is_real_only=False, enough=2 * self.sampling.points + 4)
-        if agreed is None:
-            return Agreement(False, "different values at a random complex point", "numeric")
-        if agreed < self.sampling.points:
+        agreed = self._agree_at(points, "at a random complex point", real=False, enough=2 * POINTS + 4)
+        if agreed < POINTS:
             raise UndefinedError("not defined together at enough points")
         if may_break(self.left) and not may_break(self.right):
-            return Agreement(False, "undecided: only the answer has branches", "numeric")
+            return _differ("undecided: only the answer has branches")
         return Agreement(True, f"equal at {agreed} random points", "numeric")
 
     def _other_rng(self) -> random.Random:
@@ -210,77 +217,65 @@ class _Pair:
 
     def _proved(self) -> Agreement | None:
         """Equality by an argument that needs no points; None where none applies."""
-        if agree_with_roots(self.left, self.right, self._other_rng()):
-            return Agreement(True, "equal whichever sign their square roots have", "modular")
-        named = with_branches_named(self.left, self.right, self._agrees)
-        if named is not None and self._agrees(*named):
+        try:
+            if agree_in_field(self.left, self.right, self._other_rng(), with_roots):
+                return Agreement(True, "equal whichever sign their square roots have", "modular")
+        except UndefinedError:
+            pass
+        named = with_branches_named(self.left, self.right, _agrees)
+        if named is not None and _agrees(*named):
             return Agreement(True, "equal whatever their roots and branches are", "cases")
         return None
 
     def _over_branches(self, agreed: int) -> Agreement:
         # only behind points of every scale: which signs go together is told from moderate points
-        if has_choices(self.left, self.right) and agree_in_cases(self.left, self.right, self._agrees):
+        if has_choices(self.left, self.right) and agree_in_cases(self.left, self.right, _agrees):
             return Agreement(True, "equal in every combination of signs", "cases")
         mine, theirs = critical_parts(self.left), critical_parts(self.right)
-        if not is_tractable([*mine, *theirs]):
-            return Agreement(False, "undecided: too many branches", "numeric")
-        seen = self._around_breaks([*mine, *theirs])
-        if seen is None:
-            return Agreement(False, "different values beside a breakpoint", "numeric")
-        if self._is_decided(mine, theirs):
-            return self._evidence(agreed + seen)
-        return Agreement(
-            False, "undecided: equal where it was looked at, but the answer has branches of its own", "numeric"
-        )
-
-    def _agrees(self, left: Expr, right: Expr) -> bool:
-        try:
-            return agree(left, right, self.sampling).equal
-        except (UndefinedError, InexactError, OverBudgetError):
-            return False
-
-    def _around_breaks(self, parts: list[Expr]) -> int | None:
-        moving = sorted(frozenset().union(*map(free_symbols, parts)))
-        self.is_one_line = len(moving) <= 1  # however many symbols there are, only one of them changes a branch
-        if self.is_one_line:
+        if len(mine) + len(theirs) > _MAX_CRITICAL:
+            return _differ("undecided: too many branches")
+        moving = sorted(frozenset().union(*map(free_symbols, (*mine, *theirs))))
+        if len(moving) > 1:
+            places: Iterable[Point] = self._beside_breaks([*mine, *theirs])
+            seen = self._agree_at(places, "beside a breakpoint")
+            is_decided = self._shares_breaks(mine, theirs)
+        else:  # however many symbols there are, only one of them changes a branch
             name = moving[0] if moving else self.names[0]
-            found = breaks(parts, name)
-            self.is_complete = found.complete
-            places = list(islice(around(found, self.rng), _MAX_PLACES))
-            if _has_steps(self.left, self.right):
-                places += [Fraction(round(place) + step) for place in found.places for step in (-1, 0, 1, 2)]
-            return self._agree_at(self._with_others(name, place) for place in places)
-        total = 0
+            found = breaks([*mine, *theirs], name)
+            beside = list(islice(around(found, self.rng), _MAX_PLACES))
+            if self.has_steps:
+                beside += [Fraction(round(place) + step) for place in found.places for step in (-1, 0, 1, 2)]
+            places = ({**next(more_points(self.names, self.rng, 1)), name: place} for place in beside)
+            seen = self._agree_at(places, "beside a breakpoint")
+            is_decided = found.complete or bool(theirs)
+        if is_decided and not (_has_steps(self.left) and not _has_steps(self.right)):
+            return self._evidence(agreed + seen)
+        return _differ("undecided: equal where it was looked at, but the answer has branches of its own")
+
+    def _beside_breaks(self, parts: list[Expr]) -> Iterator[Point]:
+        """Points on both sides of the breakpoints along random lines."""
         for start in islice(more_points(self.names, self.rng, _LINES), _LINES):
-            agreed = self._agree_at(islice(self._along_line(parts, start), _MAX_PLACES // 2))
-            if agreed is None:
-                return None
-            total += agreed
-        return total
+            line = line_through(start, self.rng)
+            found = breaks([substitute(part, line) for part in parts], "#t")
+            for place in islice(around(found, self.rng), _MAX_PLACES // 2):
+                yield {name: exact(value, {"#t": place}) for name, value in line.items()}
 
-    def _with_others(self, name: str, place: Fraction) -> Point:
-        others = next(more_points(self.names, self.rng, 1))
-        return {**others, name: place}
-
-    def _along_line(self, parts: list[Expr], start: Point) -> Iterator[Point]:
-        line = line_through(start, self.rng, "#t")
-        found = breaks(on_line(parts, line), "#t")
-        for place in around(found, self.rng):
-            yield {name: exact(value, {"#t": place}) for name, value in line.items()}
-
-    def _is_decided(self, mine: list[Expr], theirs: list[Expr]) -> bool:
-        """Whether every piece was visited, as far as branches that only the answer has go."""
-        if _has_steps(self.left) and not _has_steps(self.right):
-            return False
-        if self.is_one_line:
-            return self.is_complete or bool(theirs)
-        lines = [line_through(point, self.rng, "#t") for point in more_points(self.names, self.rng, _LINES)]
+    def _shares_breaks(self, mine: list[Expr], theirs: list[Expr]) -> bool:
+        """Whether each branch of the answer changes only where one of the reference, or a symbol its sign, does."""
+        lines = [line_through(point, self.rng) for point in more_points(self.names, self.rng, _LINES)]
         return all(
             isinstance(part, Sym)
             or any(same_up_to_sign(part, other) for other in theirs)
             or all(is_zero_of(part, [*theirs, *map(Sym, self.names)], line) for line in lines)
             for part in mine
         )
+
+
+def _agrees(left: Expr, right: Expr) -> bool:
+    try:
+        return agree(left, right).equal
+    except NO_VALUE:
+        return False
 
 
 def _has_steps(*sides: Expr) -> bool:

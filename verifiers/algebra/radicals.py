@@ -6,47 +6,28 @@ vanishes whichever sign every root has. An identity that needs a sign, such as s
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import reduce
 from itertools import product
 
 from verifiers.algebra.exact import PRIME, Evaluator, InexactError, UndefinedError, exact, modular
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Expr, Num, free_symbols, num
+from verifiers.parse.tree import Expr, Num, num
 
 _MAX_ROOTS = 4  # an element has 2^k coordinates
 _MAX_POWER = 64
-_POINTS = 2
 Element = dict[int, int]  # a set of roots, one bit for each, -> the residue before their product; none is 0
 
 
-def agree_with_roots(left: Expr, right: Expr, rng: random.Random) -> bool:
-    """Whether left = right, whichever sign each square root has; False also where they have other parts."""
-    names = sorted(free_symbols(left) | free_symbols(right))
-    agreed = 0
-    for _ in range(2 * _POINTS):
-        field = _Field({name: {0: rng.randrange(2, PRIME)} for name in names})
-        try:
-            if field.value(left) != field.value(right):
-                return False
-        except UndefinedError:
-            continue
-        except (InexactError, OverBudgetError):
-            return False
-        agreed += 1
-        if agreed == _POINTS:
-            return True
-    return False
+def with_roots(values: Mapping[str, int]) -> Evaluator[Element]:
+    """Evaluates at a point of the field, to which every square root that is met is adjoined."""
+    return _Roots(values)
 
 
-class _Field(Evaluator[Element]):
-    """The field at one point, with the roots met so far; a radicand is written in the roots before its own."""
-
-    def __init__(self, values: Mapping[str, Element]) -> None:
-        super().__init__(values)
-        self.radicands: list[Element] = []
+class _Roots(Evaluator[Element]):
+    def __init__(self, values: Mapping[str, int]) -> None:
+        super().__init__({name: {0: residue} for name, residue in values.items()})
+        self.radicands: list[Element] = []  # each written in the roots before its own
 
     def number(self, value: Fraction) -> Element:
         return _without_zeros({0: modular(Num(value), {})})

@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from verifiers.algebra.contexts import DIGITS
 from verifiers.parse.tree import Expr
 
 Point = dict[str, Fraction]
@@ -21,6 +22,8 @@ _MIDDLE, _SMALL, _LARGE = (10**8, 4 * 10**9), (10**5, 10**8), (4 * 10**9, 2 * 10
 _MORE = ((1, 10**9), (10**9, 4 * 10**9), (5 * 10**7, 5 * 10**8), (2 * 10**9, 9 * 10**9), (2 * 10**8, 16 * 10**8))
 _MAX_ORTHANTS = 3  # symbols up to which every orthant is visited; beyond it, some of them
 Scale = tuple[int, int]
+POINTS = 4  # at which two expressions must agree
+SPARE_DIGITS = 10  # of the working precision, in which two equal values may differ
 _salt = ""  # of this process: a grading process judges for one run
 
 
@@ -76,11 +79,11 @@ def _point(names: Sequence[str], signs: Sequence[int], scales: Sequence[Scale], 
     return {name: Fraction(sign * rng.randrange(*scale), _GRID) for name, sign, scale in zip(names, signs, scales)}
 
 
-def close(left: Any, right: Any, digits: int) -> bool:
+def close(left: Any, right: Any, digits: int = DIGITS) -> bool:
     """Whether two values worked out to `digits` digits agree in all but the last ten."""
     size = max(abs(left), abs(right))
     gap = abs(left - right)
-    shift = 10 ** (digits - 10)  # an integer: 10 to a large negative power would be a float and 0.0
+    shift = 10 ** (digits - SPARE_DIGITS)  # an integer: 10 to a large negative power would be a float and 0.0
     return bool(gap * shift <= size) or bool(100 * size * shift < 1 and 100 * gap * shift < 1)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from verifiers.algebra.agreement import Sampling
-from verifiers.parse.limits import DEFAULT_LIMITS, Limits
 from verifiers.parse.tree import Expr
 from verifiers.types import Reason
 
@@ -22,10 +20,6 @@ class Settings:
         allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
         percent_as_number: `10` answers `10%` and the other way round (both also equal 0.1 when written so).
         require_units: a reference with a unit asks for the unit in the answer.
-        digits: working precision of numeric comparisons, in decimal digits.
-        points: random points at which two expressions must agree.
-        limits: bounds on the size of answers.
-        proof_seconds: time that a symbolic proof may take.
         without: names of rules that are switched off.
     """
 
@@ -35,20 +29,11 @@ class Settings:
     allow_unevaluated: bool = False
     percent_as_number: bool = True
     require_units: bool = False
-    digits: int = 40
-    points: int = 4
-    limits: Limits = field(default=DEFAULT_LIMITS)
-    proof_seconds: float = 1.0
     without: frozenset[str] = frozenset()
 
     def uses(self, rule: str) -> bool:
         """Whether the rule of that name is switched on."""
         return rule not in self.without
-
-    @property
-    def sampling(self) -> Sampling:
-        """How expressions are compared at points."""
-        return Sampling(self.digits, self.points)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from verifiers.algebra.contexts import DIGITS
 from verifiers.algebra.exact import InexactError, UndefinedError, exact, exact_or_none
 from verifiers.algebra.high_precision import numeric
-from verifiers.algebra.sampling import close, integer_points, seeded
+from verifiers.algebra.sampling import POINTS, SPARE_DIGITS, close, integer_points, seeded
 from verifiers.equivalence.conventions import INTEGERS
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.proof import worked_out
@@ -51,19 +52,19 @@ def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Equiv
         return yes("the same expression up to the name of the bound variable", "structure")
     if not settings.allow_unevaluated and has_calculus(answer) and not has_calculus(reference):
         return no("an operator is left to work out", Reason.UNEVALUATED)
-    at_integers = agree_at_integers(answer, reference, settings)
+    at_integers = agree_at_integers(answer, reference)
     if at_integers is not None:
         return at_integers
-    as_series = _agree_as_power_series(answer, reference, settings)
+    as_series = _agree_as_power_series(answer, reference)
     if as_series is not None:
         return as_series
-    left, right = worked_out(answer, settings), worked_out(reference, settings)
+    left, right = worked_out(answer), worked_out(reference)
     if left is None or right is None:
         return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
     return left, right
 
 
-def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
+def agree_at_integers(answer: Expr, reference: Expr) -> Equivalence | None:
     """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
     names = sorted(free_symbols(answer) | free_symbols(reference))
     bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
@@ -75,7 +76,7 @@ def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Equi
     agreed = 0
     for values in integer_points(names, seeded(answer, reference), largest=largest):
         try:
-            same = _same_at(answer, reference, values, settings)
+            same = _same_at(answer, reference, values)
         except UndefinedError:
             continue
         except OverBudgetError:
@@ -90,16 +91,14 @@ def agree_at_integers(answer: Expr, reference: Expr, settings: Settings) -> Equi
     return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
 
 
-def _same_at(answer: Expr, reference: Expr, values: Mapping[str, Fraction], settings: Settings) -> bool:
+def _same_at(answer: Expr, reference: Expr, values: Mapping[str, Fraction]) -> bool:
     try:
         return exact(answer, values) == exact(reference, values)
     except InexactError:
-        return close(
-            numeric(answer, values, settings.digits), numeric(reference, values, settings.digits), settings.digits
-        )
+        return close(numeric(answer, values), numeric(reference, values))
 
 
-def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
+def _agree_as_power_series(answer: Expr, reference: Expr) -> Equivalence | None:
     """Infinite sums compared by their first terms near zero, where a power series has converged.
 
     None: another operator stands in one of them, or the terms do not fall fast enough.
@@ -108,32 +107,27 @@ def _agree_as_power_series(answer: Expr, reference: Expr, settings: Settings) ->
     if not names or not (_is_series(answer) and _is_series(reference)):
         return None
     for terms in _SERIES_TERMS:
-        judged = _agree_to_terms(answer, reference, names, terms, settings)
+        judged = _agree_to_terms(answer, reference, names, terms)
         if judged is not None:
             return judged
     return None
 
 
-def _agree_to_terms(
-    answer: Expr, reference: Expr, names: Sequence[str], terms: int, settings: Settings
-) -> Equivalence | None:
+def _agree_to_terms(answer: Expr, reference: Expr, names: Sequence[str], terms: int) -> Equivalence | None:
     """The same with so many terms. None: twice as many terms add something."""
     short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
     rng = seeded(answer, reference)
-    for _ in range(settings.points):
+    for _ in range(POINTS):
         values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
         try:
-            sums = [numeric(part, values, settings.digits) for part in long]
-            if not all(
-                close(numeric(part, values, settings.digits), whole, settings.digits)
-                for part, whole in zip(short, sums)
-            ):
+            sums = [numeric(part, values) for part in long]
+            if not all(close(numeric(part, values), whole) for part, whole in zip(short, sums)):
                 return None
         except (InexactError, UndefinedError, OverBudgetError):
             return None
-        if not close(sums[0], sums[1], settings.digits):
+        if not close(sums[0], sums[1]):
             return no("different power series", method="numeric")
-    return yes(f"the same power series (to {settings.digits - 10} digits near zero)", "numeric")
+    return yes(f"the same power series (to {DIGITS - SPARE_DIGITS} digits near zero)", "numeric")
 
 
 def _is_series(expr: Expr) -> bool:

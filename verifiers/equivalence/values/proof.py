@@ -1,7 +1,7 @@
 """Calculus operators worked out with sympy, built from our tree by constructors and under a time budget.
 
 sympy never sees text. The size of what is handed over is bounded, so that no single C call runs long, and a profile
-hook ends the rest after `proof_seconds`; the pool's deadline stands behind both.
+hook ends the rest after PROOF_SECONDS; the pool's deadline stands behind both.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from verifiers.equivalence.types import Settings
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Bound, Call, Const, Expr, Num, Op, Sym, num, walk
 from verifiers.pool.budget import BudgetSpentError, budget
 
+PROOF_SECONDS = 1.0  # of CPU time
 _MAX_NODES = 60  # of the operand of a calculus operator
 
 
-def worked_out(expr: Expr, settings: Settings) -> Expr | None:
+def worked_out(expr: Expr) -> Expr | None:
     """`expr` with every integral, limit, infinite sum and derivative replaced by its value; None if one resists."""
     if sum(1 for _ in walk(expr)) > _MAX_NODES * 2:
         return None
     _load_sympy()
     try:
-        with budget(settings.proof_seconds):
+        with budget(PROOF_SECONDS):
             return transform(expr, lambda node: _evaluate(node) if isinstance(node, Bound) else None)
     except (_ResistsError, BudgetSpentError):
         return None

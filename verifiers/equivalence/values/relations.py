@@ -29,10 +29,10 @@ def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Equiva
         return no(f"relation {answer.ops[0]}, expected {reference.ops[0]}")
     op = left_op.ops[0]
     if op == "=":
-        judged = _proportional(_difference(left_op), _difference(right_op), settings, signed=False)
-        return judged if judged else _solved_for(left_op, right_op, settings) or judged
+        judged = _proportional(_difference(left_op), _difference(right_op), signed=False)
+        return judged if judged else _solved_for(left_op, right_op) or judged
     if op in ("!=", "<", "<="):
-        return _proportional(_difference(left_op), _difference(right_op), settings, signed=op in ("<", "<="))
+        return _proportional(_difference(left_op), _difference(right_op), signed=op in ("<", "<="))
     orders = [left_op.sides, left_op.sides[::-1]] if op in _SYMMETRIC else [left_op.sides]
     same = any(all(compare_values(*pair, settings) for pair in zip(sides, right_op.sides)) for sides in orders)
     return yes("the same relation", "structure") if same else no("the sides differ")
@@ -64,7 +64,7 @@ def _difference(relation: Rel) -> Expr:
     return opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
 
 
-def _solved_for(first: Rel, second: Rel, settings: Settings) -> Equivalence | None:
+def _solved_for(first: Rel, second: Rel) -> Equivalence | None:
     """y = 1/x beside x y = 1: the solved form satisfies the other, which is linear in y. None: does not apply."""
     for solved, other in ((first, second), (second, first)):
         name, value = solved.sides
@@ -98,12 +98,12 @@ def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list
     return agreed >= 3
 
 
-def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool) -> Equivalence:
+def _proportional(first: Expr, second: Expr, *, signed: bool) -> Equivalence:
     """first = c * second with a constant c (positive if `signed`): first(x) second(p) = second(x) first(p) at a p."""
     names = sorted(free_symbols(first) | free_symbols(second))
     if not names or free_symbols(first) != free_symbols(second):
         return no("about other unknowns")
-    found = _anchor(first, second, names, settings)
+    found = _anchor(first, second, names)
     if found is None:
         return no("not defined together, or one holds everywhere")
     point, ratio = found
@@ -114,7 +114,6 @@ def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool
         agreement = agree(
             Op("mul", (first, substitute(second, at_point))),
             Op("mul", (second, substitute(first, at_point))),
-            settings.sampling,
         )
     except (UndefinedError, OverBudgetError) as error:
         return no(f"not defined at enough points: {error}")
@@ -125,7 +124,7 @@ def _proportional(first: Expr, second: Expr, settings: Settings, *, signed: bool
     return yes("the same relation up to a constant factor", agreement.method)
 
 
-def _anchor(first: Expr, second: Expr, names: list[str], settings: Settings) -> tuple[Point, Any] | None:
+def _anchor(first: Expr, second: Expr, names: list[str]) -> tuple[Point, Any] | None:
     """A point at which neither vanishes, and their ratio there; None if none is found."""
     rng = seeded(first, second)
     is_real = "Const:i" not in marks(first) | marks(second)
@@ -134,7 +133,7 @@ def _anchor(first: Expr, second: Expr, names: list[str], settings: Settings) -> 
             try:
                 mine, theirs = exact(first, point), exact(second, point)
             except InexactError:
-                mine, theirs = (numeric(side, point, settings.digits, real=is_real) for side in (first, second))
+                mine, theirs = (numeric(side, point, real=is_real) for side in (first, second))
         except (UndefinedError, OverBudgetError):
             continue
         except InexactError:

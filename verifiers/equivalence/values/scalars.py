@@ -45,7 +45,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Equival
         return worked if isinstance(worked, Equivalence) else compare_values(*worked, settings)
     names = sorted(free_symbols(answer) | free_symbols(reference))
     if is_about_integers(answer, reference, names):
-        at_integers = agree_at_integers(answer, reference, settings)
+        at_integers = agree_at_integers(answer, reference)
         if at_integers is not None:
             return at_integers
     return _compare_anywhere(answer, reference, names, settings)
@@ -54,7 +54,7 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Equival
 def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Equivalence:
     try:
         if names:
-            return _judged(agree(answer, reference, settings.sampling))
+            return _judged(agree(answer, reference))
         return _compare_constants(answer, reference, settings)
     except UndefinedError as error:
         return no(f"no value to compare: {error}", method="numeric")
@@ -120,7 +120,7 @@ def _is_decimal(expr: Expr) -> bool:
 
 def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     try:
-        left, right = numeric(answer, None, settings.digits), numeric(reference, None, settings.digits)
+        left, right = numeric(answer), numeric(reference)
     except (InexactError, UndefinedError, OverBudgetError):
         return None
     allowed = max(settings.tolerance or 0.0, (settings.relative_tolerance or 0.0) * float(abs(right)))
@@ -131,11 +131,11 @@ def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Equi
 
 
 def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
-    agreement = agree_as_constants(answer, reference, settings.sampling)
+    agreement = agree_as_constants(answer, reference)
     step = decimal_step(reference) if settings.round_to_reference and not agreement else None
     if step is None or _is_decimal(answer):
         return _judged(agreement)
-    left, right = (numeric(side, None, settings.digits) for side in (answer, reference))
+    left, right = (numeric(side) for side in (answer, reference))
     if is_real(left) and abs(left - right) * 2 * step.denominator <= step.numerator:
         return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
     return _judged(agreement)
