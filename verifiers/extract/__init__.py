@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from verifiers.extract.announced import announced, hashes, may_announce
-from verifiers.extract.boxes import boxed, boxes, sole_box
+from verifiers.extract.announced import announced, hashes
+from verifiers.extract.boxes import boxed, boxes
 from verifiers.extract.doubt import reduced, without_denied
 from verifiers.extract.places import (
     ALL_PLACES,
@@ -45,16 +45,23 @@ _NO_BOX = re.compile(r"(?<=[}$]),\s*(?:and |but )?not\s+\$?\\f?boxed\{[^{}]{1,60
 _COMMENT = re.compile(r"(?m)^\s*%[^\n]*$|(?<=\})\s*%\s*\\boxed\{[^\n]*$")
 _ANSWER_TAG = re.compile(r"<(/?)(?:answer|final_answer|solution)>", re.IGNORECASE)
 _ONLY_NUMBERS = re.compile(r"[\d\s.,/+*^()=%$-]{1,64}")  # no word, tag or command: no other place can match
+_ONLY_BOX = re.compile(r"\\boxed\{((?=\D{0,64}\d)(?:\\d?frac\{\d+\}\{\d+\}|[\d.,/+*^()=-]){1,64})\}")  # likewise
 
 
 def extract_answer(response: str, places: Sequence[Place | str] = ALL_PLACES) -> Extraction:
     """The final answer that `response` announces, looked for in `places` (tried in the order of `Place`)."""
     order = _in_order(tuple(places))
-    if Place.BOXED in order and len(response) <= _MAX_TAIL:
-        content = sole_box(response)
-        if content is not None:
-            return Extraction(content, Place.BOXED)
-    return _search(response, order)
+    if Place.BOXED in order and (box := _ONLY_BOX.fullmatch(response)) is not None:
+        return Extraction(box[1], Place.BOXED)
+    if Place.BARE in order and _ONLY_NUMBERS.fullmatch(response):
+        return Extraction(undecorated(response.strip()), Place.BARE)
+    text, hidden = _visible(response)
+    if len(text) != len(response) and not text.strip():
+        return Extraction(None, detail="nothing is left outside reasoning blocks, comments and invisible commands")
+    for place in order:
+        if not (hidden and place is Place.LAST) and (found := _FINDERS[place](text)) is not None:
+            return found
+    return Extraction(None, detail="no place in the response announces an answer")
 
 
 def announcements(
@@ -65,37 +72,20 @@ def announcements(
     Args:
         besides: an extraction from the same response; if it is the only box, boxes are not looked for again.
     """
-    is_only_box = besides is not None and besides.place is Place.BOXED and not besides.others and "<" not in response
-    if is_only_box and not may_announce(response):
+    if _ONLY_BOX.fullmatch(response):
         return
-    text, _ = _visible(response)
+    is_only_box = besides is not None and besides.place is Place.BOXED and not besides.others and "<" not in response
+    text = visible_text(response)
     for place in _in_order(tuple(places)):
         if is_only_box and place is Place.BOXED:
             continue
-        found = _FINDERS[place](text)
-        if found is not None and found.answer is not None:
+        if (found := _FINDERS[place](text)) is not None and found.answer is not None:
             yield found
 
 
 def visible_text(response: str) -> str:
     """What of a response counts: no reasoning, nothing after the end of its turn, no comment or struck text."""
     return _visible(response)[0]
-
-
-def _search(response: str, order: tuple[Place, ...]) -> Extraction:
-    """The first of the places that announces something."""
-    if Place.BARE in order and _ONLY_NUMBERS.fullmatch(response):
-        return Extraction(undecorated(response.strip()), Place.BARE)
-    text, hidden = _visible(response)
-    if len(text) != len(response) and not text.strip():
-        return Extraction(None, detail="nothing is left outside reasoning blocks, comments and invisible commands")
-    for place in order:
-        if hidden and place is Place.LAST:
-            continue
-        found = _FINDERS[place](text)
-        if found is not None:
-            return found
-    return Extraction(None, detail="no place in the response announces an answer")
 
 
 @lru_cache(maxsize=2)  # an answer is looked for, then a second one in the same response

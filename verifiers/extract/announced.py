@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from verifiers.extract.boxes import sole_box
+from verifiers.extract.boxes import boxed
 from verifiers.extract.doubt import NOT_THAT, SUPPOSED, reduced, restated, without_reason
 from verifiers.extract.languages import ENGLISH, LANGUAGES, OTHERS, announcing, stems
 from verifiers.extract.places import Extraction, Place, lower_case, positions, undecorated
@@ -40,9 +40,9 @@ _SPOKEN: tuple[tuple[str, tuple[str, ...]], ...] = (
         if row.options
     ),
 )
-_ANNOUNCEMENTS = tuple((re.compile(rf"{pattern}\s*", re.IGNORECASE), begins) for pattern, begins in _SPOKEN)
-_BEGINNINGS = tuple((stem, pattern) for pattern, begins in _ANNOUNCEMENTS for stem in begins)
-_ASCII_BEGINNINGS = tuple((stem, pattern) for stem, pattern in _BEGINNINGS if stem.isascii())
+_BEGINNINGS = tuple(
+    (stem, re.compile(rf"{pattern}\s*", re.IGNORECASE)) for pattern, begins in _SPOKEN for stem in begins
+)
 _SAID_BEFORE = re.compile(  # Thus $x <= 2$ is our answer.
     r"(?:^|(?<=[.!?\n。]))\s*(?:(?:so|thus|hence|therefore|then|finally|and so|(?:we|i) conclude that),?\s+)*"
     r"(\$[^$\n]{1,200}\$|\\\((?:(?!\\\)).){1,200}\\\)|\*\*[^*\n]{1,80}\*\*|-?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\(?[A-J]\)?)"
@@ -53,7 +53,8 @@ _NO_COPULA = re.compile(r"(?<!\bis)(?<!\bare)(?<!\bwas)(?<!\bbe)(?<=\w)\s*\Z", r
 _A_LINE = re.compile(r"(?m)^\s*A\s*[:：]\s*(\S[^\n]*)$")
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _SENTENCE_END = re.compile(
-    r"(?<=[^.\d])(?<!\bRs)(?<!\bNo)(?<!\bapprox)(?<!\bi\.e)(?<!\bresp)(?<!\bca)\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(\\$*#<]|\s*$)|[。！]|\n\s*\n|\n|<\|"
+    r"\.(?:(?<=[^.\d]\.)(?<!\b(?:Rs|No|ca)\.)(?<!\bapprox\.)(?<!\bi\.e\.)(?<!\bresp\.)(?=\s|$)"
+    r"|(?<=\d\.)(?=\s+[A-Z(\\$*#<]|\s*$))|[。！\n]|<\|"
 )
 _QUOTED = re.compile(r'\s*"([^"\n]{1,400})"(?=\s*[,}\n.]|\s*$)')
 _DENIED_LATER = re.compile(
@@ -70,14 +71,6 @@ _CLOSING = {
     opening: re.compile(closing)
     for opening, closing in (("$$", r"(?<!\\)\$\$"), ("\\[", r"\\\]"), ("$", r"(?<!\\)\$"), ("\\(", r"\\\)"))
 }
-
-
-def may_announce(response: str) -> bool:
-    """Whether words or `####` may announce an answer in any part of a response; cheap, True too often."""
-    if "A" in response or "####" in response:
-        return True
-    lowered = lower_case(response)
-    return bool([stem for stem, _ in (_ASCII_BEGINNINGS if response.isascii() else _BEGINNINGS) if stem in lowered])
 
 
 def hashes(text: str) -> Extraction | None:
@@ -125,9 +118,8 @@ def announced(text: str) -> Extraction | None:
 def _starts(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of every announcing phrase; phrases do not overlap."""
     lowered = lower_case(text)
-    table = _ASCII_BEGINNINGS if text.isascii() else _BEGINNINGS
     begin_with: dict[re.Pattern[str], list[str]] = {}
-    for stem, pattern in [(stem, pattern) for stem, pattern in table if stem in lowered]:
+    for stem, pattern in [(stem, pattern) for stem, pattern in _BEGINNINGS if stem in lowered]:
         begin_with.setdefault(pattern, []).append(stem)
     for pattern, stems_here in begin_with.items():
         past = -1
@@ -179,9 +171,10 @@ def _sentence(text: str, start: int) -> str:
 
 
 def _only_box(sentence: str) -> str | None:
-    """The content of the one box of a sentence, where no number stands before it: the answer is \\boxed{5}."""
+    """The content of the one box of a sentence that holds no other number before it, and none in per cent after it."""
     start = sentence.find("\\boxed{")
-    return sole_box(sentence) if start >= 0 and not _DIGIT.search(sentence[:start]) else None
+    found = boxed(sentence) if start >= 0 and "%" not in sentence and not _DIGIT.search(sentence, 0, start) else None
+    return found.answer if found is not None and not found.others else None
 
 
 def _up_to_end(text: str) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from verifiers.extract.doubt import SUPPOSED, reduced, without_denied
+from verifiers.extract.doubt import SUPPOSED, reduced
 from verifiers.extract.places import Extraction, Hinted, Place
-from verifiers.extract.reasoning import may_reason
-from verifiers.extract.settled import may_settle, may_take_back
-from verifiers.extract.turns import may_go_on
 from verifiers.text.latex import TEXT
 
-_BOX = re.compile(
-    r"(?:(?:\\f?|\\?begin)?boxed|\\(?:fbox|framebox|Boxed|ovalbox|Ovalbox|doublebox|shadowbox|tcbox|bbox))\*?"
+_BOX = re.compile(  # every branch begins with a plain letter or sign, for which `re` looks quickly
+    r"(?:\\(?:f?boxed|beginboxed|fbox|framebox|Boxed|ovalbox|Ovalbox|doublebox|shadowbox|tcbox|bbox)|boxed|beginboxed)\*?"
     r"(?:\s*\[[^\[\]{}\n]{0,60}\]|\s*\([^(){}\n]{0,30}\)){0,2}\s*\{"
     r"|\\(?:colorbox|cfbox)\s*\{[^{}\n]{0,40}\}\s*\{|\\fcolorbox\s*(?:\{[^{}\n]{0,40}\}\s*){2}\{"
     r"|\\enclose\s*\{(?:box|roundedbox|circle)\}\s*(?:\[[^\[\]{}\n]{0,60}\]\s*)?\{"
@@ -83,40 +80,6 @@ _PART_LABEL = re.compile(
 )
 _BETWEEN = re.compile(r"\\(?:quad|qquad|[,;:!()\[\] ])|\\text\s*\{([^{}]*)\}|[$\s]+|\\\\")
 _MAX_JOINED = 40  # boxes that one sentence may join into one answer
-_TWO_LEVELS = re.compile(r"\{((?:[^{}\\]++|\\[^{}]|\{(?:[^{}\\]++|\\[^{}])*+\})*+)\}")
-_OTHER_MARKS = ("%", "phantom", "\\tag", "\\label", "~~")
-
-
-def sole_box(response: str) -> str | None:
-    r"""The content of the box of a response that holds one box and nothing that could hide it or stand before it.
-
-    None says nothing: the long way decides. What is checked is sufficient, and a property test holds both ways equal.
-    """
-    start = response.find("\\boxed{")
-    if start < 0 or response.find("ox", start + 7) >= 0 or response.find("ox") != start + 2:
-        return None
-    for mark in _OTHER_MARKS:
-        if mark in response:
-            return None
-    found = _TWO_LEVELS.match(response, start + 6)
-    if found is not None and not start and found.end() == len(response) and response.isascii():
-        content = found[1].strip()  # nothing but the box, in which the turn does not end
-        if content and not may_go_on(content) and not may_reason(content):
-            return content if not _BLANK.fullmatch(content) else None
-    if _COUNTS_IN.search(response, max(0, start - _NEAR), start):
-        return None
-    if found is None or _GOES_ON.match(response, found.end()) or _is_denied(response, start, found.end()):
-        return None
-    if (
-        may_reason(response)
-        or may_go_on(response)
-        or may_settle(response, found.end())
-        or may_take_back(response, found.end())
-        or without_denied(response) != response
-    ):
-        return None
-    content = found[1].strip()
-    return content if content and content.isascii() and not _BLANK.fullmatch(content) else None
 
 
 def _is_denied(text: str, start: int, end: int) -> bool:

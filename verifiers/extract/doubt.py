@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, bounded, column
+from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, any_of, column
 from verifiers.extract.places import Hinted, formulas, positions, undecorated
 from verifiers.parse.english.spoken import digits
 from verifiers.text import units
@@ -69,10 +69,10 @@ _CHANGED_AFTER = re.compile(
 def _denied_for_another(row: Language) -> list[tuple[str, tuple[tuple[str, ...], re.Pattern[str]]]]:
     """How each `but` of a language begins; with it, how its `not` begin, and "not 42 but 43" up to `but`."""
     words = [word for word in row.negations if not word.startswith("\\")]
-    denied = "|".join((*(bounded(word) for word in words), *((r"n['’]t(?!\w)",) if row is ENGLISH else ())))
+    denied = any_of(words) + (r"|n['’]t(?!\w)" if row is ENGLISH else "")
     pattern = re.compile(
         rf"(?i)(?:{denied})[\s*]{{0,3}}{_VALUE}[\s*]{{0,3}}[,;，]?\s*"
-        rf"(?:{'|'.join(bounded(word) for word in row.instead)})[\s:]{{0,3}}(?=[\s*]{{0,3}}[\d$\\A-Z(-])"
+        rf"(?:{any_of(row.instead)})[\s:]{{0,3}}(?=[\s*]{{0,3}}[\d$\\A-Z(-])"
     )
     begins = {re.split(r"[(\[]", word)[0] for word in words} | ({"n't", "n’t"} if row is ENGLISH else set())
     denials = (tuple(sorted({written for word in begins for written in (word, word.capitalize())})), pattern)
@@ -80,7 +80,6 @@ def _denied_for_another(row: Language) -> list[tuple[str, tuple[tuple[str, ...],
 
 
 _DENIALS = tuple(pair for row in LANGUAGES if row.instead for pair in _denied_for_another(row))
-_ASCII_DENIALS = tuple((word, row) for word, row in _DENIALS if word.isascii())
 _MAX_DENIED = 600  # characters at the end of a text in which "not 42 but 43" is looked for
 _RESTATED = re.compile(
     r"(?i)\s*[,;(]\s*(?:i\.\s?e\.,?|that is,?|in other words,?|(?:or )?equivalently,?|d\.\s?h\.|c['’]est-à-dire|即)\s*"
@@ -159,8 +158,7 @@ def without_denied(text: str) -> str:
     """`text` with "is not 42 but 43" as "is: 43" near its end; what is denied with nothing in its place stays."""
     if len(text) > _MAX_DENIED:
         return text[:-_MAX_DENIED] + without_denied(text[-_MAX_DENIED:])
-    rows = [row for word, row in (_ASCII_DENIALS if text.isascii() else _DENIALS) if word in text]
-    for denials, pattern in dict.fromkeys(rows):
+    for denials, pattern in dict.fromkeys(row for word, row in _DENIALS if word in text):
         spans = [found.span() for begin in positions(text, denials) if (found := pattern.match(text, begin))]
         for start, end in reversed(spans):
             text = f"{text[:start]}: {text[end:]}"

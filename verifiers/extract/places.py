@@ -130,11 +130,11 @@ def lower_case(text: str) -> str:
     return "".join(low if len(low := sign.lower()) == 1 else sign for sign in text)
 
 
-def positions(text: str, words: Sequence[str], start: int = 0) -> list[int]:
-    """Where any of the words begins in the text, at or after `start`, in order; found as plain text, which is cheap."""
+def positions(text: str, words: Sequence[str]) -> list[int]:
+    """Where any of the words begins in the text, in order; found as plain text, which is cheap."""
     begins: set[int] = set()
     for word in words:
-        position = text.find(word, start)
+        position = text.find(word)
         while position >= 0:
             begins.add(position)
             position = text.find(word, position + 1)

@@ -50,15 +50,10 @@ _HINTS = ("THINK]", "think]", "◁", "assistantfinal", "assistantanalysis", "ass
 _FIRST = re.compile(r"\s*(?:analysis|thought\n|#{1,4} Th|Here is my thought)")
 
 
-def may_reason(response: str) -> bool:
-    """Whether a response may hold a mark of reasoning; cheap, and True too often rather than too rarely."""
-    return holds_mark(response) or any(hint in response for hint in _HINTS) or _FIRST.match(response) is not None
-
-
 def strip_reasoning(response: str) -> str:
     """The response without its reasoning; unclosed reasoning runs to the end, unopened reasoning from the start."""
-    if not may_reason(response):
-        return response
+    if not (holds_mark(response) or any(hint in response for hint in _HINTS) or _FIRST.match(response)):
+        return response  # a plain look, which is cheap
     kept: list[str] = []
     position, opened = 0, ""
     for mark in _MARK.finditer(response):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from verifiers.extract.boxes import boxes
 from verifiers.extract.languages import LANGUAGES, column, stems
 from verifiers.extract.places import lower_case, positions
 
@@ -30,30 +31,20 @@ _NEAR = 20  # characters before such words in which their sentence begins
 _RETRACTING = ("wait", "hold on", "second thought", "reflection", "correction", "scratch that", "oops", "actually",
                "redo", " correct", " revise", " mistake", " error", " back", " fix",
                "等", "不对", "更正", "算错")  # fmt: skip
-_ASCII_RETRACTING = tuple(word for word in _RETRACTING if word.isascii())
 _AROUND = 40  # characters around one of these in which the words that hold it stand
-_RETRACTIONS_TRIED = 20  # the last ones of a text
-
-_STEMS = tuple(word for row in LANGUAGES for phrase in row.finals for word in stems((phrase,)))
-_ASCII_STEMS = tuple(word for word in _STEMS if word.isascii())
-
-
-def may_settle(response: str, start: int = 0) -> bool:
-    """Whether words that settle a response stand at or after `start`."""
-    return any(True for _ in _finals(response, start))
+_RETRACTIONS_READ, _RETRACTIONS_TRIED = 200, 20  # the last ones of a text
+_STEMS = tuple(word for row in LANGUAGES for word in stems(row.finals))
 
 
 def from_final(text: str) -> str:
-    """`text` from the first words on that settle it; all of it where none do, or no value follows them."""
+    """`text` from the first words on that settle it; all of it where none do, or no value follows them.
+
+    Words in a box settle nothing: \\boxed{Final answer: 5}.
+    """
     for found in _finals(text):
-        if _VALUE.match(text, found.end()):
+        if _VALUE.match(text, found.end()) and not any(box[0] < found.start() < box[1] for box in boxes(text)[0]):
             return text[found.start() :]
     return text
-
-
-def may_take_back(response: str, start: int = 0) -> bool:
-    """Whether words that take back what was said stand at or after `start`."""
-    return any(True for _ in _retractions(response, start))
 
 
 def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
@@ -62,32 +53,24 @@ def after_retraction(text: str, has_announced: Callable[[str], bool]) -> str:
     Args:
         has_announced: whether a text announces an answer in any explicit place.
     """
-    for end in list(_retractions(text))[: -_RETRACTIONS_TRIED - 1 : -1]:
-        if has_announced(text[end:]):
-            return text[end:]
-    return text
+    return next((text[end:] for end in _retractions(text) if has_announced(text[end:])), text)
 
 
-def _retractions(text: str, start: int = 0) -> Iterator[int]:
-    """Where words end, at or after `start`, that begin a sentence and take back what was said: the last of them."""
-    lowered = lower_case(text)
-    ends: set[int] = set()
-    for word in [word for word in (_ASCII_RETRACTING if text.isascii() else _RETRACTING) if word in lowered]:
-        position = lowered.rfind(word, start)
-        for _ in range(2 * _RETRACTIONS_TRIED):
-            if position < 0:
-                break
-            for found in _TAKEN_BACK.finditer(text, max(start, position - _AROUND), position + _AROUND):
-                if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start()):
-                    ends.add(found.end())
-            position = lowered.rfind(word, start, position)
-    yield from sorted(ends)
+def _retractions(text: str) -> list[int]:
+    """Where words end that begin a sentence and take back what was said: the last of them, the last first."""
+    ends = {
+        found.end()
+        for at in positions(lower_case(text), _RETRACTING)[-_RETRACTIONS_READ:]
+        for found in _TAKEN_BACK.finditer(text, max(0, at - _AROUND), at + _AROUND)
+        if _SENTENCE_BEGINS.search(text, max(0, found.start() - _NEAR), found.start())
+    }
+    return sorted(ends, reverse=True)[:_RETRACTIONS_TRIED]
 
 
-def _finals(text: str, start: int = 0) -> Iterator[re.Match[str]]:
-    """Words that settle a response, at or after `start`, in order."""
-    past = start
-    for position in positions(lower_case(text), _ASCII_STEMS if text.isascii() else _STEMS, start):
+def _finals(text: str) -> Iterator[re.Match[str]]:
+    """Words that settle a response, in order."""
+    past = 0
+    for position in positions(lower_case(text), _STEMS):
         if position >= past and (found := _FINAL.match(text, position)) is not None:
             past = found.end()
             yield found

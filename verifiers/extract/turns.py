@@ -24,13 +24,13 @@ _ROLE = re.compile(r"\s*(?:user|human|system|tool|observation|ipython|developer)
 _TOKEN = re.compile(r"<[|｜]([^|｜<>\s]{1,40})(?:[|｜]>|>)|\[\|(user|endofturn|system)\|\]")
 _TAG = re.compile(
     r"</s>|<(?:eos|eot|eod|end_of_turn|end_of_utterance|turn\||pad)>|<start_of_turn>\s*user|\[INST\]|<<SYS>>"
-    r"|<extra_id_1>\s*User|\n\s*<(?:human|user)>",
+    r"|<extra_id_1>\s*User|\n\s*<(?:human|user)>|(?-i:\sUSER:\s)",
     re.IGNORECASE,
 )
 _DIALOGUE = re.compile(
     r"\n[ \t>*_]{0,8}(?:#{1,6}[ \t]*(?:User|Human|Instructions?|Input)\b"
     r"|(?:User|USER|Human|HUMAN|Instruction|用户|人类)\**[ \t]*[:：])"
-    r"|(?<=\s)USER:\s|\n(?:user|human)[ \t]*\n"  # the last: what is left of a role's token
+    r"|\n(?:user|human)[ \t]*\n"  # the last: what is left of a role's token
 )
 _EXAMPLE = "example"  # another one, as in a prompt of worked examples
 _QUESTIONS = {word for language in LANGUAGES for word in language.questions} | {"Input", "Prompt", _EXAMPLE}
@@ -42,19 +42,9 @@ _PROBLEM = re.compile(
     rf"(?:[:：]|(?<=\d)[.)]|(?<=Q)[.)]|(?(bracket)\]|(?!))|(?(heading)(?=\n|\Z)|(?!)))",
     re.IGNORECASE,
 )
-_LINE = re.compile(
-    rf"\n[ \t>*_#\-—=]{{0,40}}(?:\d{{1,3}}[.)][ \t]+)?\[?(?:User|Human|Instruction|Input|用户|人类|<|New|Next|Another"
-    rf"|Nouvelle|Nueva|下一|新|{_ASKING})",
-    re.IGNORECASE,
-)
 _HINTS = ("[INST]", "[|", "USER:")
 _MAX_SHORT = 80  # characters of a text that is its answer, unannounced
 _MAX_EQUATION = 400
-
-
-def may_go_on(response: str) -> bool:
-    """Whether a response may hold a mark after which another turn begins; cheap, True too often."""
-    return _is_marked(response) or ("\n" in response and _LINE.search(response) is not None)
 
 
 def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
@@ -63,8 +53,6 @@ def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
     Args:
         has_announced: whether a text announces an answer in any explicit place.
     """
-    if not may_go_on(text):
-        return text
     first = len(text) - len(text.lstrip()) + 1  # a mark at the very beginning is what decoding left of the prompt
     marks = (_token(text, first), _first(_TAG, text, first)) if _is_marked(text) else ()
     ends = [found for found in (*marks, _first(_DIALOGUE, text, 1)) if found]
