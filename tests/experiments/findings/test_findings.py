@@ -156,6 +156,21 @@ def test_the_price_counts_starts_seeds_and_what_is_there(config):
     assert whole.seconds > rest.seconds
 
 
+def test_the_price_of_a_model_that_was_not_made_here_is_of_its_size_or_not_told(config):
+    design = read_design(find_study(str(config))[1])
+    known, unknown = (
+        price_of(
+            load_variants(config, design, ("policy.tiny=null", f"policy.path={path}")), has_start={"": True}, levels=4
+        )
+        for path in ("smollm2-135m-instruct", "some/folder")
+    )
+    tiny = price_of(load_variants(config, design), has_start={"": True}, levels=4)
+    assert known.completions == unknown.completions == tiny.completions
+    assert known.seconds > 60 * tiny.seconds
+    assert unknown.seconds is None
+    assert "not known" in str(unknown)
+
+
 def test_the_page_and_its_figures_are_current():
     for path, text in written().items():
         assert path.read_text(encoding="utf-8") == text, f"{path}: run python -m experiments.findings.page"
