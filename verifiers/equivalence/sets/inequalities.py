@@ -6,6 +6,7 @@ Roots are rational, or quadratic or pure surds; an inequality with other roots i
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from verifiers.algebra.polynomials import (
     NotPolynomial,
@@ -19,18 +20,20 @@ from verifiers.algebra.polynomials import (
     value_at,
 )
 from verifiers.equivalence.sets.pieces import (
-    INFINITY,
-    MINUS_INFINITY,
+    END,
+    START,
+    Cut,
     NotARealSetError,
     Piece,
     RealSet,
-    infinite,
+    half_line,
     intersection,
     number,
 )
-from verifiers.parse.tree import Call, Expr, Op, Rel, Sym, free_symbols, num
+from verifiers.equivalence.values.relations import FLIP, HOLDS
+from verifiers.parse.tree import Call, Expr, Rel, Sym, free_symbols, num
 
-FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
+_ORDERS = ("<", "<=", ">", ">=")
 
 
 def solve(expr: Rel) -> RealSet:
@@ -39,43 +42,34 @@ def solve(expr: Rel) -> RealSet:
     Raises:
         NotARealSetError: another kind of relation, or one that is not solved.
     """
-    if any(op not in FLIP for op in expr.ops):
+    if not HOLDS.keys() >= set(expr.ops):
         raise NotARealSetError("not an inequality")
-    pieces: list[RealSet] = []
-    for op, left, right in zip(expr.ops, expr.sides, expr.sides[1:]):
-        pieces.append(_inequality(left, op, right))
-    names = {part.variable for part in pieces}
-    if len(names) > 1:
+    parts = [_inequality(left, op, right) for op, (left, right) in zip(expr.ops, pairwise(expr.sides))]
+    if len({part.variable for part in parts}) > 1:
         raise NotARealSetError("several variables")
-    if len(pieces) == 1:
-        return pieces[0]
-    is_between = len(pieces) == 2 and expr.ops[0][0] == expr.ops[1][0] and expr.ops[0][0] in "<>"
-    if is_between and all(len(part.pieces) == 1 for part in pieces):
-        return RealSet((_between(pieces),), pieces[0].variable)
-    return RealSet(intersection(pieces), pieces[0].variable)
-
-
-def _between(parts: list[RealSet]) -> Piece:
-    """a < x <= b: one end from each half, also where the ends are symbols that cannot be ordered."""
-    first, second = parts[0].pieces[0], parts[1].pieces[0]
-    if infinite(first.high):
-        return Piece(first.low, second.high, first.closed_low, second.closed_high)
-    return Piece(second.low, first.high, second.closed_low, first.closed_high)
+    if len(parts) == 1:
+        return parts[0]
+    is_between = len(parts) == 2 and expr.ops[0][0] == expr.ops[1][0] and expr.ops[0][0] in "<>"
+    if is_between and all(len(part.pieces) == 1 for part in parts):
+        (first,), (second,) = (part.pieces for part in parts)
+        # a < x <= b: one end from each half, also where the ends are symbols that cannot be ordered
+        piece = Piece(first.low, second.high) if first.high == END else Piece(second.low, first.high)
+        return RealSet((piece,), parts[0].variable)
+    return RealSet(intersection(parts), parts[0].variable)
 
 
 def _inequality(left: Expr, op: str, right: Expr) -> RealSet:
-    if isinstance(left, Sym) and left.name not in free_symbols(right):
-        return _half_line(left.name, op, right)
-    if isinstance(right, Sym) and right.name not in free_symbols(left):
-        return _half_line(right.name, FLIP[op], left)
-    if isinstance(left, Call) and left.name == "abs" and op in ("<", "<=", ">", ">="):
-        return _absolute(left.args[0], op, right)
-    if isinstance(right, Call) and right.name == "abs" and op in ("<", "<=", ">", ">="):
-        return _absolute(right.args[0], FLIP[op], left)
+    ways = ((left, op, right), (right, FLIP.get(op, op), left))
+    for side, relation, end in ways:
+        if isinstance(side, Sym) and side.name not in free_symbols(end):
+            return RealSet(half_line(relation, end), side.name)
+    for side, relation, end in ways:
+        if isinstance(side, Call) and side.name == "abs" and op in _ORDERS:
+            return _absolute(side.args[0], relation, end)
     names = free_symbols(left) | free_symbols(right)
     if len(names) != 1:
         raise NotARealSetError("not an inequality in one variable")
-    return _rational(Op("add", (left, Op("neg", (right,)))), op, next(iter(names)))
+    return _rational(left - right, op, *names)
 
 
 def is_unsolved(expr: Rel) -> bool:
@@ -83,7 +77,7 @@ def is_unsolved(expr: Rel) -> bool:
     names = free_symbols(expr)
     if len(names) != 1:
         return False
-    name = next(iter(names))
+    (name,) = names
     for side in expr.sides:
         if isinstance(side, Call) and side.name == "abs":
             side = side.args[0]
@@ -96,22 +90,11 @@ def is_unsolved(expr: Rel) -> bool:
     return False
 
 
-def _half_line(name: str, op: str, end: Expr) -> RealSet:
-    if op == "=":
-        return RealSet((Piece(end, end, True, True),), name)
-    if op == "!=":
-        return RealSet((Piece(MINUS_INFINITY, end, False, False), Piece(end, INFINITY, False, False)), name)
-    if op in ("<", "<="):
-        return RealSet((Piece(MINUS_INFINITY, end, False, op == "<="),), name)
-    return RealSet((Piece(end, INFINITY, op == ">=", False),), name)
-
-
 def _absolute(inner: Expr, op: str, bound: Expr) -> RealSet:
-    negative = Op("neg", (bound,))
-    below, above = _inequality(inner, op, bound), _inequality(negative, op, inner)
+    below = _inequality(inner, op, bound)
     if op in ("<", "<="):
-        return RealSet(intersection([below, above]), below.variable)
-    outside = _inequality(inner, FLIP[op], negative)
+        return RealSet(intersection([below, _inequality(-bound, op, inner)]), below.variable)
+    outside = _inequality(inner, FLIP[op], -bound)
     return RealSet((*outside.pieces, *below.pieces), below.variable)
 
 
@@ -122,38 +105,26 @@ def _rational(expr: Expr, op: str, name: str) -> RealSet:
         zeros = squarefree(top) if top else ()
         if zeros:
             zeros = divide(zeros, gcd(zeros, bottom))[0]
-        ends = [(root, _HOLDS_AT_ZERO[op]) for root in (_real_roots(zeros) if zeros else [])]
-        ends += [(root, False) for root in _real_roots(squarefree(bottom))]
+        roots = [(root, HOLDS[op](0, 0)) for root in (_real_roots(zeros) if zeros else [])]
+        roots += [(root, False) for root in _real_roots(squarefree(bottom))]
     except NotPolynomial as error:
         raise NotARealSetError(str(error)) from error
-    places = [(number(root), root, holds) for root, holds in ends]
-    places.sort(key=lambda place: place[0])
+    ends = [(value, root, holds) for root, holds in roots if (value := number(root)) is not None]
+    ends.sort(key=lambda end: end[0])
+    values = [value for value, _, _ in ends] or [Fraction(0)]
+    between = [values[0] - 1, *((low + high) / 2 for low, high in pairwise(values)), values[-1] + 1]
+    signs = [value_at(top, point) * value_at(bottom, point) for point in between]
     pieces: list[Piece] = []
-    low: Expr = MINUS_INFINITY
-    before = None
-    for value, root, holds in [*places, (None, INFINITY, False)]:
-        if _holds(value_at(top, _between_points(before, value)) * value_at(bottom, _between_points(before, value)), op):
-            pieces.append(Piece(low, root, False, False))
+    low = START
+    for sign, (_, root, holds) in zip(signs, ends):
+        if HOLDS[op](sign, 0):
+            pieces.append(Piece(low, Cut(root, False)))
         if holds:
-            pieces.append(Piece(root, root, True, True))
-        low, before = root, value
+            pieces.append(Piece(Cut(root, False), Cut(root, True)))
+        low = Cut(root, True)
+    if HOLDS[op](signs[-1], 0):
+        pieces.append(Piece(low, END))
     return RealSet(tuple(pieces), name)
-
-
-_HOLDS_AT_ZERO = {"<": False, ">": False, "<=": True, ">=": True, "!=": False, "=": True}
-
-
-def _holds(sign: Fraction, op: str) -> bool:
-    return {"<": sign < 0, ">": sign > 0, "<=": sign <= 0, ">=": sign >= 0, "!=": sign != 0, "=": sign == 0}[op]
-
-
-def _between_points(low: Fraction | None, high: Fraction | None) -> Fraction:
-    """A rational point strictly between two neighbours; None stands for infinity."""
-    if low is not None and high is not None:
-        return (low + high) / 2
-    if high is not None:
-        return high - 1
-    return low + 1 if low is not None else Fraction(0)
 
 
 def _real_roots(p: Polynomial) -> list[Expr]:
@@ -181,8 +152,8 @@ def _quadratic(p: Polynomial) -> list[Expr]:
     discriminant = b * b - 4 * a * c
     if discriminant < 0:
         return []
-    middle, width = num(-b / (2 * a)), Op("div", (Call("sqrt", (num(discriminant),)), num(2 * a)))
-    return [Op("add", (middle, part)) for part in _both_signs(width)]
+    middle, width = num(-b / (2 * a)), Call("sqrt", (num(discriminant),)) / num(2 * a)
+    return [middle + part for part in _both_signs(width)]
 
 
 def _pure(value: Fraction, degree: int) -> list[Expr]:
@@ -191,4 +162,4 @@ def _pure(value: Fraction, degree: int) -> list[Expr]:
 
 
 def _both_signs(expr: Expr) -> list[Expr]:
-    return [Op("neg", (expr,)), expr]
+    return [-expr, expr]

@@ -1,23 +1,41 @@
-"""Sets of integers stated by a condition: {x in Z : |x| <= 2}, integers n >= 3. Compared as runs of integers."""
+"""Sets of integers stated by a condition: {x in Z : |x| <= 2}, integers n >= 3. Compared as runs of integers.
+
+The run 3, 4, 5 is held as the half-open interval [3, 6), so that it touches the next one.
+"""
 
 from __future__ import annotations
 
 from math import ceil, floor
 
 from verifiers.algebra.exact import exact_or_none
-from verifiers.equivalence.sets.pieces import NotARealSetError, RealSet, infinite, normal, number
+from verifiers.equivalence.sets.pieces import (
+    END,
+    START,
+    Cut,
+    NotARealSetError,
+    Piece,
+    RealSet,
+    half_line,
+    infinite,
+    intersection,
+    interval,
+    normal,
+)
 from verifiers.equivalence.sets.realsets import is_setlike, real_set
 from verifiers.equivalence.several.collections import collection
 from verifiers.equivalence.types import Equivalence, no, yes
-from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Rel, Sym
+from verifiers.parse import Expr
+from verifiers.parse.tree import Builder, Const, Family, Rel, Sym, is_group, num
 
-Run = tuple[int | None, int | None]  # first and last integer; None: without end
+Runs = list[Piece]
 _MAX_MEMBERS = 400
-# the least member of each named set; of N it depends on the book
-_NAMED: dict[str, tuple[int | None, ...]] = {
-    "Z": (None,), "N": (1, 0), "Z^+": (1,), "Z_>0": (1,), "Z_+": (1,), "N^+": (1,), "N^*": (1,), "N_+": (1,),
-    "N_0": (0,), "Z_>=0": (0,), "Z^>=0": (0,), "N_>=1": (1,),
-}  # fmt: skip
+_FROM_ZERO, _FROM_ONE = (RealSet(half_line(">=", num(least))) for least in (0, 1))
+_NAMED: dict[str, tuple[RealSet, ...]] = {
+    "Z": (RealSet((Piece(START, END),)),),
+    "N": (_FROM_ONE, _FROM_ZERO),  # as the book has it
+    **dict.fromkeys(("Z^+", "Z_>0", "Z_+", "N^+", "N^*", "N_+", "N_>=1"), (_FROM_ONE,)),
+    **dict.fromkeys(("N_0", "Z_>=0", "Z^>=0"), (_FROM_ZERO,)),
+}
 
 
 def compare_integers(answer: Expr, reference: Expr) -> Equivalence | None:
@@ -25,21 +43,16 @@ def compare_integers(answer: Expr, reference: Expr) -> Equivalence | None:
     mine, theirs = _integers(answer), _integers(reference)
     if mine is None and theirs is None:
         return None
-    if mine is None:
-        mine = _listed(answer)
-    if theirs is None:
-        theirs = _listed(reference)
+    mine, theirs = mine or _listed(answer), theirs or _listed(reference)
     if mine is None or theirs is None:
         return None
-    if any(first == second for first in mine for second in theirs):
+    if any(first in theirs for first in mine):
         return yes("the same integers", "exact")
     return no("other integers", method="exact")
 
 
-def _integers(expr: Expr) -> list[list[Run]] | None:
+def _integers(expr: Expr) -> list[Runs] | None:
     """The runs of a set of integers, for each meaning of N; None for anything else."""
-    if isinstance(expr, Const):
-        return [[(least, None)] for least in _NAMED[expr.name]] if expr.name in _NAMED else None
     if isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym):
         return _integers(expr.sides[1])
     found = _stated(expr)
@@ -48,114 +61,68 @@ def _integers(expr: Expr) -> list[list[Run]] | None:
     name, domain, conditions = found
     try:
         parts = [real_set(condition) for condition in conditions]
+        if any(part.variable not in (None, name) for part in parts):
+            return None
+        inside = [RealSet(tuple(Piece(*map(_at_integer, piece)) for piece in normal(part.pieces))) for part in parts]
+        return [normal(intersection([members, *inside])) for members in _NAMED[domain]]
     except NotARealSetError:
         return None
-    if any(part.variable not in (None, name) for part in parts):
-        return None
-    readings = []
-    for least in _NAMED[domain]:
-        runs: list[Run] | None = [(least, None)]
-        for part in parts:
-            inside = _inside(part)
-            runs = _common(runs, inside) if runs is not None and inside is not None else None
-        if runs is None:
-            return None
-        readings.append(_joined(runs))
-    return readings
+
+
+def _at_integer(cut: Cut) -> Cut:
+    """The cut just before the next integer."""
+    if infinite(cut.at):
+        return cut
+    if cut.place is None:
+        raise NotARealSetError("an end with symbols")
+    value, behind = cut.place
+    return Cut(num(floor(value) + 1 if behind else ceil(value)), False)
 
 
 def _stated(expr: Expr) -> tuple[str, str, list[Expr]] | None:
     """The variable, the named set that it runs over, and the conditions on it."""
-    if isinstance(expr, Family) and len(expr.parameters) == 1 and expr.condition in _NAMED and is_setlike(expr.body):
-        return expr.parameters[0], expr.condition, _parts(expr.body)
-    if not isinstance(expr, Builder):
-        return None
-    conditions = _parts(expr.condition)
-    head = expr.head
-    if isinstance(head, Sym):
-        declared = [part for part in conditions if _domain(part, head.name)]
-        if len(declared) != 1:
-            return None
-        conditions.remove(declared[0])
-        return (head.name, _domain(declared[0], head.name), conditions) if conditions else None
-    if isinstance(head, Rel) and isinstance(head.sides[0], Sym) and _domain(head, head.sides[0].name):
-        return head.sides[0].name, _domain(head, head.sides[0].name), conditions
+    match expr:
+        case Const(name):
+            return ("", name, []) if name in _NAMED else None
+        case Family(body, (name,), condition) if condition in _NAMED and is_setlike(body):
+            return name, condition, _parts(body)
+        case Builder(Sym(name), condition):
+            conditions = _parts(condition)
+            declared = [part for part in conditions if _domain(part, name)]
+            if len(declared) != 1 or len(conditions) < 2:
+                return None
+            conditions.remove(declared[0])
+            return name, _domain(declared[0], name), conditions
+        case Builder(Rel(_, (Sym(name), *_)) as head, condition) if domain := _domain(head, name):
+            return name, domain, _parts(condition)
     return None
 
 
 def _parts(condition: Expr) -> list[Expr]:
-    if isinstance(condition, Group) and condition.kind in ("and", "list"):
+    if is_group(condition, "and", "list"):
         return list(condition.items)
-    if isinstance(condition, Family) and len(condition.parameters) == 1 and condition.condition in _NAMED:
-        declared = Rel(("in",), (Sym(condition.parameters[0]), Const(condition.condition)))
-        return [*_parts(condition.body), declared]
+    match condition:
+        case Family(body, (name,), domain) if domain in _NAMED:
+            return [*_parts(body), Rel(("in",), (Sym(name), Const(domain)))]
     return [condition]
 
 
 def _domain(expr: Expr, name: str) -> str:
     """The named set that `name` is said to be in; "" if none is."""
-    if isinstance(expr, Rel) and expr.ops == ("in",) and expr.sides[0] == Sym(name):
-        domain = expr.sides[1]
-        if isinstance(domain, Const | Sym) and domain.name in _NAMED:
-            return domain.name
+    match expr:
+        case Rel(("in",), (Sym(variable), Const(domain) | Sym(domain))) if variable == name and domain in _NAMED:
+            return domain
     return ""
 
 
-def _inside(part: RealSet) -> list[Run] | None:
-    """The integers of a set of reals; None where an end cannot be placed."""
-    runs: list[Run] = []
-    try:
-        pieces = normal(part.pieces)
-    except NotARealSetError:
-        return None
-    for piece in pieces:
-        low, high = number(piece.low), number(piece.high)
-        if low is None or high is None:
-            return None
-        first = ceil(low) if piece.closed_low or low != floor(low) else floor(low) + 1
-        last = floor(high) if piece.closed_high or high != ceil(high) else ceil(high) - 1
-        first, last = (None if infinite(piece.low) else first), (None if infinite(piece.high) else last)
-        if first is None or last is None or first <= last:
-            runs.append((first, last))
-    return runs
-
-
-def _common(first: list[Run], second: list[Run]) -> list[Run]:
-    found: list[Run] = []
-    for low, high in first:
-        for least, greatest in second:
-            start = low if least is None else least if low is None else max(low, least)
-            end = high if greatest is None else greatest if high is None else min(high, greatest)
-            if start is None or end is None or start <= end:
-                found.append((start, end))
-    return found
-
-
-def _joined(runs: list[Run]) -> list[Run]:
-    """Sorted, and neighbours such as 1..2 and 3..5 as one run."""
-    runs = sorted(runs, key=lambda run: (run[0] is not None, run[0] or 0))
-    joined: list[Run] = []
-    for first, last in runs:
-        before = joined[-1][1] if joined else None
-        if joined and (before is None or (first is not None and first <= before + 1)):
-            end = None if before is None or last is None else max(before, last)
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((first, last))
-    return joined
-
-
-def _listed(expr: Expr) -> list[list[Run]] | None:
+def _listed(expr: Expr) -> list[Runs] | None:
     """Integers listed one by one; None if one of them is none."""
-    if isinstance(expr, Const) and expr.name == "empty":
+    if expr == Const("empty"):
         return [[]]
     items = collection(expr)
     if items is None or items.ordered or len(items.items) > _MAX_MEMBERS:
         return None
-    runs: list[Run] = []
-    for entry in items.items:
-        value = exact_or_none(entry.value)
-        if value is None or value.denominator != 1:
-            return None
-        runs.append((int(value), int(value)))
-    return [_joined(runs)]
+    values = [value for entry in items.items if (value := exact_or_none(entry.value)) is not None]
+    if len(values) < len(items.items) or any(value.denominator != 1 for value in values):
+        return None
+    return [normal([interval(num(value), num(value + 1), closed_low=True) for value in values])]

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Const, Expr, Op
+from verifiers.parse import Expr, OverBudgetError
+from verifiers.parse.tree import Const, is_op
 
 INFINITY = Const("inf")
-MINUS_INFINITY = Op("neg", (INFINITY,))
 _MAX_PIECES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One interval; a point has equal closed ends."""
+class NotARealSetError(ValueError):
+    """The expression is no set of reals that we can write as intervals."""
 
-    low: Expr
-    high: Expr
-    closed_low: bool
-    closed_high: bool
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut through the line just before a number, or just behind it."""
+
+    at: Expr
+    behind: bool
+
+    @cached_property
+    def place(self) -> tuple[Fraction, bool] | None:
+        """What cuts are ordered by; None when the number has symbols."""
+        value = number(self.at)
+        return None if value is None else (value, self.behind)
+
+    def __lt__(self, other: Cut) -> bool:
+        if self.place is None or other.place is None:
+            raise NotARealSetError("ends that cannot be ordered")
+        return self.place < other.place
+
+
+class Piece(NamedTuple):
+    """The numbers between two cuts: [1, 2) lies between those before 1 and before 2."""
+
+    low: Cut
+    high: Cut
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether both ends can be ordered."""
+        return self.low.place is not None and self.high.place is not None
+
+
+START, END = Cut(-INFINITY, True), Cut(INFINITY, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +64,28 @@ class RealSet:
     variable: str | None = None
 
 
-class NotARealSetError(ValueError):
-    """The expression is no set of reals that we can write as intervals."""
+def interval(low: Expr, high: Expr, *, closed_low: bool = False, closed_high: bool = False) -> Piece:
+    """The numbers between two, open at both ends unless said otherwise."""
+    return Piece(Cut(low, not closed_low), Cut(high, closed_high))
+
+
+def half_line(op: str, end: Expr) -> tuple[Piece, ...]:
+    """The numbers that stand in one of the relations < <= > >= = != to an end."""
+    before, behind = Cut(end, False), Cut(end, True)
+    return {
+        "<": (Piece(START, before),), "<=": (Piece(START, behind),), ">": (Piece(behind, END),),
+        ">=": (Piece(before, END),), "=": (Piece(before, behind),), "!=": (Piece(START, before), Piece(behind, END)),
+    }[op]  # fmt: skip
 
 
 def infinite(expr: Expr) -> int:
     """1 for infinity, -1 for minus infinity, 0 for anything else."""
-    if isinstance(expr, Const):
-        return 1 if expr.name == "inf" else 0
-    if isinstance(expr, Op) and expr.op == "neg":
-        return -infinite(expr.args[0])
-    return 0
+    return -infinite(expr.args[0]) if is_op(expr, "neg") else int(expr == INFINITY)
 
 
-def number(expr: Expr) -> Any:
-    """A float-like value to order ends by; None when the end has symbols."""
-    sign = infinite(expr)
-    if sign:
+def number(expr: Expr) -> Fraction | None:
+    """A value to order ends by; None when the end has symbols."""
+    if sign := infinite(expr):
         return Fraction(sign * 10**40)
     try:
         return exact(expr)
@@ -59,81 +94,46 @@ def number(expr: Expr) -> Any:
     except (InexactError, OverBudgetError):
         pass
     try:
-        value = numeric(expr, None, 30)
-    except (InexactError, UndefinedError, OverBudgetError):
+        return Fraction(str(numeric(expr, None, 30).real))
+    except NO_VALUE:
         return None
-    return Fraction(str(value.real))
 
 
-def normal(pieces: tuple[Piece, ...]) -> list[Piece]:
+def normal(pieces: Sequence[Piece]) -> list[Piece]:
     """Sorted, overlapping and touching pieces merged, empty ones dropped; as written when ends are symbols."""
-    numbered = [(number(piece.low), number(piece.high), piece) for piece in pieces]
-    if any(low is None or high is None for low, high, _ in numbered):
+    if not all(piece.is_ordered for piece in pieces):
         return list(pieces)
-    kept = [
-        row for row in numbered if row[0] < row[1] or (row[0] == row[1] and row[2].closed_low and row[2].closed_high)
-    ]
-    kept.sort(key=lambda row: (row[0], not row[2].closed_low))
-    merged: list[tuple[Any, Any, Piece]] = []
-    for low, high, piece in kept:
-        if merged:
-            last_low, last_high, last = merged[-1]
-            touching = low < last_high or (low == last_high and (last.closed_high or piece.closed_low))
-            if touching:
-                if high > last_high or (high == last_high and piece.closed_high):
-                    last = Piece(last.low, piece.high, last.closed_low, piece.closed_high)
-                    last_high = high
-                merged[-1] = (last_low, last_high, last)
-                continue
-        merged.append((low, high, piece))
-    return [piece for _, _, piece in merged]
+    merged: list[Piece] = []
+    for piece in sorted((piece for piece in pieces if piece.low < piece.high), key=lambda piece: piece.low):
+        if merged and not merged[-1].high < piece.low:
+            merged[-1] = Piece(merged[-1].low, max(merged[-1].high, piece.high))
+        else:
+            merged.append(piece)
+    return merged
 
 
-def complement(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+def complement(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """The reals that are in none of the pieces."""
-    gaps: list[Piece] = []
-    low, closed = MINUS_INFINITY, False
-    for piece in normal(pieces):
-        if infinite(piece.low) != -1:
-            gaps.append(Piece(low, piece.low, closed, not piece.closed_low))
-        low, closed = piece.high, not piece.closed_high  # type: ignore[assignment]
-    if not pieces or infinite(low) != 1:
-        gaps.append(Piece(low, INFINITY, closed, False))
-    return tuple(gaps)
+    cuts = [START, *(cut for piece in normal(pieces) for cut in piece), END]
+    return tuple(Piece(low, high) for low, high in [*pairwise(cuts)][::2] if low != high)
 
 
-def intersection(parts: list[RealSet]) -> tuple[Piece, ...]:
+def intersection(parts: Sequence[RealSet]) -> tuple[Piece, ...]:
     """The reals that are in all of the sets."""
-    current = list(parts[0].pieces)
+    current = parts[0].pieces
     for part in parts[1:]:
         if len(current) * len(part.pieces) > _MAX_PIECES:
             raise NotARealSetError("too many pieces")
-        current = [meet for first in current for second in part.pieces if (meet := _meet(first, second)) is not None]
-    return tuple(current)
+        meets = (
+            Piece(max(first.low, second.low), min(first.high, second.high))
+            for first in current
+            for second in part.pieces
+        )
+        current = tuple(piece for piece in meets if piece.low < piece.high)
+    return current
 
 
-def _meet(first: Piece, second: Piece) -> Piece | None:
-    values = [number(end) for end in (first.low, second.low, first.high, second.high)]
-    if any(value is None for value in values):
-        raise NotARealSetError("ends that cannot be ordered")
-    if values[0] == values[1]:
-        low, closed_low, low_value = first.low, first.closed_low and second.closed_low, values[0]
-    else:
-        low, closed_low, low_value = (
-            max((values[0], 0), (values[1], 1)) == (values[0], 0) and (first.low, first.closed_low, values[0])
-        ) or (second.low, second.closed_low, values[1])
-    if values[2] == values[3]:
-        high, closed_high, high_value = first.high, first.closed_high and second.closed_high, values[2]
-    elif values[2] < values[3]:
-        high, closed_high, high_value = first.high, first.closed_high, values[2]
-    else:
-        high, closed_high, high_value = second.high, second.closed_high, values[3]
-    if low_value > high_value or (low_value == high_value and not (closed_low and closed_high)):
-        return None
-    return Piece(low, high, closed_low, closed_high)
-
-
-def disjoint(parts: list[RealSet]) -> bool:
+def disjoint(parts: Sequence[RealSet]) -> bool:
     """Whether conditions joined by a comma can only be meant as alternatives: their intersection is empty."""
     try:
         return not intersection(parts)

@@ -12,111 +12,107 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.exact import NO_VALUE
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.conventions import PERIOD_PARAMETERS, PERIODIC_UNKNOWNS
 from verifiers.equivalence.several.expanding import expand_signs, has_signs
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import is_label
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Builder, Expr, Family, Group, Op, Rel, Sym, free_symbols, marks, num
+from verifiers.parse import Expr, free_symbols, marks
+from verifiers.parse.tree import Builder, Const, Family, Group, Op, Rel, Sym, is_op, num
 
+CLOSE = 10.0**-25
 _DIGITS = 40
-_CLOSE = 10.0**-25
 _MAX_MEMBERS = 2_000  # of one common period
 _MAX_RATIO = 10_000
 _INTEGERS = re.compile(r"\bZ\b|integer")
 _BOUNDED = re.compile(r"\d|[<>]|N\b|natural|positive|negative|even|odd|prime|!=")
-_NAMING = (("=",), ("equiv",), ("in",))
 Progression = tuple[Any, Any]  # a member and the positive step
+
+
+class NotPeriodicError(ValueError):
+    """The expression is no union of what moves with one whole number."""
 
 
 def compare_progressions(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two periodic sets are the same; None if one of them is no such set, or is not declared as one."""
-    if not (
-        _is_declared(answer) or _is_declared(reference) or (_looks_periodic(answer) and _looks_periodic(reference))
-    ):
+    sides = (answer, reference)
+    if not (any(map(_is_declared, sides)) or all(map(_looks_periodic, sides))):
         return None
     try:
         mine, theirs = list(_progressions(answer)), list(_progressions(reference))
-    except (_NotPeriodicError, InexactError, UndefinedError, OverBudgetError):
+    except (NotPeriodicError, *NO_VALUE):
         return None
-    if not mine or not theirs:
-        return None
-    same = _same(mine, theirs)
+    same = _same(mine, theirs) if mine and theirs else None
     if same is None:
         return None
     return yes("the same periodic set", "numeric") if same else no("another periodic set", method="numeric")
 
 
-class _NotPeriodicError(ValueError):
-    """The expression is no union of progressions over all integers."""
-
-
 def _is_declared(expr: Expr) -> bool:
     """Whether a parameter is said to run over the integers, or a congruence is stated."""
-    if isinstance(expr, Family):
-        return bool(_INTEGERS.search(expr.condition)) and not _BOUNDED.search(_INTEGERS.sub("", expr.condition))
-    if isinstance(expr, Rel):
-        return expr.ops == ("equiv",)
-    if isinstance(expr, Builder):
-        return _is_declared(expr.condition) or _is_declared(Family(expr.head, (), _domain(expr.condition)))
-    return isinstance(expr, Group) and any(_is_declared(item) for item in expr.items)
+    match expr:
+        case Family(_, _, condition):
+            return _names_integers(condition)
+        case Builder(_, condition):
+            return _is_declared(condition) or _names_integers(_domain(condition))
+        case Group(_, items):
+            return any(map(_is_declared, items))
+    return isinstance(expr, Rel) and expr.ops == ("equiv",)
+
+
+def _names_integers(condition: str) -> bool:
+    return bool(_INTEGERS.search(condition)) and not _BOUNDED.search(_INTEGERS.sub("", condition))
 
 
 def _domain(condition: Expr) -> str:
-    if isinstance(condition, Rel) and condition.ops == ("in",):
-        return getattr(condition.sides[1], "name", "")
+    match condition:
+        case Rel(("in",), (_, Const(name) | Sym(name))):
+            return name
     return ""
 
 
 def _looks_periodic(expr: Expr) -> bool:
     """x = pi/3 + 2 k pi, where nobody says what k is."""
     items = expr.items if isinstance(expr, Group) else (expr,)
-    first = items[0] if items else expr
-    return (
-        isinstance(first, Rel)
-        and isinstance(first.sides[0], Sym)
-        and first.sides[0].name.split("_")[0] in PERIODIC_UNKNOWNS
-        and all("Const:pi" in marks(item) or "Op:degree" in marks(item) for item in items)
-    )
+    match items:
+        case (Rel(_, (Sym(name), *_)), *_):
+            is_angle = all(not marks(item).isdisjoint(("Const:pi", "Op:degree")) for item in items)
+            return is_angle and name.split("_")[0] in PERIODIC_UNKNOWNS
+    return False
 
 
-def _progressions(expr: Expr, names: Sequence[str] | None = None) -> Iterator[Progression]:
+def _progressions(expr: Expr, names: Sequence[str] = ()) -> Iterator[Progression]:
     """The progressions of a set; the parameter may be named by the caller."""
-    if isinstance(expr, Family):
-        if expr.condition and (not _is_declared(expr) and expr.parameters):
-            raise _NotPeriodicError
-        yield from _progressions(expr.body, expr.parameters or names)
-    elif isinstance(expr, Builder):
-        if isinstance(expr.condition, Rel) and expr.condition.ops == ("in",) and _domain(expr.condition) == "Z":
-            yield from _progressions(expr.head, names)
-        else:
-            yield from _progressions(expr.condition, names)
-    elif isinstance(expr, Group) and expr.kind in ("list", "or", "and", "set"):
-        for item in _with_moduli(expr.items):
-            yield from _progressions(item, names)
-    elif (
-        isinstance(expr, Rel) and len(expr.ops) == 1 and expr.ops[0] in ("=", "equiv", "in") and is_label(expr.sides[0])
-    ):
-        yield from _progressions(expr.sides[1], names)
-    elif has_signs(expr):
-        for reading in expand_signs(expr, independent=False):
-            yield from _progressions(_without_zero(reading), names)
-    elif isinstance(expr, Op) and expr.op == "mod":
-        member, step = (numeric(arg, None, _DIGITS) for arg in expr.args)
-        yield member, abs(step)
-    else:
-        yield from _one(expr, names)
+    match expr:
+        case Family(body, parameters, condition):
+            if condition and parameters and not _is_declared(expr):
+                raise NotPeriodicError
+            yield from _progressions(body, parameters or names)
+        case Builder(head, condition):
+            yield from _progressions(head if _domain(condition) == "Z" else condition, names)
+        case Group("list" | "or" | "and" | "set", items):
+            for item in _with_moduli(items):
+                yield from _progressions(item, names)
+        case Rel(("=" | "equiv" | "in",), (label, value)) if is_label(label):
+            yield from _progressions(value, names)
+        case _ if has_signs(expr):
+            for reading in expand_signs(expr, independent=False):
+                yield from _progressions(_without_zero(reading), names)
+        case Op("mod", args):
+            member, step = (numeric(arg, None, _DIGITS) for arg in args)
+            yield member, abs(step)
+        case _:
+            yield from _one(expr, names)
 
 
 def _without_zero(expr: Expr) -> Expr:
     """0 - (1 mod 5), as a sign before a residue is read, is -1 mod 5."""
-    if isinstance(expr, Op) and expr.op == "add" and len(expr.args) == 2 and expr.args[0] == num(0):
-        expr = expr.args[1]
-    if isinstance(expr, Op) and expr.op == "neg" and isinstance(expr.args[0], Op) and expr.args[0].op == "mod":
-        member, modulus = expr.args[0].args
-        return Op("mod", (Op("neg", (member,)), modulus))
+    match expr:
+        case Op("add", (zero, rest)) if zero == num(0):
+            return _without_zero(rest)
+        case Op("neg", (Op("mod", (member, modulus)),)):
+            return Op("mod", (-member, modulus))
     return expr
 
 
@@ -125,37 +121,55 @@ def _with_moduli(items: Sequence[Expr]) -> list[Expr]:
     modulus: Expr | None = None
     found: list[Expr] = []
     for item in reversed(items):
-        value = item.sides[-1] if isinstance(item, Rel) and item.ops == ("equiv",) else item
-        if isinstance(value, Op) and value.op == "mod":
+        congruence = item if isinstance(item, Rel) and item.ops == ("equiv",) else None
+        value = congruence.sides[-1] if congruence else item
+        if is_op(value, "mod"):
             modulus = value.args[1]
         elif modulus is not None and not free_symbols(value):
             value = Op("mod", (value, modulus))
-        elif isinstance(item, Rel) and item.ops == ("equiv",):
-            raise _NotPeriodicError
-        else:
-            value = item
+        elif congruence:
+            raise NotPeriodicError
         found.append(value)
     return found[::-1]
 
 
-def _one(expr: Expr, names: Sequence[str] | None) -> Iterator[Progression]:
-    """A value that is linear in its parameter, perhaps with a sign that alternates: (-1)^k pi/6 + k pi."""
+def samples(expr: Expr, names: Sequence[str]) -> list[Any]:
+    """Values at the integers -2 to 4 of the one parameter, of those names or, where none is said, of the usual ones.
+
+    Raises:
+        NotPeriodicError: it has no such parameter, or a value is not real.
+    """
     symbols = free_symbols(expr)
-    if len(symbols) != 1 or not (symbols <= set(names) if names else symbols <= PERIOD_PARAMETERS):
-        raise _NotPeriodicError
-    (name,) = symbols
-    values = [numeric(expr, {name: index}, _DIGITS) for index in range(-2, 5)]
+    if len(symbols) != 1 or not symbols <= (set(names) or PERIOD_PARAMETERS):
+        raise NotPeriodicError
+    values = [numeric(expr, dict.fromkeys(symbols, index), _DIGITS) for index in range(-2, 5)]
     if any(getattr(value, "imag", 0) for value in values):
-        raise _NotPeriodicError
+        raise NotPeriodicError
+    return values
+
+
+def near(first: Any, second: Any) -> bool:
+    """Whether two numbers are equal to 25 digits."""
+    return bool(abs(first - second) < CLOSE * (1 + abs(second)))
+
+
+def reduced(value: Any, period: Any) -> Any:
+    """The value within one period from 0; one next to its end counts as its beginning."""
+    rest = value - period * int(value / period)
+    rest = rest + period if rest < 0 and not near(rest, 0 * period) else rest
+    return 0 * rest if near(rest, 0 * period) or near(rest, period) else rest
+
+
+def _one(expr: Expr, names: Sequence[str]) -> Iterator[Progression]:
+    """A value that is linear in its parameter, perhaps with a sign that alternates: (-1)^k pi/6 + k pi."""
+    values = samples(expr, names)
     for period in (1, 2):
         steps = [later - value for value, later in zip(values, values[period:])]
-        if all(abs(step - steps[0]) < _CLOSE * (1 + abs(steps[0])) for step in steps):
-            if abs(steps[0]) < _CLOSE:
-                raise _NotPeriodicError
+        if all(near(step, steps[0]) for step in steps) and abs(steps[0]) >= CLOSE:
             for start in values[:period]:
                 yield start, abs(steps[0])
             return
-    raise _NotPeriodicError
+    raise NotPeriodicError
 
 
 def _same(mine: Sequence[Progression], theirs: Sequence[Progression]) -> bool | None:
@@ -163,7 +177,7 @@ def _same(mine: Sequence[Progression], theirs: Sequence[Progression]) -> bool | 
     ratios = []
     for _, step in (*mine, *theirs):
         ratio = Fraction(str(step / unit)).limit_denominator(_MAX_RATIO)
-        if abs(ratio.numerator * unit / ratio.denominator - step) > _CLOSE * (1 + abs(step)):
+        if not near(ratio.numerator * unit / ratio.denominator, step):
             return False  # steps without a common multiple
         ratios.append(ratio)
     bottom = lcm(*(r.denominator for r in ratios))
@@ -173,22 +187,13 @@ def _same(mine: Sequence[Progression], theirs: Sequence[Progression]) -> bool | 
     period = unit * common.numerator / common.denominator
     first, second = (_members(side, period) for side in (mine, theirs))
     return len(first) == len(second) and all(
-        min(abs(a - b), period - abs(a - b)) < _CLOSE * (1 + period) for a, b in zip(first, second)
+        min(abs(a - b), period - abs(a - b)) < CLOSE * (1 + period) for a, b in zip(first, second)
     )
 
 
 def _members(side: Sequence[Progression], period: Any) -> list[Any]:
-    """The distinct members in one period, in order; a member next to its end counts as the beginning."""
-    found, near = [], _CLOSE * (1 + period)
-    for start, step in side:
-        for index in range(round(float(period / step))):
-            rest = start + index * step
-            rest = rest - period * int(rest / period)
-            rest = rest + period if rest < -near else rest
-            found.append(0 * rest if abs(rest - period) < near or abs(rest) < near else rest)
-    found.sort()
-    distinct: list[Any] = []
-    for member in found:
-        if not distinct or member - distinct[-1] > near:
-            distinct.append(member)
-    return distinct
+    """The distinct members in one period, in order."""
+    found = sorted(
+        reduced(start + index * step, period) for start, step in side for index in range(round(float(period / step)))
+    )
+    return [member for index, member in enumerate(found) if not index or not near(member, found[index - 1])]

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from verifiers.equivalence.sets.inequalities import is_unsolved, solve
 from verifiers.equivalence.sets.pieces import (
-    INFINITY,
-    MINUS_INFINITY,
+    END,
+    START,
     NotARealSetError,
     Piece,
     RealSet,
     complement,
     disjoint,
+    half_line,
     infinite,
     intersection,
+    interval,
     normal,
-    number,
 )
 from verifiers.equivalence.several.expanding import expand_signs, has_signs
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
-from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Interval, Num, Op, Rel, SetOp, Sym, walk
+from verifiers.parse import Expr, walk
+from verifiers.parse.tree import Builder, Const, Family, Group, Interval, Rel, SetOp, Sym, is_group, is_op, num
 from verifiers.types import Reason
 
-_ZERO = Num(Fraction(0))
 _NAMED: dict[str, tuple[Piece, ...]] = {
-    "R": (Piece(MINUS_INFINITY, INFINITY, False, False),),
+    "R": (Piece(START, END),),
     "empty": (),
-    **dict.fromkeys(("R^+", "R^>0", "R_>0"), (Piece(_ZERO, INFINITY, False, False),)),
-    **dict.fromkeys(("R^-", "R^<0", "R_<0"), (Piece(MINUS_INFINITY, _ZERO, False, False),)),
-    **dict.fromkeys(("R^>=0", "R_>=0", "R_0^+", "R^+_0"), (Piece(_ZERO, INFINITY, True, False),)),
-    **dict.fromkeys(("R^<=0", "R_<=0", "R_0^-", "R^-_0"), (Piece(MINUS_INFINITY, _ZERO, False, True),)),
-    **dict.fromkeys(
-        ("R^*", "R_!=0"), (Piece(MINUS_INFINITY, _ZERO, False, False), Piece(_ZERO, INFINITY, False, False))
-    ),
+    **dict.fromkeys(("R^+", "R^>0", "R_>0"), half_line(">", num(0))),
+    **dict.fromkeys(("R^-", "R^<0", "R_<0"), half_line("<", num(0))),
+    **dict.fromkeys(("R^>=0", "R_>=0", "R_0^+", "R^+_0"), half_line(">=", num(0))),
+    **dict.fromkeys(("R^<=0", "R_<=0", "R_0^-", "R^-_0"), half_line("<=", num(0))),
+    **dict.fromkeys(("R^*", "R_!=0"), half_line("!=", num(0))),
 }  # `R_+` is left out: half of the books count zero in
 _ORDERS = frozenset(("<", ">", "<=", ">=", "!="))
+_MAX_COMPARED = 200  # pieces
 
 
 def is_setlike(expr: Expr) -> bool:
     """Whether an expression can only be read as a set of reals (an interval, an inequality, a union)."""
-    if isinstance(expr, Interval | SetOp | Builder):
-        return True
-    if isinstance(expr, Const):
-        return expr.name in _NAMED
-    if isinstance(expr, Family):
-        return is_setlike(expr.body)
-    if isinstance(expr, Rel):
-        if expr.ops == ("in",):
-            return is_setlike(expr.sides[1])
-        return not _ORDERS.isdisjoint(expr.ops)
-    if isinstance(expr, Group) and expr.kind in ("or", "and", "list"):
-        return any(is_setlike(item) for item in expr.items) and all(_piecewise(item) for item in expr.items)
-    return isinstance(expr, Op) and expr.op == "complement"
-
-
-def _piecewise(expr: Expr) -> bool:
-    return is_setlike(expr) or isinstance(expr, Rel)
+    match expr:
+        case Interval() | SetOp() | Builder():
+            return True
+        case Const(name):
+            return name in _NAMED
+        case Family(body) | Rel(("in",), (_, body)):
+            return is_setlike(body)
+        case Rel(ops):
+            return not _ORDERS.isdisjoint(ops)
+        case Group("or" | "and" | "list", items):
+            sets = [is_setlike(item) for item in items]
+            return any(sets) and all(is_set or isinstance(item, Rel) for is_set, item in zip(sets, items))
+    return is_op(expr, "complement")
 
 
 def real_set(expr: Expr) -> RealSet:
@@ -66,31 +60,30 @@ def real_set(expr: Expr) -> RealSet:
     Raises:
         NotARealSetError: it is none.
     """
-    if isinstance(expr, Interval):
-        if (expr.closed_low and infinite(expr.low)) or (expr.closed_high and infinite(expr.high)):
-            raise NotARealSetError("infinity is no member of an interval")
-        return RealSet((_in_order(Piece(expr.low, expr.high, expr.closed_low, expr.closed_high)),))
-    if isinstance(expr, Group) and expr.kind == "tuple" and len(expr.items) == 2:
-        return RealSet((_in_order(Piece(expr.items[0], expr.items[1], False, False)),))
-    if isinstance(expr, Group) and expr.kind == "set":
-        return RealSet(tuple(Piece(item, item, True, True) for item in expr.items))
-    if isinstance(expr, Const) and expr.name in _NAMED:
-        return RealSet(_NAMED[expr.name])
-    if isinstance(expr, SetOp):
-        return _set_operation(expr)
-    if isinstance(expr, Builder):
-        return _builder(expr)
-    if isinstance(expr, Rel):
-        return _relation(expr)
-    if isinstance(expr, Group) and expr.kind in ("or", "and", "list"):
-        parts = [real_set(item) for item in expr.items]
-        names = {part.variable for part in parts if part.variable}
-        if len(names) > 1:
-            raise NotARealSetError("several variables")
-        name = names.pop() if names else None
-        if expr.kind == "or" or (expr.kind in ("list", "and") and disjoint(parts)):
-            return RealSet(tuple(piece for part in parts for piece in part.pieces), name)
-        return RealSet(intersection(parts), name)
+    match expr:
+        case Interval(low, high, closed_low, closed_high):
+            if (closed_low and infinite(low)) or (closed_high and infinite(high)):
+                raise NotARealSetError("infinity is no member of an interval")
+            return RealSet((_in_order(interval(low, high, closed_low=closed_low, closed_high=closed_high)),))
+        case Group("tuple", (low, high)):
+            return RealSet((_in_order(interval(low, high)),))
+        case Group("set", items):
+            return RealSet(tuple(piece for item in items for piece in half_line("=", item)))
+        case Const(name) if name in _NAMED:
+            return RealSet(_NAMED[name])
+        case SetOp(op, args):
+            return _set_operation(op, [real_set(arg) for arg in args])
+        case Builder(head, condition):
+            return _builder(head, condition)
+        case Rel():
+            return _relation(expr)
+        case Group("or" | "and" | "list", items):
+            parts = [real_set(item) for item in items]
+            names = {part.variable for part in parts if part.variable}
+            if len(names) > 1:
+                raise NotARealSetError("several variables")
+            is_union = expr.kind == "or" or disjoint(parts)
+            return RealSet(_union(parts) if is_union else intersection(parts), names.pop() if names else None)
     raise NotARealSetError(type(expr).__name__)
 
 
@@ -100,15 +93,16 @@ def _in_order(piece: Piece) -> Piece:
     Raises:
         NotARealSetError: no number lies between its ends.
     """
-    low, high = number(piece.low), number(piece.high)
-    if low is None or high is None or low < high or (low == high and piece.closed_low and piece.closed_high):
-        return piece
-    raise NotARealSetError("the ends are out of order")
+    if piece.is_ordered and not piece.low < piece.high:
+        raise NotARealSetError("the ends are out of order")
+    return piece
 
 
-def _builder(expr: Builder) -> RealSet:
-    condition = expr.condition
-    head = expr.head
+def _union(parts: list[RealSet]) -> tuple[Piece, ...]:
+    return tuple(piece for part in parts for piece in part.pieces)
+
+
+def _builder(head: Expr, condition: Expr) -> RealSet:
     if isinstance(head, Rel) and head.ops == ("in",):  # {x in R | x > 1}
         if head.sides[1] != Const("R"):
             raise NotARealSetError("a set of non-reals")
@@ -121,26 +115,25 @@ def _builder(expr: Builder) -> RealSet:
     return RealSet(found.pieces)
 
 
-def _set_operation(expr: SetOp) -> RealSet:
-    parts = [real_set(arg) for arg in expr.args]
-    if expr.op == "union":
-        return RealSet(tuple(piece for part in parts for piece in part.pieces))
-    if expr.op == "intersection":
+def _set_operation(op: str, parts: list[RealSet]) -> RealSet:
+    if op == "union":
+        return RealSet(_union(parts))
+    if op == "intersection":
         return RealSet(intersection(parts))
-    if expr.op == "minus":
+    if op == "minus":
         return RealSet(intersection([parts[0], *(RealSet(complement(part.pieces)) for part in parts[1:])]))
-    raise NotARealSetError(expr.op)
+    raise NotARealSetError(op)
 
 
 def _relation(expr: Rel) -> RealSet:
-    if expr.ops == ("in",) and isinstance(expr.sides[0], Sym):
-        inner = real_set(expr.sides[1])
-        return RealSet(inner.pieces, expr.sides[0].name)
-    if expr.ops == ("notin",) and isinstance(expr.sides[0], Sym):
-        return RealSet(complement(real_set(expr.sides[1]).pieces), expr.sides[0].name)
-    if expr.ops == ("!=",) and has_signs(expr):  # x != \pm 1 excludes both
-        both = [solve(reading) for reading in expand_signs(expr, independent=False) if isinstance(reading, Rel)]
-        return RealSet(intersection(both), both[0].variable)
+    match expr:
+        case Rel(("in",), (Sym(name), members)):
+            return RealSet(real_set(members).pieces, name)
+        case Rel(("notin",), (Sym(name), members)):
+            return RealSet(complement(real_set(members).pieces), name)
+        case Rel(("!=",)) if has_signs(expr):  # x != \pm 1 excludes both
+            both = [solve(reading) for reading in expand_signs(expr, independent=False) if isinstance(reading, Rel)]
+            return RealSet(intersection(both), both[0].variable)
     return solve(expr)
 
 
@@ -158,35 +151,35 @@ def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Equivalen
     first, second = normal(left.pieces), normal(right.pieces)
     if len(first) != len(second):
         return no(f"{len(first)} pieces, expected {len(second)}")
-    if len(first) > 200:
+    if len(first) > _MAX_COMPARED:
         raise NotARealSetError("too many pieces")
     for mine, theirs in zip(first, second):
-        if (mine.closed_low, mine.closed_high) != (theirs.closed_low, theirs.closed_high):
+        if [cut.behind for cut in mine] != [cut.behind for cut in theirs]:
             return no("an end is open in one and closed in the other")
-        for end, other in ((mine.low, theirs.low), (mine.high, theirs.high)):
-            if not _same_end(end, other, settings):
-                return no("the ends differ")
+        if not all(_same_end(cut.at, other.at, settings) for cut, other in zip(mine, theirs)):
+            return no("the ends differ")
     if not settings.allow_unevaluated and _has_unsolved(answer) and not _has_unsolved(reference):
         return no("an inequality is left to solve", Reason.UNEVALUATED)
     return yes("the same intervals", "exact")
 
 
+def _is_inequality(expr: Expr) -> bool:
+    return isinstance(expr, Rel) and not _ORDERS.isdisjoint(expr.ops)
+
+
 def _excludes_itself(expr: Expr) -> bool:
     """Whether inequalities that no number satisfies together are joined by `and`, as if it meant `or`."""
     return any(
-        isinstance(node, Group)
-        and node.kind == "and"
-        and all(isinstance(item, Rel) and not _ORDERS.isdisjoint(item.ops) for item in node.items)
-        and disjoint([real_set(item) for item in node.items])
+        is_group(node, "and") and all(map(_is_inequality, node.items)) and disjoint([*map(real_set, node.items)])
         for node in walk(expr)
     )
 
 
 def _has_unsolved(expr: Expr) -> bool:
-    return any(isinstance(node, Rel) and not _ORDERS.isdisjoint(node.ops) and is_unsolved(node) for node in walk(expr))
+    return any(isinstance(node, Rel) and _is_inequality(node) and is_unsolved(node) for node in walk(expr))
 
 
 def _same_end(end: Expr, other: Expr, settings: Settings) -> bool:
     if infinite(end) or infinite(other):
-        return infinite(end) == infinite(other) and infinite(end) != 0
+        return infinite(end) == infinite(other)
     return bool(compare_values(end, other, settings))

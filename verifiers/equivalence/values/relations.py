@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
@@ -15,7 +17,10 @@ from verifiers.parse.rewrite import opaque, substitute
 from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols, marks
 
 _SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
-_FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Equivalence:
@@ -48,7 +53,7 @@ def _compare_chains(answer: Rel, reference: Rel, settings: Settings) -> Equivale
 
 
 def _reversed(relation: Rel) -> Rel:
-    ops = tuple(_FLIP.get(op, op) for op in reversed(relation.ops))
+    ops = tuple(FLIP.get(op, op) for op in reversed(relation.ops))
     return Rel(ops, tuple(reversed(relation.sides)))
 
 
@@ -56,7 +61,7 @@ def _oriented(relation: Rel) -> Rel:
     """> and >= turned into < and <=."""
     op = relation.ops[0]
     if op in (">", ">="):
-        return Rel((_FLIP[op],), (relation.sides[1], relation.sides[0]))
+        return Rel((FLIP[op],), (relation.sides[1], relation.sides[0]))
     return relation
 
 
