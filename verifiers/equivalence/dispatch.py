@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from verifiers.algebra.exact import InexactError, UndefinedError
-from verifiers.equivalence.rules import Rule, always, both, either
+from verifiers.equivalence.rules import Rule, always, both, either, first_judgement
 from verifiers.equivalence.sets.integers import compare_integers
 from verifiers.equivalence.sets.periodic import compare_periodic
 from verifiers.equivalence.sets.progressions import compare_progressions
@@ -32,21 +34,20 @@ from verifiers.equivalence.words.labels import ContradictionError, Labelled, lab
 from verifiers.equivalence.words.naming import same_function, states_number
 from verifiers.equivalence.words.solved import leaves_equations
 from verifiers.equivalence.words.wording import compare_words
-from verifiers.parse.limits import OverBudgetError
+from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
 from verifiers.parse.tree import (
     Cases,
     Dots,
-    Expr,
     Family,
     Group,
     Interval,
     Matrix,
-    Op,
     Rel,
     Sym,
     Text,
-    free_symbols,
-    marks,
+    is_equation,
+    is_group,
+    is_op,
 )
 from verifiers.text import listed
 from verifiers.types import Reason
@@ -68,7 +69,7 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
     try:
         if not settings.allow_unevaluated and leaves_operation(answer, reference):
             return no("an operation is left to work out", Reason.UNEVALUATED)
-        judged = _compare(answer, reference, settings)
+        judged = _Comparison(settings)(answer, reference)
         solves = settings.allow_unevaluated or not settings.uses(UNSOLVED)
         if judged and not solves and leaves_equations(answer, reference):
             return no("an equation is left to solve", Reason.UNEVALUATED)
@@ -83,65 +84,63 @@ def equivalent(answer: Expr, reference: Expr, settings: Settings = _DEFAULT) -> 
         return no("nested too deeply", Reason.OVER_BUDGET)
 
 
-def _compare(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
-    if answer == reference:
-        if isinstance(answer, Dots):
-            return no("dots alone are no answer")
-        return yes("the same expression", "text")
-    if _ONE_VALUE.issuperset(marks(answer)) and _ONE_VALUE.issuperset(marks(reference)):
-        return _compare_single(answer, reference, settings)
-    answer, reference = (with_values(as_family(worked(as_sequence(named_line(side))))) for side in (answer, reference))
-    for rule in KINDS:
-        judged = rule.judge(answer, reference, _compare, settings)
-        if judged is not None:
+@dataclass(frozen=True)
+class _Comparison:
+    """Compares two answers, or two parts of answers, under the same settings."""
+
+    settings: Settings
+
+    def __call__(self, answer: Expr, reference: Expr) -> Equivalence:
+        """Whether both say the same."""
+        if answer == reference:
+            is_empty = isinstance(answer, Dots)
+            return no("dots alone are no answer") if is_empty else yes("the same expression", "text")
+        if not _ONE_VALUE.issuperset(marks(answer) | marks(reference)):
+            sides = (with_values(as_family(worked(as_sequence(named_line(side))))) for side in (answer, reference))
+            answer, reference = sides
+            judged = first_judgement(KINDS, answer, reference, self)
+            if judged is not None:
+                return judged
+        judged = _compare_one(answer, reference, self)
+        if judged or judged.reason is not None:
             return judged
-    return _compare_single(answer, reference, settings)
+        return GENERAL.judge(answer, reference, self) or judged
 
 
 def _is_set(answer: Expr, reference: Expr) -> bool:
     return is_setlike(reference) or is_setlike(answer)
 
 
-def _compare_as_sets(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+def _compare_as_sets(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
     """As sets of reals, if one of the two can only be that; None if this reading does not apply."""
-    if isinstance(answer, Interval) and isinstance(reference, Interval) and not _listlike(answer, reference):
-        return compare_sets(answer, reference, settings)
+    if isinstance(answer, Interval) and isinstance(reference, Interval) and not _has_signs(answer, reference):
+        return compare_sets(answer, reference, compare.settings)
     if isinstance(reference, Rel) and reference.ops == ("in",) and not is_setlike(answer):
         return no("values, where a set is asked for") if isinstance(reference.sides[1], Interval) else None
-    if _both_closed_pairs(answer, reference):
+    if _is_closed_pair(answer, reference) or _is_closed_pair(reference, answer):
         return None
     try:
-        return compare_sets(_unlabelled(answer), _unlabelled(reference), settings)
+        return compare_sets(_unlabelled(answer), _unlabelled(reference), compare.settings)
     except NotARealSetError:
         return None
 
 
-def _listlike(first: Expr, second: Expr) -> bool:
-    return has_signs(first) or has_signs(second)
+def _has_signs(answer: Expr, reference: Expr) -> bool:
+    return has_signs(answer) or has_signs(reference)
 
 
-def _both_closed_pairs(first: Expr, second: Expr) -> bool:
+def _is_closed_pair(pair: Expr, other: Expr) -> bool:
     """[1, 2] beside a bare list or tuple is a list written in square brackets."""
-    for one, other in ((first, second), (second, first)):
-        if (
-            isinstance(one, Interval)
-            and one.closed_low
-            and one.closed_high
-            and isinstance(other, Group)
-            and other.kind in ("list", "square")
-        ):
-            return True
-    return False
+    return isinstance(pair, Interval) and pair.closed_low and pair.closed_high and is_group(other, "list", "square")
 
 
 def _unlabelled(expr: Expr) -> Expr:
     """A set behind a label: A = (1, 2), or "domain: x > 1"."""
-    if isinstance(expr, Rel) and expr.ops == ("=",) and (is_setlike(expr.sides[1]) or isinstance(expr.sides[1], Group)):
-        return expr.sides[1]
-    return expr
+    is_named = is_equation(expr) and (is_setlike(expr.sides[1]) or isinstance(expr.sides[1], Group))
+    return expr.children[1] if is_named else expr
 
 
-def _compare_as_several(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+def _compare_as_several(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
     if _is_other_formula(answer, reference):
         return no("joined by another connective")
     left, right = collection(answer), collection(reference)
@@ -150,145 +149,107 @@ def _compare_as_several(answer: Expr, reference: Expr, compare: Compare, setting
     if right is None and left is not None:
         right = chained(reference)
     if left is None and right is None:
-        if label_chain(reference) and isinstance(answer, Rel):
-            return no("a value for one of several names")
-        return None
-    judged = _compare_collections(left, right, answer, reference, settings)
-    if not judged and (has_signs(answer) or has_signs(reference)):
-        again = _compare_collections(
-            collection(answer, independent_signs=True),
-            collection(reference, independent_signs=True),
-            answer,
-            reference,
-            settings,
-        )
-        return again if again else judged
-    return judged
+        is_name = label_chain(reference) and isinstance(answer, Rel)
+        return no("a value for one of several names") if is_name else None
+    judged = _compare_collections(left, right, answer, reference, compare)
+    if judged or not _has_signs(answer, reference):
+        return judged
+    left, right = (collection(side, independent_signs=True) for side in (answer, reference))
+    return _compare_collections(left, right, answer, reference, compare) or judged
 
 
 def _is_other_formula(answer: Expr, reference: Expr) -> bool:
     r"""Whether both are formulas such as p \land q and p \lor q, with different connectives."""
-    sides = [side for side in (answer, reference) if isinstance(side, Group)]
-    is_formula = all(
-        isinstance(item, Sym) or (isinstance(item, Op) and item.op == "not") for side in sides for item in side.items
-    )
-    return len(sides) == 2 and is_formula and {side.kind for side in sides} == {"and", "or"}
+    if not (isinstance(answer, Group) and isinstance(reference, Group)):
+        return False
+    items = (*answer.items, *reference.items)
+    return {answer.kind, reference.kind} == {"and", "or"} and all(isinstance(i, Sym) or is_op(i, "not") for i in items)
 
 
 def _compare_collections(
-    left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, settings: Settings
+    left: Collection | None, right: Collection | None, answer: Expr, reference: Expr, compare: Compare
 ) -> Equivalence:
-    if left is None or right is None:
-        vector = compare_vector(answer, reference, left, right, _compare, settings)
-        if vector is not None:
-            return vector
-        if right is None and left is not None and _single(answer, left):
-            return _compare(left.items[0].value, reference, settings)
-        if left is None and right is not None and _single(reference, right):
-            return _compare(answer, right.items[0].value, settings)
-        if left is None and right is not None and _is_one_value(reference, right, settings):
-            return _compare(answer, right.items[0].value, settings)
-        curve = as_curve(left) if left is not None and isinstance(reference, Rel) else None
-        if curve is not None:  # y = \pm 2\sqrt{2x} for y^2 = 8x
-            assert isinstance(reference, Rel)
-            return compare_relations(curve, reference, settings)
-        last = LAST.judge(answer, reference, _compare, settings) if right is None else None
-        if last is not None:
-            return last
-        count = "one value" if left is None else f"{len(left.items)} values"
-        expected = "one" if right is None else str(len(right.items))
-        return no(f"{count}, expected {expected}")
-    return compare_collections(left, right, _compare, settings)
+    if left is not None and right is not None:
+        return compare_collections(left, right, compare)
+    vector = compare_vector(answer, reference, left, right, compare)
+    if vector is not None:
+        return vector
+    if left is not None:
+        if _stands_for_one(answer, left):
+            return compare(left.values[0], reference)
+        if isinstance(reference, Rel) and (curve := as_curve(left)) is not None:  # y = \pm 2\sqrt{2x} for y^2 = 8x
+            return compare_relations(curve, reference, compare.settings)
+    elif right is not None and (_stands_for_one(reference, right) or _is_said_again(reference, right, compare)):
+        return compare(answer, right.values[0])
+    last = LAST.judge(answer, reference, compare) if right is None else None
+    count, expected = ("one" if side is None else str(len(side.items)) for side in (left, right))
+    return last if last is not None else no(f"{count} value{'s' * (left is not None)}, expected {expected}")
 
 
-def _is_one_value(expr: Expr, items: Collection, settings: Settings) -> bool:
+def _is_said_again(expr: Expr, items: Collection, compare: Compare) -> bool:
     """Whether a reference says one number in several forms: `7/2 or 3.5`."""
-    if not isinstance(expr, Group) or expr.kind != "or" or any(free_symbols(entry.value) for entry in items.items):
+    if not is_group(expr, "or") or any(map(free_symbols, items.values)):
         return False
-    first, *others = (entry.value for entry in items.items)
-    return all(other != first and _compare(other, first, settings) for other in others)
+    first, *others = items.values
+    return all(other != first and compare(other, first) for other in others)
 
 
-def _single(expr: Expr, items: Collection) -> bool:
+def _stands_for_one(expr: Expr, items: Collection) -> bool:
     """{5} and [5] stand for 5; (5,) does not."""
-    return len(items.items) == 1 and (items.explicit_set or (isinstance(expr, Group) and expr.kind == "square"))
+    return len(items.items) == 1 and (items.explicit_set or is_group(expr, "square"))
 
 
-def _compare_single(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
-    judged = _compare_one(answer, reference, settings)
-    if not judged and judged.reason is None:
-        general = GENERAL.judge(answer, reference, _compare, settings)
-        return general if general else judged
-    return judged
-
-
-def _compare_one(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
+def _compare_one(answer: Expr, reference: Expr, compare: Compare) -> Equivalence:
     mine, theirs = labelled(answer), labelled(reference)
     if isinstance(mine.value, Rel) or isinstance(theirs.value, Rel):
-        return _compare_equations(mine, theirs, settings)
+        return _compare_equations(mine, theirs, compare)
     if mine.label is not None and theirs.label is not None and mine.label != theirs.label:
-        renamed = same_function(mine, theirs) if settings.uses(RENAMED_FUNCTIONS) else None
+        renamed = same_function(mine, theirs) if compare.settings.uses(RENAMED_FUNCTIONS) else None
         if renamed is not None:
-            return compare_entries(renamed, theirs, _compare, settings)
-        return _compare_other_labels(answer, reference, mine, theirs, settings)
+            return compare_entries(renamed, theirs, compare)
+        return _compare_other_labels(answer, reference, mine, theirs, compare)
     if mine.label is not None and theirs.label is None and mine.label == reference:
         return no("the name of the unknown is no value")
     if mine.value is not answer or theirs.value is not reference:
-        judged = compare_entries(mine, theirs, _compare, settings)
+        judged = compare_entries(mine, theirs, compare)
         if judged or not (isinstance(answer, Rel) and isinstance(reference, Rel)):
             return judged
-        return compare_relations(answer, reference, settings)
-    return _compare_atoms(answer, reference, settings)
-
-
-def _compare_atoms(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
-    for rule in SINGLES:
-        judged = rule.judge(answer, reference, _compare, settings)
-        if judged is not None:
-            return judged
+        return compare_relations(answer, reference, compare.settings)
+    judged_single = first_judgement(SINGLES, answer, reference, compare)
+    if judged_single is not None:
+        return judged_single
     if "Dots" in marks(answer) or "Dots" in marks(reference):
         return no("an expression with dots is compared as written")
     if _is_structured(answer) != _is_structured(reference):
         return no("different kinds of answer")
-    return compare_scalars(answer, reference, settings)
+    return compare_scalars(answer, reference, compare.settings)
 
 
 def _is_structured(expr: Expr) -> bool:
     return isinstance(expr, Cases | Group | Interval) or (isinstance(expr, Matrix) and expr.kind == "matrix")
 
 
-def _compare_equations(mine: Labelled, theirs: Labelled, settings: Settings) -> Equivalence:
+def _compare_equations(mine: Labelled, theirs: Labelled, compare: Compare) -> Equivalence:
     if isinstance(mine.value, Rel) and isinstance(theirs.value, Rel):
-        return compare_relations(mine.value, theirs.value, settings)
-    if isinstance(mine.value, Rel):
-        equation, value, label = mine.value, theirs.value, theirs.label
-        states = settings.uses(NAMED_NUMBERS) and states_number(equation)
-        if label is None and states and not free_symbols(value):
-            return _compare(equation.sides[1], value, settings)  # m + n = 5 for 5
-    else:
-        assert isinstance(theirs.value, Rel)
-        equation, value, label = theirs.value, mine.value, mine.label
-    if label is not None:
-        other = Rel(("=",), (label, value))
-        pair = (equation, other) if equation is mine.value else (other, equation)
-        return compare_relations(*pair, settings)
-    return no("an equation and a value")
+        return compare_relations(mine.value, theirs.value, compare.settings)
+    is_asked = theirs.label is None and not free_symbols(theirs.value) and compare.settings.uses(NAMED_NUMBERS)
+    if is_asked and isinstance(mine.value, Rel) and states_number(mine.value):
+        return compare(mine.value.sides[1], theirs.value)  # m + n = 5 for 5
+    first, second = (side.value if isinstance(side.value, Rel) else side.restored for side in (mine, theirs))
+    if not (isinstance(first, Rel) and isinstance(second, Rel)):
+        return no("an equation and a value")
+    return compare_relations(first, second, compare.settings)
 
 
 def _compare_other_labels(
-    answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, settings: Settings
+    answer: Expr, reference: Expr, mine: Labelled, theirs: Labelled, compare: Compare
 ) -> Equivalence:
     """y = 5 for x = 5 is another unknown; 2 = y for y = 2 and x = 3 + 0y are settled as equations."""
     if isinstance(answer, Rel) and isinstance(reference, Rel) and "approx" not in answer.ops + reference.ops:
-        if (
-            isinstance(mine.label, Sym)
-            and isinstance(theirs.label, Sym)
-            and len(mine.label.name) > 1
-            and " " in mine.label.name
-        ):
-            return compare_entries(mine, theirs, _compare, settings)  # "the answer = 5"
+        if isinstance(mine.label, Sym) and " " in mine.label.name and isinstance(theirs.label, Sym):
+            return compare_entries(mine, theirs, compare)  # "the answer = 5"
         if len(answer.sides) == 2 == len(reference.sides):
-            return compare_relations(answer, reference, settings)
+            return compare_relations(answer, reference, compare.settings)
     return no("a value for another name")
 
 
@@ -300,29 +261,29 @@ def _is_one_matrix(answer: Expr, reference: Expr) -> bool:
     return isinstance(answer, Matrix) != isinstance(reference, Matrix)
 
 
-def _have_rows(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
+def _compare_rows(answer: Expr, reference: Expr, compare: Compare) -> Equivalence:
     assert isinstance(answer, Matrix)
     assert isinstance(reference, Matrix)
-    return compare_matrices(answer, reference, compare, settings)
+    return compare_matrices(answer, reference, compare)
 
 
 NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED = "named numbers", "renamed functions", "unsolved equations"
 LAST = Rule("equations that end in a value", always, compare_last)
-GENERAL = Rule("arbitrary constants", always, lambda a, b, compare, settings: compare_general(a, b, settings))
+GENERAL = Rule("arbitrary constants", always, lambda a, b, compare: compare_general(a, b, compare.settings))
 KINDS = (
-    Rule("points on lines", both(Family), lambda a, b, compare, settings: compare_lines(a, b)),
-    Rule("periodic sets", always, lambda a, b, compare, settings: compare_progressions(a, b)),
-    Rule("periodic intervals", always, lambda a, b, compare, settings: compare_periodic(a, b)),
-    Rule("sets of integers", always, lambda a, b, compare, settings: compare_integers(a, b)),
+    Rule("points on lines", both(Family), lambda a, b, _: compare_lines(a, b)),
+    Rule("periodic sets", always, lambda a, b, _: compare_progressions(a, b)),
+    Rule("periodic intervals", always, lambda a, b, _: compare_periodic(a, b)),
+    Rule("sets of integers", always, lambda a, b, _: compare_integers(a, b)),
     Rule("families", either(Family), compare_families),
     Rule("words", either(Text), compare_words),
     Rule("sets of reals", _is_set, _compare_as_sets),
-    Rule("linear systems", always, lambda a, b, compare, settings: compare_systems(a, b) or None),
-    Rule("lines", both(Family, Group, Matrix, Rel), lambda a, b, compare, settings: compare_lines(a, b)),
+    Rule("linear systems", always, lambda a, b, _: compare_systems(a, b) or None),
+    Rule("lines", both(Family, Group, Matrix, Rel), lambda a, b, _: compare_lines(a, b)),
     Rule("several values", always, _compare_as_several),
 )
 SINGLES = (
-    Rule("matrices", _are_matrices, _have_rows),
+    Rule("matrices", _are_matrices, _compare_rows),
     Rule("unit vectors", _is_one_matrix, compare_unit_vectors),
-    Rule("piecewise values", either(Cases), lambda a, b, compare, settings: compare_piecewise(a, b, settings)),
+    Rule("piecewise values", either(Cases), lambda a, b, _: compare_piecewise(a, b)),
 )

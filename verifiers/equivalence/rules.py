@@ -6,10 +6,10 @@ is worth can be counted: `python -m experiments.bench.verifiers --ablate`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from verifiers.equivalence.types import Compare, Equivalence, Settings
+from verifiers.equivalence.types import Compare, Equivalence
 from verifiers.parse.tree import Expr
 
 
@@ -20,18 +20,23 @@ class Rule:
     Attributes:
         name: what it is about, and what switches it off.
         applies: (answer, reference) -> whether it may have something to say; cheap.
-        compare: (answer, reference, compare, settings) -> its judgement; None where on a closer look it has none.
+        compare: (answer, reference, comparison of parts) -> its judgement; None where on a closer look it has none.
     """
 
     name: str
     applies: Callable[[Expr, Expr], bool]
-    compare: Callable[[Expr, Expr, Compare, Settings], Equivalence | None]
+    compare: Callable[[Expr, Expr, Compare], Equivalence | None]
 
-    def judge(self, answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+    def judge(self, answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
         """The rule's judgement; None where it does not apply or is switched off."""
-        if not settings.uses(self.name) or not self.applies(answer, reference):
-            return None
-        return self.compare(answer, reference, compare, settings)
+        is_tried = compare.settings.uses(self.name) and self.applies(answer, reference)
+        return self.compare(answer, reference, compare) if is_tried else None
+
+
+def first_judgement(rules: Sequence[Rule], answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
+    """The judgement of the first rule that has one; None where none has."""
+    judgements = (rule.judge(answer, reference, compare) for rule in rules)
+    return next((judged for judged in judgements if judged is not None), None)
 
 
 def always(answer: Expr, reference: Expr) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from verifiers.parse.tree import Expr
 from verifiers.types import Reason
@@ -52,7 +52,15 @@ class Equivalence:
         return self.equal
 
 
-Compare = Callable[[Expr, Expr, Settings], Equivalence]
+class Compare(Protocol):
+    """The comparison that a rule is part of: what it asks about the parts of answers."""
+
+    @property
+    def settings(self) -> Settings:
+        """How answers are compared."""
+
+    def __call__(self, answer: Expr, reference: Expr) -> Equivalence:
+        """Whether two parts say the same."""
 
 
 def yes(detail: str, method: str) -> Equivalence:

@@ -7,6 +7,7 @@ by entry. Sizes are bounded; what is larger stays as it is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from verifiers.algebra.exact import exact_or_none
@@ -15,61 +16,48 @@ from verifiers.equivalence.several.systems import echelon
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import labelled
+from verifiers.parse import Expr, free_symbols, marks
 from verifiers.parse.rewrite import substitute, transform
-from verifiers.parse.tree import (
-    Const,
-    Expr,
-    Family,
-    Group,
-    Interval,
-    Matrix,
-    Num,
-    Op,
-    Rel,
-    Sym,
-    free_symbols,
-    marks,
-    num,
-)
+from verifiers.parse.tree import Const, Family, Group, Interval, Matrix, Num, Op, Rel, Sym, is_group, num
 
-_MAX_SIDE = 8  # rows or columns of a matrix that is multiplied
-_MAX_SYMBOLIC_SIDE = 4
-_MAX_POWER = 64
-_MAX_SYMBOLIC_POWER = 4
+_ARRAYS = ("Matrix", "Group", "Interval")
+_MAX_SIDE, _MAX_SYMBOLIC_SIDE = 8, 4  # rows or columns of a matrix that is multiplied, of numbers and of symbols
+_MAX_POWER, _MAX_SYMBOLIC_POWER = 64, 4
 _UNIT_VECTORS = ("i", "j", "k")
-Rows = tuple[tuple[Expr, ...], ...]
 
 
 def worked(expr: Expr) -> Expr:
     """`expr` with its matrix and vector arithmetic carried out as far as it goes."""
-    if marks(expr).isdisjoint(("Matrix", "Group", "Interval")):
+    if marks(expr).isdisjoint(_ARRAYS):
         return expr
-    if isinstance(expr, Rel):
-        return Rel(expr.ops, tuple(worked(side) for side in expr.sides))
-    if isinstance(expr, Family):
-        return Family(worked(expr.body), expr.parameters, expr.condition, expr.where)
-    if not isinstance(expr, Op):
-        return expr
-    args = tuple(worked(arg) for arg in expr.args)
-    found: Expr | None = None
-    if expr.op == "add":
-        found = _sum(args)
-    elif expr.op in ("mul", "div"):
-        found = _product(args) if expr.op == "mul" else _scaled(args[0], lambda entry: Op("div", (entry, args[1])))
-    elif expr.op == "neg":
-        found = _scaled(args[0], lambda entry: Op("neg", (entry,)))
-    elif expr.op == "pow" and isinstance(args[0], Matrix):
-        found = _power(args[0], args[1])
-    return found if found is not None else expr
+    match expr:
+        case Rel(ops, sides):
+            return Rel(ops, tuple(map(worked, sides)))
+        case Family(body):
+            return replace(expr, body=worked(body))
+        case Op(op, args):
+            found = _worked_operator(op, [worked(arg) for arg in args])
+            return expr if found is None else found
+    return expr
+
+
+def _worked_operator(op: str, args: Sequence[Expr]) -> Expr | None:
+    """The array that an operator gives; None where it gives none, or one that is too large."""
+    if op == "add":
+        return _sum(args)
+    if op == "mul":
+        return _product(args)
+    if op == "div":
+        return _scaled(args[0], lambda entry: entry / args[1])
+    if op == "neg":
+        return _scaled(args[0], lambda entry: -entry)
+    return _power(args[0], args[1]) if op == "pow" and isinstance(args[0], Matrix) else None
 
 
 def _entries(expr: Expr) -> tuple[Expr, ...] | None:
     """The entries of a matrix or tuple, row by row; None for anything else."""
-    if isinstance(expr, Matrix) and expr.kind == "matrix":
-        return expr.children
-    if isinstance(expr, Group) and expr.kind in ("tuple", "square"):
-        return expr.items
-    return None
+    is_array = is_group(expr, "tuple", "square") or (isinstance(expr, Matrix) and expr.kind == "matrix")
+    return expr.children if is_array else None
 
 
 def _rebuilt(like: Expr, entries: Sequence[Expr]) -> Expr:
@@ -82,47 +70,43 @@ def _rebuilt(like: Expr, entries: Sequence[Expr]) -> Expr:
 
 def _scaled(expr: Expr, change: Callable[[Expr], Expr]) -> Expr | None:
     entries = _entries(expr)
-    return _rebuilt(expr, [change(entry) for entry in entries]) if entries is not None else None
+    return None if entries is None else _rebuilt(expr, [change(entry) for entry in entries])
 
 
 def _shape(expr: Expr) -> tuple[int, int]:
-    if isinstance(expr, Matrix):
-        return len(expr.rows), len(expr.rows[0])
-    assert isinstance(expr, Group)
-    return len(expr.items), 1
+    return (len(expr.rows), len(expr.rows[0])) if isinstance(expr, Matrix) else (len(expr.children), 1)
 
 
 def _sum(args: Sequence[Expr]) -> Expr | None:
-    every = [_entries(arg) for arg in args]
-    if any(entries is None for entries in every) or len({_shape(arg) for arg in args}) != 1:
+    every = [entries for arg in args if (entries := _entries(arg)) is not None]
+    if len(every) < len(args) or len(set(map(_shape, args))) != 1:
         return None
-    sums = [_folded(Op("add", terms)) for terms in zip(*(entries or () for entries in every))]
-    return _rebuilt(args[0], sums)
+    return _rebuilt(args[0], [_folded(Op("add", terms)) for terms in zip(*every)])
 
 
 def _product(args: Sequence[Expr]) -> Expr | None:
     """Scalars times one array, or scalars times a product of matrices."""
     arrays = [arg for arg in args if _entries(arg) is not None]
     scalars = [arg for arg in args if _entries(arg) is None]
-    if not arrays or any(not marks(scalar).isdisjoint(("Matrix", "Group", "Interval")) for scalar in scalars):
+    if not arrays or not all(marks(scalar).isdisjoint(_ARRAYS) for scalar in scalars):
         return None
-    result: Expr | None = arrays[0]
-    if len(arrays) > 1:
-        result = _multiplied([array for array in arrays if isinstance(array, Matrix)], len(arrays))
+    matrices = [array for array in arrays if isinstance(array, Matrix)]
+    result = arrays[0] if len(arrays) == 1 else _multiplied(matrices) if len(matrices) == len(arrays) else None
     if result is None or not scalars:
         return result
     return _scaled(result, lambda entry: _folded(Op("mul", (*scalars, entry))))
 
 
-def _multiplied(matrices: Sequence[Matrix], count: int) -> Matrix | None:
-    exact_before = all(_is_exact(matrix) for matrix in matrices)
-    if len(matrices) != count or count > (_MAX_POWER if exact_before else _MAX_SYMBOLIC_POWER):
+def _multiplied(matrices: Sequence[Matrix]) -> Matrix | None:
+    """The product of matrices; None beyond the limits: unfolded, the next product would grow without bound."""
+    is_exact = all(map(_is_exact, matrices))
+    if len(matrices) > (_MAX_POWER if is_exact else _MAX_SYMBOLIC_POWER):
         return None
-    product = matrices[0]
-    for matrix in matrices[1:]:
+    product, *others = matrices
+    for matrix in others:
         found = _times(product, matrix)
-        if found is None or (exact_before and not _is_exact(found)):
-            return None  # numbers beyond the limits: unfolded, the next product would grow without bound
+        if found is None or (is_exact and not _is_exact(found)):
+            return None
         product = found
     return product
 
@@ -132,38 +116,34 @@ def _times(first: Matrix, second: Matrix) -> Matrix | None:
     limit = _MAX_SIDE if _is_exact(first) and _is_exact(second) else _MAX_SYMBOLIC_SIDE
     if inner != rows or max(height, inner, width) > limit:
         return None
-    return Matrix(
-        tuple(
-            tuple(
-                _folded(
-                    Op("add", tuple(Op("mul", (first.rows[row][at], second.rows[at][column])) for at in range(inner)))
-                )
-                if inner > 1
-                else _folded(Op("mul", (first.rows[row][0], second.rows[0][column])))
-                for column in range(width)
-            )
-            for row in range(height)
-        )
-    )
+    columns = [*zip(*second.rows)]
+    return Matrix(tuple(tuple(_dot(row, column) for column in columns) for row in first.rows))
+
+
+def _dot(row: Sequence[Expr], column: Sequence[Expr]) -> Expr:
+    terms = tuple(entry * factor for entry, factor in zip(row, column))
+    return _folded(Op("add", terms) if len(terms) > 1 else terms[0])
 
 
 def _power(matrix: Matrix, exponent: Expr) -> Matrix | None:
-    side = len(matrix.rows)
-    if side != len(matrix.rows[0]) or matrix.kind != "matrix" or side > _MAX_SIDE:
+    side, width = _shape(matrix)
+    if side != width or matrix.kind != "matrix" or side > _MAX_SIDE:
         return None
-    zero = num(0)
-    if all(entry == zero for row in range(side) for at, entry in enumerate(matrix.rows[row]) if at != row):
-        diagonal = [Op("pow", (matrix.rows[at][at], exponent)) for at in range(side)]
-        return Matrix(tuple(tuple(diagonal[at] if at == row else zero for at in range(side)) for row in range(side)))
+    if all(entry == num(0) for row in range(side) for at, entry in enumerate(matrix.rows[row]) if at != row):
+        return _diagonal([Op("pow", (matrix.rows[at][at], exponent)) for at in range(side)])
     if not isinstance(exponent, Num) or exponent.value.denominator != 1:
         return None
     power = int(exponent.value)
     if power < 0:
         inverse = _inverse(matrix)
         return _power(inverse, num(-power)) if inverse is not None else None
-    if not 0 < power <= (_MAX_POWER if _is_exact(matrix) else _MAX_SYMBOLIC_POWER):
-        return None
-    return _multiplied([matrix] * power, power)
+    is_small = 0 < power <= (_MAX_POWER if _is_exact(matrix) else _MAX_SYMBOLIC_POWER)
+    return _multiplied([matrix] * power) if is_small else None
+
+
+def _diagonal(entries: Sequence[Expr]) -> Matrix:
+    places = range(len(entries))
+    return Matrix(tuple(tuple(entries[row] if row == column else num(0) for column in places) for row in places))
 
 
 def _is_exact(matrix: Matrix) -> bool:
@@ -175,13 +155,11 @@ def _inverse(matrix: Matrix) -> Matrix | None:
     side = len(matrix.rows)
     if side == 2:
         (a, b), (c, d) = matrix.rows
-        determinant = _folded(Op("add", (Op("mul", (a, d)), Op("neg", (Op("mul", (b, c)),)))))
+        determinant = _folded(a * d - b * c)
         if determinant == num(0):
             return None
-        entries = ((d, Op("neg", (b,))), (Op("neg", (c,)), a))
-        return Matrix(tuple(tuple(_folded(Op("div", (entry, determinant))) for entry in row) for row in entries))
-    values = [[exact_or_none(entry) for entry in row] for row in matrix.rows]
-    rows = [[value for value in row if value is not None] for row in values]
+        return Matrix(tuple(tuple(_folded(entry / determinant) for entry in row) for row in ((d, -b), (-c, a))))
+    rows = [[value for entry in row if (value := exact_or_none(entry)) is not None] for row in matrix.rows]
     if any(len(row) < side for row in rows):
         return None
     identity = [[Fraction(at == index) for at in range(side)] for index in range(side)]
@@ -198,64 +176,54 @@ def _folded(expr: Op) -> Expr:
 
 
 def compare_vector(
-    answer: Expr,
-    reference: Expr,
-    left: Collection | None,
-    right: Collection | None,
-    compare: Compare,
-    settings: Settings,
+    answer: Expr, reference: Expr, left: Collection | None, right: Collection | None, compare: Compare
 ) -> Equivalence | None:
     """A column or row beside a tuple, nested lists beside a matrix, unit vectors beside either; None: none of these."""
     single, items = (labelled(answer).value, right) if left is None else (labelled(reference).value, left)
     if items is None:
         return None
-    values = tuple(entry.value for entry in items.items)
+    values = items.values
     if not isinstance(single, Matrix):
         parts = components(single, len(values)) if items.ordered or items.ranked else None
         if parts is None:
             return None
         pair = (Group("tuple", parts), Group("tuple", values))
-        return compare(*(pair if left is None else pair[::-1]), settings)
-    if all(isinstance(value, Group | Interval) for value in values) and len(values) == len(single.rows):
-        rows = [collection(value) for value in values]
-        other = Matrix(tuple(tuple(cell.value for cell in row.items) if row else () for row in rows))
-    elif len(single.rows) == 1 or len(single.rows[0]) == 1:
-        other = Matrix((values,) if len(single.rows) == 1 else tuple((value,) for value in values))
-        if items.explicit_set or (not items.ordered and not items.ranked and len(values) > 1):
-            return no("a list where a vector is expected")
-    else:
+        return compare(*(pair if left is None else pair[::-1]))
+    height, width = _shape(single)
+    if len(values) == height and all(isinstance(value, Group | Interval) for value in values):
+        other = Matrix(tuple(row.values if (row := collection(value)) else () for value in values))
+    elif 1 not in (height, width):
         return None
-    pair_of = (single, other) if left is None else (other, single)
-    return compare_matrices(*pair_of, compare, settings)
+    elif items.explicit_set or (not items.ordered and not items.ranked and len(values) > 1):
+        return no("a list where a vector is expected")
+    else:
+        other = Matrix((values,) if height == 1 else tuple((value,) for value in values))
+    matrices = (single, other) if left is None else (other, single)
+    return compare_matrices(*matrices, compare)
 
 
-def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
     """A matrix beside multiples of the identity, a row or column beside a sum of unit vectors; None: another pair."""
     matrix, other = (answer, reference) if isinstance(answer, Matrix) else (reference, answer)
     assert isinstance(matrix, Matrix)
-    size = len(matrix.rows)
-    if size == len(matrix.rows[0]) and not free_symbols(other).isdisjoint(names := (f"I_{size}", f"E_{size}")):
-        identity = Matrix(tuple(tuple(num(int(row == column)) for column in range(size)) for row in range(size)))
-        full = worked(substitute(other, dict.fromkeys(names, identity)))  # 2 I_2
-        if full == other:
-            return None
-        return compare(matrix, full, settings) if matrix is answer else compare(full, matrix, settings)
-    if 1 not in (size, len(matrix.rows[0])):
-        return None
-    parts = components(other, len(matrix.children))
-    if parts is None:
-        return None
-    pair = (Group("tuple", matrix.children), Group("tuple", parts))
-    return compare(*(pair if matrix is answer else pair[::-1]), settings)
+    height, width = _shape(matrix)
+    names = (f"I_{height}", f"E_{height}")
+    if height == width and not free_symbols(other).isdisjoint(names):
+        full = worked(substitute(other, dict.fromkeys(names, _diagonal([num(1)] * height))))  # 2 I_2
+        pair: tuple[Expr, Expr] | None = (matrix, full) if full != other else None
+    else:
+        parts = components(other, len(matrix.children)) if 1 in (height, width) else None
+        pair = (Group("tuple", matrix.children), Group("tuple", parts)) if parts is not None else None
+    return None if pair is None else compare(*(pair if matrix is answer else pair[::-1]))
 
 
-def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare, settings: Settings) -> Equivalence:
+def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare) -> Equivalence:
     """Whether two matrices have the same shape and entries."""
-    shapes = [(len(matrix.rows), len(matrix.rows[0])) for matrix in (answer, reference)]
+    shapes = [_shape(matrix) for matrix in (answer, reference)]
     if shapes[0] != shapes[1] or any(len(row) != shapes[0][1] for row in (*answer.rows, *reference.rows)):
         return no(f"shape {shapes[0]}, expected {shapes[1]}")
     for mine, theirs in zip(answer.children, reference.children):
-        judged = compare(mine, theirs, settings)
+        judged = compare(mine, theirs)
         if not judged:
             return no(f"an entry differs: {judged.detail}", judged.reason, judged.method)
     return yes("the same entries", "structure")
@@ -272,15 +240,13 @@ def components(expr: Expr, count: int) -> tuple[Expr, ...] | None:
     names = _UNIT_VECTORS[:count]
     if not free_symbols(plain) & set(_UNIT_VECTORS) <= set(names):
         return None
-    origin = _put(plain, dict.fromkeys(names, 0))
-    parts = [_put(plain, {name: int(name == chosen) for name in names}) for chosen in names]
-    doubled = [_put(plain, {name: 2 * int(name == chosen) for name in names}) for chosen in names]
-    everything = _put(plain, dict.fromkeys(names, 1))
-    settings = Settings()
-    checks = [(origin, num(0)), (everything, Op("add", tuple(parts)))]
-    checks += [(twice, Op("mul", (num(2), part))) for twice, part in zip(doubled, parts)]
-    return tuple(parts) if all(compare_values(one, other, settings) for one, other in checks) else None
 
+    def at(*values: int) -> Expr:
+        """The sum with numbers for its unit vectors."""
+        return substitute(plain, dict(zip(names, map(num, values))))
 
-def _put(expr: Expr, values: dict[str, int]) -> Expr:
-    return substitute(expr, {name: num(value) for name, value in values.items()})
+    units = [tuple(int(index == place) for index in range(count)) for place in range(count)]
+    parts = tuple(at(*unit) for unit in units)
+    checks = [(at(*[0] * count), num(0)), (at(*[1] * count), Op("add", parts))]
+    checks += [(at(*(2 * value for value in unit)), num(2) * part) for unit, part in zip(units, parts)]
+    return parts if all(compare_values(one, other, Settings()) for one, other in checks) else None

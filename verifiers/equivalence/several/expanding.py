@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import permutations, product
 
+from verifiers.parse import Expr, marks, walk
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Expr, Group, Op, marks, num, walk
+from verifiers.parse.tree import Group, is_group, is_op, num
 
 _MAX_SIGNS = 4  # independent plus-minus signs that are expanded
 _MAX_PERMUTED = 5  # coordinates
@@ -18,13 +20,12 @@ _PERMUTED = re.compile(
 
 def has_signs(expr: Expr) -> bool:
     """Whether a plus-minus sign stands in the expression."""
-    found = marks(expr)
-    return "Op:pm" in found or "Op:mp" in found
+    return not marks(expr).isdisjoint(("Op:pm", "Op:mp"))
 
 
 def expand_signs(expr: Expr, *, independent: bool) -> tuple[Expr, ...]:
     """Every reading of the ± and ∓ signs: all together (upper or lower), or each on its own."""
-    count = sum(1 for node in walk(expr) if isinstance(node, Op) and node.op in ("pm", "mp"))
+    count = sum(is_op(node, "pm", "mp") for node in walk(expr))
     if independent and count > _MAX_SIGNS:
         return ()
     choices = product((1, -1), repeat=count) if independent else ((1,) * count, (-1,) * count)
@@ -34,29 +35,27 @@ def expand_signs(expr: Expr, *, independent: bool) -> tuple[Expr, ...]:
 def _with_signs(expr: Expr, signs: list[int]) -> Expr:
     def change(node: Expr) -> Expr | None:
         """A ± b as a sum or a difference, by the next sign; None leaves the node as it is."""
-        if not (isinstance(node, Op) and node.op in ("pm", "mp")):
+        if not is_op(node, "pm", "mp"):
             return None
-        sign = signs.pop() * (1 if node.op == "pm" else -1)
+        is_plus = signs.pop() == (1 if node.op == "pm" else -1)
         left, right = (transform(arg, change) for arg in node.args)
-        if left == num(0) and isinstance(right, Group) and right.kind == "tuple":  # \pm (3, 1)
-            return right if sign > 0 else Group("tuple", tuple(Op("neg", (item,)) for item in right.items))
-        return Op("add", (left, right if sign > 0 else Op("neg", (right,))))
+        if left == num(0) and is_group(right, "tuple"):  # \pm (3, 1)
+            return right if is_plus else Group("tuple", tuple(-item for item in right.items))
+        return left + right if is_plus else left - right
 
     return transform(expr, change)
 
 
-def all_orders(words: str, points: list[Expr]) -> list[Expr]:
+def all_orders(words: str, points: Sequence[Expr]) -> list[Expr]:
     """The points with all orders of their coordinates where the words behind them say so; [] where they do not."""
     said = _PERMUTED.fullmatch(words)
-    if said is None or not all(
-        isinstance(point, Group) and point.kind == "tuple" and len(point.items) <= _MAX_PERMUTED for point in points
-    ):
+    if said is None:
         return []
     found: dict[Expr, None] = {}
     for point in points:
-        assert isinstance(point, Group)
-        coordinates = point.items
-        turned = (coordinates[start:] + coordinates[:start] for start in range(len(coordinates)))
-        for order in turned if said[1] else permutations(coordinates):
+        if not is_group(point, "tuple") or len(point.items) > _MAX_PERMUTED:
+            return []
+        turned = (point.items[start:] + point.items[:start] for start in range(len(point.items)))
+        for order in turned if said[1] else permutations(point.items):
             found[Group("tuple", tuple(order))] = None
     return list(found)

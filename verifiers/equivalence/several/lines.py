@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
 
 from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.conventions import COORDINATES, LINE_NAMES, LINE_PARAMETERS
 from verifiers.equivalence.several.arrays import worked
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
-from verifiers.parse.tree import Apply, Expr, Family, Group, Matrix, Op, Rel, Sym, free_symbols
+from verifiers.parse import Expr, free_symbols
+from verifiers.parse.tree import Family, Group, Matrix, Op, Rel, Sym, is_equation, is_group, is_op
 
 Vector = list[Fraction]
 _ONLY_OF_LINES = frozenset(("s", "lambda", "mu"))  # parameters that are no time and no given constant
@@ -23,23 +25,21 @@ _ONLY_OF_LINES = frozenset(("s", "lambda", "mu"))  # parameters that are no time
 def compare_lines(answer: Expr, reference: Expr) -> Equivalence | None:
     """Whether two sets of points with one parameter are equal; None if they are none."""
     mine, theirs = _line(answer), _line(reference)
-    mine, theirs = (
-        mine or _symmetric(answer, in_plane=theirs is not None),
-        theirs or _symmetric(reference, in_plane=mine is not None),
-    )
+    in_plane = mine is not None or theirs is not None
+    mine, theirs = mine or _symmetric(answer, in_plane=in_plane), theirs or _symmetric(reference, in_plane=in_plane)
     if mine is None or theirs is None or len(mine[0]) != len(theirs[0]):
         return None
-    over_integers = "Z" in (_domain(answer), _domain(reference))
+    over_integers = _over_integers(answer) or _over_integers(reference)
     if not over_integers and not (_is_line(reference) or _is_line(answer)):
         return None
     (start, direction), (origin, along) = mine, theirs
     gap = [a - b for a, b in zip(start, origin)]
-    if not _parallel(direction, along) or not _parallel(gap, along):
+    is_same = _parallel(direction, along) and _parallel(gap, along)
+    if is_same and over_integers:
+        ratio, steps = (next(a / b for a, b in zip(vector, along) if b) for vector in (direction, gap))
+        is_same = abs(ratio) == 1 and steps.denominator == 1
+    if not is_same:
         return no("another set of points", method="exact")
-    if over_integers:
-        ratio, steps = _multiple(direction, along), _multiple(gap, along)
-        if abs(ratio) != 1 or steps.denominator != 1:
-            return no("another set of points", method="exact")
     return yes("the same points, from another start or along another direction", "exact")
 
 
@@ -48,38 +48,33 @@ def named_line(expr: Expr) -> Expr:
 
     Anything else as it is, and p + t d too, which may be where something is at time t.
     """
-    if not isinstance(expr, Op) or expr.op != "add" or len(expr.args) != 2 or len(free_symbols(expr)) != 1:
+    if not is_op(expr, "add") or len(expr.args) != 2 or len(free_symbols(expr)) != 1:
         return expr
-    moving = [part for part in expr.args if free_symbols(part)]
-    scaled = moving[0].args[0] if len(moving) == 1 and isinstance(moving[0], Op) and moving[0].op == "mul" else None
-    is_line = isinstance(scaled, Sym) and scaled.name in _ONLY_OF_LINES
-    return Rel(("=",), (Sym("r"), expr)) if is_line and _coordinates(worked(expr)) is not None else expr
+    match [part for part in expr.args if free_symbols(part)]:
+        case [Op("mul", (Sym(name), *_))] if name in _ONLY_OF_LINES and _coordinates(worked(expr)) is not None:
+            return Rel(("=",), (Sym("r"), expr))
+    return expr
 
 
 def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     """The point at parameter 0 and the step to parameter 1, if the coordinates are linear in one parameter."""
-    body = expr.body if isinstance(expr, Family) else expr
-    coordinates = _coordinates(body)
-    if coordinates is None:
+    coordinates = _coordinates(expr.body if isinstance(expr, Family) else expr)
+    names = frozenset().union(*map(free_symbols, coordinates or ()))
+    if coordinates is None or len(names) != 1 or not names <= LINE_PARAMETERS:
         return None
-    names = {name for entry in coordinates for name in free_symbols(entry)}
-    if len(names) != 1 or not names <= LINE_PARAMETERS:
-        return None
-    (name,) = names
-    found = [_linear(entry, name) for entry in coordinates]
-    start, direction = [row[0] for row in found if row], [row[1] for row in found if row]
-    return (start, direction) if all(found) and any(direction) else None
+    found = [row for entry in coordinates if (row := _linear(entry, *names)) is not None]
+    start, direction = [low for low, _ in found], [slope for _, slope in found]
+    return (start, direction) if len(found) == len(coordinates) and any(direction) else None
 
 
 def _linear(expr: Expr, name: str) -> tuple[Fraction, Fraction] | None:
     """The value at 0 and the slope of an expression that is linear in one symbol."""
-    at = [exact_or_none(expr, {name: Fraction(value)}) for value in (0, 1, 2, 7)]
-    values = [value for value in at if value is not None]
-    if len(values) < len(at):
+    values = [exact_or_none(expr, {name: Fraction(value)}) for value in (0, 1, 2, 7)]
+    low, high = values[:2]
+    if low is None or high is None:
         return None
-    low, high, *further = values
     slope = high - low
-    return (low, slope) if further == [low + 2 * slope, low + 7 * slope] else None
+    return (low, slope) if values[2:] == [low + 2 * slope, low + 7 * slope] else None
 
 
 def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
@@ -88,9 +83,7 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
         return None
     start, direction = [], []
     for name, side in zip(COORDINATES, expr.sides):
-        if free_symbols(side) != {name}:
-            return None
-        low, slope = _linear(side, name) or (Fraction(0), Fraction(0))
+        low, slope = (free_symbols(side) == {name} and _linear(side, name)) or (Fraction(0), Fraction(0))
         if not slope:
             return None
         start.append(-low / slope)
@@ -100,29 +93,20 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
 
 def _coordinates(expr: Expr) -> Sequence[Expr] | None:
     """The coordinates of a point: a tuple, a column, or x = ..., y = ..., z = ... in any order."""
-    if isinstance(expr, Group) and expr.kind in ("list", "and"):
-        named = {
-            item.sides[0].name: item.sides[1]
-            for item in expr.items
-            if isinstance(item, Rel) and item.ops == ("=",) and isinstance(item.sides[0], Sym)
-        }
-        if len(named) != len(expr.items) or tuple(sorted(named)) not in (COORDINATES[:2], COORDINATES):
-            return None
-        return [named[name] for name in sorted(named)]
-    value = labelled(expr).value if isinstance(expr, Rel) else expr
-    if isinstance(value, Group) and value.kind == "tuple" and 2 <= len(value.items) <= 4:
+    if is_group(expr, "list", "and"):
+        pairs = [item.sides for item in expr.items if is_equation(item)]
+        named = {name.name: value for name, value in pairs if isinstance(name, Sym)}
+        is_point = len(named) == len(expr.items) and tuple(sorted(named)) in (COORDINATES[:2], COORDINATES)
+        return [named[name] for name in sorted(named)] if is_point else None
+    value = labelled(expr).value
+    if is_group(value, "tuple") and 2 <= len(value.items) <= 4:
         return value.items
-    if isinstance(value, Matrix) and 1 in (len(value.rows), len(value.rows[0])):
-        return value.children
-    return None
+    return value.children if isinstance(value, Matrix) and 1 in (len(value.rows), len(value.rows[0])) else None
 
 
-def _domain(expr: Expr) -> str:
-    if not isinstance(expr, Family):
-        return ""
-    if expr.condition == "Z" or ("integer" in expr.condition and not any(sign.isdigit() for sign in expr.condition)):
-        return "Z"
-    return expr.condition
+def _over_integers(expr: Expr) -> bool:
+    condition = expr.condition if isinstance(expr, Family) else ""
+    return condition == "Z" or ("integer" in condition and not any(sign.isdigit() for sign in condition))
 
 
 def _is_line(reference: Expr) -> bool:
@@ -132,18 +116,9 @@ def _is_line(reference: Expr) -> bool:
         return body.kind in ("list", "and")
     if isinstance(body, Rel) and len(body.sides) == 3:
         return True
-    label = labelled(body).label if isinstance(body, Rel) else None
-    if isinstance(label, Group):
-        return True
-    return isinstance(label, Sym) and not isinstance(label, Apply) and label.name.split("_")[0] in LINE_NAMES
+    label = labelled(body).label
+    return isinstance(label, Group) or (isinstance(label, Sym) and label.name.split("_")[0] in LINE_NAMES)
 
 
 def _parallel(first: Vector, second: Vector) -> bool:
-    return all(
-        first[i] * second[j] == first[j] * second[i] for i in range(len(first)) for j in range(i + 1, len(first))
-    )
-
-
-def _multiple(first: Vector, second: Vector) -> Fraction:
-    """first / second for parallel vectors."""
-    return next(a / b for a, b in zip(first, second) if b)
+    return all(a * d == b * c for (a, c), (b, d) in combinations(zip(first, second), 2))

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from verifiers.equivalence.types import Compare, Equivalence, Settings
+from verifiers.equivalence.types import Compare, Equivalence
 from verifiers.equivalence.values.scalars import compare_values
+from verifiers.parse import Expr, free_symbols
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Expr, Group, Num, Rel, Sym, free_symbols
+from verifiers.parse.tree import Num, Sym, is_equation, is_group
 
 _MAX_STEPS = 12
 
 
-def compare_last(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence | None:
+def compare_last(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
     """The judgement on the value in which equations for one unknown end, each true of it; None for a system."""
-    if not isinstance(answer, Group) or answer.kind != "list" or not 1 < len(answer.items) <= _MAX_STEPS:
+    if (
+        not is_group(answer, "list")
+        or not 1 < len(answer.items) <= _MAX_STEPS
+        or not all(map(is_equation, answer.items))
+    ):
         return None
-    steps = [item for item in answer.items if isinstance(item, Rel) and item.ops == ("=",)]
-    name, value = steps[-1].sides if len(steps) == len(answer.items) else (None, None)
-    if not isinstance(name, Sym) or value is None or free_symbols(value):
+    *steps, (name, value) = (item.children for item in answer.items)
+    if not isinstance(name, Sym) or free_symbols(value):
         return None
-    for step in steps[:-1]:
-        if free_symbols(step) != {name.name}:
+    for left, right in steps:
+        if free_symbols(left) | free_symbols(right) != {name.name}:
             return None
-        left, right = (substitute(side, {name.name: value}) for side in step.sides)
+        left, right = (substitute(side, {name.name: value}) for side in (left, right))
         is_last_again = left == right and isinstance(left, Num)
-        if not is_last_again and not compare_values(left, right, settings):
+        if not is_last_again and not compare_values(left, right, compare.settings):
             return None
-    return compare(value, reference, settings)
+    return compare(value, reference)

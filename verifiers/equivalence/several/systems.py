@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import NO_VALUE, exact
 from verifiers.equivalence.types import Equivalence, no, yes
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import Cases, Expr, Group, Op, Rel, Sym, free_symbols
+from verifiers.parse import Expr, free_symbols
+from verifiers.parse.tree import Cases, Group, Rel, Sym, is_group
 
 _MAX_UNKNOWNS = 8
 Row = tuple[Fraction, ...]
@@ -25,13 +26,11 @@ def compare_systems(answer: Expr, reference: Expr) -> Equivalence | None:
     mine, theirs = _equations(answer), _equations(reference)
     if mine is None or theirs is None or len(mine) + len(theirs) < 3:
         return None
-    if not (_is_system(answer) or _is_system(reference)):
-        return None
-    names = sorted({name for equation in (*mine, *theirs) for name in free_symbols(equation)})
-    if not 2 <= len(names) <= _MAX_UNKNOWNS:
+    names = sorted(frozenset().union(*map(free_symbols, (*mine, *theirs))))
+    if not (_is_system(answer) or _is_system(reference)) or not 2 <= len(names) <= _MAX_UNKNOWNS:
         return None
     first, second = _reduced(mine, names), _reduced(theirs, names)
-    if first is None or second is None or _contradicts(first) or _contradicts(second):
+    if first is None or second is None:
         return None
     if first == second:
         return yes("linear systems with the same solutions", "exact")
@@ -40,51 +39,39 @@ def compare_systems(answer: Expr, reference: Expr) -> Equivalence | None:
 
 def _equations(expr: Expr) -> list[Expr] | None:
     """left - right of every equation; None if the expression is not only equations."""
-    if isinstance(expr, Rel):
-        if set(expr.ops) != {"="}:
-            return None
-        return [Op("add", (left, Op("neg", (right,)))) for left, right in zip(expr.sides, expr.sides[1:])]
-    items: Sequence[Expr]
-    if isinstance(expr, Cases):
-        if any(condition is not None for _, condition in expr.branches):
-            return None
-        items = [equation for equation, _ in expr.branches]
-    elif isinstance(expr, Group) and expr.kind in ("list", "and"):
+    if isinstance(expr, Rel) and set(expr.ops) == {"="}:
+        return [left - right for left, right in pairwise(expr.sides)]
+    if isinstance(expr, Cases) and all(condition is None for _, condition in expr.branches):
+        items = expr.children
+    elif is_group(expr, "list", "and"):
         items = expr.items
         labels = [item.sides[0] for item in items if isinstance(item, Rel) and isinstance(item.sides[0], Sym)]
         if len(set(labels)) != len(labels):
             return None  # alternatives, or several values of one unknown
     else:
         return None
-    found: list[Expr] = []
-    for item in items:
-        inner = _equations(item) if isinstance(item, Rel) else None
-        if inner is None:
-            return None
-        found.extend(inner)
-    return found
+    found = [equations for item in items if isinstance(item, Rel) and (equations := _equations(item))]
+    return [equation for equations in found for equation in equations] if len(found) == len(items) else None
 
 
 def _is_system(expr: Expr) -> bool:
     """Whether the equations can only be meant together."""
     if isinstance(expr, Rel):
         return len(expr.ops) > 1
-    if isinstance(expr, Group) and expr.kind == "list":
-        return len(expr.items) > 1 and all(
+    if is_group(expr, "list"):
+        named = (
             isinstance(item, Rel) and isinstance(item.sides[0], Sym) and len(item.sides) == 2 for item in expr.items
         )
+        return len(expr.items) > 1 and all(named)
     return isinstance(expr, Cases | Group)
 
 
 def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...] | None:
-    """The reduced row echelon form, constants last; None if an equation is not linear with rational coefficients."""
-    rows: list[list[Fraction]] = []
-    for equation in equations:
-        row = _coefficients(equation, names)
-        if row is None:
-            return None
-        rows.append(row)
-    return echelon(rows)
+    """The reduced row echelon form, constants last; None of what is not linear with rational coefficients, or false."""
+    rows = [row for equation in equations if (row := _coefficients(equation, names)) is not None]
+    reduced = echelon(rows) if len(rows) == len(equations) else None
+    is_false = reduced is not None and any(constant and not any(row) for *row, constant in reduced)
+    return None if is_false else reduced
 
 
 def echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
@@ -106,17 +93,14 @@ def echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
 def _coefficients(equation: Expr, names: Sequence[str]) -> list[Fraction] | None:
     """The coefficients of a linear form, its constant last, found by evaluating it and checked at a random point."""
     rng = random.Random(5_003)
+    origin = dict.fromkeys(names, Fraction(0))
     try:
-        constant = exact(equation, dict.fromkeys(names, Fraction(0)))
-        row = [exact(equation, {**dict.fromkeys(names, Fraction(0)), name: Fraction(1)}) - constant for name in names]
+        constant = exact(equation, origin)
+        row = [exact(equation, {**origin, name: Fraction(1)}) - constant for name in names]
         for _ in range(3):
             point = {name: Fraction(rng.randrange(-(10**6), 10**6), rng.randrange(1, 1000)) for name in names}
             if exact(equation, point) != constant + sum(c * point[name] for c, name in zip(row, names)):
                 return None
-    except (InexactError, UndefinedError, OverBudgetError):
+    except NO_VALUE:
         return None
     return [*row, constant]
-
-
-def _contradicts(rows: Sequence[Row]) -> bool:
-    return any(row[-1] and not any(row[:-1]) for row in rows)

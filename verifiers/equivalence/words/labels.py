@@ -52,6 +52,11 @@ class Labelled:
     value: Expr
     alternatives: tuple[Expr, ...] = ()
 
+    @property
+    def restored(self) -> Expr:
+        """The equation that the label and the value were; a bare value as it is."""
+        return self.value if self.label is None else Rel(("=",), (self.label, self.value))
+
 
 def is_label(expr: Expr) -> bool:
     """Whether an expression can name a quantity: x, a_n, f(x), |AB|, angle ABC, A:B, AB, sin A."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
+from verifiers.equivalence.types import Compare, Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse.tree import Const, Expr, Group, Op, Rel, Sym, Text
 
@@ -85,7 +85,7 @@ _EVERY = re.compile(
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
-def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Settings) -> Equivalence:
+def compare_words(answer: Expr, reference: Expr, compare: Compare) -> Equivalence:
     """Words against words, or against what they name."""
     mine, theirs = _polarity(answer), _polarity(reference)
     answer, reference = _joined(answer), _joined(reference)
@@ -98,9 +98,7 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare, settings: Set
             same = same_phrase(said[1], reference.words)  # the triangle is scalene
         return yes("the same words", "text") if same else no("different words", method="text")
     named, meant = (_meaning(side) for side in (answer, reference))
-    if named == meant or (
-        not isinstance(named, Text) and not isinstance(meant, Text) and compare(named, meant, settings)
-    ):
+    if named == meant or (not isinstance(named, Text) and not isinstance(meant, Text) and compare(named, meant)):
         return yes("words for the same thing", "text")
     words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
     assert isinstance(words, Text)
