@@ -10,9 +10,9 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from verifiers.parse.limits import OverBudgetError
+from verifiers.parse import Expr, walk
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Bound, Call, Const, Expr, Num, Op, Sym, num, walk
+from verifiers.parse.tree import Bound, Call, Const, Num, Op, Sym
 from verifiers.pool.budget import BudgetSpentError, budget
 
 PROOF_SECONDS = 1.0  # of CPU time
@@ -55,88 +55,84 @@ def _evaluate(node: Bound) -> Expr:
     operand = to_sympy(body)
     ends = [to_sympy(end) if end is not None else None for end in (node.low, node.high)]
     try:
-        if node.kind == "diff":
-            result = sympy.diff(operand, variable, node.order)
-        elif node.kind == "int":
-            result = sympy.integrate(operand, (variable, *ends) if ends[0] is not None else variable)
-        elif node.kind == "lim":
-            result = sympy.limit(operand, variable, ends[0], node.side or "+-")
-        elif node.kind == "sum":
-            result = sympy.summation(operand, (variable, *ends))
-        else:
-            result = sympy.product(operand, (variable, *ends))
+        match node.kind:
+            case "diff":
+                result = sympy.diff(operand, variable, node.order)
+            case "int":
+                result = sympy.integrate(operand, (variable, *ends) if ends[0] is not None else variable)
+            case "lim":
+                result = sympy.limit(operand, variable, ends[0], node.side or "+-")
+            case "sum":
+                result = sympy.summation(operand, (variable, *ends))
+            case _:
+                result = sympy.product(operand, (variable, *ends))
     except (ValueError, TypeError, NotImplementedError, ArithmeticError, AttributeError, RecursionError) as error:
         # sympy raises any of these where its algorithms do not apply
         raise _ResistsError(str(error)) from error
     return from_sympy(result)
 
 
-_TO_SYMPY = {
+_FUNCTIONS = {  # a Call of ours -> the name of the same function in sympy
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "sinh": "sinh", "cosh": "cosh",
     "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "ln": "log", "abs": "Abs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceiling",
     "gamma": "gamma",
 }  # fmt: skip
-_FROM_SYMPY = {name: ours for ours, name in _TO_SYMPY.items()}
+_OURS = {name: ours for ours, name in _FUNCTIONS.items()}
+_TO_SYMPY = _FUNCTIONS | {"log": "log", "root": "root", "binomial": "binomial"}
+_CONSTANTS = {"pi": "pi", "e": "E", "i": "I", "inf": "oo"}
+_MAX_BITS = 256  # of a number
+_MAX_INTEGER = 200  # of an exponent, and under a factorial
 
 
 def to_sympy(expr: Expr) -> Any:
     """The sympy object of a tree, by constructors.
 
     Raises:
-        OverBudgetError, _ResistsError: too large, or a node that has no counterpart.
+        _ResistsError: too large, or a node that has no counterpart.
     """
     sympy = _load_sympy()
-    if isinstance(expr, Num):
-        if max(expr.value.numerator.bit_length(), expr.value.denominator.bit_length()) > 256:
-            raise _ResistsError("number too large")
-        return sympy.Rational(expr.value.numerator, expr.value.denominator)
-    if isinstance(expr, Sym):
-        return sympy.Symbol(expr.name)
-    if isinstance(expr, Const):
-        found = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "inf": sympy.oo}.get(expr.name)
-        if found is None:
-            raise _ResistsError(expr.name)
-        return found
-    if isinstance(expr, Op):
-        return _operator(expr)
-    if isinstance(expr, Call):
-        args = [to_sympy(arg) for arg in expr.args]
-        if expr.name == "log":
-            return sympy.log(*args)
-        if expr.name == "root":
-            return sympy.root(args[0], args[1])
-        if expr.name == "binomial":
-            return sympy.binomial(*args)
-        if expr.name in _TO_SYMPY:
-            return getattr(sympy, _TO_SYMPY[expr.name])(*args)
+    match expr:
+        case Num(value):
+            if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
+                raise _ResistsError("number too large")
+            return sympy.Rational(value.numerator, value.denominator)
+        case Sym(name):
+            return sympy.Symbol(name)
+        case Const(name) if name in _CONSTANTS:
+            return getattr(sympy, _CONSTANTS[name])
+        case Call(name, args) if name in _TO_SYMPY:
+            return getattr(sympy, _TO_SYMPY[name])(*map(to_sympy, args))
+        case Op(op, args):
+            return _operator(op, args)
     raise _ResistsError(type(expr).__name__)
 
 
-def _operator(expr: Op) -> Any:
+def _operator(op: str, args: tuple[Expr, ...]) -> Any:
     sympy = _load_sympy()
-    if expr.op == "pow" and isinstance(expr.args[1], Num) and abs(expr.args[1].value) > 200:
+    if op == "pow" and isinstance(args[1], Num) and abs(args[1].value) > _MAX_INTEGER:
         raise _ResistsError("power too large")
-    args = [to_sympy(arg) for arg in expr.args]
-    if expr.op == "add":
-        return sympy.Add(*args)
-    if expr.op == "mul":
-        return sympy.Mul(*args)
-    if expr.op == "neg":
-        return -args[0]
-    if expr.op == "div":
-        return args[0] / args[1]
-    if expr.op == "pow":
-        if args[0].is_number and args[1].is_number and args[1].has(sympy.Pow):
-            raise _ResistsError("tower of powers")
-        return sympy.Pow(args[0], args[1])
-    if expr.op == "fact":
-        if args[0].is_Integer and args[0] > 200:
-            raise _ResistsError("factorial too large")
-        return sympy.factorial(args[0])
-    if expr.op == "percent":
-        return args[0] / 100
-    raise _ResistsError(expr.op)
+    first, *others = operands = [to_sympy(arg) for arg in args]
+    match op:
+        case "add":
+            return sympy.Add(*operands)
+        case "mul":
+            return sympy.Mul(*operands)
+        case "neg":
+            return -first
+        case "div":
+            return first / others[0]
+        case "percent":
+            return first / 100
+        case "pow":
+            if first.is_number and others[0].is_number and others[0].has(sympy.Pow):
+                raise _ResistsError("tower of powers")
+            return sympy.Pow(first, others[0])
+        case "fact":
+            if first.is_Integer and first > _MAX_INTEGER:
+                raise _ResistsError("factorial too large")
+            return sympy.factorial(first)
+    raise _ResistsError(op)
 
 
 def from_sympy(value: Any) -> Expr:
@@ -150,23 +146,20 @@ def from_sympy(value: Any) -> Expr:
         return Num(Fraction(int(value.p), int(value.q)))
     if value.is_Symbol:
         return Sym(str(value))
-    for constant, name in ((sympy.pi, "pi"), (sympy.E, "e"), (sympy.I, "i"), (sympy.oo, "inf")):
-        if value == constant:
-            return Const(name)
+    for ours, name in _CONSTANTS.items():
+        if value == getattr(sympy, name):
+            return Const(ours)
     if value == -sympy.oo:
-        return Op("neg", (Const("inf"),))
-    if value.is_Add or value.is_Mul:
-        return Op("add" if value.is_Add else "mul", tuple(from_sympy(arg) for arg in value.args))
-    if value.is_Pow:
-        return Op("pow", (from_sympy(value.base), from_sympy(value.exp)))
-    if isinstance(value, sympy.exp):
-        return Op("pow", (Const("e"), from_sympy(value.args[0])))
-    name = type(value).__name__
-    if name == "factorial":
-        return Op("fact", (from_sympy(value.args[0]),))
-    if name in _FROM_SYMPY and len(value.args) == 1:
-        return Call(_FROM_SYMPY[name], (from_sympy(value.args[0]),))
-    raise _ResistsError(name)
-
-
-__all__ = ["OverBudgetError", "from_sympy", "num", "to_sympy", "worked_out"]
+        return -Const("inf")
+    args = tuple(map(from_sympy, value.args))
+    match type(value).__name__:
+        case "Add" | "Mul" | "Pow" as name:
+            return Op(name.lower(), args)
+        case "exp":
+            return Op("pow", (Const("e"), *args))
+        case "factorial":
+            return Op("fact", args)
+        case name if name in _OURS and len(args) == 1:
+            return Call(_OURS[name], args)
+        case name:
+            raise _ResistsError(name)
