@@ -6,19 +6,19 @@ their ends, first terms for power series, then the operators worked out symbolic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import replace
 
 from verifiers.algebra.contexts import DIGITS
-from verifiers.algebra.exact import InexactError, UndefinedError, exact, exact_or_none
+from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact, exact_or_none
 from verifiers.algebra.high_precision import numeric
-from verifiers.algebra.sampling import POINTS, SPARE_DIGITS, close, integer_points, seeded
+from verifiers.algebra.sampling import POINTS, SPARE_DIGITS, Point, close, integer_points, seeded
 from verifiers.equivalence.conventions import INTEGERS
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.proof import worked_out
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Bound, Const, Expr, Op, Sym, free_symbols, marks, num, walk
+from verifiers.parse import Expr, OverBudgetError, free_symbols, marks, walk
+from verifiers.parse.rewrite import substitute, transform
+from verifiers.parse.tree import Bound, Const, Sym, num
 from verifiers.types import Reason
 
 _ON_INTEGERS = frozenset(("Call:floor", "Call:ceil", "Op:dfact", "Op:fact", "Call:binomial"))
@@ -38,9 +38,8 @@ def has_calculus(expr: Expr) -> bool:
 
 
 def _finite(node: Bound) -> bool:
-    if node.kind not in ("sum", "prod") or node.low is None or node.high is None:
-        return False
-    return exact_or_none(node.low) is not None and exact_or_none(node.high) is not None
+    ends = [exact_or_none(end) for end in (node.low, node.high) if end is not None]
+    return node.kind in ("sum", "prod") and len(ends) == 2 and None not in ends
 
 
 def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | tuple[Expr, Expr]:
@@ -52,12 +51,10 @@ def worked_operators(answer: Expr, reference: Expr, settings: Settings) -> Equiv
         return yes("the same expression up to the name of the bound variable", "structure")
     if not settings.allow_unevaluated and has_calculus(answer) and not has_calculus(reference):
         return no("an operator is left to work out", Reason.UNEVALUATED)
-    at_integers = agree_at_integers(answer, reference)
-    if at_integers is not None:
-        return at_integers
-    as_series = _agree_as_power_series(answer, reference)
-    if as_series is not None:
-        return as_series
+    for agree in (agree_at_integers, _agree_as_power_series):
+        judged = agree(answer, reference)
+        if judged is not None:
+            return judged
     left, right = worked_out(answer), worked_out(reference)
     if left is None or right is None:
         return no("an operator could not be worked out within the budget", Reason.OVER_BUDGET)
@@ -68,9 +65,8 @@ def agree_at_integers(answer: Expr, reference: Expr) -> Equivalence | None:
     """Finite sums and products with symbolic ends, compared at integer values of the symbols. None: does not apply."""
     names = sorted(free_symbols(answer) | free_symbols(reference))
     bounds = [node for node in (*walk(answer), *walk(reference)) if isinstance(node, Bound)]
-    if not names or any(node.kind not in ("sum", "prod") or "Const:inf" in marks(node) for node in bounds):
-        return None
-    if any("Op:mod" in marks(side) for side in (answer, reference)):
+    is_finite = all(node.kind in ("sum", "prod") and "Const:inf" not in marks(node) for node in bounds)
+    if not names or not is_finite or "Op:mod" in marks(answer) | marks(reference):
         return None
     largest = _LARGEST if bounds else _LARGEST_CLOSED
     agreed = 0
@@ -91,7 +87,7 @@ def agree_at_integers(answer: Expr, reference: Expr) -> Equivalence | None:
     return yes(f"equal at {agreed} integer points", "numeric") if agreed >= _INTEGER_POINTS // 2 else None
 
 
-def _same_at(answer: Expr, reference: Expr, values: Mapping[str, Fraction]) -> bool:
+def _same_at(answer: Expr, reference: Expr, values: Point) -> bool:
     try:
         return exact(answer, values) == exact(reference, values)
     except InexactError:
@@ -106,26 +102,23 @@ def _agree_as_power_series(answer: Expr, reference: Expr) -> Equivalence | None:
     names = sorted(free_symbols(answer) | free_symbols(reference))
     if not names or not (_is_series(answer) and _is_series(reference)):
         return None
-    for terms in _SERIES_TERMS:
-        judged = _agree_to_terms(answer, reference, names, terms)
-        if judged is not None:
-            return judged
-    return None
+    judgements = (_agree_to_terms(answer, reference, names, terms) for terms in _SERIES_TERMS)
+    return next((judged for judged in judgements if judged is not None), None)
 
 
 def _agree_to_terms(answer: Expr, reference: Expr, names: Sequence[str], terms: int) -> Equivalence | None:
     """The same with so many terms. None: twice as many terms add something."""
-    short, long = ([_cut_off(side, count) for side in (answer, reference)] for count in (terms, 2 * terms))
+    cut_off = [_cut_off(side, count) for count in (terms, 2 * terms) for side in (answer, reference)]
     rng = seeded(answer, reference)
     for _ in range(POINTS):
         values = {name: rng.randrange(10**8, 3 * 10**8) / 10**10 for name in names}  # 0.01 to 0.03
         try:
-            sums = [numeric(part, values) for part in long]
-            if not all(close(numeric(part, values), whole) for part, whole in zip(short, sums)):
-                return None
-        except (InexactError, UndefinedError, OverBudgetError):
+            short, short_other, long, other = (numeric(part, values) for part in cut_off)
+        except NO_VALUE:
             return None
-        if not close(sums[0], sums[1]):
+        if not (close(short, long) and close(short_other, other)):
+            return None
+        if not close(long, other):
             return no("different power series", method="numeric")
     return yes(f"the same power series (to {DIGITS - SPARE_DIGITS} digits near zero)", "numeric")
 
@@ -144,8 +137,9 @@ def _cut_off(expr: Expr, terms: int) -> Expr:
 
     def change(node: Expr) -> Expr | None:
         """A sum with a lower end as its first terms; None leaves the node as it is."""
-        if isinstance(node, Bound) and node.low is not None:
-            return Bound("sum", node.body, node.variable, node.low, Op("add", (node.low, num(terms))))
+        match node:
+            case Bound(low=Expr() as low):
+                return replace(node, high=low + num(terms))
         return None
 
     return transform(expr, change)
@@ -156,8 +150,6 @@ def _renamed_bound(expr: Expr) -> Expr:
         """An operator that binds a variable, with the common name for it; None leaves the node as it is."""
         if not isinstance(node, Bound) or node.kind == "diff" or (node.kind == "int" and node.low is None):
             return None
-        old, new = node.variable, Sym("#bound")
-        body = transform(node.body, lambda inner: new if inner == Sym(old) else None)
-        return Bound(node.kind, body, new.name, node.low, node.high, node.side, node.order)
+        return replace(node, body=substitute(node.body, {node.variable: Sym("#bound")}), variable="#bound")
 
     return transform(expr, rename)
