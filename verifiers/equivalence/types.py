@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from verifiers.parse.tree import Expr
-from verifiers.types import Reason
+from verifiers.types import Outcome, Reason
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Equivalence:
     detail: str = ""
     reason: Reason | None = None
     method: str = "structure"
+    is_read: bool = True  # False: the answer is nothing that could be compared
+
+    @property
+    def outcome(self) -> Outcome:
+        """How a verification ends that judges so."""
+        return Outcome.CORRECT if self.equal else Outcome.WRONG if self.is_read else Outcome.UNPARSEABLE
 
     def __bool__(self) -> bool:
         return self.equal
@@ -71,3 +77,8 @@ def yes(detail: str, method: str) -> Equivalence:
 def no(detail: str, reason: Reason | None = None, method: str = "structure") -> Equivalence:
     """A judgement of difference."""
     return Equivalence(False, detail, reason, method)
+
+
+def unread(detail: str, reason: Reason | None = None) -> Equivalence:
+    """A judgement on what cannot be read."""
+    return Equivalence(False, detail, reason, is_read=False)

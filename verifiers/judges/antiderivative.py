@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from verifiers.algebra.derivative import NotDifferentiableError, derivative
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import ExpressionVerifier
-from verifiers.parse import ParseError, free_symbols, parse
-from verifiers.parse.tree import Bound, Expr, Rel, Sym, walk
+from verifiers.parse import Expr, ParseError, free_symbols, marks, parse
+from verifiers.parse.tree import Bound, Sym, is_equation
 from verifiers.types import Reason
 
 
+@dataclass(kw_only=True, eq=False)
 class AntiderivativeVerifier(ExpressionVerifier):
     """CORRECT when d/dx of the answer is the reference (the integrand) wherever both are real.
 
     The reference may be written as the integrand or as `\\int ... dx`. The answer may carry `+ C` and may be written
     `F(x) = ...`; an integral handed back is WRONG with Reason.UNEVALUATED.
 
-    Args:
+    Attributes:
         variable: the variable of integration.
         require_constant: the answer must carry a constant of integration.
-        places, strict: as in AnswerVerifier.
+        mode, places, strict: as in AnswerVerifier.
     """
 
-    def __init__(
-        self,
-        *,
-        variable: str = "x",
-        require_constant: bool = False,
-        places: Sequence[str] | None = None,
-        strict: bool = True,
-    ) -> None:
-        super().__init__(places=places, strict=strict)
-        self.variable = variable
-        self.require_constant = require_constant
+    variable: str = "x"
+    require_constant: bool = False
 
     def read_reference(self, answer: str) -> Expr:
         """The integrand, from the integral that asks for it or by itself."""
@@ -53,9 +45,9 @@ class AntiderivativeVerifier(ExpressionVerifier):
 
     def judge(self, expr: Expr, reference: Expr) -> Equivalence:
         """Whether the derivative of the expression is the integrand."""
-        if isinstance(expr, Rel) and expr.ops == ("=",):
+        if is_equation(expr):
             expr = expr.sides[1]
-        if any(isinstance(node, Bound) for node in walk(expr)):
+        if "Bound" in marks(expr):
             return no("an integral is handed back", Reason.UNEVALUATED)
         if has_long_decimals(expr):
             return no("a decimal this long is no exact value", Reason.FORMAT)
@@ -74,7 +66,5 @@ class AntiderivativeVerifier(ExpressionVerifier):
 
     def _has_constant(self, expr: Expr, reference: Expr) -> bool:
         """A symbol that is in the answer only, on which it depends with slope 1."""
-        for name in free_symbols(expr) - free_symbols(reference) - {self.variable}:
-            if derivative(expr, name) == derivative(Sym(name), name):
-                return True
-        return False
+        names = free_symbols(expr) - free_symbols(reference) - {self.variable}
+        return any(derivative(expr, name) == derivative(Sym(name), name) for name in names)

@@ -110,32 +110,26 @@ def _describe(expr: Expr) -> str:
     return f"{type(expr).__name__.lower()}{f' {name}' if name else ''}"
 
 
+@dataclass(kw_only=True, eq=False)
 class ConstraintVerifier(ExpressionVerifier):
     """CORRECT when the answer uses exactly the given numbers and is worth the target.
 
     The answer may restate the target (`8/(3-8/3) = 24`); a number that is not given, or given and not used, is WRONG
     with Reason.FORMAT. Digits may not be joined: 38 is no use of 3 and 8.
 
-    Args:
+    Attributes:
         operators: the allowed ones, of + - * / ^.
         use_all: every number must be used; otherwise each at most as often as it is given.
-        places, strict: as in AnswerVerifier.
+        mode, places, strict: as in AnswerVerifier.
     """
 
-    def __init__(
-        self,
-        *,
-        operators: Sequence[str] = OPERATORS,
-        use_all: bool = True,
-        places: Sequence[str] | None = None,
-        strict: bool = True,
-    ) -> None:
-        unknown = set(operators) - set(_SIGNS.values())
-        if unknown:
+    operators: Sequence[str] = OPERATORS
+    use_all: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if unknown := set(self.operators) - set(_SIGNS.values()):
             raise ValueError(f"unknown operators {sorted(unknown)}; expected some of {' '.join(_SIGNS.values())}")
-        super().__init__(places=places, strict=strict)
-        self.operators = tuple(operators)
-        self.use_all = use_all
 
     def read_reference(self, answer: str) -> Constraint:
         """The numbers that must be used, and the target."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from verifiers.algebra import contexts
-from verifiers.equivalence.types import Equivalence, no
+from verifiers.equivalence.types import Equivalence, no, unread
 from verifiers.extract import (
     ALL_PLACES,
     EXPLICIT_PLACES,
@@ -28,7 +28,7 @@ from verifiers.extract import (
 from verifiers.parse import Expr, OverBudgetError, ParseError, parse
 from verifiers.types import Outcome, Reason, Verdict
 
-REFERENCES_KEPT = 4096  # references read once and remembered, per verifier
+REFERENCES_KEPT = 4096  # references read once and remembered, of all verifiers of a process
 
 
 class Mode(StrEnum):
@@ -38,33 +38,28 @@ class Mode(StrEnum):
     EVALUATION = "evaluation"  # any place, the last announcement counts; an exact answer may round to the reference
 
 
-def places_of(mode: Mode | str, places: Sequence[Place | str] | None) -> tuple[Place, ...]:
-    """The places that a caller names, or those of the mode.
-
-    Raises:
-        ValueError: an unknown mode or place.
-    """
-    if mode not in Mode._value2member_map_:
-        raise ValueError(f"unknown mode {mode!r}; known: {', '.join(Mode)}")
-    return read_places(places or (TRAINING_PLACES if mode == Mode.TRAINING else ALL_PLACES))
-
-
+@dataclass(kw_only=True, eq=False)
 class AnswerVerifier(ABC):
     """Verifies the answer that a response announces.
 
-    Args:
-        places: where the answer may stand, as in `verifiers.extract`; by default announcements, or the whole response.
+    Attributes:
+        mode: `training`: an announcement, or a response that is nothing but its answer, all with the same value;
+            `evaluation`: any place of `verifiers.extract`, and the last announcement counts.
+        places: where the answer may stand; (): as the mode says.
         strict: an answer announced again with another verdict is WRONG with Reason.SEVERAL_ANSWERS; otherwise the last
-            announcement counts.
+            announcement counts; None: as the mode says.
     """
 
-    places: Sequence[Place | str]
-    strict: bool | None
+    mode: Mode | str = Mode.TRAINING
+    places: Sequence[Place | str] = ()
+    strict: bool | None = None
 
-    def __init__(self, *, places: Sequence[Place | str] | None = None, strict: bool = True) -> None:
-        self.places = places_of(Mode.TRAINING, places)
-        self.strict = strict
-        self._references = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)
+    def __post_init__(self) -> None:
+        if self.mode not in Mode._value2member_map_:
+            raise ValueError(f"unknown mode {self.mode!r}; known: {', '.join(Mode)}")
+        is_training = self.mode == Mode.TRAINING
+        self.places = read_places(self.places or (TRAINING_PLACES if is_training else ALL_PLACES))
+        self.strict = is_training if self.strict is None else self.strict
 
     @abstractmethod
     def read_reference(self, answer: str) -> Any:
@@ -75,7 +70,7 @@ class AnswerVerifier(ABC):
         """
 
     @abstractmethod
-    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Equivalence]:
+    def judge_text(self, text: str, reference: Any) -> Equivalence:
         """The judgement on the text of one answer."""
 
     def extract(self, response: str, reference: Any) -> Extraction:
@@ -84,17 +79,16 @@ class AnswerVerifier(ABC):
 
     def reference_of(self, answer: str) -> Any:
         """The reference, read once and kept."""
-        return self._references(answer)
+        return _reference(self, answer)
 
-    def judge_announced(self, found: Extraction, reference: Any, response: str) -> tuple[Outcome, str, Equivalence]:
+    def judge_announced(self, found: Extraction, reference: Any, response: str) -> tuple[Equivalence, str]:
         """The judgement on an announcement, and the reading of it that was judged."""
         assert found.answer is not None
-        outcome, judged = self.judge_text(found.answer, reference)
-        return outcome, found.answer, judged
+        return self.judge_text(found.answer, reference), found.answer
 
-    def is_another(self, text: str, found: Extraction, reference: Any) -> bool:
+    def is_another(self, found: Extraction, reference: Any) -> bool:
         """Whether a further announcement, or an earlier one of the same kind, has another value than the reference."""
-        return self.judge_text(text, reference)[0] is not Outcome.CORRECT
+        return not self.judge_announced(found, reference, "")[0]
 
     def is_refused(self, text: str, reference: Any) -> Equivalence | None:
         """Why an answer with the right value is not accepted; None: it is."""
@@ -112,35 +106,29 @@ class AnswerVerifier(ABC):
         if extraction.answer is None or not extraction.answer.strip():
             detail = extraction.detail or "the announced answer is empty"
             return Verdict(Outcome.NO_ANSWER, 0.0, detail=detail, seconds=time.perf_counter() - started)
-        outcome, text, judged = self.judge_announced(extraction, reference, response)
-        if outcome is Outcome.CORRECT and self.strict and self._announces_another(response, extraction, reference):
-            outcome, judged = Outcome.WRONG, no("announced with different values", Reason.SEVERAL_ANSWERS)
-        if outcome is Outcome.CORRECT and (refused := self.is_refused(text, reference)) is not None:
-            outcome, judged = Outcome.WRONG, refused
-        is_right = outcome is Outcome.CORRECT
-        reason = None if is_right else judged.reason
-        return Verdict(outcome, float(is_right), text, judged.detail, reason, seconds=time.perf_counter() - started)
+        judged, text = self.judge_announced(extraction, reference, response)
+        if judged and self.strict and self._announces_another(response, extraction, reference):
+            judged = no("announced with different values", Reason.SEVERAL_ANSWERS)
+        if judged and (refused := self.is_refused(text, reference)) is not None:
+            judged = refused
+        reason, seconds = None if judged else judged.reason, time.perf_counter() - started
+        return Verdict(judged.outcome, float(judged.equal), text, judged.detail, reason, seconds=seconds)
 
     def _announces_another(self, response: str, chosen: Extraction, reference: Any) -> bool:
         """Whether any explicit announcement outside the reasoning block has another value."""
-        places = [place for place in self.places if Place(place) in EXPLICIT_PLACES or Place(place) is chosen.place]
+        places = [Place(p) for p in self.places if Place(p) in EXPLICIT_PLACES or Place(p) is chosen.place]
         for found in announcements(response, places, besides=chosen):
-            if any(
-                self.is_another(text, replace(found, answer=text, shorter=tuple), reference) for text in found.others
-            ):
-                return True
-            if found.place is chosen.place or found.answer == chosen.answer or found.answer is None:
-                continue
-            if self.is_another(found.answer, found, reference):
+            others = [replace(found, answer=text, shorter=tuple) for text in found.others]
+            if found.place is not chosen.place and found.answer not in (None, chosen.answer):
+                others.append(found)
+            if any(self.is_another(other, reference) for other in others):
                 return True
         return False
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_references"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__dict__["_references"] = lru_cache(maxsize=REFERENCES_KEPT)(self.read_reference)  # some are frozen
+@lru_cache(maxsize=REFERENCES_KEPT)
+def _reference(verifier: AnswerVerifier, answer: str) -> Any:
+    return verifier.read_reference(answer)
 
 
 class ExpressionVerifier(AnswerVerifier):
@@ -154,12 +142,11 @@ class ExpressionVerifier(AnswerVerifier):
     def judge(self, expr: Expr, reference: Any) -> Equivalence:
         """Whether the expression is an answer to the reference; OverBudgetError may pass."""
 
-    def judge_text(self, text: str, reference: Any) -> tuple[Outcome, Equivalence]:
-        """The judgement of the tree of the text; what cannot be read is UNPARSEABLE."""
+    def judge_text(self, text: str, reference: Any) -> Equivalence:
+        """The judgement of the tree of the text."""
         try:
-            judged = self.judge(parse(text), reference)
+            return self.judge(parse(text), reference)
         except OverBudgetError as error:
-            return Outcome.UNPARSEABLE, no(str(error), Reason.OVER_BUDGET)
+            return unread(str(error), Reason.OVER_BUDGET)
         except ParseError as error:
-            return Outcome.UNPARSEABLE, no(f"the answer cannot be read: {error}")
-        return (Outcome.CORRECT if judged else Outcome.WRONG), judged
+            return unread(f"the answer cannot be read: {error}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
-from verifiers.equivalence.types import Equivalence, no, yes
+from verifiers.equivalence.types import Equivalence, no, unread, yes
 from verifiers.judges.frame import AnswerVerifier
 from verifiers.text.plain_numbers import read_number
 from verifiers.types import Outcome, Reason, Verdict
@@ -75,33 +74,27 @@ class GridVerifier(AnswerVerifier):
     """CORRECT when every cell of the announced grid is the reference's; the part `partial` is the share of right cells.
 
     Cells are compared as numbers where both are numbers, else as text. A grid of several lines stands in a tag, also in
-    a code fence there, or in a box; `[[1, 2], [3, 4]]` may also follow ####.
-
-    Args:
-        places, strict: as in AnswerVerifier.
+    a code fence there, or in a box; `[[1, 2], [3, 4]]` may also follow ####. Settings: those of AnswerVerifier.
     """
-
-    def __init__(self, *, places: Sequence[str] | None = None, strict: bool = True) -> None:
-        super().__init__(places=places, strict=strict)
 
     def read_reference(self, answer: str) -> Grid:
         """The reference's cells."""
         return read_grid(answer)
 
-    def judge_text(self, text: str, reference: Grid) -> tuple[Outcome, Equivalence]:
+    def judge_text(self, text: str, reference: Grid) -> Equivalence:
         """The judgement on the cells."""
         if len(text) > MAX_CHARACTERS:
-            return Outcome.UNPARSEABLE, no(f"over {MAX_CHARACTERS} characters", Reason.OVER_BUDGET)
+            return unread(f"over {MAX_CHARACTERS} characters", Reason.OVER_BUDGET)
         try:
             grid = read_grid(text)
         except ValueError as error:
-            return Outcome.UNPARSEABLE, no(str(error))
-        if grid == reference:
-            return Outcome.CORRECT, yes("every cell is right", "exact")
+            return unread(str(error))
         if _shape(grid) != _shape(reference):
-            return Outcome.WRONG, no(f"it has {_shape(grid)} cells, expected {_shape(reference)}", method="exact")
-        wrong = sum(a != b for ours, theirs in zip(grid, reference) for a, b in zip(ours, theirs))
-        return Outcome.WRONG, no(f"{wrong} of {sum(map(len, reference))} cells are wrong", method="exact")
+            return no(f"it has {_shape(grid)} cells, expected {_shape(reference)}", method="exact")
+        right = _right_cells(grid, reference)
+        if all(right):
+            return yes("every cell is right", "exact")
+        return no(f"{right.count(False)} of {len(right)} cells are wrong", method="exact")
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict, with the share of right cells among its parts.
@@ -110,9 +103,11 @@ class GridVerifier(AnswerVerifier):
             ValueError: the reference is no grid.
         """
         verdict = super().verify(response, answer)
-        share = 1.0 if verdict.is_correct else 0.0
+        share = float(verdict.is_correct)
         if verdict.outcome is Outcome.WRONG and verdict.reason is None and verdict.answer:
-            share = _right_share(read_grid(verdict.answer), self.reference_of(answer))
+            grid, reference = read_grid(verdict.answer), self.reference_of(answer)
+            right = _right_cells(grid, reference) if _shape(grid) == _shape(reference) else [False]
+            share = sum(right) / len(right)
         return replace(verdict, parts={PARTIAL: share})
 
 
@@ -120,8 +115,5 @@ def _shape(grid: Grid) -> str:
     return f"{len(grid)} x {len(grid[0])}"
 
 
-def _right_share(grid: Grid, reference: Grid) -> float:
-    if _shape(grid) != _shape(reference):
-        return 0.0
-    cells = [a == b for ours, theirs in zip(grid, reference) for a, b in zip(ours, theirs)]
-    return sum(cells) / len(cells)
+def _right_cells(grid: Grid, reference: Grid) -> list[bool]:
+    return [cell == other for row, others in zip(grid, reference) for cell, other in zip(row, others)]

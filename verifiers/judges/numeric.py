@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from verifiers.equivalence.types import Equivalence, no, yes
+from verifiers.equivalence.types import Equivalence, no, unread, yes
 from verifiers.extract import Extraction, Place, extract_answer
-from verifiers.judges.frame import AnswerVerifier, Mode, places_of
+from verifiers.judges.frame import AnswerVerifier
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.types import Outcome
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, eq=False)
 class NumericVerifier(AnswerVerifier):
     """Compares one announced number with the reference, exactly.
 
     Attributes:
-        mode: `training`: an announcement, or a response that is nothing but its answer, all with the same value;
-            `evaluation`: any place of `verifiers.extract`, and the last announcement counts.
-        places: where the answer may stand; (): as the mode says.
-        strict: an answer announced more than once with different values is wrong; None: as the mode says.
         tolerance: absolute difference that still counts as equal.
         relative_tolerance: the same, as a fraction of the reference.
         percent_as_number: `10` answers `10%`, and the other way round.
+        mode, places, strict: as in AnswerVerifier.
     """
 
-    mode: Mode | str = Mode.TRAINING
-    places: Sequence[Place | str] = ()
-    strict: bool | None = None
     tolerance: float | None = None
     relative_tolerance: float | None = None
     percent_as_number: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "places", places_of(self.mode, self.places))
-        if self.strict is None:
-            object.__setattr__(self, "strict", self.mode == Mode.TRAINING)
 
     def read_reference(self, answer: str) -> Number:
         """The number of the reference.
@@ -53,56 +40,34 @@ class NumericVerifier(AnswerVerifier):
 
     reference_of = read_reference
 
-    def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Outcome, str, Equivalence]:
+    def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Equivalence, str]:
         """The judgement on the longest reading of the announcement that is a number."""
-        number, text = _first_number(found)
-        outcome, judged = self._judge(number, reference)
-        return outcome, text, judged
+        assert found.answer is not None
+        is_number = read_number(found.answer) is not None
+        text = found.answer if is_number else next(filter(read_number, found.fallbacks), found.answer)
+        return self.judge_text(text, reference), text
 
-    def judge_text(self, text: str, reference: Number) -> tuple[Outcome, Equivalence]:
+    def judge_text(self, text: str, reference: Number) -> Equivalence:
         """The judgement on a text that is one number."""
-        return self._judge(read_number(text), reference)
-
-    def is_another(self, text: str, found: Extraction, reference: Number) -> bool:
-        """Whether an announcement is not this number."""
-        number, _ = _first_number(found)
-        return number is None or not self.same(number, reference)
-
-    def _judge(self, number: Number | None, reference: Number) -> tuple[Outcome, Equivalence]:
+        number = read_number(text)
         if number is None:
-            return Outcome.UNPARSEABLE, no("the announced answer is no plain number")
+            return unread("the announced answer is no plain number")
         if not self.same(number, reference):
-            return Outcome.WRONG, no(f"{float_text(number)} differs from the reference", method="exact")
-        return Outcome.CORRECT, yes("equal numbers", "exact")
+            return no(f"{float_text(number)} differs from the reference", method="exact")
+        return yes("equal numbers", "exact")
 
     def same(self, number: Number, reference: Number) -> bool:
         """Whether two numbers count as equal under these settings."""
         if self._equal(_value(number), _value(reference)):
             return True
-        return (
-            self.percent_as_number
-            and number.percent != reference.percent
-            and self._equal(number.value, reference.value)
-        )
+        is_half_said = self.percent_as_number and number.percent != reference.percent
+        return is_half_said and self._equal(number.value, reference.value)
 
     def _equal(self, value: Fraction, reference: Fraction) -> bool:
         if value == reference:
             return True
         allowed = max(self.tolerance or 0.0, (self.relative_tolerance or 0.0) * abs(float(reference)))
         return bool(allowed) and abs(value - reference) <= Fraction(allowed) * (1 + Fraction(1, 10**12))
-
-
-def _first_number(extraction: Extraction) -> tuple[Number | None, str]:
-    """The number of an announcement, in the longest of its readings that is one, and that reading."""
-    assert extraction.answer is not None
-    number = read_number(extraction.answer)
-    if number is not None:
-        return number, extraction.answer
-    for text in extraction.fallbacks:
-        number = read_number(text)
-        if number is not None:
-            return number, text
-    return None, extraction.answer
 
 
 @lru_cache(maxsize=8192)

@@ -171,41 +171,35 @@ def _holds(op: str, left: Expr, right: Expr) -> bool:
         return not agree(left, right) and bool(ORDERS[op](a.real, b.real))
 
 
+@dataclass(kw_only=True, eq=False)
 class SubstitutionVerifier(ExpressionVerifier):
     """CORRECT when every solution given satisfies the reference, an equation or system.
 
-    Args:
+    Attributes:
         unknowns: the unknowns, in the order of a tuple answer; every symbol of the reference when left out.
         complete: all real solutions must be given. Only for one polynomial equation in one unknown, whose real roots
             are counted exactly.
         num_solutions: so many different solutions must be given.
         domains: where the unknowns must lie: one domain for all of them, or unknown -> domain; one of
             `verifiers.judges.domains.DOMAINS`, such as "integer" or "positive". None: anywhere.
-        places, strict: as in AnswerVerifier.
+        mode, places, strict: as in AnswerVerifier.
     """
 
-    def __init__(
-        self,
-        *,
-        unknowns: Sequence[str] | None = None,
-        complete: bool = False,
-        num_solutions: int | None = None,
-        domains: str | Mapping[str, str] | None = None,
-        places: Sequence[str] | None = None,
-        strict: bool = True,
-    ) -> None:
-        super().__init__(places=places, strict=strict)
-        self.unknowns = None if unknowns is None else tuple(unknowns)
-        self.complete = complete
-        self.num_solutions = num_solutions
-        self.domains = read_domains(domains)
-        if complete and self.domains:
+    unknowns: Sequence[str] | None = None
+    complete: bool = False
+    num_solutions: int | None = None
+    domains: str | Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.domain_of = read_domains(self.domains)
+        if self.complete and self.domain_of:
             raise ValueError("complete counts all real solutions, also those outside the domains: use num_solutions")
 
     def read_reference(self, answer: str) -> tuple[System, int | None]:
         """The system that the reference states."""
         system = read_system(answer, self.unknowns)
-        if strange := set(self.domains) - {"", *system.unknowns}:
+        if strange := set(self.domain_of) - {"", *system.unknowns}:
             raise ValueError(f"domains names {sorted(strange)}, and the unknowns are {', '.join(system.unknowns)}")
         return system, self._num_required(system, answer)
 
@@ -241,7 +235,7 @@ class SubstitutionVerifier(ExpressionVerifier):
     def _outside(self, solution: Solution) -> str:
         """Which value lies outside its domain; one that cannot be worked out lies in none."""
         try:
-            return outside(solution, self.domains)
+            return outside(solution, self.domain_of)
         except (UndefinedError, InexactError) as error:
             return f"whether a value lies in its domain cannot be worked out: {error}"
 

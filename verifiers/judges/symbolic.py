@@ -14,37 +14,34 @@ from verifiers.algebra import contexts
 from verifiers.equivalence import DATES, Equivalence, Settings, equivalent, rule_names
 from verifiers.equivalence.ambiguity import other_readings
 from verifiers.equivalence.reference import Reference, read, read_reference, squeezed_text
-from verifiers.equivalence.types import no, yes
+from verifiers.equivalence.types import no, unread, yes
 from verifiers.extract import EXPLICIT_PLACES, Extraction, Place, extract_answer
 from verifiers.extract.choices import ChoiceText, chosen_option, find_choice, read_choice, read_choices
 from verifiers.judges.explaining import explained
-from verifiers.judges.frame import AnswerVerifier, Mode, places_of
+from verifiers.judges.frame import AnswerVerifier, Mode
 from verifiers.parse import Expr, OverBudgetError, ParseError
 from verifiers.parse.english.spoken import in_words
 from verifiers.parse.tree import Group, Op, Rel, Text, walk
 from verifiers.text.dates import same_moment
 from verifiers.text.normalize import canonical_words, restored, trim
 from verifiers.text.plain_numbers import Number, read_number
-from verifiers.types import Outcome, Reason, Verdict
+from verifiers.types import Reason, Verdict
 
 _MAX_SENTENCE = 12  # words of a text answer beyond those of the reference
 _MAX_OPTION = 200  # characters of an option with its words
+_MAX_SHORT = 4_000  # characters of a response that may be nothing but its answer
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, eq=False)
 class SymbolicVerifier(AnswerVerifier):
     """Judges whether the announced answer is mathematically the reference.
 
     Attributes:
-        mode: `training`: an announcement, or a response that is nothing but its answer, all with the same value;
-            `evaluation`: any place of `verifiers.extract`, the last announcement counts, and an exact answer may round
-            to a decimal reference.
-        places: where the answer may stand in the response; (): as the mode says.
-        strict: an answer announced more than once with different values is wrong; None: as the mode says.
+        mode, places, strict: as in AnswerVerifier.
         allow_unevaluated: an integral, sum, limit, derivative or gcd counts as an answer where the reference has none.
         tolerance: absolute difference that counts as equal; None: none.
         relative_tolerance: the same, as a fraction of the reference.
-        round_to_reference: an exact answer counts that rounds to a decimal reference; None: as the mode says.
+        round_to_reference: an exact answer counts that rounds to a decimal reference; None: in `evaluation` only.
         percent_as_number: `10` answers `10%`, and the other way round.
         require_units: a reference with a unit asks for the unit.
         number_words: `forty-two` answers `42`; a reference in words is answered in words or digits either way.
@@ -53,9 +50,6 @@ class SymbolicVerifier(AnswerVerifier):
             another text is an echo. "" turns this off.
     """
 
-    mode: Mode | str = Mode.TRAINING
-    places: Sequence[Place | str] = ()
-    strict: bool | None = None
     allow_unevaluated: bool = False
     tolerance: float | None = None
     relative_tolerance: float | None = None
@@ -67,10 +61,9 @@ class SymbolicVerifier(AnswerVerifier):
     question: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "places", places_of(self.mode, self.places))
-        for name, default in (("strict", Mode.TRAINING), ("round_to_reference", Mode.EVALUATION)):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, self.mode == default)
+        super().__post_init__()
+        if self.round_to_reference is None:
+            self.round_to_reference = self.mode == Mode.EVALUATION
         if unknown := set(self.without) - set(rule_names()):
             raise ValueError(f"unknown rules {sorted(unknown)}; known: {', '.join(rule_names())}")
 
@@ -116,26 +109,23 @@ class SymbolicVerifier(AnswerVerifier):
             return Extraction(reference.text, Place.SOLE)  # word for word, though a sentence: odd $n$
         return found
 
-    def judge_announced(
-        self, found: Extraction, reference: Reference, response: str
-    ) -> tuple[Outcome, str, Equivalence]:
+    def judge_announced(self, found: Extraction, reference: Reference, response: str) -> tuple[Equivalence, str]:
         """The judgement on the first reading of the announcement that is of the reference's kind."""
-        outcome, text, judged = self._judge_candidates(found, reference, response)
-        if outcome is not Outcome.CORRECT and found.parts and not self.strict:
-            return self._judge_parts(found, reference) or (outcome, text, judged)
-        return outcome, text, judged
+        judged, text = self._judge_readings(found, reference, response)
+        if not judged and found.parts and not self.strict:
+            return self._judge_parts(found, reference) or (judged, text)
+        return judged, text
 
-    def judge_text(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence]:
+    def judge_text(self, text: str, reference: Reference) -> Equivalence:
         """The judgement on the text of one answer."""
-        outcome, judged, _ = self._judge(text, reference)
-        return outcome, judged
+        return self._judge(text, reference)[0]
 
-    def is_another(self, text: str, found: Extraction, reference: Reference) -> bool:
+    def is_another(self, found: Extraction, reference: Reference) -> bool:
         """Whether the first reading of an announcement that is mathematics has another value."""
-        for reading in _readings(found):
-            outcome, _, readable = self._judge(reading, reference)
-            if outcome is Outcome.CORRECT or readable:
-                return outcome is not Outcome.CORRECT
+        for text in _readings(found):
+            judged, is_readable = self._judge(text, reference)
+            if judged or is_readable:
+                return not judged
         return found.place in (Place.BOXED, Place.TAG)
 
     def is_refused(self, text: str, reference: Reference) -> Equivalence | None:
@@ -152,66 +142,62 @@ class SymbolicVerifier(AnswerVerifier):
         """
         return explained(self.places, response, answer)
 
-    def _judge_candidates(
-        self, extraction: Extraction, reference: Reference, response: str
-    ) -> tuple[Outcome, str, Equivalence]:
-        """The judgement on the first reading of the announcement that is of the reference's kind."""
-        assert extraction.answer is not None
-        is_weak = extraction.place not in EXPLICIT_PLACES
-        if is_weak and len(response) < 4_000 and squeezed_text(response) == reference.squeezed:
-            return Outcome.CORRECT, extraction.answer, yes("the same text", "text")
-        first: tuple[Outcome, str, Equivalence] | None = None
-        for text in _readings(extraction):
-            outcome, judged, readable = self._judge(text, reference)
-            readable = readable and not (is_weak and "\n" in text and judged.reason is Reason.FORMAT)
-            if outcome is Outcome.CORRECT or (readable and reference.choice is None):
-                return outcome, text, judged
+    def _judge_readings(self, found: Extraction, reference: Reference, response: str) -> tuple[Equivalence, str]:
+        """The judgement on the first reading of the announcement that is of the reference's kind, and that reading."""
+        assert found.answer is not None
+        is_weak = found.place not in EXPLICIT_PLACES
+        if is_weak and len(response) < _MAX_SHORT and squeezed_text(response) == reference.squeezed:
+            return yes("the same text", "text"), found.answer
+        first: tuple[Equivalence, str] | None = None
+        for text in _readings(found):
+            judged, is_readable = self._judge(text, reference)
+            is_sentence = is_weak and "\n" in text and judged.reason is Reason.FORMAT
+            if judged or (is_readable and not is_sentence and reference.choice is None):
+                return judged, text
             if reference.choice is not None and _names_another_option(text, reference.choice):
-                return outcome, text, judged  # "(B) 3" is not saved by the words of the option (A) 3
-            first = first or (outcome, text, judged)
-        if reference.choice is not None and (is_weak or extraction.place is Place.ANNOUNCED):
-            letter = find_choice(extraction.answer)
+                return judged, text  # "(B) 3" is not saved by the words of the option (A) 3
+            first = first or (judged, text)
+        if reference.choice is not None and (is_weak or found.place is Place.ANNOUNCED):
+            letter = find_choice(found.answer)
             if letter is not None:
-                same = letter == reference.choice.letter
-                judged = yes(f"settles on {letter}", "text") if same else no(f"settles on {letter}", method="text")
-                return (Outcome.CORRECT if same else Outcome.WRONG), letter, judged
+                is_same = letter == reference.choice.letter
+                told = f"settles on {letter}"
+                return (yes(told, "text") if is_same else no(told, method="text")), letter
         assert first is not None
         return first
 
-    def _judge_parts(self, extraction: Extraction, reference: Reference) -> tuple[Outcome, str, Equivalence] | None:
+    def _judge_parts(self, found: Extraction, reference: Reference) -> tuple[Equivalence, str] | None:
         """One box for every value of a reference that lists them: parts that the response marks as such."""
-        parts = extraction.parts
-        if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(parts):
+        if not isinstance(reference.tree, Group) or len(reference.tree.items) != len(found.parts):
             return None
-        text = "; ".join(parts)
-        judged = self._compare(
-            Group(reference.tree.kind, tuple(_read_or_words(part) for part in parts)), text, reference
-        )
-        return (Outcome.CORRECT, text, judged) if judged else None
+        text = "; ".join(found.parts)
+        tree = Group(reference.tree.kind, tuple(map(_read_or_words, found.parts)))
+        judged = self._compare(tree, text, reference)
+        return (judged, text) if judged else None
 
-    def _judge(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence, bool]:
-        """(outcome, judgement, whether the text is mathematics or of the reference's kind)."""
+    def _judge(self, text: str, reference: Reference) -> tuple[Equivalence, bool]:
+        """The judgement on a text, and whether it is mathematics or of the reference's kind."""
         if text == reference.text:
-            return Outcome.CORRECT, yes("the same text", "text"), True
+            return yes("the same text", "text"), True
         number = reference.number and read_number(text)
         if number and reference.number and self.tolerance is None and self.relative_tolerance is None:
             settled = _judge_numbers(number, reference.number)
             if settled is not None:
-                return (Outcome.CORRECT if settled else Outcome.WRONG), settled, True
+                return settled, True
         if squeezed_text(text) == reference.squeezed:
-            return Outcome.CORRECT, yes("the same text", "text"), True
+            return yes("the same text", "text"), True
         if reference.choice is not None:
-            judged = self._judge_choice(text, reference.choice)
-            if judged is not None:
-                return (Outcome.CORRECT if judged else Outcome.WRONG), judged, True
+            settled = self._judge_choice(text, reference.choice)
+            if settled is not None:
+                return settled, True
         if reference.choices is not None and read_choices(text) == reference.choices:
-            return Outcome.CORRECT, yes("the same options", "text"), True
-        judged_tree = self._judge_trees(text, reference)
-        if reference.choice is None and judged_tree[0] is not Outcome.CORRECT:
+            return yes("the same options", "text"), True
+        judged, is_readable = self._judge_trees(text, reference)
+        if reference.choice is None and not judged:
             option = read_choice(text)
             if option is not None and option.text and option.text != text:  # "(B) 12" where 12 is asked for
                 return self._judge(option.text, reference)
-        return judged_tree
+        return judged, is_readable
 
     def _judge_choice(self, text: str, reference: ChoiceText) -> Equivalence | None:
         """The judgement on an option: its letter, or its words; None where the text is neither.
@@ -220,31 +206,32 @@ class SymbolicVerifier(AnswerVerifier):
         """
         choice = read_choice(text)
         if choice is None:
-            same = bool(reference.words) and canonical_words(text) == reference.words
-            if not same and reference.text:
-                mine, theirs = _read_or_words(text), _read_or_words(reference.text)
-                same = not (holds_words(mine) or holds_words(theirs)) and bool(equivalent(mine, theirs, self.settings))
-            return yes("the words of the option", "text") if same else None
+            is_same = bool(reference.words) and canonical_words(text) == reference.words
+            is_same = is_same or bool(reference.text and self._same_value(text, reference.text))
+            return yes("the words of the option", "text") if is_same else None
         if choice.letter != reference.letter:
             return no("another option", method="text")
-        if choice.words and reference.words and choice.words != reference.words:
-            mine, theirs = _read_or_words(choice.text), _read_or_words(reference.text)
-            if not holds_words(mine) and not holds_words(theirs) and not equivalent(mine, theirs, self.settings):
-                return no("the letter with another value", Reason.CONTRADICTION)
+        is_said_alike = not choice.words or not reference.words or choice.words == reference.words
+        if not is_said_alike and self._same_value(choice.text, reference.text) is False:
+            return no("the letter with another value", Reason.CONTRADICTION)
         return yes("the same option", "text")
 
-    def _judge_trees(self, text: str, reference: Reference) -> tuple[Outcome, Equivalence, bool]:
+    def _same_value(self, text: str, other: str) -> bool | None:
+        """Whether two texts have one value; None where one of them holds words."""
+        mine, theirs = _read_or_words(text), _read_or_words(other)
+        return None if holds_words(mine) or holds_words(theirs) else bool(equivalent(mine, theirs, self.settings))
+
+    def _judge_trees(self, text: str, reference: Reference) -> tuple[Equivalence, bool]:
         try:
             tree = read(text)
         except OverBudgetError as error:
-            return Outcome.UNPARSEABLE, no(str(error), Reason.OVER_BUDGET), True
+            return unread(str(error), Reason.OVER_BUDGET), True
         except ParseError as error:
-            return Outcome.UNPARSEABLE, no(f"cannot read the answer: {error}"), False
+            return unread(f"cannot read the answer: {error}"), False
         judged = self._compare(tree, text, reference)
         if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
             judged = no("the right number, in words", Reason.FORMAT)
-        readable = holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
-        return (Outcome.CORRECT if judged else Outcome.WRONG), judged, readable
+        return judged, holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Equivalence:
         found = same_moment(text, reference.text) if self.settings.uses(DATES) else None
