@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from verifiers.parse import tree, words
 from verifiers.parse.calls import negated
 from verifiers.parse.limits import ParseError
 from verifiers.parse.literals import literal
 from verifiers.parse.notation import NotationParser
-from verifiers.parse.tree import Apply, Call, Const, Expr, Group, Interval, Matrix, Num, Op, Quantity, Sym, num
+from verifiers.parse.tree import Apply, Call, Const, Dots, Expr, Group, Interval, Matrix, Num, Op, Quantity, Sym, num
 
 _APPLIED = frozenset(("f", "g", "h", "F", "G", "H", "phi", "Phi", "psi", "Psi"))
-_GREEK_FUNCTIONS = frozenset(("zeta", "Gamma"))
+_GREEK_FUNCTIONS = ("zeta", "Gamma")
+_TEMPERATURES = {"C": "celsius", "F": "fahrenheit"}
 _TRANSPOSE = (Sym("T"), Sym("top"), Sym("t"))
 _ATOMS = {
-    "unit": "prefixed_money", "num": "number", "based": "based",
+    "unit": "money", "num": "number", "based": "based",
     "sym": "symbol", "const": "constant", "frac": "fraction", "sqrt": "root", "binom": "binomial",
     "func": "function", "(": "bracket", "[": "bracket", "]": "bracket", "open": "delimited", "|": "absolute",
     "||": "norm",
     "{": "braces", "big": "big", "int": "integral", "lim": "limit", "overline": "overline", "bb": "blackboard",
-    "shape": "shape", "currency": "money", "begin": "environment", "dots": "dots",
+    "shape": "shape", "currency": "money", "begin": "environment", "dots": "constant",
 }  # fmt: skip
 
 
@@ -39,28 +41,24 @@ class AtomParser(NotationParser):
             kind = self.token.kind
             if kind == "^":
                 base = self._raised(base)
-            elif kind == "!" and self.ahead().kind not in ("rel",):
-                self.take()
-                base = Op("dfact", (base,)) if self.accept("!") else Op("fact", (base,))
             elif kind == "!":
                 self.take()
-                base = Op("fact", (base,))
+                base = Op("dfact" if self.accept("!") else "fact", (base,))
             elif kind in ("percent", "%"):
-                value = self.take().value
-                base = Op("percent", (base,)) if value != "permil" else Op("div", (base, num(1000)))
+                is_permil = self.take().value == "permil"
+                base = base / num(1000) if is_permil else Op("percent", (base,))
             elif kind == "degree":
                 self.take()
                 base = self._degrees(base)
-            elif kind == "'" and isinstance(base, Num):
-                feet = self._feet(base)
-                if feet is None:
+            elif kind == "'" and isinstance(base, Num) and self.ahead().kind == "num":
+                if not self.ahead(2).kind == self.ahead(3).kind == "'":
                     break
-                base = feet
+                self.take()  # 5' 3'' are feet and inches
+                base = Quantity(num(base.value * 12 + self._arc(2)), "inch")
             elif kind == "'" and isinstance(base, Sym | Apply):
                 self.take()
-                base = Sym(base.name + "'") if isinstance(base, Sym) else base
-                base = self._called(base) if isinstance(base, Sym) else base
-            elif kind == "_" and isinstance(base, Op) and base.op == "pow" and isinstance(base.args[0], Sym):
+                base = self._called(Sym(base.name + "'")) if isinstance(base, Sym) else base
+            elif kind == "_" and tree.is_op(base, "pow") and isinstance(base.args[0], Sym):
                 self.take()  # v^2_0 is v_0^2
                 base = Op("pow", (Sym(f"{base.args[0].name}_{self.raw_group()}"), base.args[1]))
             elif kind == "^c":
@@ -71,63 +69,38 @@ class AtomParser(NotationParser):
         return base
 
     def _degrees(self, base: Expr) -> Expr:
-        following = self.token
-        if following.kind == "sym" and following.value in ("C", "F") and self.ahead().kind in ("end", ",", ")", "rel"):
-            self.take()
-            return Quantity(base, "celsius" if following.value == "C" else "fahrenheit")
-        parts = self._primed()
-        if parts is None:
-            return Op("degree", (base,))
-        arc = num(parts[0] / 60 + parts[1] / 3600)  # 30° 15' 36''
-        return Op("degree", (Op("add", (base, negated(arc) if isinstance(base, Num) and base.value < 0 else arc)),))
+        """`base` as a temperature, or as an angle with the minutes and seconds that follow: 30° 15' 36''."""
+        if self.token.value in _TEMPERATURES and self.ahead().kind in ("end", ",", ")", "rel"):
+            return Quantity(base, _TEMPERATURES[self.take().value])
+        arc = num(self._arc(1) / 60 + self._arc(2) / 3600)
+        if arc.value:
+            base = base + (negated(arc) if isinstance(base, Num) and base.value < 0 else arc)
+        return Op("degree", (base,))
 
-    def _primed(self) -> tuple[Fraction, Fraction] | None:
-        """Two numbers with one prime and two primes: minutes and seconds of arc, or what of them is there."""
-        found = [Fraction(0), Fraction(0)]
-        start = self.position
-        for index, marks in enumerate((1, 2)):
-            if self.token.kind == "num" and all(self.ahead(mark + 1).kind == "'" for mark in range(marks)):
-                if self.ahead(marks + 1).kind == "'":
-                    continue  # seconds without minutes
-                found[index] = literal(self.take().value, self.limits.bits).value
-                self.seek(self.position + marks)
-        return (found[0], found[1]) if self.position > start else None
-
-    def _feet(self, base: Num) -> Expr | None:
-        """5' 3'' and 5' are feet and inches; None where the prime means something else."""
-        start = self.position
-        self.take()
-        token = self.token
-        if token.kind == "num" and self.ahead().kind == self.ahead(2).kind == "'":
-            inches = literal(self.take().value, self.limits.bits).value
-            self.seek(self.position + 2)
-            return Quantity(num(base.value * 12 + inches), "inch")
-        self.seek(start)
-        return None
+    def _arc(self, primes: int) -> Fraction:
+        """The number that is next, with so many primes behind it; 0 where there is none."""
+        kinds = [self.ahead(distance).kind for distance in range(primes + 2)]
+        if kinds[:-1] != ["num", *["'"] * primes] or kinds[-1] == "'":
+            return Fraction(0)
+        number = literal(self.take().value, self.limits.bits)
+        self.seek(self.position + primes)
+        return number.value
 
     def _raised(self, base: Expr) -> Expr:
         self.take()
-        if self.accept("degree"):
+        inside = self.ahead() if self.token.kind == "{" else self.token
+        if inside.kind == "degree" and (inside is self.token or self.ahead(2).kind == "}"):
+            self.seek(self.position + (1 if inside is self.token else 3))
             return self._degrees(base)
-        if self.token.kind == "{" and self.ahead().kind == "degree" and self.ahead(2).kind == "}":
-            self.seek(self.position + 3)
-            return self._degrees(base)
-        if (
-            self.token.kind == "{"
-            and self.ahead().kind in ("'", "word")
-            and self.ahead().value in ("'", "th", "st", "nd", "rd")
-        ):
-            mark = self.ahead().value
-            self.seek(self.position + 2)
-            while self.accept("'"):
-                mark += "'"
-            self.expect("}")
-            if mark[0] != "'":
-                return base
-            return self._called(Sym(base.name + mark)) if isinstance(base, Sym) else base
-        if self.token.kind == "word" and self.token.value in ("th", "st", "nd", "rd"):
-            self.take()
+        if inside.kind == "word" and inside.value in words.ORDINALS:
+            self.braced(lambda: self.take().value)
             return base
+        if inside.kind == "'" and inside is not self.token:
+            self.take()
+            while self.accept("'"):
+                base = Sym(base.name + "'") if isinstance(base, Sym) else base
+            self.expect("}")
+            return self._called(base) if isinstance(base, Sym) else base
         exponent = self.exponent()
         if exponent in _TRANSPOSE and (turned := transposed(base)) is not None:
             return turned
@@ -140,10 +113,10 @@ class AtomParser(NotationParser):
         self.enter()
         value: Expr
         if self.token.kind in ("-", "+"):
-            sign = self.take().kind
+            is_negative = self.take().kind == "-"
             value = self.exponent()
             self.depth -= 1
-            return negated(value) if sign == "-" else value
+            return negated(value) if is_negative else value
         if self.token.kind == "*":
             raise ParseError("nothing after ^")
         if self.token.kind == "num" and self.ahead().kind == "_":
@@ -160,50 +133,34 @@ class AtomParser(NotationParser):
 
     def atom(self) -> Expr:
         """A number, symbol, bracket, call or operator with its own notation."""
-        token = self.token
-        method = _ATOMS.get(token.kind)
+        method = _ATOMS.get(self.token.kind)
         if method is None:
-            raise ParseError(f"did not expect {token.value or token.kind!r} here")
+            raise ParseError(f"did not expect {self.token.value or self.token.kind!r} here")
         return getattr(self, method)()
 
     def symbol(self) -> Expr:
         """A symbol with subscript and primes, or an unknown function applied to arguments."""
         token = self.take()
-        name = token.value
-        if name == "i" and not token.in_text:
-            return self._subscripted("i", Const("i"))
-        if name == "e":
-            return self._subscripted("e", Const("e"))
-        return self._subscripted(name, Sym(name))
-
-    def _subscripted(self, name: str, plain: Expr) -> Expr:
-        if self.token.kind == "_":
-            self.take()
-            plain = Sym(f"{name}_{self.raw_group()}")
-        return self._called(plain) if isinstance(plain, Sym) else plain
+        if self.accept("_"):
+            return self._called(Sym(f"{token.value}_{self.raw_group()}"))
+        if token.value == "e" or (token.value == "i" and not token.in_text):
+            return Const(token.value)
+        return self._called(Sym(token.value))
 
     def _called(self, symbol: Sym) -> Expr:
         if symbol.name in _GREEK_FUNCTIONS and self.token.kind == "(":
-            with self.nested():
-                self.take()
-                inner = self.sum()
-                self.expect(")")
-            return Call(symbol.name.lower(), (inner,))
+            return Call(symbol.name.lower(), (self.enclosed(")", self.sum),))
         while self.accept("'"):
             symbol = Sym(symbol.name + "'")
         base = symbol.name.rstrip("'").removesuffix("^-1")
         if self.token.kind == "(" and (base.split("_")[0] in _APPLIED or base != symbol.name):
-            with self.nested():
-                self.take()
-                inner = self.answer((")",))
-                self.expect(")")
-            args = inner.items if isinstance(inner, Group) and inner.kind == "list" else (inner,)
-            return Apply(symbol.name, args)
+            return Apply(symbol.name, tree.items_of(self.enclosed(")")))
         return symbol
 
     def constant(self) -> Expr:
-        """A named constant."""
-        return Const(self.take().value)
+        """A named constant, or an ellipsis."""
+        token = self.take()
+        return Dots() if token.kind == "dots" else Const(token.value)
 
     def bracket(self) -> Expr:
         """( ... ), [ ... ], ] ... [ : a parenthesis, a tuple, an interval or a list."""
@@ -225,9 +182,7 @@ class AtomParser(NotationParser):
                 return self.set_items()
             inner = self.answer(("close",))
             self.expect("close", kind)
-        if kind in ("floor", "ceil"):
-            return Call(kind, (inner,))
-        return Group("tuple", inner.items if isinstance(inner, Group) and inner.kind == "list" else (inner,))
+        return Call(kind, (inner,)) if kind in ("floor", "ceil") else Group("tuple", tree.items_of(inner))
 
     def absolute(self) -> Expr:
         """|x|."""
@@ -273,14 +228,14 @@ def transposed(expr: Expr) -> Expr | None:
         return Matrix(tuple(zip(*expr.rows)), expr.kind)
     if isinstance(expr, Interval) and expr.closed_low == expr.closed_high:
         return Matrix(((expr.low,), (expr.high,)))
-    if isinstance(expr, Group) and expr.kind in ("tuple", "square") and expr.items:
+    if tree.is_group(expr, "tuple", "square") and expr.items:
         return Matrix(tuple((item,) for item in expr.items))
     return None
 
 
 def bracketed(opener: str, inner: Expr, closer: str) -> Expr:
     """What a pair of brackets around `inner` means."""
-    items = inner.items if isinstance(inner, Group) and inner.kind == "list" else (inner,)
+    items = tree.items_of(inner)
     if (opener, closer) == ("(", ")"):
         return inner if len(items) == 1 and items[0] is inner else Group("tuple", items)
     if len(items) == 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verifiers.parse.limits import ParseError
 from verifiers.parse.literals import LiteralParser
-from verifiers.parse.tree import Call, Const, Expr, Group, Matrix, Num, Op, Quantity, num
+from verifiers.parse.tree import Call, Const, Expr, Group, Matrix, Num, Op, Quantity, items_of, num, product
 
 _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
              "sinh": "arcsinh", "cosh": "arccosh", "tanh": "arctanh"}  # fmt: skip
@@ -31,50 +31,23 @@ class CallParser(LiteralParser):
                 self.raw_group()
         if exponent == num(-1) and name in _INVERSES:
             name, exponent = _INVERSES[name], None
-        args = self._arguments(name)
-        value: Expr = self._applied(name, args, base)
+        value = _applied(name, self._arguments(name), base)
         return Op("pow", (value, exponent)) if exponent is not None else value
-
-    def _applied(self, name: str, args: tuple[Expr, ...], base: Expr | None) -> Expr:
-        if name == "log":
-            if base is not None:
-                return Call("log", (args[0], base))
-            return Call("log", args)
-        if name == "lg":
-            return Call("log", (args[0], num(10)))
-        if name == "exp":
-            return Op("pow", (Const("e"), args[0]))
-        if name == "diag" and len(args) <= _MAX_SIDE:
-            zeros = (num(0),) * len(args)
-            return Matrix(tuple((*zeros[:row], arg, *zeros[row + 1 :]) for row, arg in enumerate(args)))
-        if name == "factorial":
-            return Op("fact", args)
-        return Call(name, args)
 
     def _arguments(self, name: str) -> tuple[Expr, ...]:
         if self.token.kind in ("(", "[") or (self.token.kind == "{" and name in _SEVERAL):
-            with self.nested():
-                closer = _CLOSERS[self.take().kind]
-                inner = self.answer((closer,))
-                self.expect(closer)
-            if isinstance(inner, Group) and inner.kind == "list":
-                return self._checked(name, inner.items)
-            return self._checked(name, (inner,))
-        if self.token.kind == "open" and self.token.value in ("set", "angle") and name in _SEVERAL:
+            items = items_of(self.enclosed(_CLOSERS[self.token.kind]))
+        elif self.token.kind == "open" and self.token.value in ("set", "angle") and name in _SEVERAL:
             inner = self.atom()
-            return self._checked(name, inner.items if isinstance(inner, Group) else (inner,))
-        if self.token.kind == "|":
-            return (self.absolute(),)
-        if self.token.kind == "-":
-            self.take()
-            return (negated(self._juxtaposed()),)
-        return (self._juxtaposed(name in _PERIODIC),)
-
-    def _checked(self, name: str, items: tuple[Expr, ...]) -> tuple[Expr, ...]:
+            items = inner.items if isinstance(inner, Group) else (inner,)
+        elif self.token.kind == "|":
+            items = (self.absolute(),)
+        elif self.accept("-"):
+            items = (negated(self._juxtaposed()),)
+        else:
+            items = (self._juxtaposed(name in _PERIODIC),)
         if name not in _SEVERAL and len(items) != 1:
             raise ParseError(f"{name} takes one argument, got {len(items)}")
-        if name in ("binomial", "root") and len(items) != 2:
-            raise ParseError(f"{name} takes two arguments, got {len(items)}")
         return items
 
     def _juxtaposed(self, with_bracket: bool = False) -> Expr:
@@ -84,16 +57,32 @@ class CallParser(LiteralParser):
             return Op("mul", (factors[0], self.power()))
         while self.starts_factor() and self.token.kind not in ("func", "(", "[", "open", "num", "int", "big", "lim"):
             factors.append(self.power())
-        if (
-            self.token.kind == "/"
-            and self.ahead().kind == "num"
-            and not self.latex
-            and isinstance(factors[-1], Const | Num)
-        ):
+        is_divided = self.token.kind == "/" and self.ahead().kind == "num" and not self.latex
+        if is_divided and isinstance(factors[-1], Const | Num):
             self.take()  # sin pi/6
-            bottom = self.power()
-            return Op("div", (factors[0] if len(factors) == 1 else Op("mul", tuple(factors)), bottom))
-        return factors[0] if len(factors) == 1 else Op("mul", tuple(factors))
+            return product(factors) / self.power()
+        return product(factors)
+
+
+def _applied(name: str, args: tuple[Expr, ...], base: Expr | None) -> Expr:
+    """
+    Raises:
+        ParseError: a number of arguments that the function does not take.
+    """
+    if name == "log" and base is not None:
+        return Call("log", (args[0], base))
+    if name == "lg":
+        return Call("log", (args[0], num(10)))
+    if name == "exp":
+        return Op("pow", (Const("e"), args[0]))
+    if name == "diag" and len(args) <= _MAX_SIDE:
+        zeros = (num(0),) * len(args)
+        return Matrix(tuple((*zeros[:row], arg, *zeros[row + 1 :]) for row, arg in enumerate(args)))
+    if name == "factorial":
+        return Op("fact", args)
+    if name in ("binomial", "root") and len(args) != 2:
+        raise ParseError(f"{name} takes two arguments, got {len(args)}")
+    return Call(name, args)
 
 
 def negated(value: Expr) -> Expr:
@@ -102,4 +91,4 @@ def negated(value: Expr) -> Expr:
         return Num(-value.value, value.places)
     if isinstance(value, Quantity):
         return Quantity(negated(value.value), value.unit, value.known)
-    return Op("neg", (value,))
+    return -value

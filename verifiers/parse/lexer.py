@@ -30,6 +30,8 @@ _BASED = (
     r"0[bB][01]{1,400}(?![0-9A-Za-z])|0[xX][0-9A-Fa-f]{1,400}(?![0-9A-Za-z])"
     r"|(?:\d[0-9A-Z]*[A-Z][0-9A-Z]*|[A-F][0-9A-F]+)(?=_\{?(?:1[1-9]|[23]\d)(?!\d))"  # 2A_{16}; letters are digits
 )
+_DOTTED = r"\s*\\dot\s*(?:\{\d\}|\d)"  # 0.\overline{3}, 0.1(6), 0.\dot{1}4\dot{2}
+_PERIOD = rf"(?:\s*\\(?:overline|bar)(?![a-zA-Z])\s*(?:\{{\s*\d+\s*\}}|\d)|\(\d+\)|{_DOTTED}(?:\d*{_DOTTED})?)"
 _LEXER = re.compile(
     rf"""
       (?P<space>(?:\s|~|\\[,;:!\ ]|\\(?:quad|qquad|hspace\*?\{{[^{{}}]{{0,12}}\}}|enspace|thinspace
@@ -38,8 +40,8 @@ _LEXER = re.compile(
     | (?P<based>{_BASED})
     | (?P<grouped>{_GROUPED})(?P<groupedfraction>\.\d+)?
     | (?P<spacegrouped>{_SPACE_GROUPED})
-    | (?P<num>\d+\.(?=\s*\\(?:overline|bar|dot)(?![a-zA-Z])|\(\d+\))
-          |\d+(?:\.\d+|\{{,\}}\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
+    | (?P<repeating>(?P<fixed>\d+\.\d*|\.\d+){_PERIOD})
+    | (?P<num>\d+(?:\.\d+|\{{,\}}\d+)?(?:[eE][+-]?\d+(?![a-zA-Z]))?|\.\d+|\d+\.(?!\d|\.))
     | (?P<cmd>\\[a-zA-Z]+\*?|\\[%$\#&_{{}}|\\])
     | (?P<word>[A-Za-z]+)
     | (?P<rel><=>|=>|<=|>=|!=|==|<>|:=|=<|->|<|>|=)
@@ -113,6 +115,9 @@ class Lexer:
                 continue
             if kind in ("grouped", "groupedfraction", "spacegrouped"):
                 position = self._grouped(found, spaced)
+            elif kind == "repeating":
+                fixed = found["fixed"]
+                self._number(f"{fixed}({re.sub(r'[^0-9]', '', value[len(fixed) :])})", spaced)
             elif kind == "num":
                 self._number(value.replace("{,}", "."), spaced)  # 0{,}5
             elif kind == "based":

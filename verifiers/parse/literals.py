@@ -11,9 +11,8 @@ from verifiers.parse.lexer import Token
 from verifiers.parse.limits import OverBudgetError, ParseError
 from verifiers.parse.stream import TokenStream
 from verifiers.parse.tree import BaseNum, Expr, Num, Sym, Text, num
+from verifiers.text.spellings import BASE_NAMES
 
-_DIGIT_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-                "eleven": 11, "twelve": 12, "sixteen": 16, "sixty": 60}  # fmt: skip
 # 0.333..., 0.1666... (three times), 0.3636... (twice, from the point on: 2.71828182... is e)
 _REPEATED = re.compile(r"(\d*)\.(?:(\d*?)(\d+?)\3{2,}|(\d{2,}?)\4)")
 
@@ -42,23 +41,10 @@ class LiteralParser(TokenStream):
         text = self.take().value
         if self.token.kind == "_":
             return self._based(text)
-        if (self.token.kind == "overline" and text.endswith(".")) or (self.token.kind == "overline" and "." in text):
-            return self._repeating(text)
-        if (
-            "." in text
-            and self.token.kind == "("
-            and not self.token.spaced
-            and self.ahead().kind == "num"
-            and self.ahead(2).kind == ")"
-        ):
-            return self._repeating(text)
         if "." in text and self.token.kind == "dots":
-            repeated = _REPEATED.fullmatch(text)
-            if repeated:
+            if (repeated := _REPEATED.fullmatch(text)) is not None:
                 self.take()
-                if repeated[3]:
-                    return _repeating_value(repeated[1], repeated[2], repeated[3])
-                return _repeating_value(repeated[1], "", repeated[4])
+                return literal(f"{repeated[1]}.{repeated[2] or ''}({repeated[3] or repeated[4]})", self.limits.bits)
             if not self.token.spaced and self.ahead().kind in ("end", ",", ")", "}", "rel"):
                 self.take()  # 1.4142... is a decimal that goes on
         return literal(text, self.limits.bits)
@@ -73,48 +59,18 @@ class LiteralParser(TokenStream):
 
     def _based(self, text: str) -> Expr:
         self.expect("_")
-        base = self.group() if self.token.kind == "{" else self._base_word()
+        base = Sym(self.take().value) if self.token.kind == "word" else self.group()
         if isinstance(base, Sym | Text):
-            base = num(_DIGIT_WORDS.get((base.name if isinstance(base, Sym) else base.words).lower(), 0))
+            base = num(int(BASE_NAMES.get((base.name if isinstance(base, Sym) else base.words).lower(), 0)))
         if not (isinstance(base, Num) and base.value.denominator == 1 and 2 <= base.value <= 36):
             raise ParseError("a base must be an integer from 2 to 36")
         radix = int(base.value)
         whole, _, fraction = text.partition(".")
         try:
-            value = Fraction(int(whole or "0", radix))
-            if fraction:
-                value += Fraction(int(fraction, radix), radix ** len(fraction))
+            value = Fraction(int((whole or "0") + fraction, radix), radix ** len(fraction))
         except ValueError as error:
             raise ParseError(f"{text} has a digit that base {radix} lacks") from error
         return BaseNum(value, radix)
-
-    def _base_word(self) -> Expr:
-        if self.token.kind == "word":
-            return Sym(self.take().value)
-        return self.atom()
-
-    def _repeating(self, text: str) -> Expr:
-        dotted = self.token.value == "dot"
-        self.take()
-        braced = self.accept("{") if self.tokens[self.position - 1].kind != "(" else None
-        period = self.expect("num").value
-        if braced:
-            self.expect("}")
-        elif self.token.kind == ")":
-            self.take()
-        while dotted and self.token.kind in ("num", "overline"):  # 0.\dot{1}2\dot{3}
-            token = self.take()
-            if token.kind == "num":
-                period += token.value
-            else:
-                self.expect("{")
-                period += self.expect("num").value
-                self.expect("}")
-                break
-        whole, _, fixed = text.partition(".")
-        if not period.isdigit():
-            raise ParseError("a period must be digits")
-        return _repeating_value(whole, fixed, period)
 
     def raw_group(self) -> str:
         """A subscript as canonical text."""
@@ -132,13 +88,15 @@ class LiteralParser(TokenStream):
 
     def group(self) -> Expr:
         """The content of braces (or one token, as LaTeX takes it), as an expression."""
-        if self.token.kind != "{":
-            return self.single()
+        return self.enclosed("}") if self.token.kind == "{" else self.single()
+
+    def enclosed(self, closer: str, read: Callable[[], Expr] | None = None) -> Expr:
+        """What stands between the next token, a bracket, and its closing one: an answer, or what `read` takes."""
         with self.nested():
             self.take()
-            value = self.answer(("}",))
-            self.expect("}")
-        return value
+            inner = read() if read is not None else self.answer((closer,))
+            self.expect(closer)
+        return inner
 
     def single(self) -> Expr:
         r"""One token as an argument: `\frac12` is 1/2, `\sqrt2x` is √2·x."""
@@ -156,14 +114,17 @@ class LiteralParser(TokenStream):
 
 @lru_cache(maxsize=4096)
 def literal(text: str, bits: int) -> Num:
-    """The exact value of a number literal.
+    """The exact value of a number literal; a period stands in brackets, 0.1(6).
 
     Raises:
         OverBudgetError: an exponent such as 1e999999999.
     """
     mantissa, _, exponent = text.lower().partition("e")
     whole, point, decimals = mantissa.partition(".")
-    value = Fraction(int((whole or "0") + decimals), 10 ** len(decimals))
+    fixed, _, period = decimals.rstrip(")").partition("(")
+    value = Fraction(int((whole or "0") + fixed), 10 ** len(fixed))
+    if period:
+        return num(value + Fraction(int(period), 10 ** len(fixed) * (10 ** len(period) - 1)))
     if exponent:
         power = int(exponent)
         if abs(power) * 3.33 > bits:
@@ -171,10 +132,3 @@ def literal(text: str, bits: int) -> Num:
         value *= Fraction(10) ** power
         return Num(value, max(0, len(decimals) - power))
     return Num(value, len(decimals) if point and decimals else None)
-
-
-def _repeating_value(whole: str, fixed: str, period: str) -> Num:
-    shift = 10 ** len(fixed)
-    value = Fraction(int((whole or "0") + fixed), shift)
-    value += Fraction(int(period), shift * (10 ** len(period) - 1))
-    return num(value)

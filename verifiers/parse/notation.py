@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import re
 
+from verifiers.parse import tree
 from verifiers.parse.calls import CallParser
 from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
-from verifiers.parse.rewrite import substitute_constant
-from verifiers.parse.tree import (
-    Bound,
-    Call,
-    Cases,
-    Const,
-    Dots,
-    Expr,
-    Family,
-    Group,
-    Matrix,
-    Num,
-    Op,
-    Quantity,
-    Rel,
-    Sym,
-    Text,
-    num,
-)
+from verifiers.parse.rewrite import transform
+from verifiers.parse.tree import Bound, Call, Const, Expr, Family, Group, Num, Op, Rel, Sym, Text, num, product
+
+_MATRICES = frozenset(("pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"))
+_MAX_ORDER = 8  # of a derivative
 
 
 class NotationParser(CallParser):
@@ -34,85 +21,73 @@ class NotationParser(CallParser):
     def fraction(self) -> Expr:
         r"""\frac{a}{b}; \frac{d}{dx} begins a derivative."""
         self.take()
-        top = self.group()
-        bottom = self.group()
+        top, bottom = self.group(), self.group()
         derivative = self._derivative(top, bottom)
         return derivative if derivative is not None else Op("div", (top, bottom))
 
     def _derivative(self, top: Expr, bottom: Expr) -> Expr | None:
-        if not (isinstance(bottom, Op) and bottom.op == "mul" and len(bottom.args) == 2 and bottom.args[0] == Sym("d")):
-            return None
-        variable: Expr = bottom.args[1]
-        order = 1
-        if isinstance(variable, Op) and variable.op == "pow" and isinstance(variable.args[1], Num):
-            order = int(variable.args[1].value)
-            variable = variable.args[0]
-        if not isinstance(variable, Sym) or not 1 <= order <= 8:
-            return None
-        if top == Sym("d") or top == Op("pow", (Sym("d"), num(order))):
-            body = self.product()
-            return Bound("diff", body, variable.name, order=order)
-        if isinstance(top, Op) and top.op == "mul" and top.args[0] in (Sym("d"), Op("pow", (Sym("d"), num(order)))):
-            rest = top.args[1:]
-            inner = rest[0] if len(rest) == 1 else Op("mul", rest)
-            if isinstance(inner, Sym):
-                return Sym(f"d{order if order > 1 else ''}{inner.name}/d{variable.name}")
-            return Bound("diff", inner, variable.name, order=order)
+        match bottom:
+            case Op("mul", (Sym("d"), Sym(variable))):
+                order = 1
+            case Op("mul", (Sym("d"), Op("pow", (Sym(variable), Num(power))))) if 1 <= power <= _MAX_ORDER:
+                order = int(power)
+            case _:
+                return None
+        signs = (Sym("d"), Op("pow", (Sym("d"), num(order))))
+        if top in signs:
+            return Bound("diff", self.product(), variable, order=order)
+        match top:
+            case Op("mul", (sign, Sym(name))) if sign in signs:
+                return Sym(f"d{order if order > 1 else ''}{name}/d{variable}")
+            case Op("mul", (sign, *rest)) if sign in signs:
+                return Bound("diff", product(rest), variable, order=order)
         return None
 
     def root(self) -> Expr:
         r"""\sqrt{x}, \sqrt[n]{x}, sqrt(x)."""
         self.take()
-        index: Expr | None = None
-        if self.token.kind == "[":
-            with self.nested():
-                self.take()
-                index = self.sum()
-                self.expect("]")
-        if self.token.kind == "(":
-            value = self.atom()
-        else:
-            value = self.group()
+        index = self.enclosed("]", self.sum) if self.token.kind == "[" else None
+        value = self.atom() if self.token.kind == "(" else self.group()
         return Call("sqrt", (value,)) if index is None else Call("root", (value, index))
 
     def binomial(self) -> Expr:
         r"""\binom{n}{k}."""
         self.take()
-        top = self.group()
-        return Call("binomial", (top, self.group()))
+        return Call("binomial", (self.group(), self.group()))
+
+    def _ends(self) -> tuple[Expr | None, Expr | None]:
+        """What stands below and above the sign of an operator."""
+        ends: dict[str, Expr] = {}
+        while self.token.kind in ("_", "^"):
+            kind = self.take().kind
+            ends[kind] = self.group()
+        return ends.get("_"), ends.get("^")
 
     def big(self) -> Expr:
         r"""\sum_{k=1}^{n} body, \prod."""
         kind = self.take().value
-        low = high = None
-        variable = ""
-        while self.token.kind in ("_", "^"):
-            if self.take().kind == "_":
-                bound = self.group() if self.token.kind == "{" else self.single()
-                if isinstance(bound, Rel) and bound.ops == ("=",) and isinstance(bound.sides[0], Sym | Const):
-                    variable, low = _name(bound.sides[0]), bound.sides[1]
-                elif isinstance(bound, Rel) and len(bound.ops) == 2 and isinstance(bound.sides[1], Sym):
-                    variable, low, high = bound.sides[1].name, bound.sides[0], bound.sides[2]
-                elif isinstance(bound, Sym):
-                    variable = bound.name
-                else:
-                    raise ParseError("a sum needs a bound such as k=1")
-            else:
-                high = self.group() if self.token.kind == "{" else self.single()
+        below, high = self._ends()
+        low: Expr | None = None
+        match below:
+            case None:
+                variable = ""
+            case Sym(variable):
+                pass
+            case Rel(("=",), (Sym(variable) | Const(variable), low)):
+                pass
+            case Rel((_, _), (low, Sym(variable), last)):
+                high = high or last
+            case _:
+                raise ParseError("a sum needs a bound such as k=1")
         body = self.product()
-        if variable == "i":
-            body = _rename_i(body)
+        if variable == "i":  # the index, and not the imaginary unit
+            body = transform(body, lambda node: Sym("i") if node == Const("i") else None)
         return Bound(kind, body, variable, low, high)
 
     def integral(self) -> Expr:
         r"""\int_a^b f dx."""
         self.take()
-        low = high = None
-        while self.token.kind in ("_", "^"):
-            if self.take().kind == "_":
-                low = self.group() if self.token.kind == "{" else self.single()
-            else:
-                high = self.group() if self.token.kind == "{" else self.single()
+        low, high = self._ends()
         self.enter()
         self.integrals += 1
         body = num(1) if self.token == Token("sym", "d") and self.ahead().kind == "sym" else self.sum()
@@ -120,7 +95,10 @@ class NotationParser(CallParser):
         self.depth -= 1
         if self.accept("sym", "d"):
             return Bound("int", body, self.expect("sym").value, low, high)
-        return _differential_in_fraction(body, low, high)
+        match body:
+            case Op("div", (Op("mul", (*rest, Sym("d"), Sym(variable))), bottom)):  # \int \frac{dx}{x}
+                return Bound("int", Op("div", (product(rest), bottom)), variable, low, high)
+        raise ParseError("an integral needs its differential")
 
     def limit(self) -> Expr:
         r"""\lim_{x \to a} f."""
@@ -130,29 +108,16 @@ class NotationParser(CallParser):
             self.expect("{")
             variable = self.expect("sym").value
             self.expect("rel", "to")
-            point = self.sum_until_side()
-            side = ""
-            if self.accept("^"):
-                braced = self.accept("{")
-                side = self.take().value
-                if braced:
-                    self.expect("}")
+            following = self.ahead(3 if self.ahead(2).kind == "{" else 2)
+            is_sided = self.ahead().kind == "^" and following.kind in ("+", "-")  # a side, and no power
+            point = self.atom() if is_sided else self.sum()
+            side = self.braced(lambda: self.take().value) if self.accept("^") else ""
             self.expect("}")
-        body = self.product()
-        return Bound("lim", body, variable, point, side=side)
-
-    def sum_until_side(self) -> Expr:
-        """A limit's point; a trailing ^+ or ^- is the side, not a power."""
-        if self.ahead().kind == "^" and self.ahead(2).kind in ("+", "-", "{"):
-            following = self.ahead(3) if self.ahead(2).kind == "{" else self.ahead(2)
-            if following.kind in ("+", "-"):
-                return self.atom()
-        return self.sum()
+        return Bound("lim", self.product(), variable, point, side=side)
 
     def overline(self) -> Expr:
         r"""\overline{AB}: a named segment or digits; \dot{x}: a name."""
-        mark = self.take().value
-        return Sym(f"{mark}({self.raw_group()})")
+        return Sym(f"{self.take().value}({self.raw_group()})")
 
     def blackboard(self) -> Expr:
         r"""\mathbb{R} with marks such as ^+ or _{>0}."""
@@ -163,21 +128,14 @@ class NotationParser(CallParser):
         return Const(name)
 
     def shape(self) -> Expr:
-        r"""\angle ABC, \triangle ABC: a name."""
+        r"""\angle ABC, \triangle ABC, \angle 1: a name."""
         name = self.take().value
-        letters = ""
-        if self.token.kind == "{":
-            letters = self.raw_group()
+        letters = self.raw_group() if self.token.kind == "{" else ""
         while self.token.kind in ("sym", "word"):
             letters += self.take().value
-        if not letters:
-            return Sym(name) if self.token.kind != "num" else Sym(f"{name}{self.take().value}")
-        return Sym(f"{name} {letters}")
-
-    def money(self) -> Expr:
-        """A currency sign before its amount."""
-        unit = self.take().value
-        return Quantity(self.signed(), unit)
+        if letters:
+            return Sym(f"{name} {letters}")
+        return Sym(name + (self.take().value if self.token.kind == "num" else ""))
 
     def environment(self) -> Expr:
         r"""\begin{pmatrix} ... \end{pmatrix} and the other environments."""
@@ -192,12 +150,12 @@ class NotationParser(CallParser):
             rows = self._rows()
             self.expect("endenv")
         self.raw_group()
-        if name in ("pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array", "vmatrix", "Vmatrix"):
+        if name in _MATRICES:
             if len({len(row) for row in rows}) != 1:
                 raise ParseError("rows of a matrix differ in length")
-            return Matrix(tuple(tuple(row) for row in rows), "det" if name == "vmatrix" else "matrix")
+            return tree.Matrix(tuple(map(tuple, rows)), "det" if name == "vmatrix" else "matrix")
         if name in ("cases", "dcases", "rcases"):
-            return Cases(tuple(_branch(row) for row in rows))
+            return tree.Cases(tuple(map(_branch, rows)))
         flat = tuple(cell for row in rows for cell in row)
         return flat[0] if len(flat) == 1 else Group("list", flat)
 
@@ -206,9 +164,7 @@ class NotationParser(CallParser):
         while self.token.kind not in ("endenv", "end"):
             if self.accept("row"):
                 rows.append([])
-            elif self.accept("&"):
-                continue
-            else:
+            elif not self.accept("&"):
                 parity = self._parity() if rows[-1] else None
                 rows[-1].append(parity if parity is not None else self.cell())
         return [row for row in rows if row]
@@ -216,13 +172,11 @@ class NotationParser(CallParser):
     def _parity(self) -> Text | None:
         """The condition `n is even` or `n odd` that a cell consists of; None for any other cell."""
         words: list[str] = []
-        distance = 0
-        while (token := self.ahead(distance)).kind in ("sym", "word", "where", ","):
+        while (token := self.ahead(len(words))).kind in ("sym", "word", "where", ","):
             words.append(token.value)
-            distance += 1
         found = parity(" ".join(words)) if token.kind in ("&", "row", "endenv", ".") else None
         if found is not None:
-            self.seek(self.position + distance + (token.kind == "."))
+            self.seek(self.position + len(words) + (token.kind == "."))
         return found
 
     def cell(self) -> Expr:
@@ -232,23 +186,18 @@ class NotationParser(CallParser):
         while self.token.kind == "where" and self.ahead().kind not in ("&", "row", "endenv"):
             self.take()
         value = self.answer(("&", "row", "endenv"))
-        return value.items[0] if isinstance(value, Group) and value.kind == "list" and len(value.items) == 1 else value
-
-    def dots(self) -> Expr:
-        """An ellipsis."""
-        self.take()
-        return Dots()
+        return value.items[0] if tree.is_group(value, "list") and len(value.items) == 1 else value
 
 
 def _branch(row: list[Expr]) -> tuple[Expr, Expr | None]:
     """The value and condition of a row of cases: `5 & n = 1`, `5, n = 1`, `2n + 1, n >= 2, n in N`."""
     value, condition = row[0], row[1] if len(row) > 1 else None
-    if condition is None and isinstance(value, Family) and isinstance(value.where, Rel) and not value.parameters:
-        condition, value = value.where, value.body
-    elif condition is None and isinstance(value, Group) and value.kind == "list" and len(value.items) == 2:
-        first, last = value.items
-        if isinstance(last, Rel | Family) and not isinstance(first, Rel | Family):
-            value, condition = first, last
+    if condition is None:
+        match value:
+            case Family(body, (), _, Rel() as where):
+                value, condition = body, where
+            case Group("list", (first, Rel() | Family() as last)) if not isinstance(first, Rel | Family):
+                value, condition = first, last
     if isinstance(condition, Family) and isinstance(condition.body, Rel) and condition.where is None:
         condition = condition.body  # in which set the variable lies is said by the conditions together
     return value, condition
@@ -264,24 +213,3 @@ def parity(words: str) -> Text | None:
     """`n even` for every way to say so; None for other words."""
     found = _PARITY.fullmatch(words.strip(" ,"))
     return Text(f"{found[1] or found[4]} {found[2] or found[3]}") if found else None
-
-
-def _name(expr: Expr) -> str:
-    return expr.name if isinstance(expr, Sym | Const) else ""
-
-
-def _rename_i(expr: Expr) -> Expr:
-    """Inside a sum over i, `i` is the index and not the imaginary unit."""
-    return substitute_constant(expr, "i", Sym("i"))
-
-
-def _differential_in_fraction(body: Expr, low: Expr | None, high: Expr | None) -> Expr:
-    r"""\int \frac{dx}{x}: the differential stands in the numerator."""
-    if isinstance(body, Op) and body.op == "div":
-        top, bottom = body.args
-        factors = top.args if isinstance(top, Op) and top.op == "mul" else ()
-        if len(factors) >= 2 and factors[-2] == Sym("d") and isinstance(factors[-1], Sym):
-            rest = factors[:-2]
-            numerator = num(1) if not rest else rest[0] if len(rest) == 1 else Op("mul", rest)
-            return Bound("int", Op("div", (numerator, bottom)), factors[-1].name, low, high)
-    raise ParseError("an integral needs its differential")

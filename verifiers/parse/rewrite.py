@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import cache
 
-from verifiers.parse.tree import Apply, Const, Expr, Sym, marks
+from verifiers.parse.tree import Apply, Expr, Sym, marks
 
 
 def transform(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
@@ -43,11 +43,6 @@ def _rebuilt(value: object, change: Callable[[Expr], Expr | None]) -> object:
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
     """`expr` with the symbols of those names replaced."""
     return transform(expr, lambda node: values.get(node.name) if isinstance(node, Sym) else None)
-
-
-def substitute_constant(expr: Expr, name: str, value: Expr) -> Expr:
-    """`expr` with the constant of that name replaced."""
-    return transform(expr, lambda node: value if isinstance(node, Const) and node.name == name else None)
 
 
 def opaque(expr: Expr) -> Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from verifiers.parse.lexer import Token
@@ -60,6 +60,14 @@ class TokenStream:
         if token is None:
             raise ParseError(f"expected {value or kind!r}, found {self.token.value or self.token.kind!r}")
         return token
+
+    def braced(self, read: Callable[[], str]) -> str:
+        """What `read` takes, with braces around it or without."""
+        opened = self.accept("{")
+        value = read()
+        if opened:
+            self.expect("}")
+        return value
 
     @contextmanager
     def nested(self) -> Iterator[None]:

@@ -6,10 +6,12 @@ a number remembers how many decimals it was written with, because only a decimal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeGuard
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeGuard
 
 
 class Expr:
@@ -40,24 +42,13 @@ class Expr:
         return Op("div", (self, other))
 
 
-class _WithArgs(Expr):
-    __slots__ = ()
-    args: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The operands or arguments, left to right; an unknown function itself is no expression."""
-        return self.args
+def _holds(children: Callable[[Any], tuple[Expr, ...]]) -> Any:
+    """The `children` of a kind of node."""
+    return property(children)
 
 
-class _WithItems(Expr):
-    __slots__ = ()
-    items: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The items in the order written, also where the kind has no order."""
-        return self.items
+def _written(parts: Iterable[Expr | None]) -> tuple[Expr, ...]:
+    return tuple(part for part in parts if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +74,30 @@ class Const(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class Op(_WithArgs):
+class Op(Expr):
     """An operator: add, mul, div, pow, neg, pm, mp, fact, dfact, percent, degree, mod, cross, not."""
 
     op: str
     args: tuple[Expr, ...]
+    children = _holds(attrgetter("args"))
 
 
 @dataclass(frozen=True, slots=True)
-class Call(_WithArgs):
+class Call(Expr):
     """A known function by its canonical name: sin, arcsin, sqrt, root(x, n), log(x, base), abs, floor, binom ..."""
 
     name: str
     args: tuple[Expr, ...]
+    children = _holds(attrgetter("args"))
 
 
 @dataclass(frozen=True, slots=True)
-class Apply(_WithArgs):
+class Apply(Expr):
     """An unknown function applied: f(x), f'(x), f^{-1}(x). The name carries primes and inverse marks."""
 
     name: str
     args: tuple[Expr, ...]
+    children = _holds(attrgetter("args"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +105,7 @@ class Bound(Expr):
     """A calculus operator that binds a variable: sum, prod, int, lim, diff.
 
     `low` and `high` are None where not written (indefinite integral); for lim, `low` is the point and `side`
-    is "+", "-" or ""; for diff, `order` is how often.
+    is "+", "-" or ""; for diff, `order` is how often. The variable is a name, not a node.
     """
 
     kind: str
@@ -121,11 +115,7 @@ class Bound(Expr):
     high: Expr | None = None
     side: str = ""
     order: int = 1
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The body, then the ends that are written; the bound variable is a name, not a node."""
-        return tuple(part for part in (self.body, self.low, self.high) if part is not None)
+    children = _holds(lambda self: _written((self.body, self.low, self.high)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +127,16 @@ class Rel(Expr):
 
     ops: tuple[str, ...]
     sides: tuple[Expr, ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The sides of the chain, left to right."""
-        return self.sides
+    children = _holds(attrgetter("sides"))
 
 
 @dataclass(frozen=True, slots=True)
-class Group(_WithItems):
+class Group(Expr):
     """Several expressions. kind: tuple (ordered), list (written bare), set, and, or, square ([...], not two items)."""
 
     kind: str
-    items: tuple[Expr, ...]
+    items: tuple[Expr, ...]  # in the order written, also where the kind has none
+    children = _holds(attrgetter("items"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +147,16 @@ class Interval(Expr):
     high: Expr
     closed_low: bool
     closed_high: bool
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The two ends."""
-        return (self.low, self.high)
+    children = _holds(attrgetter("low", "high"))
 
 
 @dataclass(frozen=True, slots=True)
-class SetOp(_WithArgs):
+class SetOp(Expr):
     """union, intersection, minus, complement of sets."""
 
     op: str
     args: tuple[Expr, ...]
+    children = _holds(attrgetter("args"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +165,7 @@ class Builder(Expr):
 
     head: Expr
     condition: Expr
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The head, then the condition."""
-        return (self.head, self.condition)
+    children = _holds(attrgetter("head", "condition"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +174,7 @@ class Matrix(Expr):
 
     rows: tuple[tuple[Expr, ...], ...]
     kind: str = "matrix"
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The entries, row by row."""
-        return tuple(entry for row in self.rows for entry in row)
+    children = _holds(lambda self: tuple(chain(*self.rows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +182,7 @@ class Cases(Expr):
     """A piecewise definition: (value, condition) pairs; a system of equations has condition None."""
 
     branches: tuple[tuple[Expr, Expr | None], ...]
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """Each branch's value, then its condition where it has one."""
-        return tuple(part for branch in self.branches for part in branch if part is not None)
+    children = _holds(lambda self: _written(chain(*self.branches)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,18 +192,15 @@ class Quantity(Expr):
     value: Expr
     unit: str
     known: bool = True
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The value alone; the unit is text."""
-        return (self.value,)
+    children = _holds(lambda self: (self.value,))
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio(_WithItems):
+class Ratio(Expr):
     """a : b : c."""
 
     items: tuple[Expr, ...]
+    children = _holds(attrgetter("items"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,18 +216,14 @@ class Family(Expr):
     """An expression with declared parameters or a condition: "... for some integer t", "k in Z", "x > 0".
 
     `condition`: the words of the condition, or the name of the set that it declares; `where`: the condition as
-    mathematics, where it is that.
+    mathematics, where it is that. Conditions are compared apart (equivalence/several/families.py) and are no children.
     """
 
     body: Expr
     parameters: tuple[str, ...]
     condition: str = ""
     where: Expr | None = None
-
-    @property
-    def children(self) -> tuple[Expr, ...]:
-        """The body alone; conditions are compared apart (equivalence/families.py)."""
-        return (self.body,)
+    children = _holds(lambda self: (self.body,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +241,18 @@ class Text(Expr):
 def num(value: int | Fraction) -> Num:
     """The exact number as a node."""
     return Num(Fraction(value))
+
+
+def product(factors: Sequence[Expr]) -> Expr:
+    """The factors multiplied: one of them as it is, none as 1."""
+    if len(factors) < 2:
+        return factors[0] if factors else num(1)
+    return Op("mul", tuple(factors))
+
+
+def items_of(expr: Expr) -> tuple[Expr, ...]:
+    """The items of a list as it is written bare, or the one expression."""
+    return expr.items if is_group(expr, "list") else (expr,)
 
 
 def is_op(expr: Expr | None, *names: str) -> TypeGuard[Op]:
@@ -316,12 +293,12 @@ def marks(expr: Expr) -> frozenset[str]:
     try:
         return expr._marks
     except AttributeError:
-        own = {type(expr).__name__}
+        own = [type(expr).__name__]
         if isinstance(expr, Op):
-            own.add("Op:" + expr.op)
+            own.append("Op:" + expr.op)
         elif isinstance(expr, Call | Const):
-            own.add(f"{type(expr).__name__}:{expr.name}")
-        found = frozenset(own).union(*(marks(child) for child in expr.children))
+            own.append(f"{own[0]}:{expr.name}")
+        found = frozenset(own).union(*map(marks, expr.children))
         object.__setattr__(expr, "_marks", found)
         return found
 
@@ -331,20 +308,9 @@ def free_symbols(expr: Expr) -> frozenset[str]:
     try:
         return expr._free
     except AttributeError:
-        found = _free_symbols(expr)
+        found = frozenset((expr.name,) if isinstance(expr, Sym) else ()).union(*map(free_symbols, expr.children))
+        if isinstance(expr, Bound) and expr.kind != "diff" and not (expr.kind == "int" and expr.low is None):
+            ends = _written((expr.low, expr.high))
+            found = (free_symbols(expr.body) - {expr.variable}).union(*map(free_symbols, ends))
         object.__setattr__(expr, "_free", found)
         return found
-
-
-def _free_symbols(expr: Expr) -> frozenset[str]:
-    found = marks(expr)
-    if "Sym" not in found and "Bound" not in found:
-        return frozenset()
-    if "Bound" not in found:
-        return frozenset(node.name for node in walk(expr) if isinstance(node, Sym))
-    if not isinstance(expr, Bound):
-        return frozenset().union(*(free_symbols(child) for child in expr.children))
-    names = free_symbols(expr.body)
-    if not (expr.kind == "diff" or (expr.kind == "int" and expr.low is None)):
-        names -= {expr.variable}
-    return names.union(*(free_symbols(end) for end in (expr.low, expr.high) if end is not None))

@@ -23,15 +23,15 @@ _SIUNITX = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\s*\{([^{}]*)\}\s*\{((?:[^
 _SI_PREFIXES = ("kilo", "mega", "giga", "tera", "milli", "micro", "nano", "pico", "centi", "deci", "hecto")
 _ANG = re.compile(r"\\ang\s*\{([^{};]*)\}")
 _DIGITS_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s*\}}(?=\s*_\s*\{{?\s*(?:1[1-9]|[23]\d))")
-_BASE_NAMES = {
+BASE_NAMES = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "ten": "10", "twelve": "12", "sixteen": "16",
+    "ten": "10", "eleven": "11", "twelve": "12", "sixteen": "16", "sixty": "60",
 }  # fmt: skip
 _BASE_IN_TEXT = re.compile(  # 2A_{\text{16}}, 431_{\text{five}}, 431_{\text{base }5}
-    rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s*(?:\}}\s*|\s))?(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}(?:\s*\}})?"
+    rf"_\s*\{{\s*{_FONT}\s*\{{\s*(?:base\s*(?:\}}\s*|\s))?(\d{{1,2}}|{'|'.join(BASE_NAMES)})\s*\}}(?:\s*\}})?"
 )
 _NUMBER_WITH_BASE = re.compile(  # \text{431 base 5}, \text{1F in base sixteen}
-    rf"{_FONT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s+(?:in\s+)?base\s+(\d{{1,2}}|{'|'.join(_BASE_NAMES)})\s*\}}"
+    rf"{_FONT}\s*\{{\s*([0-9A-Fa-f]{{1,60}})\s+(?:in\s+)?base\s+(\d{{1,2}}|{'|'.join(BASE_NAMES)})\s*\}}"
 )
 _MODULUS = re.compile(
     rf"(?:\\left\s*)?\({_SPACE}(?:{_FONT}\s*\{{\s*mod{_SPACE}\}}|\\[bp]?mod(?![a-z])|mod(?![a-z])"
@@ -137,10 +137,10 @@ def _latex(text: str) -> str:
         text = _LONE_LETTER.sub(r"\1", text)
         text = _LATER_LETTER.sub(r"\1 \2", text)
         text = _BRACED_BASE.sub(r"\1", _TWICE_BRACED.sub(r"{\1}", text))
-        text = _BASE_IN_TEXT.sub(lambda base: f"_{{{_BASE_NAMES.get(base[1], base[1])}}}", text)
+        text = _BASE_IN_TEXT.sub(lambda base: f"_{{{BASE_NAMES.get(base[1], base[1])}}}", text)
         text = _BASED.sub(_based, text)
     if "base" in text:
-        text = _NUMBER_WITH_BASE.sub(lambda found: f"({found[1]})_{{{_BASE_NAMES.get(found[2], found[2])}}}", text)
+        text = _NUMBER_WITH_BASE.sub(lambda found: f"({found[1]})_{{{BASE_NAMES.get(found[2], found[2])}}}", text)
         text = _BASED.sub(_based, text)
     if "_" in text:
         text = _DIGITS_IN_TEXT.sub(lambda digits: digits[1].upper(), text)  # hexadecimal digits in a text font

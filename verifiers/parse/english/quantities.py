@@ -66,13 +66,14 @@ class QuantityParser(AtomParser):
         """Whether a unit in brackets follows an amount: 12 (cm)."""
         return self.token.kind == "(" and self.ahead().kind == "unit" and self.ahead(2).kind == ")"
 
-    def prefixed_money(self) -> Expr:
-        """Rs. 500, USD 15: the name of the currency first."""
-        unit = self.take().value
-        self.accept(".")
-        if unit not in units.MONEY or self.token.kind not in ("num", "-"):
-            raise ParseError(f"did not expect {unit!r} here")
-        return Quantity(self.signed(), unit)
+    def money(self) -> Expr:
+        """$5, Rs. 500, USD 15: the sign or name of the currency first."""
+        currency = self.take()
+        if currency.kind == "unit":
+            self.accept(".")
+            if currency.value not in units.MONEY or self.token.kind not in ("num", "-"):
+                raise ParseError(f"did not expect {currency.value!r} here")
+        return Quantity(self.signed(), currency.value)
 
     def _unit_here(self) -> bool:
         token = self.token
