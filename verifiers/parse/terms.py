@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from verifiers.parse.calls import negated
-from verifiers.parse.english.quantities import QuantityParser, times
+from verifiers.parse.english.quantities import QuantityParser
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Apply, Call, Dots, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, num
+from verifiers.parse.tree import Apply, Call, Expr, Group, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, is_op, num, times
 from verifiers.text import listed, units
 
 _STARTS = listed("num based sym const func frac sqrt binom big int lim open ( [ { shape overline bb begin currency ||")
 _AFTER_INTERVAL = frozenset(("end", "setop", ",", ")", "close", ".", "rel", "or", "and", "}", "where"))
 _AFTER_MIXED = frozenset(("percent", "%", "degree"))
-_NO_NUMBER_AFTER = (Num, Sym)
+_EITHER = ("pm", "mp")
 _ANGLE = ("shape", "angle")
 _AFTER_ANGLE = frozenset(("num", "-", "(", "frac", "const"))
 
@@ -27,11 +28,8 @@ class TermParser(QuantityParser):
         left = self.ratio()
         while self.token.kind == "setop":
             op = self.take().value
-            right = self.ratio()
-            if isinstance(left, SetOp) and left.op == op and op != "minus":
-                left = SetOp(op, (*left.args, right))
-            else:
-                left = SetOp(op, (left, right))
+            is_same = isinstance(left, SetOp) and left.op == op and op != "minus"
+            left = SetOp(op, (*(left.children if is_same else (left,)), self.ratio()))
         self.depth -= 1
         return left
 
@@ -47,93 +45,57 @@ class TermParser(QuantityParser):
 
     def sum(self) -> Expr:
         """Terms joined by + - ± ∓."""
-        terms: list[Expr] = []
-        left: Expr | None = None
-        if self.token.kind in ("pm", "mp"):
-            op = self.take().kind
-            left = Op(op, (num(0), self.product()))
-        else:
-            left = self.product()
-        while True:
-            kind = self.token.kind
-            if kind == "+":
-                if self.ahead().kind == "dots":
-                    self.take()
-                    self.take()
-                    terms.append(left)
-                    left = Dots()
-                    continue
-                self.take()
-                terms.append(left)
-                left = self.product()
-            elif kind == "-":
-                self.take()
-                terms.append(left)
-                left = negated(self.product())
-            elif kind in ("pm", "mp"):
-                self.take()
-                whole = Op("add", (*terms, left)) if terms else left
-                terms, left = [], Op(kind, (whole, self.product()))
+        is_open = self.token.kind in _EITHER
+        terms: list[Expr] = [Op(self.take().kind, (num(0), self.product())) if is_open else self.product()]
+        while (kind := self.token.kind) in ("+", "-", *_EITHER):
+            self.take()
+            term = self.product()
+            if kind in _EITHER:
+                terms = [Op(kind, (_added(terms), term))]
             else:
-                break
-        return Op("add", (*terms, left)) if terms else left
+                terms.append(negated(term) if kind == "-" else term)
+        return _added(terms)
 
     def product(self) -> Expr:
         """Factors joined by * / mod, or standing side by side; a unit may follow."""
         left = self.signed()
         while True:
             kind = self.token.kind
-            if kind == "*":
+            if kind in _OPERATORS:
                 self.take()
-                if self.accept("dots"):
-                    left = Op("mul", (left, Dots()))
-                    continue
-                left = times(left, self.signed())
-            elif kind == "/":
-                self.take()
-                left = _divided(left, self.signed())
-            elif kind == "mod":
-                self.take()
-                left = Op("mod", (left, self.signed()))
+                left = _OPERATORS[kind](left, self.signed())
             elif kind == "over":
                 self.take()
-                return Op("div", (left, self.product()))
-            elif kind == "choose":
-                self.take()
-                left = Call("binomial", (left, self.signed()))
-            elif kind == "pmod":
-                self.take()
-                left = Op("mod", (left, self.signed()))
-            elif self.starts_factor():
-                raised = isinstance(left, Sym) and self.ahead().kind == "^"  # n2^{n-1} is a product, x2 is no 2x
-                if self.token.kind == "num" and isinstance(left, _NO_NUMBER_AFTER) and not raised:
-                    left = self.mixed(left)
-                    continue
-                if self.unit_letter(left):
-                    break
-                left = self.joined(left)
-            else:
+                return left / self.product()
+            elif not self.starts_factor():
                 break
+            elif kind == "num" and isinstance(left, Num | Sym) and not self._is_raised(left):
+                left = self.mixed(left)
+            elif kind == "sym" and self.unit_here(left):
+                break
+            else:
+                left = self.joined(left)
         return self.with_unit(left)
+
+    def _is_raised(self, left: Expr) -> bool:
+        """Whether a power follows a symbol: n2^{n-1} is a product, and x2 is no 2x."""
+        return isinstance(left, Sym) and self.ahead().kind == "^"
 
     def joined(self, left: Expr) -> Expr:
         """`left` beside the next factor: a product, or a mixed number such as 6\\frac{1}{64}."""
         if (self.token.kind, self.token.value) == _ANGLE and self.ahead().kind in _AFTER_ANGLE:
             self.take()
             return times(left, Call("cis", (self.signed(),)))  # 2∠60° is a complex number in polar form
-        whole = self.tokens[self.position - 1].kind == "num" and isinstance(left, Num) and left.places is None
-        is_fraction = self.token.kind == "frac"
+        may_mix = self.token.kind == "frac" and self.tokens[self.position - 1].kind == "num"
         right = self.power()
-        if isinstance(left, Sym):
-            applied = _applied(left, right)
-            if applied is not None:
-                return applied
-        if whole and is_fraction and isinstance(left, Num):
-            sign = right.op if isinstance(right, Op) and right.op in ("percent", "degree") else ""
-            part = _proper_fraction(right.args[0] if sign and isinstance(right, Op) else right)
-            if part is not None:
-                mixed = num(left.value + (part if left.value >= 0 else -part))
-                return Op(sign, (mixed,)) if sign else mixed
+        if isinstance(left, Sym) and (applied := _applied(left, right)) is not None:
+            return applied
+        if may_mix and isinstance(left, Num) and left.places is None:
+            sign = right.op if is_op(right, "percent", "degree") else ""
+            match right.args[0] if sign and isinstance(right, Op) else right:
+                case Op("div", (Num(top, None), Num(bottom, None))) if bottom and 0 < top / bottom < 1:
+                    mixed = _mixed(left, top / bottom)
+                    return Op(sign, (mixed,)) if sign else mixed
         return times(left, right)
 
     def mixed(self, left: Expr) -> Expr:
@@ -142,20 +104,13 @@ class TermParser(QuantityParser):
         Raises:
             ParseError: two numbers side by side that are no mixed number.
         """
-        slash, bottom = self.ahead(), self.ahead(2)
-        whole = isinstance(left, Num) and left.places is None and self.token.spaced
-        if (
-            whole
-            and slash.kind == "/"
-            and bottom.kind == "num"
-            and self.token.value.isdigit()
-            and bottom.value.isdigit()
-        ):
-            part = Fraction(int(self.token.value), int(bottom.value) or 1)
+        top, slash, bottom = self.token, self.ahead(), self.ahead(2)
+        is_whole = isinstance(left, Num) and left.places is None and top.spaced
+        if is_whole and slash.kind == "/" and bottom.kind == "num" and top.value.isdigit() and bottom.value.isdigit():
+            part = Fraction(int(top.value), int(bottom.value) or 1)
             if 0 < part < 1:
                 self.seek(self.position + 3)
-                assert isinstance(left, Num)
-                value = num(left.value + (part if left.value >= 0 else -part))
+                value = _mixed(left, part)
                 return self.postfixed(value) if self.token.kind in _AFTER_MIXED else value
         raise ParseError("two numbers side by side")
 
@@ -174,7 +129,7 @@ class TermParser(QuantityParser):
             return False
         if token.kind == "[" and self.ahead().kind in _AFTER_INTERVAL:
             return False  # the closing bracket of ]a, b[
-        if token.kind == "func" and token.value in ("min",) and self.ahead().kind not in ("(", "{", "_"):
+        if token.kind == "func" and token.value == "min" and self.ahead().kind not in ("(", "{", "_"):
             return False
         if token.kind == "currency":
             return self.ahead().kind == "num"
@@ -206,38 +161,39 @@ class TermParser(QuantityParser):
         return Op("not", (value,)) if kind == "not" else Op(kind, (num(0), value))
 
 
+def _added(terms: list[Expr]) -> Expr:
+    return Op("add", tuple(terms)) if len(terms) > 1 else terms[0]
+
+
+def _mixed(whole: Expr, part: Fraction) -> Num:
+    assert isinstance(whole, Num)
+    return num(whole.value + (part if whole.value >= 0 else -part))
+
+
 def _applied(left: Sym, right: Expr) -> Expr | None:
     """C(5, 2) and P(5, 2) are counts; P(X > 2) is a name."""
-    if isinstance(right, Group) and right.kind == "tuple" and len(right.items) == 2 and left.name in ("C", "P"):
-        top, bottom = right.items
-        if not all(isinstance(item, Num | Sym | Op) for item in right.items):
-            return None
-        if left.name == "C":
-            return Call("binomial", right.items)
-        return Op("div", (Op("fact", (top,)), Op("fact", (Op("add", (top, negated(bottom))),))))
-    if isinstance(right, Rel):
-        return Apply(left.name, (right,))
-    return None
-
-
-def _proper_fraction(expr: Expr) -> Fraction | None:
-    if isinstance(expr, Op) and expr.op == "div":
-        top, bottom = expr.args
-        if (
-            isinstance(top, Num)
-            and isinstance(bottom, Num)
-            and top.places is None
-            and bottom.places is None
-            and bottom.value
-        ):
-            part = top.value / bottom.value
-            if 0 < part < 1:
-                return part
+    match right:
+        case Group("tuple", (Num() | Sym() | Op() as top, Num() | Sym() | Op() as bottom)) if left.name == "C":
+            return Call("binomial", (top, bottom))
+        case Group("tuple", (Num() | Sym() | Op() as top, Num() | Sym() | Op() as bottom)) if left.name == "P":
+            return Op("fact", (top,)) / Op("fact", (top + negated(bottom),))
+        case Rel():
+            return Apply(left.name, (right,))
     return None
 
 
 def _divided(left: Expr, right: Expr) -> Expr:
     """left / right; $3/4 is three quarters of a dollar."""
     if isinstance(left, Quantity) and isinstance(left.value, Num) and isinstance(right, Num):
-        return Quantity(Op("div", (left.value, right)), left.unit, left.known)
-    return Op("div", (left, right))
+        return Quantity(left.value / right, left.unit, left.known)
+    return left / right
+
+
+def _remainder(left: Expr, right: Expr) -> Expr:
+    return Op("mod", (left, right))
+
+
+_OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "*": times, "/": _divided, "mod": _remainder, "pmod": _remainder,
+    "choose": lambda left, right: Call("binomial", (left, right)),
+}  # fmt: skip

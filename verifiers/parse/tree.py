@@ -250,6 +250,11 @@ def product(factors: Sequence[Expr]) -> Expr:
     return Op("mul", tuple(factors))
 
 
+def times(left: Expr, right: Expr) -> Op:
+    """left * right, flat."""
+    return Op("mul", (*left.args, right)) if is_op(left, "mul") else left * right
+
+
 def items_of(expr: Expr) -> tuple[Expr, ...]:
     """The items of a list as it is written bare, or the one expression."""
     return expr.items if is_group(expr, "list") else (expr,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from verifiers.parse import words
 from verifiers.parse.atoms import AtomParser
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Expr, Num, Op, Quantity, num, walk
+from verifiers.parse.tree import Expr, Num, Op, Quantity, num, times, walk
 from verifiers.text import units
 
 _MAX_UNIT_WORDS = 6
@@ -18,26 +18,19 @@ class QuantityParser(AtomParser):
     def with_unit(self, value: Expr) -> Expr:
         """`value` with the unit words that follow it, if any."""
         token = self.token
-        if token.kind == "scale" and isinstance(value, Quantity):
-            self.take()
-            return Quantity(times(value.value, num(int(token.value))), value.unit, value.known)  # $1.2 million
         if token.kind == "scale":
-            self.take()
-            return self.with_unit(times(value, num(int(token.value))))
+            scale = num(int(self.take().value))
+            if isinstance(value, Quantity):
+                return Quantity(times(value.value, scale), value.unit, value.known)  # $1.2 million
+            return self.with_unit(times(value, scale))
         if token.kind == "in" and self.ahead().kind in ("end", ",", "and", "or", ".", "^"):
             self.take()
             return Quantity(value, "inch" + self._unit_power())
         if token.kind == "currency":
-            self.take()
-            return Quantity(value, token.value)
+            return Quantity(value, self.take().value)
         if self.bracketed_unit():
-            self.take()
-            found = self._quantity(value)
-            self.expect(")")
-            return found
-        if self._unit_here() or self.unit_letter(value):
-            return self._compound(self._quantity(value))
-        return value
+            return self.enclosed(")", lambda: self._quantity(value))
+        return self._compound(self._quantity(value)) if self.unit_here(value) else value
 
     def _compound(self, first: Expr) -> Expr:
         """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
@@ -55,13 +48,6 @@ class QuantityParser(AtomParser):
             first = total
         return first
 
-    def unit_letter(self, value: Expr) -> bool:
-        """Whether the next token is a single letter that stands for a unit here, after `value`."""
-        if self.token.kind != "sym":
-            return False
-        is_last = self.token.spaced and units.is_unit(self.token.value) and self.ahead().kind in ("end", ",", ".")
-        return (is_last and _is_scientific(value)) or self._unit_here()
-
     def bracketed_unit(self) -> bool:
         """Whether a unit in brackets follows an amount: 12 (cm)."""
         return self.token.kind == "(" and self.ahead().kind == "unit" and self.ahead(2).kind == ")"
@@ -75,24 +61,25 @@ class QuantityParser(AtomParser):
                 raise ParseError(f"did not expect {currency.value!r} here")
         return Quantity(self.signed(), currency.value)
 
-    def _unit_here(self) -> bool:
-        token = self.token
-        if token.kind in ("unit", "word"):
-            return True
-        if token.kind == "func" and token.value == "min":
-            return True
-        if token.kind != "sym" or not units.is_unit(token.value):
-            return token.kind == "sym" and token.in_text and token.value == "a"
+    def unit_here(self, value: Expr) -> bool:
+        """Whether the next token is a word or letter that stands for a unit here, after `value`."""
+        token, following = self.token, self.ahead()
+        if token.kind != "sym":
+            return token.kind in ("unit", "word") or (token.kind == "func" and token.value == "min")
+        if not units.is_unit(token.value):
+            return token.in_text and token.value == "a"
         if token.in_text:
             return True
-        previous = self.tokens[self.position - 1]
-        if previous.kind != "num" or not token.spaced:
+        if not token.spaced:
             return False
-        if self._fraction_of_units():
-            return True
-        following = self.ahead()
+        if following.kind in ("end", ",", "."):
+            match value:
+                case Op("mul", (Num(), Op("pow", (Num(base), _)))) if base == 10:  # 5.89 * 10^{-7} m
+                    return True
+        if self.tokens[self.position - 1].kind != "num":
+            return False
         is_compound = following.kind == "num" and self.ahead(2).kind in ("unit", "func")
-        return not self.latex and (following.kind in _AFTER_UNIT or is_compound)
+        return self._fraction_of_units() or (not self.latex and (following.kind in _AFTER_UNIT or is_compound))
 
     def _fraction_of_units(self) -> bool:
         """Whether all that follows is unit letters, some of them divided by: 9.8 m/s^2, 9.8 m s^{-2}."""
@@ -165,25 +152,7 @@ class QuantityParser(AtomParser):
         if self.token.kind != "^":
             return ""
         self.take()
-        braced = self.accept("{")
-        negative = self.accept("-")
-        exponent = self.expect("num").value
-        if braced:
-            self.expect("}")
-        return f"^{'-' if negative else ''}{exponent}"
-
-
-def _is_scientific(expr: Expr) -> bool:
-    """5.89 * 10^{-7}, where a letter that follows is a unit and no factor."""
-    return (
-        isinstance(expr, Op)
-        and expr.op == "mul"
-        and len(expr.args) == 2
-        and isinstance(expr.args[0], Num)
-        and isinstance(expr.args[1], Op)
-        and expr.args[1].op == "pow"
-        and expr.args[1].args[0] == num(10)
-    )
+        return "^" + self.braced(lambda: ("-" if self.accept("-") else "") + self.expect("num").value)
 
 
 def added(first: Quantity, second: Quantity) -> Quantity | None:
@@ -210,13 +179,3 @@ def compounded(items: list[Expr]) -> Quantity | None:
         if total is None:
             return None
     return total if len(items) > 1 else None
-
-
-def times(left: Expr, right: Expr) -> Expr:
-    """left * right, flat."""
-    if isinstance(left, Op) and left.op == "mul":
-        return Op("mul", (*left.args, right))
-    return Op("mul", (left, right))
-
-
-__all__ = ["QuantityParser", "added", "compounded", "times"]
