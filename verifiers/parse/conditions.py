@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from verifiers.parse.limits import ParseError
 from verifiers.parse.terms import TermParser
-from verifiers.parse.tree import Call, Const, Expr, Family, Op, Rel, Sym, Text, free_symbols
+from verifiers.parse.tree import Call, Const, Expr, Family, Op, Rel, Sym, Text, free_symbols, is_op
 from verifiers.text import listed
 
-_DOMAIN_WORDS = listed("integer integers real reals natural positive rational complex nonnegative")
-_QUANTIFIERS = frozenset(("all", "any", "each", "every", "some", "arbitrary"))
+_DECLARING = listed(
+    "integer integers real reals natural positive rational complex nonnegative all any each every some arbitrary"
+)
+_ORDERS = frozenset(("<", ">", "<=", ">=", "!="))
 _CASES = frozenset(("for", "if", "when", "otherwise"))
 
 
@@ -38,10 +40,7 @@ class ConditionParser(TermParser):
         self.seek(len(self.tokens) - 1)
         names = [token.value for token in rest if token.kind == "sym"]
         words = " ".join(token.value for token in rest if token.kind not in ("end", "where", ",", "forall"))
-        declared = any(
-            token.value in _DOMAIN_WORDS or token.value in _QUANTIFIERS or token.kind in ("forall", "bb")
-            for token in rest
-        )
+        declared = any(token.value in _DECLARING or token.kind in ("forall", "bb") for token in rest)
         if not declared and not any(token.kind == "rel" for token in rest):
             raise ParseError("words after the answer")
         if not declared and not set(names) & free_symbols(body):
@@ -64,57 +63,41 @@ class ConditionParser(TermParser):
         condition = self.bracket()
         if not free_symbols(condition) & free_symbols(body):
             raise ParseError("a condition on something that the answer does not hold")
-        if declares(condition):
-            return family(body, condition)
-        return Family(body, (), "", condition)
+        return family(body, condition) if declares(condition) else Family(body, (), "", condition)
 
 
 def declares(expr: Expr) -> bool:
     """Whether a clause only declares a parameter, such as `k in Z`."""
-    return (
-        isinstance(expr, Rel) and expr.ops == ("in",) and isinstance(expr.sides[0], Sym) and _is_domain(expr.sides[1])
-    )
+    match expr:
+        case Rel(("in",), (Sym(), domain)):
+            return _is_domain(domain)
+    return False
 
 
 def _is_domain(expr: Expr) -> bool:
     """Z, N, R and their marked forms, also written as plain letters."""
-    if isinstance(expr, Op) and expr.op == "pow":
+    if is_op(expr, "pow"):
         return _is_domain(expr.args[0])
     return isinstance(expr, Const) or (isinstance(expr, Sym) and expr.name[:1] in "ZNRQ" and len(expr.name) <= 3)
-
-
-def domain_name(condition: Expr) -> str:
-    """The name of the set that a condition declares its parameter to be in; "" for another condition."""
-    if declares(condition) and isinstance(condition, Rel) and isinstance(condition.sides[1], Const | Sym):
-        return condition.sides[1].name
-    return ""
 
 
 def family(body: Expr, declaration: Expr) -> Expr:
     """`body` with the parameter that a clause such as `k in Z` declares."""
     assert isinstance(declaration, Rel)
-    symbol = declaration.sides[0]
+    symbol, domain = declaration.sides
     assert isinstance(symbol, Sym)
-    return Family(body, (symbol.name,), domain_name(declaration))
+    return Family(body, (symbol.name,), domain.name if isinstance(domain, Const | Sym) else "")
 
 
 def with_domain(items: list[Expr]) -> Expr | None:
-    """`f(x) = 2x, x > 0` as a value with its condition; None for another list."""
-    if len(items) != 2:
-        return None
-    value, condition = items
-    is_bare = isinstance(value, Op | Call)  # 2^k, k >= 0
-    if not (is_bare or (isinstance(value, Rel) and value.ops == ("=",))) or not isinstance(condition, Rel):
-        return None
-    if not {"<", ">", "<=", ">=", "!="}.issuperset(condition.ops):
-        return None
+    """`f(x) = 2x, x > 0` or `2^k, k >= 0` as a value with its condition; None for another list."""
+    match items:
+        case [Rel(("=",), (named, value)) as body, Rel(ops) as condition] if _ORDERS.issuperset(ops):
+            bound = {named.name} if isinstance(named, Sym) else set()
+        case [Op() | Call() as body, Rel(ops) as condition] if _ORDERS.issuperset(ops):
+            value, bound = body, set()
+        case _:
+            return None
     names = free_symbols(condition)
-    if not isinstance(value, Rel):
-        return Family(value, (), "", condition) if len(names) == 1 and names <= free_symbols(value) else None
-    if (
-        len(names) != 1
-        or not names <= free_symbols(value.sides[1])
-        or (isinstance(value.sides[0], Sym) and (value.sides[0].name in names))
-    ):
-        return None
-    return Family(value, (), "", condition)
+    is_about = len(names) == 1 and names <= free_symbols(value) and not names & bound
+    return Family(body, (), "", condition) if is_about else None

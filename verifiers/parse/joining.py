@@ -58,16 +58,3 @@ def _names(group: Sequence[Expr]) -> frozenset[str] | None:
 def is_assignment(expr: Expr) -> bool:
     """Whether a list gives values to several names: x = 1, y = 2."""
     return isinstance(expr, Group) and expr.kind in ("list", "and") and len(_names(expr.items) or ()) > 1
-
-
-def is_point(expr: Expr) -> bool:
-    """Whether a product is a capital letter beside coordinates: A(1, 2)."""
-    return (
-        isinstance(expr, Op)
-        and expr.op == "mul"
-        and len(expr.args) == 2
-        and isinstance(expr.args[0], Sym)
-        and expr.args[0].name[:1].isupper()
-        and isinstance(expr.args[1], Group)
-        and expr.args[1].kind == "tuple"
-    )
