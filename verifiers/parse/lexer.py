@@ -57,8 +57,9 @@ _LEXER = re.compile(
 _NEXT_VALUE = re.compile(r"\d|[A-Za-z](?:_(?:\w|\{\w{1,6}\}))?\s*=")
 _ENDS_AMOUNT = re.compile(r"[\s}]*(?:$|[,.;:)]|\\(?:text|quad))")
 _OPERANDS = frozenset(("num", "sym", "const", "based", ")", "}", "]", "close", "percent"))
-_MAX_FACTORS = 3  # letters before a power that are a product, whatever word they spell: Be^x
+_MAX_GLUED = 3  # letters behind a command that are read apart from it
 _SAFE_SEPARATORS = re.compile(r"\{,\}|,\\!|\\!,")
+_BRACE = re.compile(r"(?<!\\)[{}]")
 _TEXT_COMMANDS = listed(
     "text mbox textbf textit textrm textsf texttt mathrm rm hbox operatorname textup textnormal emph mathsf mathtt"
     " underline"
@@ -68,7 +69,9 @@ _FONT_COMMANDS = listed(
     " bf it boxed fbox ensuremath mathnormal overarc num sf tt sc em cal tiny small normalsize large Large LARGE huge"
     " Huge"
 )
-_DROPPED = frozenset(("phantom", "hphantom", "vphantom", "label", "tag", "hline", "notag", "nonumber"))
+_DROPPED = ("hline", "notag", "nonumber")
+_DROPPED_WITH_ARGUMENT = ("phantom", "hphantom", "vphantom", "label", "tag", "color", "textcolor")
+_AS_WRITTEN = {"based": "based", "pow": "^", "dots": "dots", "point": "."}  # kind of match -> kind of token
 
 
 class Lexer:
@@ -105,12 +108,11 @@ class Lexer:
         while position < len(text):
             found = _LEXER.match(text, position)
             assert found is not None  # `other` matches any character
-            kind = found.lastgroup or ""
-            value = found[0]
-            position = found.end()
+            kind, value, position = found.lastgroup or "", found[0], found.end()
+            following = text[position : position + 1]
             if kind == "space":
                 spaced = True
-                if "quad" in value and self._ends_operand() and _NEXT_VALUE.match(text, position):
+                if "quad" in value and self._follows(*_OPERANDS) and _NEXT_VALUE.match(text, position):
                     self._emit(",", ",", spaced)  # \sqrt{2} \quad 1 are two values, and no product
                 continue
             if kind in ("grouped", "groupedfraction", "spacegrouped"):
@@ -120,29 +122,36 @@ class Lexer:
                 self._number(f"{fixed}({re.sub(r'[^0-9]', '', value[len(fixed) :])})", spaced)
             elif kind == "num":
                 self._number(value.replace("{,}", "."), spaced)  # 0{,}5
-            elif kind == "based":
-                self._emit("based", value, spaced)
             elif kind == "cmd":
                 position = self._command(text, value, position, spaced, in_text)
             elif kind == "word":
-                self._word(value, spaced, in_text, following=text[position : position + 1])
+                self._word(value, spaced, in_text, following=following)
+            elif kind == "op":
+                self._operator(value, spaced, following)
+            elif kind == "punct":
+                self._punctuation(value, spaced, in_text)
+            elif kind in _AS_WRITTEN:
+                self._emit(_AS_WRITTEN[kind], value.replace("**", "^"), spaced)
+            elif kind == "rel":
+                self._emit("rel", words.RELATIONS[value], spaced)
+            elif value in words.CURRENCY_SIGNS:
+                self._emit("currency", words.CURRENCY_SIGNS[value], spaced)
             else:
-                self._sign(kind, value, spaced, in_text, following=text[position : position + 1])
+                raise ParseError(f"unexpected character {value!r}")
             spaced = False
 
-    def _ends_operand(self) -> bool:
-        """Whether the text so far ends with a value."""
-        return bool(self.tokens) and self.tokens[-1].kind in _OPERANDS
+    def _follows(self, *kinds: str) -> bool:
+        """Whether the last token is of one of these kinds."""
+        return bool(self.tokens) and self.tokens[-1].kind in kinds
 
     def _grouped(self, found: re.Match[str], spaced: bool) -> int:
         whole = found[0]
         is_spaced = found.lastgroup == "spacegrouped"
         is_plain = is_spaced or "," in _SAFE_SEPARATORS.sub("", whole)
         if is_plain and (self.depth or not self.thousands):
-            first = re.match(r"\d+", whole)
-            assert first is not None
-            self._number(first[0], spaced)
-            return found.start() + first.end()
+            first = re.split(r"\D", whole, maxsplit=1)[0]
+            self._number(first, spaced)
+            return found.start() + len(first)
         whole = whole.replace(",", ".") if is_spaced else whole
         self._number(re.sub(r"[^\d.]", "", whole), spaced)
         return found.end()
@@ -154,105 +163,59 @@ class Lexer:
 
     def _operator(self, value: str, spaced: bool, following: str) -> None:
         """A sign of arithmetic; `3+-2i` adds a negative number, `3 +- 2i` and `+-2` have two signs."""
-        if value == "+-" and not spaced and following.strip() and self.tokens and self.tokens[-1].kind in _OPERANDS:
+        if value == "+-" and not spaced and following.strip() and self._follows(*_OPERANDS):
             self._emit("+", "+", spaced)
             value = "-"
         self._emit("pm" if len(value) > 1 else value, value, spaced)
 
-    def _sign(self, kind: str, value: str, spaced: bool, in_text: bool, following: str) -> None:
-        if kind == "rel":
-            self._emit("rel", words.RELATIONS[value], spaced)
-        elif kind == "pow":
-            self._emit("^", "^", spaced)
-        elif kind == "op":
-            self._operator(value, spaced, following)
-        elif kind == "dots":
-            self._emit("dots", value, spaced)
-        elif kind == "punct":
-            if value in "([":
-                self.depth += 1
-            elif value in ")]":
-                self.depth = max(0, self.depth - 1)
-            if value in '$`"':
-                if value == '"' and self.tokens and self.tokens[-1].kind == "num":
-                    self._emit("'", "'", spaced)  # 30° 15' 36" and 5' 3"
-                    self._emit("'", "'", spaced)
-                return
+    def _punctuation(self, value: str, spaced: bool, in_text: bool) -> None:
+        self._nest((value in "([") - (value in ")]"))
+        if value == '"' and self._follows("num"):  # 30° 15' 36" and 5' 3"
+            self._emit("'", "'", spaced)
+            self._emit("'", "'", spaced)
+        elif value not in '$`"':
             self._emit(value, value, spaced, in_text)
-        elif kind == "point":
-            self._emit(".", ".", spaced)
-        elif value in words.CURRENCY_SIGNS:
-            self._emit("currency", words.CURRENCY_SIGNS[value], spaced)
-        else:
-            raise ParseError(f"unexpected character {value!r}")
+
+    def _nest(self, levels: int) -> None:
+        self.depth = max(0, self.depth + levels)
 
     def _command(self, text: str, value: str, position: int, spaced: bool, in_text: bool) -> int:
         name = value[1:].rstrip("*")
-        if name in _TEXT_COMMANDS:
+        if name in _FONT_COMMANDS or name in _DROPPED:
+            return position
+        if name in _TEXT_COMMANDS or name in _DROPPED_WITH_ARGUMENT or name == "xrightarrow":
             inner, position = _braced(text, position)
-            self._scan_text(inner, name)
-            return position
-        if name in _DROPPED:
-            if name in ("phantom", "hphantom", "vphantom", "label", "tag"):
-                _, position = _braced(text, position)
-            return position
-        if name in _FONT_COMMANDS:
-            return position
-        if name in ("color", "textcolor"):
-            _, position = _braced(text, position)
-            return position
-        if name == "xrightarrow":
-            _, position = _braced(text, position)
-            name = "to"
+            if name in _TEXT_COMMANDS:
+                self._scan_text(inner, name)
+            if name != "xrightarrow":
+                return position
+            value = "\\to"
         if name == "Omega" and self._ohm(text, position, spaced):
             return position
-        kind, canonical = words.command(name)
-        if kind is None:
-            return self._glued(value, position, spaced)
-        if kind == "open":
-            self.depth += 1
-        elif kind == "close":
-            self.depth = max(0, self.depth - 1)
-        self._emit(kind, canonical, spaced)
-        return position
+        kind, canonical, rest = _known(value[1:])
+        self._nest((kind == "open") - (kind == "close"))
+        if kind != "space":
+            self._emit(kind, canonical, spaced)
+        return position - rest
 
     def _ohm(self, text: str, position: int, spaced: bool) -> bool:
         r"""Whether `\Omega` is the unit: it ends an amount such as 2.5\,\Omega or 4.7\ k\Omega; then it is emitted."""
-        prefix = ""
-        last = self.tokens[-1] if self.tokens else None
-        if last and last.kind == "sym" and last.value in ("k", "M", "m") and len(self.tokens) > 1:
-            prefix, last = last.value, self.tokens[-2]
-        if last is None or last.kind != "num" or not _ENDS_AMOUNT.match(text, position):
+        prefix = self.tokens[-1].value if self._follows("sym") else ""
+        amount = self.tokens[-2:-1] if prefix in ("k", "M", "m") else self.tokens[-1:]
+        if not amount or amount[0].kind != "num" or not _ENDS_AMOUNT.match(text, position):
             return False
         if prefix:
             self.tokens.pop()
         self._emit("unit", units.canonical(prefix + "ohm"), spaced, True)
         return True
 
-    def _glued(self, value: str, position: int, spaced: bool) -> int:
-        r"""A command with letters glued to it, such as `\\quadx` or `\\pir`: the longest known command, then the rest.
-
-        Raises:
-            ParseError: no beginning of it is a command.
-        """
-        for length in range(len(value) - 1, 2, -1):
-            name = value[1:length]
-            if name in ("quad", "qquad", "left", "right"):
-                return position - (len(value) - length)
-            kind, canonical = words.command(name)
-            if kind is not None and len(name) >= 2 and len(value) - length <= 3:
-                self._emit(kind, canonical, spaced)
-                return position - (len(value) - length)
-        raise ParseError(f"unknown command {value}")
-
     def _scan_text(self, inner: str, command: str) -> None:
         stripped = inner.strip()
-        if not stripped:
-            return
-        if command == "operatorname" and (stripped in words.FUNCTIONS or stripped.lower() in words.FUNCTIONS):
-            self._emit("func", words.FUNCTIONS.get(stripped) or words.FUNCTIONS[stripped.lower()], False)
-            return
-        self._scan(stripped, in_text=True)
+        function = words.FUNCTIONS.get(stripped) or words.FUNCTIONS.get(stripped.lower())
+        if command == "operatorname" and function:
+            self._emit("func", function, False)
+        else:
+            self._scan(stripped, in_text=True)
 
     def _word(self, value: str, spaced: bool, in_text: bool, *, following: str) -> None:
         kind, canonical = words.word(value)
@@ -260,7 +223,7 @@ class Lexer:
             for index, letter in enumerate(value):
                 self._emit("sym", letter, spaced and index == 0)
             return
-        if in_text and value.lower() in ("constant", "const") and self.tokens and self.tokens[-1].kind == "+":
+        if in_text and value.lower() in ("constant", "const") and self._follows("+"):
             kind, canonical, in_text = "sym", "constant", False
         if value in ("Re", "Im") and following == "(":
             kind, canonical = "func", value.lower()
@@ -268,36 +231,39 @@ class Lexer:
             self._emit(kind, canonical, spaced, in_text)
         elif len(value) == 1:
             self._emit("sym", value, spaced, in_text)
-        elif units.prefixed(value) and (in_text or (spaced and self.tokens and self.tokens[-1].kind == "num")):
+        elif units.prefixed(value) and (in_text or (spaced and self._follows("num"))):
             self._emit("unit", units.canonical(value), spaced, in_text)
-        elif in_text or not (_splits(value) or (following == "^" and len(value) <= _MAX_FACTORS)):
+        elif in_text or not (pieces := words.split_letters(value, is_raised=following == "^")):
             self._emit("word", value, spaced, in_text)
         else:
-            for index, (piece_kind, piece) in enumerate(words.split_letters(value)):
+            for index, (piece_kind, piece) in enumerate(pieces):
                 self._emit(piece_kind, piece, spaced and index == 0)
 
 
-def _splits(run: str) -> bool:
-    """Whether a run of letters is a product of one-letter symbols rather than a word."""
-    if len(run) <= 3:
-        return run.lower() not in words.SHORT_WORDS
-    return (len(run) <= 8 and (run in words.ALPHABET or run in words.ALPHABET.upper())) or words.ends_in_function(run)
+def _known(name: str) -> tuple[str, str, int]:
+    r"""(token kind, value, letters left over) of the longest command that a name begins with: \\pir is \\pi r.
+
+    Raises:
+        ParseError: no beginning of it is a command.
+    """
+    for rest in range(max(1, len(name) - 1)):
+        known = name[: len(name) - rest]
+        kind, value = words.command(known)
+        if kind is not None and rest <= _MAX_GLUED:
+            return kind, value, rest
+        if known in ("quad", "qquad", "left", "right"):
+            return "space", "", rest
+    raise ParseError(f"unknown command \\{name}")
 
 
 def _braced(text: str, position: int) -> tuple[str, int]:
     """The content of the brace group (or the single character) at `position`, and where it ends."""
-    while position < len(text) and text[position] in " \t\n":
-        position += 1
-    if position >= len(text):
-        return "", position
-    if text[position] != "{":
-        return text[position], position + 1
+    position = len(text) - len(text[position:].lstrip(" \t\n"))
+    if text[position : position + 1] != "{":
+        return text[position : position + 1], min(position + 1, len(text))
     depth = 0
-    for index in range(position, len(text)):
-        if text[index] == "{" and text[index - 1] != "\\":
-            depth += 1
-        elif text[index] == "}" and text[index - 1] != "\\":
-            depth -= 1
-            if depth == 0:
-                return text[position + 1 : index], index + 1
+    for brace in _BRACE.finditer(text, position):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return text[position + 1 : brace.start()], brace.end()
     return text[position + 1 :], len(text)

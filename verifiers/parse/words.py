@@ -9,15 +9,9 @@ RELATIONS = {
     "=>": "implies", "<=>": "iff", "->": "to",
 }  # fmt: skip
 CURRENCY_SIGNS = {
-    "€": "euro",
-    "£": "pound_sterling",
-    "¥": "yen",
-    "$": "dollar",
-    "₹": "rupee",
-    "￥": "yuan",
-    "¢": "cent",
-}
-ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+    "€": "euro", "£": "pound_sterling", "¥": "yen", "$": "dollar", "₹": "rupee", "￥": "yuan", "¢": "cent",
+}  # fmt: skip
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 # spelling -> canonical function name
 FUNCTIONS = {name: name for name in (
@@ -145,18 +139,15 @@ def is_short(run: str) -> bool:
     )
 
 
-def ends_in_function(run: str) -> bool:
-    """Whether the run is letters glued to a function or constant, such as `xsin` or `npi`."""
-    return any(
-        len(run) - len(name) in (1, 2) and run.endswith(name)
-        for name in ("sin", "cos", "tan", "ln", "log", "sqrt", "pi")
-    )
+def split_letters(run: str, *, is_raised: bool) -> list[tuple[str, str]]:
+    """Tokens of a run of letters that is a product: xsin -> x, sin; npi -> n, pi; abc -> a, b, c; none for a word.
 
-
-def split_letters(run: str) -> list[tuple[str, str]]:
-    """Tokens of a run of letters read as a product: xsin -> x, sin; npi -> n, pi; abc -> a, b, c."""
-    for name in ("sin", "cos", "tan", "sqrt", "log", "ln", "pi"):
-        if run.endswith(name) and 0 < len(run) - len(name) <= 2:
-            kind, canonical = _WORDS[name]
-            return [("sym", letter) for letter in run[: -len(name)]] + [(kind, canonical)]
-    return [("sym", letter) for letter in run]
+    Before a power, two or three letters are a product whatever they spell: Be^x.
+    """
+    name = next((name for name in ("sin", "cos", "tan", "sqrt", "log", "ln", "pi") if run.endswith(name)), "")
+    is_glued = bool(name) and len(run) - len(name) in (1, 2)
+    is_alphabet = len(run) <= 8 and (run in _ALPHABET or run in _ALPHABET.upper())
+    if not (is_glued or is_alphabet) if len(run) > 3 else (run.lower() in SHORT_WORDS and not is_raised):
+        return []
+    letters = [("sym", letter) for letter in (run[: -len(name)] if is_glued else run)]
+    return [*letters, _WORDS[name]] if is_glued else letters
