@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verifiers.parse import words
 from verifiers.parse.atoms import AtomParser
+from verifiers.parse.lexer import Token
 from verifiers.parse.limits import ParseError
 from verifiers.parse.tree import Expr, Num, Op, Quantity, num, times, walk
 from verifiers.text import units
@@ -34,19 +35,16 @@ class QuantityParser(AtomParser):
 
     def _compound(self, first: Expr) -> Expr:
         """2 hours 30 minutes, 5 feet 3 inches: further amounts of the same dimension."""
-        while (
-            isinstance(first, Quantity)
-            and self.token.kind == "num"
-            and self.ahead().kind in ("unit", "func", "sym", "in")
-        ):
-            second = self.product()
-            if not isinstance(second, Quantity):
-                raise ParseError("two numbers side by side")
-            total = added(first, second)
-            if total is None:
-                raise ParseError("amounts of different dimensions side by side")
-            first = total
-        return first
+        goes_on = self.token.kind == "num" and self.ahead().kind in ("unit", "func", "sym", "in")
+        if not (goes_on and isinstance(first, Quantity)):
+            return first
+        second = self.product()
+        if not isinstance(second, Quantity):
+            raise ParseError("two numbers side by side")
+        total = added(first, second)
+        if total is None:
+            raise ParseError("amounts of different dimensions side by side")
+        return self._compound(total)
 
     def bracketed_unit(self) -> bool:
         """Whether a unit in brackets follows an amount: 12 (cm)."""
@@ -100,14 +98,10 @@ class QuantityParser(AtomParser):
         parts: list[str] = []
         exponent, known, sign = "", True, ""
         while True:
-            token = self.token
-            if token.kind in ("unit", "word", "func", "where", "in") or (
-                token.kind == "sym" and (token.in_text or units.is_unit(token.value))
-            ):
-                lowered = token.value.lower()
-                if token.kind == "where" or (token.kind == "in" and not parts):
-                    break
-                self.take()
+            token, following = self.token, self.ahead()
+            is_word = token.kind in ("word", "func") or (token.kind == "in" and parts)
+            if is_word or _is_unit(token) or (token.kind == "sym" and token.in_text):
+                lowered = self.take().value.lower()
                 if lowered == "per":
                     sign = "/"
                 elif lowered in units.PREFIX_WORDS:
@@ -123,13 +117,11 @@ class QuantityParser(AtomParser):
                     parts.append(sign + name + (self._unit_power() or exponent))
                     sign, exponent = "", ""
             elif (
-                token.kind == "/"
-                and parts
-                and (self.ahead().kind in ("unit", "sym", "word") or self.ahead().value == "min")
+                token.kind == "/" and parts and (following.kind in ("unit", "sym", "word") or following.value == "min")
             ):
                 self.take()
                 sign = "/"
-            elif token.kind in ("*", ".") and (parts or exponent) and self._unit_follows():
+            elif token.kind in ("*", ".") and (parts or exponent) and _is_unit(following):
                 self.take()
             else:
                 break
@@ -141,10 +133,6 @@ class QuantityParser(AtomParser):
             raise ParseError("words after letters")  # "En total" is no amount
         return Quantity(value, " ".join(parts).replace(" /", "/"), known)
 
-    def _unit_follows(self) -> bool:
-        following = self.ahead()
-        return following.kind == "unit" or (following.kind == "sym" and units.is_unit(following.value))
-
     def _unit_power(self) -> str:
         token = self.token
         if token.kind == "num" and token.value in ("2", "3") and not token.spaced and self.ahead().kind in _AFTER_UNIT:
@@ -153,6 +141,10 @@ class QuantityParser(AtomParser):
             return ""
         self.take()
         return "^" + self.braced(lambda: ("-" if self.accept("-") else "") + self.expect("num").value)
+
+
+def _is_unit(token: Token) -> bool:
+    return token.kind == "unit" or (token.kind == "sym" and units.is_unit(token.value))
 
 
 def added(first: Quantity, second: Quantity) -> Quantity | None:
