@@ -39,7 +39,7 @@ class Direct(Method[DirectArm]):
 
     def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the pairs of this seed; a stopped fit goes on from its own checkpoint."""
-        settings = DpoSettings(**self.section.model_dump(), seed=run.seed)
+        settings = DpoSettings(**self.section.model_dump(), seed=run.seed, autocast=self.rl.autocast)
         preferences = services.preferences[self.name]
         cost = cost_of_pairs(preferences.folder)
         return run_fit(run, services, fit_dpo, preferences.comparisons(), settings, cost)

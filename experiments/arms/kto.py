@@ -40,7 +40,11 @@ class Kto(Method[KtoArm]):
     def run(self, run: ArmRun, services: Services) -> bool:
         """Fits the start to the thumbs of this seed, bought here unless they come from pairs."""
         rows, cost = self._feedback(run, services)
-        settings = KtoSettings(**self.arm.model_dump(exclude={"method", "rl", "preference", "feedback"}), seed=run.seed)
+        settings = KtoSettings(
+            **self.arm.model_dump(exclude={"method", "rl", "preference", "feedback"}),
+            seed=run.seed,
+            autocast=self.rl.autocast,
+        )
         return run_fit(run, services, fit_kto, rows, settings, cost)
 
     def _feedback(self, run: ArmRun, services: Services) -> tuple[list[Feedback], TrainingCost]:

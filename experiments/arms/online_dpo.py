@@ -65,7 +65,7 @@ class OnlineDpo(Method[OnlineDpoArm]):
             services.folders.start_policy,
             sample,
             preferences.annotator(),
-            DpoSettings(**self.section.model_dump(), seed=run.seed),
+            DpoSettings(**self.section.model_dump(), seed=run.seed, autocast=self.rl.autocast),
             run.folder.path,
             run.recorder,
             rounds=rounds,

@@ -171,7 +171,7 @@ class RLSection(Section):
     value_pretraining: Annotated[int, Field(ge=0)] = 20  # ppo, vapo: updates in which only the value model learns
     value_optimizer: OptimizerSection | None = None  # ppo, vapo: of the value model; null: as `optimizer`
     gradient_checkpointing: bool = False  # recompute activations in the backward pass: less memory, a third more work
-    autocast: Literal["bf16"] | None = None  # arithmetic of the passes; master weights stay float32
+    autocast: Literal["bf16"] | None = None  # arithmetic of all training; master weights stay float32
     measure_every: Positive = 1  # updates; KL to the start (outside the loss) and metrics of groups without signal
     max_staleness: Annotated[int, Field(ge=0)] = 0  # policy versions between sampling and learning; 0: synchronous
     fixed_staleness: bool = (

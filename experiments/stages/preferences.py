@@ -137,7 +137,9 @@ class Preferences:
             card = fit_reward_model(
                 self.start_policy,
                 comparisons,
-                RewardModelSettings(**self.section.reward_model.model_dump(), seed=self.seed),
+                RewardModelSettings(
+                    **self.section.reward_model.model_dump(), seed=self.seed, autocast=self.shared.rl.autocast
+                ),
                 folder,
                 recorder,
                 start_completions=[(tuple(prompt), tuple(completion)) for prompt, completion in start],

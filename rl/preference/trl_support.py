@@ -123,14 +123,23 @@ def pretokenized(trainer_class: type) -> type:
 
 
 def training_arguments(
-    output_dir: Path | str, *, saves: bool, epochs: float, batch_size: int, lr: float, seed: int, max_steps: int = -1
+    output_dir: Path | str,
+    *,
+    saves: bool,
+    epochs: float,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    autocast: str | None = None,
+    max_steps: int = -1,
 ) -> dict[str, Any]:
-    """Arguments that all trl configs share: no reporting, no progress bar, float32 on a CPU.
+    """Arguments that all trl configs share: no reporting, no progress bar, float32 on a CPU unless told otherwise.
 
     Args:
         output_dir: where checkpoints of the fit go.
         saves: also before a stop is asked for. Old ones are removed by whoever seals them, by their steps: trl would
             go by clocks.
+        autocast: "bf16": arithmetic of the passes, on whatever device; None: on a GPU that has it, else float32.
     """
     has_gpu = torch.cuda.is_available()
     return {
@@ -143,7 +152,7 @@ def training_arguments(
         "warmup_steps": WARMUP_STEPS,
         "seed": seed,
         "use_cpu": not has_gpu,
-        "bf16": has_gpu and torch.cuda.is_bf16_supported(),
+        "bf16": autocast == "bf16" or (has_gpu and torch.cuda.is_bf16_supported()),
         "activation_checkpointing": False,
         "save_strategy": "steps" if saves else "no",
         "save_steps": SAVE_STEPS,

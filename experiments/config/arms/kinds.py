@@ -125,6 +125,7 @@ class DirectArm(Arm):
     method: Literal["dpo", "ipo"]
     dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
 
+    uses_rl: ClassVar[frozenset[str]] = frozenset({"autocast"})
     uses_preference: ClassVar[frozenset[str]] = LABELS
 
     @model_validator(mode="after")
@@ -157,6 +158,7 @@ class KtoArm(Arm):
     batch_size: Positive = 128  # completions
     held_out: Probability = 0.1  # share of the problems whose completions only measure accuracy
 
+    uses_rl: ClassVar[frozenset[str]] = frozenset({"autocast"})
     uses_preference: ClassVar[frozenset[str]] = LABELS
 
     @property
@@ -172,7 +174,7 @@ class OnlineDpoArm(Arm):
     rounds: Positive = 4  # preference.num_pairs judgements are split over them
     dpo: dict[str, Any] = Field(default_factory=dict)  # settings of `preference.dpo` that this arm alone changes
 
-    uses_rl: ClassVar[frozenset[str]] = frozenset({"group_size", "sampling"})
+    uses_rl: ClassVar[frozenset[str]] = frozenset({"group_size", "sampling", "autocast"})
     uses_preference: ClassVar[frozenset[str]] = frozenset({"annotator", "num_pairs", "selector"})
 
     def dpo_over(self, preference: PreferenceSection) -> DPOSection:

@@ -33,6 +33,7 @@ class DirectSettings:
     lr: float = 1e-4  # peak learning rate, cosine to 0
     held_out: float = 0.1  # share of the problems whose rows only measure accuracy
     seed: int = 0  # of the data order
+    autocast: str | None = None  # None or "bf16": see `training_arguments`
 
     def __post_init__(self) -> None:
         if self.beta <= 0:
@@ -94,6 +95,7 @@ def train_direct(
             batch_size=settings.batch_size,
             lr=settings.lr,
             seed=settings.seed,
+            autocast=settings.autocast,
         )
         trainer = pretokenized(trainer_class)(
             model=policy.model,

@@ -58,6 +58,7 @@ class RewardModelSettings:
     combine: str = "mean"  # mean, min or mean_minus_std over the members
     penalty: float = 1.0  # lambda of mean_minus_std, >= 0
     seed: int = 0  # of heads and data order; member i uses seed + i
+    autocast: str | None = None  # None or "bf16": see `training_arguments`
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size, self.members) < 1:
@@ -189,6 +190,7 @@ def fit_bradley_terry(
             batch_size=settings.batch_size,
             lr=settings.lr,
             seed=seed,
+            autocast=settings.autocast,
         )
         trainer = pretokenized(trl.RewardTrainer)(
             model=model.model,

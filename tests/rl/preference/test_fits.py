@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -192,6 +193,20 @@ def test_dpo_raises_the_margin_of_the_chosen_side(dpo_fit, tiny_policy):
     pairs = [token_pairs(c, tiny_policy) for c in planted(20)]
     margins = [c - r for c, r in log_ratios(load_policy(folder), tiny_policy, pairs)]
     assert min(margins) > 0
+
+
+def test_a_fit_in_bfloat16_goes_where_that_in_float32_goes(start, fitted, dpo_fit, tmp_path, tiny_policy):
+    """Its arithmetic alone is of 8 bits: the weights stay float32, and it finds the same preference."""
+    from policies.causal import load_policy
+
+    half = fit_reward_model(start, planted(), replace(RM, autocast="bf16"), tmp_path / "rm", SilentRecorder())
+    assert half.accuracy == fitted[1].accuracy == 1.0
+    fit_dpo(start, planted(), replace(DPO, autocast="bf16"), tmp_path / "dpo", SilentRecorder())
+    full, half_policy = load_policy(dpo_fit[0]).weights(), load_policy(tmp_path / "dpo").weights()
+    moved = sum(float((full[name] - tiny_policy.weights()[name]).norm()) for name in full)
+    apart = sum(float((full[name] - half_policy[name]).norm()) for name in full)
+    assert 0 < apart < 0.5 * moved
+    assert {weight.dtype for weight in half_policy.values()} == {torch.float32}
 
 
 def test_equal_seeds_fit_equal_policies(dpo_fit, start, tmp_path):
