@@ -59,7 +59,7 @@ def solve(expr: Rel) -> RealSet:
 
 
 def _inequality(left: Expr, op: str, right: Expr) -> RealSet:
-    ways = ((left, op, right), (right, FLIP.get(op, op), left))
+    ways = ((left, op, right), (right, FLIP[op], left))
     for side, relation, end in ways:
         if isinstance(side, Sym) and side.name not in free_symbols(end):
             return RealSet(half_line(relation, end), side.name)

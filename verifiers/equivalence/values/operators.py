@@ -6,7 +6,7 @@ their ends, first terms for power series, then the operators worked out symbolic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from verifiers.algebra.contexts import DIGITS
@@ -27,7 +27,7 @@ _LARGEST, _LARGEST_CLOSED = 100, 10**40  # integers that are tried, with sums an
 _SERIES_TERMS = (30, 120)  # of a power series at about 0.02: 1e-50; of one about another point, 2^-120
 
 
-def is_about_integers(answer: Expr, reference: Expr, names: Sequence[str]) -> bool:
+def is_about_integers(answer: Expr, reference: Expr, names: Collection[str]) -> bool:
     """Whether a rounding or a factorial of letters such as n and k stands in one of the two."""
     return bool(names) and INTEGERS.issuperset(names) and not _ON_INTEGERS.isdisjoint(marks(answer) | marks(reference))
 

@@ -10,7 +10,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from verifiers.parse import Expr, walk
+from verifiers.algebra.exact import Evaluator, InexactError
+from verifiers.parse import Expr, free_symbols, walk
 from verifiers.parse.rewrite import transform
 from verifiers.parse.tree import Bound, Call, Const, Num, Op, Sym
 from verifiers.pool.budget import BudgetSpentError, budget
@@ -27,7 +28,7 @@ def worked_out(expr: Expr) -> Expr | None:
     try:
         with budget(PROOF_SECONDS):
             return transform(expr, lambda node: _evaluate(node) if isinstance(node, Bound) else None)
-    except (_ResistsError, BudgetSpentError):
+    except (InexactError, BudgetSpentError):
         return None
 
 
@@ -42,14 +43,10 @@ def _load_sympy() -> Any:
     return sympy
 
 
-class _ResistsError(ValueError):
-    """sympy has no closed form that our tree can hold."""
-
-
 def _evaluate(node: Bound) -> Expr:
     sympy = _load_sympy()
     if sum(1 for _ in walk(node)) > _MAX_NODES:
-        raise _ResistsError("too large")
+        raise InexactError("too large")
     body = transform(node.body, lambda inner: _evaluate(inner) if isinstance(inner, Bound) else None)
     variable = sympy.Symbol(node.variable)
     operand = to_sympy(body)
@@ -68,7 +65,7 @@ def _evaluate(node: Bound) -> Expr:
                 result = sympy.product(operand, (variable, *ends))
     except (ValueError, TypeError, NotImplementedError, ArithmeticError, AttributeError, RecursionError) as error:
         # sympy raises any of these where its algorithms do not apply
-        raise _ResistsError(str(error)) from error
+        raise InexactError(str(error)) from error
     return from_sympy(result)
 
 
@@ -79,7 +76,7 @@ _FUNCTIONS = {  # a Call of ours -> the name of the same function in sympy
     "gamma": "gamma",
 }  # fmt: skip
 _OURS = {name: ours for ours, name in _FUNCTIONS.items()}
-_TO_SYMPY = _FUNCTIONS | {"log": "log", "root": "root", "binomial": "binomial"}
+_TO_SYMPY = _FUNCTIONS | {"log": "log", "root": "root", "binomial": "binomial", "fact": "factorial"}
 _CONSTANTS = {"pi": "pi", "e": "E", "i": "I", "inf": "oo"}
 _MAX_BITS = 256  # of a number
 _MAX_INTEGER = 200  # of an exponent, and under a factorial
@@ -89,57 +86,47 @@ def to_sympy(expr: Expr) -> Any:
     """The sympy object of a tree, by constructors.
 
     Raises:
-        _ResistsError: too large, or a node that has no counterpart.
+        InexactError: too large, or a node that has no counterpart.
     """
-    sympy = _load_sympy()
-    match expr:
-        case Num(value):
-            if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
-                raise _ResistsError("number too large")
-            return sympy.Rational(value.numerator, value.denominator)
-        case Sym(name):
-            return sympy.Symbol(name)
-        case Const(name) if name in _CONSTANTS:
-            return getattr(sympy, _CONSTANTS[name])
-        case Call(name, args) if name in _TO_SYMPY:
-            return getattr(sympy, _TO_SYMPY[name])(*map(to_sympy, args))
-        case Op(op, args):
-            return _operator(op, args)
-    raise _ResistsError(type(expr).__name__)
+    return _Translator({name: _load_sympy().Symbol(name) for name in free_symbols(expr)}).value(expr)
 
 
-def _operator(op: str, args: tuple[Expr, ...]) -> Any:
-    sympy = _load_sympy()
-    if op == "pow" and isinstance(args[1], Num) and abs(args[1].value) > _MAX_INTEGER:
-        raise _ResistsError("power too large")
-    first, *others = operands = [to_sympy(arg) for arg in args]
-    match op:
-        case "add":
-            return sympy.Add(*operands)
-        case "mul":
-            return sympy.Mul(*operands)
-        case "neg":
-            return -first
-        case "div":
-            return first / others[0]
-        case "percent":
-            return first / 100
-        case "pow":
-            if first.is_number and others[0].is_number and others[0].has(sympy.Pow):
-                raise _ResistsError("tower of powers")
-            return sympy.Pow(first, others[0])
-        case "fact":
-            if first.is_Integer and first > _MAX_INTEGER:
-                raise _ResistsError("factorial too large")
-            return sympy.factorial(first)
-    raise _ResistsError(op)
+class _Translator(Evaluator[Any]):
+    def number(self, value: Fraction) -> Any:
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
+            raise InexactError("number too large")
+        return _load_sympy().Rational(value.numerator, value.denominator)
+
+    def over(self, first: Any, second: Any) -> Any:
+        return first / second
+
+    def power(self, base: Expr, exponent: Expr) -> Any:
+        if isinstance(exponent, Num) and abs(exponent.value) > _MAX_INTEGER:
+            raise InexactError("power too large")
+        first, second = self.value(base), self.value(exponent)
+        if first.is_number and second.is_number and second.has(_load_sympy().Pow):
+            raise InexactError("tower of powers")
+        return first**second
+
+    def function(self, name: str, args: tuple[Expr, ...]) -> Any:
+        operands = [self.value(arg) for arg in args]
+        if name == "fact" and operands[0].is_Integer and operands[0] > _MAX_INTEGER:
+            raise InexactError("factorial too large")
+        if name not in _TO_SYMPY:
+            raise InexactError(name)
+        return getattr(_load_sympy(), _TO_SYMPY[name])(*operands)
+
+    def other(self, expr: Expr) -> Any:
+        if isinstance(expr, Const) and expr.name in _CONSTANTS:
+            return getattr(_load_sympy(), _CONSTANTS[expr.name])
+        raise InexactError(type(expr).__name__)
 
 
 def from_sympy(value: Any) -> Expr:
     """Our tree of a sympy result.
 
     Raises:
-        _ResistsError: it holds something without a counterpart (an unevaluated integral, for one).
+        InexactError: it holds something without a counterpart (an unevaluated integral, for one).
     """
     sympy = _load_sympy()
     if value.is_Rational:
@@ -162,4 +149,4 @@ def from_sympy(value: Any) -> Expr:
         case name if name in _OURS and len(args) == 1:
             return Call(_OURS[name], args)
         case name:
-            raise _ResistsError(name)
+            raise InexactError(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
@@ -12,61 +13,45 @@ from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import Point, more_points, real_points, seeded
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.scalars import compare_values
-from verifiers.parse.limits import OverBudgetError
+from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
 from verifiers.parse.rewrite import opaque, substitute
-from verifiers.parse.tree import Expr, Num, Op, Rel, Sym, free_symbols, marks
+from verifiers.parse.tree import Num, Rel, Sym
 
-_SYMMETRIC = frozenset(("parallel", "perp", "sim", "cong", "equiv", "approx"))
 HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }  # fmt: skip
-FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# what a relation is called from the other side, of those that have a name there
+FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="} | {
+    op: op for op in ("=", "!=", "parallel", "perp", "sim", "cong", "equiv", "approx")
+}
 
 
 def compare_relations(answer: Rel, reference: Rel, settings: Settings) -> Equivalence:
     """Whether two relations say the same."""
     if answer == reference:
         return yes("the same relation", "structure")
-    if len(answer.ops) != 1 or len(reference.ops) != 1:
-        return _compare_chains(answer, reference, settings)
-    left_op, right_op = _oriented(answer), _oriented(reference)
-    if left_op.ops[0] != right_op.ops[0]:
-        return no(f"relation {answer.ops[0]}, expected {reference.ops[0]}")
-    op = left_op.ops[0]
-    if op == "=":
-        judged = _proportional(_difference(left_op), _difference(right_op), signed=False)
-        return judged if judged else _solved_for(left_op, right_op) or judged
-    if op in ("!=", "<", "<="):
-        return _proportional(_difference(left_op), _difference(right_op), signed=op in ("<", "<="))
-    orders = [left_op.sides, left_op.sides[::-1]] if op in _SYMMETRIC else [left_op.sides]
-    same = any(all(compare_values(*pair, settings) for pair in zip(sides, right_op.sides)) for sides in orders)
-    return yes("the same relation", "structure") if same else no("the sides differ")
-
-
-def _compare_chains(answer: Rel, reference: Rel, settings: Settings) -> Equivalence:
-    for candidate in (answer, _reversed(answer)):
-        if candidate.ops == reference.ops and all(
-            compare_values(mine, theirs, settings) for mine, theirs in zip(candidate.sides, reference.sides)
-        ):
-            return yes("the same chain of relations", "structure")
-    return no("different chains of relations")
-
-
-def _reversed(relation: Rel) -> Rel:
-    ops = tuple(FLIP.get(op, op) for op in reversed(relation.ops))
-    return Rel(ops, tuple(reversed(relation.sides)))
-
-
-def _oriented(relation: Rel) -> Rel:
-    """> and >= turned into < and <=."""
-    op = relation.ops[0]
-    if op in (">", ">="):
-        return Rel((FLIP[op],), (relation.sides[1], relation.sides[0]))
-    return relation
+    sides = [answer]
+    if FLIP.keys() >= set(answer.ops):
+        sides.append(Rel(tuple(FLIP[op] for op in answer.ops[::-1]), answer.sides[::-1]))
+    alike = [side for side in sides if side.ops == reference.ops]
+    if len(answer.ops) == 1 and len(reference.ops) == 1:
+        (op,), kind = reference.ops, "relation"
+        if not alike:
+            return no(f"relation {answer.ops[0]}, expected {op}")
+        if op in HOLDS:
+            judged = _proportional(_difference(alike[0]), _difference(reference), signed=op not in ("=", "!="))
+            return judged or (_solved_for(alike[0], reference) if op == "=" else None) or judged
+    else:
+        kind = "chain of relations"
+    for side in alike:
+        if all(compare_values(mine, theirs, settings) for mine, theirs in zip(side.sides, reference.sides)):
+            return yes(f"the same {kind}", "structure")
+    return no("the sides differ" if kind == "relation" else "different chains of relations")
 
 
 def _difference(relation: Rel) -> Expr:
-    return opaque(Op("add", (relation.sides[0], Op("neg", (relation.sides[1],)))))
+    left, right = relation.sides
+    return opaque(left - right)
 
 
 def _solved_for(first: Rel, second: Rel) -> Equivalence | None:
@@ -77,8 +62,8 @@ def _solved_for(first: Rel, second: Rel) -> Equivalence | None:
             continue
         names = sorted(free_symbols(value) | free_symbols(other) - {name.name})
         equation = _difference(other)
-        cleared = Op("mul", (equation, name))  # 1/R = 1/S + 1/T is linear once the unknown is multiplied out
-        if any(_linear_and_satisfied(form, name.name, value, names) for form in (equation, cleared)):
+        # 1/R = 1/S + 1/T is linear once the unknown is multiplied out
+        if any(_linear_and_satisfied(form, name.name, value, names) for form in (equation, equation * name)):
             return yes("the same equation, solved for one unknown", "modular")
     return None
 
@@ -97,7 +82,8 @@ def _linear_and_satisfied(equation: Expr, unknown: str, value: Expr, names: list
             continue
         except (InexactError, OverBudgetError):
             return False
-        if (at[0] - 2 * at[1] + at[2]) % PRIME or (at[1] - at[0]) % PRIME == 0:
+        first, second = ((later - value) % PRIME for value, later in pairwise(at))
+        if first != second or not first:
             return False
         agreed += 1
     return agreed >= 3
@@ -116,10 +102,7 @@ def _proportional(first: Expr, second: Expr, *, signed: bool) -> Equivalence:
         return no("the inequality is turned round")
     at_point = {name: Num(value) for name, value in point.items()}
     try:
-        agreement = agree(
-            Op("mul", (first, substitute(second, at_point))),
-            Op("mul", (second, substitute(first, at_point))),
-        )
+        agreement = agree(first * substitute(second, at_point), second * substitute(first, at_point))
     except (UndefinedError, OverBudgetError) as error:
         return no(f"not defined at enough points: {error}")
     except InexactError as error:

@@ -6,19 +6,18 @@ where the letters are about integers, numbers to many digits, and what `verifier
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
-from verifiers.algebra.agreement import Agreement
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
-from verifiers.algebra.identity import agree, agree_as_constants
+from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import is_real
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
 from verifiers.equivalence.values.operators import agree_at_integers, has_calculus, is_about_integers, worked_operators
-from verifiers.parse.limits import OverBudgetError
+from verifiers.parse import Expr, OverBudgetError, free_symbols, marks, walk
 from verifiers.parse.rewrite import opaque
-from verifiers.parse.tree import Expr, Num, Op, Rel, free_symbols, marks, walk
+from verifiers.parse.tree import Num, Op, Rel
 from verifiers.types import Reason
 
 _UNEVALUATED = frozenset(("Bound", "Call:gcd", "Call:lcm", "Call:det", "Op:mod"))
@@ -33,29 +32,33 @@ def compare_values(answer: Expr, reference: Expr, settings: Settings) -> Equival
             return judged
     try:
         left, right = exact(answer), exact(reference)
-    except (InexactError, OverBudgetError):
-        pass
     except UndefinedError as error:
         return no(f"no value: {error}")
-    else:
-        return _compare_rationals(answer, left, reference, right, settings)
-    answer, reference = opaque(answer), opaque(reference)
+    except (InexactError, OverBudgetError):
+        return _compare_irrationals(opaque(answer), opaque(reference), settings)
+    if left == right:
+        return yes("equal rational numbers", "exact")
+    # a number with finitely many decimals is another decimal, and no exact value of this one
+    is_decimal = pow(10, left.denominator.bit_length(), left.denominator) == 0
+    rounded = None if is_decimal else _rounded(answer, left, reference, right, settings)
+    return rounded or no("different rational numbers", method="exact")
+
+
+def _compare_irrationals(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
     if has_calculus(answer) or has_calculus(reference):
         worked = worked_operators(answer, reference, settings)
         return worked if isinstance(worked, Equivalence) else compare_values(*worked, settings)
-    names = sorted(free_symbols(answer) | free_symbols(reference))
+    names = free_symbols(answer) | free_symbols(reference)
     if is_about_integers(answer, reference, names):
         at_integers = agree_at_integers(answer, reference)
         if at_integers is not None:
             return at_integers
-    return _compare_anywhere(answer, reference, names, settings)
-
-
-def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], settings: Settings) -> Equivalence:
     try:
-        if names:
-            return _judged(agree(answer, reference))
-        return _compare_constants(answer, reference, settings)
+        agreement = agree(answer, reference)
+        rounded = None
+        if not agreement and not names and settings.round_to_reference:
+            rounded = _rounded(answer, numeric(answer), reference, numeric(reference), settings)
+        return rounded or Equivalence(agreement.equal, agreement.detail, None, agreement.method)
     except UndefinedError as error:
         return no(f"no value to compare: {error}", method="numeric")
     except OverBudgetError as error:
@@ -64,45 +67,28 @@ def _compare_anywhere(answer: Expr, reference: Expr, names: Sequence[str], setti
         return no(f"cannot evaluate {error}")
 
 
-def _judged(agreement: Agreement) -> Equivalence:
-    return Equivalence(agreement.equal, agreement.detail, None, agreement.method)
-
-
-def _compare_rationals(
-    answer: Expr, left: Fraction, reference: Expr, right: Fraction, settings: Settings
-) -> Equivalence:
-    if left == right:
-        return yes("equal rational numbers", "exact")
-    step = decimal_step(reference) if settings.round_to_reference else None
-    if step is not None and abs(left - right) * 2 <= step and not _is_decimal(answer) and not _terminates(left):
-        return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
-    return no("different rational numbers", method="exact")
-
-
-def _terminates(value: Fraction) -> bool:
-    """Whether a number has finitely many decimals, so that it is another decimal and no exact value of this one."""
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
+def _rounded(answer: Expr, left: Any, reference: Expr, right: Any, settings: Settings) -> Equivalence | None:
+    """The judgement on an exact answer with the value `left` that rounds to a decimal reference; None: it does not."""
+    step = decimal_step(reference) if settings.round_to_reference and not _is_decimal(answer) else None
+    if step is None or not is_real(left) or abs(left - right) * 2 * step.denominator > step.numerator:
+        return None
+    return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
 
 
 def decimal_step(reference: Expr) -> Fraction | None:
     """The unit of the last digit of a decimal reference (0.01 for 3.14); None: exact, or too short to round to."""
-    if isinstance(reference, Num):
-        if not reference.places or reference.places < 0:
-            return None
-        digits = str(abs(reference.value.numerator * 10**reference.places // reference.value.denominator))
-        return Fraction(1, 10**reference.places) if len(digits) >= _MIN_SIGNIFICANT else None
-    if isinstance(reference, Op) and reference.op in ("neg", "percent", "degree"):
-        step = decimal_step(reference.args[0])
-        return step / 100 if step is not None and reference.op == "percent" else step
-    if isinstance(reference, Op) and reference.op == "mul" and len(reference.args) == 2:
-        step = decimal_step(reference.args[0])
-        scale = reference.args[1]
-        if step is not None and isinstance(scale, Op) and scale.op == "pow" and scale.args[0] == Num(Fraction(10)):
-            return step * exact(scale)
+    match reference:
+        case Num(value, places) if places and places > 0:
+            digits = str(abs(value.numerator * 10**places // value.denominator))
+            return Fraction(1, 10**places) if len(digits) >= _MIN_SIGNIFICANT else None
+        case Op("neg" | "degree", (inner,)):
+            return decimal_step(inner)
+        case Op("percent", (inner,)):
+            step = decimal_step(inner)
+            return step and step / 100
+        case Op("mul", (inner, Op("pow", (Num(Fraction(numerator=10, denominator=1)), _)) as scale)):
+            step = decimal_step(inner)
+            return step and step * exact(scale)
     return None
 
 
@@ -121,24 +107,13 @@ def _is_decimal(expr: Expr) -> bool:
 def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
     try:
         left, right = numeric(answer), numeric(reference)
-    except (InexactError, UndefinedError, OverBudgetError):
+    except NO_VALUE:
         return None
     allowed = max(settings.tolerance or 0.0, (settings.relative_tolerance or 0.0) * float(abs(right)))
     gap = float(abs(left - right))
     if gap <= allowed * (1 + 1e-12):
         return yes(f"within the stated tolerance {allowed:g}", "tolerance")
     return no(f"differs by {gap:.6g}; the stated tolerance is {allowed:g}", method="tolerance")
-
-
-def _compare_constants(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:
-    agreement = agree_as_constants(answer, reference)
-    step = decimal_step(reference) if settings.round_to_reference and not agreement else None
-    if step is None or _is_decimal(answer):
-        return _judged(agreement)
-    left, right = (numeric(side) for side in (answer, reference))
-    if is_real(left) and abs(left - right) * 2 * step.denominator <= step.numerator:
-        return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
-    return _judged(agreement)
 
 
 def leaves_operation(answer: Expr, reference: Expr) -> bool:
