@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from verifiers.algebra.exact import NO_VALUE, exact
 from verifiers.equivalence.types import Equivalence, no, yes
@@ -74,20 +75,22 @@ def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...]
     return None if is_false else reduced
 
 
-def echelon(rows: list[list[Fraction]]) -> tuple[Row, ...]:
-    """The rows without redundancy: reduced row echelon form."""
+def echelon(rows: Sequence[Sequence[Any]], *, tolerance: Any = 0) -> tuple[tuple[Any, ...], ...]:
+    """The rows without redundancy: reduced row echelon form; entries are 0 within a tolerance, relative."""
+    table = [[*row] for row in rows]
+    least = tolerance * max((abs(entry) for row in table for entry in row), default=0)
     pivot = 0
-    for column in range(len(rows[0]) if rows else 0):
-        chosen = next((index for index in range(pivot, len(rows)) if rows[index][column]), None)
-        if chosen is None:
+    for column in range(len(table[0]) if table else 0):
+        chosen = max(range(pivot, len(table)), key=lambda index: abs(table[index][column]), default=None)
+        if chosen is None or abs(table[chosen][column]) <= least:
             continue
-        rows[pivot], rows[chosen] = rows[chosen], rows[pivot]
-        rows[pivot] = [entry / rows[pivot][column] for entry in rows[pivot]]
-        for index, row in enumerate(rows):
+        table[pivot], table[chosen] = table[chosen], table[pivot]
+        table[pivot] = [entry / table[pivot][column] for entry in table[pivot]]
+        for index, row in enumerate(table):
             if index != pivot and row[column]:
-                rows[index] = [entry - row[column] * lead for entry, lead in zip(row, rows[pivot])]
+                table[index] = [entry - row[column] * lead for entry, lead in zip(row, table[pivot])]
         pivot += 1
-    return tuple(tuple(row) for row in rows[:pivot])
+    return tuple(map(tuple, table[:pivot]))
 
 
 def _coefficients(equation: Expr, names: Sequence[str]) -> list[Fraction] | None:
