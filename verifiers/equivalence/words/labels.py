@@ -6,36 +6,22 @@ itself, and one that repeats itself says nothing: neither is an answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import NO_VALUE, exact_or_none
 from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.types import Settings
 from verifiers.equivalence.values.scalars import compare_values
-from verifiers.parse.limits import OverBudgetError
-from verifiers.parse.tree import (
-    Apply,
-    Call,
-    Const,
-    Expr,
-    Group,
-    Interval,
-    Num,
-    Op,
-    Quantity,
-    Ratio,
-    Rel,
-    SetOp,
-    Sym,
-    free_symbols,
-    marks,
-)
+from verifiers.parse import Expr, free_symbols, marks
+from verifiers.parse.tree import Apply, Call, Const, Group, Interval, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, is_op
 from verifiers.text.nouns import names_a_count
 from verifiers.text.units import SCALE_LETTERS
 
 _EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
+_MAX_SIDES = 40  # of a chain
 _MAX_MEMBERS = 12  # of a chain with symbols whose members are compared
 _APPROXIMATION = Fraction(2, 100)  # how far "≈ 3.01" may be from the exact value that it follows, relative
 
@@ -60,65 +46,74 @@ class Labelled:
 
 def is_label(expr: Expr) -> bool:
     """Whether an expression can name a quantity: x, a_n, f(x), |AB|, angle ABC, A:B, AB, sin A."""
-    if isinstance(expr, Sym | Apply):
-        return True
-    if isinstance(expr, Const):
-        return expr.name == "i" or expr.name == "e"
-    if isinstance(expr, Ratio):
-        return all(is_label(item) for item in expr.items)
-    if isinstance(expr, Group) and expr.kind == "tuple":
-        return all(is_label(item) for item in expr.items)
-    if isinstance(expr, Call):
-        return expr.name not in ("sqrt", "root", "cbrt") and all(_names_only(arg) for arg in expr.args)
-    if isinstance(expr, Op) and expr.op == "mul" and expr.args[0] in (Sym("nabla"), Sym("Delta")):
-        return all(isinstance(arg, Sym) for arg in expr.args)
-    if isinstance(expr, Op) and expr.op == "mul":
-        return len(expr.args) <= 4 and all(isinstance(arg, Sym) and arg.name.isupper() for arg in expr.args)
-    if isinstance(expr, Op) and expr.op == "degree":
-        return is_label(expr.args[0])
+    match expr:
+        case Sym() | Apply():
+            return True
+        case Const(name):
+            return name in ("i", "e")
+        case Ratio(items) | Group("tuple", items):
+            return all(map(is_label, items))
+        case Call(name, args):
+            return name not in ("sqrt", "root", "cbrt") and all(map(_names_only, args))
+        case Op("mul", (Sym("nabla" | "Delta"), *others)):
+            return all(isinstance(other, Sym) for other in others)
+        case Op("mul", args):
+            return len(args) <= 4 and all(isinstance(arg, Sym) and arg.name.isupper() for arg in args)
+        case Op("degree", (inner,)):
+            return is_label(inner)
     return False
 
 
 def _names_only(expr: Expr) -> bool:
-    if isinstance(expr, Sym):
-        return True
-    return isinstance(expr, Op) and expr.op in ("mul", "add", "neg") and all(_names_only(arg) for arg in expr.args)
+    return isinstance(expr, Sym) or (is_op(expr, "mul", "add", "neg") and all(map(_names_only, expr.args)))
 
 
 def is_quantity_label(expr: Expr) -> bool:
     """Whether a small linear form such as m + n or a + 2b stands for the number asked for."""
-    if isinstance(expr, Sym):
-        return True
-    if isinstance(expr, Num):
-        return expr.places is None and abs(expr.value) < 1000
-    return (
-        isinstance(expr, Op)
-        and expr.op in ("add", "mul", "neg", "div")
-        and all(is_quantity_label(arg) for arg in expr.args)
-    )
+    match expr:
+        case Num(value, places):
+            return places is None and abs(value) < 1000
+        case Op("add" | "mul" | "neg" | "div", args):
+            return all(map(is_quantity_label, args))
+    return isinstance(expr, Sym)
 
 
-def unchain(expr: Rel) -> Labelled | None:
-    """The label and value of an equality chain; None when it is an equation rather than a labelled value.
+def labelled(expr: Expr) -> Labelled:
+    """`expr` as a value with an optional label.
 
     Raises:
-        ContradictionError: two members are different numbers, or all members are the same text.
+        ContradictionError: two members of a chain are different numbers, or all members are the same text.
     """
-    if any(op not in ("=", "approx") for op in expr.ops):
+    if isinstance(expr, Rel):
+        found = _unchained(expr)
+        if found is not None:
+            return found
+        is_identity = expr.ops == ("equiv",) and "Op:mod" not in marks(expr)  # f \equiv 0
+        if (is_identity or expr.ops == ("in",)) and is_label(expr.sides[0]):
+            return Labelled(expr.sides[0], expr.sides[1])
+    return Labelled(None, expr)
+
+
+def _unchained(expr: Rel) -> Labelled | None:
+    """The label and value of an equality chain; None when it is an equation rather than a labelled value."""
+    ops, sides = expr.ops, expr.sides
+    if not {"=", "approx"}.issuperset(ops):
         return None
-    check_chain(expr)
-    sides = expr.sides
+    _check_chain(expr)
     if len(sides) == 2:
-        return _unchain_pair(expr.ops[0], sides[0], sides[1])
-    label = sides[0] if is_label(sides[0]) else None
-    if label is None and free_symbols(sides[0]) and not free_symbols(sides[-1]):
-        label = sides[0]
-    if label is not None and is_label(sides[-1]) and not is_label(sides[1]):
+        return _unchained_pair(ops[0], *sides)
+    is_named = is_label(sides[0]) or (free_symbols(sides[0]) and not free_symbols(sides[-1]))
+    label, members = (sides[0], sides[1:]) if is_named else (None, sides)
+    if is_named and is_label(sides[-1]) and not is_label(sides[1]):
         return None
-    members = sides[1:] if label is not None else sides
-    if not _all_equal(members) and not (all(is_label(side) for side in sides[:-1]) and not free_symbols(sides[-1])):
+    if not _all_equal(members) and not (all(map(is_label, sides[:-1])) and not free_symbols(sides[-1])):
         return None
-    return _value_of(label, expr.ops, sides)
+    if "approx" not in ops:
+        return Labelled(label, sides[-1], _rounded_from(sides))
+    exact = ops.index("approx")  # the last exact member, with its approximations as alternatives
+    if exact == 0 and is_named:
+        return Labelled(label, sides[-1])
+    return Labelled(label, sides[exact], _roundings(sides[exact], sides[exact + 1 :]))
 
 
 def label_chain(expr: Expr) -> tuple[tuple[Expr, ...], Expr] | None:
@@ -130,7 +125,7 @@ def label_chain(expr: Expr) -> tuple[tuple[Expr, ...], Expr] | None:
     return None
 
 
-def _all_equal(members: tuple[Expr, ...]) -> bool:
+def _all_equal(members: Sequence[Expr]) -> bool:
     """Whether the members of a chain with symbols are one expression, so that the chain is no system of equations."""
     if not any(free_symbols(member) for member in members):
         return True
@@ -138,16 +133,6 @@ def _all_equal(members: tuple[Expr, ...]) -> bool:
         return False
     pairs = [(first, second) for first, second in pairwise(members) if first != second]
     return all(compare_values(first, second, Settings(allow_unevaluated=True)) for first, second in pairs)
-
-
-def _value_of(label: Expr | None, ops: tuple[str, ...], sides: tuple[Expr, ...]) -> Labelled:
-    """The exact end of the chain, with approximations as alternatives."""
-    if "approx" not in ops:
-        return Labelled(label, sides[-1], _rounded_from(sides))
-    last_exact = ops.index("approx")
-    if last_exact == 0 and label is not None:
-        return Labelled(label, sides[-1])
-    return Labelled(label, sides[last_exact], _roundings(sides[last_exact], sides[last_exact + 1 :]))
 
 
 def _rounded_from(sides: tuple[Expr, ...]) -> tuple[Expr, ...]:
@@ -161,31 +146,25 @@ def _rounded_from(sides: tuple[Expr, ...]) -> tuple[Expr, ...]:
 def _roundings(value: Expr, others: tuple[Expr, ...]) -> tuple[Expr, ...]:
     """The approximations that round `value` to their last digit: `100 ≈ 101` offers two answers, not one."""
     known = _constant(value)
-    if known is None:
-        return ()
-    kept = []
-    for other in others:
-        near = _constant(other)
-        if near is not None and (near == known or _rounds(value, other, abs(near - known), approximate=True)):
-            kept.append(other)
-    return tuple(kept)
+    near = [(other, found) for other in others if (found := _constant(other)) is not None]
+    return tuple(
+        other
+        for other, found in near
+        if known is not None and (found == known or _rounds(value, other, abs(found - known), approximate=True))
+    )
 
 
-def _unchain_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
-    if is_label(left) and not (is_label(right) and not is_label(left)):
+def _unchained_pair(op: str, left: Expr, right: Expr) -> Labelled | None:
+    names_set = _names_set(left) and not _names_set(right)  # A \cap B = \{2, 4\}
+    names_matrix = "Matrix" in marks(right) and "Matrix" not in marks(left) and _names_matrix(left)
+    if is_label(left) or (not is_label(right) and (names_set or names_matrix)):
         return Labelled(left, right)
-    if _names_set(left) and not (is_label(right) or _names_set(right)):
-        return Labelled(left, right)  # A \cap B = \{2, 4\}
     if is_label(right):
         return Labelled(right, left)
-    if "Matrix" in marks(right) and "Matrix" not in marks(left) and _names_matrix(left):
-        return Labelled(left, right)
     if op == "approx":
         return Labelled(None, left, _roundings(left, (right,)))
-    if not free_symbols(left) and not free_symbols(right) and not _opaque_names(left):
+    if _all_equal((left, right)):  # x^2 - 1 = (x - 1)(x + 1): worked out, and no equation
         return Labelled(None, right, _rounded_from((left, right)))
-    if _all_equal((left, right)):
-        return Labelled(None, right)  # x^2 - 1 = (x - 1)(x + 1): worked out, and no equation
     return None
 
 
@@ -193,51 +172,41 @@ def _names_set(expr: Expr) -> bool:
     """A union B, A minus B, the complement of A: what names a set without listing it."""
     if isinstance(expr, SetOp):
         return all(isinstance(arg, Sym) or _names_set(arg) for arg in expr.args)
-    return isinstance(expr, Op) and expr.op == "complement" and isinstance(expr.args[0], Sym)
+    return is_op(expr, "complement") and isinstance(expr.args[0], Sym)
 
 
 def _names_matrix(expr: Expr) -> bool:
     """A^{-1}, A^n, AB: products and powers of capital letters."""
-    if isinstance(expr, Op) and expr.op == "pow":
-        return _names_matrix(expr.args[0])
-    if isinstance(expr, Op) and expr.op == "mul":
-        return all(_names_matrix(arg) for arg in expr.args)
+    if is_op(expr, "mul", "pow"):
+        return all(map(_names_matrix, expr.args if expr.op == "mul" else expr.args[:1]))
     return isinstance(expr, Sym) and expr.name[:1].isupper()
 
 
-def _opaque_names(expr: Expr) -> bool:
-    return not marks(expr).isdisjoint(("Sym", "Apply"))
-
-
-def check_chain(expr: Rel) -> None:
-    """Compare neighbours of an equality chain that are constants, and look for repetition.
+def _check_chain(expr: Rel) -> None:
+    """Compare the members of an equality chain that are constants, and look for repetition.
 
     Raises:
-        ContradictionError: as in `unchain`.
+        ContradictionError: as in `labelled`.
     """
-    equalities = [
-        (left, op, right) for op, (left, right) in zip(expr.ops, pairwise(expr.sides)) if op in ("=", "approx")
-    ]
-    if equalities and all(left == right for left, _, right in equalities):
+    if all(left == right for left, right in pairwise(expr.sides)):
         raise ContradictionError("both sides are the same: a tautology says nothing")
-    if len(expr.sides) > 40:
-        raise ContradictionError("a chain of more than 40 equalities")
+    if len(expr.sides) > _MAX_SIDES:
+        raise ContradictionError(f"a chain of more than {_MAX_SIDES} equalities")
     constants: list[tuple[Expr, Fraction]] = []
     approximate = False
-    is_no_number = next((why for side in expr.sides if (why := _no_number(side, is_last=side is expr.sides[-1]))), "")
-    for index, side in enumerate(expr.sides):
-        approximate = approximate or (index > 0 and expr.ops[index - 1] == "approx")
+    no_number = next((why for side in expr.sides if (why := _no_number(side, is_last=side is expr.sides[-1]))), "")
+    for op, side in zip(("=", *expr.ops), expr.sides):
+        approximate = approximate or op == "approx"
         value = _constant(side)
         if value is None:
             continue
-        if is_no_number:
-            raise ContradictionError(f"the chain says that {is_no_number} is a number")
+        if no_number:
+            raise ContradictionError(f"the chain says that {no_number} is a number")
         for other, known in constants:
             gap = abs(value - known)
             allowed = max(abs(value), abs(known)) * (_APPROXIMATION if approximate else _EXACT)
-            if gap > allowed and not (
-                _rounds(side, other, gap, approximate) or _same_percent(side, value, other, known)
-            ):
+            is_near = gap <= allowed or _rounds(side, other, gap, approximate)
+            if not is_near and not _same_percent(side, value, other, known):
                 raise ContradictionError("the chain says that two different numbers are equal")
         constants.append((side, value))
 
@@ -253,8 +222,8 @@ def _no_number(side: Expr, *, is_last: bool) -> str:
         counts = side.known or names_a_count(side.unit, _constant(side.value))
         if side.unit in SCALE_LETTERS or not counts:
             return f"an amount in {side.unit!r}"
-    found = marks(side)
-    return "a number of either sign" if ("Op:pm" in found or "Op:mp" in found) and not free_symbols(side) else ""
+    is_either = not marks(side).isdisjoint(("Op:pm", "Op:mp")) and not free_symbols(side)
+    return "a number of either sign" if is_either else ""
 
 
 def _rounds(first: Expr, second: Expr, gap: Fraction, approximate: bool) -> bool:
@@ -267,45 +236,25 @@ def _rounds(first: Expr, second: Expr, gap: Fraction, approximate: bool) -> bool
 
 def _same_percent(first: Expr, value: Fraction, second: Expr, known: Fraction) -> bool:
     """Whether a percentage rounds the other side, which may count in percent: 1/7 = 14 %, 10/40 * 100 = 25 %."""
-    percents = [side.args[0] for side in (first, second) if isinstance(side, Op) and side.op == "percent"]
-    if len(percents) != 1:
+    if is_op(first, "percent") == is_op(second, "percent"):
         return False
-    part, other = (value, known) if isinstance(first, Op) and first.op == "percent" else (known, value)
-    places = percents[0].places or 0 if isinstance(percents[0], Num) else 0
+    percent, part, other = (first, value, known) if is_op(first, "percent") else (second, known, value)
+    number = percent.children[0]
+    places = (isinstance(number, Num) and number.places) or 0
     return any(abs(100 * part - scale * other) <= Fraction(1, 2 * 10**places) for scale in (1, 100))
 
 
 def _constant(expr: Expr) -> Fraction | None:
     """The number that a side denotes; None if it is none (symbols, sets, too large)."""
-    if isinstance(expr, Quantity):
-        return None
     if isinstance(expr, Num):
         return expr.value
-    if _opaque_names(expr) or "Op:degree" in marks(expr):
+    if isinstance(expr, Quantity) or not marks(expr).isdisjoint(("Sym", "Apply", "Op:degree")):
         return None
+    value = exact_or_none(expr)
+    if value is not None:
+        return value
     try:
-        return exact(expr)
-    except (InexactError, UndefinedError, OverBudgetError):
-        pass
-    try:
-        value = numeric(expr, None, 30)
-        return Fraction(str(value)) if not getattr(value, "imag", 0) else None
-    except (InexactError, UndefinedError, OverBudgetError, ValueError):
+        found = numeric(expr, None, 30)
+        return None if getattr(found, "imag", 0) else Fraction(str(found))
+    except (ValueError, *NO_VALUE):
         return None
-
-
-def labelled(expr: Expr) -> Labelled:
-    """`expr` as a value with an optional label.
-
-    Raises:
-        ContradictionError: as in `unchain`.
-    """
-    if isinstance(expr, Rel):
-        found = unchain(expr)
-        if found is not None:
-            return found
-        if expr.ops == ("equiv",) and is_label(expr.sides[0]) and "Op:mod" not in marks(expr):
-            return Labelled(expr.sides[0], expr.sides[1])  # f \equiv 0
-        if expr.ops == ("in",) and is_label(expr.sides[0]):
-            return Labelled(expr.sides[0], expr.sides[1])
-    return Labelled(None, expr)
