@@ -23,7 +23,6 @@ from verifiers.equivalence.several.expanding import has_signs
 from verifiers.equivalence.several.families import as_family, compare_families, with_values
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
-from verifiers.equivalence.several.restated import compare_last
 from verifiers.equivalence.several.systems import compare_systems
 from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
 from verifiers.equivalence.values.constants import compare_general
@@ -32,7 +31,7 @@ from verifiers.equivalence.values.relations import compare_relations
 from verifiers.equivalence.values.scalars import leaves_operation
 from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled
 from verifiers.equivalence.words.naming import same_function, states_number
-from verifiers.equivalence.words.solved import leaves_equations
+from verifiers.equivalence.words.solved import compare_last, leaves_equations
 from verifiers.equivalence.words.wording import compare_words
 from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
 from verifiers.parse.tree import (

@@ -6,11 +6,14 @@ import re
 from fractions import Fraction
 from math import prod
 
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.exact import NO_VALUE, exact
 from verifiers.equivalence.words.labels import Labelled, is_quantity_label
-from verifiers.parse.limits import OverBudgetError
+from verifiers.parse import Expr, free_symbols
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Apply, Expr, Num, Op, Rel, Sym, free_symbols, num
+from verifiers.parse.tree import Apply, Num, Op, Rel, Sym, is_op, num
+
+_LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
+_Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
 
 
 def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
@@ -26,12 +29,12 @@ def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
         if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
             return None
         return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
-    if _name_one_derivative(_derivative(left), _derivative(right)):
-        return Labelled(right, mine.value, mine.alternatives)
     function, other = (left, right) if isinstance(left, Apply) else (right, left)
-    if isinstance(function, Apply) and (other == Sym(function.name) or (other == Sym("y") and len(function.args) == 1)):
-        return Labelled(right, mine.value, mine.alternatives)
-    return None
+    is_named = isinstance(function, Apply) and (
+        other == Sym(function.name) or (other == Sym("y") and len(function.args) == 1)
+    )
+    is_same = is_named or _name_one_derivative(_derivative(left), _derivative(right))
+    return Labelled(right, mine.value, mine.alternatives) if is_same else None
 
 
 def _name_one_derivative(first: tuple[str, int] | None, second: tuple[str, int] | None) -> bool:
@@ -53,13 +56,12 @@ def _derivative(label: Expr | None) -> tuple[str, int] | None:
 
 def states_number(equation: Rel) -> bool:
     """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
-    left = equation.sides[0]
-    terms = left.args if isinstance(left, Op) and left.op == "add" else (left,)
+    left, value = equation.sides[0], equation.sides[1]
+    terms = left.args if is_op(left, "add") else (left,)
     if len(free_symbols(left)) < 2 or any(isinstance(term, Num) for term in terms) or _is_amount(left):
         return False  # x + 5 = 10 and 2x = 10 say what x is, and 5 bn = 5 says that a unit is 1
-    if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(equation.sides[1]):
+    if equation.ops != ("=",) or not is_quantity_label(left) or free_symbols(value):
         return False
-    value = equation.sides[1]
     return isinstance(value, Num | Op) and value != num(0) and not _is_its_factor(left, value)
 
 
@@ -70,7 +72,7 @@ def _is_its_factor(left: Expr, value: Expr) -> bool:
         return abs(factor) != 1 and factor == exact(value)
     except ZeroDivisionError:
         return True  # ab / 0c = 5 names nothing
-    except (InexactError, UndefinedError, OverBudgetError):
+    except NO_VALUE:
         return False
 
 
@@ -78,21 +80,17 @@ def _factor(expr: Expr) -> Fraction:
     """The product of the factors without symbols; 1 where there are none, and of a sum."""
     if not free_symbols(expr):
         return exact(expr)
-    if isinstance(expr, Op) and expr.op == "neg":
-        return -_factor(expr.args[0])
-    if isinstance(expr, Op) and expr.op == "mul":
-        return prod(map(_factor, expr.args), start=Fraction(1))
-    if isinstance(expr, Op) and expr.op == "div":
-        return _factor(expr.args[0]) / _factor(expr.args[1])
+    match expr:
+        case Op("neg", (inner,)):
+            return -_factor(inner)
+        case Op("mul", args):
+            return prod(map(_factor, args), start=Fraction(1))
+        case Op("div", (top, bottom)):
+            return _factor(top) / _factor(bottom)
     return Fraction(1)
 
 
 def _is_amount(expr: Expr) -> bool:
     """Whether a whole number leads a product, as in 5 b n or -5 b / n: more likely so many of an unknown unit."""
-    if isinstance(expr, Op) and (expr.op == "neg" or (expr.op == "div" and free_symbols(expr))):
-        return _is_amount(expr.args[0])
-    return isinstance(expr, Num) or (isinstance(expr, Op) and expr.op == "mul" and _is_amount(expr.args[0]))
-
-
-_LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
-_Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
+    leads = is_op(expr, "neg", "mul") or (is_op(expr, "div") and free_symbols(expr))
+    return _is_amount(expr.children[0]) if leads else isinstance(expr, Num)

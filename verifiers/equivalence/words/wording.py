@@ -10,7 +10,8 @@ import re
 
 from verifiers.equivalence.types import Compare, Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
-from verifiers.parse.tree import Const, Expr, Group, Op, Rel, Sym, Text
+from verifiers.parse import Expr
+from verifiers.parse.tree import Const, Op, Sym, Text, is_group, is_op
 
 _MEANINGS: dict[str, Expr] = {
     **dict.fromkeys(("all real numbers", "all reals", "real numbers", "all real", "any real number"), Const("R")),
@@ -82,6 +83,8 @@ _EVERY = re.compile(
     r"^(?:all|any|every|their|its|all (?:of )?(?:their|its)) "
     r"(?=(?:cyclic )?permutations?\b|(?:positive )?(?:odd|even|prime)\b)"
 )
+_REASON = re.compile(r"\b(?:because|since)\b.*")  # may hold numbers that are no answer
+_UNSURE = re.compile(r"\d|\b(?:yes|no|or|but|maybe|perhaps|possibly|unless|except|if)\b")
 _ADVERB = re.compile(r"\b(?:also|always|therefore|clearly|indeed|thus|certainly) ")
 
 
@@ -98,22 +101,21 @@ def compare_words(answer: Expr, reference: Expr, compare: Compare) -> Equivalenc
             same = same_phrase(said[1], reference.words)  # the triangle is scalene
         return yes("the same words", "text") if same else no("different words", method="text")
     named, meant = (_meaning(side) for side in (answer, reference))
-    if named == meant or (not isinstance(named, Text) and not isinstance(meant, Text) and compare(named, meant)):
+    are_objects = not isinstance(named, Text) and not isinstance(meant, Text)
+    if named == meant or (are_objects and compare(named, meant)):
         return yes("words for the same thing", "text")
     words, other = (answer, reference) if isinstance(answer, Text) else (reference, answer)
     assert isinstance(words, Text)
-    letter = _LETTERS.get(_name(other).casefold())
-    if letter is not None:
-        return yes("the same word", "text") if words.words == letter else no("another word", method="text")
-    if _name(other).casefold() == words.words or canonical_phrase(_name(other)) == canonical_phrase(words.words):
+    name = _name(other).casefold()
+    if name in _LETTERS:
+        is_same = words.words == _LETTERS[name]
+        return yes("the same word", "text") if is_same else no("another word", method="text")
+    value = labelled(other).value
+    phrases = (_name(other), value.words if isinstance(value, Text) else "")
+    if name == words.words or any(canonical_phrase(said) == canonical_phrase(words.words) for said in phrases):
         return yes("the same word", "text")
-    value = labelled(other).value if isinstance(other, Rel) else other
-    if isinstance(value, Text) and canonical_phrase(value.words) == canonical_phrase(words.words):
-        return yes("the same words", "text")
-    return no(
-        "words, where mathematics is expected" if words is answer else "mathematics, where words are expected",
-        method="text",
-    )
+    told = "words, where mathematics is expected" if words is answer else "mathematics, where words are expected"
+    return no(told, method="text")
 
 
 def same_phrase(first: str, second: str) -> bool:
@@ -145,25 +147,24 @@ def canonical_phrase(words: str) -> str:
     return _SAME.get(words, words)
 
 
-_REASON = re.compile(r"\b(?:because|since)\b.*")  # may hold numbers that are no answer
-_UNSURE = re.compile(r"\d|\b(?:yes|no|or|but|maybe|perhaps|possibly|unless|except|if)\b")
+def _phrases(side: Expr) -> list[str]:
+    """The phrases of a list of words; none where anything else stands in it."""
+    items = [item.words for item in side.children if isinstance(item, Text)] if is_group(side, "list") else []
+    return items if len(items) == len(side.children) else []
 
 
 def _polarity(side: Expr) -> str:
     """What `Yes, it is possible` comes to; "" where more than words follows the yes or no."""
-    if not (isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items)):
-        return ""
-    said = [item.words for item in side.items if isinstance(item, Text)]
-    rest = " ".join(said[1:])
+    said, *others = _phrases(side) or [""]
+    rest = " ".join(others)
     explains = len(rest.split()) > 1 and not _UNSURE.search(_REASON.sub("", rest))
-    return {"yes": "true", "no": "false"}.get(said[0], "") if explains else ""
+    return {"yes": "true", "no": "false"}.get(said, "") if explains else ""
 
 
 def _joined(side: Expr) -> Expr:
     """`Yes, it is` is one phrase."""
-    if isinstance(side, Group) and side.kind == "list" and all(isinstance(item, Text) for item in side.items):
-        return Text(" ".join(item.words for item in side.items if isinstance(item, Text)))
-    return side
+    phrases = _phrases(side)
+    return Text(" ".join(phrases)) if phrases else side
 
 
 def _meaning(side: Expr) -> Expr:
@@ -175,8 +176,5 @@ def _meaning(side: Expr) -> Expr:
 
 def _name(expr: Expr) -> str:
     """The letters of a symbol, or of a product of symbols such as DNE; "" for anything else."""
-    if isinstance(expr, Sym):
-        return expr.name
-    if isinstance(expr, Op) and expr.op == "mul" and all(isinstance(arg, Sym) for arg in expr.args):
-        return "".join(_name(arg) for arg in expr.args)
-    return ""
+    letters = [letter.name for letter in (expr.args if is_op(expr, "mul") else (expr,)) if isinstance(letter, Sym)]
+    return "".join(letters) if len(letters) == max(1, len(expr.children)) else ""
