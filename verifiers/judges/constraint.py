@@ -13,15 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.judges.frame import ExpressionVerifier
-from verifiers.parse import OverBudgetError
-from verifiers.parse.tree import Expr, Num, Op, Rel
+from verifiers.parse import Expr, walk
+from verifiers.parse.tree import Num, Op, Rel, is_op
 from verifiers.types import Reason
 
 OPERATORS = ("+", "-", "*", "/")
-MAX_EXPONENT = 64
-MAX_BITS = 4096
 _ARROW = re.compile(r"\s*(?:->|=>|→)\s*")
 _SIGNS = {"add": "+", "mul": "*", "div": "/", "neg": "-", "pow": "^"}
 
@@ -64,45 +63,29 @@ def evaluate(expr: Expr, operators: Sequence[str] = OPERATORS) -> tuple[Fraction
 
     Raises:
         NotArithmeticError: another kind of expression, or an operator that is not allowed.
-        ZeroDivisionError: a division by zero.
-        OverBudgetError: a value over the limits.
+        UndefinedError: a division by zero.
+        InexactError, OverBudgetError: no rational value, or one over the limits.
     """
-    match expr:
-        case Num(value):
-            return value, [value]
-        case Op(op, args) if op in _SIGNS:
-            needed = {"-" if _is_negative(part) else "+" for part in args[1:]} if op == "add" else {_SIGNS[op]}
-            if refused := needed - set(operators):
-                raise NotArithmeticError(f"the operator {' '.join(refused)} is not allowed")
-            parts = [evaluate(part, operators) for part in args]
-            used = [number for _, numbers in parts for number in numbers]
-            return _apply(op, [value for value, _ in parts]), used
-    raise NotArithmeticError(f"expected numbers and {' '.join(operators)}, found {_describe(expr)}")
+    numbers: list[Fraction] = []
+    for node in walk(expr):
+        match node:
+            case Num(value):
+                numbers.append(value)
+                continue
+            case Op("add", (_, *others)):
+                needed = {"-" if _is_negative(other) else "+" for other in others}
+            case Op(op) if op in _SIGNS:
+                needed = {_SIGNS[op]}
+            case _:
+                raise NotArithmeticError(f"expected numbers and {' '.join(operators)}, found {_describe(node)}")
+        if refused := needed - set(operators):
+            raise NotArithmeticError(f"the operator {' '.join(refused)} is not allowed")
+    return exact(expr), numbers
 
 
 def _is_negative(expr: Expr) -> bool:
     """True for a term that is written with a minus: the tree of `3 - 1` is a sum."""
-    return (isinstance(expr, Num) and expr.value < 0) or (isinstance(expr, Op) and expr.op == "neg")
-
-
-def _apply(op: str, values: list[Fraction]) -> Fraction:
-    result = values[0]
-    if op == "neg":
-        return -result
-    for value in values[1:]:
-        if op == "add":
-            result += value
-        elif op == "mul":
-            result *= value
-        elif op == "div":
-            result /= value
-        else:
-            if value.denominator != 1 or abs(value) > MAX_EXPONENT:
-                raise OverBudgetError(f"the exponent {value} is not a whole number up to {MAX_EXPONENT}")
-            result **= int(value)
-        if max(result.numerator.bit_length(), result.denominator.bit_length()) > MAX_BITS:
-            raise OverBudgetError(f"a value of over {MAX_BITS} bits")
-    return result
+    return is_op(expr, "neg") or (isinstance(expr, Num) and expr.value < 0)
 
 
 def _describe(expr: Expr) -> str:
@@ -145,8 +128,10 @@ class ConstraintVerifier(ExpressionVerifier):
             value, used = evaluate(expr, self.operators)
         except NotArithmeticError as error:
             return no(str(error), Reason.FORMAT)
-        except ZeroDivisionError:
+        except UndefinedError:
             return no("it divides by zero")
+        except InexactError:
+            return no("it is worth no fraction")
         given = Counter(reference.numbers)
         # the tree of `8 - 3` holds -3; unless -3 is given, that is a use of 3
         fault = self._misuse(Counter(n if n in given else abs(n) for n in used), given)
@@ -171,10 +156,7 @@ def _list(numbers: Counter[Fraction]) -> str:
 
 def _without_target(expr: Rel, target: Fraction) -> tuple[Expr, str]:
     """The expression of `expression = target` (either way round); or what is wrong with the chain."""
-    if expr.ops != ("=",):
-        return expr, "one expression, or `expression = target`, was expected"
-    left, right = expr.sides
-    for side, other in ((right, left), (left, right)):
+    for side, other in (expr.sides[::-1], expr.sides) if expr.ops == ("=",) else ():
         if isinstance(side, Num) and not isinstance(other, Num):
             return other, "" if side.value == target else f"it claims {side.value}, the target is {target}"
     return expr, "one expression, or `expression = target`, was expected"

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from verifiers.algebra.exact import InexactError
-from verifiers.algebra.exact import exact as exact_value
+from verifiers.algebra.exact import InexactError, exact
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree
 from verifiers.parse.tree import Expr, Num
@@ -52,26 +51,20 @@ def outside(solution: Mapping[str, Expr], domains: Mapping[str, str]) -> str:
 
 
 def _rational(value: Expr) -> Fraction | None:
-    r"""The value of a rational number, also of one written with a root (\sqrt 4); None for another number."""
+    r"""The value of a rational number, also of an integer written with a root (\sqrt 4); None for another number."""
     try:
-        return exact_value(value)
+        return exact(value)
     except InexactError:
-        integer = _nearest(value)
-        return Fraction(integer) if integer is not None else None
+        real = _real(value)
+    if real is None:
+        return None
+    nearest = Fraction(int(real + (0.5 if real > 0 else -0.5)))
+    return nearest if agree(value, Num(nearest)) else None
 
 
 def _is_integer(value: Expr) -> bool:
     rational = _rational(value)
     return rational is not None and rational.denominator == 1
-
-
-def _nearest(value: Expr) -> int | None:
-    """The integer that the value equals; None when it equals none."""
-    real = _real(value)
-    if real is None:
-        return None
-    integer = int(real + (0.5 if real > 0 else -0.5))
-    return integer if agree(value, Num(Fraction(integer))) else None
 
 
 def _real(value: Expr) -> Any:
@@ -82,11 +75,6 @@ def _real(value: Expr) -> Any:
 
 def _sign(value: Expr) -> int:
     """-1, 0 or 1; -1 for a number that is not real."""
-    try:
-        rational = exact_value(value)
-        return (rational > 0) - (rational < 0)
-    except InexactError:
-        real = _real(value)
-    if real is None:
-        return -1
-    return 0 if agree(value, Num(Fraction(0))) else (1 if real > 0 else -1)
+    found = _rational(value)
+    found = _real(value) if found is None else found
+    return -1 if found is None else (found > 0) - (found < 0)

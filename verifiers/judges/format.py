@@ -8,26 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from verifiers.extract.boxes import boxes
 from verifiers.types import Outcome, Reason, Verdict
 
 MAX_CHARACTERS = 1_000_000
+_BOX = re.compile(r"\\f?boxed\s*\{")
 _TAG = re.compile(r"</?(?:think|answer)>")
 _THINK_ANSWER = ["<think>", "</think>", "<answer>", "</answer>"]
 
 
 def _boxed(text: str) -> str | None:
     """Exactly one \\boxed{...}, closed and not empty."""
-    starts = [match.end() for match in re.finditer(r"\\f?boxed\s*\{", text)]
-    if len(starts) != 1:
-        return f"expected one \\boxed{{...}}, found {len(starts)}"
-    depth = 1
-    for position in range(starts[0], len(text)):
-        character = text[position]
-        if character in "{}" and text[position - 1] != "\\":
-            depth += 1 if character == "{" else -1
-            if depth == 0:
-                return None if text[starts[0] : position].strip() else "the box is empty"
-    return "the box is not closed"
+    count = len(_BOX.findall(text))
+    if count != 1:
+        return f"expected one \\boxed{{...}}, found {count}"
+    closed, _ = boxes(text)
+    if not closed:
+        return "the box is not closed"
+    return None if closed[0][2].strip() else "the box is empty"
 
 
 def _hashes(text: str) -> str | None:

@@ -20,7 +20,7 @@ from verifiers.algebra.polynomials import NotPolynomial, Polynomial, equation_po
 from verifiers.extract import EXPLICIT_PLACES, extract_answer
 from verifiers.judges.combine import resolve, warm_up_all
 from verifiers.parse import ParseError, free_symbols, parse
-from verifiers.parse.tree import Expr, Group, Rel
+from verifiers.parse.tree import Expr, Group, is_equation
 from verifiers.types import Outcome, Reason, StepVerdict, Verdict, Verifier
 
 MAX_STEPS = 400
@@ -144,7 +144,7 @@ def _equation(step: str) -> tuple[str, Polynomial] | None:
 def _is_equation(expr: Expr) -> bool:
     if isinstance(expr, Group):  # the later values of `x = 2, 3` are bare
         return _is_equation(expr.items[0]) and all(_is_equation(item) or not free_symbols(item) for item in expr.items)
-    return isinstance(expr, Rel) and expr.ops == ("=",)
+    return is_equation(expr)
 
 
 class StepsVerifier:

@@ -8,29 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import pairwise
 
-from verifiers.algebra.exact import InexactError, UndefinedError
-from verifiers.algebra.exact import exact as exact_value
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree, has_long_decimals
 from verifiers.algebra.polynomials import NotPolynomial, equation_polynomial, num_real_roots, sign_branches
 from verifiers.equivalence.types import Equivalence, no, yes
+from verifiers.equivalence.values.relations import HOLDS
 from verifiers.judges.domains import outside, read_domains
 from verifiers.judges.frame import ExpressionVerifier
-from verifiers.parse import ParseError, free_symbols, parse
-from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Cases, Expr, Group, Interval, Rel, Sym
+from verifiers.parse import Expr, ParseError, free_symbols, parse
+from verifiers.parse.rewrite import substitute
+from verifiers.parse.tree import Cases, Group, Interval, Rel, Sym
 from verifiers.types import Reason
 
 MAX_SOLUTIONS = 64
-ORDERS = {
-    "<": lambda a, b: a < b,
-    ">": lambda a, b: a > b,
-    "<=": lambda a, b: a <= b,
-    ">=": lambda a, b: a >= b,
-    "!=": lambda a, b: a != b,
-}
 Solution = dict[str, Expr]
 
 
@@ -59,7 +52,7 @@ def read_system(text: str, unknowns: Sequence[str] | None) -> System:
     relations = tuple(_relations(expr))
     if not relations:
         raise ValueError(f"the reference {text!r:.200} is no equation or system of equations")
-    symbols = sorted(frozenset(chain.from_iterable(free_symbols(relation) for relation in relations)))
+    symbols = sorted(frozenset().union(*map(free_symbols, relations)))
     named = tuple(symbols if unknowns is None else unknowns)
     if unknowns is None and len(symbols) > len(relations):
         raise ValueError(f"{len(relations)} relations in {', '.join(symbols)}: say which are the unknowns")
@@ -142,33 +135,29 @@ def _together(items: tuple[Expr, ...], unknowns: tuple[str, ...]) -> Solution:
     return merged
 
 
-def satisfies(relation: Rel, solution: Mapping[str, Expr]) -> bool:
+def satisfies(relation: Rel, solution: Solution) -> bool:
     """True when every link of the relation holds with the unknowns replaced.
 
     Raises:
         UndefinedError, InexactError, OverBudgetError: a side cannot be worked out.
     """
-    sides = [
-        transform(side, lambda node: solution.get(node.name) if isinstance(node, Sym) else None)
-        for side in relation.sides
-    ]
-    return all(_holds(op, left, right) for op, left, right in zip(relation.ops, sides, sides[1:]))
+    sides = [substitute(side, solution) for side in relation.sides]
+    return all(_holds(op, left, right) for op, (left, right) in zip(relation.ops, pairwise(sides)))
 
 
 def _holds(op: str, left: Expr, right: Expr) -> bool:
-    if op == "=":
-        return agree(left, right).equal
-    if op not in ORDERS:
+    if op not in HOLDS:
         raise InexactError(f"the relation {op}")
-    if op in ("<=", ">=") and agree(left, right):
-        return True
     try:
-        return bool(ORDERS[op](exact_value(left), exact_value(right)))
+        return HOLDS[op](exact(left), exact(right))
     except InexactError:
-        a, b = numeric(left), numeric(right)
-        if abs(a.imag) + abs(b.imag) > 0:
-            raise UndefinedError("complex numbers have no order") from None
-        return not agree(left, right) and bool(ORDERS[op](a.real, b.real))
+        is_equal = agree(left, right).equal
+    if is_equal or op in ("=", "!="):
+        return is_equal == (op in ("=", "<=", ">="))
+    first, second = numeric(left), numeric(right)
+    if abs(first.imag) + abs(second.imag) > 0:
+        raise UndefinedError("complex numbers have no order")
+    return HOLDS[op](first.real, second.real)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -224,20 +213,18 @@ class SubstitutionVerifier(ExpressionVerifier):
         except NotSolutionsError as error:
             return no(str(error), Reason.FORMAT)
         for solution in solutions:
-            fault = _fault(system, solution) or self._outside(solution)
+            if fault := _fault(system, solution):
+                return no(fault)
+            try:
+                fault = outside(solution, self.domain_of)
+            except (UndefinedError, InexactError) as error:  # such a value lies in none
+                fault = f"whether a value lies in its domain cannot be worked out: {error}"
             if fault:
                 return no(fault)
         found = _num_different(solutions)
         if num_required is not None and found != num_required:
             return no(f"{found} of {num_required} solutions are given")
         return yes(f"{found} solution{'s' * (found > 1)} checked by substitution", "exact")
-
-    def _outside(self, solution: Solution) -> str:
-        """Which value lies outside its domain; one that cannot be worked out lies in none."""
-        try:
-            return outside(solution, self.domain_of)
-        except (UndefinedError, InexactError) as error:
-            return f"whether a value lies in its domain cannot be worked out: {error}"
 
 
 def _fault(system: System, solution: Solution) -> str:
