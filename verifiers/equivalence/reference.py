@@ -54,16 +54,27 @@ class Reference:
         return squeezed_text(self.text)
 
 
+@lru_cache(maxsize=8192)
 def read_reference(answer: str) -> Reference:
     """The reference answer, read once and kept.
 
     Raises:
         ValueError: it is empty or cannot be read.
     """
-    found = _read_reference(answer)
-    if isinstance(found, str):
-        raise ValueError(found)
-    return found
+    text = answer = restored(answer)
+    if "boxed" in answer or "####" in answer or "<answer>" in answer:
+        extraction = extract_answer(answer, _REFERENCE_PLACES)
+        if extraction.answer is None and extraction.place is Place.BOXED:
+            raise ValueError(f"reference {answer[:80]!r}: {extraction.detail}")
+        text = extraction.answer or answer
+    text = strip_reasoning(text).strip()
+    reference = Reference(text, read_number(text), read_choice(text), read_choices(text))
+    try:
+        if not text.strip(" $.\n\\") or (reference.number is None and isinstance(reference.tree, Dots)):
+            raise ValueError(f"reference {answer[:80]!r} holds no answer")
+    except ParseError as error:
+        raise ValueError(f"reference {answer[:80]!r} cannot be read: {error}") from error
+    return reference
 
 
 def words_for_mathematics(answer: str) -> str | None:
@@ -84,28 +95,6 @@ def words_for_mathematics(answer: str) -> str | None:
     except ParseError as error:
         return f"it looks like mathematics, cannot be read ({error}), and is compared as words"
     return "it looks like mathematics and is compared as words"
-
-
-@lru_cache(maxsize=8192)
-def _read_reference(answer: str) -> Reference | str:
-    text = answer = restored(answer)
-    if "boxed" in answer or "####" in answer or "<answer>" in answer:
-        extraction = extract_answer(answer, _REFERENCE_PLACES)
-        if extraction.answer is None and extraction.place is Place.BOXED:
-            return f"reference {answer[:80]!r}: {extraction.detail}"
-        text = extraction.answer or answer
-    text = strip_reasoning(text).strip()
-    if not text.strip(" $.\n\\"):
-        return f"reference {answer[:80]!r} holds no answer"
-    reference = Reference(text, read_number(text), read_choice(text), read_choices(text))
-    if reference.number is None:
-        try:
-            tree = reference.tree
-        except ParseError as error:
-            return f"reference {answer[:80]!r} cannot be read: {error}"
-        if isinstance(tree, Dots):
-            return f"reference {answer[:80]!r} holds no answer"
-    return reference
 
 
 @lru_cache(maxsize=16_384)
@@ -132,6 +121,6 @@ def read(text: str) -> Expr:
 
 def squeezed_text(text: str) -> str:
     """The text without spaces and spellings that carry no meaning."""
-    return _SPACES.sub(
-        "", text.replace("\\left", "").replace("\\right", "").replace("dfrac", "frac").replace("tfrac", "frac")
-    ).strip("$")
+    for spelling, plain in (("\\left", ""), ("\\right", ""), ("dfrac", "frac"), ("tfrac", "frac")):
+        text = text.replace(spelling, plain)
+    return _SPACES.sub("", text).strip("$")

@@ -12,23 +12,34 @@ from typing import Any
 from verifiers.registry import make
 from verifiers.types import Outcome, Verdict, Verifier
 
+Part = Verifier | str | Mapping[str, Any]  # as configs write one: an object, its name, or {"name": ..., **settings}
+
 
 def warm_up_all(parts: Iterable[Verifier]) -> None:
     """Let every part import what it needs, before a deadline runs."""
     for part in parts:
-        warm_up = getattr(part, "warm_up", None)
-        if warm_up is not None:
-            warm_up()
+        getattr(part, "warm_up", lambda: None)()
 
 
-def resolve(part: Verifier | str | Mapping[str, Any]) -> Verifier:
-    """A verifier from itself, from its name, or from {"name": ..., **settings} as configs write it."""
+def resolve(part: Part) -> Verifier:
+    """A verifier from itself, its name, or its name with settings."""
     if isinstance(part, Verifier):
         return part
     return make(part) if isinstance(part, str) else make(**part)
 
 
-class WeightedVerifier:
+class _Combined:
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        if not parts:
+            raise ValueError(f"{type(self).__name__} needs at least one part")
+        self.parts = {name: resolve(part) for name, part in parts.items()}
+
+    def warm_up(self) -> None:
+        """Warm up every part."""
+        warm_up_all(self.parts.values())
+
+
+class WeightedVerifier(_Combined):
     """The weighted mean of named parts; the outcome, answer and detail are those of the deciding part.
 
     score = sum_k w_k s_k / sum_k w_k. A response is paid for a part whatever the others say: the score of a WRONG
@@ -45,58 +56,40 @@ class WeightedVerifier:
 
     def __init__(
         self,
-        parts: Mapping[str, Verifier | str | Mapping[str, Any]],
+        parts: Mapping[str, Part],
         *,
         weights: Mapping[str, float] | None = None,
         decides: str | None = None,
     ) -> None:
+        super().__init__(parts)
         weights = dict.fromkeys(parts, 1.0) if weights is None else dict(weights)
-        if not parts or set(weights) != set(parts):
+        if set(weights) != set(parts):
             raise ValueError(f"weights are for {sorted(weights)}, parts are {sorted(parts)}; give one weight per part")
         if min(weights.values()) < 0 or sum(weights.values()) <= 0:
             raise ValueError(f"weights must not be negative and must not all be 0, got {weights}")
-        self.parts = {name: resolve(part) for name, part in parts.items()}
         self.weights = weights
         self.decides = next(iter(parts)) if decides is None else decides
         if self.decides not in self.parts:
             raise ValueError(f"decides={self.decides!r} is not a part; parts are {sorted(self.parts)}")
 
-    def warm_up(self) -> None:
-        """Warm up every part."""
-        warm_up_all(self.parts.values())
-
     def verify(self, response: str, answer: str) -> Verdict:
         """The deciding part's verdict with the weighted score and every part by name."""
         verdicts = {name: verifier.verify(response, answer) for name, verifier in self.parts.items()}
-        total = sum(self.weights.values())
-        score = sum(self.weights[name] * verdict.score for name, verdict in verdicts.items()) / total
-        deciding = verdicts[self.decides]
-        outcome, detail = deciding.outcome, deciding.detail
-        failed = [name for name, verdict in verdicts.items() if verdict.outcome is Outcome.ERROR]
-        if failed and outcome is not Outcome.ERROR:
-            outcome, score, detail = Outcome.ERROR, 0.0, f"part {failed[0]!r} failed: {verdicts[failed[0]].detail}"
         named = {name: verdict.score for name, verdict in verdicts.items()}
+        score = sum(self.weights[name] * named[name] for name in named) / sum(self.weights.values())
+        deciding = verdicts[self.decides]
+        seconds = sum(verdict.seconds for verdict in verdicts.values())
+        verdict = replace(deciding, score=score, parts={**deciding.parts, **named}, seconds=seconds)
+        failed = next((name for name, part in verdicts.items() if part.outcome is Outcome.ERROR), None)
+        if failed is None or deciding.outcome is Outcome.ERROR:
+            return verdict
         return replace(
-            deciding,
-            outcome=outcome,
-            score=score,
-            detail=detail,
-            parts={**deciding.parts, **named},
-            seconds=sum(verdict.seconds for verdict in verdicts.values()),
+            verdict, outcome=Outcome.ERROR, score=0.0, detail=f"part {failed!r} failed: {verdicts[failed].detail}"
         )
 
 
-class AllOf:
+class AllOf(_Combined):
     """CORRECT when every part is; otherwise the verdict of the first part that is not, with score 0."""
-
-    def __init__(self, parts: Mapping[str, Verifier | str | Mapping[str, Any]]) -> None:
-        if not parts:
-            raise ValueError("AllOf needs at least one part")
-        self.parts = {name: resolve(part) for name, part in parts.items()}
-
-    def warm_up(self) -> None:
-        """Warm up every part."""
-        warm_up_all(self.parts.values())
 
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first failure are not asked."""
@@ -109,25 +102,14 @@ class AllOf:
         return replace(verdict, score=1.0, parts=named)
 
 
-class AnyOf:
+class AnyOf(_Combined):
     """CORRECT when one of several references or verifiers says so: the first CORRECT verdict, else the first."""
 
-    def __init__(self, parts: Sequence[Verifier | str | Mapping[str, Any]]) -> None:
-        if not parts:
-            raise ValueError("AnyOf needs at least one part")
-        self.parts = [resolve(part) for part in parts]
-
-    def warm_up(self) -> None:
-        """Warm up every part."""
-        warm_up_all(self.parts)
+    def __init__(self, parts: Sequence[Part]) -> None:
+        super().__init__({str(number): part for number, part in enumerate(parts)})
 
     def verify(self, response: str, answer: str) -> Verdict:
         """Parts after the first CORRECT one are not asked."""
-        first = None
-        for verifier in self.parts:
-            verdict = verifier.verify(response, answer)
-            if verdict.is_correct:
-                return verdict
-            first = first or verdict
-        assert first is not None
-        return first
+        verdicts = (verifier.verify(response, answer) for verifier in self.parts.values())
+        first = next(verdicts)
+        return first if first.is_correct else next((verdict for verdict in verdicts if verdict.is_correct), first)

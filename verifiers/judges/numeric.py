@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
 from verifiers.equivalence.types import Equivalence, no, unread, yes
 from verifiers.extract import Extraction, Place, extract_answer
@@ -33,12 +32,12 @@ class NumericVerifier(AnswerVerifier):
         Raises:
             ValueError: the reference is no plain number.
         """
-        number = _read_reference(answer)
+        number = read_number(answer)
+        if number is None and (text := extract_answer(answer, (Place.TAG, Place.BOXED, Place.HASHES)).answer):
+            number = read_number(text)
         if number is None:
             raise ValueError(f"reference {answer!r} is no plain number; use the symbolic verifier for expressions")
         return number
-
-    reference_of = read_reference
 
     def judge_announced(self, found: Extraction, reference: Number, response: str) -> tuple[Equivalence, str]:
         """The judgement on the longest reading of the announcement that is a number."""
@@ -68,15 +67,6 @@ class NumericVerifier(AnswerVerifier):
             return True
         allowed = max(self.tolerance or 0.0, (self.relative_tolerance or 0.0) * abs(float(reference)))
         return bool(allowed) and abs(value - reference) <= Fraction(allowed) * (1 + Fraction(1, 10**12))
-
-
-@lru_cache(maxsize=8192)
-def _read_reference(answer: str) -> Number | None:
-    number = read_number(answer)
-    if number is None:
-        extraction = extract_answer(answer, (Place.TAG, Place.BOXED, Place.HASHES))
-        number = read_number(extraction.answer) if extraction.answer else None
-    return number
 
 
 def _value(number: Number) -> Fraction:

@@ -103,8 +103,7 @@ def _rational(expr: Expr, op: str, name: str) -> RealSet:
     try:
         top, bottom = rational_function(expr, name)
         zeros = squarefree(top) if top else ()
-        if zeros:
-            zeros = divide(zeros, gcd(zeros, bottom))[0]
+        zeros = divide(zeros, gcd(zeros, bottom))[0] if zeros else ()
         roots = [(root, HOLDS[op](0, 0)) for root in (_real_roots(zeros) if zeros else [])]
         roots += [(root, False) for root in _real_roots(squarefree(bottom))]
     except NotPolynomial as error:
@@ -113,18 +112,10 @@ def _rational(expr: Expr, op: str, name: str) -> RealSet:
     ends.sort(key=lambda end: end[0])
     values = [value for value, _, _ in ends] or [Fraction(0)]
     between = [values[0] - 1, *((low + high) / 2 for low, high in pairwise(values)), values[-1] + 1]
-    signs = [value_at(top, point) * value_at(bottom, point) for point in between]
-    pieces: list[Piece] = []
-    low = START
-    for sign, (_, root, holds) in zip(signs, ends):
-        if HOLDS[op](sign, 0):
-            pieces.append(Piece(low, Cut(root, False)))
-        if holds:
-            pieces.append(Piece(Cut(root, False), Cut(root, True)))
-        low = Cut(root, True)
-    if HOLDS[op](signs[-1], 0):
-        pieces.append(Piece(low, END))
-    return RealSet(tuple(pieces), name)
+    first, *gaps = (HOLDS[op](value_at(top, point) * value_at(bottom, point), 0) for point in between)
+    cuts = [START, *(Cut(root, behind) for _, root, _ in ends for behind in (False, True)), END]
+    held = [first, *(holds for (_, _, at_root), gap in zip(ends, gaps) for holds in (at_root, gap))]
+    return RealSet(tuple(Piece(*ends) for ends, holds in zip(pairwise(cuts), held) if holds), name)
 
 
 def _real_roots(p: Polynomial) -> list[Expr]:
