@@ -8,17 +8,27 @@ part is a quotient of polynomials on the line, by a search for changes of sign a
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
+from typing import Any
 
 from verifiers.algebra.exact import InexactError, UndefinedError, exact_or_none
-from verifiers.algebra.high_precision import context, numeric
-from verifiers.algebra.polynomials import NotPolynomial, Polynomial, divide, multiply, rational_function, squarefree
+from verifiers.algebra.high_precision import numeric, numeric_or_none
+from verifiers.algebra.polynomials import (
+    ONE,
+    NotPolynomial,
+    Polynomial,
+    divide,
+    multiply,
+    near_real_roots,
+    rational_function,
+    squarefree,
+)
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Call, Expr, Num, Op, Sym, free_symbols, marks, num, walk
+from verifiers.parse.tree import Call, Expr, Num, Sym, free_symbols, is_op, marks, num, walk
 
 STEPS = frozenset(("Call:floor", "Call:ceil", "Op:mod"))
 _BREAKING = STEPS | {
@@ -27,7 +37,6 @@ _BREAKING = STEPS | {
                  "arccot", "arcsec", "arccsc", "arccosh")
 }  # fmt: skip
 _FLOORS = (-1, 0, 1, 2)  # integers near which a step is looked at from both sides
-_ROOT_DIGITS = 40
 _SEARCH_DIGITS = 15
 _MAX_DIPS = 8  # near zeros that are looked into
 _MAX_FOUND = 12  # zeros of one critical part that a search keeps: a sine has no last one
@@ -51,7 +60,7 @@ def may_break(expr: Expr) -> bool:
 
 def is_root_power(node: Expr) -> bool:
     """A power whose exponent is no integer: (x^2)^{1/2}, x^y."""
-    if not isinstance(node, Op) or node.op != "pow" or not free_symbols(node.args[0]):
+    if not is_op(node, "pow") or not free_symbols(node.args[0]):
         return False
     if free_symbols(node.args[1]):
         return True
@@ -64,25 +73,23 @@ def critical_parts(expr: Expr) -> list[Expr]:
     found: list[Expr] = []
     for node in walk(expr):
         if isinstance(node, Call):
-            found += _of_call(node)
-        elif isinstance(node, Op) and node.op == "mod":
-            found += [_less(Op("div", node.args), num(level)) for level in _FLOORS]
+            found += _of_call(node.name, node.args)
+        elif is_op(node, "mod"):
+            found += _of_call("floor", (node.args[0] / node.args[1],))
         elif is_root_power(node):
-            assert isinstance(node, Op)
-            found.append(node.args[0])
+            found.append(node.children[0])
     return [part for part in found if free_symbols(part)]
 
 
-def _of_call(node: Call) -> list[Expr]:
-    name, args = node.name, node.args
+def _of_call(name: str, args: tuple[Expr, ...]) -> list[Expr]:
     if name in ("abs", "norm", "sgn", "arg", "sqrt", "root", "cbrt"):
         return [args[0]]
     if name in ("min", "max"):
-        return [_less(a, b) for a, b in combinations(args, 2)]
+        return [a - b for a, b in combinations(args, 2)]
     if name in ("floor", "ceil"):
-        return [_less(args[0], num(level)) for level in _FLOORS]
+        return [args[0] - num(level) for level in _FLOORS]
     if name in ("arcsin", "arccos", "arcsec", "arccsc", "arccosh"):
-        return [_less(args[0], num(1)), _less(args[0], num(-1)), *_poles(args[0])]
+        return [args[0] - num(1), args[0] - num(-1), *_poles(args[0])]
     if name == "arctan":
         return _poles(args[0])
     return [args[0], *_poles(args[0])] if name == "arccot" else []
@@ -92,9 +99,9 @@ def _poles(expr: Expr) -> list[Expr]:
     """What vanishes where the expression jumps from one infinity to the other."""
     found: list[Expr] = []
     for node in walk(expr):
-        if isinstance(node, Op) and node.op == "div":
+        if is_op(node, "div"):
             found.append(node.args[1])
-        elif isinstance(node, Op) and node.op == "pow" and not free_symbols(node.args[1]):
+        elif is_op(node, "pow") and not free_symbols(node.args[1]):
             found.append(node.args[0])
         elif isinstance(node, Call) and node.name in ("tan", "sec"):
             found.append(Call("cos", node.args))
@@ -103,21 +110,15 @@ def _poles(expr: Expr) -> list[Expr]:
     return found
 
 
-def _less(first: Expr, second: Expr) -> Expr:
-    return Op("add", (first, Op("neg", (second,))))
-
-
 def factors(expr: Expr) -> Iterator[Expr]:
     """The parts of a product, quotient or power at which it can change its sign."""
     if not free_symbols(expr):
         return
-    if isinstance(expr, Op) and expr.op in ("mul", "div", "neg", "percent"):
-        for arg in expr.args:
-            yield from factors(arg)
-    elif (isinstance(expr, Op) and expr.op == "pow" and not free_symbols(expr.args[1])) or (
-        isinstance(expr, Call) and expr.name in ("abs", "sqrt", "cbrt")
-    ):
-        yield from factors(expr.args[0])
+    is_power = is_op(expr, "pow") and not free_symbols(expr.children[1])
+    is_function = isinstance(expr, Call) and expr.name in ("abs", "sqrt", "cbrt")
+    if is_power or is_function or is_op(expr, "mul", "div", "neg", "percent"):
+        for child in expr.children:
+            yield from factors(child)
     else:
         yield expr
 
@@ -128,63 +129,49 @@ def breaks(parts: Iterable[Expr], name: str) -> Breaks:
     complete = True
     for atom in dict.fromkeys(atom for part in parts for atom in factors(part)):
         try:
-            top, bottom = rational_function(atom, name)
+            places.update(root for polynomial in rational_function(atom, name) for root in _real_roots(polynomial))
         except NotPolynomial:
             found, is_sure = _search(atom, name)
             places.update(found)
             complete = complete and is_sure
-            continue
-        for polynomial in (top, bottom):
-            found_roots = _real_roots(polynomial)
-            complete = complete and found_roots is not None
-            places.update(found_roots or ())
     return Breaks(tuple(sorted(places)), complete)
 
 
-def _real_roots(polynomial: Polynomial) -> list[Fraction] | None:
-    """The real zeros, exact where the polynomial is linear; None if they could not be approximated."""
-    if len(polynomial) < 2:
-        return []
-    if len(polynomial) == 2:
-        return [-polynomial[0] / polynomial[1]]
-    ctx = context(_ROOT_DIGITS)
-    simple = squarefree(polynomial)
+def _real_roots(polynomial: Polynomial) -> list[Fraction]:
+    """The real zeros, exact where there is one alone."""
+    simple = squarefree(polynomial) if polynomial else ()
     if len(simple) == 2:
         return [-simple[0] / simple[1]]
-    try:
-        roots = ctx.polyroots([ctx.mpf(c.numerator) / c.denominator for c in reversed(simple)], maxsteps=100)
-    except ctx.NoConvergence:
-        return None
-    return [Fraction(str(ctx.re(root))) for root in roots if abs(ctx.im(root)) < 1e-12 * (1 + abs(root))]
+    return near_real_roots(simple) if simple else []
 
 
 def _search(atom: Expr, name: str) -> tuple[list[Fraction], bool]:
     """Changes of sign and near zeros of an expression on a grid; False where its size let some of it go unseen."""
+
+    def value_at(place: Fraction) -> Any:
+        """The real value at a place; None where there is none."""
+        return numeric_or_none(atom, {name: place}, _SEARCH_DIGITS, real=True)
+
     seen: list[tuple[Fraction, float]] = []
     is_sure = True
     for place in _GRID:
         try:
-            value = numeric(atom, {name: place}, _SEARCH_DIGITS, real=True)
+            seen.append((place, float(numeric(atom, {name: place}, _SEARCH_DIGITS, real=True))))
         except UndefinedError:
             continue
         except (InexactError, OverBudgetError):
             is_sure = False
-            continue
-        if not getattr(value, "imag", 0):
-            seen.append((place, float(value.real)))
-    found = []
+    found: list[Fraction] = []
     dips = 0
     for index, ((low, at_low), (high, at_high)) in enumerate(pairwise(seen)):
         if at_low == 0:
             found.append(low)
         elif at_low * at_high < 0:
-            found.append(_bisected(atom, name, low, high, at_low))
+            found.append(_bisected(value_at, low, high, at_low))
         elif dips < _MAX_DIPS and index + 2 < len(seen) and abs(at_high) < min(abs(at_low), abs(seen[index + 2][1])):
             dips += 1
-            dip = _dip(atom, name, low, seen[index + 2][0], at_low)
-            found += [dip] if dip is not None else []
-    found.sort(key=abs)
-    return found[:_MAX_FOUND], is_sure
+            found += _dip(value_at, low, seen[index + 2][0], at_low)
+    return sorted(found, key=abs)[:_MAX_FOUND], is_sure
 
 
 def _grid() -> list[Fraction]:
@@ -197,45 +184,33 @@ def _grid() -> list[Fraction]:
 _GRID = _grid()
 
 
-def _sign_at(atom: Expr, name: str, place: Fraction) -> float | None:
-    try:
-        value = numeric(atom, {name: place}, _SEARCH_DIGITS, real=True)
-    except (UndefinedError, InexactError, OverBudgetError):
-        return None
-    return float(value.real)
-
-
-def _bisected(atom: Expr, name: str, low: Fraction, high: Fraction, at_low: float) -> Fraction:
+def _bisected(value_at: Callable[[Fraction], Any], low: Fraction, high: Fraction, at_low: float) -> Fraction:
     for _ in range(12):
         middle = (low + high) / 2
-        value = _sign_at(atom, name, middle)
+        value = value_at(middle)
         if value is None or value == 0:
             return middle
-        if (value < 0) == (at_low < 0):
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if (value < 0) == (at_low < 0) else (low, middle)
     return (low + high) / 2
 
 
-def _dip(atom: Expr, name: str, low: Fraction, high: Fraction, at_low: float) -> Fraction | None:
+def _dip(value_at: Callable[[Fraction], Any], low: Fraction, high: Fraction, at_low: float) -> list[Fraction]:
     """Where |atom| is least between two places, if it comes near zero there or changes its sign on the way."""
-    largest = abs(at_low)
     place, value = low, at_low
     for step in range(16):
-        if step == 5 and abs(value) > largest / 2:
-            return None
+        if step == 5 and abs(value) > abs(at_low) / 2:
+            return []
         third = (high - low) / 3
         first, second = low + third, high - third
-        a, b = _sign_at(atom, name, first), _sign_at(atom, name, second)
+        a, b = value_at(first), value_at(second)
         if a is None or b is None:
-            return None
+            return []
         for where, size in ((first, a), (second, b)):
             if size * at_low <= 0:
-                return where  # between two zeros
+                return [where]  # between two zeros
         low, high = (low, second) if abs(a) < abs(b) else (first, high)
         place, value = (first, a) if abs(a) < abs(b) else (second, b)
-    return place if abs(value) < 1e-3 * largest else None
+    return [place] if abs(value) < 1e-3 * abs(at_low) else []
 
 
 def around(found: Breaks, rng: random.Random) -> Iterator[Fraction]:
@@ -267,7 +242,7 @@ def line_through(point: dict[str, Fraction], rng: random.Random) -> dict[str, Ex
 
 def is_zero_of(part: Expr, others: Sequence[Expr], line: dict[str, Expr]) -> bool:
     """Whether, on a line, each zero of a critical part is one of the others, all quotients of polynomials."""
-    product: Polynomial = (Fraction(1),)
+    product = ONE
     try:
         for other in others:
             for polynomial in rational_function(substitute(other, line), "#t"):

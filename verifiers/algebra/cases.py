@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 from verifiers.algebra.breakpoints import is_root_power
-from verifiers.algebra.exact import InexactError, UndefinedError, exact
-from verifiers.algebra.high_precision import KNOWN_CALLS, numeric
+from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.algebra.high_precision import KNOWN_CALLS, numeric, numeric_or_none
 from verifiers.parse.limits import OverBudgetError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Call, Expr, Num, Op, Sym, free_symbols, marks, num
+from verifiers.parse.tree import Call, Expr, Num, Sym, free_symbols, is_op, marks, num, walk
 
 Agrees = Callable[[Expr, Expr], bool]
 
@@ -30,10 +31,9 @@ _DIGITS = 30
 _POINTS = 3
 
 
-@dataclass(frozen=True)
-class _Sign:
+class _Sign(NamedTuple):
     part: Expr
-    positive: bool
+    sign: int  # that is assumed, 1 or -1
 
 
 def has_choices(*sides: Expr) -> bool:
@@ -41,74 +41,55 @@ def has_choices(*sides: Expr) -> bool:
     return any(f"Call:{name}" in marks(side) for side in sides for name in _CHOICES)
 
 
-def agree_in_cases(left: Expr, right: Expr, agrees: Agrees) -> bool:
-    """Whether both agree for every combination of signs of their critical parts, possible or not."""
-    return _in_cases(_with_pairs(left), _with_pairs(right), agrees, ())
+def agree_in_cases(left: Expr, right: Expr, agrees: Agrees, signs: tuple[_Sign, ...] = ()) -> bool:
+    """Whether both agree for every combination of signs of their critical parts, possible or not.
 
-
-def _with_pairs(expr: Expr) -> Expr:
-    """Max(a, b, c) as max(max(a, b), c)."""
-
-    def paired(node: Expr) -> Expr | None:
-        """A maximum or minimum of more than two as nested ones; None leaves the node as it is."""
-        if not isinstance(node, Call) or node.name not in ("max", "min") or len(node.args) < 3:
-            return None
-        return Call(node.name, (_with_pairs(Call(node.name, node.args[:-1])), _with_pairs(node.args[-1])))
-
-    return transform(expr, paired)
-
-
-def _in_cases(left: Expr, right: Expr, agrees: Agrees, signs: tuple[_Sign, ...]) -> bool:
-    node = _innermost(left) or _innermost(right)
-    if node is None:
+    Args:
+        signs: those assumed already.
+    """
+    nodes = (node for side in (left, right) if has_choices(side) for node in walk(side) if _is_choice(node))
+    node = next((node for node in nodes if not has_choices(*node.children)), None)
+    if not isinstance(node, Call):
         return agrees(left, right)
-    critical = node.args[0] if len(node.args) == 1 else Op("add", (node.args[0], Op("neg", (node.args[1],))))
     sign = 1
-    for factor in _signed_factors(critical):
+    for factor in _signed_factors(node.args[0] if len(node.args) == 1 else node.args[0] - node.args[1]):
         known = _known_sign(factor, signs)
         if known is None:
             if len(signs) == _MAX_SIGNS:
                 return False
-            return all(_in_cases(left, right, agrees, (*signs, _Sign(factor, side))) for side in (True, False))
+            return all(agree_in_cases(left, right, agrees, (*signs, _Sign(factor, side))) for side in (1, -1))
         sign *= known
     value = _chosen(node, sign)
     left, right = (transform(side, lambda inner: value if inner == node else None) for side in (left, right))
-    return _in_cases(left, right, agrees, signs)
+    return agree_in_cases(left, right, agrees, signs)
 
 
-def _innermost(expr: Expr) -> Call | None:
-    """A choice whose arguments hold no further one."""
-    if not has_choices(expr):
-        return None
-    for child in expr.children:
-        found = _innermost(child)
-        if found is not None:
-            return found
-    return expr if isinstance(expr, Call) and expr.name in _CHOICES else None
+def _is_choice(node: Expr) -> bool:
+    return isinstance(node, Call) and node.name in _CHOICES
 
 
 def _chosen(node: Call, sign: int) -> Expr:
+    """What a choice comes to; of more than two numbers, the choice between the first winner and the others."""
     first = node.args[0]
     if node.name == "sgn":
         return num(sign)
     if node.name in ("abs", "norm"):
-        return first if sign > 0 else Op("neg", (first,))
-    return first if (sign > 0) == (node.name == "max") else node.args[1]
+        return first if sign > 0 else -first
+    winner = first if (sign > 0) == (node.name == "max") else node.args[1]
+    return Call(node.name, (winner, *node.args[2:])) if len(node.args) > 2 else winner
 
 
 def _signed_factors(expr: Expr) -> Iterator[Expr]:
     """Factors whose signs multiply to the sign of the expression; constants among them, even powers left out."""
-    if isinstance(expr, Op) and expr.op in ("mul", "div", "percent"):
+    if is_op(expr, "mul", "div", "percent"):
         for arg in expr.args:
             yield from _signed_factors(arg)
-    elif isinstance(expr, Op) and expr.op == "neg":
+    elif is_op(expr, "neg"):
         yield num(-1)
         yield from _signed_factors(expr.args[0])
-    elif isinstance(expr, Op) and expr.op == "pow" and isinstance(expr.args[1], Num):
-        exponent = expr.args[1].value
-        if exponent.denominator == 1 and exponent % 2 == 0:
-            return
-        yield from _signed_factors(expr.args[0])
+    elif is_op(expr, "pow") and isinstance(expr.args[1], Num):
+        if expr.args[1].value % 2:
+            yield from _signed_factors(expr.args[0])
     else:
         yield expr
 
@@ -116,15 +97,12 @@ def _signed_factors(expr: Expr) -> Iterator[Expr]:
 def _known_sign(factor: Expr, signs: tuple[_Sign, ...]) -> int | None:
     """1 or -1 where the sign of the factor is known or assumed."""
     if not free_symbols(factor):
-        try:
-            value = numeric(factor, None, _DIGITS).real
-        except (InexactError, UndefinedError, OverBudgetError):
-            return None
-        return -1 if value < 0 else 1
+        value = numeric_or_none(factor, None, _DIGITS)
+        return None if value is None else -1 if value.real < 0 else 1
     for sign in signs:
         ratio = _ratio(factor, sign.part)
         if ratio:
-            return (1 if sign.positive else -1) * (1 if ratio > 0 else -1)
+            return sign.sign * (1 if ratio > 0 else -1)
     return None
 
 
@@ -133,18 +111,18 @@ def same_up_to_sign(first: Expr, second: Expr) -> bool:
     return bool(_ratio(first, second))
 
 
-def _ratio(first: Expr, second: Expr) -> Fraction | None:
+def _ratio(first: Expr, second: Expr) -> Any:
     """first / second where that is the same at several points; None where it is not, or cannot be told."""
     names = sorted(free_symbols(first))
     if names != sorted(free_symbols(second)):
         return None
     rng = random.Random(f"{first!r}\n{second!r}")
-    found: Fraction | None = None
+    found: Any = None
     agreed = 0
     for _ in range(4 * _POINTS):
         values = {name: Fraction(rng.randrange(-(10**6), 10**6), 10**5 + 3) for name in names}
         try:
-            mine, theirs = _value(first, values), _value(second, values)
+            mine, theirs = numeric(first, values, _DIGITS, real=True), numeric(second, values, _DIGITS, real=True)
         except (UndefinedError, OverBudgetError):
             continue
         except InexactError:
@@ -152,7 +130,7 @@ def _ratio(first: Expr, second: Expr) -> Fraction | None:
         if not mine or not theirs:
             return None
         ratio = mine / theirs
-        if found is not None and abs(ratio - found) > abs(found) * Fraction(1, 10**20):
+        if found is not None and abs(ratio - found) > abs(found) * 1e-20:
             return None
         found, agreed = ratio, agreed + 1
         if agreed == _POINTS:
@@ -160,55 +138,25 @@ def _ratio(first: Expr, second: Expr) -> Fraction | None:
     return None
 
 
-def _value(expr: Expr, values: dict[str, Fraction]) -> Fraction:
-    try:
-        return exact(expr, values)
-    except InexactError:
-        value = numeric(expr, values, _DIGITS, real=True)
-        return Fraction(str(value.real))
-
-
 def with_branches_named(left: Expr, right: Expr, agrees: Agrees) -> tuple[Expr, Expr] | None:
     """Both sides with their roots, roundings and arcs as symbols, the same one where they are of equal arguments.
 
     None: a branch stands on one side only, or there is none.
     """
-    names: list[tuple[Expr, Sym]] = []
-
-    def named(node: Expr) -> Expr | None:
-        """The symbol of a branch; None leaves the node as it is."""
-        if not _is_branch(node):
-            return None
-        for known, symbol in names:
-            if _same_branch(node, known, agrees):
-                return symbol
-        names.append((node, Sym(f"#{len(names)}")))
-        return names[-1][1]
-
-    changed = transform(left, named)
-    count = len(names)
-    if not count:
-        return None
-    other = transform(right, named)
-    return (changed, other) if len(names) == count else None
+    return _with_names(left, right, _is_branch, lambda first, second: _same_branch(first, second, agrees), "#")
 
 
 def _is_branch(node: Expr) -> bool:
-    if isinstance(node, Call):
-        return node.name in _NAMED and bool(free_symbols(node))
-    if isinstance(node, Op) and node.op == "mod":
-        return bool(free_symbols(node))
-    return is_root_power(node)
+    is_one = node.name in _NAMED if isinstance(node, Call) else is_op(node, "mod")
+    return bool(is_one and free_symbols(node)) or is_root_power(node)
 
 
 def _same_branch(first: Expr, second: Expr, agrees: Agrees) -> bool:
     if first == second:
         return True
-    if isinstance(first, Call) and isinstance(second, Call):
-        is_alike = first.name == second.name and len(first.args) == len(second.args)
-    else:
-        is_alike = isinstance(first, Op) and isinstance(second, Op) and first.op == second.op
-    return is_alike and all(agrees(a, b) for a, b in zip(first.children, second.children))
+    kinds = [(type(node), getattr(node, "op", None), getattr(node, "name", None)) for node in (first, second)]
+    arguments = (first.children, second.children)
+    return kinds[0] == kinds[1] and len(arguments[0]) == len(arguments[1]) and all(map(agrees, *arguments))
 
 
 def with_parts_named(answer: Expr, reference: Expr) -> tuple[Expr, Expr] | None:
@@ -216,21 +164,34 @@ def with_parts_named(answer: Expr, reference: Expr) -> tuple[Expr, Expr] | None:
 
     None: the answer has a part that the reference has not, there is none, or something in them has no value.
     """
-    names: dict[Expr, Sym] = {}
-
-    def named(node: Expr) -> Expr | None:
-        """The symbol of a part that is no rational function of its own parts; None leaves the node as it is."""
-        if isinstance(node, Op) and node.op == "pow":
-            is_part = not (isinstance(node.args[1], Num) and node.args[1].value.denominator == 1)
-        else:
-            is_part = not isinstance(node, Num | Sym) and not (isinstance(node, Op) and node.op in _RATIONAL)
-        return names.setdefault(node, Sym(f"@{len(names)}")) if is_part else None  # "#" names branches
-
     if not all(_VALUES.issuperset(marks(side)) for side in (answer, reference)):
         return None
-    other = transform(reference, named)
-    count = len(names)
-    if not count:
-        return None
-    changed = transform(answer, named)
-    return (changed, other) if len(names) == count else None
+    named = _with_names(reference, answer, _is_part, operator.eq, "@")
+    return None if named is None else named[::-1]
+
+
+def _is_part(node: Expr) -> bool:
+    """Whether a node is no rational function of its own parts."""
+    if is_op(node, "pow"):
+        return not (isinstance(node.args[1], Num) and node.args[1].value.denominator == 1)
+    return not isinstance(node, Num | Sym) and not is_op(node, *_RATIONAL)
+
+
+def _with_names(
+    known: Expr, other: Expr, is_part: Callable[[Expr], bool], same: Agrees, mark: str
+) -> tuple[Expr, Expr] | None:
+    """Both with such parts as symbols, one for all that are the same; None: the other has more of them, or none has."""
+    parts: list[Expr] = []
+
+    def named(node: Expr) -> Expr | None:
+        """The symbol of a part; None leaves the node as it is."""
+        if not is_part(node):
+            return None
+        index = next((index for index, part in enumerate(parts) if same(node, part)), len(parts))
+        if index == len(parts):
+            parts.append(node)
+        return Sym(f"{mark}{index}")
+
+    first, count = transform(known, named), len(parts)
+    second = transform(other, named) if count else other
+    return (first, second) if 0 < count == len(parts) else None

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from verifiers.algebra.arithmetic import MAX_DIGITS, value_of
 
@@ -20,6 +21,8 @@ MAX_TOKENS = 600
 MAX_UNIT_TOKENS = 8
 FLOAT_NOISE = Fraction(1, 10**9)  # relative; calculators print 8.294400000000001
 
+RESIDUES = "\x01"  # stands before the modulus of a chain whose sides agree as residues
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+"
 _NOTE = re.compile(r"<<([^<>]*)>>")
 _LATEX = (
     (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"((\1)/(\2))"),
@@ -32,9 +35,11 @@ _LATEX = (
     (re.compile(r"\\b?mod(?![a-zA-Z])"), " mod "),
     (re.compile(r"(?<![\d)])\*\*(?=\S)|(?<=\S)\*\*(?!\s*[\d(-])"), ""),  # bold type
     (re.compile(r"=="), "="),
+    (re.compile(rf"\(\s*mod\s*({_NUMBER})\s*\)"), rf" {RESIDUES} \1 "),
 )
 _TOKEN = re.compile(
-    r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)|([A-Za-zµ°]+)|(\*\*|[-+*/^()=%])|(\s+)|(.)", re.DOTALL
+    rf"(?P<number>{_NUMBER})|(?P<word>[A-Za-zµ°]+)|(?P<op>\*\*|[-+*/^()=%×·⋅÷−–{RESIDUES}])|(?P<space>\s+)|(?P<break>.)",
+    re.DOTALL,
 )
 _VULGAR = re.compile("[¼½¾⅐-⅞]")
 FRACTION_SLASH = "\u2044"
@@ -42,7 +47,6 @@ _SAME = {"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": "-", "–": "-", "*
 _DROPPED = frozenset("$€£")
 _SPOKEN = {"plus": "+", "minus": "-", "times": "*", "x": "*", "X": "*", "mod": "mod"}
 _REMAINDER = frozenset(("r", "R", "rem", "remainder"))  # 7 / 2 = 3 remainder 1
-RESIDUES = "(mod"  # stands before the modulus of a chain whose sides agree as residues
 _ARTICLES = frozenset(("a", "A", "I"))
 
 
@@ -57,11 +61,13 @@ class Claim:
     holds: bool
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # number, word, op, break
     text: str
     glued: bool = False  # no space before it
+
+
+_END = _Token("break", "")
 
 
 @dataclass(frozen=True)
@@ -125,50 +131,30 @@ def _tokenize(text: str) -> list[_Token]:
     text = _VULGAR.sub(lambda match: f"({unicodedata.normalize('NFKC', match[0]).replace(FRACTION_SLASH, '/')})", text)
     tokens: list[_Token] = []
     glued = False
-    for number, word, op, space, other in _TOKEN.findall(text):
+    for match in _TOKEN.finditer(text):
+        symbol = _SAME.get(match[0], match[0])
         if len(tokens) >= MAX_TOKENS:
             break
-        if space:
+        if match["space"]:
             glued = False
-            tokens += [_Token("break", "\n")] if "\n" in space else []
-            continue
-        symbol = _SAME.get(op or other, op or other)
-        if number:
-            tokens.append(_Token("number", number, glued))
-        elif word:
-            tokens.append(_Token("word", word, glued))
-        elif symbol in "-+*/^()=%":
-            tokens.append(_Token("op", symbol, glued))
+            tokens += [_Token("break", "\n")] if "\n" in symbol else []
         elif symbol not in _DROPPED:
-            tokens.append(_Token("break", symbol, glued))
-        glued = symbol not in _DROPPED or glued
+            tokens.append(_Token(str(match.lastgroup), symbol, glued))
+            glued = True
     return _read_operators(tokens)
 
 
 def _read_operators(tokens: list[_Token]) -> list[_Token]:
-    """`5 x 3`, `5 pens x $3`, `3 times 4`, `17 mod 5`: words that are operators between operands, and words elsewhere;
-    and `(mod 5)`, which becomes RESIDUES and the modulus."""
+    """`5 x 3`, `5 pens x $3`, `3 times 4`, `17 mod 5`: words that are operators between operands, words elsewhere."""
     read: list[_Token] = []
-    index = 0
-    while index < len(tokens):
-        token, ahead = tokens[index], tokens[index + 1 : index + 4]
-        is_before_operand = bool(ahead) and (ahead[0].kind == "number" or ahead[0].text == "(")
-        last = read[-1] if read else _Token("break", "")
-        if token.text == "(" and [t.text for t in ahead[::2]] == ["mod", ")"] and ahead[1].kind == "number":
-            read += [_Token("op", RESIDUES), ahead[1]]
-            index += 4
-            continue
-        is_operator = is_before_operand and _ends_operand(last, token.text)
+    for token, after in zip(tokens, [*tokens[1:], _END]):
+        last = read[-1] if read else _END
+        ends_operand = (
+            last.kind == "number" or last.text in (")", "%") or (token.text in ("x", "X") and last.kind == "word")
+        )
+        is_operator = token.text in _SPOKEN and ends_operand and (after.kind == "number" or after.text == "(")
         read.append(_Token("op", _SPOKEN[token.text]) if is_operator else token)
-        index += 1
     return read
-
-
-def _ends_operand(last: _Token, word: str) -> bool:
-    """True where `word` is an operator if an operand follows: after a number or bracket, and `x` also after a unit."""
-    if word not in _SPOKEN:
-        return False
-    return last.kind == "number" or last.text in (")", "%") or (word in "xX" and last.kind == "word")
 
 
 def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
@@ -177,7 +163,7 @@ def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
     spoiled = False  # a letter beside a number: algebra, not arithmetic
     index = 0
     while index <= len(tokens):
-        token = tokens[index] if index < len(tokens) else _Token("break", "")
+        token = tokens[index] if index < len(tokens) else _END
         if token.kind == "number" and run and (run[-1][0].isdigit() or run[-1] == ")"):
             spoiled = True  # two numbers side by side: a mixed number, a list, or a slip of the tokenizer
         after = _after_unit(tokens, index, run)
@@ -187,13 +173,12 @@ def _chains(tokens: list[_Token]) -> Iterator[list[list[str]]]:
         is_aside = token.text == "(" and not token.glued and bool(run) and run[-1][0].isdigit()  # "= 4 (15 minutes)"
         if token.kind in ("number", "op") and not is_aside:
             run.append(token.text)
-            index += 1
-            continue
-        if "=" in run and not spoiled and not _is_letter_after_number(token, run) and token.text not in _REMAINDER:
-            yield _split(run)
-        # an operator left hanging (`25 pupils + his 1 teacher`): the next run is only a part of the expression
-        spoiled = _is_operand(tokens, index) or (bool(run) and run[-1] in "+-*/^(")
-        run = []
+        else:
+            if "=" in run and not spoiled and not _is_letter_after_number(token, run) and token.text not in _REMAINDER:
+                yield [side.split() for side in " ".join(run).split("=")]
+            # an operator left hanging (`25 pupils + his 1 teacher`): the next run is only a part of the expression
+            spoiled = _is_operand(tokens, index) or (bool(run) and run[-1] in "+-*/^(")
+            run = []
         index += 1
 
 
@@ -204,19 +189,12 @@ def _is_letter_after_number(token: _Token, run: list[str]) -> bool:
 
 def _is_operand(tokens: list[_Token], index: int) -> bool:
     """True for a word that the operator or bracket after it works on (`x + 3`, `f(2)`, `x2`): algebra of some kind."""
-    if tokens[index : index + 1] == [] or tokens[index].kind != "word" or index + 1 >= len(tokens):
+    token, after, beyond = [*tokens[index : index + 3], _END, _END, _END][:3]
+    if token.kind != "word":
         return False
-    after = tokens[index + 1]
     if after.kind == "op" and after.text in "+-*/^":
         # `it is -3 + 5`: a sign, not a difference
-        is_sign = (
-            len(tokens[index].text) > 1
-            and after.text in "+-"
-            and not after.glued
-            and index + 2 < len(tokens)
-            and tokens[index + 2].glued
-        )
-        return not is_sign
+        return not (len(token.text) > 1 and after.text in "+-" and not after.glued and beyond.glued)
     return after.glued and (after.text == "(" or after.kind == "number")
 
 
@@ -235,32 +213,20 @@ def _after_unit(tokens: list[_Token], index: int, run: list[str]) -> int | None:
     return end if end > index and is_operator else None
 
 
-def _split(run: list[str]) -> list[list[str]]:
-    sides: list[list[str]] = [[]]
-    for text in run:
-        if text == "=":
-            sides.append([])
-        else:
-            sides[-1].append(text)
-    return sides
-
-
 def _side(tokens: list[str]) -> _Side | None:
     """What one side stands for; None when it is no closed expression."""
     try:
         value = value_of(tokens)
     except (ValueError, ZeroDivisionError):
         return None
-    values = [value]
-    if tokens[-1:] == ["%"]:
-        values.append(value * 100)  # "0.2 * 100 = 20%"
+    values = (value, value * 100) if tokens[-1] == "%" else (value,)  # "0.2 * 100 = 20%"
     places = None
     numbers = [token for token in tokens if token[0].isdigit() or token[0] == "."]
     if len(numbers) == 1 and "." in numbers[0].rstrip("."):
         places = len(numbers[0].partition(".")[2])
     is_number = len(numbers) == len(tokens) == 1
-    is_reduced = tokens[-1:] == ["%"] and len(tokens) > 3 and tokens[-3] in "+-" and tokens[-4] != "%"
-    return _Side(" ".join(tokens), tuple(values), places, is_number, is_reduced)
+    is_reduced = tokens[-1] == "%" and len(tokens) > 3 and tokens[-3] in "+-" and tokens[-4] != "%"
+    return _Side(" ".join(tokens), values, places, is_number, is_reduced)
 
 
 def _claim(left: _Side, right: _Side, modulus: Fraction | None) -> Claim:

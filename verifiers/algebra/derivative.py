@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from verifiers.parse.tree import Call, Const, Expr, Num, Op, Sym, free_symbols, num
 
@@ -22,53 +22,35 @@ def _square(expr: Expr) -> Expr:
     return Op("pow", (expr, TWO))
 
 
-def _over(expr: Expr) -> Expr:
-    return Op("div", (ONE, expr))
-
-
-def _root(expr: Expr) -> Expr:
-    return Call("sqrt", (expr,))
-
-
-def _sum(*parts: Expr) -> Expr:
-    return Op("add", parts)
-
-
-def _product(*parts: Expr) -> Expr:
-    return Op("mul", parts)
-
-
-def _negated(expr: Expr) -> Expr:
-    return Op("neg", (expr,))
-
+_sin, _cos, _sinh, _cosh, _sqrt, _abs, _ln = map(_call, ("sin", "cos", "sinh", "cosh", "sqrt", "abs", "ln"))
 
 # f -> f'(u), the outer derivative, for functions of one argument
 OUTER: dict[str, Callable[[Expr], Expr]] = {
-    "sin": _call("cos"),
-    "cos": lambda u: _negated(Call("sin", (u,))),
-    "tan": lambda u: _over(_square(Call("cos", (u,)))),
-    "cot": lambda u: _negated(_over(_square(Call("sin", (u,))))),
-    "sec": lambda u: Op("div", (Call("sin", (u,)), _square(Call("cos", (u,))))),
-    "csc": lambda u: _negated(Op("div", (Call("cos", (u,)), _square(Call("sin", (u,)))))),
-    "arcsin": lambda u: _over(_root(_sum(ONE, _negated(_square(u))))),
-    "arccos": lambda u: _negated(_over(_root(_sum(ONE, _negated(_square(u)))))),
-    "arctan": lambda u: _over(_sum(ONE, _square(u))),
-    "arccot": lambda u: _negated(_over(_sum(ONE, _square(u)))),
-    "arcsec": lambda u: _over(_product(Call("abs", (u,)), _root(_sum(_square(u), _negated(ONE))))),
-    "arccsc": lambda u: _negated(_over(_product(Call("abs", (u,)), _root(_sum(_square(u), _negated(ONE)))))),
-    "sinh": _call("cosh"),
-    "cosh": _call("sinh"),
-    "tanh": lambda u: _over(_square(Call("cosh", (u,)))),
-    "coth": lambda u: _negated(_over(_square(Call("sinh", (u,))))),
-    "arcsinh": lambda u: _over(_root(_sum(_square(u), ONE))),
-    "arccosh": lambda u: _over(_product(_root(_sum(u, _negated(ONE))), _root(_sum(u, ONE)))),
-    "arctanh": lambda u: _over(_sum(ONE, _negated(_square(u)))),
+    "sin": _cos,
+    "cos": lambda u: -_sin(u),
+    "tan": lambda u: ONE / _square(_cos(u)),
+    "cot": lambda u: -(ONE / _square(_sin(u))),
+    "sec": lambda u: _sin(u) / _square(_cos(u)),
+    "csc": lambda u: -(_cos(u) / _square(_sin(u))),
+    "arcsin": lambda u: ONE / _sqrt(ONE - _square(u)),
+    "arccos": lambda u: -(ONE / _sqrt(ONE - _square(u))),
+    "arctan": lambda u: ONE / (ONE + _square(u)),
+    "arccot": lambda u: -(ONE / (ONE + _square(u))),
+    "arcsec": lambda u: ONE / (_abs(u) * _sqrt(_square(u) - ONE)),
+    "arccsc": lambda u: -(ONE / (_abs(u) * _sqrt(_square(u) - ONE))),
+    "sinh": _cosh,
+    "cosh": _sinh,
+    "tanh": lambda u: ONE / _square(_cosh(u)),
+    "coth": lambda u: -(ONE / _square(_sinh(u))),
+    "arcsinh": lambda u: ONE / _sqrt(_square(u) + ONE),
+    "arccosh": lambda u: ONE / (_sqrt(u - ONE) * _sqrt(u + ONE)),
+    "arctanh": lambda u: ONE / (ONE - _square(u)),
     "exp": _call("exp"),
-    "ln": _over,
-    "lg": lambda u: _over(_product(u, Call("ln", (num(10),)))),
-    "sqrt": lambda u: _over(_product(TWO, _root(u))),
-    "cbrt": lambda u: _over(_product(num(3), _square(Call("cbrt", (u,))))),
-    "abs": lambda u: Op("div", (u, Call("abs", (u,)))),  # real u != 0
+    "ln": lambda u: ONE / u,
+    "lg": lambda u: ONE / (u * _ln(num(10))),
+    "sqrt": lambda u: ONE / (TWO * _sqrt(u)),
+    "cbrt": lambda u: ONE / (num(3) * _square(Call("cbrt", (u,)))),
+    "abs": lambda u: u / _abs(u),  # real u != 0
 }
 
 
@@ -78,89 +60,64 @@ def derivative(expr: Expr, variable: str) -> Expr:
     Raises:
         NotDifferentiableError: see there.
     """
-    result = _Differentiator(variable)(expr)
-    return num(0) if result is None else result
+    slope = _Slope(variable)
+    return slope(expr) if slope.depends(expr) else num(0)
 
 
-class _Differentiator:
-    """Applies the rules; None stands for a derivative that is 0, so constants do not swell the result."""
+class _Slope:
+    """Applies the rules to expressions that depend on the variable; terms that do not are left out."""
 
     def __init__(self, variable: str) -> None:
         self.variable = variable
         self.nodes = 0
 
-    def __call__(self, expr: Expr) -> Expr | None:
+    def depends(self, expr: Expr) -> bool:
+        """Whether the derivative is not simply 0."""
+        return self.variable in free_symbols(expr)
+
+    def __call__(self, expr: Expr) -> Expr:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise NotDifferentiableError(f"over {MAX_NODES} terms")
-        if self.variable not in free_symbols(expr):
-            return None
         match expr:
             case Sym():
                 return ONE
-            case Op(op, args):
-                return self._operator(op, args)
-            case Call(name, args):
-                return self._function(name, args)
-        raise NotDifferentiableError(f"no rule for {type(expr).__name__}")
+            case Op("add", args):
+                return _sum(self(arg) for arg in args if self.depends(arg))
+            case Op("neg", (u,)):
+                return -self(u)
+            case Op("mul", args):
+                terms = [(arg, (*args[:index], *args[index + 1 :])) for index, arg in enumerate(args)]
+                return _sum(Op("mul", (self(arg), *others)) for arg, others in terms if self.depends(arg))
+            case Op("div", (u, v)):  # (u/v)' = u'/v - u v'/v^2
+                top = [self(u) / v] if self.depends(u) else []
+                return _sum([*top, -(u * self(v) / _square(v))] if self.depends(v) else top)
+            case Op("percent", (u,)):
+                return self(u / num(100))
+            case Op("pow", (u, v)):
+                return self._power(u, v)
+            case Call("log", (u,)):
+                return self(_ln(u))
+            case Call("log", (u, base)):
+                return self(_ln(u) / _ln(base))
+            case Call("root", (u, degree)):
+                return self(Op("pow", (u, ONE / degree)))
+            case Call(name, (u,)) if name in OUTER:
+                return OUTER[name](u) * self(u)
+        raise NotDifferentiableError(f"no rule for {getattr(expr, 'op', getattr(expr, 'name', type(expr).__name__))}")
 
-    def _operator(self, op: str, args: tuple[Expr, ...]) -> Expr | None:
-        match op, args:
-            case "add", _:
-                terms = [term for term in map(self, args) if term is not None]
-                return _sum(*terms) if len(terms) > 1 else terms[0] if terms else None
-            case "neg", (inner,):
-                term = self(inner)
-                return None if term is None else _negated(term)
-            case "mul", _:
-                return self._product_rule(args)
-            case "div", (top, bottom):
-                return self._quotient_rule(top, bottom)
-            case "pow", (base, exponent):
-                return self._power_rule(base, exponent)
-            case "percent", (inner,):
-                return self(Op("div", (inner, num(100))))
-        raise NotDifferentiableError(f"no rule for {op}")
-
-    def _product_rule(self, factors: tuple[Expr, ...]) -> Expr | None:
-        terms = []
-        for index, factor in enumerate(factors):
-            inner = self(factor)
-            if inner is not None:
-                terms.append(_product(inner, *factors[:index], *factors[index + 1 :]))
-        return _sum(*terms) if len(terms) > 1 else terms[0] if terms else None
-
-    def _quotient_rule(self, top: Expr, bottom: Expr) -> Expr | None:
-        """(u/v)' = u'/v - u v'/v^2."""
-        first, second = self(top), self(bottom)
-        terms: list[Expr] = [] if first is None else [Op("div", (first, bottom))]
-        if second is not None:
-            terms.append(_negated(Op("div", (_product(top, second), _square(bottom)))))
-        return _sum(*terms) if len(terms) > 1 else terms[0] if terms else None
-
-    def _power_rule(self, base: Expr, exponent: Expr) -> Expr | None:
+    def _power(self, u: Expr, v: Expr) -> Expr:
         """(u^c)' = c u^(c-1) u';  (c^v)' = c^v ln c v';  (u^v)' = u^v (v' ln u + v u'/u)."""
-        du, dv = self(base), self(exponent)
-        if dv is None:
-            assert du is not None  # the whole depends on the variable
-            lower = num(exponent.value - 1) if isinstance(exponent, Num) else _sum(exponent, _negated(ONE))
-            return _product(exponent, Op("pow", (base, lower)), du)
-        power = Op("pow", (base, exponent))
-        if du is None:
-            is_e = isinstance(base, Const | Sym) and base.name == "e"
-            return _product(power, dv) if is_e else _product(power, Call("ln", (base,)), dv)
-        return _product(power, _sum(_product(dv, Call("ln", (base,))), Op("div", (_product(exponent, du), base))))
+        power = Op("pow", (u, v))
+        if not self.depends(v):
+            lower = num(v.value - 1) if isinstance(v, Num) else v - ONE
+            return Op("mul", (v, Op("pow", (u, lower)), self(u)))
+        if not self.depends(u):
+            is_e = isinstance(u, Const | Sym) and u.name == "e"
+            return power * self(v) if is_e else Op("mul", (power, _ln(u), self(v)))
+        return power * (self(v) * _ln(u) + v * self(u) / u)
 
-    def _function(self, name: str, args: tuple[Expr, ...]) -> Expr | None:
-        if name == "log":
-            base = args[1] if len(args) == 2 else None
-            logs = Call("ln", (args[0],))
-            return self(logs if base is None else Op("div", (logs, Call("ln", (base,)))))
-        if name == "root" and len(args) == 2:
-            return self(Op("pow", (args[0], _over(args[1]))))
-        if name not in OUTER or len(args) != 1:
-            raise NotDifferentiableError(f"no rule for {name}")
-        inner = self(args[0])
-        if inner is None:
-            return None
-        return _product(OUTER[name](args[0]), inner)
+
+def _sum(terms: Iterable[Expr]) -> Expr:
+    first, *others = terms
+    return Op("add", (first, *others)) if others else first

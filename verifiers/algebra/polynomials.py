@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import lcm
 
 from verifiers.algebra.contexts import context
 from verifiers.algebra.exact import Evaluator, InexactError, UndefinedError
 from verifiers.parse.rewrite import transform
-from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
+from verifiers.parse.tree import Expr, Group, Num, Rel, Sym, is_op
 
 Polynomial = tuple[Fraction, ...]
 Quotient = tuple[Polynomial, Polynomial]  # numerator, denominator
@@ -53,9 +53,7 @@ def trim(p: Polynomial) -> Polynomial:
 
 def add(p: Polynomial, q: Polynomial) -> Polynomial:
     """p + q."""
-    if len(p) < len(q):
-        p, q = q, p
-    return trim(tuple(c + (q[k] if k < len(q) else 0) for k, c in enumerate(p)))
+    return trim(tuple(a + b for a, b in zip_longest(p, q, fillvalue=Fraction(0))))
 
 
 def multiply(p: Polynomial, q: Polynomial) -> Polynomial:
@@ -129,11 +127,9 @@ def num_real_roots(p: Polynomial) -> int:
 
 def has_same_real_roots(p: Polynomial, q: Polynomial) -> bool:
     """True when the non-zero p and q vanish at the same real points."""
-    common = gcd(p, q)
     p, q = squarefree(p), squarefree(q)
-    common = squarefree(common) if len(common) > 1 else common
-    rest = [divide(p, common)[0], divide(q, common)[0]]
-    return all(len(r) == 1 or num_real_roots(r) == 0 for r in rest)
+    common = gcd(p, q)
+    return all(num_real_roots(divide(side, common)[0]) == 0 for side in (p, q))
 
 
 def value_at(p: Polynomial, point: Fraction | int) -> Fraction:
@@ -144,33 +140,40 @@ def value_at(p: Polynomial, point: Fraction | int) -> Fraction:
     return value
 
 
-def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
-    """The rational roots of a squarefree p != 0, and p without them.
-
-    Found near the complex roots in floating point, and checked exactly; a root is a fraction whose denominator
-    divides the leading coefficient.
+def near_real_roots(p: Polynomial) -> list[Fraction]:
+    """The real roots of a squarefree p != 0 to about ROOT_DIGITS digits.
 
     Raises:
         NotPolynomial: the roots could not be approximated.
     """
-
-    scale = lcm(*(c.denominator for c in p))
-    largest = abs(int(p[-1] * scale))
-    if largest.bit_length() > MAX_LEADING_BITS:
-        raise NotPolynomial("a leading coefficient too large to look for rational roots")
     ctx = context(ROOT_DIGITS)
     try:
         near = ctx.polyroots([ctx.mpf(c.numerator) / c.denominator for c in reversed(p)], maxsteps=100)
     except ctx.NoConvergence as error:
         raise NotPolynomial("roots that cannot be approximated") from error
+    return [Fraction(str(ctx.re(root))) for root in near if abs(ctx.im(root)) < 1e-12 * (1 + abs(root))]
+
+
+def rational_roots(p: Polynomial) -> tuple[list[Fraction], Polynomial]:
+    """The rational roots of a squarefree p != 0, and p without them.
+
+    Found near the real roots in floating point, and checked exactly; a root is a fraction whose denominator divides
+    the leading coefficient.
+
+    Raises:
+        NotPolynomial: the roots could not be approximated.
+    """
+    scale = lcm(*(c.denominator for c in p))
+    largest = abs(int(p[-1] * scale))
+    if largest.bit_length() > MAX_LEADING_BITS:
+        raise NotPolynomial("a leading coefficient too large to look for rational roots")
     found: list[Fraction] = []
-    rest = p
-    for root in near:
-        guess = Fraction(str(ctx.re(root))).limit_denominator(max(1, largest))
-        if guess not in found and value_at(rest, guess) == 0:
+    for root in near_real_roots(p):
+        guess = root.limit_denominator(max(1, largest))
+        if guess not in found and value_at(p, guess) == 0:
             found.append(guess)
-            rest = divide(rest, (-guess, Fraction(1)))[0]
-    return found, rest
+            p = divide(p, (-guess, Fraction(1)))[0]
+    return found, p
 
 
 def rational_function(expr: Expr, variable: str) -> Quotient:
@@ -222,11 +225,10 @@ def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
         return multiply(*(equation_polynomial(branch, variable) for branch in branches))
     match expr:
         case Rel(("=",), (left, right)):
-            t, b = rational_function(left, variable)
-            u, c = rational_function(right, variable)
-            top = add(multiply(t, c), negate(multiply(u, b)))
-            bottom = multiply(b, c)
-            return _without_roots_of(top, bottom) if top else ()
+            top, bottom = rational_function(left - right, variable)
+            while len(common := gcd(top, bottom)) > 1:  # where it is not defined it has no root
+                top = divide(top, common)[0]
+            return top
         case Group("or" | "list", items):
             product = polynomial(1)
             for item in items:
@@ -240,24 +242,16 @@ def equation_polynomial(expr: Expr, variable: str) -> Polynomial:
 def sign_branches(expr: Expr) -> list[Expr]:
     r"""The expression with every \pm read as + (and \mp as -), then the other way; itself where there is none."""
 
-    def chosen(plus: bool) -> Expr:
-        """The expression with every ± read as + (`plus`) or as -, and every ∓ the other way."""
+    def chosen(plus: str) -> Expr:
+        """The expression with the operator `plus` read as +, and the other one as -."""
 
         def change(node: Expr) -> Expr | None:
             """A ± b as a sum or a difference; None leaves the node as it is."""
-            if not isinstance(node, Op) or node.op not in ("pm", "mp"):
+            if not is_op(node, "pm", "mp"):
                 return None
             left, right = (transform(arg, change) for arg in node.args)
-            return Op("add", (left, right if plus == (node.op == "pm") else Op("neg", (right,))))
+            return left + right if node.op == plus else left - right
 
         return transform(expr, change)
 
-    plus, minus = chosen(True), chosen(False)
-    return [plus] if plus == minus else [plus, minus]
-
-
-def _without_roots_of(top: Polynomial, bottom: Polynomial) -> Polynomial:
-    """`top` without the points where the equation is not defined."""
-    while len(common := gcd(top, bottom)) > 1:
-        top = divide(top, common)[0]
-    return top
+    return list(dict.fromkeys((chosen("pm"), chosen("mp"))))
