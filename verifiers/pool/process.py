@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import pickle
-import select
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from verifiers.pool.worker import LENGTH, PAGE_BYTES, read_stamp
+from verifiers.pool.channel import PAGE_BYTES, Channel, HungUp, read_stamp
 
 STARTUP_SECONDS = 120.0  # importing a grader (sympy, environments) on a loaded machine
 HINDERED_SHARE = 0.8  # of its deadline that a runnable item must have had the processor for
@@ -28,10 +27,6 @@ sys.path[:] = path
 from verifiers.pool.worker import main
 main(channel, page, parent, memory)
 """
-
-
-class WorkerDied(Exception):
-    """The process hung up before it had answered for its batch."""
 
 
 class DiedStarting(RuntimeError):
@@ -47,8 +42,8 @@ class WorkerProcess:
                 "verification under a deadline needs processes of Linux or macOS; on Windows run in WSL2 "
                 "(docs/installing.md), or use verifiers.verify, which grades in this process without a hard deadline"
             )
-        self.socket, theirs = socket.socketpair()
-        self.buffer = bytearray()
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
         with theirs, tempfile.TemporaryFile() as file:
             file.truncate(PAGE_BYTES)
             self.page = mmap.mmap(file.fileno(), PAGE_BYTES)
@@ -60,16 +55,14 @@ class WorkerProcess:
                 env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONHASHSEED": "0"},
                 start_new_session=True,  # its own group: no Ctrl-C from the terminal, and a kill takes its children too
             )
-        self.poll = select.poll()
-        self.poll.register(self.socket, select.POLLIN)
         self._greet(grader)
 
     def _greet(self, grader: bytes) -> None:
         """Hand the grader over and wait until it is loaded."""
         try:
-            self.send(grader, STARTUP_SECONDS)
-            message = self.receive(time.monotonic() + STARTUP_SECONDS)
-        except (OSError, WorkerDied) as error:
+            self.channel.send(grader, STARTUP_SECONDS)
+            message = self.channel.receive(time.monotonic() + STARTUP_SECONDS)
+        except (OSError, HungUp) as error:
             status = self.kill()
             raise DiedStarting(f"a grading process ended while it started (exit status {status})") from error
         if message is None:
@@ -82,31 +75,6 @@ class WorkerProcess:
                 f"the grader cannot be loaded in a grading process: {problem} "
                 "(it must be defined in an importable module, not in __main__ or inside a function)"
             )
-
-    def send(self, payload: bytes, seconds: float) -> None:
-        """Write one message; TimeoutError when the process does not read it in time."""
-        self.socket.settimeout(seconds)
-        self.socket.sendall(LENGTH.pack(len(payload)) + payload)
-
-    def receive(self, until: float) -> bytes | None:
-        """The next message; None at time `until` (time.monotonic()). Raises WorkerDied when there will be none."""
-        while True:
-            if len(self.buffer) >= LENGTH.size:
-                end = LENGTH.size + LENGTH.unpack_from(self.buffer)[0]
-                if len(self.buffer) >= end:
-                    message = bytes(self.buffer[LENGTH.size : end])
-                    del self.buffer[:end]
-                    return message
-            wait_ms = max(0.0, until - time.monotonic()) * 1000
-            if not self.poll.poll(wait_ms):
-                return None
-            try:
-                part = self.socket.recv(1 << 18)
-            except ConnectionResetError:
-                part = b""
-            if not part:
-                raise WorkerDied
-            self.buffer += part
 
     def was_hindered(self, seconds: float) -> bool:
         """Whether the item in hand did not have the processor for most of `seconds`, though it wanted it.
@@ -131,7 +99,7 @@ class WorkerProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()  # in case it had not reached setsid yet
         status = self.process.wait()
-        self.socket.close()
+        self.channel.socket.close()
         self.page.close()
         return status
 

@@ -16,6 +16,7 @@ BATCH_SECONDS = 0.02  # work sent to a worker at a time: long enough to hide the
 MAX_BATCH = 256
 MAX_BATCH_BYTES = 1 << 20  # the time to send a batch counts against its first item's deadline
 FIRST_BATCH = 4
+COUNTS = ("graded", "timeouts", "crashes", "out_of_memory", "errors", "cache_hits", "restarts", "retried")
 
 
 @dataclass(eq=False)
@@ -38,28 +39,23 @@ class Task:
     is_second_try: bool = False
 
 
+@dataclass(eq=False)
 class PoolState:
     """What the threads share. Kept apart from VerifierPool so that a forgotten pool can be collected and closed."""
 
-    def __init__(
-        self, grader: bytes, *, deadline_seconds: float, memory_bytes: int, key: bool, cache_size: int, workers: int
-    ) -> None:
-        self.grader = grader
-        self.deadline_seconds = deadline_seconds
-        self.memory_bytes = memory_bytes
-        self.workers = workers
-        self.has_cache = key and cache_size > 0
-        self.cache_size = cache_size
-        self.cache: OrderedDict[Hashable, Verdict] = OrderedDict()
-        self.queue: deque[Task] = deque()
-        self.changed = threading.Condition()
-        self.closed = False
-        self.failure: RuntimeError | None = None
-        self.processes: dict[int, WorkerProcess] = {}
-        self.seconds_per_item = BATCH_SECONDS / FIRST_BATCH
-        self.counts = dict.fromkeys(
-            ("graded", "timeouts", "crashes", "out_of_memory", "errors", "cache_hits", "restarts", "retried"), 0
-        )
+    grader: bytes
+    deadline_seconds: float
+    memory_bytes: int
+    workers: int
+    cache_size: int  # verdicts kept; 0 keeps none
+    cache: OrderedDict[Hashable, Verdict] = field(default_factory=OrderedDict)
+    queue: deque[Task] = field(default_factory=deque)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    closed: bool = False
+    failure: RuntimeError | None = None
+    processes: dict[int, WorkerProcess] = field(default_factory=dict)
+    seconds_per_item: float = BATCH_SECONDS / FIRST_BATCH
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
 
     def refuse(self) -> None:
         """Raise if no more work can be done. The lock is held."""
@@ -106,8 +102,11 @@ class PoolState:
         with self.changed:
             for task, verdict in zip(tasks, verdicts, strict=True):
                 self._count(verdict)
-                if self.has_cache and verdict.outcome not in (Outcome.TIMEOUT, Outcome.ERROR):
-                    self.remember(task.key, verdict)
+                if self.cache_size and verdict.outcome not in (Outcome.TIMEOUT, Outcome.ERROR):
+                    self.cache[task.key] = verdict
+                    self.cache.move_to_end(task.key)
+                    if len(self.cache) > self.cache_size:
+                        self.cache.popitem(last=False)  # the least recently used
                 for place in task.places:
                     task.job.verdicts[place] = verdict
                 task.job.missing -= len(task.places)
@@ -129,13 +128,6 @@ class PoolState:
         self.counts["out_of_memory"] += verdict.reason is Reason.OUT_OF_MEMORY
         spent = min(verdict.seconds, self.deadline_seconds)
         self.seconds_per_item += 0.1 * (max(spent, BATCH_SECONDS / MAX_BATCH) - self.seconds_per_item)
-
-    def remember(self, key: Hashable | None, verdict: Verdict) -> None:
-        """Keep a verdict in the least-recently-used cache. The lock is held."""
-        self.cache[key] = verdict
-        self.cache.move_to_end(key)
-        if len(self.cache) > self.cache_size:
-            self.cache.popitem(last=False)
 
     def close(self, failure: RuntimeError | None = None) -> None:
         """Kill the workers and fail what is unfinished. Safe to call twice and from any thread."""

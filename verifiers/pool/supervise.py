@@ -9,10 +9,11 @@ from __future__ import annotations
 import pickle
 import signal
 import time
+from contextlib import suppress
 
-from verifiers.pool.process import DiedStarting, WorkerDied, WorkerProcess
+from verifiers.pool.channel import HungUp, Stamp, read_stamp, write_stamp
+from verifiers.pool.process import DiedStarting, WorkerProcess
 from verifiers.pool.state import PoolState, Task
-from verifiers.pool.worker import read_stamp, write_stamp
 from verifiers.types import Outcome, Reason, Verdict
 
 MAX_BARREN_DEATHS = 3  # workers that die in a row, starting or without having begun an item: the fault is no item's
@@ -80,36 +81,35 @@ def _grade_batch(state: PoolState, process: WorkerProcess, tasks: list[Task]) ->
         the tasks still to be graded, whether the process may go on, and whether it began any item.
     """
     done = 0
-    write_stamp(process.page, -1, time.monotonic(), 0.0)
+    timed_out = False
+    write_stamp(process.page, Stamp(-1, time.monotonic(), 0.0))
     try:
-        process.send(pickle.dumps([task.payload for task in tasks]), state.deadline_seconds)
+        process.channel.send(pickle.dumps([task.payload for task in tasks]), state.deadline_seconds)
         while done < len(tasks):
-            message = process.receive(read_stamp(process.page).start + state.deadline_seconds)
+            message = process.channel.receive(read_stamp(process.page).start + state.deadline_seconds)
             if message is not None:
                 verdicts, retiring = _store(state, tasks, message)
                 done += verdicts
                 if retiring:
                     return tasks[done:], False, True
-            elif _is_overdue(process, state.deadline_seconds):
+            elif time.monotonic() - read_stamp(process.page).start >= state.deadline_seconds:
+                timed_out = True  # the item in hand has used its time up, not merely the one that we waited for
                 break
         else:
             return [], True, True
-    except (TimeoutError, BrokenPipeError, ConnectionResetError, WorkerDied) as error:
-        timed_out = isinstance(error, TimeoutError)
-    else:
+    except TimeoutError:
         timed_out = True
+    except HungUp:
+        pass
     hindered = timed_out and process.was_hindered(state.deadline_seconds)
     process.process.kill()
     status = process.process.wait()
-    done += _drain(state, process, tasks)
+    with suppress(HungUp):  # the expected end of what it had still sent
+        while (message := process.channel.receive(time.monotonic())) is not None:
+            done += _store(state, tasks, message)[0]
     if done == len(tasks):
         return [], False, True
     return _blame(state, process, tasks, done, timed_out=timed_out, hindered=hindered, status=status)
-
-
-def _is_overdue(process: WorkerProcess, deadline_seconds: float) -> bool:
-    """True when the item in hand (not merely the one we waited for) has used its time up."""
-    return time.monotonic() - read_stamp(process.page).start >= deadline_seconds
 
 
 def _store(state: PoolState, tasks: list[Task], message: bytes) -> tuple[int, bool]:
@@ -117,17 +117,6 @@ def _store(state: PoolState, tasks: list[Task], message: bytes) -> tuple[int, bo
     first, verdicts, retiring = pickle.loads(message)
     state.finish(tasks[first : first + len(verdicts)], verdicts)
     return len(verdicts), retiring
-
-
-def _drain(state: PoolState, process: WorkerProcess, tasks: list[Task]) -> int:
-    """File what a dead process had still sent; how many verdicts that were."""
-    done = 0
-    try:
-        while (message := process.receive(time.monotonic())) is not None:
-            done += _store(state, tasks, message)[0]
-    except WorkerDied:
-        pass  # the expected end of its stream
-    return done
 
 
 def _blame(
@@ -152,7 +141,7 @@ def _blame(
     has_crashed = began and not timed_out and not state.closed
     if not (is_overdue or has_crashed):
         return tasks[done:], False, began
-    culprit = max(stamp.position, done)
+    culprit = max(int(stamp.position), done)
     task = tasks[culprit]
     is_innocent = hindered if timed_out else status in FROM_OUTSIDE
     if is_innocent and not task.is_second_try:

@@ -15,7 +15,6 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Any
 
 from verifiers.pool.state import Job, PoolState, Task, resolve
@@ -71,9 +70,8 @@ class VerifierPool:
             pickled,
             deadline_seconds=deadline_seconds,
             memory_bytes=memory_bytes,
-            key=key is not None,
-            cache_size=cache_size,
             workers=workers,
+            cache_size=cache_size if key is not None else 0,
         )
         self._threads = [
             threading.Thread(target=serve, args=(self._state, slot), name=f"verifier-pool-{slot}", daemon=True)
@@ -150,9 +148,7 @@ class VerifierPool:
     def __enter__(self) -> VerifierPool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

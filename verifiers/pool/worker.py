@@ -1,8 +1,6 @@
 """The process that grades: one item at a time, stamped so that the parent can hold it to a deadline.
 
-Started by `verifier_pool.py` as a fresh interpreter (never a fork of a process that holds torch or Ray). Before each
-item it writes the item's position and start time into a page of memory shared with the parent: the parent then
-knows which item is to blame when the process hangs, is stopped or dies, without a message per item.
+Started by `verifier_pool.py` as a fresh interpreter (never a fork of a process that holds torch or Ray).
 """
 
 from __future__ import annotations
@@ -14,52 +12,22 @@ import os
 import pickle
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
+from verifiers.pool.channel import PAGE_BYTES, Channel, HungUp, Stamp, write_stamp
 from verifiers.types import Outcome, Reason, Verdict
 
 if sys.platform != "win32":  # there nothing is graded in processes, and everything else can still be imported
     import resource
 
-LENGTH = struct.Struct("<Q")  # every message is its length, then a pickle
-STAMP_INDEX = struct.Struct("<q")  # shared page, offset 0: position in the batch of the item in hand, -1 before it
-STAMP_START = struct.Struct("<d")  # shared page, offset 8: time.monotonic() when that item began
-STAMP_START_OFFSET = 8
-STAMP_CPU = struct.Struct("<d")  # shared page, offset 16: time.process_time() of this process when that item began
-STAMP_CPU_OFFSET = 16
-PAGE_BYTES = mmap.PAGESIZE
 FLUSH_SECONDS = 0.002  # finished verdicts wait at most this long (plus one item) before they are sent
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 MAX_DETAIL = 500  # characters of an exception's text that a verdict keeps
-
-
-class Stamp(NamedTuple):
-    """The item in hand: its position in the batch (-1: none yet), when it began, and the processor time used before."""
-
-    position: int
-    start: float
-    cpu_seconds: float
-
-
-def write_stamp(page: mmap.mmap, index: int, start: float, cpu_seconds: float) -> None:
-    """Publish which item is in hand. The times go first: a reader that sees the new index sees its times too."""
-    STAMP_CPU.pack_into(page, STAMP_CPU_OFFSET, cpu_seconds)
-    STAMP_START.pack_into(page, STAMP_START_OFFSET, start)
-    STAMP_INDEX.pack_into(page, 0, index)
-
-
-def read_stamp(page: mmap.mmap) -> Stamp:
-    """The item in hand: the counterpart of `write_stamp`."""
-    return Stamp(
-        STAMP_INDEX.unpack_from(page, 0)[0],
-        STAMP_START.unpack_from(page, STAMP_START_OFFSET)[0],
-        STAMP_CPU.unpack_from(page, STAMP_CPU_OFFSET)[0],
-    )
 
 
 def error_verdict(error: BaseException, seconds: float = 0.0) -> Verdict:
@@ -106,57 +74,35 @@ def _address_space_bytes() -> int:
 class _Worker:
     """One grading process: reads batches, writes verdicts, retires when its memory is half used up."""
 
-    def __init__(self, channel: socket.socket, page: mmap.mmap, memory_bytes: int) -> None:
+    def __init__(self, channel: Channel, page: mmap.mmap, memory_bytes: int) -> None:
         self.channel = channel
         self.page = page
         self.memory_bytes = memory_bytes
         self.baseline = 0
         self.grader: Callable[[Any], Verdict]
 
-    def send(self, payload: bytes) -> None:
-        """Write one message, its length before it."""
-        self.channel.sendall(LENGTH.pack(len(payload)) + payload)
-
-    def receive(self) -> bytes | None:
-        """The next message; None when the parent has gone."""
-        header = self._receive_exactly(LENGTH.size)
-        return None if header is None else self._receive_exactly(LENGTH.unpack(header)[0])
-
-    def _receive_exactly(self, size: int) -> bytes | None:
-        parts = bytearray()
-        while len(parts) < size:
-            part = self.channel.recv(min(size - len(parts), 1 << 20))
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
-
     def load_grader(self) -> bool:
         """Unpickle and warm up the grader and report; False when it cannot be loaded (the parent says why)."""
-        payload = self.receive()
-        if payload is None:
-            return False
+        payload: Any = self.channel.receive()
         try:
             self.grader = pickle.loads(payload)
             # imports and caches that no item should pay for with its deadline
-            warm_up = getattr(self.grader, "warm_up", None)
-            if warm_up is not None:
-                warm_up()
+            getattr(self.grader, "warm_up", lambda: None)()
             gc.collect()
             gc.freeze()  # what is loaded stays, and no later collection walks it
         except Exception as error:  # importing the grader's module may raise anything: the parent raises it to the user
-            self.send(pickle.dumps(f"{type(error).__name__}: {error}"))
+            self.channel.send(pickle.dumps(f"{type(error).__name__}: {error}"))
             return False
         self.baseline = _address_space_bytes()
         if self.baseline:
             limit = self.baseline + self.memory_bytes
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        self.send(pickle.dumps(None))
+        self.channel.send(pickle.dumps(None))
         return True
 
     def run(self) -> None:
         """Grade batches until the parent hangs up or this process should be replaced."""
-        while (payload := self.receive()) is not None:
+        while (payload := self.channel.receive()) is not None:
             if not self.grade_batch(pickle.loads(payload)):
                 return
 
@@ -167,19 +113,19 @@ class _Worker:
         for index, item in enumerate(items):
             now = time.monotonic()
             if done and now - flushed > FLUSH_SECONDS:
-                self.send(_pickle_results(sent, done, False))
+                self.channel.send(_pickle_results(sent, done, False))
                 sent, done = index, []
                 flushed = now = time.monotonic()
-            write_stamp(self.page, index, now, time.process_time())
+            write_stamp(self.page, Stamp(index, now, time.process_time()))
             verdict = grade_one(self.grader, item)
             done.append(verdict)
             if verdict.reason is Reason.OUT_OF_MEMORY:
                 # the heap may be in pieces: nobody else is graded here
-                self.send(_pickle_results(sent, done, True))
+                self.channel.send(_pickle_results(sent, done, True))
                 return False
         grown = _address_space_bytes() - self.baseline
         retiring = grown > self.memory_bytes // 2  # leaked or cached: a later, innocent item would pay for it
-        self.send(_pickle_results(sent, done, retiring))
+        self.channel.send(_pickle_results(sent, done, retiring))
         return not retiring
 
 
@@ -201,9 +147,7 @@ def main(channel_fd: int, page_fd: int, parent: int, memory_bytes: int) -> None:
     page = mmap.mmap(page_fd, PAGE_BYTES)
     os.close(page_fd)
     with socket.socket(fileno=channel_fd) as channel:
-        worker = _Worker(channel, page, memory_bytes)
-        try:
+        worker = _Worker(Channel(channel), page, memory_bytes)
+        with suppress(HungUp):  # the parent closed the pool
             if worker.load_grader():
                 worker.run()
-        except (BrokenPipeError, ConnectionResetError):  # the parent closed the pool while this process answered
-            return
