@@ -10,15 +10,28 @@ import re
 from collections.abc import Callable
 
 from verifiers.parse.limits import ParseError
-from verifiers.parse.tree import Builder, Const, Expr, Family, Group, Interval, Op, Rel, SetOp, Sym, num
-from verifiers.text.latex import TEXT
+from verifiers.parse.tree import (
+    Builder,
+    Const,
+    Expr,
+    Family,
+    Group,
+    Interval,
+    Op,
+    Rel,
+    SetOp,
+    Sym,
+    is_equation,
+    is_group,
+    num,
+)
+from verifiers.text.latex import unwrapped
 
 MAX_PHRASE = 300  # characters: patterns with two open ends take quadratic time
 Read = Callable[[str], Expr]
 
 _HINT = re.compile(r"(?i)\b(?:real|reals|integers?|numbers?|values?|than|least|most|between|inclusive|except|positive|"
                    r"negative|non-?negative|non-?positive|non-?zero|above|below|exceeds)\b")  # fmt: skip
-_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _NOISE = re.compile(r"\$|\\[,;:! ]|~|\s+")
 _PARITY = re.compile(r"(?i)(?:the\s+set\s+of\s+)?(?:all\s+)?(?:the\s+)?(odd|even)\s+(?:integers|whole\s+numbers)")
 _SUBJECT = re.compile(
@@ -31,15 +44,11 @@ _SUBJECT = re.compile(
 _LINK = re.compile(
     r"(?i)(?:,\s*)?(?:such\s+that|for\s+which|where|with|satisfying|that\s+(?:is|are)|which\s+(?:is|are))?\s*(?:is|are)?\s*"
 )
-_ORDERS = {
-    "greater": (False, True), "more": (False, True), "larger": (False, True), "bigger": (False, True),
-    "higher": (False, True), "less": (True, False), "smaller": (True, False), "fewer": (True, False),
-    "lower": (True, False),
-}  # fmt: skip
 _THAN = re.compile(
-    rf"(?i)(?P<neg>not?\s+)?(?:strictly\s+)?(?P<order>{'|'.join(_ORDERS)})\s+than(?P<equal>\s+or\s+equal\s+to)?\s+(?P<end>.+)"
+    r"(?i)(?P<neg>not?\s+)?(?:strictly\s+)?(?:(?P<above>greater|more|larger|bigger|higher)|less|smaller|fewer|lower)"
+    r"\s+than(?P<equal>\s+or\s+equal\s+to)?\s+(?P<end>.+)"
 )
-_LEAST = re.compile(r"(?i)at\s+(?P<order>least|most)\s+(?P<end>.+)")
+_LEAST = re.compile(r"(?i)at\s+(?:(?P<above>least)|most)\s+(?P<end>.+)")
 _BETWEEN = re.compile(
     r"(?i)(?:strictly\s+)?(?:between|from)\s+(?P<low>.+?)\s+(?:and|to)\s+(?P<high>.+?)(?:,?\s*\(?(?P<ends>inclusive|exclusive)\)?)?"
 )
@@ -62,7 +71,7 @@ def described(text: str, read: Read) -> Expr | None:
     """The set that a phrase describes; None if the text is no such phrase. `read` parses the numbers in it."""
     if len(text) > MAX_PHRASE or not _HINT.search(text):
         return None
-    plain = _NOISE.sub(" ", _TEXT.sub(r" \1 ", text)).strip()
+    plain = _NOISE.sub(" ", unwrapped(text)).strip()
     if (parity := _PARITY.fullmatch(plain)) is not None:  # 2k + 1, k in Z
         double = Op("mul", (num(2), Sym("k")))
         return Family(double if parity[1].lower() == "even" else Op("add", (double, num(1))), ("k",), "Z")
@@ -77,7 +86,10 @@ def described(text: str, read: Read) -> Expr | None:
         return base if is_set or (sign and (subject["every"] or subject["of"])) else None
     if rest[:1] in "\\<>=" and (subject["of"] or subject["name"]):
         rest = f"{subject['of'] or subject['name']} {rest}"
-    condition = _condition(rest, read)
+    try:
+        condition = _condition(rest, read)
+    except ParseError:
+        return None
     if condition is None or (isinstance(condition, Rel) and not kind):
         return None
     if isinstance(base, Const) and base.name == "R":
@@ -102,53 +114,32 @@ def _base(subject: re.Match[str]) -> Expr:
 
 
 def _condition(text: str, read: Read) -> Expr | None:
-    """What the words after the noun allow."""
-    found = _EXCEPT.fullmatch(text)
-    if found:
-        values = _read(found["values"], read)
-        if values is None:
-            return None
-        values = values.sides[1] if isinstance(values, Rel) and values.ops == ("=",) else values
-        items = values.items if isinstance(values, Group) and values.kind in ("list", "and", "or") else (values,)
-        return SetOp("minus", (Const("R"), Group("set", tuple(items))))
-    alternatives = re.split(r"(?i)\s+or\s+(?!equal)", text)
-    if len(alternatives) > 1:
-        parts = [_range(part, read) for part in alternatives]
-        return SetOp("union", tuple(part for part in parts if part)) if all(parts) else None
-    return _range(text, read)
+    """What the words after the noun allow; ParseError where an end or a value is none."""
+    if (found := _EXCEPT.fullmatch(text)) is not None:
+        values = read(found["values"])
+        values = values.sides[1] if is_equation(values) else values
+        items = values.items if is_group(values, "list", "and", "or") else (values,)
+        return SetOp("minus", (Const("R"), Group("set", items)))
+    parts = [_range(part, read) for part in re.split(r"(?i)\s+or\s+(?!equal)", text)]
+    known = tuple(part for part in parts if part is not None)
+    if len(known) < len(parts):
+        return None
+    return SetOp("union", known) if len(known) > 1 else known[0]
 
 
 def _range(text: str, read: Read) -> Expr | None:
     text = text[_LINK.match(text).end() :]  # type: ignore[union-attr]
     text = re.sub(r"(?i)^[a-z]\s+(?:is\s+)?(?=[a-z]{2})", "", text)
-    found = _THAN.fullmatch(text)
-    if found:
-        below, above = _ORDERS[found["order"].lower()]
-        closed = bool(found["equal"])
-        if found["neg"]:  # no more than, not less than
-            below, above, closed = above, below, not closed
-        end = _read(found["end"], read)
-        return _half_line(end, below=below, closed=closed) if end is not None else None
-    found = _LEAST.fullmatch(text)
-    if found:
-        end = _read(found["end"], read)
-        return _half_line(end, below=found["order"].lower() == "most", closed=True) if end is not None else None
+    if (found := _THAN.fullmatch(text) or _LEAST.fullmatch(text)) is not None:
+        said = found.groupdict("")
+        is_denied = bool(said.get("neg"))  # no more than, not less than
+        is_above = bool(said["above"]) != is_denied
+        closed = bool(said.get("equal", "at least")) != is_denied
+        end = read(said["end"])
+        return Interval(end, _INFINITY, closed, False) if is_above else Interval(_MINUS_INFINITY, end, False, closed)
     found = _BETWEEN.fullmatch(text)
     if found and (found["ends"] or text.lower().startswith(("between", "strictly"))):
-        low, high = _read(found["low"], read), _read(found["high"], read)
         closed = (found["ends"] or "").lower() == "inclusive"
-        return Interval(low, high, closed, closed) if low is not None and high is not None else None
-    relation = _read(text, read)
+        return Interval(read(found["low"]), read(found["high"]), closed, closed)
+    relation = read(text)
     return relation if isinstance(relation, Rel) and _ORDER_SIGNS.issuperset(relation.ops) else None
-
-
-def _half_line(end: Expr, *, below: bool, closed: bool) -> Interval:
-    return Interval(_MINUS_INFINITY, end, False, closed) if below else Interval(end, _INFINITY, closed, False)
-
-
-def _read(text: str, read: Read) -> Expr | None:
-    """An end or a list of values; None when it is none."""
-    try:
-        return read(text)
-    except ParseError:
-        return None

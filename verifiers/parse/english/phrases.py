@@ -12,7 +12,7 @@ from verifiers.parse.english.described import MAX_PHRASE
 from verifiers.parse.limits import ParseError
 from verifiers.parse.notation import parity
 from verifiers.parse.tree import Cases, Expr, Rel
-from verifiers.text.latex import TEXT
+from verifiers.text.latex import unwrapped
 
 _GAP = r"(?:\s|~|\\[ ,;:])*"
 _SHARE = re.compile(  # 3 out of 5, a 1 in 6 chance
@@ -25,32 +25,23 @@ _BINARY = re.compile(r"(?i)([01]{1,400})[\s(]*(?:in\s+)?binary[\s)]*")
 _HINT = re.compile(
     r"(?i)\b(?:similar|congruent|parallel|perpendicular|divisible|multiple|divides|prime|coprime|for|every)\b"
 )
-_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
 _SIDE = r"([A-Za-z0-9_^{}+\\() -]{1,40}?)"
-_TRIANGLE = r"(?:the )?(?:\\?triangles? )?([A-Z]{3})"
-_SUBJECT = rf"(?:all )?{_SIDE}(?: that (?:is|are)| is| are)?"
-_DIVISIBLE = r"(?:divisible by|(?:a )?multiples? of)"
+_THAT = "(?:that (?:is|are) |is |are )?"
+_DIVISIBLE = "(?:divisible by|(?:a )?multiples? of)"
 _REWRITES = tuple(
     (re.compile(pattern, re.IGNORECASE), notation)
     for pattern, notation in (
-        (
-            rf"(?:the )?(?:triangles? )?{_SIDE} (?:is|are) similar to (?:triangle )?{_SIDE}",
-            r"\\triangle \1 \\sim \\triangle \2",
-        ),
-        (
-            rf"(?:the )?(?:triangles? )?{_SIDE} (?:is|are) congruent to (?:triangle )?{_SIDE}",
-            r"\\triangle \1 \\cong \\triangle \2",
+        *(
+            (
+                rf"(?:the )?(?:triangles? )?{_SIDE} (?:is|are) {word} to (?:triangle )?{_SIDE}",
+                rf"\\triangle \1 \\{sign} \\triangle \2",
+            )
+            for word, sign in (("similar", "sim"), ("congruent", "cong"))
         ),
         (rf"{_SIDE} (?:is|are) parallel to {_SIDE}", r"\1 \\parallel \2"),
         (rf"{_SIDE} (?:is|are) perpendicular to {_SIDE}", r"\1 \\perp \2"),
-        (
-            rf"(?:all )?{_SIDE} (?:that (?:is|are) |is |are )?not (?:divisible by|(?:a )?multiples? of) {_SIDE}",
-            r"\2 \\nmid \1",
-        ),
-        (
-            rf"(?:all )?{_SIDE} (?:that (?:is|are) |is |are )?(?:divisible by|(?:a )?multiples? of) {_SIDE}",
-            r"\2 \\divides \1",
-        ),
+        (rf"(?:all )?{_SIDE} {_THAT}not {_DIVISIBLE} {_SIDE}", r"\2 \\nmid \1"),
+        (rf"(?:all )?{_SIDE} {_THAT}{_DIVISIBLE} {_SIDE}", r"\2 \\divides \1"),
         (rf"{_SIDE} divides {_SIDE}", r"\1 \\divides \2"),
         (rf"{_SIDE} and {_SIDE} are (?:coprime|relatively prime|co-prime)", r"\\gcd(\1, \2) = 1"),
     )
@@ -80,7 +71,7 @@ def as_notation(text: str) -> str:
         text = _ABOUT_IN_BRACKETS.sub(r" \\approx \1", text)
     if "roughly" in text or "approx" in text or "about" in text or "≈" in text:
         text = _OR_ABOUT.sub(r" \\approx \1", text)
-    plain = _TEXT.sub(r" \1 ", text).strip() if "\\" in text else text
+    plain = unwrapped(text).strip()
     if (share := _SHARE.fullmatch(plain)) is not None:
         return f"{share[1]}/{share[2]}"
     if "inary" in text and (binary := _BINARY.fullmatch(plain)):
@@ -89,7 +80,7 @@ def as_notation(text: str) -> str:
         return f"{based[1].upper()}_{{{based[2]}}}"
     if not _HINT.search(text):
         return text
-    plain = " ".join(_TEXT.sub(r" \1 ", text).replace("$", "").split()).rstrip(".")
+    plain = " ".join(unwrapped(text).replace("$", "").split()).rstrip(".")
     for pattern, notation in _REWRITES:
         if pattern.fullmatch(plain):
             return pattern.sub(notation, plain)
@@ -108,48 +99,36 @@ def cases_in_words(text: str, read: Callable[[str], Expr]) -> Expr | None:
     """`2x for x > 1 and 2 for x < 1` as a piecewise value; None for anything else."""
     if len(text) > MAX_PHRASE or not _CASE_WORD.search(text) or "\\begin" in text or "=" in text.split(" ", 1)[0][:1]:
         return None
-    plain = " ".join(_TEXT.sub(r" \1 ", text).replace("$", "").split()).rstrip(".")
-    marks = list(_CASE_WORD.finditer(plain))
-    if len(marks) < 2:
+    plain = " ".join(unwrapped(text).replace("$", "").split()).rstrip(".")
+    value, *pieces = _CASE_WORD.split(plain)
+    if len(pieces) < 4:
         return None
     branches: list[tuple[Expr, Expr | None]] = []
-    value = plain[: marks[0].start()]
     try:
-        for at, mark in enumerate(marks):
-            end = marks[at + 1].start() if at + 1 < len(marks) else len(plain)
-            chunk = plain[mark.end() : end]
-            is_rest = mark[1].lower() in ("otherwise", "elsewhere", "else")
-            if at + 1 == len(marks):
-                condition = chunk
-            else:
-                cut = list(_SEPARATOR.finditer(chunk))
-                if not cut:
+        for at in range(0, len(pieces), 2):
+            condition, following = pieces[at + 1], ""
+            if at + 2 < len(pieces):
+                cuts = list(_SEPARATOR.finditer(condition))
+                if not cuts:
                     return None
-                condition, following = chunk[: cut[-1].start()], chunk[cut[-1].end() :]
+                condition, following = condition[: cuts[-1].start()], condition[cuts[-1].end() :]
+            is_rest = pieces[at].lower() in ("otherwise", "elsewhere", "else")
             if is_rest and condition.strip():
                 return None
             branches.append((read(value), None if is_rest else _condition(condition, read)))
-            if at + 1 < len(marks):
-                value = following
+            value = following
     except ParseError:
         return None
-    label, first = _label(branches[0][0])
-    cases = Cases(((first, branches[0][1]), *branches[1:]))
-    return Rel(("=",), (label, cases)) if label is not None else cases
+    match branches[0]:
+        case Rel(("=",), (label, first)), condition_of_first:  # f(x) = 2x for x > 1, ...
+            return Rel(("=",), (label, Cases(((first, condition_of_first), *branches[1:]))))
+    return Cases(tuple(branches))
 
 
 def _condition(text: str, read: Callable[[str], Expr]) -> Expr:
-    in_words = parity(text)
-    if in_words is not None:
+    if (in_words := parity(text)) is not None:
         return in_words
     found = read(text)
     if not isinstance(found, Rel):
         raise ParseError("a condition must be a relation")
     return found
-
-
-def _label(expr: Expr) -> tuple[Expr | None, Expr]:
-    """The name before the first value: f(x) = 2x for x > 1, ..."""
-    if isinstance(expr, Rel) and expr.ops == ("=",):
-        return expr.sides[0], expr.sides[1]
-    return None, expr

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from verifiers.text.latex import TEXT
+from verifiers.text.latex import unwrapped
 
 _ONES = {name: value for value, name in enumerate(
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -30,9 +30,7 @@ _BEGINS = re.compile(
     rf"(?i)(?:(?:minus|negative)\s+)?(?:(?:a|an)\s+(?={'|'.join((*_PARTS, *_SCALES, 'hundred'))})|half\b|"
     rf"(?:{'|'.join(sorted((*_ONES, *_TENS), key=len, reverse=True))})(?![A-Za-z]))"
 )
-_RUN = re.compile(r"[A-Za-z]+")
-_GAP = re.compile(r"\s+|\s*-\s*")
-_TEXT = re.compile(rf"{TEXT}\s*\{{([^{{}}]*)\}}")
+_RUN = re.compile(r"([A-Za-z]+)(\s*-\s*|\s+)?")
 _OPENINGS = ("\\text", "\\mbox", "\\mathrm")
 MAX_WORDS = 40
 
@@ -41,23 +39,16 @@ def digits(text: str) -> str:
     """`text` with the number in words that it begins with in digits; itself where there is none."""
     if not (text[:1].isalpha() or text.startswith(_OPENINGS)):
         return text
-    plain = text if "\\" not in text else _TEXT.sub(r"\1", text)
+    plain = unwrapped(text, "")
     if not _BEGINS.match(plain):
         return text
-    words, end = _number_words(plain)
-    every = tuple(words)
-    while words:
-        value = _value(words)
+    read = _number_words(plain)
+    for count in range(len(read), 0, -1):
+        value = _value([word for word, _ in read[:count]])
         if value is not None:
-            if every[len(words) :] and every[len(words)] != "and":
-                return text  # ten twenty
-            rest = plain[end:]
-            if rest[:1].isalnum() or rest[:1] == "-":
-                return text  # one-to-one
-            written = str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
-            return written + _rest(rest)
-        words.pop()
-        end = _end_of(plain, len(words))
+            rest = plain[read[count - 1][1] :]
+            goes_on = count < len(read) and read[count][0] != "and"  # ten twenty
+            return text if goes_on or rest[:1].isalnum() or rest[:1] == "-" else f"{value}{_rest(rest)}"  # one-to-one
     return text
 
 
@@ -72,26 +63,16 @@ def _rest(rest: str) -> str:
     return rest[: found.end()] + digits(rest[found.end() :]) if found else rest
 
 
-def _number_words(text: str) -> tuple[list[str], int]:
-    """The longest run of number words at the beginning, in lower case, and where it ends."""
-    words: list[str] = []
-    position = end = 0
-    while len(words) < MAX_WORDS and (found := _RUN.match(text, position)) and found[0].lower() in _WORDS:
-        words.append(found[0].lower())
-        end = position = found.end()
-        gap = _GAP.match(text, position)
-        if not gap:
+def _number_words(text: str) -> list[tuple[str, int]]:
+    """The number words that a text begins with, in lower case, and where each ends."""
+    read: list[tuple[str, int]] = []
+    position = 0
+    while len(read) < MAX_WORDS and (found := _RUN.match(text, position)) and found[1].lower() in _WORDS:
+        read.append((found[1].lower(), found.end(1)))
+        position = found.end()
+        if not found[2]:
             break
-        position = gap.end()
-    return words, end
-
-
-def _end_of(text: str, count: int) -> int:
-    """Where the first `count` words end."""
-    end = 0
-    for _, found in zip(range(count), _RUN.finditer(text)):
-        end = found.end()
-    return end
+    return read
 
 
 def _value(words: list[str]) -> Fraction | None:
