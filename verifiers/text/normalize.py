@@ -104,7 +104,7 @@ _ENUMERATED = re.compile(
 _PART_MARK = re.compile(
     r"(?:^|[;,.\n](?:\s|\\ )*|(?<=\$)\s*|(?<=[\w})])\s+)\(?(?:\d|[a-h]|i{1,3}|iv|vi?)\)(?=\s|\\ |~|\$)"
 )
-_PART_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|v)\))\s*\}}")
+_PART_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{{(ii) }}
 _FORMULA_SIGN = re.compile(r"(?<!\\)\$")
 # `or` and `and` between values, in other languages; letters alone only in a text command or before another equation
 _OR, _AND = "oder|или|または|또는|veya|lub|eller", "und|および|및|och"
@@ -160,7 +160,7 @@ def normalize(text: str) -> str:
     text = respell(text if text.isascii() else _HAN_SCALED.sub(_han_scaled, text))
     if not text.isascii():
         text = _ascii(text)
-    if "\\text" in text:
+    if "\\" in text and "(" in text:
         text = _PART_IN_TEXT.sub(r"\1 ", text)
     if text[:5].lstrip()[:3].startswith(_PARTS) and _ENUMERATED.match(text):
         parts = _FORMULA_SIGN.sub(" ", _PART_MARK.sub(" ; ", text))
