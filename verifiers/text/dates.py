@@ -57,15 +57,10 @@ def _plain(text: str) -> str:
 
 def _date(text: str) -> tuple[int | None, int, int] | None:
     text = _WEEKDAY.sub("", text)
-    found = _ISO.fullmatch(text)
-    if found:
-        return int(found[1]), int(found[2]), int(found[3])
-    found = _MONTH_FIRST.fullmatch(text)
-    if found:
-        return (int(found[3]) if found[3] else None), _MONTHS[found[1].lower()], int(found[2])
-    found = _DAY_FIRST.fullmatch(text)
-    if found:
-        return (int(found[3]) if found[3] else None), _MONTHS[found[2].lower()], int(found[1])
+    for pattern, order in ((_ISO, (1, 2, 3)), (_MONTH_FIRST, (3, 1, 2)), (_DAY_FIRST, (3, 2, 1))):
+        if (found := pattern.fullmatch(text)) is not None:
+            year, month, day = found.group(*order)
+            return (int(year) if year else None), _MONTHS.get(month.lower()) or int(month), int(day)
     return None
 
 

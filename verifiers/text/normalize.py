@@ -47,10 +47,9 @@ _GREEK = {
 _TRANSLATION = {ord(sign): text for sign, text in _CHARACTERS.items()} | {
     ord(sign): f"\\{name} " for sign, name in _GREEK.items()
 }
-_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣ", "0123456789+-=()nix", strict=True))
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₓᵢⱼₖₘ", "0123456789+-=()aenxijkm", strict=True))
-_SUPERSCRIPT_RUN = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
-_SUBSCRIPT_RUN = re.compile(f"[{''.join(_SUBSCRIPTS)}]+")
+_ABOVE, _BELOW = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₓᵢⱼₖₘ"
+_PLAIN = str.maketrans(_ABOVE + _BELOW, "0123456789+-=()nix0123456789+-=()aenxijkm")
+_ABOVE_RUN, _BELOW_RUN = re.compile(f"[{_ABOVE}]+"), re.compile(f"[{_BELOW}]+")
 _VULGAR = re.compile("[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]")
 _CIRCLED_RUN = re.compile("[①-⑳]+(?:\\s*[,、]?\\s*[①-⑳]+)*")
 _ROOT_SIGN = re.compile(r"([√∛])\s*(\d+(?:\.\d+)?|[A-Za-zπ])")
@@ -63,29 +62,27 @@ _HAN_ZEROS = {"百": 2, "千": 3, "万": 4, "百万": 6, "千万": 7, "亿": 8, 
 _CHINESE_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万]+")
 
 # A source that was written with unescaped backslashes: "\f" of "\frac" became a form feed, and so on.
-_LOST_ESCAPES = (
-    (re.compile(r"\x0c(?=rac|orall\b|loor\b)"), r"\\f"),
-    (re.compile(r"\x08(?=egin|inom|oxed|eta|ar\b|mod)"), r"\\b"),
-    (re.compile(r"\x07(?=lpha|pprox|ngle|rc)"), r"\\a"),
-    (re.compile(r"\x0b(?=ec|arphi)"), r"\\v"),
-    (re.compile(r"\t(?=imes|ext|an\b|frac|heta|o\b|au\b|riangle)"), r"\\t"),
-    (re.compile(r"\r(?=ight|angle|ho\b|floor|ceil)"), r"\\r"),
-    (re.compile(r"\n(?=eq\b|otin\b|abla\b)"), r"\\n"),
-)
+_LOST_ESCAPES = tuple(
+    (re.compile(rf"{sign}(?={rest})"), rf"\\{letter}")
+    for sign, letter, rest in (
+        ("\x0c", "f", r"rac|orall\b|loor\b"), ("\x08", "b", r"egin|inom|oxed|eta|ar\b|mod"),
+        ("\x07", "a", "lpha|pprox|ngle|rc"), ("\x0b", "v", "ec|arphi"),
+        ("\r", "r", r"ight|angle|ho\b|floor|ceil"),
+        ("\t", "t", r"imes|ext|an\b|frac|heta|o\b|au\b|riangle"), ("\n", "n", r"eq\b|otin\b|abla\b"),
+    )
+)  # fmt: skip
+_HONEST = 2  # the last ones: tabs and line ends, which a response also has for their own sake
 _DOUBLED = re.compile(
     r"\\\\(?=(?:d?t?c?frac|sqrt|pi|cdot|times|left|right|text|mathrm|mathbf|le|leq|ge|geq|ne|neq|in|infty|cup|cap|pm|mp|"
     r"sin|cos|tan|ln|log|boxed|begin|end|binom|circ|approx|theta|alpha|beta|lambda|mu|[{}%$,;!])(?![a-zA-Z]))"
 )
-_HTML = (
-    (re.compile(r"<sup>(.*?)</sup>", re.IGNORECASE | re.DOTALL), r"^{\1}"),
-    (re.compile(r"<sub>(.*?)</sub>", re.IGNORECASE | re.DOTALL), r"_{\1}"),
-    (re.compile(r"&lt;"), "<"),
-    (re.compile(r"&gt;"), ">"),
-    (re.compile(r"&le;"), r"\\le "),
-    (re.compile(r"&ge;"), r"\\ge "),
-    (re.compile(r"&nbsp;"), " "),
-    (re.compile(r"<br\s*/?>", re.IGNORECASE), "\n"),
-)
+_HTML = tuple(
+    (re.compile(f"(?is){pattern}"), replacement)
+    for pattern, replacement in (
+        ("<sup>(.*?)</sup>", r"^{\1}"), ("<sub>(.*?)</sub>", r"_{\1}"), ("&lt;", "<"), ("&gt;", ">"),
+        ("&le;", r"\\le "), ("&ge;", r"\\ge "), ("&nbsp;", " "), (r"<br\s*/?>", "\n"),
+    )
+)  # fmt: skip
 _LOST_IN_RESPONSE = re.compile(r"[\x07\x08\x0b\x0c]|\r(?!\n)")
 _BEGINNING = r"(?:\A|(?<=[{$]))"  # of an argument, a formula or a reference: nobody puts a tab and a word's rest there
 _LOST_AT_BEGINNING = re.compile(rf"{_BEGINNING}[\t\n](?=[a-z])")
@@ -107,22 +104,18 @@ _PART_MARK = re.compile(
 _PART_IN_TEXT = re.compile(rf"{TEXT}\s*\{{\s*(\((?:\d|[a-h]|i{{1,3}}|iv|vi?)\))\s*\}}")  # \text{{(ii) }}
 _FORMULA_SIGN = re.compile(r"(?<!\\)\$")
 # `or` and `and` between values, in other languages; letters alone only in a text command or before another equation
-_OR, _AND = "oder|или|または|또는|veya|lub|eller", "und|および|및|och"
-_SHORT_OR, _SHORT_AND = "ou|o|u", "et|y|e|и"
-_JOINTS = (
-    (
-        re.compile(rf"{TEXT}\s*\{{\s*(?:{_OR}|ou)\s*\}}|(?<!\w)(?:{_OR})(?!\w)|{TEXT}\s*\{{\s+(?:{_SHORT_OR})\s+\}}"),
-        r"\\text{ or }",
-    ),
-    (
-        re.compile(
-            rf"{TEXT}\s*\{{\s*(?:{_AND}|et)\s*\}}|(?<!\w)(?:{_AND})(?!\w)|{TEXT}\s*\{{\s+(?:{_SHORT_AND})\s+\}}"
-        ),
-        r"\\text{ and }",
-    ),
-    (re.compile(rf"(=[^=,;]{{1,40}}?)\s(?:{_SHORT_OR})\s+(?=[A-Za-z](?:_\w+)?\s*=)"), r"\1 \\text{ or } "),
-    (re.compile(rf"(=[^=,;]{{1,40}}?)\s(?:{_SHORT_AND})\s+(?=[A-Za-z](?:_\w+)?\s*=)"), r"\1 \\text{ and } "),
-)
+_JOINTS = tuple(
+    pair
+    for joint, words, first, letters in (
+        (" or ", "oder|или|または|또는|veya|lub|eller", "ou", "ou|o|u"),
+        (" and ", "und|および|및|och", "et", "et|y|e|и"),
+    )
+    for pair in (
+        (re.compile(rf"{TEXT}\s*\{{\s*(?:{words}|{first})\s*\}}|(?<!\w)(?:{words})(?!\w)|{TEXT}\s*\{{\s+(?:{letters})\s+\}}"),
+         rf"\\text{{{joint}}}"),
+        (re.compile(rf"(=[^=,;]{{1,40}}?)\s(?:{letters})\s+(?=[A-Za-z](?:_\w+)?\s*=)"), rf"\1 \\text{{{joint}}} "),
+    )
+)  # fmt: skip
 _MICRO_SIGN = re.compile(rf"(?<=[\d\s])[\u00b5\u03bc]({MICRO_UNIT})(?![A-Za-z])")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,20}\|>|</?s>")
 
@@ -132,9 +125,8 @@ def restored(response: str) -> str:
     if response.isprintable():  # no control character at all
         return response
     if _LOST_IN_RESPONSE.search(response):
-        for pattern, replacement in _LOST_ESCAPES:
-            if pattern.pattern[0:2] != "\\t" and pattern.pattern[0:2] != "\\n":  # tabs and line ends are honest
-                response = pattern.sub(replacement, response)
+        for pattern, replacement in _LOST_ESCAPES[:-_HONEST]:
+            response = pattern.sub(replacement, response)
     if _LOST_AT_BEGINNING.search(response):
         for pattern, replacement in _LOST_ESCAPES:
             response = re.sub(_BEGINNING + pattern.pattern, replacement, response)
@@ -170,11 +162,11 @@ def normalize(text: str) -> str:
 
 def _equations(found: re.Match[str]) -> str:
     """The rows of an equation environment; a row that begins with a relation goes on with the one before."""
-    rows = [row.replace("&", " ").strip() for row in re.split(r"\\\\(?:\[[^\]]{0,9}\])?", found[2])]
     joined = ""
-    for row in rows:
-        if row:
-            joined += f" {row}" if not joined or re.match(r"=|\\(?:approx|le|ge|lt|gt)", row) else f" ; {row}"
+    for row in re.split(r"\\\\(?:\[[^\]]{0,9}\])?", found[2].replace("&", " ")):
+        if row.strip():
+            goes_on = not joined or re.match(r"\s*(?:=|\\(?:approx|le|ge|lt|gt))", row)
+            joined += (" " if goes_on else " ; ") + row.strip()
     return joined
 
 
@@ -196,28 +188,26 @@ def _undouble(text: str) -> str:
     r"""`\\frac` -> `\frac` where the whole text is escaped twice; in a matrix a `\\` is a row break."""
     if not _DOUBLED.search(text):
         return text
-    if "\\begin" not in text or not re.search(r"(?<!\\)\\(?:\\\\)*(?=[a-zA-Z])", text):
-        return re.sub(r"\\\\(?=[a-zA-Z{}%$,;!])", r"\\", text) if "\\begin" not in text else text.replace("\\\\", "\\")
-    return text
+    if "\\begin" not in text:
+        return re.sub(r"\\\\(?=[a-zA-Z{}%$,;!])", r"\\", text)
+    return text if re.search(r"(?<!\\)\\(?:\\\\)*(?=[a-zA-Z])", text) else text.replace("\\\\", "\\")
 
 
 def _ascii(text: str) -> str:
     text = _MICRO_SIGN.sub(r"\\text{u\1}", text)
     text = _ROOT_SIGN.sub(lambda found: ("\\sqrt{" if found[1] == "√" else "\\sqrt[3]{") + found[2] + "}", text)
-    text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + "".join(_SUPERSCRIPTS[sign] for sign in run[0]) + "}", text)
-    text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[sign] for sign in run[0]) + "}", text)
-    text = _CIRCLED_RUN.sub(
-        lambda run: ", ".join(
-            unicodedata.normalize("NFKC", sign) for sign in run[0] if not sign.isspace() and sign not in ",、"
-        ),
-        text,
-    )
+    text = _ABOVE_RUN.sub(lambda run: f"^{{{run[0].translate(_PLAIN)}}}", text)
+    text = _BELOW_RUN.sub(lambda run: f"_{{{run[0].translate(_PLAIN)}}}", text)
+    text = _CIRCLED_RUN.sub(lambda run: ", ".join(map(_compatible, re.findall("[①-⑳]", run[0]))), text)
     text = _HAN_FRACTION.sub(_han_fraction, text)
-    text = _VULGAR.sub(_vulgar, text)
+    text = _VULGAR.sub(lambda found: "\\frac{{{}}}{{{}}}".format(*_compatible(found[0]).split("⁄")), text)
     text = text.translate(_TRANSLATION)
-    if text.isascii():
-        return text
-    return "".join(_fold(sign) for sign in text).translate(_TRANSLATION)
+    return text if text.isascii() else "".join(map(_fold, text)).translate(_TRANSLATION)
+
+
+def _compatible(sign: str) -> str:
+    """The plain signs that a circled, full-width or mathematical one, or a fraction, stands for."""
+    return unicodedata.normalize("NFKC", sign)
 
 
 def _han_scaled(found: re.Match[str]) -> str:
@@ -236,17 +226,10 @@ def _han_fraction(found: re.Match[str]) -> str:
     return f"{part}\\%" if whole == 100 else f"\\frac{{{part}}}{{{whole}}}"
 
 
-def _vulgar(found: re.Match[str]) -> str:
-    top, bottom = unicodedata.normalize("NFKC", found[0]).split("⁄")
-    return f"\\frac{{{top}}}{{{bottom}}}"
-
-
 def _fold(sign: str) -> str:
     """Full-width and mathematical letters and digits as plain ones; other scripts' digits by value."""
-    if sign.isascii():
-        return sign
-    folded = unicodedata.normalize("NFKC", sign)
-    if folded.isascii() and folded.isalnum():
+    folded = _compatible(sign)
+    if sign.isascii() or (folded.isascii() and folded.isalnum()):
         return folded
     if sign.isdecimal():
         return str(unicodedata.decimal(sign))
@@ -255,7 +238,7 @@ def _fold(sign: str) -> str:
 
 def chinese_number(text: str) -> int | None:
     """The value of a number written in Chinese numerals below 100,000,000; None if `text` is none."""
-    if not text or not _CHINESE_NUMBER.fullmatch(text):
+    if not _CHINESE_NUMBER.fullmatch(text):
         return None
     total = section = digit = 0
     for sign in text:
@@ -273,7 +256,7 @@ def canonical_words(text: str) -> str:
     """Words for comparison: no LaTeX font commands, case, punctuation or articles."""
     if "\\" in text or "~" in text:
         text = _WORD_SPACES.sub(" ", _TEXT_COMMANDS.sub(" ", text))
-    text = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    text = (text if text.isascii() else _compatible(text)).casefold()
     words = [word for word in text.translate(_PUNCTUATION).split() if word not in _ARTICLES]
     if len(words) > 1 and words[0] == "a" and len(words[1]) > 2:
         words = words[1:]

@@ -16,40 +16,35 @@ _IRREGULAR = listed(
     " folk data roots radii formulae moose salmon kilo each"
 )
 # words that change, compare, order, group or comment on a number, in the singular or plural
-_REMARKS = frozenset(
-    ("tens", "ones", "units place", "hundreds", "thousands", "millions", "billions", "trillions", "lakhs", "crores",
-     "dozens", "scores", "pairs", "times", "halves", "thirds", "quarters", "tercios", "cuartos", "quintos", "sextos",
-     "octavos", "novenos", "mitades", "decimos", "plus", "minus", "less", "as", "is", "was", "has", "does", "this",
-     "its", "his", "versus", "vs", "across", "perhaps", "besides", "unless", "always", "sometimes", "remainders",
-     "mods", "moduli", "guess", "guesses", "minuses", "pluses", "places", "digits", "decimals", "powers", "squares of",
-     "ths", "works", "fails", "seems", "means", "equals", "gives", "leaves", "exceeds", "divides", "loses", "misses",
-     "tenths", "doubles", "triples", "halfs", "logs", "roots of", "short", "extra", "fewer", "more", "too", "bn", "mn",
-     "root",
-     "mio", "k", "rem", "ish", "approx", "approximately", "rounded", "after", "before", "greater", "smaller", "larger")
-)  # fmt: skip
+_REMARKS = listed(
+    "tens ones hundreds thousands millions billions trillions lakhs crores dozens scores pairs times halves thirds"
+    " quarters tercios cuartos quintos sextos octavos novenos mitades decimos plus minus less as is was has does this"
+    " its his versus vs across perhaps besides unless always sometimes remainders mods moduli guess guesses minuses"
+    " pluses places digits decimals powers ths works fails seems means equals gives leaves exceeds divides loses"
+    " misses tenths doubles triples halfs logs short extra fewer more too bn mn root mio k rem ish approx"
+    " approximately rounded after before greater smaller larger"
+)
 _CHANGING = listed(
     "tens hundreds thousands millions billions trillions lakhs crores dozens scores halves thirds quarters doubles"
     " triples less fewer bn mn remainder rem mod root roots"
 )
-_PARTS = frozenset(  # parts and scales of other languages
-    ("demi", "demis", "tiers", "mille", "milliard", "milliards", "milliers", "centaines", "dizaines",
-     "douzaine", "douzaines", "moins", "medio", "medios", "tercio", "cuarto", "quinto", "quintas", "séptimo",
-     "séptimos", "centésimos", "milésimos", "décimo", "décimos", "décima", "décimas", "centésima", "centésimas",
-     "milésimas", "mil", "millón", "millones", "docena", "docenas", "decenas", "menos", "terços", "terço",
-     "quartos", "sétimos", "oitavos", "nonos", "avos", "milhão", "milhões", "dúzia", "dúzias", "mezzi", "terzi",
-     "quarti", "quinti", "sesti", "settimi", "ottavi", "noni", "decimi", "centesimi", "millesimi", "mila", "milioni",
-     "miliardi", "dozzine", "meno", "halbe", "hälften", "hundert", "tausend", "million", "millionen", "milliarde",
-     "milliarden", "dutzend", "weniger", "mehr", "derde", "derden", "kwart", "vierde", "tiende", "tienden", "duizend",
-     "miljoen", "miljard", "dozijn", "minder", "десятых", "сотых", "тысячных", "третьих", "четвертей", "половин",
-     "пятых", "тысяч", "тысячи", "миллион", "миллионов", "миллиардов", "дюжин", "меньше", "больше", "dziesiątych",
-     "tysięcy", "milionów", "bin", "milyon", "milyar", "yarım")
-)  # fmt: skip
+_PARTS = listed(  # parts and scales of other languages
+    "demi demis tiers mille milliard milliards milliers centaines dizaines douzaine douzaines moins medio medios"
+    " tercio cuarto quinto quintas séptimo séptimos centésimos milésimos décimo décimos décima décimas centésima"
+    " centésimas milésimas mil millón millones docena docenas decenas menos terços terço quartos sétimos oitavos nonos"
+    " avos milhão milhões dúzia dúzias mezzi terzi quarti quinti sesti settimi ottavi noni decimi centesimi millesimi"
+    " mila milioni miliardi dozzine meno halbe hälften hundert tausend million millionen milliarde milliarden dutzend"
+    " weniger mehr derde derden kwart vierde tiende tienden duizend miljoen miljard dozijn minder десятых сотых"
+    " тысячных третьих четвертей половин пятых тысяч тысячи миллион миллионов миллиардов дюжин меньше больше"
+    " dziesiątych tysięcy milionów bin milyon milyar yarım"
+)
 _PART = re.compile(
-    r"(?i).*(?:[^aeiou\W]ths?|[a-z]tieths?|i\u00e8mes?|iemes?|\wtel|nths|avos)"
+    r"(?i).*(?:[^aeiou\W]ths?|[a-z]tieths?|i[\u00e8e]mes?|\wtel|nths|avos)"
 )  # fifths, zwanzigstel, dixièmes
-_SUBSTANTIVES = frozenset(("months", "baths", "paths", "moths", "cloths", "myths", "lengths", "widths", "depths",
-                           "births", "deaths", "earths", "truths", "youths", "booths", "mouths", "graphs", "tooths",
-                           "strengths"))  # fmt: skip
+_SUBSTANTIVES = listed(
+    "months baths paths moths cloths myths lengths widths depths births deaths earths truths youths booths mouths"
+    " graphs tooths strengths"
+)
 
 
 def names_a_count(words: str, value: Fraction | None) -> bool:
@@ -62,10 +57,8 @@ def names_a_count(words: str, value: Fraction | None) -> bool:
     said = words.split()
     if any(map(is_remark, said)):
         return False
-    if any(units.names_unit(word) for word in said):
-        return True  # 50 days left
-    if any(not word.isascii() for word in said):
-        return True  # 12 Äpfel: other languages make their plurals otherwise
+    if any(units.names_unit(word) or not word.isascii() for word in said):
+        return True  # 50 days left; 12 Äpfel: other languages make their plurals otherwise
     if value is not None and abs(value) <= 1:
         return True
     return any(word in _IRREGULAR or (word.endswith("s") and len(word) > 2 and word[-2] != "s") for word in said)

@@ -39,8 +39,7 @@ def read_number(text: str) -> Number | None:
     """The number that `text` consists of; None if it is anything else."""
     if len(text) > _MAX_CHARACTERS:
         return None
-    number = _bare(text)
-    if number is not None:
+    if (number := _bare(text)) is not None:
         return number
     stripped = text.strip(_AROUND)
     if stripped.endswith(".") and not stripped.endswith(".."):
@@ -68,24 +67,14 @@ def _decorated(text: str, *, money: bool) -> Number | None:
 
 def _bare(text: str) -> Number | None:
     """An integer, decimal or fraction without anything around it."""
-    found = _PLAIN.fullmatch(text)
-    if found:
-        sign, whole, decimals = found.groups()
-        if decimals is None:
-            value = int(whole)
-            return Number(Fraction(-value if sign == "-" else value))
-        top = int((whole or "0") + decimals)
-        return Number(Fraction(-top if sign == "-" else top, 10 ** len(decimals)), len(decimals))
-    found = _FRACTION.fullmatch(text)
-    if found is None:
+    if (found := _PLAIN.fullmatch(text)) is not None:
+        sign, whole, decimals = found.groups("")
+        value = Fraction(int(f"{sign}{whole or 0}{decimals}"), 10 ** len(decimals))
+        return Number(value, len(decimals) or None)
+    if (found := _FRACTION.fullmatch(text)) is None:
         return None
-    plain_top, plain_bottom, sign, top_text, bottom_text = found.groups()
-    if plain_top is not None:
-        top, bottom = int(plain_top), int(plain_bottom)
-    else:
-        top, bottom = int(top_text), int(bottom_text)
-        top = -top if sign == "-" else top
-    return Number(Fraction(top, bottom)) if bottom else None
+    top, bottom = int(found[1] or found[4]), int(found[2] or found[5])
+    return Number(Fraction(-top if found[3] == "-" else top, bottom)) if bottom else None
 
 
 def _grouped(text: str) -> Number | None:
