@@ -1,7 +1,8 @@
-"""Python's cyclic garbage collector, out of the way where nothing becomes garbage."""
+"""Python's cyclic garbage collector: out of the way where nothing becomes garbage, called where gigabytes do."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,3 +21,14 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def release_memory() -> None:
+    """Frees what only waits for the collector, and gives what is free back to the system (with glibc).
+
+    A fit by trl leaves its model, gradients and moments in a cycle of references: 2 GB of 135 million weights.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # macOS and musl have none
+    if trim is not None:
+        trim(0)

@@ -17,6 +17,7 @@ from typing import Any
 
 from envs.types import Problem
 from experiments.arms import Method, methods_of_study
+from experiments.collector import release_memory
 from experiments.config.arms.base import START
 from experiments.config.arms.kinds import RlArm
 from experiments.config.experiment import Experiment
@@ -210,6 +211,7 @@ class SeedStages:
                 else:  # a test: in the manifest of the policy that it tested
                     seal(sealed.path, {**identity, "stage": name.removeprefix("test ")})
             status.end("done" if finished else "interrupted")
+        release_memory()
         if not finished:
             raise StudyInterrupted
         self.display.end(name, f"seed {seed}" if len(self.experiment.seeds) > 1 else "")
