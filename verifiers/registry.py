@@ -58,10 +58,7 @@ def _built_in(name: str) -> Any:
 
 def list_verifiers() -> list[tuple[str, str]]:
     """(name, first line of its documentation) of every built-in verifier."""
-    lines = []
-    for name in BUILT_IN:
-        lines.append((name, (inspect.getdoc(_built_in(name)) or "").partition("\n")[0]))
-    return lines
+    return [(name, (inspect.getdoc(_built_in(name)) or "").partition("\n")[0]) for name in BUILT_IN]
 
 
 def _call(factory: Any, name: str, settings: dict[str, Any]) -> Any:

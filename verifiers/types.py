@@ -142,17 +142,9 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain JSON values; `Verdict.from_json` gives the equal verdict back."""
-        return {
-            "outcome": self.outcome.value,
-            "score": self.score,
-            "answer": self.answer,
-            "detail": self.detail,
-            "reason": self.reason.value if self.reason else None,
-            "parts": dict(self.parts),
-            "steps": [step.to_json() for step in self.steps],
-            "info": dict(self.info),
-            "seconds": self.seconds,
-        }
+        plain = {"outcome": self.outcome.value, "reason": self.reason.value if self.reason else None}
+        copies = {"parts": dict(self.parts), "steps": [step.to_json() for step in self.steps], "info": dict(self.info)}
+        return {**vars(self), **plain, **copies}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Verdict:

@@ -85,13 +85,12 @@ def running(what: str, kind: str = "", seconds: float | None = None) -> Iterator
     Raises:
         OwnCodeExited: it called sys.exit.
     """
-    global _page
-    if _page is None and _begin is not None:
-        _page = _begin()
+    begin_now()
     if _page is None or threading.current_thread() is not _thread:
         yield
         return
-    before, limit = _page[: STAMP.size], _limit(kind) if seconds is None else seconds
+    usual = patience() if _phase == CHECKING else 0.0 if kind in PATIENT else RUN_PATIENCE
+    before, limit = _page[: STAMP.size], usual if seconds is None else seconds  # 0: as long as it likes
     until = time.monotonic() + limit if limit else 0.0
     STAMP.pack_into(_page, 0, until, _phase, what.encode()[:1000])
     try:
@@ -100,13 +99,6 @@ def running(what: str, kind: str = "", seconds: float | None = None) -> Iterator
         raise OwnCodeExited(f"{what}: it called sys.exit({error.code!r})") from error
     finally:
         _page[: STAMP.size] = before
-
-
-def _limit(kind: str) -> float:
-    """Seconds of a call; 0: as many as it likes."""
-    if _phase == CHECKING:
-        return patience()
-    return 0.0 if kind in PATIENT else RUN_PATIENCE
 
 
 def patience() -> float:
@@ -128,18 +120,20 @@ def watched(value: Any, kind: str, name: str, location: str = "") -> Any:
     """
     if _page is None:
         return value
-    own = _Own(location or name)
+    place = (location or name).rpartition(":")[0]
+    if place.endswith(".py"):
+        place = os.path.realpath(os.path.expanduser(place))
     if inspect.isfunction(value):
-        made = functools.partial(_watch_class, own=own, kind=kind, name=name)
-        return _wrapped(value, kind, f"{kind} {name}", made) if own.has(value.__module__) else value
-    _watch_class(value, own=own, kind=kind, name=name)
+        made = functools.partial(_watch_class, place=place, kind=kind, name=name)
+        return _wrapped(value, kind, f"{kind} {name}", made) if _is_of(value.__module__, place) else value
+    _watch_class(value, place=place, kind=kind, name=name)
     return value
 
 
-def _watch_class(value: Any, *, own: _Own, kind: str, name: str) -> None:
+def _watch_class(value: Any, *, place: str, kind: str, name: str) -> None:
     """Watches the methods of a class, or of an object's."""
     for cls in (value if isinstance(value, type) else type(value)).__mro__:
-        if cls in _watched_classes or not own.has(cls.__module__):
+        if cls in _watched_classes or not _is_of(cls.__module__, place):
             continue
         _watched_classes.add(cls)
         for attribute, found in list(vars(cls).items()):
@@ -152,20 +146,12 @@ def _watch_class(value: Any, *, own: _Own, kind: str, name: str) -> None:
                     setattr(cls, attribute, new)
 
 
-class _Own:
-    """What belongs to the code at a location: its module, and those of its package or folder."""
-
-    def __init__(self, location: str) -> None:
-        place = location.rpartition(":")[0]
-        self.top = "" if place.endswith(".py") else place.partition(".")[0]
-        self.folder = os.path.dirname(os.path.realpath(os.path.expanduser(place))) if place.endswith(".py") else ""
-
-    def has(self, module: str) -> bool:
-        """Whether a module is of it."""
-        if self.top:
-            return module.partition(".")[0] == self.top
-        file = getattr(sys.modules.get(module), "__file__", None)
-        return file is not None and os.path.dirname(os.path.realpath(file)) == self.folder
+def _is_of(module: str, place: str) -> bool:
+    """Whether a module is that of own code, `package.module` or `file.py`, or one of its package or folder."""
+    if not place.endswith(".py"):
+        return module.partition(".")[0] == place.partition(".")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and os.path.dirname(os.path.realpath(file)) == os.path.dirname(place)
 
 
 def _wrapped_member(found: Any, kind: str, what: str) -> Any:

@@ -7,8 +7,9 @@ and exponents are bounded.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 MAX_TOKENS = 400
@@ -18,6 +19,11 @@ MAX_EXPONENT = 64
 MAX_BITS = 4096  # of numerator and denominator together
 
 _TOKEN = re.compile(r"\s*(\d+|\*\*|mod\b|[-+*/^()×·÷])")
+_OPERATORS: dict[str, tuple[int, int, Callable[[Fraction, Fraction], Fraction]]] = {
+    "mod": (0, 2, operator.mod),  # weakest of all: 3 + 5 mod 4 is (3 + 5) mod 4; nothing follows its modulus
+    "+": (1, 2, operator.add), "-": (1, 2, operator.sub),
+    "*": (2, 3, operator.mul), "/": (2, 3, operator.truediv), "(": (2, 3, operator.mul),
+}  # how closely it binds, how closely what stands in its right operand binds at least, what it does  # fmt: skip
 _SAME = {"×": "*", "·": "*", "÷": "/", "**": "^"}
 
 
@@ -69,7 +75,7 @@ def value_of(tokens: Sequence[str], *, unwritten_products: bool = True) -> Fract
         ZeroDivisionError: a division by zero, or a residue modulo zero.
     """
     reader = _Reader(tokens, unwritten_products)
-    value = reader.sum(0)
+    value = reader.joined(0)
     if reader.peek() != "":
         raise ValueError(f"{reader.peek()!r} is out of place")
     return value
@@ -82,7 +88,7 @@ class _Reader:
     def __init__(self, tokens: Sequence[str], unwritten_products: bool) -> None:
         self.tokens = tokens
         self.at = 0
-        self.factors = ("*", "/", "(") if unwritten_products else ("*", "/")
+        self.operators = _OPERATORS if unwritten_products else {op: _OPERATORS[op] for op in _OPERATORS if op != "("}
 
     def peek(self) -> str:
         """The next token, left where it is; "" at the end."""
@@ -93,27 +99,16 @@ class _Reader:
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def sum(self, depth: int) -> Fraction:
-        """The value of products joined by + and -, from the left; modulo what follows `mod`."""
-        if depth > MAX_DEPTH:
-            raise ValueError(f"over {MAX_DEPTH} levels deep")
-        value = self.product(depth)
-        while self.peek() in ("+", "-"):
-            sign = 1 if self.take() == "+" else -1
-            value = _bounded(value + sign * self.product(depth))
-        if self.peek() == "mod":  # weakest of all: 3 + 5 mod 4 is (3 + 5) mod 4
-            self.take()
-            value = value % self.product(depth)
-        return value
-
-    def product(self, depth: int) -> Fraction:
-        """The value of signed factors joined by *, / or an opening parenthesis, from the left."""
+    def joined(self, depth: int, level: int = 0) -> Fraction:
+        """The value of operands joined by operators that bind at least so closely, from the left."""
         value = self.signed(depth)
-        while self.peek() in self.factors:
-            if self.peek() == "(" or self.take() == "*":
-                value = _bounded(value * self.signed(depth))
-            else:
-                value = _bounded(value / self.signed(depth))
+        while (op := self.peek()) in self.operators and self.operators[op][0] >= level:
+            binds, inside, function = self.operators[op]
+            if op != "(":
+                self.take()
+            value = _bounded(function(value, self.joined(depth, inside)))
+            if binds == 0:
+                break
         return value
 
     def signed(self, depth: int) -> Fraction:
@@ -140,7 +135,7 @@ class _Reader:
         token = self.peek()
         if token == "(":
             self.take()
-            value = self.sum(depth + 1)
+            value = self.joined(depth + 1)
             if self.peek() != ")":
                 raise ValueError("a parenthesis is not closed")
             self.take()

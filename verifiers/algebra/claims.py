@@ -52,12 +52,11 @@ _ARTICLES = frozenset(("a", "A", "I"))
 
 @dataclass(frozen=True)
 class Claim:
-    """left = right, both as written, with their exact values, and whether they agree (up to stated rounding)."""
+    """left = right, both as written, the exact value of the left, and whether they agree (up to stated rounding)."""
 
     left: str
     right: str
     left_value: Fraction
-    right_value: Fraction
     holds: bool
 
 
@@ -233,7 +232,7 @@ def _claim(left: _Side, right: _Side, modulus: Fraction | None) -> Claim:
     holds = any(_agrees(a, b, left.places, right.places) for a in left.values for b in right.values)
     if modulus is not None and not holds:
         holds = (left.values[0] - right.values[0]) % modulus == 0
-    return Claim(left.text, right.text, left.values[0], right.values[0], holds)
+    return Claim(left.text, right.text, left.values[0], holds)
 
 
 def _agrees(a: Fraction, b: Fraction, places_a: int | None, places_b: int | None) -> bool:
