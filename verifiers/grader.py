@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from verifiers.judges.combine import warm_up_all
@@ -21,21 +22,18 @@ class VerifierGrader:
             raise ValueError(f"settings {sorted(settings)} are for a verifier's name, got an object")
         self.verifier = verifier
         self.settings = settings
-        self._made: Verifier | None = None
 
     def __call__(self, item: tuple[str, str]) -> Verdict:
         """The verdict on one pair."""
-        response, answer = item
-        return self._ready().verify(response, answer)
+        return self._made.verify(*item)
 
     def warm_up(self) -> None:
         """Make the verifier and let it import what it needs, before a deadline runs."""
-        warm_up_all([self._ready()])
+        warm_up_all([self._made])
 
-    def _ready(self) -> Verifier:
-        if self._made is None:
-            self._made = make(self.verifier, **self.settings) if isinstance(self.verifier, str) else self.verifier
-        return self._made
+    @cached_property
+    def _made(self) -> Verifier:
+        return make(self.verifier, **self.settings) if isinstance(self.verifier, str) else self.verifier
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"verifier": self.verifier, "settings": self.settings, "_made": None}
+        return {"verifier": self.verifier, "settings": self.settings}

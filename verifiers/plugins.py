@@ -11,6 +11,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import sys
 import sysconfig
@@ -29,15 +30,13 @@ ENTRY_POINT_GROUP = "beyond_imitation."  # groups of plug-ins begin with it
 OURS = ("verifiers", "envs", "policies", "rl", "experiments")  # packages of this project
 TRUST = "BEYOND_TRUST"  # folders and packages, separated like those of PATH
 
-_ONLY = "BEYOND_TRUST_ONLY"  # tells the processes that this one starts, such as those that grade
+_ONLY = "BEYOND_TRUST_ONLY"  # list of folders, in JSON; the processes that this one starts to grade obey it too
 
 
-def _of_parent() -> tuple[Path, ...] | None:
+def _trusted() -> list[Path] | None:
+    """Folders whose code a config may name; None: all code."""
     told = os.environ.get(_ONLY)
-    return None if told is None else tuple(Path(folder) for folder in told.split(os.pathsep) if folder)
-
-
-_trusted = _of_parent()  # folders; None: everything
+    return None if told is None else [Path(folder) for folder in json.loads(told)]
 
 
 def load_attribute(name: str) -> Any:
@@ -72,7 +71,7 @@ def _check_home(name: str, value: Any) -> None:
     Raises:
         ValueError: it is a module, or a function or class of a module that is not trusted.
     """
-    if _trusted is None or not (inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value)):
+    if _trusted() is None or not (inspect.isroutine(value) or inspect.isclass(value) or inspect.ismodule(value)):
         return
     home = str(getattr(value, "__module__", None) or getattr(value, "__name__", ""))
     if home.startswith(FILE_MODULE_PREFIX) or (home.partition(".")[0] in OURS and inspect.isclass(value)):
@@ -143,18 +142,14 @@ def trusting_only(folders: Iterable[Path]) -> Iterator[None]:
 
     The same holds in processes that are started inside.
     """
-    global _trusted
-    before, told = _trusted, os.environ.get(_ONLY)
-    _trusted = tuple(folder.resolve() for folder in folders)
-    os.environ[_ONLY] = os.pathsep.join(map(str, _trusted))
+    before = os.environ.get(_ONLY)
+    os.environ[_ONLY] = json.dumps([str(folder.resolve()) for folder in folders])
     try:
         yield
     finally:
-        _trusted = before
-        if told is None:
-            del os.environ[_ONLY]
-        else:
-            os.environ[_ONLY] = told
+        del os.environ[_ONLY]
+        if before is not None:
+            os.environ[_ONLY] = before
 
 
 def check_trusted(location: str) -> None:
@@ -163,10 +158,11 @@ def check_trusted(location: str) -> None:
     Raises:
         ValueError: it is not trusted.
     """
-    if _trusted is None:
+    trusted = _trusted()
+    if trusted is None:
         return
     extra = [entry for entry in os.environ.get(TRUST, "").split(os.pathsep) if entry]
-    folders = [*_trusted, *(Path(entry).expanduser().resolve() for entry in extra if os.sep in entry)]
+    folders = [*trusted, *(Path(entry).expanduser().resolve() for entry in extra if os.sep in entry)]
     if location.endswith(".py"):
         is_trusted = _is_below(Path(location).expanduser().resolve(), folders)
         what = str(Path(location).expanduser().resolve().parent)
@@ -175,7 +171,7 @@ def check_trusted(location: str) -> None:
         is_trusted = top in extra or top in _plugin_packages() or any(_is_below(p, folders) for p in _places(top))
     if not is_trusted:
         raise ValueError(
-            f"{location!r} is neither below {' or '.join(map(str, _trusted))} nor an installed plug-in, and a config "
+            f"{location!r} is neither below {' or '.join(map(str, trusted))} nor an installed plug-in, and a config "
             f"may name no other code. If you trust it: {TRUST}={what} beyond ..."
         )
 
@@ -194,10 +190,8 @@ def _places(top: str) -> list[Path]:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return []
-    if spec is None:
-        return []
-    found = [spec.origin] if spec.has_location else []
-    return [Path(place).resolve() for place in (*found, *(spec.submodule_search_locations or ())) if place]
+    places = [spec.has_location and spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    return [Path(place).resolve() for place in places if place]
 
 
 def _plugin_packages() -> set[str]:

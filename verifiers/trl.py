@@ -45,11 +45,7 @@ class RewardFunc:
     ) -> None:
         self.grader = VerifierGrader(verifier, **settings)
         self.answer_column = answer_column
-        self.limits: dict[str, Any] = {
-            "workers": workers,
-            "deadline_seconds": deadline_seconds,
-            "memory_bytes": memory_bytes,
-        }
+        self.limits: Any = {"workers": workers, "deadline_seconds": deadline_seconds, "memory_bytes": memory_bytes}
         self.__name__ = verifier if isinstance(verifier, str) else type(verifier).__name__  # trl logs under this name
         self._pool: VerifierPool | None = None
 

@@ -102,12 +102,13 @@ def _claims_in(text: str) -> list[Claim]:
         if has_words and sides[0] is not None and sides[0].is_number:
             sides[0] = None  # prose: "3 miles less than Reggie = 20 - 3", "15 gallons = 120 pints"
         for left, right in pairwise(sides):
-            is_conversion = has_words and left is not None and right is not None and left.is_number and right.is_number
-            if left is None or right is None or is_conversion:  # 12 inches = 1 foot
-                continue
-            claim = _claim(left, right, modulus)
-            if claim.holds or not (left.is_reduced or right.is_reduced):
-                claims.append(claim)
+            if left is None or right is None or (has_words and left.is_number and right.is_number):
+                continue  # 12 inches = 1 foot
+            holds = any(_agrees(a, b, (left.places, right.places)) for a in left.values for b in right.values)
+            if modulus is not None and not holds:
+                holds = (left.values[0] - right.values[0]) % modulus == 0
+            if holds or not (left.is_reduced or right.is_reduced):
+                claims.append(Claim(left.text, right.text, left.values[0], holds))
     return claims
 
 
@@ -228,18 +229,7 @@ def _side(tokens: list[str]) -> _Side | None:
     return _Side(" ".join(tokens), values, places, is_number, is_reduced)
 
 
-def _claim(left: _Side, right: _Side, modulus: Fraction | None) -> Claim:
-    holds = any(_agrees(a, b, left.places, right.places) for a in left.values for b in right.values)
-    if modulus is not None and not holds:
-        holds = (left.values[0] - right.values[0]) % modulus == 0
-    return Claim(left.text, right.text, left.values[0], holds)
-
-
-def _agrees(a: Fraction, b: Fraction, places_a: int | None, places_b: int | None) -> bool:
+def _agrees(a: Fraction, b: Fraction, decimals: tuple[int | None, int | None]) -> bool:
     """Equal, or a decimal that is the other side rounded (either way at the last place written)."""
-    if a == b:
-        return True
-    if places_a is None and places_b is None:
-        return False
-    places = max(places for places in (places_a, places_b) if places is not None)
-    return abs(a - b) <= max(Fraction(1, 10**places), FLOAT_NOISE * abs(a)) and places > 0
+    places = max(decimals[0] or 0, decimals[1] or 0)
+    return a == b or (places > 0 and abs(a - b) <= max(Fraction(1, 10**places), FLOAT_NOISE * abs(a)))

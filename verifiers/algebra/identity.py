@@ -20,15 +20,7 @@ from fractions import Fraction
 from itertools import islice
 
 from verifiers.algebra.agreement import Agreement, agree_in_field, close_with_more_digits
-from verifiers.algebra.breakpoints import (
-    STEPS,
-    around,
-    breaks,
-    critical_parts,
-    is_zero_of,
-    line_through,
-    may_break,
-)
+from verifiers.algebra.breakpoints import STEPS, around, breaks, critical_parts, is_zero_of, line_through, may_break
 from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named, with_parts_named
 from verifiers.algebra.contexts import DIGITS
 from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact

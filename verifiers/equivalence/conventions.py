@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 COORDINATES = ("x", "y", "z")
-PLANE = COORDINATES[:2]
 LINE_PARAMETERS = frozenset(("t", "s", "k", "n", "m", "u", "v", "lambda", "mu", "r", "p", "q", "a", "c", "l"))
 LINE_NAMES = frozenset(("r", "l", "ell", "L", "vec", "x", "P", "X"))  # r = (1, 2) + t (3, 4)
 PERIOD_PARAMETERS = frozenset("kmnljNKMtp")  # x = pi/6 + 2 k pi
