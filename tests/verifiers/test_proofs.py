@@ -28,6 +28,7 @@ BRANCHES = [
     (r"|a|\sqrt{b}", r"\sqrt{a^2b}", r"a\sqrt{b}"),
     (r"\max(x,5)", r"\frac{x+5+|x-5|}{2}", r"5"),
     (r"5", r"\max(5,4)", r"\max(x,5)"),
+    (r"x+|x|", r"\max(x)+|x|", r"\max(x)+x"),
     (r"5", r"5", r"\max(5, x-1000000)"),
     (r"5", r"5", r"\max(5, 5+10^{-9}-(x-3)^2)"),
     (r"\operatorname{sgn}(x+10)", r"\operatorname{sgn}(2x+20)", r"1"),

@@ -47,10 +47,11 @@ def agree_in_cases(left: Expr, right: Expr, agrees: Agrees, signs: tuple[_Sign, 
     Args:
         signs: those assumed already.
     """
-    nodes = (node for side in (left, right) if has_choices(side) for node in walk(side) if _is_choice(node))
-    node = next((node for node in nodes if not has_choices(*node.children)), None)
-    if not isinstance(node, Call):
+    sides = [side for side in (left, right) if has_choices(side)]
+    nodes = [node for side in sides for node in walk(side) if isinstance(node, Call) and node.name in _CHOICES]
+    if not nodes:
         return agrees(left, right)
+    node = next(node for node in nodes if not has_choices(*node.args))
     sign = 1
     for factor in _signed_factors(node.args[0] if len(node.args) == 1 else node.args[0] - node.args[1]):
         known = _known_sign(factor, signs)
@@ -64,18 +65,14 @@ def agree_in_cases(left: Expr, right: Expr, agrees: Agrees, signs: tuple[_Sign, 
     return agree_in_cases(left, right, agrees, signs)
 
 
-def _is_choice(node: Expr) -> bool:
-    return isinstance(node, Call) and node.name in _CHOICES
-
-
 def _chosen(node: Call, sign: int) -> Expr:
     """What a choice comes to; of more than two numbers, the choice between the first winner and the others."""
-    first = node.args[0]
+    first, second = node.args[0], node.args[:2][-1]  # the maximum of one number is that
     if node.name == "sgn":
         return num(sign)
     if node.name in ("abs", "norm"):
         return first if sign > 0 else -first
-    winner = first if (sign > 0) == (node.name == "max") else node.args[1]
+    winner = first if (sign > 0) == (node.name == "max") else second
     return Call(node.name, (winner, *node.args[2:])) if len(node.args) > 2 else winner
 
 
@@ -100,18 +97,13 @@ def _known_sign(factor: Expr, signs: tuple[_Sign, ...]) -> int | None:
         value = numeric_or_none(factor, None, _DIGITS)
         return None if value is None else -1 if value.real < 0 else 1
     for sign in signs:
-        ratio = _ratio(factor, sign.part)
+        ratio = constant_ratio(factor, sign.part)
         if ratio:
             return sign.sign * (1 if ratio > 0 else -1)
     return None
 
 
-def same_up_to_sign(first: Expr, second: Expr) -> bool:
-    """Whether one is a constant multiple of the other, so that both vanish at the same places."""
-    return bool(_ratio(first, second))
-
-
-def _ratio(first: Expr, second: Expr) -> Any:
+def constant_ratio(first: Expr, second: Expr) -> Any:
     """first / second where that is the same at several points; None where it is not, or cannot be told."""
     names = sorted(free_symbols(first))
     if names != sorted(free_symbols(second)):

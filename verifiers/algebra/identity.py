@@ -21,7 +21,7 @@ from itertools import islice
 
 from verifiers.algebra.agreement import Agreement, agree_in_field, close_with_more_digits
 from verifiers.algebra.breakpoints import STEPS, around, breaks, critical_parts, is_zero_of, line_through, may_break
-from verifiers.algebra.cases import agree_in_cases, has_choices, same_up_to_sign, with_branches_named, with_parts_named
+from verifiers.algebra.cases import agree_in_cases, constant_ratio, has_choices, with_branches_named, with_parts_named
 from verifiers.algebra.contexts import DIGITS
 from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
 from verifiers.algebra.high_precision import sized
@@ -257,7 +257,7 @@ class _Pair:
         lines = [line_through(point, self.rng) for point in more_points(self.names, self.rng, _LINES)]
         return all(
             isinstance(part, Sym)
-            or any(same_up_to_sign(part, other) for other in theirs)
+            or any(constant_ratio(part, other) for other in theirs)
             or all(is_zero_of(part, [*theirs, *map(Sym, self.names)], line) for line in lines)
             for part in mine
         )
