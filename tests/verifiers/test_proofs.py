@@ -145,3 +145,7 @@ def test_parts_are_named_only_where_the_reference_has_them_and_they_have_a_value
 )
 def test_signs_that_go_together_at_moderate_points_only_prove_nothing(wrong: str, reference: str) -> None:
     assert not agree(parse(wrong), parse(reference))
+
+
+def test_a_remainder_of_complex_numbers_has_no_value() -> None:
+    assert not VERIFIER.verify(r"\boxed{2 \bmod \sqrt{-2}}", r"\pi").is_correct

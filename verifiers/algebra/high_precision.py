@@ -53,8 +53,8 @@ def sized(
             value = evaluator.value(expr)
         except (InexactError, OverBudgetError):
             raise
-        except (ZeroDivisionError, OverflowError, ValueError, TypeError, AttributeError) as error:
-            raise UndefinedError(str(error)) from error  # mpmath: poles, domains, complex order
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+            raise UndefinedError(str(error)) from error  # mpmath: poles, domains, complex order, complex remainders
         if not evaluator.ctx.isfinite(value):
             raise UndefinedError("not finite")
     return value, int(evaluator.size * 0.302) + 1
