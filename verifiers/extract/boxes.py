@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from verifiers.extract.doubt import SUPPOSED, reduced
 from verifiers.extract.places import Extraction, Hinted, Place
+from verifiers.text import listed
 from verifiers.text.latex import TEXT
 
 _BOX = re.compile(  # every branch begins with a plain letter or sign, for which `re` looks quickly
@@ -52,7 +53,7 @@ _DENIED_BEFORE = Hinted(
         r"|\b(?:wrong|incorrect|false|naive|tempting) (?:answer|option|choice|value|result|guess))"
         r"(?:\s+(?:be|is|was|would|equals?|to|simply|just))*\s*[:=]?[\s$*(\\\[]*\Z"
     ),
-    r"not never n't \ne wrong incorrect false naive tempting",
+    listed(r"not never n't \ne wrong incorrect false naive tempting"),
 )
 _TRIED = Hinted(  # only a try, where another box comes later
     re.compile(
@@ -61,7 +62,7 @@ _TRIED = Hinted(  # only a try, where another box comes later
         r" (?:got|thought|found|obtained|guessed|wrote|said|answered|computed))"
         r"(?: (?:it (?:is|was)|the answer (?:is|was)|that it (?:is|was)))?[\s:$*(\\\[]*\Z"
     ),
-    "tried try attempt test guess first initially originally earlier previously",
+    listed("tried try attempt test guess first initially originally earlier previously"),
 )
 _FALSE = (
     r"(?:is|was|would be)\s+(?:clearly |obviously |actually |also )?(?:wrong|incorrect|false"
@@ -97,17 +98,16 @@ def boxed(text: str) -> Extraction | None:
     if "ox" not in text:
         return None
     found, unclosed = boxes(text)
-    if not found:
-        return Extraction(None, Place.BOXED, detail="the box is not closed") if unclosed >= 0 else None
-    if unclosed > found[-1][1]:
-        return Extraction(None, Place.BOXED, detail="the last box is not closed")
+    if not found and unclosed < 0:
+        return None
+    if not found or unclosed > found[-1][1]:
+        return Extraction(None, Place.BOXED, detail="the last box is not closed" if found else "the box is not closed")
     if _BLANK.fullmatch(found[-1][2]):
         return Extraction(None, Place.BOXED, detail="the last box is empty")
     if _is_denied(text, *found[-1][:2]):
         return Extraction(None, Place.BOXED, detail="the box is denied, or taken back after it")
     full = [box for box in found if not _BLANK.fullmatch(box[2])]
-    filled = [box for box, after in pairwise(full) if not _is_put_aside(text, box, after)]
-    filled.append(full[-1])
+    filled = [*(box for box, after in pairwise(full) if not _is_put_aside(text, box, after)), full[-1]]
     run = [filled[-1]]
     for box in reversed(filled[:-1]):
         if len(run) >= _MAX_JOINED or not _are_joined(text, box, run[0]):
@@ -148,7 +148,8 @@ def _is_put_aside(text: str, box: tuple[int, int, str], after: tuple[int, int, s
 
 
 def _are_joined(text: str, box: tuple[int, int, str], after: tuple[int, int, str]) -> bool:
-    return _JOINT.fullmatch(_words_between(text[box[1] : after[0]])) is not None
+    between = _BETWEEN.sub(lambda piece: f" {piece[1] or ''} ", text[box[1] : after[0]])
+    return _JOINT.fullmatch(between.strip()) is not None
 
 
 def _parts(text: str, filled: list[tuple[int, int, str]]) -> tuple[str, ...]:
@@ -169,29 +170,21 @@ def _parts(text: str, filled: list[tuple[int, int, str]]) -> tuple[str, ...]:
     return tuple(box[2].strip() for box in filled)
 
 
-def _words_between(text: str) -> str:
-    return _BETWEEN.sub(lambda piece: f" {piece[1] or ''} ", text).strip()
-
-
 def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     """(start, end, content) of every closed outermost box, in order, and where the last open box begins (-1: none)."""
-    starts = [(match.start(), match.end()) for match in _BOX.finditer(text)]
-    found: list[tuple[int, int, str]] = []
-    cut_off = _CUT_OFF.search(text)
-    if not starts:
-        words = [(match.start(), match.end(), match[1]) for match in _BOX_WORD.finditer(text)]
-        return words, cut_off.start() if cut_off else -1
-    closing = _matching_braces(text)
-    position, unclosed = -1, -1
+    unclosed = -1
+    starts = [match.span() for match in _BOX.finditer(text)]
+    found = [] if starts else [(*match.span(), match[1]) for match in _BOX_WORD.finditer(text)]
+    closing = _matching_braces(text) if starts else {}
     for start, inner in starts:
-        if start < position:
-            continue  # inside the box before
         end = closing.get(inner - 1)
+        if found and start < found[-1][1]:
+            continue  # inside the box before
         if end is None:
             unclosed = start
-            continue
-        found.append((start, end + 1, text[inner:end]))
-        position = end
+        else:
+            found.append((start, end + 1, text[inner:end]))
+    cut_off = _CUT_OFF.search(text)
     return found, cut_off.start() if cut_off else unclosed
 
 

@@ -32,11 +32,12 @@ _NAMED_FIRST = re.compile(
 _LETTER = re.compile(r"\(?\s*([A-J])\s*\)?[.:。]?")
 _SMALL_LETTER = re.compile(r"\(?\s*([a-e])\s*\)")  # a bracket tells (b) from the variable
 _ANY_LETTER = re.compile(r"[(\[]?\s*([A-Ja-j])\s*[)\]]?[.:]?")
-_LEADING = re.compile(r"(?:\(\s*([A-J])\s*\)|([A-J])\s*[).]|([A-J])(?:\s*:)?(?=\s))\s*(\S.*)", re.DOTALL)
-_SEPARATED = re.compile(
-    r"(?:[(\[]\s*([A-Ja-j])\s*[)\]]|([A-J])|([a-j])\s*[).:])\s*(?:\s[-–—]\s|,|=|:|\\to\b|\\Rightarrow\b|→|⇒|[).]"
-    r"|(?=\s*[(\[])|(?<=[)\]]))\s*(\S.*)",
-    re.DOTALL,
+_LEADING = re.compile(  # (B) 12, B. 12, B: 12, B 12
+    r"(?s)(?:\(\s*([A-J])\s*\)|([A-J])\s*[).]|(?P<bare>[A-J])(?:\s*:)?(?=\s))\s*(?P<words>\S.*)"
+)
+_SEPARATED = re.compile(  # with any other sign between the two: B - 12, B, 12, B = 12, B (12)
+    r"(?s)(?:[(\[]\s*([A-Ja-j])\s*[)\]]|([A-J])|([a-j])\s*[).:])\s*"
+    r"(?:\s[-–—]\s|,|=|:|\\to\b|\\Rightarrow\b|→|⇒|[).]|(?=\s*[(\[])|(?<=[)\]]))\s*[-–—:=,. ]*(?P<words>\S.*)"
 )
 _OPTION_TEXT = re.compile(r"[-+]?\\?\$?\(?\d+(?:[.,]\d+)*(?:\W|$)|[A-Z][a-z]")
 _NO_TEXT = re.compile(
@@ -142,7 +143,7 @@ def read_choice(text: str, *, among_options: bool = False) -> ChoiceText | None:
         return ChoiceText(alone[1].upper())
     if _SEVERAL.match(plain):
         return None
-    found = _leading(plain) or (_separated(plain) if among_options else None)
+    found = _split(plain, _LEADING, _FURTHER) or (_split(plain, _SEPARATED, _NO_TEXT) if among_options else None)
     if found is None:
         return None
     letter, rest = found
@@ -156,22 +157,14 @@ def _plain(text: str) -> str:
     return " ".join(_COMMANDS.sub(" ", text).split())
 
 
-def _leading(plain: str) -> tuple[str, str] | None:
-    """The letter and the words of its option: `(B) 12`, `B. 12`, `B: 12`, `B 12`."""
-    found = _LEADING.fullmatch(plain)
-    if found is None or _JUDGED.match(found[4]) or _FURTHER.match(found[4]):
+def _split(plain: str, pattern: re.Pattern[str], no_option: re.Pattern[str]) -> tuple[str, str] | None:
+    """The letter and the words of its option behind it; None where they judge it or are no option."""
+    found = pattern.fullmatch(plain)
+    if found is None or _JUDGED.match(found["words"]) or no_option.match(found["words"]):
         return None
-    if found[3] and not _OPTION_TEXT.match(found[4]):
+    if found.groupdict().get("bare") and not _OPTION_TEXT.match(found["words"]):
         return None  # the article, the beginning of a sentence, or a factor: A cos x
-    return (found[1] or found[2] or found[3]), found[4]
-
-
-def _separated(plain: str) -> tuple[str, str] | None:
-    """The same with any other sign between the two: `B - 12`, `B, 12`, `B = 12`, `B (12)`."""
-    found = _SEPARATED.fullmatch(plain)
-    if found is None or _JUDGED.match(found[4]) or _NO_TEXT.match(found[4]):
-        return None
-    return (found[1] or found[2] or found[3]).upper(), found[4].lstrip("-–—:=,. ")
+    return next(group for group in found.groups() if group).upper(), found["words"]
 
 
 def read_choices(text: str) -> frozenset[str] | None:

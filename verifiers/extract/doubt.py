@@ -7,7 +7,7 @@ import re
 from verifiers.extract.languages import ENGLISH, LANGUAGES, Language, any_of, column
 from verifiers.extract.places import Hinted, formulas, positions, undecorated
 from verifiers.parse.english.spoken import digits
-from verifiers.text import units
+from verifiers.text import listed, units
 from verifiers.text.latex import TEXT
 from verifiers.text.nouns import changes_number
 from verifiers.text.spellings import han_unit
@@ -29,8 +29,10 @@ SUPPOSED = Hinted(  # the answer of an assumption, of somebody else, of what is 
         r"|common (?:mistake|error|trap)(?: here)? (?:is|would be)(?: to (?:say|answer|write|get))?)"
         r"[\s:$*(\\\[]*\Z"
     ),
-    "suppose assum imagine pretend if say student people solver reader might may could would tempt instead rather"
-    " common",
+    listed(
+        "suppose assum imagine pretend if say student people solver reader might may could would tempt instead rather"
+        " common"
+    ),
 )
 _BOUNDED = re.compile(
     r"(?i)\b(?:at (?:least|most)|(?:less|more|fewer|greater|larger|smaller|other|rather|bigger|higher|lower) than"
@@ -101,19 +103,18 @@ NUMBER = re.compile(
 def restated(payload: str) -> str:
     """`payload` with "3/4, i.e. 75 %" as an equation, so that both of its sides must hold."""
     said = [undecorated(side).strip(" $)") for side in _RESTATED.split(payload)]
-    if len(said) == 1 and (twice := _IN_DIGITS.fullmatch(payload)) is not None and twice[2] == digits(twice[1]):
-        return twice[2]
     if len(said) == 1:
-        return payload
+        twice = _IN_DIGITS.fullmatch(payload)
+        return twice[2] if twice is not None and twice[2] == digits(twice[1]) else payload
     return said[-1] if digits(said[0]) == said[-1] else " = ".join(said)  # minus three, i.e. -3
 
 
 def without_reason(payload: str) -> str:
     """`payload` without the clause that gives its reason, where that neither denies nor offers a value."""
     reason = _REASON.search(payload)
-    if reason is None or is_doubtful(payload[reason.start() :]) or not _DIGIT.search(payload, 0, reason.start()):
-        return payload
-    return payload[: reason.start()]
+    if reason is not None and _DIGIT.search(payload, 0, reason.start()) and not is_doubtful(payload[reason.start() :]):
+        return payload[: reason.start()]
+    return payload
 
 
 def without_remark(text: str) -> str:
@@ -150,7 +151,7 @@ def picked(text: str, number: re.Match[str]) -> str | None:
         return plain
     if word is not None and is_measured:
         return f"{plain} {word[1]}"
-    han = None if text.isascii() else han_unit(text, number.end())
+    han = han_unit(text, number.end())
     return f"{plain} {han[0]}" if han else plain
 
 
@@ -174,31 +175,21 @@ def reduced(payload: str) -> tuple[str, ...]:
     """Shorter readings of an announcement such as "The largest $n$ is 34": refused when it is negated or hedged."""
     if is_doubtful(payload):
         return ()
-    found: list[str] = []
-    if (plain := without_remark(payload)) != payload:
-        found.append(undecorated(plain))
-    bold = BOLD.findall(payload)
-    if bold:
-        found.append(undecorated(bold[-1]))
-    copula = _COPULA.split(payload)
-    if len(copula) > 1 and copula[-1].strip():
-        found.append(undecorated(copula[-1]))
-    inner = formulas(payload)
+    plain, copula, inner = without_remark(payload), _COPULA.split(payload), formulas(payload)
+    said = [plain if plain != payload else "", *BOLD.findall(payload)[-1:], copula[-1] if len(copula) > 1 else ""]
+    found = [undecorated(piece) for piece in said]
     if len(inner) == 1 and not _is_changed(payload, inner[0]):
         found.append(inner[0])
     matches = list(NUMBER.finditer(payload))
-    if matches:
-        number = matches[-1][0].strip().rstrip(",")
-        if len(matches) == 1 or _is_worked_out(payload, number):
-            found.append(picked(payload, matches[-1]) or "")
+    if matches and (len(matches) == 1 or _is_worked_out(payload, matches[-1][0].strip().rstrip(","))):
+        found.append(picked(payload, matches[-1]) or "")
     return tuple(dict.fromkeys(piece for piece in found if piece))
 
 
 def _is_changed(payload: str, formula: str) -> bool:
     """Whether the words around the one formula of a sentence make another value of it: half of $5$, $5$ plus one."""
-    start = payload.find(formula)
-    before, after = payload[:start].rstrip(" $\\(["), payload[start + len(formula) :].lstrip(" $\\)]*")
-    before = f"{before} "
+    before, _, after = payload.partition(formula)
+    before, after = before.rstrip(" $\\([") + " ", after.lstrip(" $\\)]*")
     return bool(_CHANGED_BEFORE.search(before) or _NEGATIVE.search(before) or _CHANGED_AFTER.match(after))
 
 
@@ -207,12 +198,8 @@ def _is_worked_out(payload: str, number: str) -> bool:
 
     Not where a member before it is so many of something, `50 décimas = 50`: that number is not said to be 50.
     """
-    for member in payload.split("=")[:-1]:
-        amount = _AMOUNT.match(member)
-        if amount is not None and amount[1] == number.lstrip("+-−"):
-            return False
-    for sign in _EQUALS.finditer(payload):
-        at = payload.find(number, sign.end())
-        if at >= 0 and not any(map(str.isspace, payload[sign.end() : at])):
-            return True
-    return False
+    amounts = [_AMOUNT.match(member) for member in payload.split("=")[:-1]]
+    if any(amount is not None and amount[1] == number.lstrip("+-−") for amount in amounts):
+        return False
+    behind = [payload[sign.end() :].partition(number) for sign in _EQUALS.finditer(payload)]
+    return any(found and not re.search(r"\s", between) for between, found, _ in behind)

@@ -6,7 +6,7 @@ import re
 
 from verifiers.extract.doubt import BOLD, HEDGED, NEGATED, NOT_THAT, NUMBER, is_doubtful, picked, without_remark
 from verifiers.extract.languages import column
-from verifiers.extract.places import MATH, Extraction, Place, undecorated
+from verifiers.extract.places import MATH, Extraction, Place, content, undecorated
 from verifiers.text import listed
 from verifiers.text.nouns import is_remark
 
@@ -110,8 +110,8 @@ def formula(text: str) -> Extraction | None:
 
 def _joined_formulas(sentence: str) -> list[str]:
     """The formulas of a sentence; the last ones as one where `and` joins them: "$x = 2$ and $x = 5$" is two values."""
-    matches = [match for match in MATH.finditer(sentence) if _content(match)]
-    found = [_content(match) for match in matches]
+    matches = [match for match in MATH.finditer(sentence) if content(match)]
+    found = [content(match) for match in matches]
     run = len(found) - 1
     names = [_ASSIGNMENT.match(piece) for piece in found]
     while run > 0:
@@ -123,10 +123,6 @@ def _joined_formulas(sentence: str) -> list[str]:
             break
         run -= 1
     return [*found[:run], ", ".join(found[run:])] if 0 <= run < len(found) - 1 else found
-
-
-def _content(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group is not None).strip()
 
 
 def _conclusion(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifiers.parse.english.quantities import compounded
-from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym
+from verifiers.parse.tree import Expr, Group, Num, Op, Rel, Sym, is_equation, is_group
 
 
 def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
@@ -15,7 +15,9 @@ def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
     """
     if len(items) == 1:
         return Group("list", tuple(items)) if joints else items[0]
-    items = _distributed(items)
+    first = items[0]
+    if isinstance(first, Rel) and first.ops == ("!=",) and all(isinstance(item, Num | Op) for item in items[1:]):
+        items = [first, *(Rel(("!=",), (first.sides[0], item)) for item in items[1:])]  # x != 1, 2 excludes both
     words = [joint for joint in joints if joint in ("and", "or")]
     if words and all(joint == "and" for joint in joints) and (amount := compounded(list(items))) is not None:
         return amount
@@ -27,14 +29,6 @@ def joined(items: Sequence[Expr], joints: Sequence[str]) -> Expr:
     return Group(words[-1] if words else "list", tuple(items))
 
 
-def _distributed(items: Sequence[Expr]) -> Sequence[Expr]:
-    """x != 1, 2 excludes both."""
-    first = items[0]
-    if not (isinstance(first, Rel) and first.ops == ("!=",) and all(isinstance(item, Num | Op) for item in items[1:])):
-        return items
-    return (first, *(Rel(("!=",), (first.sides[0], item)) for item in items[1:]))
-
-
 def _solutions(items: Sequence[Expr], joints: Sequence[str], strong: str) -> tuple[Expr, ...] | None:
     """The items in groups between the strong separators, where each group gives a value to the same names."""
     groups: list[list[Expr]] = [[items[0]]]
@@ -43,18 +37,18 @@ def _solutions(items: Sequence[Expr], joints: Sequence[str], strong: str) -> tup
             groups.append([])
         groups[-1].append(item)
     names = [_names(group) for group in groups]
-    if names[0] is None or len(names[0]) < 2 or any(other != names[0] for other in names[1:]):
+    if len(names[0] or ()) < 2 or any(other != names[0] for other in names[1:]):
         return None
     return tuple(Group("list", tuple(group)) for group in groups)
 
 
 def _names(group: Sequence[Expr]) -> frozenset[str] | None:
     """The names that a group of equations gives a value to, each once; None if it is no such group."""
-    names = [item.sides[0] for item in group if isinstance(item, Rel) and item.ops == ("=",)]
+    names = [item.sides[0] for item in group if is_equation(item)]
     letters = frozenset(name.name for name in names if isinstance(name, Sym))
     return letters if len(letters) == len(group) else None
 
 
 def is_assignment(expr: Expr) -> bool:
     """Whether a list gives values to several names: x = 1, y = 2."""
-    return isinstance(expr, Group) and expr.kind in ("list", "and") and len(_names(expr.items) or ()) > 1
+    return is_group(expr, "list", "and") and len(_names(expr.items) or ()) > 1

@@ -20,10 +20,10 @@ from verifiers.text.normalize import canonical_words, normalize, trim
 _TIMES_TEN = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*\^)")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}")  # letters side by side that are no command
 _LETTERS = re.compile(r"[^\W\d_]{2}")
+_BRACKET = re.compile(r"(?<!\\)[(){}]")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _DEEP = 20  # brackets from which a look for superfluous ones is worth its time
 _MAX_UNCLOSED = 3  # braces that are closed where a text breaks off
-_BRACKETS = re.compile(r"[()\[\]{}]")
 
 
 def parse(text: str, limits: Limits = DEFAULT_LIMITS, *, thousands: bool = True, letters: bool = False) -> Expr:
@@ -87,14 +87,14 @@ def without_doubled_brackets(text: str) -> str:
     """`text` with one pair left of brackets that directly enclose each other: ((5)) as (5), {{5}} as {5}."""
     opened: list[int] = []
     partner: dict[int, int] = {}
-    for index, sign in enumerate(text):
-        if sign in "({" and text[index - 1 : index] != "\\":
-            opened.append(index)
-        elif sign in ")}" and opened and text[index - 1] != "\\":
+    for bracket in _BRACKET.finditer(text):
+        if bracket[0] in "({":
+            opened.append(bracket.start())
+        elif opened:
             start = opened.pop()
-            if (text[start] == "(") != (sign == ")"):
+            if text[start] + bracket[0] not in ("()", "{}"):
                 return text
-            partner[start] = index
+            partner[start] = bracket.start()
     dropped = {
         place
         for start, end in partner.items()

@@ -104,13 +104,12 @@ def _base(subject: re.Match[str]) -> Expr:
     """The set of the noun: reals unless integers are named."""
     kind = (subject["kind"] or "").lower()
     sign = (subject["sign"] or "").lower().replace("-", "")
-    if kind.startswith(("integer", "whole", "natural")):
-        if kind.startswith("natural") or sign == "positive":
-            return Const("N")
-        return (
-            Const("Z") if not sign and kind.startswith("integer") else Rel(("in",), (Sym("n"), Const(f"{kind} {sign}")))
-        )
-    return _SIGNS[sign] if sign else Const("R")
+    if not kind.startswith(("integer", "whole", "natural")):
+        return _SIGNS[sign] if sign else Const("R")
+    if kind.startswith("natural") or sign == "positive":
+        return Const("N")
+    is_plain = kind.startswith("integer") and not sign
+    return Const("Z") if is_plain else Rel(("in",), (Sym("n"), Const(f"{kind} {sign}")))
 
 
 def _condition(text: str, read: Read) -> Expr | None:
