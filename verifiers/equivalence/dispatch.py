@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verifiers.algebra.exact import InexactError, UndefinedError
-from verifiers.equivalence.rules import Rule, always, both, either, first_judgement
 from verifiers.equivalence.sets.integers import compare_integers
 from verifiers.equivalence.sets.periodic import compare_periodic
 from verifiers.equivalence.sets.progressions import compare_progressions
@@ -24,14 +23,24 @@ from verifiers.equivalence.several.families import as_family, compare_families, 
 from verifiers.equivalence.several.lines import compare_lines, named_line
 from verifiers.equivalence.several.piecewise import as_sequence, compare_piecewise
 from verifiers.equivalence.several.systems import compare_systems
-from verifiers.equivalence.types import Compare, Equivalence, Settings, no, yes
+from verifiers.equivalence.types import (
+    Compare,
+    Equivalence,
+    Rule,
+    Settings,
+    always,
+    both,
+    either,
+    first_judgement,
+    no,
+    yes,
+)
 from verifiers.equivalence.values.constants import compare_general
 from verifiers.equivalence.values.measures import compare_scalars
 from verifiers.equivalence.values.relations import compare_relations
 from verifiers.equivalence.values.scalars import leaves_operation
-from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled
-from verifiers.equivalence.words.naming import same_function, states_number
-from verifiers.equivalence.words.solved import compare_last, leaves_equations
+from verifiers.equivalence.words.equations import compare_last, leaves_equations, states_number
+from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled, same_function
 from verifiers.equivalence.words.wording import compare_words
 from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
 from verifiers.parse.tree import (

@@ -6,6 +6,7 @@ itself, and one that repeats itself says nothing: neither is an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,10 +17,13 @@ from verifiers.algebra.high_precision import numeric
 from verifiers.equivalence.types import Settings
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.parse import Expr, free_symbols, marks
+from verifiers.parse.rewrite import substitute
 from verifiers.parse.tree import Apply, Call, Const, Group, Interval, Num, Op, Quantity, Ratio, Rel, SetOp, Sym, is_op
 from verifiers.text.nouns import names_a_count
 from verifiers.text.units import SCALE_LETTERS
 
+_LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
+_Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
 _EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
 _MAX_SIDES = 40  # of a chain
 _MAX_MEMBERS = 12  # of a chain with symbols whose members are compared
@@ -66,16 +70,6 @@ def is_label(expr: Expr) -> bool:
 
 def _names_only(expr: Expr) -> bool:
     return isinstance(expr, Sym) or (is_op(expr, "mul", "add", "neg") and all(map(_names_only, expr.args)))
-
-
-def is_quantity_label(expr: Expr) -> bool:
-    """Whether a small linear form such as m + n or a + 2b stands for the number asked for."""
-    match expr:
-        case Num(value, places):
-            return places is None and abs(value) < 1000
-        case Op("add" | "mul" | "neg" | "div", args):
-            return all(map(is_quantity_label, args))
-    return isinstance(expr, Sym)
 
 
 def labelled(expr: Expr) -> Labelled:
@@ -258,3 +252,41 @@ def _constant(expr: Expr) -> Fraction | None:
         return None if getattr(found, "imag", 0) else Fraction(str(found))
     except (ValueError, *NO_VALUE):
         return None
+
+
+def same_function(mine: Labelled, theirs: Labelled) -> Labelled | None:
+    """f(t) = t^2 beside f(x) = x^2, and y = x^2 beside f(x) = x^2: the answer in the terms of the reference.
+
+    The name of a function's variable is free, that of the function is not. None where the labels name other things.
+    """
+    left, right = mine.label, theirs.label
+    if isinstance(left, Apply) and isinstance(right, Apply):
+        names = [arg.name for arg in left.args if isinstance(arg, Sym)]
+        targets = [arg.name for arg in right.args if isinstance(arg, Sym)]
+        distinct = len(set(names)) == len(left.args) == len(right.args) == len(set(targets))
+        if left.name != right.name or not distinct or (free_symbols(mine.value) - set(names)) & set(targets):
+            return None
+        return Labelled(right, substitute(mine.value, {name: Sym(target) for name, target in zip(names, targets)}))
+    function, other = (left, right) if isinstance(left, Apply) else (right, left)
+    is_named = isinstance(function, Apply) and (
+        other == Sym(function.name) or (other == Sym("y") and len(function.args) == 1)
+    )
+    is_same = is_named or _name_one_derivative(_derivative(left), _derivative(right))
+    return Labelled(right, mine.value, mine.alternatives) if is_same else None
+
+
+def _name_one_derivative(first: tuple[str, int] | None, second: tuple[str, int] | None) -> bool:
+    """dy/dx and f'(x): of one order, and of one function, which y may stand for."""
+    if first is None or second is None or first[1] != second[1]:
+        return False
+    return first[0] == second[0] or {first[0], second[0]} in _Y_STANDS_FOR
+
+
+def _derivative(label: Expr | None) -> tuple[str, int] | None:
+    """The function whose derivative a label names, and its order: dy/dx, y', f''(x); None for another label."""
+    name = label.name if isinstance(label, Sym | Apply) else ""
+    found = _LEIBNIZ.fullmatch(name)
+    if found:
+        return found[2], int(found[1] or 1)
+    function = name.rstrip("'")
+    return (function, len(name) - len(function)) if function and function != name else None

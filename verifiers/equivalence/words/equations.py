@@ -1,15 +1,18 @@
-"""Equations that are left to solve, as they would restate the question, and equations that end in a value."""
+"""Equations that are left to solve, so that they restate the question; that end in a value; that name a number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
 
+from verifiers.algebra.exact import NO_VALUE, exact
 from verifiers.equivalence.types import Compare, Equivalence
 from verifiers.equivalence.values.scalars import compare_values
 from verifiers.equivalence.words.labels import is_label
 from verifiers.parse import Expr, free_symbols, marks
 from verifiers.parse.rewrite import substitute
-from verifiers.parse.tree import Cases, Group, Num, Rel, Sym, is_equation, is_group, is_op, num
+from verifiers.parse.tree import Cases, Group, Num, Op, Rel, Sym, is_equation, is_group, is_op, num
 
 _MAX_STEPS = 12
 
@@ -80,3 +83,55 @@ def compare_last(answer: Expr, reference: Expr, compare: Compare) -> Equivalence
         if not is_last_again and not compare_values(left, right, compare.settings):
             return None
     return compare(value, reference)
+
+
+def states_number(equation: Rel) -> bool:
+    """Whether an equation names a number that is asked for, such as m + n = 5 (but not a + 3z = 0)."""
+    left, value = equation.sides[0], equation.sides[1]
+    terms = left.args if is_op(left, "add") else (left,)
+    if len(free_symbols(left)) < 2 or any(isinstance(term, Num) for term in terms) or _is_amount(left):
+        return False  # x + 5 = 10 and 2x = 10 say what x is, and 5 bn = 5 says that a unit is 1
+    if equation.ops != ("=",) or not _may_be_asked_for(left) or free_symbols(value):
+        return False
+    return isinstance(value, Num | Op) and value != num(0) and not _is_its_factor(left, value)
+
+
+def _is_its_factor(left: Expr, value: Expr) -> bool:
+    """Whether the value is the number that leads the product: 3/2 bn = 3/2, where 1/2 ab = 6 names an area."""
+    try:
+        factor = _factor(left)
+        return abs(factor) != 1 and factor == exact(value)
+    except ZeroDivisionError:
+        return True  # ab / 0c = 5 names nothing
+    except NO_VALUE:
+        return False
+
+
+def _factor(expr: Expr) -> Fraction:
+    """The product of the factors without symbols; 1 where there are none, and of a sum."""
+    if not free_symbols(expr):
+        return exact(expr)
+    match expr:
+        case Op("neg", (inner,)):
+            return -_factor(inner)
+        case Op("mul", args):
+            return prod(map(_factor, args), start=Fraction(1))
+        case Op("div", (top, bottom)):
+            return _factor(top) / _factor(bottom)
+    return Fraction(1)
+
+
+def _is_amount(expr: Expr) -> bool:
+    """Whether a whole number leads a product, as in 5 b n or -5 b / n: more likely so many of an unknown unit."""
+    leads = is_op(expr, "neg", "mul") or (is_op(expr, "div") and free_symbols(expr))
+    return _is_amount(expr.children[0]) if leads else isinstance(expr, Num)
+
+
+def _may_be_asked_for(expr: Expr) -> bool:
+    """Whether a small linear form such as m + n or a + 2b stands for the number asked for."""
+    match expr:
+        case Num(value, places):
+            return places is None and abs(value) < 1000
+        case Op("add" | "mul" | "neg" | "div", args):
+            return all(map(_may_be_asked_for, args))
+    return isinstance(expr, Sym)
