@@ -32,6 +32,7 @@ _FRACTION = frozenset(("Num", "Op", "Op:div", "Op:neg", "Op:percent"))
 
 
 Pairs = Iterator[tuple[Expr | None, Expr | None]]  # of which those are compared that could both be read
+PairsOf = Callable[[Expr, str, Reference], Pairs]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Reading:
     """Another reading of one kind of notation: (tree of the answer, its text, reference) -> pairs to compare."""
 
     name: str
-    pairs: Callable[[Expr, str, Reference], Pairs]
+    pairs: PairsOf
 
 
 def other_readings(tree: Expr, text: str, reference: Reference, settings: Settings) -> Iterator[tuple[Expr, Expr]]:
@@ -50,10 +51,14 @@ def other_readings(tree: Expr, text: str, reference: Reference, settings: Settin
                 yield mine, theirs
 
 
-def _rewritten(change: Callable[[Expr], Expr]) -> Callable[[Expr, str, Reference], Pairs]:
+def _rewritten(change: Callable[[Expr], Expr | None], mark: str, *, inside: type[Expr] = Expr) -> PairsOf:
+    def rewritten(tree: Expr) -> Expr:
+        """The tree with the change to its nodes; itself where it holds no such mark, or is of another type."""
+        return transform(tree, change) if mark in marks(tree) and isinstance(tree, inside) else tree
+
     def pairs(tree: Expr, text: str, reference: Reference) -> Pairs:
         """Both sides with the change, where it changes one of them."""
-        mine, theirs = change(tree), change(reference.tree)
+        mine, theirs = rewritten(tree), rewritten(reference.tree)
         if mine is not tree or theirs is not reference.tree:
             yield mine, theirs
 
@@ -99,13 +104,8 @@ def _has_short_words(text: str) -> bool:
     return any(is_short(run) for run in _SHORT_RUN.findall(plain))
 
 
-def _with_counts(tree: Expr) -> Expr:
-    """`C_{10}^3` read as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements."""
-    return transform(tree, _count) if "Op:pow" in marks(tree) else tree
-
-
 def _count(node: Expr) -> Expr | None:
-    """A subscripted C, A or P to a power as a count; None for anything else."""
+    """`C_{10}^3` as a number of combinations, `A_{10}^3` and `P_{10}^3` of arrangements; None for anything else."""
     match node:
         case Op("pow", (Sym(name), part)) if name.startswith(_COUNTS):
             whole = try_parse(name[2:])
@@ -119,33 +119,23 @@ def _count(node: Expr) -> Expr | None:
     return None
 
 
-def _with_common_logs(tree: Expr) -> Expr:
-    """`log` to base 10 where no base is written."""
-    return transform(tree, _common_log) if "Call:log" in marks(tree) else tree
-
-
 def _common_log(node: Expr) -> Expr | None:
+    """`log` to base 10 where no base is written; None for anything else."""
     match node:
         case Call("log", (value,)):
             return Call("log", (transform(value, _common_log), num(10)))
     return None
 
 
-def _unit_letters(tree: Expr, text: str, reference: Reference) -> Pairs:
-    """12 L - 3 with L as a letter of the formula, and 0.5 m where the reference is m/2."""
-    yield from _rewritten(_with_unit_letters)(tree, text, reference)
+def _unit_letter(node: Expr) -> Expr | None:
+    """An amount in a one-letter unit as a product; None for anything else."""
+    return node.value * Sym(node.unit) if isinstance(node, Quantity) and len(node.unit) == 1 else None
+
+
+def _as_letter_of_reference(tree: Expr, _: str, reference: Reference) -> Pairs:
+    """0.5 m where the reference is m/2."""
     if isinstance(tree, Quantity) and tree.unit in free_symbols(reference.tree):
         yield tree.value * Sym(tree.unit), reference.tree
-
-
-def _with_unit_letters(tree: Expr) -> Expr:
-    """Amounts in a one-letter unit as products, where they stand in a formula: what stands in a sum is no amount."""
-
-    def change(node: Expr) -> Expr | None:
-        """An amount as a product; None leaves the node as it is."""
-        return node.value * Sym(node.unit) if isinstance(node, Quantity) and len(node.unit) == 1 else None
-
-    return transform(tree, change) if isinstance(tree, Op) and "Quantity" in marks(tree) else tree
 
 
 def _as_named_set(tree: Expr, _: str, reference: Reference) -> Pairs:
@@ -157,8 +147,10 @@ def _as_named_set(tree: Expr, _: str, reference: Reference) -> Pairs:
 READINGS = (
     Reading("commas between digits", _regrouped),
     Reading("short words as products", _as_letters),
-    Reading("numbers of combinations", _rewritten(_with_counts)),
-    Reading("common logarithms", _rewritten(_with_common_logs)),
-    Reading("unit letters in formulas", _unit_letters),
+    Reading("numbers of combinations", _rewritten(_count, "Op:pow")),
+    Reading("common logarithms", _rewritten(_common_log, "Call:log")),
+    # 12 L - 3 with L as a letter of the formula: what stands in a sum is no amount
+    Reading("unit letters in formulas", _rewritten(_unit_letter, "Quantity", inside=Op)),
+    Reading("unit letters of the reference", _as_letter_of_reference),
     Reading("letters for sets", _as_named_set),
 )

@@ -115,10 +115,6 @@ class _Comparison:
         return GENERAL.judge(answer, reference, self) or judged
 
 
-def _is_set(answer: Expr, reference: Expr) -> bool:
-    return is_setlike(reference) or is_setlike(answer)
-
-
 def _compare_as_sets(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
     """As sets of reals, if one of the two can only be that; None if this reading does not apply."""
     if isinstance(answer, Interval) and isinstance(reference, Interval) and not _has_signs(answer, reference):
@@ -261,20 +257,6 @@ def _compare_other_labels(
     return no("a value for another name")
 
 
-def _are_matrices(answer: Expr, reference: Expr) -> bool:
-    return all(isinstance(side, Matrix) and side.kind == "matrix" for side in (answer, reference))
-
-
-def _is_one_matrix(answer: Expr, reference: Expr) -> bool:
-    return isinstance(answer, Matrix) != isinstance(reference, Matrix)
-
-
-def _compare_rows(answer: Expr, reference: Expr, compare: Compare) -> Equivalence:
-    assert isinstance(answer, Matrix)
-    assert isinstance(reference, Matrix)
-    return compare_matrices(answer, reference, compare)
-
-
 NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED = "named numbers", "renamed functions", "unsolved equations"
 LAST = Rule("equations that end in a value", always, compare_last)
 GENERAL = Rule("arbitrary constants", always, lambda a, b, compare: compare_general(a, b, compare.settings))
@@ -285,13 +267,13 @@ KINDS = (
     Rule("sets of integers", always, lambda a, b, _: compare_integers(a, b)),
     Rule("families", either(Family), compare_families),
     Rule("words", either(Text), compare_words),
-    Rule("sets of reals", _is_set, _compare_as_sets),
+    Rule("sets of reals", lambda a, b: is_setlike(a) or is_setlike(b), _compare_as_sets),
     Rule("linear systems", always, lambda a, b, _: compare_systems(a, b) or None),
     Rule("lines", both(Family, Group, Matrix, Rel), lambda a, b, _: compare_lines(a, b)),
     Rule("several values", always, _compare_as_several),
 )
 SINGLES = (
-    Rule("matrices", _are_matrices, _compare_rows),
-    Rule("unit vectors", _is_one_matrix, compare_unit_vectors),
+    Rule("matrices", lambda a, b: all(isinstance(x, Matrix) and x.kind == "matrix" for x in (a, b)), compare_matrices),
+    Rule("unit vectors", lambda a, b: isinstance(a, Matrix) != isinstance(b, Matrix), compare_unit_vectors),
     Rule("piecewise values", either(Cases), lambda a, b, _: compare_piecewise(a, b)),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from verifiers.equivalence.types import Equivalence, no, unread, yes
+from verifiers.equivalence.values.scalars import short
 from verifiers.extract import Extraction, Place, extract_answer
 from verifiers.judges.frame import AnswerVerifier
 from verifiers.text.plain_numbers import Number, read_number
@@ -52,7 +53,7 @@ class NumericVerifier(AnswerVerifier):
         if number is None:
             return unread("the announced answer is no plain number")
         if not self.same(number, reference):
-            return no(f"{float_text(number)} differs from the reference", method="exact")
+            return no(f"{short(number.value)} differs from the reference", method="exact")
         return yes("equal numbers", "exact")
 
     def same(self, number: Number, reference: Number) -> bool:
@@ -71,14 +72,3 @@ class NumericVerifier(AnswerVerifier):
 
 def _value(number: Number) -> Fraction:
     return number.value / 100 if number.percent else number.value
-
-
-def float_text(number: Number) -> str:
-    """A short form of a number for messages."""
-    value = number.value
-    if value.denominator == 1 and abs(value) < 10**15:
-        return str(value)
-    try:
-        return f"{float(value):.12g}"
-    except OverflowError:
-        return "a very large number"

@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from verifiers.algebra.claims import Claim, claims_of
@@ -116,11 +115,9 @@ def _announcement(steps: Sequence[StepVerdict], answer: str, response: str) -> t
 
 def describe(claim: Claim) -> str:
     """The wrong claim in words: `3 + 5 = 9, but 3 + 5 is 8`."""
-    return f"{claim.left} = {claim.right}, but {claim.left} is {_show(claim.left_value)}"
-
-
-def _show(value: Fraction) -> str:
-    return str(value) if value.denominator == 1 else f"{value.limit_denominator(10**6)} (about {float(value):.6g})"
+    value = claim.left_value
+    about = "" if value.denominator == 1 else f" (about {float(value):.6g})"
+    return f"{claim.left} = {claim.right}, but {claim.left} is {value.limit_denominator(10**6)}{about}"
 
 
 def _equation(step: str) -> tuple[str, Polynomial] | None:

@@ -154,7 +154,8 @@ class SymbolicVerifier(AnswerVerifier):
             is_sentence = is_weak and "\n" in text and judged.reason is Reason.FORMAT
             if judged or (is_readable and not is_sentence and reference.choice is None):
                 return judged, text
-            if reference.choice is not None and _names_another_option(text, reference.choice):
+            option = read_choice(text) if reference.choice is not None and len(text) < _MAX_OPTION else None
+            if option is not None and reference.choice is not None and option.letter != reference.choice.letter:
                 return judged, text  # "(B) 3" is not saved by the words of the option (A) 3
             first = first or (judged, text)
         if reference.choice is not None and (is_weak or found.place is Place.ANNOUNCED):
@@ -231,7 +232,9 @@ class SymbolicVerifier(AnswerVerifier):
         judged = self._compare(tree, text, reference)
         if judged and not self.number_words and in_words(trim(text)) and not in_words(trim(reference.text)):
             judged = no("the right number, in words", Reason.FORMAT)
-        return judged, holds_words(tree) == holds_words(reference.tree) and not _is_sentence(tree, reference.tree)
+        # where words go on for much longer than those of the reference, the answer is somewhere in them
+        is_sentence = _num_words(tree) > _num_words(reference.tree) + _MAX_SENTENCE
+        return judged, holds_words(tree) == holds_words(reference.tree) and not is_sentence
 
     def _compare(self, tree: Expr, text: str, reference: Reference) -> Equivalence:
         found = same_moment(text, reference.text) if self.settings.uses(DATES) else None
@@ -262,11 +265,6 @@ def _readings(extraction: Extraction) -> Iterator[str]:
         yield from extraction.fallbacks
 
 
-def _names_another_option(text: str, reference: ChoiceText) -> bool:
-    choice = read_choice(text)
-    return choice is not None and choice.letter != reference.letter and len(text) < _MAX_OPTION
-
-
 def _judge_numbers(number: Number, reference: Number) -> Equivalence | None:
     """The judgement on two plain numbers; None where signs of money or percent, or rounding, need a closer look."""
     if number.percent != reference.percent or (number.money and reference.money):
@@ -287,12 +285,7 @@ def _read_or_words(text: str) -> Expr:
         return Text(canonical_words(text))
 
 
-def _is_sentence(tree: Expr, reference: Expr) -> bool:
-    """Whether words go on for much longer than those of the reference: the answer is somewhere in them."""
-    return _count_words(tree) > _count_words(reference) + _MAX_SENTENCE
-
-
-def _count_words(tree: Expr) -> int:
+def _num_words(tree: Expr) -> int:
     return sum(len(node.words.split()) for node in walk(tree) if isinstance(node, Text))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from verifiers.equivalence.sets.inequalities import is_unsolved, solve
 from verifiers.equivalence.sets.pieces import (
     END,
@@ -71,12 +73,23 @@ def real_set(expr: Expr) -> RealSet:
             return RealSet(tuple(piece for item in items for piece in half_line("=", item)))
         case Const(name) if name in _NAMED:
             return RealSet(_NAMED[name])
-        case SetOp(op, args):
-            return _set_operation(op, [real_set(arg) for arg in args])
+        case SetOp("union", args):
+            return RealSet(_union(map(real_set, args)))
+        case SetOp("intersection", args):
+            return RealSet(intersection([*map(real_set, args)]))
+        case SetOp("minus", (first, *others)):
+            rest = [RealSet(complement(real_set(other).pieces)) for other in others]
+            return RealSet(intersection([real_set(first), *rest]))
         case Builder(head, condition):
             return _builder(head, condition)
+        case Rel(("in" | "notin" as op,), (Sym(name), members)):
+            pieces = real_set(members).pieces
+            return RealSet(pieces if op == "in" else complement(pieces), name)
+        case Rel(("!=",)) if has_signs(expr):  # x != \pm 1 excludes both
+            both = [real_set(reading) for reading in expand_signs(expr, independent=False)]
+            return RealSet(intersection(both), both[0].variable)
         case Rel():
-            return _relation(expr)
+            return solve(expr)
         case Group("or" | "and" | "list", items):
             parts = [real_set(item) for item in items]
             names = {part.variable for part in parts if part.variable}
@@ -98,7 +111,7 @@ def _in_order(piece: Piece) -> Piece:
     return piece
 
 
-def _union(parts: list[RealSet]) -> tuple[Piece, ...]:
+def _union(parts: Iterable[RealSet]) -> tuple[Piece, ...]:
     return tuple(piece for part in parts for piece in part.pieces)
 
 
@@ -113,28 +126,6 @@ def _builder(head: Expr, condition: Expr) -> RealSet:
     if found.variable not in (None, head.name):
         raise NotARealSetError("the condition is about another variable")
     return RealSet(found.pieces)
-
-
-def _set_operation(op: str, parts: list[RealSet]) -> RealSet:
-    if op == "union":
-        return RealSet(_union(parts))
-    if op == "intersection":
-        return RealSet(intersection(parts))
-    if op == "minus":
-        return RealSet(intersection([parts[0], *(RealSet(complement(part.pieces)) for part in parts[1:])]))
-    raise NotARealSetError(op)
-
-
-def _relation(expr: Rel) -> RealSet:
-    match expr:
-        case Rel(("in",), (Sym(name), members)):
-            return RealSet(real_set(members).pieces, name)
-        case Rel(("notin",), (Sym(name), members)):
-            return RealSet(complement(real_set(members).pieces), name)
-        case Rel(("!=",)) if has_signs(expr):  # x != \pm 1 excludes both
-            both = [solve(reading) for reading in expand_signs(expr, independent=False) if isinstance(reading, Rel)]
-            return RealSet(intersection(both), both[0].variable)
-    return solve(expr)
 
 
 def compare_sets(answer: Expr, reference: Expr, settings: Settings) -> Equivalence:

@@ -217,8 +217,10 @@ def compare_unit_vectors(answer: Expr, reference: Expr, compare: Compare) -> Equ
     return None if pair is None else compare(*(pair if matrix is answer else pair[::-1]))
 
 
-def compare_matrices(answer: Matrix, reference: Matrix, compare: Compare) -> Equivalence:
-    """Whether two matrices have the same shape and entries."""
+def compare_matrices(answer: Expr, reference: Expr, compare: Compare) -> Equivalence | None:
+    """Whether two matrices have the same shape and entries; None where one is none."""
+    if not (isinstance(answer, Matrix) and isinstance(reference, Matrix)):
+        return None
     shapes = [_shape(matrix) for matrix in (answer, reference)]
     if shapes[0] != shapes[1] or any(len(row) != shapes[0][1] for row in (*answer.rows, *reference.rows)):
         return no(f"shape {shapes[0]}, expected {shapes[1]}")

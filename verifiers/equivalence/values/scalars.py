@@ -72,7 +72,7 @@ def _rounded(answer: Expr, left: Any, reference: Expr, right: Any, settings: Set
     step = decimal_step(reference) if settings.round_to_reference and not _is_decimal(answer) else None
     if step is None or not is_real(left) or abs(left - right) * 2 * step.denominator > step.numerator:
         return None
-    return yes(f"rounds to the decimal reference (within {_short(step / 2)})", "tolerance")
+    return yes(f"rounds to the decimal reference (within {short(step / 2)})", "tolerance")
 
 
 def decimal_step(reference: Expr) -> Fraction | None:
@@ -92,12 +92,14 @@ def decimal_step(reference: Expr) -> Fraction | None:
     return None
 
 
-def _short(value: Fraction) -> str:
+def short(value: Fraction) -> str:
     """A number for a message."""
+    if value.denominator == 1 and abs(value) < 10**15:
+        return str(value)
     try:
-        return f"{float(value):g}"
+        return f"{float(value):.12g}"
     except OverflowError:
-        return f"2^{value.numerator.bit_length() - value.denominator.bit_length()}"
+        return "a very large number"
 
 
 def _is_decimal(expr: Expr) -> bool:
