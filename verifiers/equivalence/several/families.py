@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 from verifiers.equivalence.conventions import BOUNDED_PARAMETERS
@@ -36,27 +37,25 @@ def as_family(expr: Expr) -> Expr:
 
 def compare_families(answer: Expr, reference: Expr, compare: Compare) -> Equivalence:
     """Values with parameters: the parameters' names do not matter, the conditions' words do not either."""
-    mine = answer if isinstance(answer, Family) else None
-    theirs = reference if isinstance(reference, Family) else None
-    left, right = (_body(mine) if mine else answer), (_body(theirs) if theirs else reference)
+    mine, theirs = (side if isinstance(side, Family) else Family(side, ()) for side in (answer, reference))
+    left, right = _body(mine), _body(theirs)
     judged = compare(left, right)
     if judged:
-        are_other = mine and theirs and not _same_conditions(mine, theirs, compare)
-        return no("the conditions differ") if are_other else judged
-    names = [name for name in (mine.parameters if mine else ()) if name in free_symbols(left)]
-    if mine and theirs and not names and mine.where and theirs.where:
+        is_given = mine is answer and theirs is reference  # else there is no other condition
+        return no("the conditions differ") if is_given and not _same_conditions(mine, theirs, compare) else judged
+    names = [name for name in mine.parameters if name in free_symbols(left)]
+    if not names and mine.where and theirs.where:
         names = _bounded_names(mine.where, left)
-    targets = [name for name in _parameter_names(theirs, right, left) if name in free_symbols(right)]
+    parameters = theirs.parameters or sorted(_unlabelled_symbols(right) - free_symbols(left))
+    targets = [name for name in parameters if name in free_symbols(right)]
     for chosen in permutations(targets) if names and len(names) == len(targets) <= 3 else ():
         if free_symbols(left) & set(chosen) - set(names):
             continue
         renaming: dict[str, Expr] = {name: Sym(target) for name, target in zip(names, chosen)}
         again = compare(substitute(left, renaming), right)
-        if again and mine and theirs and mine.where and theirs.where:
-            moved = Family(left, (), mine.condition, substitute(mine.where, renaming))
-            if not _same_conditions(moved, theirs, compare):
-                continue
-        if again:
+        moved = replace(mine, where=mine.where and substitute(mine.where, renaming))
+        has_other = moved.where and theirs.where and not _same_conditions(moved, theirs, compare)
+        if again and not has_other:
             return yes("the same family with renamed parameters", again.method)
     return judged
 
@@ -93,39 +92,24 @@ def _indices(items: Sequence[Expr]) -> Sequence[Expr]:
     return [num(number) for number in numbers]
 
 
-def _names_of_label(body: Expr) -> frozenset[str] | None:
-    """The symbols of the label before a value; None where there is none."""
+def _unlabelled_symbols(body: Expr) -> frozenset[str]:
+    """The symbols of a value besides those of its label."""
     label = labelled(body).label
-    return None if label is None else free_symbols(label)
+    return free_symbols(body) - (frozenset() if label is None else free_symbols(label))
 
 
 def _bounded_names(where: Expr, body: Expr) -> list[str]:
     """The parameters that a condition bounds without declaring them: k in n = 2^k, k >= 1, and in 2^k, k >= 1."""
-    named = _names_of_label(body)
-    bounded = free_symbols(where) & free_symbols(body) - (named or frozenset())
-    is_sure = named is not None or len(free_symbols(body)) == 1
+    bounded = free_symbols(where) & _unlabelled_symbols(body)
+    is_sure = labelled(body).label is not None or len(free_symbols(body)) == 1
     return sorted(bounded) if is_sure and bounded <= BOUNDED_PARAMETERS else []
 
 
-def _parameter_names(family: Family | None, body: Expr, other: Expr) -> Sequence[str]:
-    if family is not None and family.parameters:
-        return family.parameters
-    return sorted(free_symbols(body) - free_symbols(other) - (_names_of_label(body) or frozenset()))
-
-
 def _same_conditions(first: Family, second: Family, compare: Compare) -> bool:
-    domains = {domain for side in (first, second) if (domain := _domain_of(side.condition))}
-    if len(domains) > 1:
+    domains = [next((name for name, words in _DOMAINS if words.search(side.condition)), "") for side in (first, second)]
+    if all(domains) and domains[0] != domains[1]:
         return False
     if first.where is not None and second.where is not None:
         return bool(compare(first.where, second.where))
-    return _numbers_of(first.condition) == _numbers_of(second.condition)
-
-
-def _domain_of(condition: str) -> str:
-    """The set that a condition names, by letter or in words; "" if it names none."""
-    return next((domain for domain, pattern in _DOMAINS if pattern.search(condition)), "")
-
-
-def _numbers_of(condition: str) -> list[str]:
-    return re.findall(r"\d+|!=|<=|>=|<|>", condition)
+    numbers = [re.findall(r"\d+|!=|<=|>=|<|>", side.condition) for side in (first, second)]
+    return numbers[0] == numbers[1]

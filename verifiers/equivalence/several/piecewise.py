@@ -47,31 +47,30 @@ def compare_piecewise(answer: Expr, reference: Expr) -> Equivalence | None:
 
 def as_sequence(expr: Expr) -> Expr:
     """`a_1 = 1, a_n = 2^{n-2} (n >= 2)` as the sequence a_n in cases; anything else as it is."""
-    whole = expr.body if isinstance(expr, Family) and not expr.parameters else expr
+    whole, where = (expr.body, expr.where) if isinstance(expr, Family) and not expr.parameters else (expr, None)
     if not is_group(whole, "list", "and"):
         return expr
     known: list[tuple[Expr, int]] = []
     general: list[tuple[Sym, Expr, Rel]] = []
     for item in whole.items:
-        said, where = (item.body, item.where) if isinstance(item, Family) else (item, None)
-        match said:
+        match item.body if isinstance(item, Family) else item:
             case Rel(("=",), (Sym(name) as label, value)):
                 index = name.partition("_")[2]
             case _:
                 return expr
+        condition = (item.where if isinstance(item, Family) else None) or where
         if index.isdecimal():
             known.append((value, int(index)))
-            continue
-        where = where or (expr.where if isinstance(expr, Family) else None)
-        if len(index) != 1 or not isinstance(where, Rel):
+        elif len(index) == 1 and isinstance(condition, Rel):
+            general.append((label, value, condition))
+        else:
             return expr
-        general.append((label, value, where))
     if len(general) != 1 or not known:
         return expr
-    label, value, where = general[0]
+    label, value, condition = general[0]
     counter = Sym(label.name.partition("_")[2])
     first = tuple((item, Rel(("=",), (counter, num(place)))) for item, place in known)
-    return Rel(("=",), (label, Cases((*first, (value, where)))))
+    return Rel(("=",), (label, Cases((*first, (value, condition)))))
 
 
 class _NotPiecewiseError(ValueError):
