@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from verifiers.extract.boxes import boxes
 from verifiers.types import Outcome, Reason, Verdict
@@ -54,20 +55,22 @@ def _think_answer(text: str) -> str | None:
 FORMS: dict[str, Callable[[str], str | None]] = {"boxed": _boxed, "hashes": _hashes, "think_answer": _think_answer}
 
 
+@dataclass
 class FormatVerifier:
     """CORRECT when the response has the asked form; the reference is not looked at.
 
-    Args:
+    Attributes:
         form: "boxed" (one closed, filled box), "hashes" (one last line `#### answer`) or "think_answer"
             (`<think>...</think> <answer>...</answer>` and nothing else).
         max_characters: a longer response is OVER_BUDGET.
     """
 
-    def __init__(self, form: str = "boxed", *, max_characters: int = MAX_CHARACTERS) -> None:
-        if form not in FORMS:
-            raise ValueError(f"unknown form {form!r}; expected one of {', '.join(FORMS)}")
-        self.form = form
-        self.max_characters = max_characters
+    form: str = "boxed"
+    max_characters: int = MAX_CHARACTERS
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"unknown form {self.form!r}; expected one of {', '.join(FORMS)}")
 
     def verify(self, response: str, answer: str = "") -> Verdict:
         """Whether `response` has the form; the reason when it does not."""

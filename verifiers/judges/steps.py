@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from verifiers.algebra.claims import Claim, claims_of
 from verifiers.algebra.polynomials import NotPolynomial, Polynomial, equation_polynomial, has_same_real_roots
 from verifiers.extract import EXPLICIT_PLACES, extract_answer
-from verifiers.judges.combine import resolve, warm_up_all
+from verifiers.judges.combine import Part, resolve, warm_up_all
 from verifiers.parse import ParseError, free_symbols, parse
 from verifiers.parse.tree import Expr, Group, is_equation
-from verifiers.types import Outcome, Reason, StepVerdict, Verdict, Verifier
+from verifiers.types import Outcome, Reason, StepVerdict, Verdict
 
 MAX_STEPS = 400
 MAX_STEP_CHARACTERS = 2_000
@@ -144,37 +143,34 @@ def _is_equation(expr: Expr) -> bool:
     return is_equation(expr)
 
 
+@dataclass
 class StepsVerifier:
     """Judges the final answer with another verifier and every step that makes a claim.
 
     The verdict's `parts` are "answer" (the answer's score) and "solution" (0 with a wrong step); its steps are the
     non-empty lines.
 
-    Args:
+    Attributes:
         answer: the verifier of the final answer: a name, {"name": ..., **settings} or an object.
         require_steps: a right answer after a wrong step is then WRONG with Reason.CONTRADICTION.
         algebra: as in `judge_lines`.
     """
 
-    def __init__(
-        self,
-        answer: Verifier | str | Mapping[str, Any] = "symbolic",
-        *,
-        require_steps: bool = False,
-        algebra: bool = True,
-    ) -> None:
-        self.answer = resolve(answer)
-        self.require_steps = require_steps
-        self.algebra = algebra
+    answer: Part = "symbolic"
+    require_steps: bool = False
+    algebra: bool = True
+
+    def __post_init__(self) -> None:
+        self.of_answer = resolve(self.answer)
 
     def warm_up(self) -> None:
         """Let the answer's verifier import what it needs."""
-        warm_up_all([self.answer])
+        warm_up_all([self.of_answer])
 
     def verify(self, response: str, answer: str) -> Verdict:
         """The verdict on the answer, with the steps."""
         began = time.perf_counter()
-        verdict = self.answer.verify(response, answer)
+        verdict = self.of_answer.verify(response, answer)
         verdict = replace(verdict, parts={**verdict.parts, "answer": verdict.score})
         verdict = judge_written_steps(verdict, response, algebra=self.algebra)
         wrong = next(((n, step) for n, step in enumerate(verdict.worked_steps, 1) if step.is_right is False), None)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from verifiers.algebra.exact import exact_or_none
 from verifiers.equivalence.conventions import COORDINATES, LINE_NAMES, LINE_PARAMETERS
 from verifiers.equivalence.several.arrays import worked
+from verifiers.equivalence.several.systems import coefficients
 from verifiers.equivalence.types import Equivalence, no, yes
 from verifiers.equivalence.words.labels import labelled
 from verifiers.parse import Expr, free_symbols
@@ -62,19 +62,9 @@ def _line(expr: Expr) -> tuple[Vector, Vector] | None:
     names = frozenset().union(*map(free_symbols, coordinates or ()))
     if coordinates is None or len(names) != 1 or not names <= LINE_PARAMETERS:
         return None
-    found = [row for entry in coordinates if (row := _linear(entry, *names)) is not None]
-    start, direction = [low for low, _ in found], [slope for _, slope in found]
+    found = [row for entry in coordinates if (row := coefficients(entry, [*names])) is not None]
+    direction, start = [slope for slope, _ in found], [low for _, low in found]
     return (start, direction) if len(found) == len(coordinates) and any(direction) else None
-
-
-def _linear(expr: Expr, name: str) -> tuple[Fraction, Fraction] | None:
-    """The value at 0 and the slope of an expression that is linear in one symbol."""
-    values = [exact_or_none(expr, {name: Fraction(value)}) for value in (0, 1, 2, 7)]
-    low, high = values[:2]
-    if low is None or high is None:
-        return None
-    slope = high - low
-    return (low, slope) if values[2:] == [low + 2 * slope, low + 7 * slope] else None
 
 
 def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
@@ -83,7 +73,7 @@ def _symmetric(expr: Expr, *, in_plane: bool) -> tuple[Vector, Vector] | None:
         return None
     start, direction = [], []
     for name, side in zip(COORDINATES, expr.sides):
-        low, slope = (free_symbols(side) == {name} and _linear(side, name)) or (Fraction(0), Fraction(0))
+        slope, low = (coefficients(side, [name]) if free_symbols(side) == {name} else None) or (Fraction(0),) * 2
         if not slope:
             return None
         start.append(-low / slope)

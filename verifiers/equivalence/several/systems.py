@@ -69,7 +69,7 @@ def _is_system(expr: Expr) -> bool:
 
 def _reduced(equations: Sequence[Expr], names: Sequence[str]) -> tuple[Row, ...] | None:
     """The reduced row echelon form, constants last; None of what is not linear with rational coefficients, or false."""
-    rows = [row for equation in equations if (row := _coefficients(equation, names)) is not None]
+    rows = [row for equation in equations if (row := coefficients(equation, names)) is not None]
     reduced = echelon(rows) if len(rows) == len(equations) else None
     is_false = reduced is not None and any(constant and not any(row) for *row, constant in reduced)
     return None if is_false else reduced
@@ -93,7 +93,7 @@ def echelon(rows: Sequence[Sequence[Any]], *, tolerance: Any = 0) -> tuple[tuple
     return tuple(map(tuple, table[:pivot]))
 
 
-def _coefficients(equation: Expr, names: Sequence[str]) -> list[Fraction] | None:
+def coefficients(equation: Expr, names: Sequence[str]) -> list[Fraction] | None:
     """The coefficients of a linear form, its constant last, found by evaluating it and checked at a random point."""
     rng = random.Random(5_003)
     origin = dict.fromkeys(names, Fraction(0))

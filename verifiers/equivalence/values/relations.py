@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, exact, modular
+from verifiers.algebra.exact import PRIME, InexactError, UndefinedError, modular
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import Point, more_points, real_points, seeded
@@ -118,10 +118,7 @@ def _anchor(first: Expr, second: Expr, names: list[str]) -> tuple[Point, Any] | 
     is_real = "Const:i" not in marks(first) | marks(second)
     for point in (*real_points(names, rng), *more_points(names, rng, 16)):
         try:
-            try:
-                mine, theirs = exact(first, point), exact(second, point)
-            except InexactError:
-                mine, theirs = (numeric(side, point, real=is_real) for side in (first, second))
+            mine, theirs = (numeric(side, point, real=is_real) for side in (first, second))
         except (UndefinedError, OverBudgetError):
             continue
         except InexactError:
