@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verifiers.algebra.exact import InexactError, UndefinedError
+from verifiers.equivalence.ambiguity import READINGS
 from verifiers.equivalence.sets.integers import compare_integers
-from verifiers.equivalence.sets.periodic import compare_periodic
-from verifiers.equivalence.sets.progressions import compare_progressions
+from verifiers.equivalence.sets.progressions import compare_periodic, compare_progressions
 from verifiers.equivalence.sets.realsets import NotARealSetError, compare_sets, is_setlike
 from verifiers.equivalence.several.arrays import compare_matrices, compare_unit_vectors, compare_vector, worked
 from verifiers.equivalence.several.collections import (
@@ -42,7 +42,7 @@ from verifiers.equivalence.values.scalars import leaves_operation
 from verifiers.equivalence.words.equations import compare_last, leaves_equations, states_number
 from verifiers.equivalence.words.labels import ContradictionError, Labelled, label_chain, labelled, same_function
 from verifiers.equivalence.words.wording import compare_words
-from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
+from verifiers.parse import Expr, OverBudgetError, free_symbols, is_equation, is_group, is_op, marks
 from verifiers.parse.tree import (
     Cases,
     Dots,
@@ -53,9 +53,6 @@ from verifiers.parse.tree import (
     Rel,
     Sym,
     Text,
-    is_equation,
-    is_group,
-    is_op,
 )
 from verifiers.text import listed
 from verifiers.types import Reason
@@ -257,6 +254,7 @@ def _compare_other_labels(
     return no("a value for another name")
 
 
+DATES = "dates and times"  # compared as text, before anything is parsed
 NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED = "named numbers", "renamed functions", "unsolved equations"
 LAST = Rule("equations that end in a value", always, compare_last)
 GENERAL = Rule("arbitrary constants", always, lambda a, b, compare: compare_general(a, b, compare.settings))
@@ -277,3 +275,9 @@ SINGLES = (
     Rule("unit vectors", lambda a, b: isinstance(a, Matrix) != isinstance(b, Matrix), compare_unit_vectors),
     Rule("piecewise values", either(Cases), lambda a, b, _: compare_piecewise(a, b)),
 )
+
+
+def rule_names() -> tuple[str, ...]:
+    """The names of all rules that can be switched off, in the order in which they are tried."""
+    tables = [rule.name for rule in (*KINDS, *SINGLES, LAST, GENERAL, *READINGS)]
+    return (DATES, *tables, NAMED_NUMBERS, RENAMED_FUNCTIONS, UNSOLVED)

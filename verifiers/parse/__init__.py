@@ -2,6 +2,9 @@
 
 from verifiers.parse.limits import Limits, OverBudgetError, ParseError
 from verifiers.parse.reading import parse
-from verifiers.parse.tree import Expr, free_symbols, marks, walk
+from verifiers.parse.tree import Expr, free_symbols, is_equation, is_group, is_op, marks, walk
 
-__all__ = ["Expr", "Limits", "OverBudgetError", "ParseError", "free_symbols", "marks", "parse", "walk"]
+__all__ = [
+    "Expr", "Limits", "OverBudgetError", "ParseError", "free_symbols", "is_equation", "is_group", "is_op", "marks",
+    "parse", "walk",
+]  # fmt: skip

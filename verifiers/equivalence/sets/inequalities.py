@@ -20,14 +20,12 @@ from verifiers.algebra.polynomials import (
     value_at,
 )
 from verifiers.equivalence.sets.pieces import (
-    END,
-    START,
-    Cut,
     NotARealSetError,
-    Piece,
     RealSet,
+    between,
     half_line,
     intersection,
+    laid_out,
     number,
 )
 from verifiers.equivalence.values.relations import FLIP, HOLDS
@@ -51,10 +49,7 @@ def solve(expr: Rel) -> RealSet:
         return parts[0]
     is_between = len(parts) == 2 and expr.ops[0][0] == expr.ops[1][0] and expr.ops[0][0] in "<>"
     if is_between and all(len(part.pieces) == 1 for part in parts):
-        (first,), (second,) = (part.pieces for part in parts)
-        # a < x <= b: one end from each half, also where the ends are symbols that cannot be ordered
-        piece = Piece(first.low, second.high) if first.high == END else Piece(second.low, first.high)
-        return RealSet((piece,), parts[0].variable)
+        return RealSet((between(parts[0].pieces[0], parts[1].pieces[0]),), parts[0].variable)  # a < x <= b
     return RealSet(intersection(parts), parts[0].variable)
 
 
@@ -113,9 +108,8 @@ def _rational(expr: Expr, op: str, name: str) -> RealSet:
     values = [value for value, _, _ in ends] or [Fraction(0)]
     between = [values[0] - 1, *((low + high) / 2 for low, high in pairwise(values)), values[-1] + 1]
     first, *gaps = (HOLDS[op](value_at(top, point) * value_at(bottom, point), 0) for point in between)
-    cuts = [START, *(Cut(root, behind) for _, root, _ in ends for behind in (False, True)), END]
     held = [first, *(holds for (_, _, at_root), gap in zip(ends, gaps) for holds in (at_root, gap))]
-    return RealSet(tuple(Piece(*ends) for ends, holds in zip(pairwise(cuts), held) if holds), name)
+    return RealSet(laid_out([root for _, root, _ in ends], held), name)
 
 
 def _real_roots(p: Polynomial) -> list[Expr]:

@@ -9,13 +9,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
-from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import numeric_or_none
 from verifiers.parse import Expr, OverBudgetError
 from verifiers.parse.tree import Const, is_op
 
 INFINITY = Const("inf")
 _MAX_PIECES = 10_000
+_END_DIGITS = 30  # by which ends are ordered
 
 
 class NotARealSetError(ValueError):
@@ -78,6 +79,17 @@ def half_line(op: str, end: Expr) -> tuple[Piece, ...]:
     }[op]  # fmt: skip
 
 
+def between(first: Piece, second: Piece) -> Piece:
+    """One end from each of two half-lines, also where the ends are symbols that cannot be ordered."""
+    return Piece(first.low, second.high) if first.high == END else Piece(second.low, first.high)
+
+
+def laid_out(ends: Sequence[Expr], held: Sequence[bool]) -> tuple[Piece, ...]:
+    """What is held of the gaps and the ends between them in order: gap, end, gap, ..., gap."""
+    cuts = [START, *(Cut(end, behind) for end in ends for behind in (False, True)), END]
+    return tuple(Piece(*pair) for pair, is_held in zip(pairwise(cuts), held) if is_held)
+
+
 def infinite(expr: Expr) -> int:
     """1 for infinity, -1 for minus infinity, 0 for anything else."""
     return -infinite(expr.args[0]) if is_op(expr, "neg") else int(expr == INFINITY)
@@ -93,10 +105,8 @@ def number(expr: Expr) -> Fraction | None:
         raise NotARealSetError("an end without value") from error
     except (InexactError, OverBudgetError):
         pass
-    try:
-        return Fraction(str(numeric(expr, None, 30).real))
-    except NO_VALUE:
-        return None
+    found = numeric_or_none(expr, None, _END_DIGITS)
+    return None if found is None else Fraction(str(found.real))
 
 
 def normal(pieces: Sequence[Piece]) -> list[Piece]:

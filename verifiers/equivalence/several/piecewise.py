@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from verifiers.algebra.breakpoints import Breaks, around, breaks, critical_parts
+from verifiers.algebra.contexts import DIGITS
 from verifiers.algebra.exact import InexactError, UndefinedError
 from verifiers.algebra.high_precision import numeric
 from verifiers.algebra.sampling import integer_points, more_points, real_points, seeded
@@ -21,7 +22,6 @@ from verifiers.equivalence.values.relations import HOLDS
 from verifiers.parse import Expr, OverBudgetError, free_symbols, marks
 from verifiers.parse.tree import Cases, Family, Num, Rel, Sym, Text, is_group, num
 
-_DIGITS = 40
 _MIN_POINTS = 6  # of agreement
 _MAX_ENDS = 40
 _LARGEST_INTEGER = 10**6
@@ -114,7 +114,7 @@ def _ends(expr: Expr, name: str) -> Iterator[Fraction]:
             raise _NotPiecewiseError
         for side in condition.sides:
             if name not in free_symbols(side):
-                yield Fraction(str(numeric(side, None, _DIGITS).real))
+                yield Fraction(str(numeric(side).real))
 
 
 def _first_integer(answer: Expr, reference: Expr, name: str) -> int | None:
@@ -173,7 +173,7 @@ def _compare_at(points: Iterable[Fraction], answer: Expr, reference: Expr, name:
             continue
         if mine is None or theirs is None:
             return no(f"only one of the two is defined at {name} = {float(point):.6g}", method="numeric")
-        if abs(mine - theirs) > 10 ** (12 - _DIGITS) * (1 + abs(mine) + abs(theirs)):
+        if abs(mine - theirs) > 10 ** (12 - DIGITS) * (1 + abs(mine) + abs(theirs)):
             return no(f"different values at {name} = {float(point):.6g}", method="numeric")
         agreed += 1
     if agreed < _MIN_POINTS:
@@ -193,7 +193,7 @@ def _numeric(expr: Expr, values: dict[str, Fraction]) -> Any:
     if not marks(expr).isdisjoint(("Cases", "Text")):
         raise _NotPiecewiseError
     try:
-        return numeric(expr, values, _DIGITS)
+        return numeric(expr, values)
     except UndefinedError:
         return None
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from verifiers.algebra.exact import NO_VALUE, InexactError, UndefinedError, exact
-from verifiers.algebra.high_precision import numeric
+from verifiers.algebra.exact import InexactError, UndefinedError, exact
+from verifiers.algebra.high_precision import numeric, numeric_or_none
 from verifiers.algebra.identity import agree
 from verifiers.algebra.sampling import is_real
 from verifiers.equivalence.types import Equivalence, Settings, no, yes
@@ -107,9 +107,8 @@ def _is_decimal(expr: Expr) -> bool:
 
 
 def _within_tolerance(answer: Expr, reference: Expr, settings: Settings) -> Equivalence | None:
-    try:
-        left, right = numeric(answer), numeric(reference)
-    except NO_VALUE:
+    left, right = numeric_or_none(answer), numeric_or_none(reference)
+    if left is None or right is None:
         return None
     allowed = max(settings.tolerance or 0.0, (settings.relative_tolerance or 0.0) * float(abs(right)))
     gap = float(abs(left - right))

@@ -24,6 +24,7 @@ from verifiers.text.units import SCALE_LETTERS
 
 _LEIBNIZ = re.compile(r"d(\d?)([A-Za-z]\w*)/d\w+")
 _Y_STANDS_FOR = tuple({"y", function} for function in "fghFG")  # and for no variable: dx/dy is another derivative
+_DIGITS = 30  # of a number that is worked out
 _EXACT = Fraction(1, 10**15)  # a number that was worked out numerically, relative
 _MAX_SIDES = 40  # of a chain
 _MAX_MEMBERS = 12  # of a chain with symbols whose members are compared
@@ -248,9 +249,8 @@ def _constant(expr: Expr) -> Fraction | None:
     if value is not None:
         return value
     try:
-        found = numeric(expr, None, 30)
-        return None if getattr(found, "imag", 0) else Fraction(str(found))
-    except (ValueError, *NO_VALUE):
+        return Fraction(str(numeric(expr, None, _DIGITS)))
+    except (ValueError, *NO_VALUE):  # a complex number is no fraction either
         return None
 
 
