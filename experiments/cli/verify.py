@@ -245,7 +245,7 @@ class ExplainingGrader(VerifierGrader):
     def __call__(self, item: tuple[str, str]) -> Verdict:
         """The verdict, explained."""
         verdict = super().__call__(item)
-        explain = getattr(self._ready(), "explain", None)
+        explain = getattr(self._made, "explain", None)
         if explain is None:
             return verdict
         return replace(verdict, info={**verdict.info, "explanation": explain(*item)})

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.run.folders import provenance, read_json, write_json
+from experiments.run.folders import read_json, write_json
+from experiments.study.provenance import provenance
 
 ROWS, CURRENT = "done.jsonl", "current.json"
 
