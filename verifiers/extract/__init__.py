@@ -129,16 +129,15 @@ def _tag(text: str) -> Extraction | None:
             start = None
     if not found:
         return None
-    box = boxed(found[-1])
-    if box is not None:
-        return box
     inner = found[-1]
-    return Extraction(undecorated(inner), Place.TAG, lambda: _tag_fallbacks(inner), tuple(found[:-1]))
+    if (box := boxed(inner)) is not None:
+        return box
 
+    def shorter() -> tuple[str, ...]:
+        said = announced(inner)
+        return ((said.answer, *said.fallbacks) if said and said.answer else ()) + reduced(inner)
 
-def _tag_fallbacks(inner: str) -> tuple[str, ...]:
-    found = announced(inner)
-    return ((found.answer, *found.fallbacks) if found and found.answer else ()) + reduced(inner)
+    return Extraction(undecorated(inner), Place.TAG, shorter, tuple(found[:-1]))
 
 
 _FINDERS = {

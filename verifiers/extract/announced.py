@@ -77,13 +77,12 @@ def hashes(text: str) -> Extraction | None:
     """What follows the last `####` on its line."""
     if "####" not in text:
         return None
-    found = [match[1].strip() for match in _HASHES.finditer(text) if match[1].strip()]
+    found = [said for match in _HASHES.findall(text) if (said := match.strip())]
     if not found:
         return None
     last = found[-1]
-    return Extraction(
-        undecorated(last), Place.HASHES, lambda: () if last.isascii() else reduced(last), tuple(found[:-1])
-    )
+    shorter = tuple if last.isascii() else lambda: reduced(last)
+    return Extraction(undecorated(last), Place.HASHES, shorter, tuple(found[:-1]))
 
 
 def announced(text: str) -> Extraction | None:
@@ -161,13 +160,9 @@ def _sentence(text: str, start: int) -> str:
     if content is not None:
         return content
     opening = _OPENING.match(stripped)
-    if opening:
-        closing = _CLOSING[opening[0]].search(stripped, len(opening[0]))
-        if closing:
-            tail = _SENTENCE_END.search(stripped, closing.end())
-            said = stripped[: tail.start() if tail else len(stripped)].strip()
-            return _only_box(said) or said
-    return _up_to_end(stripped)
+    closing = _CLOSING[opening[0]].search(stripped, len(opening[0])) if opening else None
+    said = _up_to_end(stripped, closing.end() if closing else 0)
+    return (closing and _only_box(said)) or said
 
 
 def _only_box(sentence: str) -> str | None:
@@ -177,7 +172,7 @@ def _only_box(sentence: str) -> str | None:
     return found.answer if found is not None and not found.others else None
 
 
-def _up_to_end(text: str) -> str:
-    """The text up to the end of its first sentence."""
-    end = _SENTENCE_END.search(text)
+def _up_to_end(text: str, start: int = 0) -> str:
+    """The text up to the first end of a sentence at or after `start`."""
+    end = _SENTENCE_END.search(text, start)
     return (text[: end.start()] if end else text).strip()

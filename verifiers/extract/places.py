@@ -45,23 +45,14 @@ def read_places(places: Sequence[Place | str]) -> tuple[Place, ...]:
 
 @dataclass(frozen=True)
 class Extraction:
-    """The announced answer.
+    """The announced answer."""
 
-    Attributes:
-        answer: its text; None when nothing is announced.
-        place: where it stood.
-        shorter: gives `fallbacks`, worked out only when they are needed.
-        others: earlier announcements in the same kind of place, oldest first.
-        parts: boxes that the response marks as the parts of one answer, in order.
-        detail: why there is no answer.
-    """
-
-    answer: str | None
-    place: Place | None = None
-    shorter: Callable[[], tuple[str, ...]] = tuple
-    others: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    detail: str = ""
+    answer: str | None  # its text; None when nothing is announced
+    place: Place | None = None  # where it stood
+    shorter: Callable[[], tuple[str, ...]] = tuple  # gives `fallbacks`, worked out only when they are needed
+    others: tuple[str, ...] = ()  # earlier announcements in the same kind of place, oldest first
+    parts: tuple[str, ...] = ()  # boxes that the response marks as the parts of one answer, in order
+    detail: str = ""  # why there is no answer
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
@@ -132,10 +123,9 @@ def positions(text: str, words: Sequence[str]) -> list[int]:
     """Where any of the words begins in the text, in order; found as plain text, which is cheap."""
     begins: set[int] = set()
     for word in words:
-        position = text.find(word)
-        while position >= 0:
+        position = -1
+        while (position := text.find(word, position + 1)) >= 0:
             begins.add(position)
-            position = text.find(word, position + 1)
     return sorted(begins)
 
 

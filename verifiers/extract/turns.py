@@ -59,9 +59,10 @@ def own_turn(text: str, has_announced: Callable[[str], bool]) -> str:
     text = text[: min(ends)] if ends else text
     for problem in _PROBLEM.finditer(text, 1):
         before = text[: problem.start()]
-        if problem["word"].lower() == _EXAMPLE and int(problem["number"] or 0) < 2:
+        word, number = problem["word"], int(problem["number"] or 0)
+        if word.lower() == _EXAMPLE and number < 2:
             continue
-        if problem["number"] and _counts_from_before(before, problem["word"], int(problem["number"])):
+        if problem["number"] and re.search(rf"(?i){re.escape(word)}\W{{0,4}}{number - 1}\b", before):
             continue  # Problem 1: ... Problem 2: ... are parts of one answer
         if before.strip() and (_is_answer(before) or has_announced(before)):
             return before
@@ -87,10 +88,6 @@ def _token(text: str, start: int) -> int | None:
         if name in _ENDS or (name in _BEGINS and _ROLE.match(text, found.end())):
             return found.start()
     return None
-
-
-def _counts_from_before(before: str, word: str, number: int) -> bool:
-    return re.search(rf"(?i){re.escape(word)}\W{{0,4}}{number - 1}\b", before) is not None
 
 
 def _is_answer(text: str) -> bool:

@@ -19,27 +19,16 @@ class OverBudgetError(ParseError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one answer.
+    """Bounds on one answer."""
 
-    Attributes:
-        chars: longest answer text that is parsed, in characters.
-        tokens: most tokens in it.
-        depth: deepest nesting of brackets, fractions, powers.
-        levels: deepest tree: a chain such as 1/2/3/... nests without brackets.
-        digits: longest number literal.
-        bits: largest numerator or denominator that exact arithmetic may build.
-        factorial: largest n for which n! is worked out.
-        terms: most terms of a finite sum or product that are added up.
-    """
-
-    chars: int = 6_000
-    tokens: int = 2_500
-    depth: int = 48
-    levels: int = 120
-    digits: int = 2_000
-    bits: int = 65_536
-    factorial: int = 4_000
-    terms: int = 2_000
+    chars: int = 6_000  # longest answer text that is parsed
+    tokens: int = 2_500  # most tokens in it
+    depth: int = 48  # deepest nesting of brackets, fractions, powers
+    levels: int = 120  # deepest tree: a chain such as 1/2/3/... nests without brackets
+    digits: int = 2_000  # longest number literal
+    bits: int = 65_536  # largest numerator or denominator that exact arithmetic may build
+    factorial: int = 4_000  # largest n for which n! is worked out
+    terms: int = 2_000  # most terms of a finite sum or product that are added up
 
 
 DEFAULT_LIMITS = Limits()
