@@ -79,7 +79,7 @@ def test_a_reward_that_raises_ends_in_one_line(tmp_path):
 
 
 def test_a_resume_that_computes_differently_says_so(tmp_path, monkeypatch, capsys):
-    from experiments.study import run as stages
+    from experiments.study import provenance
 
     folder = tmp_path / "run"
     run_study(load_experiment(["smoke"], SMALL), folder, quiet=True)
@@ -88,7 +88,7 @@ def test_a_resume_that_computes_differently_says_so(tmp_path, monkeypatch, capsy
     run_study(load_experiment(["smoke"], SMALL), folder, resume=True, quiet=True)
     assert "goes on with" not in capsys.readouterr().err
     other = {"kernels": None if first["kernels"] else "a" * 16, "compiler": None, "arch": None}
-    monkeypatch.setattr(stages, "describe_kernels", lambda: other)
+    monkeypatch.setattr(provenance, "describe_kernels", lambda: other)
     run_study(load_experiment(["smoke"], SMALL), folder, resume=True, quiet=True)
     assert "goes on with" in capsys.readouterr().err
     assert read_json(folder / "provenance.json")["resumed"][-1]["arithmetic"] == other
