@@ -8,6 +8,7 @@ value (0/0, log 0) is `UndefinedError`.
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -111,21 +112,16 @@ class Evaluator(ABC, Generic[Number]):
         """The value of an end of a sum."""
         raise InexactError("series")
 
+    plus: Callable[[Any, Any], Any] = staticmethod(operator.add)
+    negative: Callable[[Any], Any] = staticmethod(operator.neg)
+
     def bounded(self, value: Any) -> Any:
         """A product or quotient, unless it is over the limits."""
         return value
 
-    def plus(self, first: Any, second: Any) -> Any:
-        """first + second."""
-        return first + second
-
     def times(self, first: Any, second: Any) -> Any:
         """first * second."""
         return self.bounded(first * second)
-
-    def negative(self, value: Any) -> Any:
-        """-value."""
-        return -value
 
     def over(self, first: Any, second: Any) -> Any:
         """first / second."""

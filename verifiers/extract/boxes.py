@@ -175,7 +175,7 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     unclosed = -1
     starts = [match.span() for match in _BOX.finditer(text)]
     found = [] if starts else [(*match.span(), match[1]) for match in _BOX_WORD.finditer(text)]
-    closing = _matching_braces(text) if starts else {}
+    closing = _matching_braces(text, starts[0][0]) if starts else {}
     for start, inner in starts:
         end = closing.get(inner - 1)
         if found and start < found[-1][1]:
@@ -188,11 +188,11 @@ def boxes(text: str) -> tuple[list[tuple[int, int, str]], int]:
     return found, cut_off.start() if cut_off else unclosed
 
 
-def _matching_braces(text: str) -> dict[int, int]:
-    """Position of each `{` -> position of its `}`, in one pass; escaped braces do not count."""
+def _matching_braces(text: str, start: int) -> dict[int, int]:
+    """Position of each `{` from `start` on -> position of its `}`, in one pass; escaped braces do not count."""
     stack: list[int] = []
     pairs: dict[int, int] = {}
-    for match in _BRACE.finditer(text):
+    for match in _BRACE.finditer(text, start):
         position = match.start()
         if position and text[position - 1] == "\\" and not (position > 1 and text[position - 2] == "\\"):
             continue

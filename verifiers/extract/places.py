@@ -98,8 +98,9 @@ def content(formula: re.Match[str]) -> str:
 
 def undecorated(text: str) -> str:
     """Without Markdown marks and formula delimiters around the whole."""
-    text = _MARKS_BEFORE.sub("", _SPECIAL.sub("", text).strip()).rstrip("*_`").rstrip()
-    text = _COPULA_AFTER.sub("", text)
+    text = _MARKS_BEFORE.sub("", (_SPECIAL.sub("", text) if "<|" in text else text).strip()).rstrip("*_`").rstrip()
+    if not text.isascii() or text.rstrip(".").endswith("dir"):
+        text = _COPULA_AFTER.sub("", text)
     while text[-1:] in (".", "。", ",", "।") and not text.endswith(("..", "\\,")):
         text = text[:-1].rstrip()
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$")):
