@@ -30,7 +30,7 @@ from rl.learning.checkpoint_manifest import (
     torn_where_unreadable,
     write_manifest,
 )
-from rl.learning.files import ADVICE, disk_advice, flush
+from rl.records.files import ADVICE, disk_advice, flush
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 PREFIX, WRITING = "step-", ".writing-"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -18,79 +18,18 @@ from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
 from policies.scoring.logprobs import TokenScorer
-from policies.scoring.value import ValueHead, ValueModel
+from policies.scoring.value import ValueHead
 from rl.algorithms.base import Algorithm, advantage_metrics, derived_metrics
 from rl.learning.collate import minibatches
 from rl.learning.modules import load_trainable_weights, prepare_for_training, shard, trainable_weights, whole
 from rl.learning.optimizer import NonFiniteLossError, Optimizer, OptimizerSettings
 from rl.learning.passes import ForwardPasses, make_value_model
 from rl.learning.processes import Processes
+from rl.learning.settings import LearnerSettings, Models, check
 from rl.learning.sums import StepSums, reference_kl
 from rl.types import Batch, Totals
 
 __all__ = ["Learner", "LearnerSettings", "Models", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
-
-
-@dataclass(frozen=True)
-class Models:
-    """What a learner trains and reads.
-
-    Attributes:
-        policy: trained in place; its weights must be float32 (`LearnerSettings.autocast` is for bfloat16 arithmetic).
-        value_model: the critic, where the algorithm has one; a head alone stands on the policy's trunk.
-        reference: frozen policy for the KL term and the KL metric. None with a LoRA policy: its base is the reference.
-    """
-
-    policy: CausalPolicy
-    value_model: ValueModel | ValueHead | None = None
-    reference: CausalPolicy | None = None
-
-
-@dataclass(frozen=True)
-class LearnerSettings:
-    """How a learner computes and steps.
-
-    Attributes:
-        value_optimizer: of the critic; None: the policy's settings.
-        micro_tokens: most tokens in a forward and backward pass: distinct prefixes where the model runs packed
-            (policies/scoring/packed/packing.py), else rows x longest row; bounds memory.
-        temperature: the sampling temperature: log-probabilities are those of the distribution that was sampled.
-        autocast: None or "bf16": arithmetic of the passes; the master weights stay float32. It pays on GPUs and on CPUs
-            with bfloat16 instructions; on a CPU without them it was measured 9 times slower.
-        value_pretraining: updates at the start in which only the value model learns; the policy's warm-up and schedule
-            begin after them.
-        gradient_checkpointing: recompute activations in the backward pass: less memory, a third more work.
-        sharding: with several processes: None (each holds everything, gradients are summed) or "fsdp" (FSDP2).
-        measure_every: updates from one that makes the passes which metrics alone read (the reference's where no term of
-            the loss does, those over rows without a gradient) to the next; updates between report no `policy/` metrics
-            of their tokens. At 1 half of the work of an update without a KL term can be theirs.
-        keep_token_values: after every update `Learner.token_values` has that update's; one more pass without gradient.
-        seed: shuffles the minibatches.
-        threads: torch threads of this process; None leaves them as they are.
-    """
-
-    optimizer: OptimizerSettings
-    value_optimizer: OptimizerSettings | None = None
-    micro_tokens: int = 16384
-    temperature: float = 1.0
-    autocast: str | None = None
-    value_pretraining: int = 0
-    gradient_checkpointing: bool = False
-    sharding: str | None = None
-    measure_every: int = 1
-    keep_token_values: bool = False
-    seed: int = 0
-    threads: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.autocast not in (None, "bf16"):
-            raise ValueError(f"autocast is {self.autocast!r}, expected None (float32) or 'bf16'")
-        if self.measure_every < 1:
-            raise ValueError(f"measure_every is {self.measure_every}, expected 1 update or more")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature is {self.temperature}: a policy gradient needs sampling at a positive one")
-        if self.sharding not in (None, "fsdp"):
-            raise ValueError(f"sharding is {self.sharding!r}, expected None or 'fsdp'")
 
 
 class Learner:
@@ -104,7 +43,7 @@ class Learner:
     """
 
     def __init__(self, models: Models, algorithm: Algorithm, settings: LearnerSettings) -> None:
-        _check(models, algorithm, settings)
+        check(models, algorithm, settings)
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         self.policy, self.value_model, self.algorithm = models.policy, models.value_model, algorithm
@@ -365,17 +304,3 @@ class Learner:
 def _indices(rows: Tensor) -> Tensor | None:
     """[N] int64 of the rows that are True; None: all of them."""
     return None if bool(rows.all()) else rows.nonzero().squeeze(1)
-
-
-def _check(models: Models, algorithm: Algorithm, settings: LearnerSettings) -> None:
-    """Raises ValueError for what does not go together."""
-    value_model = models.value_model
-    if algorithm.needs_values != (value_model is not None):
-        have = "no value model was given" if value_model is None else "a value model was given"
-        wants = "needs" if algorithm.needs_values else "has no use for"
-        raise ValueError(f"algorithm {algorithm.name!r} {wants} a value model, and {have}")
-    if algorithm.needs_values and algorithm.shares_trunk != isinstance(value_model, ValueHead):
-        kind = "ValueHead" if algorithm.shares_trunk else "ValueModel"
-        raise ValueError(f"algorithm {algorithm.name!r} needs a {kind}, and got a {type(value_model).__name__}")
-    if settings.sharding and models.policy.is_lora:
-        raise ValueError("sharding a LoRA policy is not supported: adapters are small, leave sharding out")
