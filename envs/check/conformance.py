@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from envs.check import checks
+from envs.check import checks, drawing
 from envs.check import responses as check_responses
 from envs.check.report import EnvReport, Finding
 from envs.environment import Environment
@@ -51,7 +51,7 @@ def check_environment(
             return report
     say("drawing problems")
     try:
-        drawn = {level: checks.draw(env, num, seed, level) for level in (*env.levels, *env.ood_levels)}
+        drawn = {level: drawing.draw(env, num, seed, level) for level in (*env.levels, *env.ood_levels)}
     except Exception as error:  # whatever an author's generator raises is a finding, not our failure
         detail = f"{type(error).__name__}: {error}"
         report.findings.append(
@@ -63,8 +63,8 @@ def check_environment(
     if notes := env.notes():
         report.findings.append(Finding("the data", True, "; ".join(notes)))
     tests: dict[str, Callable[[], Iterator[Finding]]] = {
-        "deterministic": lambda: checks.check_deterministic(env, drawn, seed, fresh_process),
-        "round trips": lambda: checks.check_round_trip(env, drawn),
+        "deterministic": lambda: drawing.check_deterministic(env, drawn, seed, fresh_process),
+        "round trips": lambda: drawing.check_round_trip(env, drawn),
         "splits": lambda: checks.check_splits(env, drawn, num, seed, report),
         "speed": lambda: checks.check_speed(env, seed, report),
     }
