@@ -171,10 +171,20 @@ def read_parts(dataset: str, config: str | None) -> Iterator[tuple[str, Iterator
 
 
 def _load(dataset: str, config: str | None = None, split: str | None = None) -> Any:
-    """What the library makes of a folder of its own, or of a name on the hub: rows, or rows by split."""
+    """What the library makes of a folder of its own, or of a name on the hub: rows, or rows by split.
+
+    Raises:
+        ValueError: the hub has no such data set, or cannot be reached.
+    """
     import datasets  # heavy: a second to import
 
     folder = Path(dataset).expanduser()
     if split is None and is_saved(folder):
         return datasets.load_from_disk(str(folder))
-    return datasets.load_dataset(dataset, config, split=split)
+    try:
+        return datasets.load_dataset(dataset, config, split=split)
+    except (ConnectionError, FileNotFoundError) as error:  # offline, or DatasetNotFoundError
+        raise ValueError(
+            f"the data set {dataset!r} cannot be had from the Hugging Face hub ({error}); with its files on this "
+            "machine, name their folder: gsm8k and math take folder=FOLDER (train.jsonl, test.jsonl), others hf:FOLDER"
+        ) from error

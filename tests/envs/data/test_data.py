@@ -163,6 +163,18 @@ def test_hugging_face_rows_go_through_the_datasets_library(monkeypatch):
     assert whole.num_problems("validation") == 60
 
 
+@pytest.mark.parametrize("error", [ConnectionError("Couldn't reach it"), FileNotFoundError("it does not exist")])
+def test_a_data_set_that_cannot_be_had_is_told_with_what_to_do(monkeypatch, error):
+    import datasets
+
+    def load_dataset(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    with pytest.raises(ValueError, match=f"openai/gsm8k.*{error}.*folder=FOLDER"):
+        make("gsm8k").num_problems("test")
+
+
 def row(**values):
     return {"prompt": "What is 1 + 1?", "answer": "2", **values}
 
