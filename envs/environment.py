@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from envs.demonstrators.base import Demonstrator, StepDemonstrator, corrupt_solution
-from envs.grading import grade_response, make_verifier
+from envs.grading import grade_response, lenient, make_verifier
 from envs.long_prompts import PromptRoom, cut_to_room
 from envs.prompts import present
 from envs.splits import draw_problem
@@ -48,7 +49,7 @@ class Environment:
     shots: int = 0  # worked examples of the training split, shown before each question
     long_prompts: str = "refuse"  # of prompts without room in the policy's context: refuse, drop or cut
     room: PromptRoom | None = None  # of the policy that problems are drawn for; set by `fit`
-    verify: ClassVar[str | Mapping[str, Any] | Verifier | Check] = "exact"
+    verify: str | Mapping[str, Any] | Verifier | Check = "exact"
     mistakes: ClassVar[Mapping[str, Mistake]] = MappingProxyType({})
     spec: EnvSpec | None = None  # what rebuilds this environment in another process; set by the registry
     rebuild: Callable[[EnvSpec], Environment] | None = None  # how: the registry's `make`; set by it
@@ -166,6 +167,20 @@ class Environment:
         """The gold verdict on a response. Never raises for what the response says."""
         judge = self.verifier if isinstance(self.verify, str | Mapping | Verifier) else self.verify
         return grade_response(judge, problem, response)
+
+    def leniently(self) -> Environment | None:
+        """This environment, judging as test sets usually are; None: it does so already, or its judge has no such mode.
+
+        Strict is for training. A model that was not trained to announce its answer is judged by the last number or
+        formula that it writes, and the last of several counts (`mode="evaluation"` of the verifier).
+        """
+        judge = None if self.verify is Environment.verify else lenient(self.verify)
+        if judge is None:
+            return None
+        other = copy(self)
+        other.__dict__.pop("verifier", None)  # made of the other `verify` where it is asked for
+        other.__dict__["verify"] = judge
+        return other
 
     def grade_transcript(self, problem: Problem, transcript: Sequence[Message]) -> Verdict:
         """The gold verdict on a conversation: on its last assistant turn, unless the environment says otherwise."""

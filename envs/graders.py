@@ -21,10 +21,11 @@ class EnvGrader:
     Args:
         salt: of the run, from its seed: mixed into the choice of the random points at which expressions are compared,
             so that no answer can be written for them and a repeated run judges alike; None: that of the process.
+        leniently: judge as test sets usually are, where the environment can (`Environment.leniently`).
     """
 
-    def __init__(self, spec: EnvSpec, *, salt: str | None = None) -> None:
-        self.spec, self.salt = spec, salt
+    def __init__(self, spec: EnvSpec, *, salt: str | None = None, leniently: bool = False) -> None:
+        self.spec, self.salt, self.leniently = spec, salt, leniently
         self._env: Environment | None = None
 
     def __call__(self, item: tuple[Problem, str | Sequence[Message]]) -> Verdict:
@@ -43,16 +44,17 @@ class EnvGrader:
 
     def _ready(self) -> Environment:
         if self._env is None:
-            self._env = make(self.spec)
+            env = make(self.spec)
+            self._env = (env.leniently() or env) if self.leniently else env
             if self.salt is not None:
                 salt_points(self.salt)
         return self._env
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"spec": self.spec, "salt": self.salt}
+        return {"spec": self.spec, "salt": self.salt, "leniently": self.leniently}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["spec"], salt=state["salt"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
 
 class AnswerGrader(VerifierGrader):

@@ -10,6 +10,7 @@ from typing import Any
 from envs.types import Check, Problem
 from verifiers import registry
 from verifiers.extract import EXPLICIT_PLACES, extract_answer
+from verifiers.judges.frame import AnswerVerifier, Mode
 from verifiers.judges.steps import judge_written_steps
 from verifiers.types import Outcome, Reason, Verdict, Verifier
 
@@ -49,6 +50,18 @@ def make_verifier(verify: str | Mapping[str, Any] | Verifier | Check) -> Verifie
     if isinstance(verify, Verifier):
         return verify
     raise TypeError(f"{verify!r} is judged together with its problem; use env.grade(problem, response)")
+
+
+def lenient(verify: str | Mapping[str, Any] | Verifier | Check) -> dict[str, Any] | None:
+    """The same verifier in evaluation mode, {"name": ..., **settings}; None: it is, or has no such mode."""
+    named = {"name": verify} if isinstance(verify, str) else dict(verify) if isinstance(verify, Mapping) else None
+    if named is None:
+        return None
+    judge = make_verifier(named)
+    if not isinstance(judge, AnswerVerifier) or judge.mode != Mode.TRAINING:
+        return None
+    kept = {name: value for name, value in named.items() if name not in ("places", "strict")}
+    return {**kept, "mode": str(Mode.EVALUATION)}
 
 
 def grade_response(judge: Verifier | Check, problem: Problem, response: str) -> Verdict:

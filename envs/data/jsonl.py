@@ -22,13 +22,12 @@ from envs.data.values import (
     read_steps,
 )
 from envs.environment import TAGS
-from envs.grading import make_verifier
 from envs.registry import environment
 from envs.splits import split_of
 from envs.types import Problem
 from verifiers.equivalence.reference import read_reference
 from verifiers.parse.tree import Text
-from verifiers.types import Verdict, Verifier
+from verifiers.types import Verdict
 
 ON_INVALID = ("refuse", "drop")
 READ_AS_MATHEMATICS = ("symbolic", "numeric")  # verifiers whose references are expressions, or else words
@@ -50,6 +49,8 @@ class TableEnvironment(RowsEnvironment):
         invalid: "refuse" data with a value that no problem can be made of (null, NaN, an empty answer), or "drop"
             such rows and say how many.
     """
+
+    verify: Mapping[str, Any]  # {"name": ..., **settings}
 
     def __init__(
         self,
@@ -73,16 +74,11 @@ class TableEnvironment(RowsEnvironment):
         named = {"name": verify} if isinstance(verify, str) else dict(verify) if isinstance(verify, Mapping) else {}
         if not isinstance(named.get("name"), str):
             raise ValueError(f"verify is {verify!r}, expected a verifier's name, or {{name: ..., settings}}")
-        self.verify_settings = named
+        self.verify = named
         self.invalid = invalid
         self.levels = tuple(sorted({problem.level for problem in self._loaded}))
         if any("\n" in problem.answer for problem in self._loaded):
             self.mark = TAGS  # type: ignore[misc]
-
-    @cached_property
-    def verifier(self) -> Verifier:
-        """The verifier that the setting `verify` names."""
-        return make_verifier(self.verify_settings)
 
     @cached_property
     def _loaded(self) -> tuple[Problem, ...]:
@@ -146,7 +142,7 @@ class TableEnvironment(RowsEnvironment):
 
     def _words(self) -> Iterator[str]:
         """A sentence where references that look like mathematics could not be read as such."""
-        if self.verify_settings["name"] not in READ_AS_MATHEMATICS:
+        if self.verify["name"] not in READ_AS_MATHEMATICS:
             return
         standing = [(answer, p) for p in self._loaded for answer in p.info.get("answers", (p.answer,))]
         every = [answer for answer, _ in standing]
@@ -210,7 +206,7 @@ class TableEnvironment(RowsEnvironment):
         Raises:
             ValueError: it cannot be used.
         """
-        if ":" in self.verify_settings["name"]:
+        if ":" in self.verify["name"]:
             return
         try:
             self.verifier.verify("", answer)

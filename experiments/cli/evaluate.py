@@ -10,6 +10,7 @@ import typer
 
 from envs.distinct import distinct_problems
 from envs.environment import Environment
+from envs.graders import EnvGrader
 from envs.long_prompts import PromptRoom
 from envs.registry import parse_levels
 from envs.types import SPLITS, EnvSpec, Problem
@@ -24,13 +25,16 @@ from experiments.stages.prompting import CHAT, prompted
 from policies.causal import CausalPolicy, load_reader
 from policies.endpoint import Endpoint, EndpointError
 from policies.types import Sampling
-from rl.records.evaluate import Evaluation
+from rl.records.evaluate import Evaluation, of_groups
 from rl.records.evaluate import evaluate as evaluate_policy
+from rl.records.rescore import judged_again
+from rl.types import Group
 from rl.workers import PolicySpec, WorkerSpec
 from rl.workers.conversations import encode_prompt
 from rl.workers.endpoint import EndpointWorkers
 from rl.workers.engine import RolloutEngine
 from rl.workers.inline import InlineWorkers
+from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome
 
 SILENT_SHARE = 0.9  # of completions without an answer, from which on the prompt is told
@@ -63,7 +67,8 @@ def evaluate(
 ) -> None:
     """Evaluate a policy on fresh problems, by level.
 
-    Greedy, mean@k with its interval, unbiased pass@k, and maj@k.
+    Greedy, mean@k with its interval, unbiased pass@k, and maj@k; where answers must be announced, also leniently: the
+    last number or formula that a completion writes.
     """
     output_file(output)
     if policy.startswith(("http://", "https://")):
@@ -71,10 +76,9 @@ def evaluate(
         spec, made = build_env(Component(name=env) if "template" in env else _as_chat(env))
         asked = _problems(made, levels, problems, split, seed)
         sampling = Sampling(max_new_tokens=max_new_tokens or MAX_NEW_TOKENS, temperature=temperature or 1.0)
-        evaluation = _evaluate_endpoint(asked_of, spec, asked, samples if temperature else 0, sampling, seed)
-        print_evaluation(evaluation, title=f"{model} on {env} ({split})")
-        if output is not None:
-            write_json(output, evaluation.to_json())
+        groups: list[Group] = []
+        evaluation = _evaluate_endpoint(asked_of, spec, asked, samples if temperature else 0, sampling, seed, groups)
+        _tell(evaluation, _leniently(evaluation, made, asked, groups), f"{model} on {env} ({split})", output)
         return
     if model:
         raise UserError(f"--model goes with the URL of an API, and the policy is {policy!r}")
@@ -98,15 +102,35 @@ def evaluate(
         tokens = max_new_tokens or _room(workers.engine, asked)
         sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
         sent = workers.engine.policy.decode_prompt(workers.engine.encode(asked[0]))
-        evaluation = evaluate_policy(workers, asked, num_samples=samples if temperature else 0, sampling=sampling)
+        groups = []
+        evaluation = evaluate_policy(
+            workers, asked, num_samples=samples if temperature else 0, sampling=sampling, on_groups=groups.extend
+        )
     except ValueError as error:
         raise UserError(str(error)) from error
     finally:
         workers.close()
     _warn_of_silence(evaluation, sent, made.mark)
-    print_evaluation(evaluation, title=f"{policy} on {env} ({split})")
+    _tell(evaluation, _leniently(evaluation, made, asked, groups), f"{policy} on {env} ({split})", output)
+
+
+def _leniently(
+    evaluation: Evaluation, env: Environment, problems: Sequence[Problem], groups: Sequence[Group]
+) -> Evaluation | None:
+    """The same completions judged as test sets usually are; None where the judge has no such mode."""
+    if env.spec is None or env.leniently() is None:
+        return None
+    with VerifierPool(EnvGrader(env.spec, leniently=True)) as pool:
+        again = judged_again(groups, pool.grade)
+    return of_groups(problems, again, num_samples=evaluation.num_samples, sampling=evaluation.sampling)
+
+
+def _tell(evaluation: Evaluation, leniently: Evaluation | None, title: str, output: Path | None) -> None:
+    """Prints the table, and writes the file that was asked for."""
+    print_evaluation(evaluation, title=title, leniently=leniently)
     if output is not None:
-        write_json(output, evaluation.to_json())
+        beside = {} if leniently is None else {"lenient": leniently.to_json()}
+        write_json(output, {**evaluation.to_json(), **beside})
 
 
 def _problems(env: Environment, levels: str, num: int, split: str, seed: int) -> list[Problem]:
@@ -142,15 +166,21 @@ def _endpoint(url: str, model: str, concurrency: int, prices: str) -> Endpoint:
 
 
 def _evaluate_endpoint(
-    endpoint: Endpoint, spec: EnvSpec, problems: Sequence[Problem], samples: int, sampling: Sampling, seed: int
+    endpoint: Endpoint,
+    spec: EnvSpec,
+    problems: Sequence[Problem],
+    samples: int,
+    sampling: Sampling,
+    seed: int,
+    groups: list[Group],
 ) -> Evaluation:
-    """An evaluation of the model behind an API; what it took is printed."""
+    """An evaluation of the model behind an API; what it took is printed, and its completions are added to `groups`."""
     try:
         workers = EndpointWorkers(endpoint, spec, seed=seed)
     except (ValueError, ImportError) as error:
         raise UserError(str(error)) from error
     try:
-        evaluation = evaluate_policy(workers, problems, num_samples=samples, sampling=sampling)
+        evaluation = evaluate_policy(workers, problems, num_samples=samples, sampling=sampling, on_groups=groups.extend)
     except EndpointError as error:
         raise UserError(str(error), EXIT_RUN_FAILED) from error
     finally:

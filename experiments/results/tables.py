@@ -211,8 +211,12 @@ def print_study(folder: Path) -> None:
         console.print(answer_table(results, results.headline))
 
 
-def print_evaluation(evaluation: Any, title: str) -> None:
-    """An evaluation by level, and by part where the environment is a mixture; means with their 95 % intervals."""
+def print_evaluation(evaluation: Any, title: str, leniently: Any = None) -> None:
+    """An evaluation by level, and by part where the environment is a mixture; means with their 95 % intervals.
+
+    Args:
+        leniently: the same completions, judged leniently: one more row.
+    """
     ks = [k for k in PASS_AT if k <= evaluation.num_samples]
     shown = ks[1:][-1:]
     table = _table(
@@ -224,6 +228,7 @@ def print_evaluation(evaluation: Any, title: str) -> None:
     )
     rows = [*((str(level), evaluation.at(level)) for level in evaluation.levels)]
     rows += [*((part, evaluation.of_part(part)) for part in evaluation.parts), ("all", evaluation)]
+    rows += [("loose", leniently)] if leniently is not None else []
     for label, part in rows:
         figures = part.summary(ks)
         _add(
@@ -235,9 +240,11 @@ def print_evaluation(evaluation: Any, title: str) -> None:
             _figure(figures.get("greedy_solution"), 2),
             *(_figure(figures[f"pass@{k}_solution"], 2) for k in shown),
             *(_figure(figures.get(f"maj@{k}_answer"), 2) for k in shown),
-            _figure(figures["tokens"] if evaluation.num_samples else None, 1),
+            f"{figures['tokens']:.3g}" if evaluation.num_samples else "",
         )
     table.caption = "greedy and pass@k: solution; maj@k: answers by majority, ties drawn; len: tokens"
+    if leniently is not None:
+        table.caption += "; loose: the last number or formula counts"
     Console().print(table)
 
 

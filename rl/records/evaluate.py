@@ -286,10 +286,25 @@ def evaluate(
     )
     if on_groups:
         on_groups(groups)
-    sampled: Sequence[Group | None] = groups[: len(problems)] if num_samples else [None] * len(problems)
-    greedy: Sequence[Group | None] = groups[-len(problems) :] if include_greedy else [None] * len(problems)
-    rows = tuple(problem_row(p, s, g) for p, s, g in zip(problems, sampled, greedy))
-    return Evaluation(rows, problem_set_hash(problems), num_samples, sampling, dict(seconds))
+    found = of_groups(problems, groups, num_samples=num_samples, sampling=sampling)
+    return replace(found, seconds=dict(seconds))
+
+
+def of_groups(
+    problems: Sequence[Problem], groups: Sequence[Group], *, num_samples: int, sampling: Sampling
+) -> Evaluation:
+    """The evaluation that graded groups come to.
+
+    Args:
+        groups: as `evaluate` gives them to `on_groups`: where num_samples > 0 one of samples for each problem, and,
+            unless it was left out, one of a greedy completion each behind them.
+    """
+    num = len(problems)
+    include_greedy = len(groups) == num * (2 if num_samples else 1)
+    sampled: Sequence[Group | None] = groups[:num] if num_samples else [None] * num
+    greedy: Sequence[Group | None] = groups[-num:] if include_greedy else [None] * num
+    rows = tuple(problem_row(p, s, g) for p, s, g in zip(problems, sampled, greedy, strict=True))
+    return Evaluation(rows, problem_set_hash(problems), num_samples, sampling)
 
 
 def problem_row(problem: Problem, sampled: Group | None, greedy: Group | None) -> ProblemRow:

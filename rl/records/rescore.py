@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,22 @@ def rescore(groups: Iterable[Group], grade: Callable[[Sequence[tuple[Problem, An
             if row.verdict.is_correct != verdict.is_correct and len(disagreements) < EXAMPLES:
                 disagreements.append((row, verdict))
     return Agreement(dict(table), tuple(disagreements))
+
+
+def judged_again(
+    groups: Sequence[Group], grade: Callable[[Sequence[tuple[Problem, Any]]], Sequence[Verdict]]
+) -> list[Group]:
+    """The groups with the verdicts of another judge; rewards stay as they are.
+
+    Args:
+        grade: (problem, response) pairs -> verdicts, e.g. the `grade` of a VerifierPool.
+    """
+    pairs = [(row.problem, row.response) for group in groups for row in group.trajectories]
+    verdicts = iter(grade(pairs))
+    return [
+        replace(group, trajectories=tuple(replace(row, verdict=next(verdicts)) for row in group.trajectories))
+        for group in groups
+    ]
 
 
 def rescore_run(

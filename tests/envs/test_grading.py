@@ -1,9 +1,12 @@
 """Verdicts of environments: announced answers, worked sums, checks that read untrusted text."""
 
+import pickle
+
 import pytest
 
 from envs import Message, Problem, make
 from envs.builtin import PROCEDURAL
+from envs.graders import EnvGrader
 from envs.grading import make_verifier
 from verifiers.judges.steps import StepsVerifier
 from verifiers.types import Outcome, Reason, StepVerdict, Verdict
@@ -209,3 +212,38 @@ def test_no_step_of_an_environments_own_solutions_is_called_wrong(name):
             wrong = [step.detail for step in verdict.steps if step.is_right is False]
             assert (wrong, verdict.solution_share) == ([], 1.0), problem
             assert verdict.steps[-1].is_conclusion
+
+
+@pytest.mark.parametrize(
+    ("response", "strict", "lenient"),
+    [
+        ("16 - 7 = 9, and 9 * 2 = 18.\n#### 18", True, True),
+        ("16 - 7 = 9, and 9 * 2 = 18 dollars a day.", False, True),
+        ("#### 17\nNo:\n#### 18", False, True),
+        ("She makes 18 dollars from 9 eggs.", False, False),
+        ("No idea.", False, False),
+    ],
+)
+def test_leniently_the_last_number_of_a_text_is_its_answer(tmp_path, response, strict, lenient):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_text('{"question": "How much a day?", "answer": "9 * 2 = 18\\n#### 18"}\n')
+    env = make("gsm8k", folder=str(tmp_path), validation=0)
+    problem = env.problem(0, split="test")
+    judges = pickle.loads(pickle.dumps([EnvGrader(env.spec), EnvGrader(env.spec, leniently=True)]))
+    assert [judge((problem, response)).is_correct for judge in judges] == [strict, lenient]
+
+
+def test_leniently_any_of_several_accepted_answers_will_do(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "A root of x^2 = 4?", "answer": ["2", "-2"]}\n')
+    env = make(f"jsonl:{tmp_path / 'rows.jsonl'}", verify="numeric").leniently()
+    verdicts = [env.grade(env.all_problems("train", 1)[0], text) for text in ("It is -2, I think.", "It is 3.")]
+    assert [verdict.is_correct for verdict in verdicts] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["leaps", "gcd_bezout"])
+def test_a_judge_without_a_lenient_mode_has_none(name):
+    assert make(name).leniently() is None
+
+
+def test_a_lenient_judge_has_none_more_lenient():
+    assert make("addition").leniently().leniently() is None

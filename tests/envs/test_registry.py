@@ -163,7 +163,7 @@ def test_the_grader_pickles_without_its_environment():
     grader = EnvGrader(EnvSpec("countdown"))
     problem = make("countdown").problem(0)
     assert grader((problem, f"#### {problem.answer}")).is_correct
-    assert grader.__getstate__() == {"spec": EnvSpec("countdown"), "salt": None}
+    assert grader.__getstate__() == {"spec": EnvSpec("countdown"), "salt": None, "leniently": False}
     assert pickle.loads(pickle.dumps(grader))((problem, "#### 1")).is_correct is False
 
 

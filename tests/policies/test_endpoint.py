@@ -249,3 +249,30 @@ def test_eval_takes_a_url_and_shows_what_it_took(serve):
     assert "cost 0.00" in shown.output
     refused = CliRunner().invoke(app, ["eval", server.url, "--env", "addition"])
     assert "--model" in str(refused.exception)
+
+
+def test_eval_tells_strict_and_lenient_figures_apart(serve, tmp_path):
+    from typer.testing import CliRunner
+
+    from experiments.__main__ import app
+
+    def unannounced(handler, body):
+        send(
+            handler,
+            200,
+            chat(
+                f"The sum: {sum(numbers_of(body['messages'][-1]['content']))} apples",
+                prompt_tokens=10,
+                completion_tokens=5,
+            ),
+        )
+
+    server, _ = serve(unannounced)
+    command = ["eval", server.url, "--model", "m", "--env", "addition", "-n", "3", "-k", "2", "-o", tmp_path / "e.json"]
+    shown = CliRunner().invoke(app, list(map(str, command)))
+    assert shown.exit_code == 0, shown.output
+    written = json.loads((tmp_path / "e.json").read_text())
+    assert {row["c_answer"] for row in written["rows"]} == {0}
+    assert {row["c_answer"] for row in written["lenient"]["rows"]} == {2}
+    row = next(line for line in shown.output.splitlines() if line.split()[:1] == ["loose"])
+    assert row.split()[2] == "1.00"
