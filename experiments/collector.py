@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from policies.heap import trim_heap
 
 
 @contextmanager
@@ -24,11 +25,9 @@ def collector_paused() -> Iterator[None]:
 
 
 def release_memory() -> None:
-    """Frees what only waits for the collector, and gives what is free back to the system (with glibc).
+    """Frees what only waits for the collector, and gives what is free back to the system.
 
     A fit by trl leaves its model, gradients and moments in a cycle of references: 2 GB of 135 million weights.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # macOS and musl have none
-    if trim is not None:
-        trim(0)
+    trim_heap()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
+from policies.heap import trim_heap
 from policies.scoring.logprobs import TokenScorer
 from policies.scoring.value import ValueHead
 from rl.algorithms.base import Algorithm, advantage_metrics, derived_metrics
@@ -28,6 +29,8 @@ from rl.learning.processes import Processes
 from rl.learning.settings import LearnerSettings, Models, check
 from rl.learning.sums import StepSums, reference_kl
 from rl.types import Batch, Totals
+
+HEAVY = 1 << 24  # weights from which on the activations of a pass are a matter of gigabytes
 
 __all__ = ["Learner", "LearnerSettings", "Models", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
 
@@ -290,6 +293,8 @@ class Learner:
         if self._value_optimizer is not None:
             sums.add("learner/value_grad_norm", values[1])
             self._value_optimizer.step(self.steps)
+        if self.device.type == "cpu" and self.num_parameters > HEAVY:
+            trim_heap()
         self.steps += 1
 
     def _measures_at(self, update: int) -> bool:
