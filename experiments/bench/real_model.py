@@ -88,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report: dict[str, Any] = {"machine": machine() | {"threads": options.threads}, "policy": options.policy}
     if "step" in options.parts:
         report["step"] = measure_steps(folder, options.repeats, options.threads)
+        write_report(options.out, report)  # minutes of work, and the other part may fail
     if "generation" in options.parts:
         report["generation"] = [
             row for lengths in ("equal", "ragged") for row in measure_generation(folder, lengths, options.repeats)

@@ -94,6 +94,7 @@ class VllmSampler:
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Tokens and log-probabilities of every rollout, in the flat order of requests and uids."""
         prompts = [{"prompt_token_ids": list(request.prompt)} for request in requests for _ in request.uids]
+        vocabulary = policy.model.config.get_text_config().vocab_size
         asked = [
             self._vllm.SamplingParams(
                 n=1,
@@ -102,7 +103,7 @@ class VllmSampler:
                 top_p=sampling.top_p,
                 max_tokens=request.limit(sampling),
                 seed=rollout_seed(seed, uid),
-                stop_token_ids=list(policy.stop_ids),
+                stop_token_ids=[token for token in policy.stop_ids if token < vocabulary],  # vLLM refuses others
                 stop=list(sampling.stop) or None,
                 include_stop_str_in_output=True,
                 ignore_eos=True,  # the policy's own stop tokens end a completion, and no other
