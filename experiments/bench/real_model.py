@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import multiprocessing
 import resource
 import statistics
@@ -85,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     folder = str(located(options.policy))
-    report: dict[str, Any] = {"machine": machine() | {"threads": options.threads}, "policy": options.policy}
+    kept = json.loads(options.out.read_text()) if options.out.exists() else {}  # a part that is not asked for stays
+    report: dict[str, Any] = kept | {"machine": machine() | {"threads": options.threads}, "policy": options.policy}
     if "step" in options.parts:
         report["step"] = measure_steps(folder, options.repeats, options.threads)
         write_report(options.out, report)  # minutes of work, and the other part may fail
