@@ -70,6 +70,18 @@ def test_every_rollout_has_its_prompt_its_seed_and_its_limit(vllm, policy):
     assert completions[0].logprobs == (-0.5,) * 4
 
 
+def test_stop_tokens_that_cannot_be_sampled_are_left_out(vllm, policy):
+    """vLLM refuses them; a tokenizer may name tokens beyond the embeddings."""
+    engine = SamplingEngine(policy, backend="vllm", folder="/models/x")
+    own = policy.stop_ids
+    policy.stop_ids = (*own, policy.model.config.vocab_size, 1 << 30)
+    try:
+        engine.generate([Request((1, 5), (3,))], Sampling(max_new_tokens=2), seed=1, version=0)
+    finally:
+        policy.stop_ids = own
+    assert {tuple(params.stop_token_ids) for _, params in engine._vllm._llm.asked} == {tuple(own)}
+
+
 def test_the_engine_is_set_up_for_training(vllm, policy):
     settings = VllmSampler("/models/x", policy, max_rows=16)._llm.settings
     assert settings["model"] == "/models/x"
