@@ -22,7 +22,7 @@ from experiments.collector import collector_paused
 from experiments.run.errors import EXIT_RUN_FAILED, EXIT_USAGE, UserError, with_place
 from experiments.run.terminal import printable
 from experiments.supervision import supervise_own_code
-from rl.records.files import ADVICE, disk_advice
+from rl.files import ADVICE, disk_advice
 from verifiers import neighbours, plugins
 from verifiers.watching import ENDED, has_begun, own_part_of, tell_phase
 

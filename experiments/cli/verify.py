@@ -20,7 +20,7 @@ from rich.text import Text
 
 from experiments.cli.verify_rows import Row, read_gsm8k_solutions, read_jsonl
 from experiments.run.terminal import printable
-from rl.records.files import write_whole
+from rl.files import write_whole
 from verifiers.equivalence.reference import words_for_mathematics
 from verifiers.grader import VerifierGrader
 from verifiers.pool.verifier_pool import VerifierPool

@@ -20,7 +20,7 @@ from experiments.run.folders import is_used, write_json
 from experiments.run.sealed import read_sealed
 from experiments.study.run import run_study
 from experiments.study.starts import has_starts, is_start_done
-from rl.records.files import write_whole
+from rl.files import write_whole
 
 
 def find_study(name: str) -> tuple[Path, Path]:

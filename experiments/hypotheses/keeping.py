@@ -12,7 +12,7 @@ from experiments.hypotheses.verdicts import judge
 from experiments.hypotheses.vocabulary import Design
 from experiments.results.read import StudyResults
 from experiments.run.sealed import read_sealed
-from rl.records.files import write_whole
+from rl.files import write_whole
 
 
 @dataclass(frozen=True)

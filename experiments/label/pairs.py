@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rl.files import write_whole
 from rl.preference.labels.comparisons import Pair, different_pairs
-from rl.records.files import write_whole
 from rl.records.lines import save_records
 from rl.rollouts.log import RolloutLog
 from rl.types import Comparison, Group, Trajectory

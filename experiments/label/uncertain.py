@@ -17,8 +17,8 @@ from experiments.config.labels import labels_of_arms
 from experiments.config.loading import load_resolved
 from experiments.run.errors import UserError
 from experiments.run.folders import read_object
+from rl.files import write_whole
 from rl.preference.labels.comparisons import Pair
-from rl.records.files import write_whole
 
 if TYPE_CHECKING:
     from rl.rewards.proxy import ProxyReward

@@ -20,7 +20,7 @@ from experiments.report.scripts import page_scripts, script_json
 from experiments.results.read import load_study
 from experiments.results.tables import short
 from experiments.run.folders import finite, write_json
-from rl.records.files import write_whole
+from rl.files import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from envs.data.json_lines import JsonLineError, json_fault, parse_json, read_json_lines
 from experiments.run.errors import UserError
 from experiments.run.lock import LOCK
-from rl.records.files import write_whole
+from rl.files import write_whole
 
 STATUS = "status.json"
 FORMER_KEYS = (  # (a word that the text then has, the key, what it is called today)

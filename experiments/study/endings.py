@@ -20,9 +20,9 @@ from pathlib import Path
 
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import EXIT_INTERRUPTED
+from rl.files import ADVICE, disk_advice
 from rl.learning.checkpoint import CheckpointError
 from rl.learning.led import RankLost
-from rl.records.files import ADVICE, disk_advice
 from rl.workers import WorkersLost
 
 OF_THE_MACHINE = (CheckpointError, WorkersLost, RankLost, TimeoutError)  # their messages say what to do

@@ -16,7 +16,7 @@ from experiments.config.experiment import Experiment
 from experiments.run.errors import UserError
 from experiments.run.evaluations import BEST_BY_VERIFIER, KL_MATCHED
 from experiments.run.folders import STATUS, RunFolder, filter_jsonl, read_object, write_json
-from rl.records.files import write_whole
+from rl.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from experiments.study.provenance import read_or_none, write_provenance
 from experiments.study.seed import planned_stages
 from experiments.study.starts import take_arms, take_starts, why_not
 from policies.causal import check_device
-from rl.records.files import write_whole
+from rl.files import write_whole
 from verifiers.watching import CHECKING, RUNNING, tell_phase
 
 

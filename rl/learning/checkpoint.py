@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rl.files import ADVICE, disk_advice, flush
 from rl.learning.checkpoint_manifest import (
     CheckpointError,
     TornCheckpointError,
@@ -30,7 +31,6 @@ from rl.learning.checkpoint_manifest import (
     torn_where_unreadable,
     write_manifest,
 )
-from rl.records.files import ADVICE, disk_advice, flush
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 PREFIX, WRITING = "step-", ".writing-"

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 
-from rl.records.files import flush
+from rl.files import flush
 
 FORMAT = 2
 MANIFEST = "manifest.json"

@@ -18,7 +18,7 @@ from typing import Any
 
 from envs.types import Message, Problem, StopReason
 from policies.types import Completion, FinishReason
-from rl.records.files import write_whole
+from rl.files import write_whole
 from rl.types import Group, Trajectory
 from verifiers.types import Verdict
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from mmap import mmap
 from pathlib import Path
 
-from rl.records.files import write_whole
+from rl.files import write_whole
 from verifiers.watching import ENDED, PAGE_BYTES, RUNNING, begin_watching_with, read_stamp, tell_phase
 
 LOOK_EVERY = 0.1  # seconds between looks at the page

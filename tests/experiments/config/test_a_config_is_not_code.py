@@ -24,7 +24,7 @@ def check(*settings, cwd, **environment):
     [
         "arms.rl.reward={name: 'subprocess:Popen', settings: {args: [touch, made]}}",
         "arms.rl.reward={name: 'os:mkdir', settings: {path: made}}",
-        "arms.rl.reward={name: 'rl.records.files:write_whole', settings: {path: made, content: x}}",
+        "arms.rl.reward={name: 'rl.files:write_whole', settings: {path: made, content: x}}",
         "rl.curriculum={name: 'os:system', settings: {command: 'touch made'}}",
         "rl.algorithm=antigravity:fly",
         "preference.annotator={name: 'os:mkdir', settings: {path: made}}",
