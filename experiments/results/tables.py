@@ -244,7 +244,7 @@ def print_evaluation(evaluation: Any, title: str, leniently: Any = None) -> None
         )
     table.caption = "greedy and pass@k: solution; maj@k: answers by majority, ties drawn; len: tokens"
     if leniently is not None:
-        table.caption += "; loose: the last number or formula counts"
+        table.caption += "; loose: judged leniently, the last number or formula counts"
     Console().print(table)
 
 
