@@ -18,13 +18,21 @@ static void rms_norm(const float *x, const float *weight, float *out, int64_t ro
 
 // gate = silu(gate) * up for rows of [gate | up], each `width` floats and `width` a multiple of 8.
 static void silu_mul(float *gate_up, int64_t rows, int64_t width) {
-    for (int64_t i = 0; i < rows; i++, gate_up += 2 * width)
-        for (int64_t j = 0; j < width; j += 8) {
+    for (int64_t i = 0; i < rows; i++, gate_up += 2 * width) {
+        int64_t j = 0;
+        for (; j + W <= width; j += W) {
+            vw gate = loadw(gate_up + j);
+            const iw low = gate < splatw(-87.0f);
+            gate = (vw)(((iw)gate & ~low) | ((iw)splatw(-87.0f) & low));
+            storew(gate_up + j, gate / (1.0f + expw(-gate)) * loadw(gate_up + width + j));
+        }
+        for (; j < width; j += 8) {
             v8 gate = load8(gate_up + j);
             const i8 low = gate < splat8(-87.0f);  // silu(-87) is 0 in float32; keeps exp8's argument in range
             gate = (v8)(((i8)gate & ~low) | ((i8)splat8(-87.0f) & low));
             store8(gate_up + j, gate / (1.0f + exp8(-gate)) * load8(gate_up + width + j));
         }
+    }
 }
 
 static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -38,7 +46,7 @@ static int64_t widest(const Model *m) {
 EXPORT int64_t scratch_floats(const Model *m, int64_t rows) {
     const Attention *a = &m->attention;
     const int64_t wide = largest((a->heads + 2 * a->kv_heads) * a->dim, 2 * m->mlp);
-    return rows * (2 * m->hidden + wide + a->heads * a->dim + widest(m)) + a->table_width * PAGE;
+    return rows * (2 * m->hidden + wide + a->heads * a->dim + widest(m)) + TOGETHER * a->table_width * PAGE;
 }
 
 // out[rows, columns] (+)= x * weights, in the model's arithmetic.
@@ -60,7 +68,7 @@ EXPORT void step(const Model *m, const int64_t *tokens, const int32_t *tables, c
     float *x = scratch, *h = x + rows * hidden, *attended = h + rows * hidden;
     float *wide = attended + rows * attended_width;
     float *scores = wide + rows * largest(qkv_width, 2 * m->mlp);
-    void *rounded = scores + a->table_width * PAGE;
+    void *rounded = scores + TOGETHER * a->table_width * PAGE;
     for (int64_t i = 0; i < rows; i++) memcpy(x + i * hidden, m->embedding + tokens[i] * hidden, hidden * sizeof *x);
     for (const Layer *layer = m->layer; layer < m->layer + m->layers; layer++) {
         rms_norm(x, layer->input_norm, h, rows, hidden, a->norm_eps);

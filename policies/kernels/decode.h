@@ -12,6 +12,13 @@
 
 #define PAGE 16
 
+// Query heads of one key/value head that attend together, so that what is loaded once serves them all.
+#if W == 16
+#define TOGETHER 4
+#else
+#define TOGETHER 1
+#endif
+
 typedef struct {
     int64_t heads, kv_heads, dim;       // dim: head_dim, a multiple of 8
     int64_t table_width;                // pages per row of the page table
@@ -45,7 +52,7 @@ typedef struct {
 //   qkv [rows, (heads + 2 kv_heads) * dim], overwritten; tables [rows, table_width];
 //   prompts, owns [rows]: tokens in prompt pages and in own pages, the new token included in `owns`.
 //   Rows are taken in order and write before they attend, so the tokens of one prompt may be rows of one call.
-//   scores: scratch of table_width * PAGE floats; out [rows, heads * dim].
+//   scores: scratch of TOGETHER * table_width * PAGE floats; out [rows, heads * dim].
 void attend(const Attention *a, const Layer *layer, float *qkv, const int32_t *tables, const int64_t *prompts,
             const int64_t *owns, int64_t rows, float *scores, float *out);
 

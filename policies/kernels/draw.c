@@ -12,12 +12,10 @@ INLINE uint64_t splitmix64(uint64_t x) {
 static inline float largest_of(const float *x, int64_t count) {
     float top = x[0];
     int64_t j = 0;
-    if (count >= 8) {
-        v8 largest = load8(x);
-        for (j = 8; j + 8 <= count; j += 8) {
-            largest = max8(load8(x + j), largest);
-        }
-        top = top8(largest);
+    if (count >= W) {
+        vw largest = loadw(x);
+        for (j = W; j + W <= count; j += W) largest = maxw(loadw(x + j), largest);
+        for (int i = 0; i < W; i++) top = largest[i] > top ? largest[i] : top;
     }
     for (; j < count; j++) top = x[j] > top ? x[j] : top;
     return top;
@@ -50,6 +48,10 @@ EXPORT void draw_tokens(const float *logits, int64_t rows, int64_t vocabulary, f
         const float top = largest_of(logits, vocabulary);
         double total = 0.0;
         int64_t j = 0;
+        for (; j + W <= vocabulary; j += W) {
+            storew(weights + j, expw((loadw(logits + j) - top) * inverse_temperature));
+            for (int64_t k = j; k < j + W; k += 8) total += (double)sum8(load8(weights + k));
+        }
         for (; j + 8 <= vocabulary; j += 8) {
             const v8 e = exp8((load8(logits + j) - top) * inverse_temperature);
             store8(weights + j, e);

@@ -18,32 +18,62 @@ static void prepare_head(float *x, const float *norm, float eps, const float *co
     }
 }
 
-// scores[0..PAGE) = scale * q . k for the positions of one page.
-INLINE void page_scores(const float *q, const float *keys, float scale, int64_t dim, float *scores) {
-    v8 a0 = splat8(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-    for (int64_t d = 0; d < dim; d += 4, keys += 4 * PAGE) {
-        a0 += q[d] * load8(keys), a1 += q[d] * load8(keys + 8);
-        b0 += q[d + 1] * load8(keys + 16), b1 += q[d + 1] * load8(keys + 24);
-        c0 += q[d + 2] * load8(keys + 32), c1 += q[d + 2] * load8(keys + 40);
-        d0 += q[d + 3] * load8(keys + 48), d1 += q[d + 3] * load8(keys + 56);
-    }
-    store8(scores, ((a0 + b0) + (c0 + d0)) * scale);
-    store8(scores + 8, ((a1 + b1) + (c1 + d1)) * scale);
+// scores[h][0..PAGE) = scale * q[h] . k for the positions of one page; rows of q are `dim` apart, of scores `stride`.
+INLINE void page_scores(const int heads, const float *q, const float *keys, float scale, int64_t dim, float *scores,
+                        int64_t stride) {
+    vw sums[TOGETHER][PAGE / W][4];
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; h++)
+#pragma GCC unroll 2
+        for (int part = 0; part < PAGE / W; part++)
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) sums[h][part][i] = splatw(0.0f);
+    for (int64_t d = 0; d < dim; d += 4)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++, keys += PAGE)
+#pragma GCC unroll 2
+            for (int part = 0; part < PAGE / W; part++) {
+                const vw key = loadw(keys + part * W);
+#pragma GCC unroll 4
+                for (int h = 0; h < heads; h++) sums[h][part][i] += q[h * dim + d + i] * key;
+            }
+#pragma GCC unroll 4
+    for (int h = 0; h < heads; h++)
+#pragma GCC unroll 2
+        for (int part = 0; part < PAGE / W; part++) {
+            const vw *s = sums[h][part];
+            storew(scores + h * stride + part * W, ((s[0] + s[1]) + (s[2] + s[3])) * scale);
+        }
 }
 
-// out[0..8) += sum over `count` positions of weight * value; `values` steps by `dim` from one position to the next.
-INLINE v8 page_values(const float *weights, const float *values, int64_t count, int64_t dim, v8 out) {
-    v8 b = splat8(0), c = b, d = b;
-    int64_t j = 0;
-    for (; j + 4 <= count; j += 4, values += 4 * dim) {
-        out += weights[j] * load8(values);
-        b += weights[j + 1] * load8(values + dim);
-        c += weights[j + 2] * load8(values + 2 * dim);
-        d += weights[j + 3] * load8(values + 3 * dim);
+// out[h] += sum over `count` positions of weight[h] * value, for one vector of dimensions; `values` steps by `dim` from
+// one position to the next.
+#define PAGE_VALUES(NAME, VECTOR, LOAD)                                                                                \
+    INLINE void NAME(const int heads, const float *weights, int64_t stride, const float *values, int64_t count,        \
+                     int64_t dim, VECTOR *out) {                                                                       \
+        VECTOR sums[TOGETHER][3] = {0};                                                                                \
+        int64_t j = 0;                                                                                                 \
+        for (; j + 4 <= count; j += 4, values += 4 * dim) {                                                            \
+            const VECTOR a = LOAD(values), b = LOAD(values + dim);                                                     \
+            const VECTOR c = LOAD(values + 2 * dim), d = LOAD(values + 3 * dim);                                       \
+            _Pragma("GCC unroll 4") for (int h = 0; h < heads; h++) {                                                  \
+                const float *w = weights + h * stride + j;                                                             \
+                out[h] += w[0] * a;                                                                                    \
+                sums[h][0] += w[1] * b;                                                                                \
+                sums[h][1] += w[2] * c;                                                                                \
+                sums[h][2] += w[3] * d;                                                                                \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (; j < count; j++, values += dim) {                                                                        \
+            const VECTOR a = LOAD(values);                                                                             \
+            _Pragma("GCC unroll 4") for (int h = 0; h < heads; h++) out[h] += weights[h * stride + j] * a;             \
+        }                                                                                                              \
+        _Pragma("GCC unroll 4") for (int h = 0; h < heads; h++) out[h] =                                               \
+            (out[h] + sums[h][0]) + (sums[h][1] + sums[h][2]);                                                         \
     }
-    for (; j < count; j++, values += dim) out += weights[j] * load8(values);
-    return (out + b) + (c + d);
-}
+
+PAGE_VALUES(page_values8, v8, load8)
+PAGE_VALUES(page_valuesw, vw, loadw)
 
 // Positions in use on the row's page number `page`.
 INLINE int64_t page_count(int64_t page, int64_t prompt_pages, int64_t prompt, int64_t own) {
@@ -51,38 +81,45 @@ INLINE int64_t page_count(int64_t page, int64_t prompt_pages, int64_t prompt, in
     return left < PAGE ? left : PAGE;
 }
 
-// One query head of one row over all its pages.
-static void attend_head(const Attention *a, const float *q, const float *pool, int64_t page_floats, int64_t offset,
-                        const int32_t *table, int64_t prompt, int64_t own, float *scores, float *out) {
+// Up to TOGETHER query heads of one row, which share a key/value head, over all the row's pages. Rows of `scores` are
+// table_width * PAGE long.
+INLINE void attend_heads(const int heads, const Attention *a, const float *q, const float *pool, int64_t page_floats,
+                         int64_t offset, const int32_t *table, int64_t prompt, int64_t own, float *scores, float *out) {
     const int64_t prompt_pages = (prompt + PAGE - 1) / PAGE, own_pages = (own + PAGE - 1) / PAGE;
-    const int64_t pages = prompt_pages + own_pages;
-    v8 largest = splat8(-INFINITY);
+    const int64_t pages = prompt_pages + own_pages, stride = a->table_width * PAGE, dim = a->dim;
     for (int64_t p = 0; p < pages; p++) {
         const int64_t count = page_count(p, prompt_pages, prompt, own);
         float *s = scores + p * PAGE;
-        page_scores(q, pool + table[p] * page_floats + offset, a->scale, a->dim, s);
-        for (int64_t j = count; j < PAGE; j++) s[j] = -INFINITY; // beyond the filled part a page holds anything
-        for (int64_t j = 0; j < PAGE; j += 8) {
-            largest = max8(load8(s + j), largest);
+        page_scores(heads, q, pool + table[p] * page_floats + offset, a->scale, dim, s, stride);
+        for (int h = 0; h < heads; h++) // beyond the filled part a page holds anything
+            for (int64_t j = count; j < PAGE; j++) s[h * stride + j] = -INFINITY;
+    }
+    float inverse[TOGETHER];
+    for (int h = 0; h < heads; h++) {
+        float *s = scores + h * stride;
+        v8 largest = splat8(-INFINITY), sums = splat8(0.0f);
+        for (int64_t j = 0; j < pages * PAGE; j += 8) largest = max8(load8(s + j), largest);
+        const float top = top8(largest);
+        for (int64_t j = 0; j < pages * PAGE; j += 8) {
+            const v8 e = exp8(load8(s + j) - top);
+            store8(s + j, e);
+            sums += e;
         }
+        inverse[h] = 1.0f / sum8(sums);
     }
-    const float top = top8(largest);
-    v8 sums = splat8(0.0f);
-    for (int64_t j = 0; j < pages * PAGE; j += 8) {
-        const v8 e = exp8(load8(scores + j) - top);
-        store8(scores + j, e);
-        sums += e;
-    }
-    const float inverse = 1.0f / sum8(sums);
-    for (int64_t d = 0; d < a->dim; d += 8) {
-        v8 total = splat8(0.0f);
-        for (int64_t p = 0; p < pages; p++) {
-            const float *values = pool + table[p] * page_floats + offset + a->dim * PAGE + d;
-            const int64_t count = page_count(p, prompt_pages, prompt, own);
-            total = page_values(scores + p * PAGE, values, count, a->dim, total);
-        }
-        store8(out + d, total * inverse);
-    }
+#define OVER_PAGES(VECTOR, PAGE_SUMS, STORE)                                                                           \
+    do {                                                                                                               \
+        VECTOR total[TOGETHER] = {0};                                                                                  \
+        for (int64_t p = 0; p < pages; p++) {                                                                          \
+            const float *values = pool + table[p] * page_floats + offset + dim * PAGE + d;                             \
+            PAGE_SUMS(heads, scores + p * PAGE, stride, values, page_count(p, prompt_pages, prompt, own), dim, total); \
+        }                                                                                                              \
+        for (int h = 0; h < heads; h++) STORE(out + h * dim + d, total[h] * inverse[h]);                               \
+    } while (0)
+    int64_t d = 0;
+    for (; d + W <= dim; d += W) OVER_PAGES(vw, page_valuesw, storew);
+    for (; d < dim; d += 8) OVER_PAGES(v8, page_values8, store8);
+#undef OVER_PAGES
 }
 
 // See decode.h.
@@ -104,10 +141,19 @@ void attend(const Attention *a, const Layer *layer, float *qkv, const int32_t *t
             prepare_head(k + g * dim, layer->key_norm, a->norm_eps, cosine, sine, dim);
             for (int64_t d = 0; d < dim; d++) page[d * PAGE + column] = k[g * dim + d];
             memcpy(page + dim * PAGE + column * dim, v + g * dim, dim * sizeof(float));
-            for (int64_t r = 0; r < repeat; r++) {
-                const int64_t h = g * repeat + r;
-                attend_head(a, q + h * dim, pool, page_floats, g * head_floats, table, prompts[i], owns[i], scores,
-                            out + (i * a->heads + h) * dim);
+            for (int64_t h = g * repeat; h < (g + 1) * repeat;) {
+                const int64_t left = (g + 1) * repeat - h, count = left < TOGETHER ? left : TOGETHER;
+#define CALL(n)                                                                                                        \
+    attend_heads(n < TOGETHER ? n : TOGETHER, a, q + h * dim, pool, page_floats, g * head_floats, table, prompts[i],   \
+                 owns[i], scores, out + (i * a->heads + h) * dim)
+                switch (count) { // each count has code of its own, so that sums stay in registers
+                case 1: CALL(1); break;
+                case 2: CALL(2); break;
+                case 3: CALL(3); break;
+                default: CALL(TOGETHER);
+                }
+#undef CALL
+                h += count;
             }
         }
     }

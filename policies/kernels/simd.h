@@ -37,26 +37,30 @@ INLINE float top8(v8 x) {
 }
 
 // exp(x) for x <= 88, relative error below 2e-7; below -87 it gives 0 (Cephes' polynomial after range reduction).
-INLINE v8 exp8(v8 x) {
-    const i8 vanishes = x < splat8(-87.0f);
-    x = (v8)((i8)x & ~vanishes);
-    const v8 scaled = x * 1.44269504088896341f;
-    const i8 negative = scaled < splat8(0.0f);
-    const v8 half = (v8)(((i8)splat8(0.5f)) | (negative & (int32_t)0x80000000));
-    const i8 power = __builtin_convertvector(scaled + half, i8);
-    const v8 n = __builtin_convertvector(power, v8);
-    x = x - n * 0.693359375f;
-    x = x + n * 2.12194440e-4f;
-    v8 y = splat8(1.9875691500e-4f);
-    y = y * x + 1.3981999507e-3f;
-    y = y * x + 8.3334519073e-3f;
-    y = y * x + 4.1665795894e-2f;
-    y = y * x + 1.6666665459e-1f;
-    y = y * x + 5.0000001201e-1f;
-    y = y * (x * x) + x + 1.0f;
-    const v8 scale = (v8)((power + 127) << 23);
-    return (v8)((i8)(y * scale) & ~vanishes);
-}
+#define EXPONENTIAL(NAME, FLOATS, INTS)                                                                                \
+    INLINE FLOATS NAME(FLOATS x) {                                                                                     \
+        const FLOATS zero = {0};                                                                                       \
+        const INTS vanishes = x < zero - 87.0f;                                                                        \
+        x = (FLOATS)((INTS)x & ~vanishes);                                                                             \
+        const FLOATS scaled = x * 1.44269504088896341f;                                                                \
+        const INTS negative = scaled < zero;                                                                           \
+        const FLOATS half = (FLOATS)(((INTS)(zero + 0.5f)) | (negative & (int32_t)0x80000000));                        \
+        const INTS power = __builtin_convertvector(scaled + half, INTS);                                               \
+        const FLOATS n = __builtin_convertvector(power, FLOATS);                                                       \
+        x = x - n * 0.693359375f;                                                                                      \
+        x = x + n * 2.12194440e-4f;                                                                                    \
+        FLOATS y = zero + 1.9875691500e-4f;                                                                            \
+        y = y * x + 1.3981999507e-3f;                                                                                  \
+        y = y * x + 8.3334519073e-3f;                                                                                  \
+        y = y * x + 4.1665795894e-2f;                                                                                  \
+        y = y * x + 1.6666665459e-1f;                                                                                  \
+        y = y * x + 5.0000001201e-1f;                                                                                  \
+        y = y * (x * x) + x + 1.0f;                                                                                    \
+        const FLOATS scale = (FLOATS)((power + 127) << 23);                                                            \
+        return (FLOATS)((INTS)(y * scale) & ~vanishes);                                                                \
+    }
+
+EXPONENTIAL(exp8, v8, i8)
 
 // The bfloat16 nearest to a float, ties to even.
 INLINE uint16_t half_of(float x) {
@@ -73,6 +77,7 @@ INLINE uint16_t half_of(float x) {
 #endif
 
 typedef float vw __attribute__((vector_size(4 * W)));
+typedef int32_t iw __attribute__((vector_size(4 * W)));
 
 INLINE vw loadw(const float *p) {
     vw x;
@@ -86,5 +91,12 @@ INLINE vw splatw(float x) {
     vw y = {0};
     return y + x;
 }
+
+INLINE vw maxw(vw a, vw b) {
+    const iw larger = a > b;
+    return (vw)(((iw)a & larger) | ((iw)b & ~larger));
+}
+
+EXPONENTIAL(expw, vw, iw)
 
 #endif
