@@ -10,8 +10,8 @@ import pytest
 
 from policies.kernels import load_kernels
 
-HERE = Path(__file__).parent
-SUITES = ("test_native.py", "test_native_models.py", "test_native_attention.py")
+POLICIES = Path(__file__).parents[1]
+SUITES = ("kernels/test_products.py", "sampling/test_native_models.py", "scoring/test_native_attention.py")
 SANITIZED = """
 import sys
 from policies import kernels as native
@@ -46,5 +46,5 @@ def run(code, folder, *arguments):
 def test_kernels_touch_no_memory_but_their_own(tmp_path):
     control = run(OVERFLOW, tmp_path)  # packed, two columns take more than 64 floats
     assert "heap-buffer-overflow" in control.stderr
-    done = run(RUN_TESTS, tmp_path, *(str(HERE / name) for name in SUITES))
+    done = run(RUN_TESTS, tmp_path, *(str(POLICIES / name) for name in SUITES))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -49,7 +49,7 @@ LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_positio
         ("Mistral", {"sliding_window": None, "num_attention_heads": 4, "num_key_value_heads": 2}),
         ("Qwen2", {"num_attention_heads": 4, "num_key_value_heads": 1}),
         ("Qwen2", {"num_attention_heads": 7, "num_key_value_heads": 1, "head_dim": 24}),
-        ("Llama", {"num_attention_heads": 10, "num_key_value_heads": 2, "head_dim": 40}),
+        ("Llama", {"hidden_size": 30, "num_attention_heads": 10, "num_key_value_heads": 2, "head_dim": 40}),
         ("Qwen3", {"hidden_size": 30, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 16}),
     ],
 )
