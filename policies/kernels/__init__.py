@@ -93,6 +93,8 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
     ),
     "tree_forward": ((*[_POINTER] * 6, _INT, _INT, _INT), ctypes.c_int),
     "tree_backward": ((*[_POINTER] * 10, _INT, _INT, _INT), ctypes.c_int),
+    "softmax_scores": ((_POINTER, _INT, _INT, _FLOAT, *[_POINTER] * 4), None),
+    "softmax_gradient": ((_POINTER, _INT, _INT, _FLOAT, *[_POINTER] * 5), None),
     "draw_tokens": ((_POINTER, _INT, _INT, _FLOAT, ctypes.c_int, *[_POINTER] * 5), None),
 }
 

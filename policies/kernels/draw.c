@@ -9,18 +9,6 @@ INLINE uint64_t splitmix64(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-static inline float largest_of(const float *x, int64_t count) {
-    float top = x[0];
-    int64_t j = 0;
-    if (count >= W) {
-        vw largest = loadw(x);
-        for (j = W; j + W <= count; j += W) largest = maxw(loadw(x + j), largest);
-        for (int i = 0; i < W; i++) top = largest[i] > top ? largest[i] : top;
-    }
-    for (; j < count; j++) top = x[j] > top ? x[j] : top;
-    return top;
-}
-
 // First index whose cumulative weight is above `target`: by eights, in the order in which the total was summed, then
 // within the eight. Rounding may leave the sum just below the target: then the last positive weight.
 static int64_t invert(const float *weights, int64_t count, double target) {

@@ -99,4 +99,17 @@ INLINE vw maxw(vw a, vw b) {
 
 EXPONENTIAL(expw, vw, iw)
 
+// The largest of `count` floats, at least one.
+INLINE float largest_of(const float *x, int64_t count) {
+    float top = x[0];
+    int64_t j = 0;
+    if (count >= W) {
+        vw largest = loadw(x);
+        for (j = W; j + W <= count; j += W) largest = maxw(loadw(x + j), largest);
+        for (int i = 0; i < W; i++) top = largest[i] > top ? largest[i] : top;
+    }
+    for (; j < count; j++) top = x[j] > top ? x[j] : top;
+    return top;
+}
+
 #endif

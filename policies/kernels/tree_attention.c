@@ -112,18 +112,6 @@ static float exponentials(float *weights, int64_t stride, int64_t last, float sc
     return sum8(sums);
 }
 
-static float largest(const float *x, int64_t count) {
-    float top = x[0];
-    int64_t j = 0;
-    if (count >= 8) {
-        v8 best = load8(x);
-        for (j = 8; j + 8 <= count; j += 8) best = max8(load8(x + j), best);
-        top = top8(best);
-    }
-    for (; j < count; j++) top = x[j] > top ? x[j] : top;
-    return top;
-}
-
 // Keys transposed [dim][stride] and values [width][padded] of the positions `from` to `to` of a path.
 static void place_transposed(View v, int64_t head, const int64_t *path, int64_t from, int64_t to, int64_t dim,
                              int64_t stride, float *out) {
@@ -167,7 +155,7 @@ EXPORT int tree_forward(const Tree *t, const View *query, const View *key, const
                     float inverse[QUERIES] = {0};
                     for (int64_t i = 0; i < count; i++) {
                         float *s = scores + i * stride;
-                        const float top = largest(s, p + i + 1) * t->scale;
+                        const float top = largest_of(s, p + i + 1) * t->scale;
                         const float sum = exponentials(s, round_up(seen), p + i, t->scale, top);
                         logsums[h * num_nodes + path[p + i]] = top + logf(sum);
                         inverse[i] = 1.0f / sum;

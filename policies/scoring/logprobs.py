@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from policies.scoring import head_scores
 from policies.scoring.packed.packing import can_pack, padded_inputs, row_multiple, trunk_states
 
-CHUNK_LOGITS = 1 << 24  # logits held at once (64 MB in float32) before the vocabulary is worked in chunks of tokens
+CHUNK_LOGITS = 1 << 24  # logits held at once by torch (64 MB in float32) before the vocabulary is worked in chunks
 # Settings of logits that are not the head's product alone; small weights would hide a soft cap from a look at them.
 LOGIT_TRANSFORMS = (
     *("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap", "softcap"),
@@ -180,6 +181,9 @@ def _from_hidden(
 ) -> tuple[Tensor, Tensor]:
     """([N], [N]) log-probabilities and entropies, a large vocabulary in recomputed chunks of tokens."""
     head = model.get_output_embeddings()
+    if head_scores.serves(head):
+        logprobs, entropies = head_scores.head_scores(head, hidden, targets, temperature)
+        return logprobs, entropies if with_entropy else entropies.new_zeros(0)
     chunk = max(1, CHUNK_LOGITS // model.config.get_text_config().vocab_size)
     if targets.numel() <= chunk:
         more = -len(hidden) % row_multiple(model.base_model, hidden.device)

@@ -1,6 +1,8 @@
-"""Memory that was freed goes back to the system."""
+"""Memory that was freed is kept where a process asks for it, and goes back to the system when it says so."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,42 @@ def test_freed_blocks_below_a_kept_one_go_back():
     trim_heap()
     assert before - resident() > 150_000_000
     libc.free(kept)
+
+
+KEEPING = """
+import ctypes, sys
+sys.path.insert(0, {root!r})
+from policies.heap import keep_heap, trim_heap
+from tests.policies.test_heap import resident
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def freed(size=300_000_000):
+    before = resident()
+    block = libc.malloc(size)
+    ctypes.memset(block, 1, size)
+    libc.free(block)
+    return resident() - before
+
+start = resident()
+mapped = freed()
+keep_heap()
+kept = freed()
+trim_heap()
+print(mapped, kept, resident() - start)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_that_keeps_its_heap_gives_large_blocks_back_only_when_it_trims():
+    import ctypes
+
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("the C library has no such allocator")
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", KEEPING.format(root=root)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    mapped, kept, left = (int(x) for x in done.stdout.split())
+    assert mapped < 50_000_000
+    assert kept > 250_000_000
+    assert left < 50_000_000

@@ -11,7 +11,10 @@ import pytest
 from policies.kernels import load_kernels
 
 POLICIES = Path(__file__).parents[1]
-SUITES = ("kernels/test_products.py", "sampling/test_native_models.py", "scoring/test_native_attention.py")
+SUITES = (
+    *("kernels/test_products.py", "sampling/test_native_models.py"),
+    *("scoring/test_native_attention.py", "scoring/test_head_scores.py"),
+)
 SANITIZED = """
 import sys
 from policies import kernels as native

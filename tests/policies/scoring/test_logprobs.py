@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.scoring import logprobs
+from policies.scoring import head_scores, logprobs
 from policies.scoring.logprobs import TokenScorer, score_tokens
 from policies.tiny import TinyConfig, build_tiny
 
@@ -68,6 +68,24 @@ def test_chunks_over_a_large_vocabulary_change_neither_value_nor_gradient(monkey
     torch.testing.assert_close(chunked.logprobs, whole.logprobs)
     torch.testing.assert_close(chunked.entropy, whole.entropy)
     torch.testing.assert_close(chunked_gradient, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_a_large_vocabulary_in_compiled_code_is_scored_as_by_torch(monkeypatch):
+    words = [str(i) for i in range(head_scores.LARGE_VOCABULARY)]
+    policy = build_tiny(TinyConfig(layers=1, hidden=16, heads=2), vocabulary=words, seed=0)
+    tokens, attention = padded(ROWS, "right", 0)
+
+    def run():
+        policy.model.zero_grad()
+        scores = score_tokens(policy.model, tokens, attention, temperature=0.8, with_entropy=True)
+        (scores.logprobs.sum() + scores.entropy.square().sum()).backward()
+        gradient = torch.cat([p.grad.flatten().clone() for p in policy.model.parameters()])
+        return scores.logprobs, scores.entropy, gradient
+
+    found = run()
+    monkeypatch.setattr(head_scores, "serves", lambda head: False)
+    for ours, theirs in zip(found, run(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_gradient_equals_that_of_cross_entropy():
