@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from policies.kernels import load_kernels
+from policies.kernels import PAGE, load_kernels
 from policies.kernels.threads import parts_of, run_all
 from policies.sampling import draw as sampler
 from policies.sampling.decoders.llama_weights import why_not_lean
@@ -85,29 +85,34 @@ class NativeDecoder:
         """Prefill prompts and add one row per entry of `sources` (its prompt's index); logits [len(sources), V].
 
         Prompt tokens are rows of the same kernels, packed without padding: each writes its key and value before it
-        attends, and rows are taken in order, so a token sees exactly those before it.
+        attends, and rows are taken in order, so a token sees exactly those before it. What all prompts begin with runs
+        once, in whole pages.
         """
-        tables = self.pages.admit([len(p) for p in prompts], sources)
+        common = common_beginning(prompts)
+        tables = self.pages.admit([len(p) for p in prompts], sources, common=common)
+        if common:
+            self._prefill([prompts[0][:common]], tables[:1], self.logits[:0], 0)
         logits = torch.empty(len(prompts), self.model.vocabulary)
         parts = parts_of(len(prompts), torch.get_num_threads())
-        run_all([(self._prefill, prompts[part], tables[part], logits[part]) for part in parts])
+        run_all([(self._prefill, prompts[part], tables[part], logits[part], common) for part in parts])
         return logits[torch.tensor(sources)]
 
-    def _prefill(self, prompts: Sequence[Sequence[int]], tables: np.ndarray, logits: Tensor) -> None:
-        """Writes the pages of some prompts, and the logits after each."""
-        lengths = [len(p) for p in prompts]
-        tokens = np.array([token for prompt in prompts for token in prompt], dtype=np.int64)
+    def _prefill(self, prompts: Sequence[Sequence[int]], tables: np.ndarray, logits: Tensor, done: int) -> None:
+        """Writes the pages of some prompts from token `done` on, and the logits after each where there is room."""
+        lengths = [len(p) - done for p in prompts]
+        tokens = np.array([token for prompt in prompts for token in prompt[done:]], dtype=np.int64)
         owners = np.repeat(np.arange(len(prompts)), lengths)
-        seen = np.concatenate([np.arange(1, n + 1) for n in lengths])
+        seen = np.concatenate([np.arange(done + 1, len(p) + 1) for p in prompts])
         ends = np.cumsum(lengths) - 1
-        done = 0
+        written = 0
         for first in range(0, len(tokens), CHUNK_ROWS):
             rows = slice(first, min(first + CHUNK_ROWS, len(tokens)))
             wanted = ends[(ends >= rows.start) & (ends < rows.stop)] - first
+            wanted = wanted[: len(logits) - written]
             none = np.zeros(rows.stop - rows.start, dtype=np.int64)
-            out = logits[done : done + len(wanted)]
+            out = logits[written : written + len(wanted)]
             self._step(tokens[rows], tables[owners[rows]], none, seen[rows], wanted, out)
-            done += len(wanted)
+            written += len(wanted)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Logits [live, V] after each row's newest token [live]; valid until the next call."""
@@ -164,3 +169,14 @@ class NativeDecoder:
             keys.data_ptr(), steps.data_ptr(), self.drawing.data_ptr(), tokens.data_ptr(), logprobs.data_ptr(),
         )  # fmt: skip
         return tokens, logprobs
+
+
+def common_beginning(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens with which all of several prompts begin, in whole pages that leave each a token of its own."""
+    if len(prompts) < 2:
+        return 0
+    ordered = sorted(map(tuple, prompts))
+    first, last = ordered[0], ordered[-1]  # all in between begin with what these two have in common
+    most = min(map(len, prompts)) - 1
+    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), most)
+    return min(same, most) // PAGE * PAGE

@@ -1,16 +1,27 @@
 """Which pages of the paged key/value pools hold which row's context.
 
-The rows of a group share the pages of their prompt, so a prompt is stored once however many completions it has; a row
+The rows of a group share the pages of their prompt, so a prompt is stored once however many completions it has; prompts
+that come together share the whole pages of what they all begin with, such as a system prompt or worked examples. A row
 that finishes returns its pages and nothing is moved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from policies.kernels import PAGE
+
+
+@dataclass
+class _Shared:
+    """Pages that several hold: those of a prompt its rows, those of a common beginning its prompts."""
+
+    pages: list[int]
+    users: int
+    beginning: _Shared | None = None
 
 
 class PageTables:
@@ -30,16 +41,23 @@ class PageTables:
         self.owns = np.zeros(rows, dtype=np.int64)
         self._owner = np.zeros(rows, dtype=np.int64)  # which prompt a row belongs to
         self._free = list(range(self.count - 1, -1, -1))  # last freed, first used: stays in the processor's cache
-        self._shared: dict[int, tuple[np.ndarray, int]] = {}  # prompt -> its pages, rows that still use them
+        self._shared: dict[int, _Shared] = {}  # by prompt
         self._next_prompt = 0
 
-    def admit(self, lengths: Sequence[int], sources: Sequence[int]) -> np.ndarray:
-        """Tables [len(lengths), width] of new prompts, and a row per entry of `sources` on the pages of that prompt."""
+    def admit(self, lengths: Sequence[int], sources: Sequence[int], *, common: int = 0) -> np.ndarray:
+        """Tables [len(lengths), width] of new prompts, and a row per entry of `sources` on the pages of that prompt.
+
+        Args:
+            common: tokens with which all of these prompts begin, a multiple of PAGE: they get the same pages.
+        """
         tables = np.zeros((len(lengths), self.width), dtype=np.int32)
         users = np.bincount(np.asarray(sources), minlength=len(lengths))
+        beginning = _Shared(self._take(common), len(lengths))
+        tables[:, : len(beginning.pages)] = beginning.pages
         for index, length in enumerate(lengths):
-            tables[index, : pages_of(length)] = [self._free.pop() for _ in range(pages_of(length))]
-            self._shared[self._next_prompt + index] = (tables[index, : pages_of(length)], int(users[index]))
+            rest = _Shared(self._take(length - common), int(users[index]), beginning)
+            tables[index, len(beginning.pages) : pages_of(length)] = rest.pages
+            self._shared[self._next_prompt + index] = rest
         rows = slice(self.live, self.live + len(sources))
         self.tables[rows] = tables[sources]
         self.prompts[rows], self.owns[rows] = np.asarray(lengths)[sources], 0
@@ -61,16 +79,27 @@ class PageTables:
             first = pages_of(int(self.prompts[row]))
             self._free.extend(self.tables[row, first : first + pages_of(int(self.owns[row]))].tolist())
             prompt = int(self._owner[row])
-            pages, users = self._shared.pop(prompt)
-            if users > 1:
-                self._shared[prompt] = (pages, users - 1)
-            else:
-                self._free.extend(pages.tolist())
+            if self._release(self._shared[prompt]):
+                del self._shared[prompt]
         order = np.flatnonzero(kept)
         for array in (self.tables, self.prompts, self.owns, self._owner):
             array[: len(order)] = array[order]
         self.live = len(order)
         return order
+
+    def _take(self, tokens: int) -> list[int]:
+        """Fresh pages for so many tokens."""
+        return [self._free.pop() for _ in range(pages_of(tokens))]
+
+    def _release(self, shared: _Shared) -> bool:
+        """One user less; True when that was the last, and the pages are free."""
+        shared.users -= 1
+        if shared.users:
+            return False
+        self._free.extend(shared.pages)
+        if shared.beginning is not None:
+            self._release(shared.beginning)
+        return True
 
 
 def pages_of(tokens: int) -> int:

@@ -23,6 +23,7 @@ from policies.causal import CausalPolicy
 from policies.kernels import load_kernels
 from policies.sampling import draw as sampler
 from policies.sampling import engine as engine_module
+from policies.sampling.decoders.native import NativeDecoder, common_beginning
 from policies.sampling.decoders.page_tables import PageTables
 from policies.sampling.engine import SamplingEngine
 from policies.sampling.randomness import GOLDEN_GAMMA, row_keys, splitmix64, uniforms
@@ -391,6 +392,59 @@ def test_pages_of_a_prompt_are_stored_once_and_come_back():
     assert len(tables._free) == free - 4 - 2 * 2
     tables.keep(np.array([False, False]))
     assert sorted(tables._free) == list(range(tables.count))
+
+
+def test_pages_of_a_common_beginning_are_stored_once_and_come_back_with_the_last_prompt():
+    tables = PageTables(rows=8, longest_prompt=40, max_new_tokens=33)
+    free = len(tables._free)
+    found = tables.admit([40, 35, 33], [0, 0, 1, 2], common=32)
+    assert len(tables._free) == free - 2 - 3  # two pages of all, and one of each
+    assert (found[:, :2] == found[0, :2]).all()
+    assert len({int(page) for page in found[:, 2]} | {int(page) for page in found[0, :2]}) == 5
+    tables.keep(np.array([True, False, False, True]))  # the second prompt is gone
+    assert len(tables._free) == free - 2 - 2
+    tables.admit([3], [0])  # others come meanwhile
+    tables.keep(np.array([False, False, True]))
+    assert len(tables._free) == free - 1
+    tables.keep(np.array([False]))
+    assert sorted(tables._free) == list(range(tables.count))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("common", [0, 15, 16, 17, 32, 47, 48])
+def test_what_prompts_begin_with_is_computed_once_and_changes_no_bit(common, threads, monkeypatch):
+    skip_without_compiler("native")
+    policy = sharpened(tiny())
+    beginning = tuple((5 * j) % 50 + 4 for j in range(common))
+    requests = [
+        Request((*beginning, *(4 + i for _ in range(n))), (2 * i, 2 * i + 1)) for i, n in enumerate((1, 3, 20), 1)
+    ]
+    computed = []
+    step = NativeDecoder._step
+
+    def spy(self, tokens, *rest):
+        computed.append(len(tokens))
+        return step(self, tokens, *rest)
+
+    monkeypatch.setattr(NativeDecoder, "_step", spy)
+    engine, before = SamplingEngine(policy, decoder="native"), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together = engine.generate(requests, Sampling(1), seed=0)
+        assert sum(computed) == sum(len(r.prompt) for r in requests) - 2 * (common // 16 * 16)
+        together = engine.generate(requests, Sampling(9), seed=0)
+    finally:
+        torch.set_num_threads(before)
+    assert together == [engine.generate([request], Sampling(9), seed=0)[0] for request in requests]
+
+
+def test_equal_prompts_and_prompts_that_begin_others_keep_a_token_of_their_own():
+    whole = tuple(range(4, 52))  # three pages
+    assert common_beginning([whole, whole]) == 32
+    assert common_beginning([whole, whole[:33], whole]) == 32
+    assert common_beginning([whole, whole[:32]]) == 16
+    assert common_beginning([whole, (1, *whole)]) == 0
+    assert common_beginning([whole]) == 0
 
 
 def tables_of(tables, row):
