@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from policies.causal import CausalPolicy, torch_dtype
+from policies.heap import HEAVY, keep_heap
 from policies.sampling.decoders.generic import GenericDecoder
 from policies.sampling.decoders.lean import LeanDecoder
 from policies.sampling.decoders.llama_weights import why_not_lean
@@ -92,6 +93,8 @@ class SamplingEngine:
                 raise ValueError("backend 'vllm' loads a policy from its folder: give `folder`")
             self._vllm = VllmSampler(folder, policy, max_rows=max_rows)
         self._lean: LeanDecoder | None = None  # kept between calls for its captured graphs
+        if policy.device.type == "cpu" and policy.num_parameters > HEAVY:
+            keep_heap()  # a packed copy of the weights is made in every call
 
     def refresh(self) -> None:
         """To be called when the policy's weights were changed: a backend with weights of its own takes them over."""

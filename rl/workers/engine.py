@@ -16,7 +16,6 @@ from envs.graders import EnvGrader
 from envs.registry import make
 from envs.types import Problem
 from policies.causal import load_policy
-from policies.heap import HEAVY, keep_heap
 from policies.sampling.engine import BACKENDS, SamplingEngine
 from policies.sampling.references import Sampler
 from policies.types import Request, Sampling
@@ -71,8 +70,6 @@ class RolloutEngine:
                 max_rows=spec.max_rows,
                 folder=spec.policy.folder,
             )
-        if self.policy.device.type == "cpu" and self.policy.num_parameters > HEAVY:
-            keep_heap()  # the packed copy of the weights is made anew for every shard
         self.pool = VerifierPool(
             EnvGrader(spec.env, salt=f"run {spec.seed}"),
             workers=spec.grader_workers,
