@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.causal import CausalPolicy
-from policies.heap import HEAVY, keep_heap, trim_heap
+from policies.heap import HEAVY, HeldHeap
 from policies.scoring.logprobs import TokenScorer
 from policies.scoring.value import ValueHead
 from rl.algorithms.base import Algorithm, advantage_metrics, derived_metrics
@@ -29,8 +29,6 @@ from rl.learning.processes import Processes
 from rl.learning.settings import LearnerSettings, Models, check
 from rl.learning.sums import StepSums, reference_kl
 from rl.types import Batch, Totals
-
-TRIM_EVERY = 8  # steps of a heavy policy: what it freed goes back to the system
 
 __all__ = ["Learner", "LearnerSettings", "Models", "NonFiniteLossError", "OptimizerSettings", "make_value_model"]
 
@@ -63,9 +61,7 @@ class Learner:
         self.processes.share_weights(self._modules())
         self._is_sharded = settings.sharding is not None and self.processes.world > 1
         self.passes = self._make_passes(models.reference)
-        self._is_heavy = self.device.type == "cpu" and self.num_parameters > HEAVY
-        if self._is_heavy:
-            keep_heap()
+        self._heap = HeldHeap() if self.device.type == "cpu" and self.num_parameters > HEAVY else None
         self._optimizer = Optimizer(self.policy.model, settings.optimizer)
         self._value_optimizer: Optimizer | None = None
         if self.value_model is not None:
@@ -297,8 +293,8 @@ class Learner:
             sums.add("learner/value_grad_norm", values[1])
             self._value_optimizer.step(self.steps)
         self.steps += 1
-        if self._is_heavy and self.steps % TRIM_EVERY == 0:
-            trim_heap()
+        if self._heap is not None:
+            self._heap.settle()
 
     def _measures_at(self, update: int) -> bool:
         return self.algorithm.adapts or update % self.settings.measure_every == 0
