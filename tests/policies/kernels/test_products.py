@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.kernels import load_kernels
+from policies.kernels.memory import large_block
 from policies.kernels.threads import run_all
 from policies.sampling.decoders.native import NativeDecoder, why_not_native
 from policies.sampling.engine import SamplingEngine, choose_decoder
@@ -214,3 +215,10 @@ def test_the_first_of_equal_logits_is_the_greedy_token(decoder):
     policy.stop_ids = ()  # nothing ends a completion but its length
     (group,) = SamplingEngine(policy, decoder=decoder).generate([Request((5,), (0,))], Sampling(3, 0.0), seed=0)
     assert group[0].tokens == (0, 0, 0)
+
+
+@pytest.mark.parametrize("floats", [0, 1, 1000, 5_000_000])
+def test_a_large_block_is_memory_like_any_other(floats):
+    block = large_block(floats).fill_(2.0)
+    assert block.shape == (floats,)
+    assert float(block.double().sum()) == 2.0 * floats
