@@ -23,6 +23,7 @@ from torch.utils.data import Sampler
 
 from envs.splits import keyed_rng
 from envs.types import Problem
+from policies.heap import HEAVY, HeldHeap
 from rl.preference.fit_checkpoints import FitCheckpoints
 from rl.records.recorder import Recorder
 from rl.types import Comparison, TokenPair
@@ -170,8 +171,12 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
     """A trainer callback that passes the named logs to the recorder and honours its request to stop."""
 
     class Report(transformers.TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        heap: HeldHeap | None = None  # of a heavy model on a CPU, as the learner's
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
             """Say where a fit ends before its rate has risen: trl's first step has a rate of 0."""
+            if args.use_cpu and model is not None and sum(p.numel() for p in model.parameters()) > HEAVY:
+                self.heap = HeldHeap()
             if state.max_steps <= WARMUP_STEPS:
                 told = "nothing is" if state.max_steps == 1 else "little is"
                 recorder.warn(
@@ -195,6 +200,8 @@ def report_to(recorder: Recorder, stage: str, prefix: str, names: Sequence[str])
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
             """Show how far the fit is; a requested stop is obeyed with a checkpoint, unless this was the last step."""
             recorder.progress(stage, state.global_step, state.max_steps)
+            if self.heap is not None:
+                self.heap.settle()
             if recorder.stop_requested and state.global_step < state.max_steps:
                 control.should_training_stop = control.should_save = True
             return control
