@@ -288,7 +288,7 @@ class Shared(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100
     )  # letters, digits, `.`, `_`, `-`; names the default folder
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)  # the whole study is repeated for each
-    threads: Positive = 2  # torch threads of the learner
+    threads: Positive = 2  # torch threads of whatever trains or is fitted
     trackers: tuple[Component, ...] = ()  # tensorboard, trackio, wandb, or file.py:attribute: see docs/trackers.md
     metrics: tuple[NonEmpty, ...] = ()  # of your own: functions of a training step's groups, recorded as own/NAME
     report_sections: tuple[NonEmpty, ...] = ()  # of your own: functions of the report's figures, shown at its end

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from envs.procedural.tool_use import sandbox_of
 from experiments.config.arms.base import START
 from experiments.config.components import build_env
@@ -96,7 +94,7 @@ class Study:
     def _run_side_by_side(self) -> None:
         """Every seed in a process of its own; study.json lists their stages in the order of the seeds."""
         seeds, before = self.experiment.seeds, tuple(self.before.get("stages", ()))
-        jobs = [Job(str(self.folder.resolve()), seed, before, torch.get_num_threads()) for seed in seeds]
+        jobs = [Job(str(self.folder.resolve()), seed, before) for seed in seeds]
         found: dict[int, Rows] = {}
 
         def note(job: Job, rows: Rows) -> None:

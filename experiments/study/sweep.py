@@ -12,7 +12,6 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -86,7 +85,6 @@ def run_sweep(
                 folder=str(folder),
                 resume=resume and is_used(folder),
                 same_start=None if source is None else str(source),
-                threads=torch.get_num_threads(),
             )
             for each, folder, source in zip(settings, folders, sources)
         ]

@@ -41,13 +41,11 @@ class Job:
 
     Attributes:
         before: rows of study.json as a resume finds them.
-        threads: torch threads of the process beside those that a config sets: the giver's own.
     """
 
     folder: str
     seed: int
     before: tuple[dict[str, Any], ...] = ()
-    threads: int = 1
 
     @property
     def label(self) -> str:
@@ -66,7 +64,7 @@ def run_seed(
     on_stage: Callable[[dict[str, Any]], None],
     before: Sequence[Mapping[str, Any]],
 ) -> None:
-    """All stages of a seed.
+    """All stages of a seed, each on the threads of the config, whichever of them a resume or a given start leaves out.
 
     Args:
         folder: of the study.
@@ -80,6 +78,7 @@ def run_seed(
         taken = {key: float(rows[0][key]) for key in ("seconds", "cpu_seconds") if rows and key in rows[0]}
         return {"seconds": 0.0, **taken}
 
+    torch.set_num_threads(experiment.threads)
     services = make_services(experiment, seed, folder / f"seed-{seed}", *problems, display, stop)
     try:
         SeedStages(experiment, services, display, stop, on_stage, taken_before).run()
@@ -93,7 +92,6 @@ def perform(job: Job, stop: Stop, *, owns_executor: bool = True) -> Rows:
     Args:
         owns_executor: False inside a process of a cluster, which has its connection already.
     """
-    torch.set_num_threads(job.threads)
     folder = Path(job.folder)
     experiment = load_resolved(folder / "config.yaml")
     env = fitted_env(experiment)[1]

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from experiments.config.loading import load_experiment
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.stop import Stop
@@ -26,7 +24,6 @@ class StudyJob:
 
     Attributes:
         same_start: folder of a study that has its starts.
-        threads: torch threads of the process beside those that a config sets: the giver's own.
     """
 
     config: tuple[str, ...]
@@ -34,7 +31,6 @@ class StudyJob:
     folder: str
     resume: bool
     same_start: str | None = None
-    threads: int = 1
 
     @property
     def label(self) -> str:
@@ -66,7 +62,6 @@ def run_studies(
 
 def outcome(job: StudyJob, stop: Stop) -> dict[str, Any]:
     """What a study came to, as JSON: `rows`, or `interrupted`, or `error` and the exit code that it means."""
-    torch.set_num_threads(job.threads)
     folder = Path(job.folder)
     source = Path(job.same_start) if job.same_start is not None else None
     try:

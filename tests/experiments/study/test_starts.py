@@ -1,12 +1,14 @@
 """Starts taken over from another study: the same weights, tested as the new study tests; others are refused."""
 
 import pytest
+import torch
 
 from experiments.config.loading import load_experiment
 from experiments.results.read import load_study
 from experiments.run.errors import UserError
 from experiments.run.folders import read_json, read_jsonl
 from experiments.run.manifest import DamagedArtefactError
+from experiments.stages import preferences
 from experiments.study.run import run_study
 from experiments.study.starts import GIVEN, has_starts
 
@@ -51,6 +53,21 @@ def test_a_start_that_was_tested_alike_is_copied_whole(source, tmp_path):
     run_study(smoke("rl.steps=2"), folder, quiet=True, same_start=source)
     kept = [list(read_jsonl(root / "seed-0" / "sft" / "metrics.jsonl")) for root in (source, folder)]
     assert kept[0] == kept[1] != []
+
+
+def test_what_is_fitted_has_the_threads_of_the_config_with_nothing_trained_before_it(source, tmp_path, monkeypatch):
+    def fit(*arguments, **named):
+        raise UserError(f"threads: {torch.get_num_threads()}")
+
+    monkeypatch.setattr(preferences, "fit_reward_model", fit)
+    arms = "arms={rl: null, rlhf: {method: rl, reward: proxy}, dpo: null}"
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)  # as a process begins on two cores
+    try:
+        with pytest.raises(UserError, match="threads: 1"):
+            run_study(smoke(arms, "preference.num_pairs=8"), tmp_path / "new", quiet=True, same_start=source)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
