@@ -42,7 +42,7 @@ class TrainSettings:
     rollouts: RolloutSettings = field(default_factory=RolloutSettings)
     evaluate_every: int = 0  # steps; 0: never during training
     checkpoint_every: int = 0  # steps; 0: only at the end and when stopped
-    rollout_timeout_seconds: float = 3600.0  # longest wait for a step's completions
+    rollout_timeout_seconds: float = 3600.0  # longest wait for the next result of a step's completions
     health: HealthLimits = field(default_factory=HealthLimits)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from json import dumps, loads
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,7 +74,7 @@ def check(
 
     Determinism, gold answers, splits, policies without skill, hostile responses; each failure with its remedy.
     """
-    report = check_environment(_make(name), num=num, seed=seed, say=_say)
+    report = replace(check_environment(_make(name), num=num, seed=seed, say=_say), env=printable(name))
     print(dumps(report.to_json(), indent=1) if json else report.text())
     if not report.is_ok:
         raise typer.Exit(EXIT_CHECK_FAILED)

@@ -17,6 +17,7 @@ from envs.types import SPLITS, EnvSpec, Problem
 from experiments.config.components import build_env
 from experiments.config.sections import Component
 from experiments.results.tables import print_evaluation
+from experiments.run.display import Display
 from experiments.run.errors import EXIT_RUN_FAILED, UserError
 from experiments.run.folders import output_file, write_json
 from experiments.run.manifest import verify_model
@@ -34,11 +35,13 @@ from rl.workers.conversations import encode_prompt
 from rl.workers.endpoint import EndpointWorkers
 from rl.workers.engine import RolloutEngine
 from rl.workers.inline import InlineWorkers
+from rl.workers.types import Workers
 from verifiers.pool.verifier_pool import VerifierPool
 from verifiers.types import Outcome
 
 SILENT_SHARE = 0.9  # of completions without an answer, from which on the prompt is told
 KEPT_FOR_COMPLETIONS = 8  # an eighth of the context at least, where no limit is given: prompts may have the rest
+STAGE = "evaluation"  # as its progress is told
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
 
@@ -103,15 +106,31 @@ def evaluate(
         sampling = Sampling(max_new_tokens=tokens, temperature=temperature or 1.0)
         sent = workers.engine.policy.decode_prompt(workers.engine.encode(asked[0]))
         groups = []
-        evaluation = evaluate_policy(
-            workers, asked, num_samples=samples if temperature else 0, sampling=sampling, on_groups=groups.extend
-        )
+        evaluation = _evaluate(workers, asked, samples if temperature else 0, sampling, groups)
     except ValueError as error:
         raise UserError(str(error)) from error
     finally:
         workers.close()
     _warn_of_silence(evaluation, sent, made.mark)
     _tell(evaluation, _leniently(evaluation, made, asked, groups), f"{policy} on {env} ({split})", output)
+
+
+def _evaluate(
+    workers: Workers, problems: Sequence[Problem], samples: int, sampling: Sampling, groups: list[Group]
+) -> Evaluation:
+    """Shows how far it is; the completions are added to `groups`."""
+    with Display() as display:
+        display.begin(STAGE)
+        evaluation = evaluate_policy(
+            workers,
+            problems,
+            num_samples=samples,
+            sampling=sampling,
+            on_groups=groups.extend,
+            on_progress=lambda done, asked: display.progress(STAGE, done, asked),
+        )
+        display.end(STAGE)
+    return evaluation
 
 
 def _leniently(
@@ -180,7 +199,7 @@ def _evaluate_endpoint(
     except (ValueError, ImportError) as error:
         raise UserError(str(error)) from error
     try:
-        evaluation = evaluate_policy(workers, problems, num_samples=samples, sampling=sampling, on_groups=groups.extend)
+        evaluation = _evaluate(workers, problems, samples, sampling, groups)
     except EndpointError as error:
         raise UserError(str(error), EXIT_RUN_FAILED) from error
     finally:

@@ -142,7 +142,8 @@ class Display:
         state = self._stages.setdefault(stage, _Stage())
         state.done, state.total, state.note, state.doing = done, total, note, ""
         state.first = state.first or (done, time.time())
-        self._say(f"{stage}: {done}/{total}  {self._numbers(state) or note}{self._time_left(', ')}")
+        numbers = self._numbers(state) or note
+        self._say(f"{stage}: {done}/{total}  {numbers}{self._time_left(', ' if numbers else '')}")
 
     def doing(self, stage: str, what: str) -> None:
         """What a step is at just now; in a pipe only where the step itself has been silent for long."""
@@ -184,10 +185,11 @@ class Display:
 
     def _time_left(self, before: str) -> str:
         """`about 3:10 left in all`, once anything is known; over: some stages to come are of no kind that was done."""
-        if not self._name:
-            return ""
         name = next((name for name, state in self._stages.items() if not state.ended), None)
-        seconds, unknown = self._schedule.seconds_left(name, self._stages[name].seconds_left() if name else None)
+        own = self._stages[name].seconds_left() if name else None
+        if not self._name:
+            return f"{before}about {clock(own)} left" if own else ""
+        seconds, unknown = self._schedule.seconds_left(name, own)
         return f"{before}{'over' if unknown else 'about'} {clock(seconds)} left in all" if seconds else ""
 
     def _numbers(self, state: _Stage) -> str:

@@ -42,7 +42,7 @@ def wait_for(
     """The results of submitted shards by id; the one place where a loop waits. Results of other shards stay.
 
     Args:
-        timeout_seconds: for everything together.
+        timeout_seconds: without a result; however long everything together takes.
         on_wait: told what is waited for, and since when, each half minute without a result.
         on_result: told each result as it comes (timings, progress).
         is_stopped: whether a stop was requested: then the wait goes on only while results come.
@@ -52,15 +52,15 @@ def wait_for(
         WorkersLost, ShardFailed: see `Workers.poll`.
     """
     missing, done = set(shard_ids), {}
-    began = last_news = last_warning = time.monotonic()
+    last_news = last_warning = time.monotonic()
     while missing:
         now = time.monotonic()
-        if now - began > timeout_seconds:
-            raise TimeoutError(f"{describe_wait(workers, missing, now - began)}\n{workers.stacks()}")
+        if now - last_news > timeout_seconds:
+            raise TimeoutError(f"{describe_wait(workers, missing, now - last_news)}\n{workers.stacks()}")
         if is_stopped is not None and now - last_news > STOP_SECONDS and is_stopped():
             workers.cancel(missing)
             raise WaitStopped(describe_wait(workers, missing, now - last_news))
-        for result in workers.poll(min(1.0, began + timeout_seconds - now), missing):
+        for result in workers.poll(min(1.0, last_news + timeout_seconds - now), missing):
             missing.discard(result.shard_id)
             done[result.shard_id] = result
             last_news = last_warning = time.monotonic()

@@ -106,4 +106,17 @@ def test_what_prepares_a_stage_is_not_in_the_time_that_is_left(monkeypatch):
         display.progress("sft", 0, 100)
         now[0] += 20
         display.progress("sft", 10, 100)
-    assert "sft: 10/100  , about 3:00 left in all" in text.getvalue()
+    assert "sft: 10/100  about 3:00 left in all" in text.getvalue()
+
+
+def test_work_that_is_no_study_tells_its_time_left_too(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(shown.time, "time", lambda: now[0])
+    text = io.StringIO()
+    with Display(Console(file=text, width=100), live=False) as display:
+        display.begin("evaluation")
+        now[0] += 20
+        display.progress("evaluation", 10, 100)
+        now[0] += 20
+        display.progress("evaluation", 20, 100)
+    assert "evaluation: 20/100  about 2:40 left\n" in text.getvalue()

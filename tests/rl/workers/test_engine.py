@@ -14,6 +14,7 @@ from rl.records.evaluate import GREEDY_SAMPLE
 from rl.rollouts.shards import EVALUATION_STEP, make_shards, rollout_uid
 from rl.rollouts.wait import run_shards, wait_for
 from rl.workers import make_workers
+from rl.workers.types import ShardResult
 from verifiers.types import Outcome
 
 SAMPLING = Sampling(max_new_tokens=16)
@@ -208,6 +209,28 @@ def test_a_wait_ends_and_says_what_was_waited_for(leaps_problems):
     message = str(caught.value)
     for fact in ("6 shard(s)", "worker-7 suspect", "run shard 3", "killed", "stack of worker-7"):
         assert fact in message
+
+
+class SlowWorkers(SilentWorkers):
+    """Workers with one result every three seconds of their clock."""
+
+    def __init__(self, clock):
+        self.clock, self.shards = clock, []
+
+    def submit(self, shard):
+        self.shards.append(shard.id)
+
+    def poll(self, timeout_seconds, wanted=None):
+        self.clock[0] += 3.0
+        return [ShardResult(self.shards.pop(0), groups=(), version=0, worker="slow")]
+
+
+def test_a_wait_goes_on_while_results_come(leaps_problems, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("rl.rollouts.wait.time.monotonic", lambda: clock[0])
+    shards = make_shards(leaps_problems[:6], group_size=1, step=0, shard_size=1, sampling=SAMPLING)
+    run_shards(SlowWorkers(clock), shards, timeout_seconds=4.0)
+    assert clock[0] == 18.0
 
 
 def test_a_long_wait_is_told_before_it_ends(leaps_problems, monkeypatch):
