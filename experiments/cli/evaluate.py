@@ -41,6 +41,7 @@ from verifiers.types import Outcome
 
 SILENT_SHARE = 0.9  # of completions without an answer, from which on the prompt is told
 KEPT_FOR_COMPLETIONS = 8  # an eighth of the context at least, where no limit is given: prompts may have the rest
+ROWS = 64  # completions at a time: fewer leave the weights to be read for little
 STAGE = "evaluation"  # as its progress is told
 MAX_NEW_TOKENS = 512  # where the context leaves room for them
 
@@ -126,6 +127,7 @@ def _evaluate(
             problems,
             num_samples=samples,
             sampling=sampling,
+            shard_size=max(1, ROWS // max(1, samples)),
             on_groups=groups.extend,
             on_progress=lambda done, asked: display.progress(STAGE, done, asked),
         )
