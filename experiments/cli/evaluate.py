@@ -122,6 +122,7 @@ def _evaluate(
     """Shows how far it is; the completions are added to `groups`."""
     with Display() as display:
         display.begin(STAGE)
+        display.progress(STAGE, 0, len(problems) * (samples + 1))
         evaluation = evaluate_policy(
             workers,
             problems,
